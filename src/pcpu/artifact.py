@@ -1,0 +1,61 @@
+"""What the compiler gives: bytes and a manifest that says what they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+ABI_VERSION = 1
+SECTION = "pcpu.manifest"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """``form`` is what the bytes are: ir, opt-ir, asm, obj, wasm, so."""
+
+    form: str
+    code: bytes
+    manifest: dict[str, Any]
+
+    def write(self, path: Path) -> None:
+        with write_beside(path) as file:
+            file.write(self.code)
+
+
+def with_manifest(module: bytes, manifest: dict[str, Any]) -> bytes:
+    """A WebAssembly module with the manifest as its custom section (spec/abi.md A10)."""
+    payload = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+    name = SECTION.encode()
+    content = _leb128(len(name)) + name + payload
+    return module + b"\0" + _leb128(len(content)) + content
+
+
+def _leb128(value: int) -> bytes:
+    found = bytearray()
+    while value > 127:
+        found.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*found, value])
+
+
+@contextmanager
+def write_beside(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the name ``path`` only when the block ends without an error."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+    beside = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        mask = os.umask(0)
+        os.umask(mask)
+        beside.chmod(0o666 & ~mask)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,118 @@
+"""The whole compiler: what to compile -> IR -> -O3 -> object -> linked, with a manifest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any, Literal, get_args
+
+from pcpu import ir, llvm
+from pcpu.artifact import ABI_VERSION, Artifact, with_manifest
+from pcpu.errors import UsageError
+from pcpu.ir import Program
+from pcpu.isa import Isa, Op
+from pcpu.lower import lower_operations, lower_program
+from pcpu.targets import lld
+from pcpu.targets.target import Target
+
+Form = Literal["ir", "opt-ir", "asm", "obj", "wasm", "so"]
+FORMS: tuple[Form, ...] = get_args(Form)
+
+
+def compile_program(
+    program: Program, isa: Isa, target: Target, form: Form | None = None
+) -> Artifact:
+    """One program, fused, for ``target``; ``form`` stops the line earlier.
+
+    Raises ProgramError, UsageError (a form that the target does not have) or ToolchainError.
+    """
+    ir.verify(program)
+    manifest = {
+        "kind": "program",
+        "operations": [op.to_json() for op in _used(program)],
+        "program": str(program),
+        "signature": program.signature,
+        "state_bytes": 8 * len(program.results),
+        "results": [
+            {"name": r.name, "op": r.op.name, "bits": r.op.result_bits, "returns": r.op.returns}
+            for r in program.results
+        ],
+    }
+    text, exports = lower_program(program, target)
+    return _line(text, exports, manifest, isa, target, form)
+
+
+def compile_operations(isa: Isa, target: Target, form: Form | None = None) -> Artifact:
+    """Every operation of ``isa`` as kernels of its own."""
+    manifest = {"kind": "ops", **isa.to_json()}
+    text, exports = lower_operations(isa, target)
+    return _line(text, exports, manifest, isa, target, form)
+
+
+def _line(
+    text: str,
+    exports: Sequence[str],
+    manifest: dict[str, Any],
+    isa: Isa,
+    target: Target,
+    form: Form | None,
+) -> Artifact:
+    form = form or target.linked  # type: ignore[assignment]
+    if form in ("wasm", "so") and form != target.linked:
+        raise UsageError(f"target {target.name} does not emit {form!r}, but {target.linked!r}")
+    module = llvm.parse(text, target)
+    if form == "ir":
+        return Artifact("ir", str(module).encode(), manifest)
+    llvm.optimise(module, target)
+    if form == "opt-ir":
+        return Artifact("opt-ir", str(module).encode(), manifest)
+    assembly = llvm.emit(module, target, "asm")
+    if form == "asm":
+        return Artifact("asm", assembly, manifest)
+    code = llvm.emit(module, target, "obj")
+    if form == "obj":
+        return Artifact("obj", code, manifest)
+    manifest = describe(isa, target) | {"simd": simd_counts(assembly.decode(), exports)} | manifest
+    linked = target.link(code, exports)
+    if target.linked == "wasm":
+        linked = with_manifest(linked, manifest)
+    return Artifact(target.linked, linked, manifest)
+
+
+def describe(isa: Isa, target: Target) -> dict[str, Any]:
+    """The part of a manifest that says how something was compiled."""
+    tools = {"pcpu": version("pcpu"), "llvm": llvm.version(), "llvmlite": version("llvmlite")}
+    tools |= lld.versions()
+    return {
+        "abi": ABI_VERSION,
+        "target": "wasm32" if target.linked == "wasm" else target.triple,
+        "isa_digest": isa.digest,
+        "compiled_with": f"pcpu {tools['pcpu']}, LLVM {tools['llvm']} -O{llvm.OPTIMISATION}",
+        "tools": tools,
+        "features": sorted(feature.lstrip("+") for feature in target.features),
+    }
+
+
+_LABEL = re.compile(r"^(\w+):", re.MULTILINE)
+# Instructions on vectors; a target that is not WebAssembly is not asked.
+_SIMD = re.compile(r"^\s+(?:v128|[if]\d+x\d+)\.", re.MULTILINE)
+
+
+def simd_counts(assembly: str, exports: Sequence[str]) -> dict[str, int]:
+    """The number of vector instructions in each exported function of WebAssembly assembly.
+
+    A function's wrapper counts the instructions of the exported functions that it calls.
+    """
+    pieces = _LABEL.split(assembly)
+    bodies = dict(zip(pieces[1::2], pieces[2::2], strict=True))
+    own = {name: len(_SIMD.findall(bodies.get(name, ""))) for name in exports}
+    called = re.compile(r"^\s+call\s+(\w+)", re.MULTILINE)
+    return {
+        name: own[name] + sum(own.get(c, 0) for c in set(called.findall(bodies.get(name, ""))))
+        for name in exports
+    }
+
+
+def _used(program: Program) -> list[Op]:
+    return list({i.op.name: i.op for i in program.instructions}.values())

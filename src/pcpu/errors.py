@@ -1,0 +1,102 @@
+"""The exception tree.
+
+    PcpuError                 anything pCPU reports on purpose; ``exit_code`` 1
+    ├── UsageError            the caller's input is at fault; ``exit_code`` 2
+    │   ├── ExpressionError   an expression of an operation, with its column
+    │   ├── IsaError          an operation file, with its JSON pointer
+    │   └── ProgramError      a program, with its place
+    ├── ToolchainError        a tool is missing or failed
+    └── EngineError           an engine could not run a program
+
+Messages say what is wrong, where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class PcpuError(Exception):
+    """Base of every error that pCPU raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(PcpuError):
+    """The input is at fault, not the machine."""
+
+    exit_code = 2
+
+
+class ExpressionError(UsageError):
+    """A step expression does not parse or type."""
+
+    def __init__(self, message: str, text: str, column: int | None = None) -> None:
+        self.message, self.text, self.column = message, text, column
+        place = "" if column is None else f"\n  {text}\n  {' ' * (column - 1)}^"
+        super().__init__(message + place)
+
+
+class IsaError(UsageError):
+    """An operation file is wrong at the JSON pointer ``pointer``."""
+
+    def __init__(self, message: str, pointer: str, path: str | None = None) -> None:
+        self.message, self.pointer, self.path = message, pointer, path
+        super().__init__(f"{path or 'ISA'}#{pointer}: {message}")
+
+
+@dataclass(frozen=True)
+class TextPlace:
+    """A place in a program text; ``line`` and ``column`` count from 1, in code points."""
+
+    text: str
+    offset: int
+
+    @property
+    def line(self) -> int:
+        return self.text.count("\n", 0, self.offset) + 1
+
+    @property
+    def column(self) -> int:
+        return self.offset - (self.text.rfind("\n", 0, self.offset) + 1) + 1
+
+    def excerpt(self, width: int = 100) -> str:
+        """The source line and a caret below the place, cut to ``width`` columns."""
+        source = self.text.split("\n")[self.line - 1]
+        start = max(0, self.column - 1 - width * 3 // 4)
+        # Characters that move the cursor would put the caret somewhere else.
+        shown = "".join(c if c.isprintable() else " " for c in source[start : start + width])
+        return f"{shown}\n{' ' * (self.column - 1 - start)}^"
+
+
+class ProgramError(UsageError):
+    """A program is wrong. ``code`` is one of spec/program.md P9.
+
+    ``place`` is set for text, ``pointer`` for JSON, neither for a Program built by hand.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        place: TextPlace | None = None,
+        pointer: str | None = None,
+    ) -> None:
+        self.code, self.message, self.place, self.pointer = code, message, place, pointer
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        if self.place is not None:
+            excerpt = "".join(f"\n  {line}" for line in self.place.excerpt().split("\n"))
+            return f"program:{self.place.line}:{self.place.column}: {self.message}{excerpt}"
+        if self.pointer is not None:
+            return f"program#{self.pointer}: {self.message}"
+        return f"program: {self.message}"
+
+
+class ToolchainError(PcpuError):
+    """A tool of the toolchain is missing or failed."""
+
+
+class EngineError(PcpuError):
+    """An engine could not run a program."""

@@ -1,0 +1,267 @@
+"""The step-expression language of operation files: parse, type, evaluate (spec/isa.md E1-E8).
+
+Every value is an unsigned integer of one width W, the width of the result; narrower
+operands are zero-extended, and arithmetic is modulo 2**W. A shift by W or more gives 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from pcpu.errors import ExpressionError
+
+if TYPE_CHECKING:
+    from lark import Lark, Token
+
+MAX_TEXT = 4096
+MAX_DEPTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Var:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """``op`` is one of ``+ - * % & | ^ << >> == != < <= > >=``."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Cond:
+    """``test ? then : other``; any non-zero test is true."""
+
+    test: Expr
+    then: Expr
+    other: Expr
+
+
+Expr = Const | Var | Binary | Cond
+
+COMPARISONS = frozenset(["==", "!=", "<", "<=", ">", ">="])
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    match expr:
+        case Binary(_, left, right):
+            return (left, right)
+        case Cond(test, then, other):
+            return (test, then, other)
+        case _:
+            return ()
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """The expression and all its parts, parents first."""
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(children(node))
+
+
+def uses(expr: Expr, name: str) -> bool:
+    return any(isinstance(node, Var) and node.name == name for node in walk(expr))
+
+
+@cache
+def parse(text: str, widths: tuple[tuple[str, int], ...], width: int) -> Expr:
+    """Parse and type ``text``.
+
+    ``widths`` lists the variables in scope with their widths in bits; ``width`` is that of
+    the result. Raises ExpressionError with the column of the mistake.
+    """
+    if len(text) > MAX_TEXT:
+        raise ExpressionError(f"an expression has at most {MAX_TEXT} characters", text[:40] + "...")
+    parsed = _syntax(text)
+    _check_depth(parsed, text)
+    return _Typer(text, dict(widths), width).typed(parsed)
+
+
+def function(expr: Expr, parameters: tuple[str, ...], width: int) -> Callable[..., int]:
+    """A Python function of ``parameters`` that evaluates ``expr`` in ``width`` bits."""
+    # The text comes from the typed tree, never from the user.
+    text = f"lambda {', '.join(map(_local, parameters))}: {_python(expr, width)}"
+    compiled: Callable[..., int] = eval(text, {"shift_left": _shift_left})
+    return compiled
+
+
+def evaluate(expr: Expr, values: Mapping[str, int], width: int) -> int:
+    """The value of ``expr`` in ``width`` bits."""
+    return function(expr, tuple(values), width)(*values.values())
+
+
+def _local(name: str) -> str:
+    return "v_" + name  # an immediate may be called "class" or "lambda"
+
+
+def _shift_left(value: int, amount: int, width: int) -> int:
+    # The guard keeps a large amount from building a huge integer.
+    return (value << amount) & ((1 << width) - 1) if amount < width else 0
+
+
+def _python(expr: Expr, width: int) -> str:
+    mask = (1 << width) - 1
+    match expr:
+        case Const(value):
+            return str(value)
+        case Var(name):
+            return _local(name)
+        case Cond(test, then, other):
+            return (
+                f"({_python(then, width)} if {_python(test, width)} else {_python(other, width)})"
+            )
+        case Binary(op, left, right):
+            a, b = _python(left, width), _python(right, width)
+            if op in COMPARISONS:
+                return f"(1 if {a} {op} {b} else 0)"
+            if op == "<<":
+                return f"shift_left({a}, {b}, {width})"
+            if op in "+-*":
+                return f"(({a} {op} {b}) & {mask})"
+            return f"({a} {op} {b})"
+
+
+# --- parsing ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """An untyped node: the token or operator that names it, its column, its parts."""
+
+    kind: str
+    text: str
+    column: int
+    parts: tuple[_Located, ...] = ()
+    depth: int = 1
+
+
+def _node(kind: str, text: str, column: int, *parts: _Located) -> _Located:
+    return _Located(kind, text, column, parts, 1 + max((p.depth for p in parts), default=0))
+
+
+@cache
+def _grammar() -> Lark:
+    from lark import Lark, Transformer, v_args  # 0.1 s to import, and a warm run needs none of it
+
+    @v_args(inline=True)
+    class Build(Transformer[Any, _Located]):
+        def constant(self, token: Token) -> _Located:
+            return _node("const", str(token), token.column or 1)
+
+        def variable(self, token: Token) -> _Located:
+            return _node("var", str(token), token.column or 1)
+
+        def binary(self, a: _Located, op: Token, b: _Located) -> _Located:
+            return _node("binary", str(op), a.column, a, b)
+
+        def binary_or(self, a: _Located, b: _Located) -> _Located:
+            return _node("binary", "|", a.column, a, b)
+
+        def binary_xor(self, a: _Located, b: _Located) -> _Located:
+            return _node("binary", "^", a.column, a, b)
+
+        def binary_and(self, a: _Located, b: _Located) -> _Located:
+            return _node("binary", "&", a.column, a, b)
+
+        def invert(self, a: _Located) -> _Located:
+            return _node("invert", "~", a.column, a)
+
+        def negate(self, a: _Located) -> _Located:
+            return _node("negate", "-", a.column, a)
+
+        def cond(self, a: _Located, b: _Located, c: _Located) -> _Located:
+            return _node("cond", "?", a.column, a, b, c)
+
+    grammar = (files("pcpu") / "expr.lark").read_text()
+    # The transformer runs inside the LALR parser, bottom-up, so that deep input cannot
+    # exhaust Python's stack.
+    return Lark(grammar, parser="lalr", transformer=Build())
+
+
+def _syntax(text: str) -> _Located:
+    from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+    try:
+        tree = _grammar().parse(text)
+    except UnexpectedCharacters as error:
+        raise ExpressionError(
+            f"unexpected character {text[error.pos_in_stream or 0]!r}", text, error.column
+        ) from None
+    except UnexpectedToken as error:
+        if error.token.type == "$END":
+            raise ExpressionError("the expression ends too soon", text, len(text) + 1) from None
+        raise ExpressionError(f"unexpected {str(error.token)!r}", text, error.column) from None
+    except UnexpectedInput as error:  # pragma: no cover - lark's only other kind is end of input
+        raise ExpressionError("not an expression", text, error.column) from None
+    assert isinstance(tree, _Located)
+    return tree
+
+
+def _check_depth(node: _Located, text: str) -> None:
+    if node.depth > MAX_DEPTH:
+        raise ExpressionError(f"an expression nests at most {MAX_DEPTH} deep", text, node.column)
+
+
+@dataclass(frozen=True)
+class _Typer:
+    text: str
+    widths: dict[str, int]
+    width: int
+
+    def typed(self, node: _Located) -> Expr:
+        match node.kind:
+            case "const":
+                return Const(self._constant(node))
+            case "var":
+                return Var(self._variable(node))
+            case "invert":
+                ones = Const((1 << self.width) - 1)
+                return Binary("^", self.typed(node.parts[0]), ones)
+            case "negate":
+                return Binary("-", Const(0), self.typed(node.parts[0]))
+            case "cond":
+                test, then, other = (self.typed(part) for part in node.parts)
+                return Cond(test, then, other)
+        left, right = (self.typed(part) for part in node.parts)
+        if node.text == "%" and (not isinstance(right, Const) or right.value == 0):
+            raise ExpressionError(
+                "'%' takes a non-zero constant on its right", self.text, node.parts[1].column
+            )
+        return Binary(node.text, left, right)
+
+    def _constant(self, node: _Located) -> int:
+        text = node.text.lower()
+        value = int(text, 0) if text[:2] in ("0x", "0b", "0o") else int(text)
+        if value >> self.width:
+            raise ExpressionError(
+                f"{node.text} does not fit in {self.width} bits", self.text, node.column
+            )
+        return value
+
+    def _variable(self, node: _Located) -> str:
+        if node.text not in self.widths:
+            known = ", ".join(self.widths)
+            raise ExpressionError(
+                f"unknown name {node.text!r}; known here: {known}", self.text, node.column
+            )
+        if self.widths[node.text] > self.width:
+            raise ExpressionError(
+                f"{node.text} has {self.widths[node.text]} bits, the result only {self.width}",
+                self.text,
+                node.column,
+            )
+        return node.text

@@ -1,0 +1,257 @@
+"""The only reader of operation files.
+
+Package files are trusted, being tested, and read without the schema, which takes 0.15 s
+to import; a user's files are validated first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pcpu.errors import ExpressionError, IsaError
+from pcpu.isa.model import CrcModel, Fold, Immediate, Isa, Op
+
+FIRST_USER_OPCODE = 1024
+MAX_FILE = 16 << 20
+# A kernel's exports are pcpu_OP and pcpu_OP_init, _update, _finish.
+RESERVED_SUFFIXES = ("_init", "_update", "_finish")
+RESERVED_NAMES = frozenset(["nop", "init", "update", "finish", "run"])
+EXPRESSION_NAMES = frozenset(["byte", "state", "a", "b", "data"])
+
+
+def read_isa(paths: Iterable[Path] = ()) -> Isa:
+    """The operations of the package and those of the user's ``paths``.
+
+    Raises IsaError with a JSON pointer where a file is wrong. Vectors are not run here:
+    ``pcpu.library.load_isa`` does that.
+    """
+    operations = list(_builtin())
+    for path in paths:
+        _Reader(path, operations).add(_read_json(path))
+    return Isa(tuple(sorted(operations, key=lambda op: op.opcode)))
+
+
+def to_bytes(text: str) -> bytes:
+    """The bytes that ``hex:...`` or ``utf8:...`` of a vector stand for."""
+    form, _, value = text.partition(":")
+    return bytes.fromhex(value) if form == "hex" else value.encode()
+
+
+def _builtin() -> Iterator[Op]:
+    for file in sorted((files("pcpu.isa") / "ops").iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".json"):
+            document = json.loads(file.read_text("utf-8"))
+            yield _op(document, document["opcode"])
+
+
+def to_int(value: int | str) -> int:
+    """The integer that a number of an operation file stands for."""
+    if isinstance(value, int):
+        return value
+    return int(value, 16) if value.startswith("0x") else int(value)
+
+
+def _immediate(arg: str) -> Immediate:
+    name, _, kind = arg.rpartition(":")
+    return Immediate(name or kind, int(kind.removeprefix("imm")))
+
+
+def _op(document: dict[str, Any], opcode: int) -> Op:
+    fold, crc = document.get("fold"), document.get("crc")
+    return Op(
+        name=document["op"],
+        opcode=opcode,
+        aliases=tuple(document.get("aliases", ())),
+        args=tuple(document["args"]),
+        immediates=tuple(_immediate(arg) for arg in document["args"][1:]),
+        returns=document["returns"],
+        doc=document.get("doc", ""),
+        document=document,
+        map=document.get("map"),
+        fold=fold
+        and Fold(
+            state_bits=int(fold["state"][1:]),
+            init=fold["init"],
+            step=fold["step"],
+            merge=fold.get("merge"),
+            finish=fold.get("finish"),
+        ),
+        crc=crc
+        and CrcModel(
+            width=crc["width"],
+            poly=to_int(crc["poly"]),
+            init=to_int(crc["init"]),
+            refin=crc["refin"],
+            refout=crc["refout"],
+            xorout=to_int(crc["xorout"]),
+            check=to_int(crc["check"]),
+        ),
+    )
+
+
+def _read_json(path: Path) -> Any:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        if len(members) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"the member {twice!r} stands twice in one object")
+        return members
+
+    def no_constant(name: str) -> None:
+        raise ValueError(f"{name} is not JSON")
+
+    try:
+        if path.stat().st_size > MAX_FILE:
+            raise IsaError(f"the file is larger than {MAX_FILE} bytes", "", str(path))
+        text = path.read_text("utf-8")
+        return json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
+    except OSError as error:
+        raise IsaError(f"cannot be read: {error.strerror}", "", str(path)) from None
+    except UnicodeDecodeError as error:
+        raise IsaError(f"not UTF-8 at byte {error.start}", "", str(path)) from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise IsaError(f"not JSON: {error.msg} ({place})", "", str(path)) from None
+    except ValueError as error:
+        raise IsaError(f"not JSON: {error}", "", str(path)) from None
+    except RecursionError:
+        raise IsaError("nested too deeply", "", str(path)) from None
+
+
+def _pointer(parts: Iterable[str | int]) -> str:
+    return "".join("/" + str(p).replace("~", "~0").replace("/", "~1") for p in parts)
+
+
+class _Reader:
+    """Adds the operations of one user's file to ``operations``."""
+
+    def __init__(self, path: Path, operations: list[Op]) -> None:
+        self.path, self.operations = path, operations
+
+    def fail(self, message: str, pointer: str) -> IsaError:
+        return IsaError(message, pointer, str(self.path))
+
+    def add(self, document: Any) -> None:
+        self.validate(document)
+        if "operations" not in document:
+            self.add_op(document, "")
+            return
+        for index, member in enumerate(document["operations"]):
+            self.add_op(member, f"/operations/{index}")
+
+    def validate(self, document: Any) -> None:
+        from jsonschema import Draft202012Validator
+        from jsonschema.exceptions import best_match
+
+        schema = json.loads((files("pcpu.isa") / "op.schema.json").read_text("utf-8"))
+        error = best_match(Draft202012Validator(schema).iter_errors(document))
+        if error is not None:
+            message = error.message if len(error.message) < 300 else error.message[:300] + "..."
+            raise self.fail(message, _pointer(error.absolute_path))
+
+    def add_op(self, document: dict[str, Any], at: str) -> None:
+        meanings = [key for key in ("map", "fold", "crc") if key in document]
+        known = next((op for op in self.operations if op.name == document["op"]), None)
+        if known is not None:
+            self.check_known(known, document, at)
+            return
+        if len(meanings) != 1:
+            raise self.fail(
+                f"{document['op']!r} is not a known operation, so it needs exactly one of "
+                f"'map', 'fold' and 'crc' ({len(meanings)} given)",
+                at,
+            )
+        op = _op(document, document.get("opcode", self.free_opcode()))
+        self.check_names(op, at)
+        self.check_meaning(op, at)
+        self.check_vectors(op, at)
+        self.operations.append(op)
+
+    def free_opcode(self) -> int:
+        return max(FIRST_USER_OPCODE - 1, *(op.opcode for op in self.operations)) + 1
+
+    def check_known(self, known: Op, document: dict[str, Any], at: str) -> None:
+        """A known operation may be named again, but not given another meaning."""
+        for key in ("args", "returns", "opcode", "map", "fold", "crc"):
+            if key in document and document[key] != known.to_json().get(key):
+                raise self.fail(
+                    f"{known.name!r} exists already with another {key!r}; choose another name",
+                    f"{at}/{key}",
+                )
+
+    def check_names(self, op: Op, at: str) -> None:
+        taken = {name for other in self.operations for name in (other.name, *other.aliases)}
+        places = [(op.name, f"{at}/op")]
+        places += [(alias, f"{at}/aliases/{i}") for i, alias in enumerate(op.aliases)]
+        for name, pointer in places:
+            if name in taken:
+                raise self.fail(f"the name {name!r} is taken", pointer)
+            if name in RESERVED_NAMES or name.endswith(RESERVED_SUFFIXES):
+                raise self.fail(f"the name {name!r} is reserved", pointer)
+            taken.add(name)
+        for other in self.operations:
+            if other.opcode == op.opcode:
+                raise self.fail(f"opcode {op.opcode} is that of {other.name!r}", f"{at}/opcode")
+        seen: set[str] = set()
+        for index, imm in enumerate(op.immediates, start=1):
+            if imm.name in seen or imm.name in EXPRESSION_NAMES:
+                raise self.fail(
+                    f"the immediate name {imm.name!r} is taken; write 'key:imm{imm.bits}'",
+                    f"{at}/args/{index}",
+                )
+            seen.add(imm.name)
+
+    def check_meaning(self, op: Op, at: str) -> None:
+        if (op.returns == "data") != (op.kind == "map"):
+            raise self.fail(
+                f"a {op.kind} returns {'data' if op.kind == 'map' else 'a result, not data'}",
+                f"{at}/returns",
+            )
+        if op.crc is not None:
+            self.check_crc(op.crc, op, at)
+        elif op.has_result and op.result_bits > op.state_bits:
+            raise self.fail(f"wider than the state (u{op.state_bits})", f"{at}/returns")
+        if op.map is not None:
+            parts = [("map", "map_expr")]
+        elif op.fold is not None:
+            names = ("init", "step", "merge", "finish")
+            parts = [(f"fold/{name}", f"{name}_expr") for name in names]
+        else:
+            return
+        for pointer, attribute in parts:
+            try:
+                getattr(op, attribute)
+            except ExpressionError as error:
+                raise self.fail(str(error), f"{at}/{pointer}") from None
+
+    def check_crc(self, crc: CrcModel, op: Op, at: str) -> None:
+        for name in ("poly", "init", "xorout", "check"):
+            if getattr(crc, name) >> crc.width:
+                raise self.fail(f"does not fit in {crc.width} bits", f"{at}/crc/{name}")
+        if op.immediates:
+            raise self.fail("a crc takes no immediates", f"{at}/args/1")
+        if op.returns == "count" or op.result_bits != crc.width:
+            raise self.fail(f"must be 'u{crc.width}' (or 'checksum')", f"{at}/returns")
+
+    def check_vectors(self, op: Op, at: str) -> None:
+        """That each vector has the operation's immediates and a fitting expectation."""
+        widths = {imm.name: imm.bits for imm in op.immediates}
+        for index, vector in enumerate(op.document.get("vectors", [])):
+            pointer = f"{at}/vectors/{index}"
+            given = vector.keys() - {"data", "expect", "source"}
+            if given != widths.keys():
+                wanted = ", ".join(widths) or "none"
+                raise self.fail(f"the immediates of {op.name} are: {wanted}", pointer)
+            for name in sorted(given):
+                if to_int(vector[name]) >> widths[name]:
+                    raise self.fail(f"does not fit in {widths[name]} bits", f"{pointer}/{name}")
+            expect = vector["expect"]
+            is_bytes = isinstance(expect, str) and expect.startswith(("hex:", "utf8:"))
+            if is_bytes != (op.kind == "map"):
+                kind = "bytes ('hex:...')" if op.kind == "map" else "a number"
+                raise self.fail(f"a {op.kind} gives {kind}", f"{pointer}/expect")

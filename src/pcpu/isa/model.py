@@ -1,0 +1,177 @@
+"""Operations as frozen values. Expressions are kept as text and parsed when first used."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from pcpu import expr
+
+Kind = Literal["map", "fold", "crc"]
+
+
+@dataclass(frozen=True)
+class Immediate:
+    """A constant that an operation takes: its name in expressions and its width."""
+
+    name: str
+    bits: int
+
+
+@dataclass(frozen=True)
+class Fold:
+    """state = init; for each byte: state = step; result = finish."""
+
+    state_bits: int
+    init: str
+    step: str
+    merge: str | None
+    finish: str | None
+
+
+@dataclass(frozen=True)
+class CrcModel:
+    """The parameters of Ross Williams' Rocksoft model ("A painless guide to CRC", 1993)."""
+
+    width: int
+    poly: int
+    init: int
+    refin: bool
+    refout: bool
+    xorout: int
+    check: int
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operation. Exactly one of ``map``, ``fold`` and ``crc`` is set.
+
+    ``document`` is the file as it was read, for printing.
+    """
+
+    name: str
+    opcode: int
+    aliases: tuple[str, ...]
+    args: tuple[str, ...]
+    immediates: tuple[Immediate, ...]
+    returns: str
+    doc: str
+    document: dict[str, Any]
+    map: str | None = None
+    fold: Fold | None = None
+    crc: CrcModel | None = None
+
+    @property
+    def kind(self) -> Kind:
+        return "map" if self.map is not None else "fold" if self.fold is not None else "crc"
+
+    @property
+    def has_result(self) -> bool:
+        return self.map is None
+
+    @property
+    def state_bits(self) -> int:
+        """Width of the state as it travels between calls: 8, 16, 32 or 64; 0 for a map."""
+        if self.fold is not None:
+            return self.fold.state_bits
+        if self.crc is not None:
+            return max(8, 1 << (self.crc.width - 1).bit_length())
+        return 0
+
+    @property
+    def result_bits(self) -> int:
+        """Width of the result; 0 for a map."""
+        if self.returns.startswith("u"):
+            return int(self.returns[1:])
+        return self.crc.width if self.crc is not None else self.state_bits
+
+    # The expressions, typed. Each raises ExpressionError where the text is wrong.
+
+    @cached_property
+    def map_expr(self) -> expr.Expr:
+        assert self.map is not None
+        return expr.parse(self.map, (("byte", 8), *self._imm_widths), 8)
+
+    @cached_property
+    def init_expr(self) -> expr.Expr:
+        assert self.fold is not None
+        return expr.parse(self.fold.init, self._imm_widths, self.fold.state_bits)
+
+    @cached_property
+    def step_expr(self) -> expr.Expr:
+        assert self.fold is not None
+        bits = self.fold.state_bits
+        names = (("byte", 8), ("state", bits), *self._imm_widths)
+        return expr.parse(self.fold.step, names, bits)
+
+    @cached_property
+    def merge_expr(self) -> expr.Expr | None:
+        assert self.fold is not None
+        if self.fold.merge is None:
+            return None
+        bits = self.fold.state_bits
+        names = (("a", bits), ("b", bits), *self._imm_widths)
+        return expr.parse(self.fold.merge, names, bits)
+
+    @cached_property
+    def finish_expr(self) -> expr.Expr:
+        assert self.fold is not None
+        if self.fold.finish is None:
+            return expr.Var("state")
+        bits = self.fold.state_bits
+        return expr.parse(self.fold.finish, (("state", bits), *self._imm_widths), bits)
+
+    @property
+    def _imm_widths(self) -> tuple[tuple[str, int], ...]:
+        return tuple((i.name, i.bits) for i in self.immediates)
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``pcpu isa --json`` prints and a module's manifest holds."""
+        derived: dict[str, Any] = {
+            "op": self.name,
+            "opcode": self.opcode,
+            "aliases": list(self.aliases),
+            "kind": self.kind,
+            "args": list(self.args),
+            "immediates": [{"name": i.name, "bits": i.bits} for i in self.immediates],
+            "returns": self.returns,
+            "doc": self.doc,
+        }
+        if self.has_result:
+            derived |= {"state_bits": self.state_bits, "result_bits": self.result_bits}
+        meaning = {key: self.document[key] for key in ("map", "fold", "crc", "vectors")
+                   if key in self.document}  # fmt: skip
+        return derived | meaning
+
+
+@dataclass(frozen=True)
+class Isa:
+    """The operations that programs may use, in the order of their opcodes."""
+
+    operations: tuple[Op, ...]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Op]:
+        return {name: op for op in self.operations for name in (op.name, *op.aliases)}
+
+    def find(self, name: str) -> Op | None:
+        """The operation with that name or alias."""
+        return self._by_name.get(name)
+
+    def suggest(self, name: str) -> str | None:
+        """The known name closest to an unknown one."""
+        close = difflib.get_close_matches(name[:64], self._by_name, n=1)
+        return close[0] if close else None
+
+    @cached_property
+    def digest(self) -> str:
+        """``sha256:...`` of the canonical JSON of all operations."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"operations": [op.to_json() for op in self.operations]}

@@ -1,0 +1,70 @@
+"""Step expressions to LLVM IR, on one value or on a vector of lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from llvmlite import ir
+
+from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Var
+from pcpu.lower.code import Code, Value
+
+_PLAIN = {"+": "add", "-": "sub", "*": "mul", "&": "and_", "|": "or_", "^": "xor", "%": "urem"}
+
+
+def lane_type(width: int, lanes: int) -> Value:
+    """The integer type of ``width`` bits, or a vector of ``lanes`` of them."""
+    kind = ir.IntType(width)
+    return kind if lanes == 1 else ir.VectorType(kind, lanes)
+
+
+def splat(code: Code, value: Value, lanes: int) -> Value:
+    """``value`` in every lane."""
+    if lanes == 1:
+        return value
+    kind = ir.VectorType(value.type, lanes)
+    if isinstance(value, ir.Constant):
+        return kind([value.constant] * lanes)
+    first = code.b.insert_element(ir.Constant(kind, ir.Undefined), value, ir.IntType(32)(0))
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    return code.b.shuffle_vector(first, ir.Constant(kind, ir.Undefined), mask)
+
+
+def emit(code: Code, expr: Expr, values: Mapping[str, Value], width: int, lanes: int = 1) -> Value:
+    """``expr`` in ``width`` bits; ``values`` have the type of the result."""
+    kind = lane_type(width, lanes)
+    b = code.b
+
+    def constant(value: int) -> Value:
+        return kind(value) if lanes == 1 else kind([value] * lanes)
+
+    def visit(node: Expr) -> Value:
+        match node:
+            case Const(value):
+                return constant(value)
+            case Var(name):
+                return values[name]
+            case Cond(test, then, other):
+                return b.select(truth(test), visit(then), visit(other))
+            case Binary(op, _, _) if op in COMPARISONS:
+                return b.zext(truth(node), kind)
+            case Binary("<<" | ">>" as op, left, right):
+                return shift(op, visit(left), right)
+            case Binary(op, left, right):
+                return getattr(b, _PLAIN[op])(visit(left), visit(right))
+
+    def truth(node: Expr) -> Value:
+        if isinstance(node, Binary) and node.op in COMPARISONS:
+            return b.icmp_unsigned(node.op, visit(node.left), visit(node.right))
+        return b.icmp_unsigned("!=", visit(node), constant(0))
+
+    def shift(op: str, value: Value, right: Expr) -> Value:
+        instruction = b.shl if op == "<<" else b.lshr
+        if isinstance(right, Const):
+            return instruction(value, constant(right.value)) if right.value < width else constant(0)
+        amount = visit(right)
+        # LLVM leaves a shift by the width or more undefined; here it gives 0.
+        fits = b.icmp_unsigned("<", amount, constant(width))
+        return b.select(fits, instruction(value, amount), constant(0))
+
+    return visit(expr)

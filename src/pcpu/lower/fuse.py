@@ -1,0 +1,52 @@
+"""Which stages share a loop over the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pcpu.ir import Instruction
+from pcpu.isa import Op
+from pcpu.lower.kernels import Kernel, select
+
+
+@dataclass
+class Group:
+    """Adjacent instructions, by index, that one kernel runs in one loop."""
+
+    kernel: Kernel
+    members: list[int] = field(default_factory=list)
+    writes: bool = False
+
+
+def fuse(ops: Sequence[Op]) -> list[Group]:
+    """Group the operations of a program into as few loops as their kernels allow.
+
+    A fold leaves the data alone, so it may run earlier, beside the last loop of its kind after
+    which nothing changed the data; a map must run after everything before it.
+    """
+    groups: list[Group] = []
+    for index, op in enumerate(ops):
+        kernel = select(op)
+        group = _joinable(groups, kernel, writes=op.kind == "map")
+        if group is None:
+            group = Group(kernel)
+            groups.append(group)
+        group.members.append(index)
+        group.writes |= op.kind == "map"
+    return groups
+
+
+def _joinable(groups: Sequence[Group], kernel: Kernel, *, writes: bool) -> Group | None:
+    for group in reversed(groups):
+        if group.kernel is kernel and kernel.fuses:
+            return group
+        if writes or group.writes:
+            return None
+    return None
+
+
+def describe(instructions: Sequence[Instruction]) -> list[tuple[str, list[Instruction]]]:
+    """The loops of a program for people: kernel and instructions."""
+    groups = fuse([instruction.op for instruction in instructions])
+    return [(g.kernel.name, [instructions[i] for i in g.members]) for g in groups]

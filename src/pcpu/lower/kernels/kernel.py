@@ -1,0 +1,23 @@
+"""What a kernel is: a loop form, and the stages that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pcpu.isa import Op
+from pcpu.lower.code import Code, Value
+from pcpu.lower.stage import Stage
+
+# emit(code, stages, data, length) runs the stages over data[0:length], updating their states.
+Emit = Callable[[Code, Sequence[Stage], Value, Value], None]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A way to run one or, where it ``fuses``, several adjacent stages in one loop."""
+
+    name: str
+    accepts: Callable[[Op], bool]
+    emit: Emit
+    fuses: bool

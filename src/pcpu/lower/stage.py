@@ -1,0 +1,26 @@
+"""An operation on its way into LLVM: its immediates and its state as IR values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pcpu.isa import Op
+from pcpu.lower.code import Code, Value
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``immediates`` are integers of their declared width's container; ``state`` is a local
+    variable of ``op.state_bits`` bits, None for a map."""
+
+    op: Op
+    immediates: tuple[Value, ...]
+    state: Value | None
+
+    def values(self, code: Code, width: int) -> dict[str, Value]:
+        """The immediates by name, in ``width`` bits."""
+        found = {}
+        for imm, value in zip(self.op.immediates, self.immediates, strict=True):
+            if imm.bits <= width:  # a wider one cannot occur in an expression of that width
+                found[imm.name] = code.resize(value, width)
+        return found

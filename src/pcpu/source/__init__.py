@@ -1,0 +1,6 @@
+"""Written forms of a Program: the pipeline notation and JSON."""
+
+from pcpu.source.document import parse_json
+from pcpu.source.pipeline import parse_pipeline
+
+__all__ = ["parse_json", "parse_pipeline"]

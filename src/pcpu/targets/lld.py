@@ -1,0 +1,48 @@
+"""Running LLD, and Zig where a library comes from there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+
+from pcpu.errors import ToolchainError
+
+
+@cache
+def command(flavour: str) -> tuple[str, ...]:
+    """How to run ``wasm-ld`` or ``ld.lld``: $PCPU_WASM_LD or $PCPU_LD_LLD, else the one in ziglang."""
+    variable = "PCPU_" + flavour.upper().replace("-", "_").replace(".", "_")
+    named = os.environ.get(variable)
+    if named:
+        if shutil.which(named) is None:
+            raise ToolchainError(f"${variable} names {named!r}, which is not an executable")
+        return (named,)
+    return (*zig(), flavour)
+
+
+@cache
+def zig() -> tuple[str, ...]:
+    """The Zig of the ziglang wheel, run without its Python wrapper."""
+    try:
+        import ziglang
+    except ImportError:
+        raise ToolchainError("the ziglang wheel is missing; run 'make setup'") from None
+    return (os.path.join(os.path.dirname(ziglang.__file__), "zig"),)  # noqa: PTH118, PTH120
+
+
+def run(arguments: Sequence[str]) -> str:
+    """Run a tool to its end; its standard output. Raises ToolchainError with its words."""
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        words = (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
+        raise ToolchainError(f"{' '.join(arguments[:2])} failed: {words}")
+    return done.stdout
+
+
+def versions() -> dict[str, str]:
+    """The versions of Zig and of its LLD."""
+    lld = run([*command("wasm-ld"), "--version"]).split()
+    return {"lld": lld[lld.index("LLD") + 1], "zig": run([*zig(), "version"]).strip()}

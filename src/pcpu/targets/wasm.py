@@ -1,0 +1,50 @@
+"""SIMD WebAssembly for Workers, browsers, Node and wasmtime."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from pcpu.targets import lld
+from pcpu.targets.target import Target
+
+STACK = 65536
+# The allocator uses nothing that SIMD-less engines lack; the kernels do.
+ALLOCATOR_CPU = "mvp+bulk_memory"
+
+
+def link(code: bytes, exports: Sequence[str]) -> bytes:
+    """A module that imports nothing and exports ``exports``, memory, malloc and free."""
+    with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
+        here = Path(folder)
+        (here / "code.o").write_bytes(code)
+        with as_file(files("pcpu.targets") / "allocator.zig") as source:
+            lld.run([
+                *lld.zig(), "build-obj", str(source), "-target", "wasm32-freestanding",
+                "-O", "ReleaseSmall", "-fstrip", f"-mcpu={ALLOCATOR_CPU}",
+                f"-femit-bin={here / 'allocator.o'}",
+            ])  # fmt: skip
+        lld.run([
+            *lld.command("wasm-ld"), "--no-entry", "--strip-all", "--gc-sections",
+            "--stack-first", "-z", f"stack-size={STACK}",
+            *(f"--export={name}" for name in (*exports, "malloc", "free")),
+            str(here / "code.o"), str(here / "allocator.o"), "-o", str(here / "out.wasm"),
+        ])  # fmt: skip
+        return (here / "out.wasm").read_bytes()
+
+
+def target() -> Target:
+    return Target(
+        name="wasm",
+        doc="WebAssembly with SIMD: Workers, browsers, Node, wasmtime",
+        triple="wasm32-unknown-unknown",
+        cpu="generic",
+        features=("+simd128", "+bulk-memory"),
+        reloc="static",
+        pointer_bits=32,
+        lanes=64,
+        linked="wasm",
+        link=link,
+    )
