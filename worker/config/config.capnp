@@ -1,0 +1,21 @@
+# workerd serve config.capnp
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [(name = "pcpu", worker = .pcpu)],
+  sockets = [(name = "http", address = "127.0.0.1:@PORT@", http = (), service = "pcpu")],
+);
+
+const pcpu :Workerd.Worker = (
+  compatibilityDate = "2026-10-20",
+  modules = [
+    (name = "index.js", esModule = embed "index.js"),
+    (name = "programs.js", esModule = embed "programs.js"),
+    (name = "pcpu_ops.wasm", wasm = embed "pcpu_ops.wasm"),
+    @MODULES@
+  ],
+  bindings = [
+    (name = "MAX_JSON_BYTES", text = "@MAX_JSON_BYTES@"),
+    (name = "MAX_STREAM_BYTES", text = "@MAX_STREAM_BYTES@"),
+  ],
+);

@@ -1,0 +1,135 @@
+/** The routes (spec/http.md). */
+
+import { Hono, type Context } from "hono";
+import * as v from "valibot";
+import { text } from "./body";
+import { decode, encode, ENCODINGS } from "./encoding";
+import type { Engine } from "./engine";
+import { isaOf, type Isa } from "./isa";
+import { Problem } from "./problem";
+import { parseOperation, parseOps, parseText, pointerTo, type Program } from "./program";
+import { report } from "./report";
+import { stream, wanted, WANTS } from "./stream";
+
+/** An isolate has 128 MB, and a JSON body is in memory about five times over. */
+const MAX_JSON_BYTES = 16 * 1024 * 1024;
+
+type App = Hono<{ Bindings: Env }>;
+
+export function createApp(engine: Engine): App {
+  const { abi, isa_digest, compiled_with, operations } = engine.manifest;
+  const isa = isaOf(engine.manifest);
+  const app: App = new Hono();
+
+  app.get("/health", (c) => c.json({ status: "ok", abi, isa_digest, compiled_with }));
+  app.get("/v1/isa", (c) => c.json({ operations, isa_digest }));
+  app.post("/v1/pipeline", (c) => {
+    const type = c.req.header("content-type") ?? "";
+    const route = BODIES[type.split(";", 1)[0]!.trim().toLowerCase()];
+    if (route === undefined) {
+      throw new Problem(
+        "unsupported-media-type",
+        `send application/json, or application/octet-stream and ?program=, not ${type || "a body without content-type"}`,
+      );
+    }
+    return route(c, engine, isa);
+  });
+
+  for (const [path, allow] of [["/health", "GET, HEAD"], ["/v1/isa", "GET, HEAD"], ["/v1/pipeline", "POST"]] as const) {
+    app.all(path, (c) => new Problem("method-not-allowed", `${path} takes ${allow}, not ${c.req.method}`).response({ allow }));
+  }
+  app.notFound((c) => new Problem("not-found", `there is no ${c.req.path}`).response());
+  app.onError((error) => {
+    if (error instanceof Problem) return error.response();
+    console.error(error);
+    return new Problem("internal", "the Worker failed").response();
+  });
+  return app;
+}
+
+type Route = (c: Context<{ Bindings: Env }>, engine: Engine, isa: Isa) => Promise<Response>;
+
+const BODIES: Readonly<Record<string, Route>> = Object.assign(Object.create(null), {
+  "application/json": json,
+  "application/octet-stream": octets,
+});
+
+// application/json
+
+const Body = v.strictObject({
+  data: v.string(),
+  encoding: v.exactOptional(v.picklist(ENCODINGS), "utf8"),
+  ops: v.exactOptional(v.unknown()),
+  program: v.exactOptional(v.string()),
+  imm: v.exactOptional(v.unknown()),
+  operation: v.exactOptional(v.string()),
+});
+
+async function json(...[c, engine, isa]: Parameters<Route>): Promise<Response> {
+  const [parameter] = new URL(c.req.url).searchParams.keys();
+  if (parameter !== undefined) {
+    throw new Problem("invalid-request", `a JSON body takes no query parameters: ${parameter} belongs into the body`);
+  }
+  const body = parseJson(await text(c.req.raw, limit(c.env.MAX_JSON_BYTES, MAX_JSON_BYTES)));
+  const shape = v.safeParse(Body, body, { abortEarly: true });
+  if (!shape.success) {
+    throw new Problem("invalid-request", shape.issues[0].message, { pointer: pointerTo(shape.issues[0]) });
+  }
+  const program = programOf(isa, shape.output);
+  const data = decode(shape.output.data, shape.output.encoding);
+  const run = engine.start(program);
+  run.update(data);
+  return c.json({ ...encode(data, shape.output.encoding), ...report(program, run, data.length) });
+}
+
+function parseJson(text: string | undefined): unknown {
+  if (text === undefined) throw new Problem("invalid-json", "the body is not UTF-8");
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new Problem("invalid-json", error.message);
+    throw error;
+  }
+}
+
+/** The program, in whichever one of its forms the body gives it (H4). */
+function programOf(isa: Isa, body: v.InferOutput<typeof Body>): Program {
+  const forms = ["ops", "program", "operation", "imm"].filter((member) => member in body);
+  switch (forms.join()) {
+    case "ops":
+      return parseOps(isa, body.ops, "/ops");
+    case "program":
+      return parseText(isa, body.program!, { pointer: "/program" });
+    case "operation":
+    case "operation,imm":
+      return parseOperation(isa, body.operation!, body.imm, { op: "/operation", imm: "/imm" });
+    case "imm":
+      return parseOperation(isa, "xor", body.imm, { op: "/imm", imm: "/imm" });
+    default:
+      throw new Problem("invalid-request", `give one of ops, program, operation or imm, not ${forms.join(" and ") || "none"}`);
+  }
+}
+
+// application/octet-stream
+
+const Query = v.strictObject({
+  program: v.string(),
+  want: v.exactOptional(v.picklist(WANTS)),
+});
+
+async function octets(...[c, engine, isa]: Parameters<Route>): Promise<Response> {
+  const pairs = [...new URL(c.req.url).searchParams];
+  const parameters = Object.fromEntries(pairs);
+  const shape = v.safeParse(Query, parameters, { abortEarly: true });
+  if (!shape.success) throw new Problem("invalid-request", `the query parameters program and want: ${shape.issues[0].message}`);
+  if (pairs.length > Object.keys(parameters).length) throw new Problem("invalid-request", "a query parameter is given twice");
+  const program = parseText(isa, shape.output.program);
+  const want = shape.output.want ?? wanted(program);
+  return stream(c.req.raw, program, engine.start(program), want, limit(c.env.MAX_STREAM_BYTES, 0));
+}
+
+function limit(text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  if (!/^[0-9]+$/.test(text)) throw new Error(`a limit is a decimal number of bytes, not ${JSON.stringify(text)}`);
+  return Number(text);
+}

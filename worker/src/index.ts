@@ -1,0 +1,6 @@
+import { createApp } from "./app";
+import { Engine } from "./engine";
+import ops from "./pcpu_ops.wasm";
+import programs from "./programs.js";
+
+export default createApp(new Engine(ops, programs));

@@ -1,0 +1,53 @@
+/** The octet-stream route: data in, data out, block by block (spec/http.md H7, H8). */
+
+import { blocks } from "./body";
+import { writes, type Run } from "./engine";
+import type { Program } from "./program";
+import { report } from "./report";
+
+export const WANTS = ["data", "results", "both"] as const;
+export type Want = (typeof WANTS)[number];
+
+const TYPES: Record<Want, string> = {
+  data: "application/octet-stream",
+  results: "application/json",
+  both: "application/vnd.pcpu.data-then-results",
+};
+
+/** What comes back where the request does not say. */
+export function wanted(program: Program): Want {
+  if (!writes(program)) return "results";
+  return program.every(({ op }) => op.kind === "map") ? "data" : "both";
+}
+
+export async function stream(request: Request, program: Program, run: Run, want: Want, limit: number): Promise<Response> {
+  const headers = { "content-type": TYPES[want] };
+  const body = blocks(request, limit);
+  let bytes = 0;
+  const next = async () => {
+    const { value } = await body.next();
+    if (value !== undefined) {
+      bytes += value.length;
+      run.update(value);
+    }
+    return value;
+  };
+  const results = () => JSON.stringify(report(program, run, bytes)) + "\n";
+
+  if (want === "results") {
+    while (await next());
+    return new Response(results(), { headers });
+  }
+
+  // The first block is through before the answer begins: an error in it still gets a status of its own.
+  let block = await next();
+  const { readable, writable } = new IdentityTransformStream();
+  const writer = writable.getWriter();
+  const pump = async () => {
+    for (; block !== undefined; block = await next()) await writer.write(block);
+    if (want === "both") await writer.write(new TextEncoder().encode("\n" + results()));
+    await writer.close();
+  };
+  pump().catch((error: unknown) => writer.abort(error));
+  return new Response(readable, { headers });
+}
