@@ -17,6 +17,7 @@ export const MAX_STAGES = 256;
 export const MAX_TEXT = 65536;
 
 const NAME = /^[a-z_][a-z0-9_]{0,31}$/;
+const WORD = /^[A-Za-z_]/;
 const IMMEDIATE = /^(?:[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+)$/;
 
 /** Canonical text without names: programs with one signature run the same code. */
@@ -43,45 +44,61 @@ interface Token<At, T> {
 
 /** What both notations give: a stage of the right shape, not yet checked. */
 interface Stage<At> {
-  readonly start: At;
   readonly op: Token<At, string>;
-  readonly name: Token<At, string> | undefined;
+  readonly name?: Token<At, string> | undefined;
   readonly imm: readonly Token<At, bigint>[];
 }
 
-/** The rules that the two notations share: P4, P6, P7, P8, in the order of P9. */
-function check<At>(isa: Isa, stages: Iterable<Stage<At>>): Program {
-  const steps: Step[] = [];
-  const taken = new Set<string>();
-  const unnamed = new Map<Operation, number>();
+/** The rules that the two notations share (P4, P6, P7, P8), in the order of P9. */
+class Builder<At> {
+  readonly steps: Step[] = [];
+  readonly #isa: Isa;
+  readonly #taken = new Set<string>();
+  readonly #unnamed = new Map<Operation, number>();
 
-  for (const { start, op: { value: word, at }, name, imm } of stages) {
-    if (steps.length === MAX_STAGES) throw new Fault("too-long", start, `a program has at most ${MAX_STAGES} operations`);
-    const op = isa.get(word);
-    if (op === undefined) throw new Fault("unknown-op", at, `there is no operation ${JSON.stringify(word)}`);
+  constructor(isa: Isa) {
+    this.#isa = isa;
+  }
+
+  /** Called where a stage begins, before it is read. */
+  begin(at: At): void {
+    if (this.steps.length === MAX_STAGES) throw new Fault("too-long", at, `a program has at most ${MAX_STAGES} operations`);
+  }
+
+  add({ op: { value: word, at }, name, imm }: Stage<At>): void {
+    const op = this.#isa.get(word);
+    if (op === undefined) throw new Fault("unknown-op", at, `there is no operation ${quote(word)}`);
     if (name !== undefined && op.kind === "map") throw new Fault("name-on-map", name.at, `${op.op} has no result to name`);
-    if (name !== undefined && taken.has(name.value)) {
+    if (name !== undefined && this.#taken.has(name.value)) {
       throw new Fault("duplicate-name", name.at, `an earlier result is called ${name.value} already`);
     }
     const count = op.immediates.length;
-    if (imm.length !== count) throw new Fault("immediate-count", at, `${op.op} takes ${count} immediates, not ${imm.length}`);
-    op.immediates.forEach(({ name: called, bits }, i) => {
-      const { value, at } = imm[i]!;
-      const last = (1n << BigInt(bits)) - 1n;
-      if (value < 0n || value > last) throw new Fault("immediate-range", at, `${called} lies in 0..${last}`);
-    });
-
-    let result = name?.value;
-    if (result === undefined && op.kind !== "map") {
-      let number = (unnamed.get(op) ?? 0) + 1;
-      unnamed.set(op, number);
-      result = number === 1 ? op.op : `${op.op}_${number}`;
-      while (taken.has(result)) result = `${op.op}_${++number}`;
+    if (imm.length !== count) {
+      const wanted = count === 0 ? "no immediate" : count === 1 ? "one immediate" : `${count} immediates`;
+      throw new Fault("immediate-count", at, `${op.op} takes ${wanted}, not ${imm.length}`);
     }
-    if (result !== undefined) taken.add(result);
-    steps.push({ op, imm: imm.map(({ value }) => value), name: result });
+    for (const [i, { value, at }] of imm.entries()) {
+      const { name, bits } = op.immediates[i]!;
+      const last = (1n << BigInt(bits)) - 1n;
+      if (value < 0n || value > last) throw new Fault("immediate-range", at, `${name} lies in 0..${last}`);
+    }
+    const result = op.kind === "map" ? undefined : (name?.value ?? this.#freeName(op));
+    if (result !== undefined) this.#taken.add(result);
+    this.steps.push({ op, imm: imm.map(({ value }) => value), name: result });
   }
-  return steps;
+
+  #freeName(op: Operation): string {
+    let number = (this.#unnamed.get(op) ?? 0) + 1;
+    this.#unnamed.set(op, number);
+    let name = number === 1 ? op.op : `${op.op}_${number}`;
+    while (this.#taken.has(name)) name = `${op.op}_${++number}`;
+    return name;
+  }
+}
+
+/** A word of the request in a message, cut where it is long. */
+function quote(word: string): string {
+  return JSON.stringify(word.length > 32 ? `${word.slice(0, 32)}...` : word);
 }
 
 // Pipeline text
@@ -91,47 +108,47 @@ export function parseText(isa: Isa, text: string, place: { pointer?: string } = 
   try {
     const beyond = offsetOf(text, MAX_TEXT);
     if (beyond < text.length) throw new Fault("too-long", beyond, `a program has at most ${MAX_TEXT} characters`);
-    return check(isa, textStages(text));
+    return readText(text, new Builder<number>(isa));
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     throw new Problem(error.code, error.message, { ...place, ...placeIn(text, error.at as number) });
   }
 }
 
-function* textStages(text: string): Generator<Stage<number>> {
-  const token = /[ \t\r\n]*(?:([A-Za-z0-9_]+)|(.)|$)/suy;
-  let word: string | undefined; // the token that was read last: a word,
+function readText(text: string, builder: Builder<number>): Program {
+  const next = /[ \t\r\n]*(?:([A-Za-z0-9_]+)|([^ \t\r\n])|$)/uy;
+  let word: string | undefined; // the token ahead: a word,
   let mark: string | undefined; // or one other character, or neither at the end
   let at = 0;
+  let end = 0; // of the token before it
 
   const advance = () => {
-    const [all, ...groups] = token.exec(text)!;
-    [word, mark] = groups;
-    at = token.lastIndex - (word ?? mark ?? "").length;
-    return all;
+    end = next.lastIndex;
+    [, word, mark] = next.exec(text)!;
+    at = word === undefined && mark === undefined ? end : next.lastIndex - (word ?? mark)!.length;
   };
-  const unexpected = (wanted: string) => {
-    const found = word ?? mark;
-    return new Fault("syntax", at, `expected ${wanted}, found ${found === undefined ? "the end" : JSON.stringify(found)}`);
-  };
+  const unexpected = (wanted: string) =>
+    new Fault("syntax", at, `expected ${wanted}, found ${(word ?? mark) === undefined ? "the end" : quote((word ?? mark)!)}`);
   const take = (form: RegExp, wanted: string): Token<number, string> => {
     if (word === undefined || !form.test(word)) throw unexpected(wanted);
     const taken = { value: word, at };
     advance();
     return taken;
   };
-  const immediate = () => {
-    const { value, at } = take(IMMEDIATE, "an immediate");
+  const immediate = (): Token<number, bigint> => {
+    const { value, at } = take(IMMEDIATE, "an immediate such as 90, 0x5a, 0o132 or 0b1011010");
     return { value: BigInt(value), at };
   };
 
   advance();
   for (;;) {
-    const first = take(NAME, "an operation");
-    let op = first;
+    builder.begin(at);
+    const first = take(WORD, "an operation");
+    let stage: Omit<Stage<number>, "imm"> = { op: first };
     if (mark === "=") {
+      if (!NAME.test(first.value)) throw new Fault("syntax", first.at, "a name is a-z, 0-9 and _, at most 32 of them");
       advance();
-      op = take(NAME, "an operation");
+      stage = { op: take(WORD, "an operation"), name: first };
     }
     const imm: Token<number, bigint>[] = [];
     if (mark === ":") {
@@ -139,12 +156,13 @@ function* textStages(text: string): Generator<Stage<number>> {
         advance();
         imm.push(immediate());
       }
-      if (word !== undefined) throw unexpected("':', '|' or ','");
+    } else {
+      while (word !== undefined) imm.push(immediate());
     }
-    while (word !== undefined) imm.push(immediate());
-    if (mark !== undefined && mark !== "|" && mark !== ",") throw unexpected("'|' or ','");
-    yield { start: first.at, op, name: op === first ? undefined : first, imm };
-    if (mark === undefined) return;
+    const last = word === undefined && mark === undefined;
+    if (!last && mark !== "|" && mark !== ",") throw unexpected("'|', ',' or the end");
+    builder.add({ ...stage, imm });
+    if (last) return builder.steps;
     advance();
   }
 }
@@ -160,7 +178,7 @@ function offsetOf(text: string, codePoint: number): number {
 const EXCERPT = 72;
 
 function placeIn(text: string, offset: number) {
-  const start = text.lastIndexOf("\n", offset - 1) + 1;
+  const start = text.slice(0, offset).lastIndexOf("\n") + 1;
   const end = text.indexOf("\n", start);
   const before = [...text.slice(start, offset)];
   const after = [...text.slice(offset, end < 0 ? text.length : end)];
@@ -183,37 +201,40 @@ const JsonStage = v.strictObject({
 
 /** An array of operations to a program; `pointer` leads to the array in the body. */
 export function parseOps(isa: Isa, ops: unknown, pointer: string): Program {
-  return checkJson(isa, jsonStages(ops, pointer));
+  return withPointer(() => {
+    if (!Array.isArray(ops) || ops.length === 0) throw new Fault("syntax", pointer, "expected an array of 1 to 256 operations");
+    const builder = new Builder<string>(isa);
+    for (const [i, value] of ops.entries()) {
+      const at = `${pointer}/${i}`;
+      builder.begin(at);
+      const shape = v.safeParse(JsonStage, value, { abortEarly: true });
+      if (!shape.success) throw new Fault("syntax", at + pointerTo(shape.issues[0]), shape.issues[0].message);
+      const { op, imm, name } = shape.output;
+      builder.add({
+        op: { value: op, at: `${at}/op` },
+        name: name === undefined ? undefined : { value: name, at: `${at}/name` },
+        imm: immediates(imm, `${at}/imm`),
+      });
+    }
+    return builder.steps;
+  });
 }
 
 /** One operation and its immediates, which lie at pointers of their own in the body. */
 export function parseOperation(isa: Isa, op: string, imm: unknown, at: { op: string; imm: string }): Program {
-  const stage = () => ({ start: at.op, op: { value: op, at: at.op }, name: undefined, imm: immediates(imm, at.imm) });
-  return checkJson(isa, (function* () { yield stage(); })());
+  return withPointer(() => {
+    const builder = new Builder<string>(isa);
+    builder.add({ op: { value: op, at: at.op }, imm: immediates(imm, at.imm) });
+    return builder.steps;
+  });
 }
 
-function checkJson(isa: Isa, stages: Iterable<Stage<string>>): Program {
+function withPointer(read: () => Program): Program {
   try {
-    return check(isa, stages);
+    return read();
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     throw new Problem(error.code, error.message, { pointer: error.at as string });
-  }
-}
-
-function* jsonStages(ops: unknown, pointer: string): Generator<Stage<string>> {
-  if (!Array.isArray(ops) || ops.length === 0) throw new Fault("syntax", pointer, "expected an array of 1 to 256 operations");
-  for (let i = 0; i < ops.length; i++) {
-    const start = `${pointer}/${i}`;
-    const shape = v.safeParse(JsonStage, ops[i], { abortEarly: true });
-    if (!shape.success) throw new Fault("syntax", start + pointerTo(shape.issues[0]), shape.issues[0].message);
-    const { op, imm, name } = shape.output;
-    yield {
-      start,
-      op: { value: op, at: `${start}/op` },
-      name: name === undefined ? undefined : { value: name, at: `${start}/name` },
-      imm: immediates(imm, `${start}/imm`),
-    };
   }
 }
 

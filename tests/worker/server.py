@@ -1,0 +1,116 @@
+"""Real workerd serving a bundle, for tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+JSON = "application/json"
+OCTETS = "application/octet-stream"
+
+
+def workerd() -> Path:
+    [binary] = (ROOT / "worker/node_modules/@cloudflare").glob("workerd-*/bin/workerd")
+    return binary
+
+
+class Server:
+    """One workerd process on a port of its own, and a client for it."""
+
+    def __init__(self, bundle: Path, **limits: int) -> None:
+        """``limits`` replace the bundle's: MAX_JSON_BYTES, MAX_STREAM_BYTES."""
+        config = (bundle / "config.capnp").read_text()
+        for name, value in limits.items():
+            config, found = re.subn(
+                rf'"{name}", text = "\d+"', f'"{name}", text = "{value}"', config
+            )
+            assert found == 1
+        self.config = bundle / f"config-{os.urandom(4).hex()}.capnp"
+        self.config.write_text(config)
+
+    def __enter__(self) -> Self:
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        control, child = os.pipe()
+        arguments = [f"--control-fd={child}", "--socket-addr=http=127.0.0.1:0", str(self.config)]
+        self.process = subprocess.Popen(
+            [workerd(), "serve", *arguments],
+            pass_fds=[child],
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
+        os.close(child)
+        with os.fdopen(control) as events:
+            line = events.readline()
+        if not line:
+            raise RuntimeError(f"workerd did not start: {self.output()}")
+        self.port = int(json.loads(line)["port"])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.client = httpx.Client(base_url=self.url, timeout=60)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.client.close()
+        self.process.terminate()
+        self.process.wait()
+        self.log.close()
+        self.config.unlink()
+
+    def output(self) -> str:
+        """What workerd has written to its log."""
+        self.log.seek(0)
+        return self.log.read()
+
+    def rss(self) -> int:
+        """Bytes of memory that the process holds."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(r"VmRSS:\s+(\d+) kB", status)
+        assert found
+        return int(found[1]) * 1024
+
+    def json(self, body: object) -> httpx.Response:
+        """POST /v1/pipeline; ``body`` is JSON text, or a value to be written as such."""
+        content = body if isinstance(body, (bytes, str)) else json.dumps(body)
+        return self.client.post("/v1/pipeline", content=content, headers={"content-type": JSON})
+
+    def octets(self, program: str, data: bytes = b"", **query: str) -> httpx.Response:
+        return self.client.post(
+            "/v1/pipeline",
+            params={"program": program, **query},
+            content=data,
+            headers={"content-type": OCTETS},
+        )
+
+
+def problem(response: httpx.Response) -> dict[str, Any]:
+    """The members of a problem document, after what holds for each of them (H9)."""
+    assert response.headers["content-type"] == "application/problem+json"
+    members: dict[str, Any] = response.json()
+    assert members["status"] == response.status_code
+    assert members["type"] == f"urn:pcpu:problem:{members['code']}"
+    assert members["title"]
+    assert members["detail"]
+    return members
+
+
+def split(response: httpx.Response) -> tuple[bytes, dict[str, Any]]:
+    """The data and the results of a `both` answer (H8)."""
+    assert response.headers["content-type"] == "application/vnd.pcpu.data-then-results"
+    data, line, end = response.content.rsplit(b"\n", 2)
+    assert end == b""
+    results: dict[str, Any] = json.loads(line)
+    assert results["bytes_out"] == len(data)
+    return data, results
