@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from pcpu.errors import PcpuError
+
 ABI_VERSION = 1
 SECTION = "pcpu.manifest"
 
@@ -23,7 +25,12 @@ class Artifact:
     code: bytes
     manifest: dict[str, Any]
 
+    @property
+    def is_text(self) -> bool:
+        return self.form in ("ir", "opt-ir", "asm")
+
     def write(self, path: Path) -> None:
+        """Write the bytes; ``path`` appears whole or not at all."""
         with write_beside(path) as file:
             file.write(self.code)
 
@@ -46,8 +53,14 @@ def _leb128(value: int) -> bytes:
 
 @contextmanager
 def write_beside(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the name ``path`` only when the block ends without an error."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+    """A file that takes the name ``path`` only when the block ends without an error.
+
+    Raises PcpuError where the folder cannot be written.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+    except OSError as error:
+        raise PcpuError(f"{path} cannot be written: {error.strerror}") from None
     beside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -55,7 +68,10 @@ def write_beside(path: Path) -> Iterator[IO[bytes]]:
         mask = os.umask(0)
         os.umask(mask)
         beside.chmod(0o666 & ~mask)
-        beside.replace(path)
+        try:
+            beside.replace(path)
+        except OSError as error:
+            raise PcpuError(f"{path} cannot be written: {error.strerror}") from None
     except BaseException:
         beside.unlink(missing_ok=True)
         raise

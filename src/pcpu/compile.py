@@ -21,7 +21,7 @@ FORMS: tuple[Form, ...] = get_args(Form)
 
 
 def compile_program(
-    program: Program, isa: Isa, target: Target, form: Form | None = None
+    program: Program, isa: Isa, target: Target, form: str | None = None
 ) -> Artifact:
     """One program, fused, for ``target``; ``form`` stops the line earlier.
 
@@ -43,7 +43,7 @@ def compile_program(
     return _line(text, exports, manifest, isa, target, form)
 
 
-def compile_operations(isa: Isa, target: Target, form: Form | None = None) -> Artifact:
+def compile_operations(isa: Isa, target: Target, form: str | None = None) -> Artifact:
     """Every operation of ``isa`` as kernels of its own."""
     manifest = {"kind": "ops", **isa.to_json()}
     text, exports = lower_operations(isa, target)
@@ -56,9 +56,9 @@ def _line(
     manifest: dict[str, Any],
     isa: Isa,
     target: Target,
-    form: Form | None,
+    form: str | None,
 ) -> Artifact:
-    form = form or target.linked  # type: ignore[assignment]
+    form = form or target.linked
     if form in ("wasm", "so") and form != target.linked:
         raise UsageError(f"target {target.name} does not emit {form!r}, but {target.linked!r}")
     module = llvm.parse(text, target)

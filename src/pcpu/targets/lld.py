@@ -13,7 +13,7 @@ from pcpu.errors import ToolchainError
 
 @cache
 def command(flavour: str) -> tuple[str, ...]:
-    """How to run ``wasm-ld`` or ``ld.lld``: $PCPU_WASM_LD or $PCPU_LD_LLD, else the one in ziglang."""
+    """How to run ``wasm-ld`` or ``ld.lld``: $PCPU_WASM_LD or $PCPU_LD_LLD, else the wheel's."""
     variable = "PCPU_" + flavour.upper().replace("-", "_").replace(".", "_")
     named = os.environ.get(variable)
     if named:

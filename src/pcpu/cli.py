@@ -1,0 +1,281 @@
+"""The ``pcpu`` command: thin, every command a call into the package."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pcpu.errors import PcpuError, UsageError
+
+app = typer.Typer(
+    name="pcpu",
+    help="One compiler for byte programs: from one line of text to native speed at the edge.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+IsaFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--isa", metavar="FILE", help="Add the operations of FILE; may be repeated."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+ProgramArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROG",
+        help="A program such as 'xor 0x5a | crc32c', or a .json or .pcpu file that holds one.",
+        show_default=False,
+    ),
+]
+
+
+class EngineName(StrEnum):
+    jit = "jit"
+    wasmtime = "wasmtime"
+    workerd = "workerd"
+    interp = "interp"
+
+
+class TargetName(StrEnum):
+    wasm = "wasm"
+    host = "host"
+
+
+class EmitForm(StrEnum):
+    ir = "ir"
+    opt_ir = "opt-ir"
+    asm = "asm"
+    obj = "obj"
+    wasm = "wasm"
+    so = "so"
+
+
+@app.command()
+def run(
+    program: ProgramArgument,
+    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="The data; - is stdin.")] = "-",
+    out: Annotated[
+        str | None,
+        typer.Option("-o", "--out", metavar="OUT", help="Where the data goes; - is stdout."),
+    ] = None,
+    engine: Annotated[EngineName, typer.Option(help="What runs the program.")] = EngineName.jit,
+    as_json: Json = False,
+    isa: IsaFiles = None,
+) -> None:
+    """Run a program over a file or stdin, of any size.
+
+    The resulting data goes to OUT, or to stdout when the program changes it; the results go to
+    stderr, or with --json to stdout.
+
+    Example: pcpu run 'xor 0x5a | crc32c' photo.jpg -o masked.jpg
+    """
+    from pcpu.files import run_file
+
+    loaded, parsed = _read_program(program, isa)
+    report = run_file(parsed, loaded, file, out, engine.value, data_to_stdout=not as_json)
+    if as_json:
+        _print_json(report.to_json())
+    else:
+        for name, value in report.results.items():
+            typer.echo(f"{name} {value}", err=True)
+
+
+@app.command()
+def compile(
+    program: Annotated[str | None, typer.Argument(metavar="[PROG]", help="The program.")] = None,
+    target: Annotated[TargetName, typer.Option(help="What to compile for.")] = TargetName.wasm,
+    emit: Annotated[
+        EmitForm | None, typer.Option(help="What to write; the linked module by default.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="OUT")] = None,
+    ops: Annotated[
+        bool, typer.Option("--ops", help="Every operation as a kernel of its own, not a program.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+    isa: IsaFiles = None,
+) -> None:
+    """Compile a program, or with --ops the whole instruction set.
+
+    Example: pcpu compile 'xor 0x5a | crc32c' --target wasm -o masked.wasm
+    """
+    from pcpu import targets
+    from pcpu.compile import compile_operations, compile_program
+
+    if ops == (program is not None):
+        raise UsageError("give either a program or --ops")
+    if as_json and out is None:
+        raise UsageError("--json takes stdout for the manifest; give -o OUT for the code")
+    found, form = targets.find(target.value), emit.value if emit else None
+    if program is None:
+        artifact = compile_operations(_load_isa(isa), found, form)
+    else:
+        loaded, parsed = _read_program(program, isa)
+        artifact = compile_program(parsed, loaded, found, form)
+    if out is not None:
+        artifact.write(out)
+    elif artifact.is_text:
+        sys.stdout.write(artifact.code.decode())
+    elif sys.stdout.isatty():
+        raise UsageError(f"{artifact.form} is binary; give -o OUT, or pipe it")
+    else:
+        sys.stdout.buffer.write(artifact.code)
+    if as_json:
+        _print_json(artifact.manifest)
+
+
+@app.command("isa")
+def show_isa(as_json: Json = False, isa: IsaFiles = None) -> None:
+    """List the operations.
+
+    Example: pcpu isa --isa my-ops.json
+    """
+    loaded = _load_isa(isa)
+    if as_json:
+        _print_json(loaded.to_json() | {"isa_digest": loaded.digest})
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("op", "code", "kind", "arguments", "returns", "what it does"):
+        table.add_column(heading, no_wrap=heading != "what it does")
+    for op in loaded.operations:
+        names = " ".join([op.name, *(f"({alias})" for alias in op.aliases)])
+        row = (names, str(op.opcode), op.kind, " ".join(op.args), op.returns, op.doc)
+        table.add_row(*row)
+    Console().print(table)
+
+
+@app.command()
+def build(
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the bundle goes.")],
+    program: Annotated[
+        list[str] | None,
+        typer.Option("--program", metavar="PROG", help="Also bundle PROG, fused; may be repeated."),
+    ] = None,
+    isa: IsaFiles = None,
+) -> None:
+    """Write a Worker bundle that is ready to deploy.
+
+    Example: pcpu build -o bundle --program 'xor 0x5a | crc32c' && cd bundle && npx wrangler deploy
+    """
+    from pcpu.bundle import build_bundle
+
+    loaded = _load_isa(isa)
+    build_bundle(loaded, [_parse(text, loaded) for text in program or ()], out)
+    for path in sorted(out.iterdir()):
+        typer.echo(f"{path.stat().st_size:>9}  {path}", err=True)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8787,
+    program: Annotated[
+        list[str] | None,
+        typer.Option("--program", metavar="PROG", help="Also bundle PROG, fused; may be repeated."),
+    ] = None,
+    isa: IsaFiles = None,
+) -> None:
+    """Build the Worker and serve it on 127.0.0.1 with workerd, the Workers runtime.
+
+    Example: pcpu serve --port 8787
+    """
+    from pcpu.serve import serve_forever
+
+    loaded = _load_isa(isa)
+    serve_forever(loaded, [_parse(text, loaded) for text in program or ()], port)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Show the toolchain and the engines that are found, with their versions.
+
+    Example: pcpu doctor
+    """
+    from pcpu.doctor import examine
+
+    checks = examine()
+    if as_json:
+        _print_json({check.name: check.to_json() for check in checks})
+    else:
+        for check in checks:
+            mark = "ok     " if check.found else "MISSING"
+            typer.echo(f"{mark} {check.name:<12} {check.detail}")
+    if not all(check.found for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="Under two minutes.")] = False,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Exit with 1 when a goal is missed.")
+    ] = False,
+    only: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this definition of bench/definitions.")
+    ] = None,
+    plot: Annotated[bool, typer.Option(help="Draw the plots in docs/img.")] = True,
+    as_json: Json = False,
+    json_path: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Where the record goes; bench/record by default."),
+    ] = None,
+) -> None:
+    """Measure pCPU beside what you would use instead, in one run, with results compared.
+
+    Example: pcpu bench --quick
+    """
+    from pcpu.bench.main import run_bench
+
+    raise typer.Exit(
+        run_bench(
+            quick=quick, gate=gate, only=only, plot=plot, as_json=as_json, json_path=json_path
+        )
+    )
+
+
+def _load_isa(files: list[Path] | None) -> Any:
+    from pcpu.library import load_isa
+
+    return load_isa(files or ())
+
+
+def _parse(text: str, isa: Any) -> Any:
+    from pcpu.source import read_program
+
+    return read_program(text, isa)
+
+
+def _read_program(text: str, files: list[Path] | None) -> tuple[Any, Any]:
+    isa = _load_isa(files)
+    return isa, _parse(text, isa)
+
+
+def _print_json(document: Any) -> None:
+    sys.stdout.write(json.dumps(document) + "\n")
+
+
+def main() -> None:
+    """Run the command; errors become one message and an exit code."""
+    try:
+        app()
+    except PcpuError as error:
+        typer.echo(f"pcpu: error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output left, as `head` does; stdout cannot be flushed either.
+        sys.stderr.close()
+        sys.exit(141)
+    except OSError as error:  # a full disk, say
+        typer.echo(f"pcpu: error: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,148 @@
+"""Running a program over files and pipes: in blocks, in constant memory, with progress."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from pcpu import run as engines
+from pcpu.artifact import write_beside
+from pcpu.errors import PcpuError, UsageError
+from pcpu.ir import Program
+from pcpu.isa import Isa
+
+PROGRESS_FROM = 64 << 20  # smaller files are done before a bar would be read
+
+
+@dataclass
+class Report:
+    """What a run gave: results by name, as they are shown, and how many bytes passed."""
+
+    results: dict[str, int | str]
+    bytes_in: int
+    bytes_out: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"results": self.results, "bytes_in": self.bytes_in, "bytes_out": self.bytes_out}
+
+
+def run_file(
+    program: Program, isa: Isa, source: str, out: str | None, engine: str, *, data_to_stdout: bool
+) -> Report:
+    """Run ``program`` over the file ``source`` (``-``: stdin).
+
+    The data goes to ``out`` where one is given (``-``: stdout), else to stdout if the program
+    changes it and ``data_to_stdout`` says so. An output file appears whole or not at all.
+    """
+    with ExitStack() as stack:
+        data = stack.enter_context(_open_source(source))
+        if out is None and data_to_stdout and program.has_map:
+            if sys.stdout.isatty():
+                raise UsageError("the data would go to the terminal; give -o OUT, -o - or a pipe")
+            out = "-"
+        elif out == "-" and not data_to_stdout:
+            raise UsageError("with --json stdout holds the results; give another OUT for the data")
+        sink = None if out is None else stack.enter_context(_open_sink(out))
+        counted = stack.enter_context(_Counted.opened(data, source))
+        write = None if sink is None else _writer(sink)
+        values = engines.find(engine).run(program, isa, counted.blocks(), write)
+        if sink is not None:
+            sink.flush()
+    shown = {r.name: r.show(v) for r, v in zip(program.results, values, strict=True)}
+    return Report(shown, counted.size, counted.size)
+
+
+def _writer(sink: IO[bytes]) -> Any:
+    def write(block: memoryview) -> None:
+        try:
+            while block:
+                block = block[sink.write(block) :]
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise PcpuError(f"the data cannot be written: {error.strerror}") from None
+
+    return write
+
+
+class _Counted:
+    """A file as blocks in one buffer that is used again and again."""
+
+    def __init__(self, file: IO[bytes], progress: Any) -> None:
+        self.file, self.progress, self.size = file, progress, 0
+
+    @classmethod
+    @contextmanager
+    def opened(cls, file: IO[bytes], name: str) -> Iterator[_Counted]:
+        status = os.fstat(file.fileno())
+        total = status.st_size if stat.S_ISREG(status.st_mode) else None
+        wanted = sys.stderr.isatty() and (total is None or total >= PROGRESS_FROM)
+        with _progress_bar(name, total) if wanted else nullcontext() as advance:
+            yield cls(file, advance)
+
+    def blocks(self) -> Iterator[memoryview]:
+        buffer = memoryview(bytearray(engines.BLOCK))
+        while True:
+            try:
+                count = self.file.readinto(buffer)  # type: ignore[attr-defined]
+            except OSError as error:
+                raise PcpuError(f"the data cannot be read: {error.strerror}") from None
+            if not count:
+                return
+            self.size += count
+            yield buffer[:count]
+            if self.progress is not None:
+                self.progress(count)
+
+
+@contextmanager
+def _progress_bar(name: str, total: int | None) -> Iterator[Any]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("stdin" if name == "-" else Path(name).name, total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+@contextmanager
+def _open_source(source: str) -> Iterator[IO[bytes]]:
+    if source == "-":
+        yield sys.stdin.buffer.raw if hasattr(sys.stdin.buffer, "raw") else sys.stdin.buffer
+        return
+    try:
+        file = open(source, "rb", buffering=0)  # noqa: SIM115, PTH123 - closed below
+    except OSError as error:
+        raise UsageError(f"{source} cannot be read: {error.strerror}") from None
+    with file:
+        if stat.S_ISDIR(os.fstat(file.fileno()).st_mode):
+            raise UsageError(f"{source} is a directory")
+        yield file
+
+
+@contextmanager
+def _open_sink(out: str) -> Iterator[IO[bytes]]:
+    if out == "-":
+        yield sys.stdout.buffer
+        return
+    path = Path(out)
+    if path.is_dir():
+        raise UsageError(f"{out} is a directory")
+    if path.exists() and not path.is_file():  # a pipe or a device such as /dev/null
+        with path.open("wb", buffering=0) as file:
+            yield file
+        return
+    with write_beside(path.resolve()) as file:
+        yield file

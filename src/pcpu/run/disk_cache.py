@@ -1,0 +1,115 @@
+"""Compiled programs on disk, under keys of everything that their code depends on.
+
+Nothing here imports LLVM: a warm start looks up a file and loads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from pcpu.artifact import write_beside
+from pcpu.errors import PcpuError
+from pcpu.ir import Program
+
+KEPT = 256  # files; the least recently used go first
+_DIGEST = 32
+
+
+def folder() -> Path:
+    """Where compiled programs are kept: $PCPU_CACHE, or the user's cache folder."""
+    named = os.environ.get("PCPU_CACHE")
+    return Path(named) if named else user_cache_path("pcpu")
+
+
+@cache
+def compiler_digest() -> str:
+    """A digest of the compiler itself: its sources, its libraries, this machine."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parents[1]
+    for path in sorted(package.rglob("*")):
+        if path.suffix in (".py", ".lark", ".zig", ".json"):
+            digest.update(path.relative_to(package).as_posix().encode() + b"\0")
+            digest.update(path.read_bytes() + b"\0")
+    for name in ("llvmlite", "ziglang"):
+        digest.update(f"{name} {version(name)}\0".encode())
+    for name in sorted(os.environ):
+        if name.startswith("PCPU_LD"):
+            digest.update(f"{name}={os.environ[name]}\0".encode())
+    digest.update(_processor().encode())
+    return digest.hexdigest()
+
+
+def _processor() -> str:
+    """What decides the host's code: the architecture and the processor's features."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.machine() + platform.processor()
+    wanted = ("model name", "flags", "Features", "cpu family", "model", "isa", "CPU part")
+    lines = text.split("\n\n", 1)[0].splitlines()
+    return platform.machine() + "\n".join(x for x in lines if x.startswith(wanted))
+
+
+def key(program: Program, kind: str) -> str:
+    """The name under which the code of ``program`` is kept."""
+    meaning = {i.op.name: i.op.to_json() for i in program.instructions}
+    parts = [kind, compiler_digest(), program.signature, json.dumps(meaning, sort_keys=True)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def fetch(name: str, make: Callable[[], bytes]) -> Path:
+    """The file ``name`` of the cache, made when missing or damaged.
+
+    A digest follows the content, where the loaders of ELF do not look. Where the cache
+    cannot be written the file is a temporary one, which the caller need not delete.
+    """
+    path = folder() / name
+    try:
+        content = path.read_bytes()
+        if _intact(content):
+            os.utime(path)
+            return path
+    except OSError:
+        pass
+    content = make()
+    content += hashlib.sha256(content).digest()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with write_beside(path) as file:
+            file.write(content)
+        _forget_old(path.parent)
+    except (OSError, PcpuError):
+        return _temporary(name, content)
+    return path
+
+
+def _intact(content: bytes) -> bool:
+    return hashlib.sha256(content[:-_DIGEST]).digest() == content[-_DIGEST:]
+
+
+def _temporary(name: str, content: bytes) -> Path:
+    path = Path(_temporary_folder().name) / name
+    path.write_bytes(content)
+    return path
+
+
+@cache
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="pcpu-")  # deleted when the process ends
+
+
+def _forget_old(cached: Path) -> None:
+    files = [entry for entry in os.scandir(cached) if entry.is_file()]
+    if len(files) > KEPT:
+        for entry in sorted(files, key=lambda e: e.stat().st_mtime)[: len(files) - KEPT]:
+            Path(entry.path).unlink(missing_ok=True)

@@ -1,0 +1,47 @@
+"""What an engine is, and the loop that those inside this process share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from pcpu.ir import Program
+from pcpu.isa import Isa
+
+Blocks = Iterator[memoryview]  # writable; valid until the next one is asked for
+Write = Callable[[memoryview], object]
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A way to run programs.
+
+    ``run(program, isa, blocks, write)`` feeds the blocks through, hands the resulting bytes
+    to ``write`` unless that is None, and returns the results in program order. It raises
+    EngineError or ToolchainError. ``version()`` says what it runs on.
+    """
+
+    name: str
+    doc: str
+    run: Callable[[Program, Isa, Blocks, Write | None], tuple[int, ...]]
+    version: Callable[[], str]
+
+
+class Session(Protocol):
+    """One stream through a program in this process."""
+
+    def update(self, block: memoryview) -> None:
+        """Run the program over the next bytes, in place."""
+
+    def finish(self) -> tuple[int, ...]:
+        """The results."""
+
+
+def feed(session: Session, blocks: Blocks, write: Write | None) -> tuple[int, ...]:
+    for block in blocks:
+        session.update(block)
+        if write is not None:
+            write(block)
+    return session.finish()

@@ -1,0 +1,25 @@
+"""The reference interpreter as an engine: slow, and right by definition."""
+
+from __future__ import annotations
+
+import platform
+
+from pcpu.interp import Interpreter
+from pcpu.ir import Program
+from pcpu.isa import Isa
+from pcpu.run.engine import Blocks, Engine, Write
+
+
+def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[int, ...]:
+    del isa  # a Program holds the operations that it uses
+    interpreter = Interpreter(program)
+    for block in blocks:
+        data = interpreter.update(bytes(block))
+        if write is not None:
+            write(memoryview(data))
+    return interpreter.finish()
+
+
+ENGINE = Engine(
+    "interp", "the reference interpreter", run, lambda: f"Python {platform.python_version()}"
+)

@@ -1,0 +1,76 @@
+"""The program's WebAssembly module on wasmtime."""
+
+from __future__ import annotations
+
+import ctypes
+from importlib.metadata import version
+from typing import Any
+
+from pcpu import targets
+from pcpu.compile import compile_program
+from pcpu.errors import EngineError, ToolchainError
+from pcpu.ir import Program
+from pcpu.isa import Isa
+from pcpu.run.engine import BLOCK, Blocks, Engine, Write, feed
+
+
+class WasmSession:
+    """One stream through an instance of a program module."""
+
+    def __init__(self, module: bytes, results: int) -> None:
+        wasmtime = _wasmtime()
+        self._store: Any = wasmtime.Store()
+        compiled = wasmtime.Module(self._store.engine, module)
+        self._exports: Any = wasmtime.Instance(self._store, compiled, []).exports(self._store)
+        self._results = results
+        self._state = self._allocate(8 * results)
+        self._out = self._allocate(8 * results)
+        self._buffer = self._allocate(BLOCK)
+        self._call("pcpu_init", self._state)
+
+    def _call(self, name: str, *arguments: int) -> Any:
+        return self._exports[name](self._store, *arguments)
+
+    def _allocate(self, size: int) -> int:
+        pointer: int = self._call("malloc", max(size, 1)) & 0xFFFFFFFF
+        if pointer == 0:
+            raise EngineError("the module has no memory for its buffers")
+        return pointer
+
+    def _view(self, pointer: int, size: int) -> memoryview:
+        base = self._exports["memory"].data_ptr(self._store)
+        address = ctypes.cast(base, ctypes.c_void_p).value or 0
+        return memoryview((ctypes.c_ubyte * size).from_address(address + pointer)).cast("B")
+
+    def update(self, block: memoryview) -> None:
+        for start in range(0, len(block), BLOCK):
+            piece = block[start : start + BLOCK]
+            view = self._view(self._buffer, len(piece))
+            view[:] = piece
+            self._call("pcpu_update", self._state, self._buffer, len(piece))
+            piece[:] = view
+
+    def finish(self) -> tuple[int, ...]:
+        self._call("pcpu_finish", self._state, self._out)
+        out = bytes(self._view(self._out, 8 * self._results))
+        return tuple(
+            int.from_bytes(out[start : start + 8], "little") for start in range(0, len(out), 8)
+        )
+
+
+def _wasmtime() -> Any:
+    try:
+        import wasmtime
+    except ImportError:
+        raise ToolchainError("the wasmtime wheel is missing; run 'make setup'") from None
+    return wasmtime
+
+
+def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[int, ...]:
+    module = compile_program(program, isa, targets.find("wasm")).code
+    return feed(WasmSession(module, len(program.results)), blocks, write)
+
+
+ENGINE = Engine(
+    "wasmtime", "WebAssembly on wasmtime", run, lambda: f"wasmtime {version('wasmtime')}"
+)

@@ -1,0 +1,48 @@
+"""``pcpu serve``: the Worker on the real Workers runtime, on this machine."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from pcpu.bundle import build_bundle
+from pcpu.errors import EngineError
+from pcpu.ir import Program
+from pcpu.isa import Isa
+from pcpu.run.workerd_process import serving
+
+
+def serve_forever(isa: Isa, programs: Sequence[Program], port: int) -> None:
+    """Build the bundle and serve it until Ctrl-C or SIGTERM. Raises PcpuError."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    with tempfile.TemporaryDirectory(prefix="pcpu-serve-") as folder:
+        bundle = Path(folder) / "bundle"
+        build_bundle(isa, programs, bundle, port)
+        with serving(bundle, port) as (listening, process):
+            sys.stdout.write(_greeting(listening, programs))
+            sys.stdout.flush()
+            code = process.wait()
+            raise EngineError(f"workerd stopped with exit code {code}")
+
+
+def _greeting(port: int, programs: Sequence[Program]) -> str:
+    address = f"http://127.0.0.1:{port}"
+    text = str(programs[0]) if programs else "xor 0x5a | crc32c"
+    query = shlex.quote(f"{address}/v1/pipeline")
+    body = json.dumps({"data": "hello", "program": text})
+    return (
+        f"pCPU is serving on {address}; Ctrl-C stops it. Try:\n\n"
+        f"  curl -sS -H 'content-type: application/json' -d {shlex.quote(body)} {query}\n\n"
+        f"  curl -sS -H 'content-type: application/octet-stream' --data-binary @README.md "
+        f"'{address}/v1/pipeline?program=crc32c'\n\n"
+    )
