@@ -5,10 +5,10 @@ and accepts every fold.
 """
 
 from pcpu.isa import Op
-from pcpu.lower.kernels import chain, crc, lanes
+from pcpu.lower.kernels import chain, crc, fnv, lanes
 from pcpu.lower.kernels.kernel import Kernel
 
-KERNELS: tuple[Kernel, ...] = (crc.KERNEL, lanes.KERNEL, chain.WIDE, chain.KERNEL)
+KERNELS: tuple[Kernel, ...] = (crc.KERNEL, fnv.KERNEL, lanes.KERNEL, chain.WIDE, chain.KERNEL)
 
 __all__ = ["KERNELS", "Kernel", "select"]
 

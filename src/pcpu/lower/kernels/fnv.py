@@ -1,0 +1,106 @@
+"""Folds ``state = (state ^ byte) * P`` and ``state = state * P ^ byte``: the FNV hashes.
+
+They look serial, one multiplication a byte, and are not: docs/notes/fnv-parallel.md has the
+proof. In short, state ^ byte = state + d where d = (l ^ byte) - l needs only the low byte l of
+the state. So the end is a dot product of the d with powers of P, once the low bytes are known,
+and those follow bit plane by bit plane, each a prefix XOR.
+
+FNV-1, which multiplies first, is FNV-1a between a multiplication by P and one by its inverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from pcpu.expr import Binary, Const, Expr, Var
+from pcpu.isa import Op
+from pcpu.lower.code import Code, Value
+from pcpu.lower.kernels import chain, fnv_block
+from pcpu.lower.kernels.kernel import Kernel
+from pcpu.lower.stage import Stage
+
+_STATE, _BYTE = Var("state"), Var("byte")
+
+
+@dataclass(frozen=True)
+class Multiplication:
+    """The odd ``factor``, and whether it comes before the byte (FNV-1) or after it (FNV-1a)."""
+
+    factor: int
+    first: bool
+
+
+def multiplication(op: Op) -> Multiplication | None:
+    """The step of a fold of this family, None where it is something else."""
+    if op.fold is None or op.state_bits < 16:
+        return None
+    found = _match(op.step_expr)
+    # An even factor has no inverse, and its low bits are constant after 8 bytes: not a hash.
+    return found if found is not None and found.factor % 2 == 1 else None
+
+
+def _match(step: Expr) -> Multiplication | None:
+    match step:
+        case Binary("*", Binary("^", a, b), Const(factor)) if {a, b} == {_STATE, _BYTE}:
+            return Multiplication(factor, first=False)
+        case Binary("*", Const(factor), Binary("^", a, b)) if {a, b} == {_STATE, _BYTE}:
+            return Multiplication(factor, first=False)
+        case Binary("^", Binary("*", a, b), c) | Binary("^", c, Binary("*", a, b)) if c == _BYTE:
+            for state, by in ((a, b), (b, a)):
+                if state == _STATE and isinstance(by, Const):
+                    return Multiplication(by.value, first=True)
+    return None
+
+
+def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
+    (stage,) = stages
+    form = multiplication(stage.op)
+    assert form is not None
+    bits = stage.op.state_bits
+    done = code.local(code.usize, code.size(0))
+    for width in fnv_block.widths(code.target):
+        block = fnv_block.Block(width, form.factor, bits)
+        with code.when(
+            code.b.icmp_unsigned(">=", _left(code, done, length), code.size(block.least))
+        ):
+            _scale(code, stage, form.factor if form.first else 1)
+            _blocks(code, block, stage, data, length, done)
+            _scale(code, stage, pow(form.factor, -1, 1 << bits) if form.first else 1)
+    with code.loop(code.load(code.usize, done), length, 1, plain=True) as i:
+        chain.step(code, stage, code.load(ir.IntType(8), code.byte_at(data, i)))
+
+
+def _left(code: Code, done: Value, length: Value) -> Value:
+    return code.b.sub(length, code.load(code.usize, done))
+
+
+def _scale(code: Code, stage: Stage, factor: int) -> None:
+    kind = ir.IntType(stage.op.state_bits)
+    if factor != 1:
+        state = code.load(kind, stage.state)
+        code.b.store(code.b.mul(state, kind(factor)), stage.state)
+
+
+def _blocks(
+    code: Code, block: fnv_block.Block, stage: Stage, data: Value, length: Value, done: Value
+) -> None:
+    """Blocks from ``done`` on for as long as the least one fits, and ``done`` behind them."""
+    emitter = fnv_block.Emitter(code, block, stage.op.name)
+    head, body, after = (code.function.append_basic_block(n) for n in ("blocks", "block", "after"))
+    code.b.branch(head)
+    code.b.position_at_end(head)
+    left = _left(code, done, length)
+    code.b.cbranch(code.b.icmp_unsigned(">=", left, code.size(block.least)), body, after)
+    code.b.position_at_end(body)
+    strips = code.at_most(code.b.udiv(left, code.size(block.least)), code.size(block.most_strips))
+    start = code.load(code.usize, done)
+    emitter.emit(stage.state, code.byte_at(data, start), strips)
+    code.b.store(code.b.add(start, code.b.mul(strips, code.size(block.least))), done)
+    code.b.branch(head)
+    code.b.position_at_end(after)
+
+
+KERNEL = Kernel("fnv", lambda op: multiplication(op) is not None, emit, fuses=False)
