@@ -1,0 +1,60 @@
+// The loops that are timed. Each row imports a copy of this module of its own, so that V8 sees
+// one callee a loop and treats it as it would in a program that calls only that.
+
+export const loops = {
+  /** A kernel on data that is in its memory already. */
+  kernel(f, data, size, imms) {
+    const [imm] = imms;
+    if (imms.length === 0) {
+      return (calls) => {
+        let last;
+        for (let i = 0; i < calls; i++) last = f(data, size);
+        return last;
+      };
+    }
+    if (imms.length === 1) {
+      return (calls) => {
+        let last;
+        for (let i = 0; i < calls; i++) last = f(data, size, imm);
+        return last;
+      };
+    }
+    return (calls) => {
+      let last;
+      for (let i = 0; i < calls; i++) last = f(data, size, ...imms);
+      return last;
+    };
+  },
+
+  /** A kernel on data that is copied in first, and out again where the kernel changes it. */
+  copied(f, memory, data, bytes, imms, changes) {
+    const [imm] = imms;
+    const size = bytes.length;
+    return (calls) => {
+      let last;
+      for (let i = 0; i < calls; i++) {
+        memory.set(bytes, data);
+        last = f(data, size, imm);
+        if (changes) bytes.set(memory.subarray(data, data + size));
+      }
+      return last;
+    };
+  },
+
+  /** Several kernels one after the other; each call is {f, a, b, c}. */
+  sequence(steps) {
+    return (calls) => {
+      for (let i = 0; i < calls; i++) for (const { f, a, b, c } of steps) f(a, b, c);
+    };
+  },
+
+  /** A function of JavaScript. */
+  function(f, bytes, imms) {
+    const [imm] = imms;
+    return (calls) => {
+      let last;
+      for (let i = 0; i < calls; i++) last = f(bytes, imm);
+      return last;
+    };
+  },
+};

@@ -1,0 +1,150 @@
+// What a row of a definition runs here. `env` is the runtime's: data (what every row starts
+// from), work (a Uint8Array for functions), instance(name), load(path) and loops().
+
+const STATE = 4096; // room for the state and the results of a program, behind the data
+
+/** A result as every runtime writes it: an unsigned decimal number. */
+function canonical(value, bits) {
+  if (typeof value === "string") return BigInt(`0x${value}`).toString(); // hash-wasm's hex
+  return BigInt.asUintN(bits, BigInt(value)).toString();
+}
+
+async function digest(bytes) {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function answer(results, bytes, row) {
+  return (row.changes ? [...results, await digest(bytes)] : results).join(" ");
+}
+
+/** Kernels of a WebAssembly module, in its memory. */
+async function wasm(row, env) {
+  const { exports, data } = await env.instance(row.module);
+  const { loops } = await env.loops();
+  const state = data + env.data.length;
+  let size = 0;
+  let run;
+  const view = () => new Uint8Array(exports.memory.buffer);
+  const value = (argument) => ({ data, size, state, out: state + STATE / 2 })[argument] ?? argument;
+  const steps = () =>
+    row.calls.map(({ name, args }) => {
+      const [a, b, c] = args.map(value);
+      return { f: exports[name], a, b, c };
+    });
+  const bind = () => {
+    if (row.calls.length > 1) return loops.sequence(steps());
+    const [{ name, args }] = row.calls;
+    return loops.kernel(exports[name], data, size, args.slice(2));
+  };
+  return {
+    load(length) {
+      size = length;
+      view().set(env.data.subarray(0, size), data);
+      run = bind();
+    },
+    run: (calls) => run(calls),
+    async answer() {
+      const results = [];
+      for (const [i, { f, a, b, c }] of steps().entries()) {
+        const result = f(a, b, c);
+        if (row.calls[i].bits) results.push(canonical(result, row.calls[i].bits));
+      }
+      const words = new BigUint64Array(exports.memory.buffer, value("out"), row.outputs);
+      results.push(...Array.from(words, String));
+      return answer(results, view().subarray(data, data + size), row);
+    },
+  };
+}
+
+/** The same kernel, with what it costs to hand over a Uint8Array. */
+async function copied(row, env) {
+  const { exports, data } = await env.instance(row.module);
+  const { loops } = await env.loops();
+  const [{ name, args, bits }] = row.calls;
+  const memory = new Uint8Array(exports.memory.buffer);
+  let bytes;
+  let run;
+  return {
+    load(size) {
+      bytes = env.work.subarray(0, size);
+      bytes.set(env.data.subarray(0, size));
+      run = loops.copied(exports[name], memory, data, bytes, args.slice(2), row.changes);
+    },
+    run: (calls) => run(calls),
+    async answer() {
+      const result = run(1);
+      return answer(bits ? [canonical(result, bits)] : [], bytes, row);
+    },
+  };
+}
+
+/** A function of JavaScript: a baseline or a library. */
+async function plain(row, env) {
+  const f = await env.load(row.source);
+  const { loops } = await env.loops();
+  const [{ args, bits }] = row.calls;
+  let bytes;
+  let run;
+  return {
+    load(size) {
+      bytes = env.work.subarray(0, size);
+      bytes.set(env.data.subarray(0, size));
+      run = loops.function(f, bytes, args.slice(2));
+    },
+    run: (calls) => run(calls),
+    async answer() {
+      const result = run(1);
+      return answer(bits ? [canonical(result, bits)] : [], bytes, row);
+    },
+  };
+}
+
+const KINDS = { kernel: wasm, program: wasm, copied, function: plain };
+
+/** Answers the benchmark's commands: one session a process. */
+export function session(env) {
+  const opened = [];
+  const commands = {
+    async open({ row }) {
+      opened.push(await KINDS[row.kind](row, env));
+      return { handle: opened.length - 1 };
+    },
+    async load({ handle, size }) {
+      opened[handle].load(size);
+      return {};
+    },
+    async answer({ handle }) {
+      return { answer: await opened[handle].answer() };
+    },
+    async run({ handle, calls, warm }) {
+      const { run } = opened[handle];
+      if (warm) run(warm);
+      const start = performance.now();
+      run(calls);
+      return { seconds: (performance.now() - start) / 1e3 };
+    },
+    async nothing() {
+      return {};
+    },
+  };
+  return async (command) => {
+    try {
+      return await commands[command.do](command);
+    } catch (error) {
+      return { error: `${error.name}: ${error.message}`.split("\n")[0] };
+    }
+  };
+}
+
+/** An instance with room for `size` bytes of data and what a program needs behind them. */
+export function withRoom(exports, size) {
+  const data = exports.malloc ? exports.malloc(size + STATE) : grown(exports.memory, 2 * size + STATE);
+  if (data === 0) throw new Error(`no memory for ${size} bytes`);
+  return { exports, data };
+}
+
+// Modules without an allocator hold no data of their own behind their initial memory.
+function grown(memory, size) {
+  return memory.grow(Math.ceil(size / 65536)) * 65536;
+}

@@ -1,0 +1,1 @@
+"""The benchmark: what is measured is data in ``bench/``, how is here."""

@@ -1,0 +1,78 @@
+"""The code that the benchmark runs: ours from the compiler, the limits from Zig."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pcpu import targets
+from pcpu.artifact import write_beside
+from pcpu.bench.definition import ROOT, Definition
+from pcpu.compile import compile_operations, compile_program
+from pcpu.isa import Isa
+from pcpu.targets import lld
+
+BUILD = ROOT.parent / "build" / "bench"
+SEED = 20240229
+LINKED = {"wasm": "wasm", "host": "so"}
+# What a runtime needs of Zig: the arguments, by target.
+ZIG = {
+    "wasm": ("build-exe", "-target", "wasm32-freestanding", "-mcpu=generic+simd128+bulk_memory",
+             "-fno-entry", "-rdynamic"),
+    "host": ("build-lib", "-dynamic"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kit:
+    """Paths of the modules by target and name, of the data, and what compiled them."""
+
+    modules: dict[str, dict[str, Path]]
+    data: Path
+    manifest: dict[str, Any]
+
+
+def build(isa: Isa, definitions: Sequence[Definition]) -> Kit:
+    BUILD.mkdir(parents=True, exist_ok=True)
+    modules: dict[str, dict[str, Path]] = {}
+    manifest: dict[str, Any] = {}
+    for name, linked in LINKED.items():
+        target = targets.find(name)
+        artifacts = {"ops": compile_operations(isa, target)}
+        for definition in definitions:
+            if len(definition.program.instructions) > 1:
+                artifacts[definition.name] = compile_program(definition.program, isa, target)
+        modules[name] = {"limits": _zig("limits", name)}
+        for module, artifact in artifacts.items():
+            path = modules[name][module] = BUILD / f"{module}.{linked}"
+            artifact.write(path)
+        manifest[name] = artifacts["ops"].manifest
+    modules["host"]["repeat"] = _zig("repeat", "host")
+    size = max(max(definition.sizes) for definition in definitions)
+    return Kit(modules, _data(size), manifest)
+
+
+def _zig(name: str, target: str) -> Path:
+    """``bench/native/NAME.zig``, compiled once for each version of it and of Zig."""
+    source = ROOT / "native" / f"{name}.zig"
+    mode, *options = ZIG[target]
+    key = repr((source.read_bytes(), mode, options, lld.versions(), targets.find(target).cpu))
+    digest = hashlib.sha256(key.encode()).hexdigest()[:12]
+    path = BUILD / f"{name}-{digest}.{LINKED[target]}"
+    if not path.exists():
+        lld.run([*lld.zig(), mode, str(source), *options, "-O", "ReleaseFast", "-fstrip",
+                 f"-femit-bin={path}"])  # fmt: skip
+    return path
+
+
+def _data(size: int) -> Path:
+    """Random bytes, the same in every run: the folds' speed does not hang on their values."""
+    path = BUILD / f"data-{size}.bin"
+    if not path.exists():
+        with write_beside(path) as file:
+            file.write(random.Random(SEED).randbytes(size))
+    return path

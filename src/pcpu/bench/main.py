@@ -1,0 +1,66 @@
+"""``pcpu bench``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from pcpu.bench.build import build
+from pcpu.bench.definition import load_definitions
+from pcpu.bench.goals import judge
+from pcpu.bench.measure import FULL, QUICK
+from pcpu.bench.record import make_record, record_path, write_record
+from pcpu.bench.run import run, steps
+from pcpu.bench.runtimes import all_runtimes
+from pcpu.bench.table import print_results, print_verdicts
+from pcpu.library import load_isa
+
+
+def run_bench(
+    *, quick: bool, gate: bool, json_path: Path | None, plot: bool, only: str | None
+) -> int:
+    """Measure, print and record. The exit code is 1 where ``gate`` is set and a goal is missed.
+
+    A whole run is recorded in bench/record/; a quick one, or one of a single operation, only in
+    ``json_path``. Raises UsageError, ToolchainError or EngineError (rows that disagree).
+    """
+    began = time.monotonic()
+    isa = load_isa()
+    definitions = load_definitions(isa, only)
+    runtimes = all_runtimes()
+    plan = steps(definitions, runtimes, quick)
+    out = Console()
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(), console=Console(stderr=True), transient=True,
+    )  # fmt: skip
+    with bar:
+        task = bar.add_task("compiling", total=sum(map(len, plan.values())))
+        kit = build(isa, definitions)
+        results = run(
+            kit, plan, runtimes, QUICK if quick else FULL,
+            lambda what: bar.update(task, advance=1, description=what),
+        )  # fmt: skip
+    measured = {
+        definition.name: {size for steps_ in plan.values() for d, size in steps_ if d is definition}
+        for definition in definitions
+    }
+    verdicts = judge(definitions, results, measured)
+    print_results(out, definitions, runtimes, results)
+    print_verdicts(out, verdicts)
+
+    record = make_record(definitions, results, verdicts, kit, quick, time.monotonic() - began)
+    if json_path is not None:
+        write_record(record, json_path)
+    if not quick and only is None:
+        write_record(record, record_path(record))
+        out.print(f"recorded in {record_path(record)}")
+    if plot:
+        from pcpu.bench.plot import draw
+
+        for path in draw(record):
+            out.print(f"drew {path}")
+    return 1 if gate and not all(verdict.met for verdict in verdicts) else 0

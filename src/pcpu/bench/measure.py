@@ -1,0 +1,157 @@
+"""Timing rows side by side: check, calibrate, take turns, check again."""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pcpu import interp
+from pcpu.bench.definition import Definition, show_size
+from pcpu.errors import EngineError
+
+INTERPRETED = 4096  # bytes up to which the reference interpreter gives its answer
+SLOW = 0.02  # seconds a call beyond which it is not warmed up
+
+
+class Handle(Protocol):
+    """A row, opened in a runtime."""
+
+    def load(self, size: int) -> None:
+        """Put the first ``size`` bytes of the data where the row works on them."""
+
+    def answer(self) -> str:
+        """What one run on freshly loaded data gives."""
+
+    def time(self, calls: int, warm: int) -> float:
+        """The seconds that ``calls`` runs take, after ``warm`` untimed ones."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long to measure. ``warmup``, ``sample`` and ``cell`` are seconds: before the first
+    sample, of one sample, and of all samples of a row at a size, of which there are at least
+    ``fewest``."""
+
+    rounds: int
+    warmup: float
+    sample: float
+    cell: float
+    fewest: int = 3
+
+
+QUICK = Settings(rounds=7, warmup=0.04, sample=0.002, cell=0.12)
+FULL = Settings(rounds=25, warmup=0.15, sample=0.004, cell=1.0)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Seconds a call, one number a round, and how many calls each is the mean of."""
+
+    seconds: tuple[float, ...]
+    calls: int
+
+    @property
+    def best(self) -> float:
+        return min(self.seconds)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    def decile(self, tenth: int) -> float:
+        """p10 for 1, p90 for 9, by the nearest rank."""
+        ordered = sorted(self.seconds)
+        return ordered[round((len(ordered) - 1) * tenth / 10)]
+
+
+class Answers:
+    """What every row must give, by definition and size: the interpreter's answer on short data,
+    on longer data that of whoever came first, which all others then have to agree with."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._known: dict[tuple[str, int], tuple[str, str]] = {}
+
+    def check(self, definition: Definition, size: int, who: str, answer: str) -> None:
+        if size <= INTERPRETED:
+            known = interpreted(definition, self._data[:size]), "the interpreter"
+            self._known.setdefault((definition.name, size), known)
+        expected, first = self._known.setdefault((definition.name, size), (answer, who))
+        if answer != expected:
+            raise EngineError(
+                f"{definition.name} of {show_size(size)}: {who} gives {answer}, {first} {expected}"
+            )
+
+
+def interpreted(definition: Definition, data: bytes) -> str:
+    after, results = interp.run(definition.program, data)
+    return shown(results, after if definition.program.has_map else None)
+
+
+def shown(results: Sequence[int], data: bytes | bytearray | memoryview | None) -> str:
+    """An answer as one line: the results, and the SHA-256 of the data where it changes."""
+    words = [str(result) for result in results]
+    return " ".join(words if data is None else [*words, hashlib.sha256(data).hexdigest()])
+
+
+def measure(
+    rows: Mapping[str, Handle],
+    size: int,
+    settings: Settings,
+    check: Callable[[str, str], None],
+    unchecked: Collection[str],
+) -> dict[str, Samples]:
+    """Every row of ``rows`` at ``size``, in turns.
+
+    ``check(row, answer)`` raises on a wrong answer; the rows in ``unchecked`` have none.
+    """
+
+    def check_all() -> None:
+        for name, row in rows.items():
+            row.load(size)
+            if name not in unchecked:
+                check(name, row.answer())
+                row.load(size)
+
+    check_all()
+    calls, warm, limits = {}, {}, {}
+    for name, row in rows.items():
+        calls[name], each = _calibrate(row, settings)
+        # The row before had the caches; where that matters, one call fetches them back.
+        warm[name] = 1 if each < SLOW else 0
+        fits = int(settings.cell / (each * (calls[name] + warm[name])))
+        limits[name] = min(settings.rounds, max(settings.fewest, fits))
+    found: dict[str, list[float]] = {name: [] for name in rows}
+    order = list(rows)
+    for turn in range(settings.rounds):
+        # Another row comes first each time, so that none always follows the same one.
+        for name in order[turn % len(order) :] + order[: turn % len(order)]:
+            # Slow rows sit out rounds, evenly.
+            if (
+                turn * limits[name] // settings.rounds
+                == (turn - 1) * limits[name] // settings.rounds
+            ):
+                continue
+            n = calls[name]
+            found[name].append(rows[name].time(n, warm[name]) / n)
+    check_all()
+    return {name: Samples(tuple(seconds), calls[name]) for name, seconds in found.items()}
+
+
+def _calibrate(row: Handle, settings: Settings) -> tuple[int, float]:
+    """How many calls fill a sample, and the seconds of one, after warming the row up.
+
+    An engine that compiles in tiers needs the warm-up: it gets its best code only after a while.
+    """
+    calls, spent = 1, 0.0
+    while True:
+        seconds = row.time(calls, 0)
+        spent += seconds
+        each = max(seconds / calls, 1e-10)
+        if spent >= settings.warmup:
+            return max(1, min(2 * calls, round(settings.sample / each))), each
+        # Runs of a fraction of the warm-up: a long one would be over before the better code came.
+        calls = max(1, min(2 * calls, round(settings.warmup / 8 / each)))

@@ -1,0 +1,129 @@
+"""Python's own functions and libraries, as the rows call them.
+
+Each takes the data and the immediates, and gives what is to be timed: a function without
+arguments that returns the result or, for a map, changes the data in place. What a library wants
+to have made once (an array over the data, a table) is made before the clock starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from pcpu.bench.runtimes.runtime import Unavailable
+
+Prepare = Callable[[bytearray, list[int]], Callable[[], Any]]
+
+
+def load_peer(name: str) -> Prepare:
+    """The function ``name`` of this module, or Unavailable when what it needs does not import."""
+    package, make = PEERS[name]
+    try:
+        return make(import_module(package))
+    except ImportError as error:
+        raise Unavailable(f"{error}; pip install 'pcpu[bench]'") from None
+
+
+def _numpy_xor(numpy: Any) -> Prepare:
+    def prepare(data: bytearray, imms: list[int]) -> Callable[[], Any]:
+        array, imm = numpy.frombuffer(data, numpy.uint8), numpy.uint8(imms[0])
+        return lambda: numpy.bitwise_xor(array, imm, out=array)
+
+    return prepare
+
+
+def _numpy_add(numpy: Any) -> Prepare:
+    def prepare(data: bytearray, imms: list[int]) -> Callable[[], Any]:
+        array, imm = numpy.frombuffer(data, numpy.uint8), numpy.uint8(imms[0])
+        return lambda: numpy.add(array, imm, out=array)
+
+    return prepare
+
+
+def _numpy_count(numpy: Any) -> Prepare:
+    def prepare(data: bytearray, imms: list[int]) -> Callable[[], Any]:
+        array, imm = numpy.frombuffer(data, numpy.uint8), numpy.uint8(imms[0])
+        return lambda: numpy.count_nonzero(array == imm)
+
+    return prepare
+
+
+def _python_xor(_: Any) -> Prepare:
+    def prepare(data: bytearray, imms: list[int]) -> Callable[[], Any]:
+        table = bytes(byte ^ imms[0] for byte in range(256))
+        return lambda: data.__setitem__(slice(None), data.translate(table))
+
+    return prepare
+
+
+def _python_add(_: Any) -> Prepare:
+    def prepare(data: bytearray, imms: list[int]) -> Callable[[], Any]:
+        table = bytes(byte + imms[0] & 255 for byte in range(256))
+        return lambda: data.__setitem__(slice(None), data.translate(table))
+
+    return prepare
+
+
+def _python_count(_: Any) -> Prepare:
+    def prepare(data: bytearray, imms: list[int]) -> Callable[[], Any]:
+        frozen, byte = bytes(data), bytes(imms)
+        return lambda: frozen.count(byte)
+
+    return prepare
+
+
+def _stringzilla_xor(stringzilla: Any) -> Prepare:
+    def prepare(data: bytearray, imms: list[int]) -> Callable[[], Any]:
+        table = bytes(byte ^ imms[0] for byte in range(256))
+        return lambda: stringzilla.translate(data, table, inplace=True)
+
+    return prepare
+
+
+def _stringzilla_add(stringzilla: Any) -> Prepare:
+    def prepare(data: bytearray, imms: list[int]) -> Callable[[], Any]:
+        table = bytes(byte + imms[0] & 255 for byte in range(256))
+        return lambda: stringzilla.translate(data, table, inplace=True)
+
+    return prepare
+
+
+def _stringzilla_count(stringzilla: Any) -> Prepare:
+    def prepare(data: bytearray, imms: list[int]) -> Callable[[], Any]:
+        frozen, byte = bytes(data), bytes(imms)
+        return lambda: stringzilla.count(frozen, byte)
+
+    return prepare
+
+
+def _icrar_crc32c(library: Any) -> Prepare:
+    def prepare(data: bytearray, _: list[int]) -> Callable[[], Any]:
+        frozen = bytes(data)
+        return lambda: library.crc32c(frozen)
+
+    return prepare
+
+
+def _google_crc32c(library: Any) -> Prepare:
+    def prepare(data: bytearray, _: list[int]) -> Callable[[], Any]:
+        frozen = bytes(data)
+        return lambda: library.value(frozen)
+
+    return prepare
+
+
+# name -> the module to import, and what makes the row from it
+PEERS: dict[str, tuple[str, Callable[[Any], Prepare]]] = {
+    "numpy_xor": ("numpy", _numpy_xor),
+    "numpy_add": ("numpy", _numpy_add),
+    "numpy_count": ("numpy", _numpy_count),
+    "python_xor": ("builtins", _python_xor),
+    "python_add": ("builtins", _python_add),
+    "python_count": ("builtins", _python_count),
+    "stringzilla_xor": ("stringzilla", _stringzilla_xor),
+    "stringzilla_add": ("stringzilla", _stringzilla_add),
+    "stringzilla_count": ("stringzilla", _stringzilla_count),
+    "icrar_crc32c": ("crc32c", _icrar_crc32c),
+    "google_crc32c": ("google_crc32c", _google_crc32c),
+}

@@ -1,0 +1,78 @@
+"""The calls that make up one run of a row: the same for every runtime."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from pcpu.bench.definition import Definition, Row
+from pcpu.ir import Program
+from pcpu.isa import Op
+
+# Where an argument is not a number: the data's address, its length, the program's state, and
+# where its results go.
+Argument = int | Literal["data", "size", "state", "out"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One function and its arguments; ``bits`` is the width of its result, 0 without one."""
+
+    name: str
+    args: tuple[Argument, ...]
+    bits: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``outputs`` u64 are read from ``out`` after the calls; ``changes`` says whether the data is
+    part of the answer; a row that is not ``checked`` has no answer."""
+
+    kind: str
+    module: str
+    source: str
+    calls: tuple[Call, ...]
+    outputs: int
+    changes: bool
+    checked: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def make_plan(row: Row, definition: Definition) -> Plan:
+    program = definition.program
+    calls, module, outputs = _operations(program), "ops", 0
+    if row.kind == "program":
+        calls, module, outputs = PROGRAM, definition.name, len(program.results)
+    elif row.source.startswith("limits#"):
+        module, _, name = row.source.partition("#")
+        bits = 0 if row.role == "limit" else calls[-1].bits
+        calls = (Call(name, ("data", "size"), bits),)
+    return Plan(
+        kind="kernel" if row.kind == "limit" else row.kind,
+        module=module,
+        source=row.source,
+        calls=calls,
+        outputs=outputs,
+        changes=program.has_map,
+        checked=row.role != "limit",
+    )
+
+
+PROGRAM = (
+    Call("pcpu_init", ("state",)),
+    Call("pcpu_update", ("state", "data", "size")),
+    Call("pcpu_finish", ("state", "out")),
+)
+
+
+def _operations(program: Program) -> tuple[Call, ...]:
+    return tuple(
+        Call(f"pcpu_{i.op.name}", ("data", "size", *i.immediates), _bits(i.op))
+        for i in program.instructions
+    )
+
+
+def _bits(op: Op) -> int:
+    return op.result_bits if op.has_result else 0

@@ -1,0 +1,115 @@
+"""One run of the benchmark: every definition in every runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from pcpu.bench.build import Kit
+from pcpu.bench.definition import Definition, Row
+from pcpu.bench.measure import Answers, Handle, Samples, Settings, measure
+from pcpu.bench.plan import make_plan
+from pcpu.bench.runtimes import Runtime, Session, Unavailable
+
+Key = tuple[str, str, int]  # definition, runtime, size
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What was not measured and why; without a row, a whole runtime."""
+
+    runtime: str
+    definition: str | None
+    row: str | None
+    reason: str
+
+
+@dataclass
+class Results:
+    """Samples by definition, runtime and size, then by row."""
+
+    found: dict[Key, dict[str, Samples]] = field(default_factory=dict)
+    missing: list[Missing] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def steps(
+    definitions: Sequence[Definition], runtimes: Sequence[Runtime], quick: bool
+) -> dict[str, list[tuple[Definition, int]]]:
+    """What is measured, by the name of the runtime."""
+    return {
+        runtime.name: [
+            (definition, size)
+            for definition in definitions
+            if definition.rows_in(runtime.name)
+            for size in (definition.quick_sizes if quick else definition.sizes)
+            if size <= runtime.largest
+        ]
+        for runtime in runtimes
+    }
+
+
+def run(
+    kit: Kit,
+    plan: dict[str, list[tuple[Definition, int]]],
+    runtimes: Sequence[Runtime],
+    settings: Settings,
+    tell: Callable[[str], None],
+) -> Results:
+    """Raises EngineError when two rows disagree about an answer."""
+    results = Results()
+    answers = Answers(kit.data.read_bytes())
+    for runtime in runtimes:
+        wanted = plan[runtime.name]
+        if not wanted:
+            continue
+        try:
+            with runtime.start(kit, max(size for _, size in wanted)) as session:
+                results.versions |= session.versions
+                for key, samples in _session(session, runtime, wanted, settings, answers, results):
+                    results.found[key] = samples
+                    tell(f"{runtime.title}: {key[0]}")
+        except Unavailable as error:
+            results.missing.append(Missing(runtime.name, None, None, str(error)))
+            for _ in wanted:
+                tell(runtime.title)
+    return results
+
+
+def _session(
+    session: Session,
+    runtime: Runtime,
+    wanted: Sequence[tuple[Definition, int]],
+    settings: Settings,
+    answers: Answers,
+    results: Results,
+) -> Iterator[tuple[Key, dict[str, Samples]]]:
+    stretched = replace(settings, sample=settings.sample * runtime.stretch)
+    opened: dict[str, dict[str, Handle]] = {}
+    for definition, size in wanted:
+        if definition.name not in opened:
+            rows = definition.rows_in(runtime.name)
+            opened[definition.name] = _open(session, runtime, definition, rows, results)
+
+        def check(row: str, answer: str, of: Definition = definition, at: int = size) -> None:
+            answers.check(of, at, f"{of.row(row).title} in {runtime.title}", answer)
+
+        unchecked = {row.id for row in definition.rows if row.role == "limit"}
+        samples = measure(opened[definition.name], size, stretched, check, unchecked)
+        yield (definition.name, runtime.name, size), samples
+
+
+def _open(
+    session: Session,
+    runtime: Runtime,
+    definition: Definition,
+    rows: Sequence[Row],
+    results: Results,
+) -> dict[str, Handle]:
+    opened: dict[str, Handle] = {}
+    for row in rows:
+        try:
+            opened[row.id] = session.open(make_plan(row, definition))
+        except Unavailable as error:
+            results.missing.append(Missing(runtime.name, definition.name, row.id, str(error)))
+    return opened

@@ -1,0 +1,162 @@
+"""Native code and Python's libraries, in this process."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from pcpu.bench.build import Kit
+from pcpu.bench.measure import Handle, shown
+from pcpu.bench.peers import load_peer
+from pcpu.bench.plan import Argument, Call, Plan
+from pcpu.bench.runtimes.runtime import Runtime
+
+STATE = 4096  # room for the state and the results of a program
+ALIGN = 64
+
+
+class _Call(ctypes.Structure):
+    """``Call`` of bench/native/repeat.zig."""
+
+    _fields_ = (("function", ctypes.c_void_p), ("arguments", ctypes.c_uint64 * 4))
+
+
+@dataclass
+class NativeSession:
+    kit: Kit
+    size: int
+    versions: dict[str, str] = field(default_factory=lambda: {"python": platform.python_version()})
+
+    def __post_init__(self) -> None:
+        self.data = memoryview(self.kit.data.read_bytes())[: self.size]
+        # The limits copy the span to the one behind it.
+        self._memory = (ctypes.c_char * (2 * self.size + STATE + ALIGN))()
+        start = -ctypes.addressof(self._memory) % ALIGN
+        self.address = ctypes.addressof(self._memory) + start
+        self.work = memoryview(self._memory).cast("B")[start:]
+        self._modules: dict[str, ctypes.CDLL] = {}
+        self.repeat = self.module("repeat").repeat
+        self.repeat.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64)
+        self.repeat.restype = ctypes.c_uint64
+
+    def module(self, name: str) -> ctypes.CDLL:
+        if name not in self._modules:
+            self._modules[name] = ctypes.CDLL(str(self.kit.modules["host"][name]))
+        return self._modules[name]
+
+    def open(self, plan: Plan) -> Handle:
+        return KINDS[plan.kind](self, plan)
+
+
+class Kernel:
+    """Compiled functions, called in a loop of native code."""
+
+    def __init__(self, session: NativeSession, plan: Plan) -> None:
+        self.session, self.plan = session, plan
+        self.functions = [getattr(session.module(plan.module), c.name) for c in plan.calls]
+        self.state = 2 * session.size
+        self.out = self.state + STATE // 2
+
+    def load(self, size: int) -> None:
+        self.size = size
+        self.session.work[:size] = self.session.data[:size]
+        self.calls = (_Call * len(self.functions))()
+        for call, function, made in zip(self.plan.calls, self.functions, self.calls, strict=True):
+            made.function = ctypes.cast(function, ctypes.c_void_p)
+            for index, argument in enumerate(call.args):
+                made.arguments[index] = self.value(argument)
+
+    def value(self, argument: Argument) -> int:
+        address = self.session.address
+        if isinstance(argument, int):
+            return argument
+        places = {"data": address, "state": address + self.state, "out": address + self.out}
+        return places.get(argument, self.size)
+
+    def answer(self) -> str:
+        results = []
+        for call, made in zip(self.plan.calls, self.calls, strict=True):
+            result = self.session.repeat(ctypes.byref(made), 1, 1)
+            if call.bits:
+                results.append(result & (1 << call.bits) - 1)
+        out = self.session.work[self.out : self.out + 8 * self.plan.outputs]
+        results += out.cast("Q")
+        return shown(results, self.session.work[: self.size] if self.plan.changes else None)
+
+    def time(self, calls: int, warm: int) -> float:
+        repeat, count = self.session.repeat, len(self.calls)
+        if warm:
+            repeat(self.calls, count, warm)
+        start = time.perf_counter_ns()
+        repeat(self.calls, count, calls)
+        return (time.perf_counter_ns() - start) * 1e-9
+
+
+class Function:
+    """Something that Python calls: a library, or our kernel through ctypes."""
+
+    def __init__(self, session: NativeSession, plan: Plan) -> None:
+        self.session, self.plan = session, plan
+        self.prepare = self.preparation()
+
+    def preparation(self) -> Callable[[bytearray, list[int]], Callable[[], Any]]:
+        return load_peer(self.plan.source)
+
+    def load(self, size: int) -> None:
+        self.bytes = bytearray(self.session.data[:size])
+        imms = [a for a in self.plan.calls[0].args if isinstance(a, int)]
+        self.call = self.prepare(self.bytes, imms)
+
+    def answer(self) -> str:
+        result, bits = self.call(), self.plan.calls[0].bits
+        results = [int(result) & (1 << bits) - 1] if bits else []
+        return shown(results, self.bytes if self.plan.changes else None)
+
+    def time(self, calls: int, warm: int) -> float:
+        call = self.call
+        for _ in range(warm):
+            call()
+        start = time.perf_counter_ns()
+        for _ in range(calls):
+            call()
+        return (time.perf_counter_ns() - start) * 1e-9
+
+
+class Ctypes(Function):
+    """Our kernel, called from Python for each run."""
+
+    def preparation(self) -> Callable[[bytearray, list[int]], Callable[[], Any]]:
+        made: Call = self.plan.calls[0]
+        function = getattr(self.session.module(self.plan.module), made.name)
+        function.restype = ctypes.c_uint64 if made.bits > 32 else ctypes.c_uint32
+
+        def prepare(data: bytearray, imms: list[int]) -> Callable[[], Any]:
+            buffer = (ctypes.c_char * len(data)).from_buffer(data)
+            pointer, size = ctypes.c_void_p(ctypes.addressof(buffer)), ctypes.c_size_t(len(data))
+            self.buffer = buffer  # alive as long as the pointer is in use
+            return partial(function, pointer, size, *map(ctypes.c_uint64, imms))
+
+        return prepare
+
+
+KINDS: dict[str, Callable[[NativeSession, Plan], Handle]] = {
+    "kernel": Kernel,
+    "program": Kernel,
+    "function": Function,
+    "ctypes": Ctypes,
+}
+
+
+@contextmanager
+def start(kit: Kit, size: int) -> Iterator[NativeSession]:
+    yield NativeSession(kit, size)
+
+
+def runtime() -> Runtime:
+    return Runtime("native", "native, Python", start, order=3)
