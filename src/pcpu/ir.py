@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -68,11 +68,12 @@ class Program:
 
     def __str__(self) -> str:
         """The canonical text."""
-        default = with_names((i.op, i.immediates, None) for i in self.instructions)
-        return " | ".join(
-            i.text if i.name == d.name else f"{i.name} = {i.text}"
-            for i, d in zip(self.instructions, default.instructions, strict=True)
-        )
+        names, shown = Names(), []
+        for i in self.instructions:
+            usual = i.name is None or i.name == names.default(i.op)
+            names.add(i.op, None if usual else i.name)
+            shown.append(i.text if usual else f"{i.name} = {i.text}")
+        return " | ".join(shown)
 
     def to_json(self) -> dict[str, Any]:
         return {"ops": [_instruction_json(i) for i in self.instructions]}
@@ -91,28 +92,58 @@ def _instruction_json(instruction: Instruction) -> dict[str, Any]:
     return member
 
 
+class Names:
+    """Gives the results of a program their names, in program order (P8)."""
+
+    def __init__(self) -> None:
+        self.taken: set[str] = set()
+        self._unnamed: dict[str, int] = {}
+
+    def default(self, op: Op) -> str:
+        """What the next result would be called without a name of its own."""
+        first = self._unnamed.get(op.name, 0) + 1
+        numbered = (op.name if n == 1 else f"{op.name}_{n}" for n in itertools.count(first))
+        return next(name for name in numbered if name not in self.taken)
+
+    def add(self, op: Op, given: str | None) -> str | None:
+        """The name of the next result of the program; None for a map."""
+        if not op.has_result:
+            return None
+        name = given or self.default(op)
+        if given is None:
+            self._unnamed[op.name] = self._unnamed.get(op.name, 0) + 1
+        self.taken.add(name)
+        return name
+
+
 def with_names(stages: Iterable[tuple[Op, Sequence[int], str | None]]) -> Program:
-    """A Program from (op, immediates, name or None), with the missing names given (P8)."""
-    listed = list(stages)
-    taken = {name for _, _, name in listed if name is not None}
-    free: dict[str, Iterator[str]] = {}
-    instructions = []
-    for op, immediates, name in listed:
-        if op.has_result and name is None:
-            candidates = free.setdefault(op.name, _numbered(op.name))
-            name = next(c for c in candidates if c not in taken)  # noqa: PLW2901
-            taken.add(name)
-        instructions.append(Instruction(op, tuple(immediates), name))
-    return Program(tuple(instructions))
-
-
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    for count in itertools.count(2):
-        yield f"{name}_{count}"
+    """A Program from (op, immediates, name or None), with the missing names given."""
+    names = Names()
+    return Program(tuple(Instruction(op, tuple(i), names.add(op, name)) for op, i, name in stages))
 
 
 # The verifier. A parser runs each check where it knows the place; ``verify`` runs them all.
+
+
+def check_length(count: int) -> None:
+    if count > MAX_OPERATIONS:
+        raise ProgramError("too-long", f"a program has at most {MAX_OPERATIONS} operations")
+
+
+def check_name(op: Op, name: str, taken: Iterable[str]) -> None:
+    if not op.has_result:
+        raise ProgramError("name-on-map", f"{op.name} changes the data and has no result to name")
+    if name in taken:
+        raise ProgramError("duplicate-name", f"an earlier result is called {name!r} already")
+
+
+def check_immediate_count(op: Op, count: int) -> None:
+    wanted = len(op.immediates)
+    if count != wanted:
+        names = ", ".join(i.name for i in op.immediates)
+        takes = f"{wanted or 'no'} immediate{'' if wanted == 1 else 's'}"
+        takes += f" ({names})" if names else ""
+        raise ProgramError("immediate-count", f"{op.name} takes {takes}, {count} given")
 
 
 def check_immediate(op: Op, index: int, value: int) -> None:
@@ -123,26 +154,6 @@ def check_immediate(op: Op, index: int, value: int) -> None:
             "immediate-range",
             f"{shown} is outside 0..{(1 << imm.bits) - 1}, the range of {imm.name} of {op.name}",
         )
-
-
-def check_immediate_count(op: Op, count: int) -> None:
-    wanted = len(op.immediates)
-    if count != wanted:
-        names = ", ".join(i.name for i in op.immediates)
-        takes = f"{wanted} immediate{'' if wanted == 1 else 's'}" + (f" ({names})" if names else "")
-        raise ProgramError("immediate-count", f"{op.name} takes {takes}, {count} given")
-
-
-def check_name(op: Op, name: str, taken: Iterable[str]) -> None:
-    if not op.has_result:
-        raise ProgramError("name-on-map", f"{op.name} changes the data and has no result to name")
-    if name in taken:
-        raise ProgramError("duplicate-name", f"the name {name!r} is given twice")
-
-
-def check_length(count: int) -> None:
-    if count > MAX_OPERATIONS:
-        raise ProgramError("too-long", f"a program has at most {MAX_OPERATIONS} operations")
 
 
 def verify(program: Program) -> None:

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from pcpu.errors import ProgramError
-from pcpu.ir import (
-    EXACT_JSON,
-    MAX_NAME,
-    Program,
-    check_immediate,
-    check_immediate_count,
-    check_length,
-    check_name,
-    with_names,
-)
-from pcpu.isa import Isa, Op
+from pcpu.ir import EXACT_JSON, MAX_NAME, Program
+from pcpu.isa import Isa
+from pcpu.source.builder import NAME, Builder, Located
 from pcpu.source.number import read_immediate
 
 
@@ -31,83 +21,56 @@ def parse_json(document: Any, isa: Isa) -> Program:
         _members(document, {"ops"}, {"ops"}, "")
         document, at = document["ops"], "/ops"
     if not isinstance(document, list) or not document:
-        raise ProgramError("syntax", "expected a non-empty array of operations", pointer=at)
-    taken: set[str] = set()
-    stages = []
+        raise _wrong("expected a non-empty array of operations", at)
+    builder = Builder(isa)
     for index, member in enumerate(document):
-        with _at(f"{at}/{index}"):
-            check_length(index + 1)
-        stages.append(_stage(member, isa, taken, f"{at}/{index}"))
-    return with_names(stages)
+        builder.begin(f"{at}/{index}")
+        builder.add(*_stage(member, f"{at}/{index}"))
+    return builder.program()
 
 
-def _stage(member: Any, isa: Isa, taken: set[str], at: str) -> tuple[Op, list[int], str | None]:
+def _stage(member: Any, at: str) -> tuple[Located[str], Located[str] | None, list[Located[int]]]:
     if not isinstance(member, dict):
-        raise ProgramError("syntax", 'expected an object {"op": ...}', pointer=at)
+        raise _wrong('expected an object {"op": ...}', at)
     _members(member, {"op", "imm", "name"}, {"op"}, at)
     if not isinstance(member["op"], str):
-        raise ProgramError("syntax", "expected a string", pointer=f"{at}/op")
-    op = isa.find(member["op"])
-    if op is None:
-        close = isa.suggest(member["op"])
-        hint = f"; did you mean {close!r}?" if close else "; 'pcpu isa' lists them"
-        shown = member["op"][:MAX_NAME]
-        raise ProgramError("unknown-op", f"unknown operation {shown!r}{hint}", pointer=f"{at}/op")
-    name = member.get("name")
+        raise _wrong("expected a string", f"{at}/op")
+    name = None
     if "name" in member:
-        if not (
-            isinstance(name, str)
-            and 0 < len(name) <= MAX_NAME
-            and name.isascii()
-            and name.replace("_", "a").isalnum()
-            and name == name.lower()
-            and not name[0].isdigit()
-        ):
+        given = member["name"]
+        if not isinstance(given, str) or not NAME.fullmatch(given):
             message = f"expected a name of a-z, 0-9 and _, at most {MAX_NAME} characters"
-            raise ProgramError("syntax", message, pointer=f"{at}/name")
-        with _at(f"{at}/name"):
-            check_name(op, name, taken)
-        taken.add(name)
-    given = member.get("imm", [])
-    one = not isinstance(given, list)
-    listed = [given] if one else given
-    with _at(f"{at}/op" if not listed else f"{at}/imm"):
-        check_immediate_count(op, len(listed))
-    immediates = []
-    for index, value in enumerate(listed):
-        pointer = f"{at}/imm" if one else f"{at}/imm/{index}"
-        immediates.append(_integer(value, pointer))
-        with _at(pointer):
-            check_immediate(op, index, immediates[-1])
-    return op, immediates, name
+            raise _wrong(message, f"{at}/name")
+        name = Located(given, f"{at}/name")
+    imm = member.get("imm", [])
+    if isinstance(imm, list):
+        imms = [_integer(value, f"{at}/imm/{index}") for index, value in enumerate(imm)]
+    else:
+        imms = [_integer(imm, f"{at}/imm")]
+    return Located(member["op"], f"{at}/op"), name, imms
 
 
 def _members(value: dict[str, Any], allowed: set[str], needed: set[str], at: str) -> None:
     for key in value:
         if key not in allowed:
-            wanted = ", ".join(sorted(allowed))
-            raise ProgramError("syntax", f"unknown member; known: {wanted}", pointer=f"{at}/{key}")
+            escaped = key.replace("~", "~0").replace("/", "~1")
+            raise _wrong(f"unknown member; known: {', '.join(sorted(allowed))}", f"{at}/{escaped}")
     for key in sorted(needed - value.keys()):
-        raise ProgramError("syntax", f"the member {key!r} is missing", pointer=at)
+        raise _wrong(f"the member {key!r} is missing", at)
 
 
-def _integer(value: Any, pointer: str) -> int:
+def _integer(value: Any, pointer: str) -> Located[int]:
+    number = None
     if isinstance(value, str):
         number = read_immediate(value)
-        if number is not None:
-            return number
     # 90.0 is the integer 90 to JSON, which has one kind of number.
-    elif isinstance(value, float) and value.is_integer() and abs(value) <= EXACT_JSON:
-        return int(value)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        return value
-    message = "expected an integer, or a string such as '0x5a'"
-    raise ProgramError("syntax", message, pointer=pointer)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        number = int(value) if value == value // 1 and abs(value) <= EXACT_JSON else None
+    if number is None:
+        message = "expected an integer of magnitude at most 2^53 - 1, or a string such as '0x5a'"
+        raise _wrong(message, pointer)
+    return Located(number, pointer)
 
 
-@contextmanager
-def _at(pointer: str) -> Iterator[None]:
-    try:
-        yield
-    except ProgramError as error:
-        raise ProgramError(error.code, error.message, pointer=pointer) from None
+def _wrong(message: str, pointer: str) -> ProgramError:
+    return ProgramError("syntax", message, pointer=pointer)

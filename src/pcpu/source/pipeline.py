@@ -7,147 +7,104 @@ start of ``pcpu run`` is part of the product.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pcpu.errors import ProgramError, TextPlace
-from pcpu.ir import (
-    MAX_NAME,
-    MAX_OPERATIONS,
-    Program,
-    check_immediate,
-    check_immediate_count,
-    check_length,
-    check_name,
-    with_names,
-)
-from pcpu.isa import Isa, Op
+from pcpu.ir import MAX_NAME, Program
+from pcpu.isa import Isa
+from pcpu.source.builder import NAME, Builder, Located
 from pcpu.source.number import read_immediate
 
 MAX_TEXT = 65536
-_SPACE = " \t\r\n"
 _TOKEN = re.compile(r"[A-Za-z0-9_]+|[^ \t\r\n]")
-_NAME = re.compile(rf"[a-z_][a-z0-9_]{{0,{MAX_NAME - 1}}}")
+_WORD = re.compile(r"[A-Za-z_]")
 
 
 @dataclass(frozen=True)
 class _Token:
+    """A word, one other character, or at the end nothing."""
+
     text: str
     offset: int
 
     @property
     def is_word(self) -> bool:
-        return self.text[:1].isascii() and (self.text[:1].isalnum() or self.text[:1] == "_")
-
-    @property
-    def is_number(self) -> bool:
-        return self.text[:1].isascii() and self.text[:1].isdigit()
+        return bool(re.match(r"[A-Za-z0-9_]", self.text))
 
     def __str__(self) -> str:
-        return repr(self.text) if self.text else "the end"
+        shown = self.text if len(self.text) <= MAX_NAME else self.text[:MAX_NAME] + "..."
+        return repr(shown) if self.text else "the end"
 
 
 def parse_pipeline(text: str, isa: Isa) -> Program:
     """The Program that ``text`` stands for. Raises ProgramError with its place."""
-    return _Parser(text, isa).program()
+    if len(text) > MAX_TEXT:
+        place = TextPlace(text, MAX_TEXT)
+        raise ProgramError("too-long", f"a program has at most {MAX_TEXT} characters", place)
+    return _Parser(text).program(Builder(isa))
 
 
 class _Parser:
-    def __init__(self, text: str, isa: Isa) -> None:
-        self.text, self.isa = text, isa
-        if len(text) > MAX_TEXT:
-            place = TextPlace(text, MAX_TEXT)
-            raise ProgramError("too-long", f"a program has at most {MAX_TEXT} characters", place)
+    def __init__(self, text: str) -> None:
+        self.text = text
         self.tokens = [_Token(m.group(), m.start()) for m in _TOKEN.finditer(text)]
-        self.tokens.append(_Token("", len(text.rstrip(_SPACE))))
+        last = self.tokens[-1] if self.tokens else _Token("", 0)
+        self.tokens.append(_Token("", last.offset + len(last.text)))
         self.position = 0
 
     @property
     def token(self) -> _Token:
         return self.tokens[self.position]
 
-    def take(self) -> _Token:
+    def take(self) -> Located[str]:
         token = self.token
         self.position += 1
-        return token
+        return Located(token.text, TextPlace(self.text, token.offset))
 
-    def place(self, token: _Token) -> TextPlace:
-        return TextPlace(self.text, token.offset)
+    def unexpected(self, wanted: str) -> ProgramError:
+        place = TextPlace(self.text, self.token.offset)
+        return ProgramError("syntax", f"expected {wanted}, found {self.token}", place)
 
-    def unexpected(self, token: _Token, wanted: str) -> ProgramError:
-        return ProgramError("syntax", f"expected {wanted}, found {token}", self.place(token))
-
-    @contextmanager
-    def at(self, token: _Token) -> Iterator[None]:
-        """Give errors of the verifier the place of ``token``."""
-        try:
-            yield
-        except ProgramError as error:
-            raise ProgramError(error.code, error.message, self.place(token)) from None
-
-    def program(self) -> Program:
-        stages: list[tuple[Op, list[int], str | None]] = []
-        taken: set[str] = set()
+    def program(self, builder: Builder) -> Program:
         while True:
-            if len(stages) == MAX_OPERATIONS:
-                with self.at(self.token):
-                    check_length(len(stages) + 1)
-            stages.append(self.stage(taken))
+            builder.begin(TextPlace(self.text, self.token.offset))
+            builder.add(*self.stage())
             if not self.token.text:
-                return with_names(stages)
-            if self.token.text not in ("|", ","):
-                raise self.unexpected(self.token, "'|' or the end")
+                return builder.program()
             self.take()
 
-    def stage(self, taken: set[str]) -> tuple[Op, list[int], str | None]:
-        first = self.take()
-        if not first.is_word or first.is_number:
-            raise self.unexpected(first, "an operation")
-        name, word = None, first
+    def stage(self) -> tuple[Located[str], Located[str] | None, list[Located[int]]]:
+        word, name = self.operation(), None
         if self.token.text == "=":
-            name = first
-            if not _NAME.fullmatch(name.text):
-                raise self.unexpected(name, f"a name of a-z, 0-9 and _, at most {MAX_NAME}")
+            name = word
+            if not NAME.fullmatch(name.value):
+                self.position -= 1
+                raise self.unexpected(f"a name of a-z, 0-9 and _, at most {MAX_NAME}")
             self.take()
-            word = self.take()
-            if not word.is_word or word.is_number:
-                raise self.unexpected(word, "an operation")
+            word = self.operation()
         immediates = self.immediates()
+        if self.token.text not in ("|", ",", ""):
+            raise self.unexpected("'|', ',' or the end")
+        return word, name, immediates
 
-        op = self.isa.find(word.text)
-        if op is None:
-            close = self.isa.suggest(word.text)
-            shown = word.text if len(word.text) <= MAX_NAME else word.text[:MAX_NAME] + "..."
-            hint = f"did you mean {close!r}?" if close else "'pcpu isa' lists them"
-            message = f"unknown operation {shown!r}; {hint}"
-            raise ProgramError("unknown-op", message, self.place(word))
-        if name is not None:
-            with self.at(name):
-                check_name(op, name.text, taken)
-            taken.add(name.text)
-        with self.at(word):
-            check_immediate_count(op, len(immediates))
-        for index, (token, value) in enumerate(immediates):
-            with self.at(token):
-                check_immediate(op, index, value)
-        return op, [value for _, value in immediates], name.text if name else None
+    def operation(self) -> Located[str]:
+        if not _WORD.match(self.token.text):
+            raise self.unexpected("an operation")
+        return self.take()
 
-    def immediates(self) -> list[tuple[_Token, int]]:
-        colons = self.token.text == ":"
-        found: list[tuple[_Token, int]] = []
-        while True:
-            if colons:
-                if self.token.text != ":":
-                    return found
+    def immediates(self) -> list[Located[int]]:
+        found = []
+        if self.token.text == ":":
+            while self.token.text == ":":
                 self.take()
-                if not self.token.is_word:
-                    raise self.unexpected(self.token, "a number")
-            elif not self.token.is_word:
-                return found
-            token = self.take()
-            value = read_immediate(token.text)
-            if value is None:
-                wanted = "a number" if token.is_number or colons else "a number, '|' or the end"
-                raise self.unexpected(token, wanted)
-            found.append((token, value))
+                found.append(self.immediate())
+        else:
+            while self.token.is_word:
+                found.append(self.immediate())
+        return found
+
+    def immediate(self) -> Located[int]:
+        value = read_immediate(self.token.text)
+        if value is None:
+            raise self.unexpected("a number such as 90, 0x5a, 0o132 or 0b1011010")
+        return Located(value, self.take().place)
