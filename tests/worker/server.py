@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -38,7 +40,7 @@ class Server:
         self.config.write_text(config)
 
     def __enter__(self) -> Self:
-        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self.log = tempfile.TemporaryFile("w+")
         control, child = os.pipe()
         arguments = [f"--control-fd={child}", "--socket-addr=http=127.0.0.1:0", str(self.config)]
         self.process = subprocess.Popen(
@@ -80,6 +82,16 @@ class Server:
         found = re.search(r"VmRSS:\s+(\d+) kB", status)
         assert found
         return int(found[1]) * 1024
+
+    def raw(self, request: bytes) -> bytes:
+        """What comes back for these bytes until the server closes or is silent for a second."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+            connection.sendall(request)
+            answer = b""
+            with contextlib.suppress(TimeoutError, ConnectionResetError):
+                while block := connection.recv(65536):
+                    answer += block
+            return answer
 
     def json(self, body: object) -> httpx.Response:
         """POST /v1/pipeline; ``body`` is JSON text, or a value to be written as such."""

@@ -41,7 +41,9 @@ export async function stream(request: Request, program: Program, run: Run, want:
 
   // The first block is through before the answer begins: an error in it still gets a status of its own.
   let block = await next();
-  const { readable, writable } = new IdentityTransformStream();
+  // Data is as long as the body: the answer says how long where the request did.
+  const length = want === "data" ? request.headers.get("content-length") : null;
+  const { readable, writable } = length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
   const writer = writable.getWriter();
   const pump = async () => {
     for (; block !== undefined; block = await next()) await writer.write(block);

@@ -1,0 +1,445 @@
+"""The rules of spec/http.md, one after the other."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import pytest
+from build import FUSED
+from server import JSON, OCTETS, Server, problem, split
+
+from pcpu.isa import read_isa
+
+CHECK = b"123456789"
+
+
+def test_h1_health(server: Server) -> None:
+    answer = server.client.get("/health")
+    assert answer.headers["content-type"] == JSON
+    members = answer.json()
+    assert list(members) == ["status", "abi", "isa_digest", "compiled_with"]
+    assert members["status"] == "ok"
+    assert members["abi"] == 1
+    assert members["isa_digest"] == read_isa().digest
+    assert "LLVM" in members["compiled_with"]
+
+
+def test_h2_isa_is_what_the_compiler_says(server: Server) -> None:
+    isa = server.client.get("/v1/isa").json()
+    assert isa["operations"] == read_isa().to_json()["operations"]
+    assert isa["isa_digest"] == read_isa().digest
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/isa"])
+def test_h3_head(server: Server, path: str) -> None:
+    answer = server.client.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("POST", "/health", "GET, HEAD"),
+        ("DELETE", "/v1/isa", "GET, HEAD"),
+        ("GET", "/v1/pipeline", "POST"),
+        ("HEAD", "/v1/pipeline", "POST"),
+        ("PUT", "/v1/pipeline", "POST"),
+        ("OPTIONS", "/v1/pipeline", "POST"),
+    ],
+)
+def test_h3_method_not_allowed(server: Server, method: str, path: str, allow: str) -> None:
+    answer = server.client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allow)
+    if method != "HEAD":
+        assert problem(answer)["code"] == "method-not-allowed"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v1/pipeline/", "/v1/Pipeline", "/health/x", "//health", "/__proto__"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_h3_not_found(server: Server, method: str, path: str) -> None:
+    answer = server.client.request(method, server.url + path)
+    assert (answer.status_code, problem(answer)["code"]) == (404, "not-found")
+
+
+def test_h4_h5_the_whole_answer(server: Server) -> None:
+    body = {"data": "hi!", "program": "xor 1 | n = counteq 0x68 | crc32c"}
+    answer = server.json(body)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, JSON)
+    crc = f"{google_crc32c.value(b'ih '):#010x}"
+    compiled = server.client.get("/health").json()["compiled_with"]
+    assert answer.json() == {
+        "data": "ih ",
+        "encoding": "utf8",
+        "results": {"n": 1, "crc32c": crc},
+        "ops": [
+            {"op": "xor", "imm": 1, "vectorized": True},
+            {"op": "counteq", "imm": 104, "name": "n", "result": 1, "vectorized": True},
+            {"op": "crc32c", "name": "crc32c", "result": crc, "vectorized": True},
+        ],
+        "bytes_in": 3,
+        "bytes_out": 3,
+        "compiled_with": compiled,
+        "vectorized": True,
+    }
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"ops": [{"op": "xor", "imm": 90}]},
+        {"ops": [{"op": "xor", "imm": [90]}]},
+        {"ops": [{"op": "xor", "imm": "0x5a"}]},
+        {"ops": [{"op": "xor", "imm": 90.0}]},
+        {"program": "xor:90"},
+        {"imm": 90},
+        {"imm": "0b1011010"},
+        {"imm": [90]},
+        {"operation": "xor", "imm": 90},
+    ],
+    ids=str,
+)
+def test_h4_forms(server: Server, form: dict[str, Any]) -> None:
+    answer = server.json({"data": "abc"} | form).json()
+    assert answer["data"] == ";89"
+    assert answer["ops"] == [{"op": "xor", "imm": 90, "vectorized": True}]
+
+
+def test_h4_operation_without_immediate(server: Server) -> None:
+    answer = server.json({"data": "123456789", "operation": "crc32c"}).json()
+    assert answer["results"] == {"crc32c": "0xe3069283"}
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, ""),
+        ([], ""),
+        (None, ""),
+        ('"xor 1"', ""),
+        (1, ""),
+        ({"program": "crc32c"}, ""),
+        ({"data": 1, "program": "crc32c"}, "/data"),
+        ({"data": None, "program": "crc32c"}, "/data"),
+        ({"data": ["a"], "program": "crc32c"}, "/data"),
+        ({"data": "", "program": 1}, "/program"),
+        ({"data": "", "program": ["crc32c"]}, "/program"),
+        ({"data": "", "operation": 1}, "/operation"),
+        ({"data": "", "program": "crc32c", "encoding": "ascii"}, "/encoding"),
+        ({"data": "", "program": "crc32c", "encoding": "toString"}, "/encoding"),
+        ({"data": "", "program": "crc32c", "encoding": None}, "/encoding"),
+        ({"data": "", "program": "crc32c", "extra": 1}, "/extra"),
+        ({"data": "", "program": "crc32c", "a/b": 1}, "/a~1b"),
+        ({"data": "", "program": "crc32c", "__proto__": {}}, "/__proto__"),
+        ({"data": "", "program": "crc32c", "constructor": 1}, "/constructor"),
+        ({"data": ""}, None),
+        ({"data": "", "ops": [], "program": "crc32c"}, None),
+        ({"data": "", "program": "crc32c", "imm": 1}, None),
+        ({"data": "", "ops": [{"op": "xor"}], "imm": 1}, None),
+        ({"data": "", "operation": "xor", "program": "xor 1"}, None),
+    ],
+    ids=str,
+)
+def test_h4_requests_of_another_form(server: Server, body: object, pointer: str | None) -> None:
+    answer = server.json(body)
+    found = problem(answer)
+    assert (answer.status_code, found["code"], found.get("pointer")) == (
+        400,
+        "invalid-request",
+        pointer,
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "code", "pointer"),
+    [
+        ({"imm": 256}, "immediate-range", "/imm"),
+        ({"imm": -1}, "immediate-range", "/imm"),
+        ({"imm": 90.5}, "syntax", "/imm"),
+        ({"imm": [1, 256]}, "immediate-count", "/imm"),
+        ({"imm": None}, "syntax", "/imm"),
+        ({"operation": "bogus"}, "unknown-op", "/operation"),
+        ({"operation": "xor"}, "immediate-count", "/operation"),
+        ({"operation": "xor", "imm": 256}, "immediate-range", "/imm"),
+        ({"operation": "crc32c", "imm": 0}, "immediate-count", "/operation"),
+    ],
+    ids=str,
+)
+def test_h4_errors_in_the_short_forms(
+    server: Server, form: dict[str, Any], code: str, pointer: str
+) -> None:
+    found = problem(server.json({"data": ""} | form))
+    assert (found["code"], found["pointer"]) == (code, pointer)
+
+
+def test_h4_an_error_in_the_program_comes_before_one_in_the_data(server: Server) -> None:
+    found = problem(server.json({"data": "?", "encoding": "hex", "program": "bogus"}))
+    assert found["code"] == "unknown-op"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data"),
+    [
+        ("base64", "AAEC"),
+        ("base64", "AAE="),
+        ("base64", "AA=="),
+        ("base64", "+/+/"),
+        ("hex", "00ff"),
+        ("utf8", ""),
+        ("base64", ""),
+        ("hex", ""),
+        ("utf8", "a\u0000b\u007f"),
+        ("utf8", "\ufeffa"),
+        ("utf8", "\U0001f600é"),
+        ("utf8", '\\"\u2028'),
+    ],
+)
+def test_h5_data_comes_back_in_its_encoding(server: Server, encoding: str, data: str) -> None:
+    answer = server.json({"data": data, "encoding": encoding, "program": "xor 0"}).json()
+    assert (answer["data"], answer["encoding"]) == (data, encoding)
+
+
+def test_h5_hex_is_read_in_either_case_and_written_in_lower(server: Server) -> None:
+    assert server.json({"data": "aBFf", "encoding": "hex", "imm": 0}).json()["data"] == "abff"
+
+
+@pytest.mark.parametrize(
+    "out", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc3"]
+)
+def test_h5_bytes_that_are_not_utf8_come_as_base64(server: Server, out: bytes) -> None:
+    data = bytes(byte ^ 0x80 for byte in out)
+    ascii_only = "".join(map(chr, data)) if data.isascii() else None
+    if ascii_only is None:
+        pytest.skip("has no UTF-8 preimage")
+    answer = server.json({"data": ascii_only, "imm": 0x80}).json()
+    assert (answer["data"], answer["encoding"]) == (base64.b64encode(out).decode(), "base64")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data"),
+    [
+        ("base64", "A"),
+        ("base64", "AA"),
+        ("base64", "AAE"),
+        ("base64", "AA="),
+        ("base64", "AA==="),
+        ("base64", "AAF="),
+        ("base64", "AB=="),
+        ("base64", "===="),
+        ("base64", "AAEC AAEC"),
+        ("base64", "AAEC\n"),
+        ("base64", " AAEC"),
+        ("base64", "AA =="),
+        ("base64", "-_-_"),
+        ("base64", "AAE=AAEC"),
+        ("base64", "ÄÖÜA"),
+        ("base64", "AA\u0000A"),
+        ("hex", "0"),
+        ("hex", "0g"),
+        ("hex", "0x00"),
+        ("hex", "00 00"),
+        ("hex", "00\n"),
+        ("hex", "\uff10\uff10"),
+        ("utf8", "\ud800"),
+        ("utf8", "a\udc00b"),
+        ("utf8", "\udc00\ud800"),
+    ],
+    ids=ascii,
+)
+def test_h4_invalid_data(server: Server, encoding: str, data: str) -> None:
+    answer = server.json({"data": data, "encoding": encoding, "program": "crc32c"})
+    found = problem(answer)
+    assert (answer.status_code, found["code"], found["pointer"]) == (400, "invalid-data", "/data")
+
+
+def test_h6_results_have_their_full_width(server: Server) -> None:
+    answer = server.json({"data": "", "program": "crc32c | fnv | counteq 0"}).json()
+    assert answer["results"] == {
+        "crc32c": "0x00000000",
+        "fnv": "0xcbf29ce484222325",
+        "counteq": 0,
+    }
+
+
+def test_names_that_objects_have_by_birth_are_results_like_others(server: Server) -> None:
+    body = {"data": "", "program": "__proto__ = crc32c | constructor = counteq 0"}
+    answer = server.json(body)
+    assert '"results":{"__proto__":"0x00000000","constructor":0}' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("program", "want", "kind"),
+    [
+        ("xor 1", None, OCTETS),
+        ("xor 1 | add 1", None, OCTETS),
+        ("crc32c", None, JSON),
+        ("xor 1 | crc32c", None, "application/vnd.pcpu.data-then-results"),
+        ("crc32c", "data", OCTETS),
+        ("xor 1", "results", JSON),
+        ("crc32c", "both", "application/vnd.pcpu.data-then-results"),
+    ],
+)
+def test_h7_want(server: Server, program: str, want: str | None, kind: str) -> None:
+    answer = server.octets(program, CHECK, **({"want": want} if want else {}))
+    assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
+    expected = server.json({"data": "123456789", "program": program}).json()
+    if kind == OCTETS:
+        assert answer.text == expected["data"]
+    elif kind == JSON:
+        del expected["data"], expected["encoding"]
+        assert answer.json() == expected
+    else:
+        assert split(answer)[0].decode() == expected["data"]
+        assert split(answer)[1]["results"] == expected["results"]
+
+
+def test_h7_data_of_known_length_has_an_answer_of_known_length(server: Server) -> None:
+    assert server.octets("xor 1", b"x" * 300_000).headers["content-length"] == "300000"
+    assert server.octets("xor 1").headers["content-length"] == "0"
+
+
+@pytest.mark.parametrize("want", ["data", "results", "both"])
+def test_h7_empty_body(server: Server, want: str) -> None:
+    answer = server.octets("xor 1 | crc32c", want=want)
+    if want == "data":
+        assert answer.content == b""
+    else:
+        results = answer.json() if want == "results" else split(answer)[1]
+        assert results["results"] == {"crc32c": "0x00000000"}
+        assert (results["bytes_in"], results["bytes_out"]) == (0, 0)
+
+
+def test_h8_any_bytes_can_precede_the_results(server: Server) -> None:
+    data = b'\n{"results": {}}\n\n' + bytes(range(256)) + b"\n"
+    out, results = split(server.octets("xor 0 | crc32c", data))
+    assert out == data
+    assert results["results"]["crc32c"] == f"{google_crc32c.value(data):#010x}"
+
+
+def test_h7_the_fused_program_gives_what_the_operations_give(server: Server) -> None:
+    data = bytes(i * i & 0xFF for i in range(700_001))
+    fused, fused_results = split(server.octets(FUSED, data))
+    apart, results = split(server.octets(FUSED + " | xor 0", data))
+    assert fused == apart
+    assert fused_results["results"] == results["results"]
+    assert fused_results["results"]["crc32c"] == f"{google_crc32c.value(fused):#010x}"
+    named = FUSED.replace("crc32c", "sum = crc32c")
+    assert split(server.octets(named, data))[1]["results"]["sum"] == results["results"]["crc32c"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "?program",
+        "?want=data",
+        "?program=crc32c&want=",
+        "?program=crc32c&want=all",
+        "?program=crc32c&want=toString",
+        "?program=crc32c&x=1",
+        "?program=crc32c&__proto__=1",
+        "?program=crc32c&program=crc32c",
+        "?program=crc32c&want=data&want=data",
+        "?Program=crc32c",
+    ],
+)
+def test_h7_query(server: Server, query: str) -> None:
+    answer = server.client.post(
+        f"/v1/pipeline{query}", content=b"x", headers={"content-type": OCTETS}
+    )
+    expected = "syntax" if query == "?program" else "invalid-request"
+    assert (answer.status_code, problem(answer)["code"]) == (400, expected)
+
+
+def test_h7_a_wrong_program_is_refused_before_the_body_is_read(server: Server) -> None:
+    head = (
+        "POST /v1/pipeline?program=bogus HTTP/1.1\r\nHost: x\r\n"
+        f"Content-Type: {OCTETS}\r\nContent-Length: 1000000000\r\n\r\n"
+    )
+    assert b"400 Bad Request" in server.raw(head.encode())
+
+
+def test_json_takes_no_query(server: Server) -> None:
+    answer = server.client.post(
+        "/v1/pipeline?program=crc32c", content="{}", headers={"content-type": JSON}
+    )
+    assert problem(answer)["code"] == "invalid-request"
+
+
+@pytest.mark.parametrize(
+    ("type_", "status"),
+    [
+        (JSON, 200),
+        ("application/json; charset=utf-8", 200),
+        ("Application/JSON ;x=y", 200),
+        ("application/x-www-form-urlencoded", 415),
+        ("text/plain", 415),
+        ("application/jsonp", 415),
+        ("application/json, text/plain", 415),
+        ("__proto__", 415),
+        ("constructor", 415),
+        ("", 415),
+        (None, 415),
+    ],
+)
+def test_content_types(server: Server, type_: str | None, status: int) -> None:
+    headers = {} if type_ is None else {"content-type": type_}
+    body = json.dumps({"data": "", "program": "crc32c"}).encode()
+    answer = server.client.post("/v1/pipeline", content=body, headers=headers)
+    assert answer.status_code == status
+    if status == 415:
+        found = problem(answer)
+        assert found["code"] == "unsupported-media-type"
+        assert "send application/json" in found["detail"]
+
+
+def test_h9_an_error_in_a_program_shows_its_place(server: Server) -> None:
+    answer = server.octets("xor 1 |\n\tadd 256 | crc32c")
+    assert problem(answer) == {
+        "type": "urn:pcpu:problem:immediate-range",
+        "title": "An immediate is outside its width",
+        "status": 400,
+        "detail": "imm8 lies in 0..255",
+        "code": "immediate-range",
+        "line": 2,
+        "column": 6,
+        "excerpt": "\tadd 256 | crc32c\n\t    ^",
+    }
+
+
+def test_h9_long_lines_are_cut(server: Server) -> None:
+    found = problem(server.octets("xor 1 | " * 200 + "bogus" + " | xor 1" * 50))
+    source, caret = found["excerpt"].split("\n")
+    assert source[caret.index("^") :].startswith("bogus | xor 1")
+    assert len(source) <= 150
+
+
+@pytest.mark.parametrize("form", ["content-length", "chunked"])
+def test_h9_limits(bundle: Path, form: str) -> None:
+    def body(size: int, fill: bytes) -> Any:
+        content = fill * size
+        return content if form == "content-length" else iter([content[:100], content[100:]])
+
+    with Server(bundle, MAX_JSON_BYTES=1000, MAX_STREAM_BYTES=500_000) as server:
+        for size, status in [(1000, 400), (1001, 413)]:
+            answer = server.client.post(
+                "/v1/pipeline", content=body(size, b" "), headers={"content-type": JSON}
+            )
+            assert answer.status_code == status
+            assert problem(answer)["code"] == (
+                "invalid-json" if status == 400 else "body-too-large"
+            )
+        for size, status in [(500_000, 200), (500_001, 413)]:
+            answer = server.client.post(
+                "/v1/pipeline?program=crc32c",
+                content=body(size, b"x"),
+                headers={"content-type": OCTETS},
+            )
+            assert answer.status_code == status
+        assert server.client.get("/health").status_code == 200
+        assert server.output() == ""
