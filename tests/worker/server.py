@@ -9,42 +9,40 @@ import re
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
+from pcpu import worker
+
 ROOT = Path(__file__).parents[2]
 JSON = "application/json"
 OCTETS = "application/octet-stream"
 
 
-def workerd() -> Path:
-    [binary] = (ROOT / "worker/node_modules/@cloudflare").glob("workerd-*/bin/workerd")
-    return binary
-
-
 class Server:
     """One workerd process on a port of its own, and a client for it."""
 
-    def __init__(self, bundle: Path, **limits: int) -> None:
-        """``limits`` replace the bundle's: MAX_JSON_BYTES, MAX_STREAM_BYTES."""
+    def __init__(self, bundle: Path, unset: Sequence[str] = (), **bindings: object) -> None:
+        """``bindings`` replace the bundle's values, ``unset`` removes them."""
         config = (bundle / "config.capnp").read_text()
-        for name, value in limits.items():
-            config, found = re.subn(
-                rf'"{name}", text = "\d+"', f'"{name}", text = "{value}"', config
-            )
+        for name, value in (*bindings.items(), *((name, None) for name in unset)):
+            new = "" if value is None else f'(name = "{name}", text = "{value}"),'
+            config, found = re.subn(rf'\(name = "{name}", text = "\d+"\),', new, config)
             assert found == 1
         self.config = bundle / f"config-{os.urandom(4).hex()}.capnp"
         self.config.write_text(config)
 
     def __enter__(self) -> Self:
         self.log = tempfile.TemporaryFile("w+")
+        self.read = 0
         control, child = os.pipe()
         arguments = [f"--control-fd={child}", "--socket-addr=http=127.0.0.1:0", str(self.config)]
         self.process = subprocess.Popen(
-            [workerd(), "serve", *arguments],
+            [worker.workerd(), "serve", *arguments],
             pass_fds=[child],
             stdout=self.log,
             stderr=subprocess.STDOUT,
@@ -66,15 +64,17 @@ class Server:
         trace: TracebackType | None,
     ) -> None:
         self.client.close()
-        self.process.terminate()
+        self.process.kill()  # on SIGTERM workerd waits for requests that a test left behind
         self.process.wait()
         self.log.close()
         self.config.unlink()
 
     def output(self) -> str:
-        """What workerd has written to its log."""
-        self.log.seek(0)
-        return self.log.read()
+        """What workerd has written to its log since it was asked last."""
+        self.log.seek(self.read)
+        text = self.log.read()
+        self.read = self.log.tell()
+        return text
 
     def rss(self) -> int:
         """Bytes of memory that the process holds."""

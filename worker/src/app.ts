@@ -7,7 +7,7 @@ import { decode, encode, ENCODINGS } from "./encoding";
 import type { Engine } from "./engine";
 import { isaOf, type Isa } from "./isa";
 import { Problem } from "./problem";
-import { parseOperation, parseOps, parseText, pointerTo, type Program } from "./program";
+import { parseOperation, parseOps, parseText, pointerTo, reason, type Program } from "./program";
 import { report } from "./report";
 import { stream, wanted, WANTS } from "./stream";
 
@@ -73,7 +73,7 @@ async function json(...[c, engine, isa]: Parameters<Route>): Promise<Response> {
   const body = parseJson(await text(c.req.raw, limit(c.env.MAX_JSON_BYTES, MAX_JSON_BYTES)));
   const shape = v.safeParse(Body, body, { abortEarly: true });
   if (!shape.success) {
-    throw new Problem("invalid-request", shape.issues[0].message, { pointer: pointerTo(shape.issues[0]) });
+    throw new Problem("invalid-request", reason(shape.issues[0]), { pointer: pointerTo(shape.issues[0]) });
   }
   const program = programOf(isa, shape.output);
   const data = decode(shape.output.data, shape.output.encoding);
@@ -121,7 +121,7 @@ async function octets(...[c, engine, isa]: Parameters<Route>): Promise<Response>
   const pairs = [...new URL(c.req.url).searchParams];
   const parameters = Object.fromEntries(pairs);
   const shape = v.safeParse(Query, parameters, { abortEarly: true });
-  if (!shape.success) throw new Problem("invalid-request", `the query parameters program and want: ${shape.issues[0].message}`);
+  if (!shape.success) throw new Problem("invalid-request", `the query parameters program and want: ${reason(shape.issues[0])}`);
   if (pairs.length > Object.keys(parameters).length) throw new Problem("invalid-request", "a query parameter is given twice");
   const program = parseText(isa, shape.output.program);
   const want = shape.output.want ?? wanted(program);

@@ -18,7 +18,7 @@ export async function* blocks(request: Request, limit: number): AsyncGenerator<U
   let buffer = new ArrayBuffer(BLOCK);
   let total = 0;
   for (;;) {
-    const { value, done } = await reader.readAtLeast(BLOCK, new Uint8Array(buffer));
+    const { value, done } = await reader.readAtLeast(BLOCK, new Uint8Array(buffer)).catch(brokenOff);
     if (value !== undefined && value.length > 0) {
       total += value.length;
       if (limit > 0 && total > limit) throw tooLarge;
@@ -27,6 +27,11 @@ export async function* blocks(request: Request, limit: number): AsyncGenerator<U
     }
     if (done) return;
   }
+}
+
+/** A body that cannot be read to its end: the client has gone, or its chunks are malformed. */
+function brokenOff(cause: unknown): never {
+  throw new Problem("invalid-request", "the body broke off", undefined, cause);
 }
 
 /** The whole body as text; undefined where it is not UTF-8. */

@@ -28,8 +28,8 @@ export class Problem extends Error {
   readonly code: Code;
   readonly place: Partial<Place> | undefined;
 
-  constructor(code: Code, detail: string, place?: Partial<Place>) {
-    super(detail);
+  constructor(code: Code, detail: string, place?: Partial<Place>, cause?: unknown) {
+    super(detail, { cause });
     this.code = code;
     this.place = place;
   }

@@ -208,7 +208,7 @@ export function parseOps(isa: Isa, ops: unknown, pointer: string): Program {
       const at = `${pointer}/${i}`;
       builder.begin(at);
       const shape = v.safeParse(JsonStage, value, { abortEarly: true });
-      if (!shape.success) throw new Fault("syntax", at + pointerTo(shape.issues[0]), shape.issues[0].message);
+      if (!shape.success) throw new Fault("syntax", at + pointerTo(shape.issues[0]), reason(shape.issues[0]));
       const { op, imm, name } = shape.output;
       builder.add({
         op: { value: op, at: `${at}/op` },
@@ -249,6 +249,11 @@ function jsonImmediate(value: unknown, at: string): Token<string, bigint> {
     return { value: BigInt(value as number | string), at };
   }
   throw new Fault("syntax", at, "expected an integer of magnitude at most 2^53 - 1, or a string such as \"0x5a\"");
+}
+
+/** What a schema says about a value, which the message may quote at any length. */
+export function reason({ message }: v.BaseIssue<unknown>): string {
+  return message.length > 200 ? `${message.slice(0, 200)}...` : message;
 }
 
 /** The JSON pointer (RFC 6901) of what a schema refused; of a missing member, the object that misses it. */

@@ -50,6 +50,7 @@ export async function stream(request: Request, program: Program, run: Run, want:
     if (want === "both") await writer.write(new TextEncoder().encode("\n" + results()));
     await writer.close();
   };
-  pump().catch((error: unknown) => writer.abort(error));
+  // The runtime reports what it is given here, except for its own word that the client has gone.
+  pump().catch((error: Error) => writer.abort(error.cause ?? error));
   return new Response(readable, { headers });
 }
