@@ -1,0 +1,138 @@
+"""Polynomials over GF(2), as integers whose bit k is the coefficient of x^k, and their multiples
+with few terms, by which CRCs divide without a carry-less multiply.
+
+A multiple is written as its exponents, falling, the last one 0. The package knows some for the
+polynomials of the published catalogue (multiples.json, written by ``pcpu.gf2_search``); for
+any other of up to 32 bits a short search finds some.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from itertools import combinations
+from operator import xor
+
+Multiple = tuple[int, ...]
+
+WINDOW = 224  # bytes that fit in 14 of the 16 vector registers of x86-64
+SEARCH_WIDTH = 32  # above, a search takes minutes
+SEARCH_DEGREE = {4: 224, 5: 160, 6: 210}  # by number of terms: what half a second can cover
+
+
+def reflect(value: int, width: int) -> int:
+    """``value`` with its ``width`` bits in reverse order."""
+    return int(f"{value:0{width}b}"[::-1], 2)
+
+
+def modulo(value: int, divisor: int) -> int:
+    """The remainder of ``value`` by ``divisor``."""
+    degree = divisor.bit_length() - 1
+    while (excess := value.bit_length() - 1 - degree) >= 0:
+        value ^= divisor << excess
+    return value
+
+
+def power(exponent: int, divisor: int) -> int:
+    """x^``exponent`` modulo ``divisor``."""
+    found = modulo(1, divisor)
+    for bit in f"{exponent:b}":
+        # Squaring spreads the bits: between any two comes a zero.
+        found = modulo(int(f"{found:b}", 4) << (bit == "1"), divisor)
+    return found
+
+
+def powers(count: int, divisor: int) -> list[int]:
+    """x^0 .. x^(count - 1) modulo ``divisor``."""
+    degree = divisor.bit_length() - 1
+    value, found = modulo(1, divisor), []
+    for _ in range(count):
+        found.append(value)
+        value <<= 1
+        if value >> degree:
+            value ^= divisor
+    return found
+
+
+def is_multiple(exponents: Multiple, divisor: int) -> bool:
+    """Whether the sum of x^e over ``exponents`` is a multiple of ``divisor``."""
+    total = 0
+    for exponent in exponents:
+        total ^= power(exponent, divisor)
+    return total == 0
+
+
+def lags(multiple: Multiple) -> Multiple:
+    """The distances of the other terms from the leading one, rising."""
+    return tuple(multiple[0] - exponent for exponent in multiple[1:])
+
+
+def usable(multiple: Multiple) -> bool:
+    """Whether vectors of 16 bytes can divide by ``multiple`` with its exponents as bytes: no lag
+    may reach into its own vector."""
+    return lags(multiple)[0] >= 16
+
+
+def cost(multiple: Multiple, size: int) -> float:
+    """Roughly the processor's cycles for ``size`` bytes, to choose between multiples by."""
+    block = -(-multiple[0] // 16) * 16
+    shifts = [lag % 16 for lag in lags(multiple)]
+    # An XOR for each term, and one shuffle for all terms that are shifted alike; else a load with
+    # each XOR and, in workerd, a check that its address is in bounds.
+    in_registers = 1 + len(shifts) + len({*shifts} - {0})
+    work = in_registers if block <= WINDOW else 5 + 3 * len(shifts)
+    # What is left, a block and on average half of one, goes through tables.
+    return size / 16 * work / 4 + 1.5 * min(block, 450)
+
+
+@cache
+def _known() -> dict[str, list[list[int]]]:
+    text = (files("pcpu") / "multiples.json").read_text("utf-8")
+    known: dict[str, list[list[int]]] = json.loads(text)["multiples"]
+    return known
+
+
+@cache
+def multiples(width: int, poly: int) -> tuple[Multiple, ...]:
+    """Multiples of x^width + poly with few terms, for shorter data first; perhaps none."""
+    known = _known().get(f"{width}:0x{poly:x}")
+    if known is not None:
+        return tuple(tuple(m) for m in known)
+    if width > SEARCH_WIDTH or not poly & 1:
+        return ()
+    for terms, degree in SEARCH_DEGREE.items():
+        found = [m for m in search(1 << width | poly, terms, degree) if usable(m)]
+        if found:
+            return (min(found, key=lambda m: cost(m, 8192)),)
+    return ()
+
+
+def search(divisor: int, terms: int, degree: int) -> list[Multiple]:
+    """Multiples of ``divisor`` with so many terms and degree at most ``degree``.
+
+    Meet in the middle: of the exponents other than 0 some go into a table of sums, and the
+    others are tried against it.
+    """
+    value = powers(degree + 1, divisor)
+    half = (terms - 1) // 2
+    table: dict[int, Multiple] = {}
+    for chosen in combinations(range(1, degree + 1), half):
+        total = 1
+        for exponent in chosen:
+            total ^= value[exponent]
+        table.setdefault(total, chosen)
+    found = set()
+    keys = table.keys()
+    for rest in combinations(range(2, degree + 1), max(0, terms - 2 - half)):
+        total = 0
+        for exponent in rest:
+            total ^= value[exponent]
+        # ``rest`` is rising; the last comes below its first, which keeps each choice unique.
+        lower = value[1 : rest[0] if rest else degree + 1]
+        for hit in keys & set(map(xor, lower, [total] * len(lower))):
+            last = value.index(hit ^ total, 1)
+            exponents = {0, last, *rest, *table[hit]}
+            if len(exponents) == terms:
+                found.add(tuple(sorted(exponents, reverse=True)))
+    return sorted(found)

@@ -1,0 +1,119 @@
+"""The search for multiples with few terms that takes too long for a compiler.
+
+``python -m pcpu.gf2_search 32:0x1edc6f41 ...`` prints what belongs into multiples.json for these
+polynomials (width:poly); ``--write`` puts it there. Needs numpy above 40 bits.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from math import comb
+from pathlib import Path
+from typing import Any
+
+from pcpu import gf2
+from pcpu.gf2 import Multiple
+
+# Sizes to be good at: where the forms for short and for long data are used.
+SHORT, LONG = 512, 8192
+ENOUGH = 64  # multiples to choose from
+LIMITS = {3: 224, 4: 224, 5: 224, 6: 224, 7: 112, 8: 112}  # degrees, for the forms in registers
+PAIRS_DEGREE = 4096
+FILE = Path(__file__).with_name("multiples.json")
+
+
+def choose(width: int, poly: int) -> list[Multiple]:
+    """The multiples for short and for long data, or one for both."""
+    divisor = 1 << width | poly
+    if not poly & 1:
+        return []
+    found: list[Multiple] = []
+    for terms, limit in LIMITS.items():
+        found += gf2.search(divisor, terms, _degree(width, terms, limit))
+    found = [m for m in found if gf2.usable(m)]
+    if not found:
+        return [min(far_multiples(divisor, width), key=lambda m: m[0])]
+    best = [min(found, key=lambda m: gf2.cost(m, size)) for size in (SHORT, LONG)]
+    return sorted(set(best), key=lambda m: m[0])
+
+
+def _degree(width: int, terms: int, limit: int) -> int:
+    """The degree up to which ENOUGH multiples can be expected."""
+    degree = max(width, terms)
+    while degree < limit and comb(max(0, degree - 16), terms - 1) >> width < ENOUGH:
+        degree += 1
+    return degree
+
+
+def far_multiples(divisor: int, width: int) -> list[Multiple]:
+    """Multiples of a degree that needs memory for the division."""
+    found = gf2.search(divisor, 6, 720) if width <= 40 else _eight_terms(divisor)
+    room = (width + 7) // 8  # see crc_sparse.ring
+    return [m for m in found if gf2.usable(m) and m[-2] >= room]
+
+
+def _eight_terms(divisor: int) -> set[Multiple]:
+    """Multiples with eight terms for up to 64 bits.
+
+    Wagner, "A generalized birthday problem" (2002): sums of two powers are joined where their
+    low bits differ by a fixed value, and then the sums of four where they are equal. Any
+    multiple found may be divided by its lowest power of x.
+    """
+    import numpy as np
+
+    value = np.array(gf2.powers(PAIRS_DEGREE, divisor), dtype=np.uint64)
+    first, second = np.triu_indices(PAIRS_DEGREE, 1)
+    sums = value[first] ^ value[second]
+    low_bits = np.uint64((1 << 22) - 1)
+    order = np.argsort(sums & low_bits, kind="stable")
+    sums, first, second = sums[order], first[order], second[order]
+    low = sums & low_bits
+    found: set[Multiple] = set()
+    for difference in range(1, 1 << 22):
+        wanted = low ^ np.uint64(difference)
+        begin, end = np.searchsorted(low, wanted, "left"), np.searchsorted(low, wanted, "right")
+        counts = end - begin
+        left = np.repeat(np.arange(len(low)), counts)
+        offset = np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts, counts)
+        right = np.repeat(begin, counts) + offset
+        once = left < right
+        left, right = left[once], right[once]
+        quads = sums[left] ^ sums[right]
+        by_value = np.argsort(quads)
+        quads = quads[by_value]
+        for at in np.nonzero(quads[1:] == quads[:-1])[0]:
+            pairs = [int(p) for i in by_value[at : at + 2] for p in (left[i], right[i])]
+            exponents = {int(e) for p in pairs for e in (first[p], second[p])}
+            if len(exponents) == 8:
+                lowest = min(exponents)
+                found.add(tuple(sorted((e - lowest for e in exponents), reverse=True)))
+        if found:
+            return found
+    return found
+
+
+def main(arguments: list[str]) -> None:
+    write = "--write" in arguments
+    document: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
+    for argument in arguments:
+        if argument == "--write":
+            continue
+        width, poly = argument.split(":")
+        found = choose(int(width), int(poly, 16))
+        print(argument, found, flush=True)
+        document["multiples"][f"{int(width)}:0x{int(poly, 16):x}"] = [list(m) for m in found]
+        if write:
+            FILE.write_text(_text(document), "utf-8")
+
+
+def _text(document: dict[str, Any]) -> str:
+    """The file with one polynomial a line."""
+    known = sorted(document["multiples"].items(), key=lambda item: int(item[0].split(":")[0]))
+    lines = ",\n".join(f'    "{key}": {json.dumps(value)}' for key, value in known)
+    about = json.dumps(document["about"])
+    return f'{{\n  "about": {about},\n  "multiples": {{\n{lines}\n  }}\n}}\n'
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,80 @@
+"""CRCs by table, 16 bytes at a time: the form for short data, and for machines without vectors.
+
+Slicing (Kounavis and Berry, "Novel table lookup-based algorithms for high-performance CRC
+generation", 2008): table k holds the register after a byte and k zero bytes, so the bytes of
+a block are independent look-ups. The data is loaded in words, of which only the first depend
+on the register.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+
+from pcpu.lower.code import Code, Value
+from pcpu.lower.kernels.crc_model import Field, kernel_function, tables
+
+SLICES = 16
+
+
+def function(code: Code, field: Field) -> Value:
+    found, body = kernel_function(code, field, "slice")
+    if body is not None:
+        _write(body, field)
+    return found
+
+
+def _write(code: Code, field: Field) -> None:
+    start, data, length = code.function.args
+    table = _table(code, field)
+    register = code.local(ir.IntType(field.bits), start)
+    done = code.local(code.usize, code.size(0))
+    for step in (SLICES, 4, 1):
+        with code.loop(code.load(code.usize, done), length, step, plain=True) as i:
+            before = code.load(ir.IntType(field.bits), register)
+            after = _step(code, field, table, before, code.byte_at(data, i), step)
+            code.b.store(after, register)
+            code.b.store(code.b.add(i, code.size(step)), done)
+    code.b.ret(code.load(ir.IntType(field.bits), register))
+
+
+def _step(
+    code: Code, field: Field, table: Value, register: Value, pointer: Value, count: int
+) -> Value:
+    """The register after ``count`` bytes."""
+    kind = ir.IntType(field.bits)
+    wide = code.target.pointer_bits == 64 or field.bits == 64
+    word = min(count, 8 if wide else 4)
+    total = kind(0)
+    if field.bytes > count:
+        total = code.b.lshr(register, kind(8 * count))
+    # The words that wait for the register come last.
+    for position in reversed(range(0, count, word)):
+        value = code.load(ir.IntType(8 * word), code.byte_at(pointer, code.size(position)), 1)
+        if position < field.bytes:
+            part = code.b.lshr(register, kind(8 * position)) if position else register
+            value = code.b.xor(value, code.resize(part, 8 * word))
+        for byte in range(word):
+            index = code.b.lshr(value, value.type(8 * byte)) if byte else value
+            index = code.b.and_(code.resize(index, code.target.pointer_bits), code.size(255))
+            slice_ = count - 1 - position - byte
+            total = code.b.xor(total, _look_up(code, field, table, slice_, index))
+    return total
+
+
+def _look_up(code: Code, field: Field, table: Value, slice_: int, index: Value) -> Value:
+    kind = ir.IntType(field.bits)
+    row = code.byte_at(table, code.size(256 * slice_ * field.bytes))
+    return code.load(kind, code.b.gep(row, [index], inbounds=True, source_etype=kind))
+
+
+def _table(code: Code, field: Field) -> Value:
+    """The tables as one constant array, shared by the module."""
+    symbol = f"{field.symbol}.tables"
+    if symbol in code.module.globals:
+        return code.module.globals[symbol]
+    kind = ir.ArrayType(ir.IntType(field.bits), 256 * SLICES)
+    table = ir.GlobalVariable(code.module, kind, symbol)
+    table.linkage, table.global_constant, table.unnamed_addr = "internal", True, True
+    table.align = 64
+    table.initializer = kind([entry for row in tables(field, SLICES) for entry in row])
+    return table
