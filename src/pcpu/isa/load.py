@@ -60,7 +60,7 @@ def _immediate(arg: str) -> Immediate:
     return Immediate(name or kind, int(kind.removeprefix("imm")))
 
 
-def _op(document: dict[str, Any], opcode: int) -> Op:
+def _op(document: dict[str, Any], opcode: int, path: str | None = None, pointer: str = "") -> Op:
     fold, crc = document.get("fold"), document.get("crc")
     return Op(
         name=document["op"],
@@ -90,6 +90,8 @@ def _op(document: dict[str, Any], opcode: int) -> Op:
             xorout=to_int(crc["xorout"]),
             check=to_int(crc["check"]),
         ),
+        path=path,
+        pointer=pointer,
     )
 
 
@@ -166,7 +168,7 @@ class _Reader:
                 f"'map', 'fold' and 'crc' ({len(meanings)} given)",
                 at,
             )
-        op = _op(document, document.get("opcode", self.free_opcode()))
+        op = _op(document, document.get("opcode", self.free_opcode()), str(self.path), at)
         self.check_names(op, at)
         self.check_meaning(op, at)
         self.check_vectors(op, at)

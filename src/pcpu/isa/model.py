@@ -50,7 +50,8 @@ class CrcModel:
 class Op:
     """One operation. Exactly one of ``map``, ``fold`` and ``crc`` is set.
 
-    ``document`` is the file as it was read, for printing.
+    ``document`` is the declaration as it was read. ``path`` and ``pointer`` say where a
+    user's operation comes from; ``path`` is None for those of the package.
     """
 
     name: str
@@ -64,6 +65,8 @@ class Op:
     map: str | None = None
     fold: Fold | None = None
     crc: CrcModel | None = None
+    path: str | None = None
+    pointer: str = ""
 
     @property
     def kind(self) -> Kind:

@@ -60,10 +60,10 @@ def _processor() -> str:
     return platform.machine() + "\n".join(x for x in lines if x.startswith(wanted))
 
 
-def key(program: Program, kind: str) -> str:
-    """The name under which the code of ``program`` is kept."""
+def key(program: Program, *kind: str) -> str:
+    """The name under which the code of ``program`` is kept; ``kind`` is what else matters."""
     meaning = {i.op.name: i.op.to_json() for i in program.instructions}
-    parts = [kind, compiler_digest(), program.signature, json.dumps(meaning, sort_keys=True)]
+    parts = [*kind, compiler_digest(), program.signature, json.dumps(meaning, sort_keys=True)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -91,6 +91,11 @@ def fetch(name: str, make: Callable[[], bytes]) -> Path:
     except (OSError, PcpuError):
         return _temporary(name, content)
     return path
+
+
+def read(name: str, make: Callable[[], bytes]) -> bytes:
+    """The content of the file ``name`` of the cache, made when missing or damaged."""
+    return fetch(name, make).read_bytes()[:-_DIGEST]
 
 
 def _intact(content: bytes) -> bool:

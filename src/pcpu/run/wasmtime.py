@@ -6,11 +6,10 @@ import ctypes
 from importlib.metadata import version
 from typing import Any
 
-from pcpu import targets
-from pcpu.compile import compile_program
 from pcpu.errors import EngineError, ToolchainError
 from pcpu.ir import Program
 from pcpu.isa import Isa
+from pcpu.run import disk_cache
 from pcpu.run.engine import BLOCK, Blocks, Engine, Write, feed
 
 
@@ -67,7 +66,14 @@ def _wasmtime() -> Any:
 
 
 def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[int, ...]:
-    module = compile_program(program, isa, targets.find("wasm")).code
+    def make() -> bytes:
+        from pcpu import targets  # LLVM is loaded only where the cache misses
+        from pcpu.compile import compile_program
+
+        return compile_program(program, isa, targets.find("wasm")).code
+
+    name = disk_cache.key(program, "wasm", str(program), isa.digest) + ".wasm"
+    module = disk_cache.read(name, make)
     return feed(WasmSession(module, len(program.results)), blocks, write)
 
 

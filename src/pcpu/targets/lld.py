@@ -42,6 +42,7 @@ def run(arguments: Sequence[str]) -> str:
     return done.stdout
 
 
+@cache
 def versions() -> dict[str, str]:
     """The versions of Zig and of its LLD."""
     lld = run([*command("wasm-ld"), "--version"]).split()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -15,17 +16,25 @@ STACK = 65536
 ALLOCATOR_CPU = "mvp+bulk_memory"
 
 
+@cache
+def allocator() -> bytes:
+    """The object file of malloc and free."""
+    with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
+        out = Path(folder) / "allocator.o"
+        with as_file(files("pcpu.targets") / "allocator.zig") as source:
+            lld.run([
+                *lld.zig(), "build-obj", str(source), "-target", "wasm32-freestanding",
+                "-O", "ReleaseSmall", "-fstrip", f"-mcpu={ALLOCATOR_CPU}", f"-femit-bin={out}",
+            ])  # fmt: skip
+        return out.read_bytes()
+
+
 def link(code: bytes, exports: Sequence[str]) -> bytes:
     """A module that imports nothing and exports ``exports``, memory, malloc and free."""
     with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
         here = Path(folder)
         (here / "code.o").write_bytes(code)
-        with as_file(files("pcpu.targets") / "allocator.zig") as source:
-            lld.run([
-                *lld.zig(), "build-obj", str(source), "-target", "wasm32-freestanding",
-                "-O", "ReleaseSmall", "-fstrip", f"-mcpu={ALLOCATOR_CPU}",
-                f"-femit-bin={here / 'allocator.o'}",
-            ])  # fmt: skip
+        (here / "allocator.o").write_bytes(allocator())
         lld.run([
             *lld.command("wasm-ld"), "--no-entry", "--strip-all", "--gc-sections",
             "--stack-first", "-z", f"stack-size={STACK}",

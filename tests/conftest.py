@@ -1,0 +1,49 @@
+"""Fixtures that every test may use, and ``--slow``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pcpu.isa import Isa
+from pcpu.library import load_isa
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="also run what takes minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--slow"):
+        skip = pytest.mark.skip(reason="takes minutes; run with --slow")
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of its own for each test session, so that nothing stale can pass a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PCPU_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def isa() -> Isa:
+    return load_isa()
+
+
+@pytest.fixture(scope="session")
+def user_ops() -> Path:
+    """Operations that a user declared: a map, a plain sum, and Adler-32."""
+    return ROOT / "examples" / "my-ops.json"
+
+
+@pytest.fixture(scope="session")
+def user_isa(user_ops: Path) -> Isa:
+    return load_isa([user_ops])

@@ -1,0 +1,183 @@
+"""The compiler: what a module exports, that it is vector code, that it is the same each time."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import wasmtime
+
+from pcpu import targets, worker
+from pcpu.artifact import SECTION
+from pcpu.compile import FORMS, compile_operations, compile_program
+from pcpu.errors import ProgramError, UsageError
+from pcpu.ir import Instruction, Program
+from pcpu.isa import Isa
+from pcpu.source import parse_pipeline
+
+
+@pytest.fixture(scope="module")
+def operations(isa: Isa, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ops") / "pcpu_ops.wasm"
+    compile_operations(isa, targets.find("wasm")).write(path)
+    return path
+
+
+def module_of(path: Path) -> wasmtime.Module:
+    return wasmtime.Module(wasmtime.Engine(), path.read_bytes())
+
+
+def disassembly(path: Path) -> dict[str, str]:
+    """The text of each exported function, as wabt disassembles it."""
+    tool = worker.folder() / "node_modules" / "wabt" / "bin" / "wasm2wat"
+    done = subprocess.run(
+        [worker.node(), tool, "--enable-all", path], capture_output=True, text=True, check=True
+    )
+    bodies = re.split(r"\n  \(func \(;(\d+);\)", done.stdout)
+    by_index = dict(zip(bodies[1::2], bodies[2::2], strict=True))
+    exports = re.findall(r'\(export "(\w+)" \(func (\d+)\)\)', done.stdout)
+    return {name: by_index[index] for name, index in exports}
+
+
+def manifest_of(code: bytes) -> dict[str, object]:
+    start = code.index(SECTION.encode()) + len(SECTION)
+    found: dict[str, object] = json.loads(code[start:])
+    return found
+
+
+def test_A1_imports_nothing(operations: Path) -> None:
+    assert list(module_of(operations).imports) == []
+
+
+def test_A1_A6_A7_exports(operations: Path, isa: Isa) -> None:
+    wanted = {"memory", "malloc", "free"}
+    for op in isa.operations:
+        wanted.add(f"pcpu_{op.name}")
+        if op.has_result:
+            wanted |= {f"pcpu_{op.name}_{part}" for part in ("init", "update", "finish")}
+    module = module_of(operations)
+    assert {export.name for export in module.exports} == wanted
+    types = {
+        export.name: ([str(p) for p in export.type.params], [str(r) for r in export.type.results])
+        for export in module.exports
+        if isinstance(export.type, wasmtime.FuncType)
+    }
+    assert types["pcpu_xor"] == (["i32", "i32", "i32"], [])
+    assert types["pcpu_crc32c"] == (["i32", "i32"], ["i32"])
+    assert types["pcpu_fnv"] == (["i32", "i32"], ["i64"])
+    assert types["pcpu_counteq_update"] == (["i64", "i32", "i32", "i32"], ["i64"])
+
+
+def test_A2_malloc(operations: Path) -> None:
+    store = wasmtime.Store()
+    exports = wasmtime.Instance(store, module_of_store(store, operations), []).exports(store)
+    malloc, free, memory = exports["malloc"], exports["free"], exports["memory"]
+    assert isinstance(malloc, wasmtime.Func)
+    assert isinstance(free, wasmtime.Func)
+    assert isinstance(memory, wasmtime.Memory)
+    free(store, 0)
+    blocks = {}
+    for size in [0, 1, 100, 65536, 1 << 20, 1, 1 << 24]:
+        pointer = malloc(store, size)
+        assert pointer % 16 == 0
+        assert all(pointer + size <= p or p + s <= pointer for p, s in blocks.items())
+        blocks[pointer] = size
+    size_before = memory.size(store)
+    for pointer in blocks:
+        free(store, pointer)
+    for _ in range(20):
+        free(store, malloc(store, 1 << 24))
+    assert memory.size(store) == size_before  # freed memory is used again
+    assert malloc(store, -1) == 0
+    assert malloc(store, 0x7FFFFFFF) % 16 == 0
+
+
+def module_of_store(store: wasmtime.Store, path: Path) -> wasmtime.Module:
+    return wasmtime.Module(store.engine, path.read_bytes())
+
+
+def test_vector_code_by_disassembly(operations: Path) -> None:
+    bodies = disassembly(operations)
+    assert "i8x16" in bodies["pcpu_counteq_update"] or "v128" in bodies["pcpu_counteq_update"]
+    for name, instruction in [
+        ("xor", "v128.xor"),
+        ("add", "i8x16.add"),
+        ("counteq_update", "i8x16.eq"),
+    ]:
+        assert instruction in bodies[f"pcpu_{name}"], name
+        assert "v128.load" in bodies[f"pcpu_{name}"], name
+    counted = manifest_of(operations.read_bytes())["simd"]
+    assert isinstance(counted, dict)
+    for name in ("pcpu_xor", "pcpu_add", "pcpu_counteq"):
+        assert counted[name] > 0
+
+
+def test_a_fused_program_is_vector_code(isa: Isa, tmp_path: Path) -> None:
+    path = tmp_path / "p.wasm"
+    program = parse_pipeline("xor 1 | add 2 | counteq 3", isa)
+    compile_program(program, isa, targets.find("wasm")).write(path)
+    body = disassembly(path)["pcpu_update"]
+    assert all(x in body for x in ("v128.xor", "i8x16.add", "i8x16.eq", "v128.store"))
+
+
+def test_A10_manifest(operations: Path, isa: Isa) -> None:
+    manifest = manifest_of(operations.read_bytes())
+    assert manifest["abi"] == 1
+    assert manifest["kind"] == "ops"
+    assert manifest["isa_digest"] == isa.digest
+    assert manifest["operations"] == isa.to_json()["operations"]
+    assert {"pcpu", "llvm", "llvmlite", "lld", "zig"} == set(manifest["tools"])  # type: ignore[call-overload]
+    program = parse_pipeline("n = counteq 1 | crc32c", isa)
+    module = compile_program(program, isa, targets.find("wasm"))
+    manifest = manifest_of(module.code)
+    assert manifest == module.manifest
+    assert manifest["signature"] == "counteq 1 | crc32c"
+    assert manifest["results"] == [
+        {"name": "n", "op": "counteq", "bits": 64, "returns": "count"},
+        {"name": "crc32c", "op": "crc32c", "bits": 32, "returns": "u32"},
+    ]
+
+
+@pytest.mark.parametrize("target", targets.names())
+def test_A11_the_same_input_gives_the_same_bytes(target: str, isa: Isa) -> None:
+    program = parse_pipeline("xor 1 | crc32c | fnv", isa)
+    found = targets.find(target)
+    first, second = (compile_program(program, isa, found).code for _ in range(2))
+    assert first == second
+    assert str(Path.cwd()).encode() not in first
+    assert b"/tmp" not in first
+
+
+@pytest.mark.parametrize("target", targets.names())
+def test_every_form(target: str, isa: Isa) -> None:
+    program = parse_pipeline("xor 1 | crc32c", isa)
+    found = targets.find(target)
+    starts = {"ir": b"; ModuleID", "opt-ir": b"; ModuleID", "wasm": b"\0asm", "so": b"\x7fELF"}
+    for form in FORMS:
+        if form in ("wasm", "so") and form != found.linked:
+            with pytest.raises(UsageError, match="does not emit"):
+                compile_program(program, isa, found, form)
+            continue
+        code = compile_program(program, isa, found, form).code
+        assert code.startswith(starts.get(form, b""))
+        assert code
+
+
+def test_a_program_is_verified_first(isa: Isa) -> None:
+    xor = isa.find("xor")
+    assert xor is not None
+    for program in (
+        Program(()),
+        Program((Instruction(xor, (256,)),)),
+        Program((Instruction(xor),)),
+    ):
+        with pytest.raises(ProgramError):
+            compile_program(program, isa, targets.find("host"))
+
+
+def test_unknown_target() -> None:
+    with pytest.raises(UsageError, match="unknown target 'vax'; known: host, wasm"):
+        targets.find("vax")

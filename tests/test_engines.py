@@ -1,0 +1,114 @@
+"""Every engine gives what the interpreter gives, for every length and chunking."""
+
+from __future__ import annotations
+
+import json
+import random
+import zlib
+from pathlib import Path
+
+import crc32c
+import google_crc32c
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engines import run_pieces
+from pcpu import interp
+from pcpu.ir import Program, with_names
+from pcpu.isa import Isa, Op, read_isa, to_bytes, to_int
+from pcpu.library import load_isa, vector_program
+from pcpu.source import parse_pipeline
+
+FAST = ("jit", "wasmtime")
+LENGTHS = [0, 1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 1000, 4096,
+           16383, 16384, 16385, 33000, 70001]  # fmt: skip
+ISA = load_isa([Path(__file__).parents[1] / "examples" / "my-ops.json"])
+FNV = json.loads((Path(__file__).parent / "data" / "fnv1a.json").read_text())
+
+
+def noise(length: int, seed: int = 1) -> bytes:
+    return random.Random(seed).randbytes(length)
+
+
+@pytest.mark.parametrize("engine", FAST)
+@pytest.mark.parametrize("op", ISA.operations, ids=lambda op: op.name)
+def test_I_vectors(op: Op, engine: str) -> None:
+    for vector in op.document["vectors"]:
+        program = vector_program(op, vector)
+        data, results = run_pieces(engine, program, ISA, to_bytes(vector["data"]))
+        if op.has_result:
+            assert results == (to_int(vector["expect"]),)
+        else:
+            assert data == to_bytes(vector["expect"])
+
+
+@pytest.mark.parametrize("engine", FAST)
+@pytest.mark.parametrize("op", ISA.operations, ids=lambda op: op.name)
+def test_P3_lengths_and_pieces(op: Op, engine: str) -> None:
+    random_ = random.Random(op.name)
+    imms = [random_.randrange(1 << imm.bits) for imm in op.immediates]
+    program = with_names([(op, imms, None)])
+    for length in LENGTHS:
+        data = noise(length, length)
+        expected = interp.run(program, data)
+        assert run_pieces(engine, program, ISA, data) == expected
+        pieces = [random_.randrange(length + 1) // 3 for _ in range(4)]
+        assert run_pieces(engine, program, ISA, data, [0, *pieces, 0]) == expected
+
+
+def programs(operations: tuple[Op, ...]) -> st.SearchStrategy[Program]:
+    def stage(op: Op) -> st.SearchStrategy[tuple[Op, tuple[int, ...], None]]:
+        imms = st.tuples(*(st.integers(0, (1 << imm.bits) - 1) for imm in op.immediates))
+        return st.tuples(st.just(op), imms, st.none())
+
+    return st.lists(st.sampled_from(operations).flatmap(stage), min_size=1, max_size=6).map(
+        with_names
+    )
+
+
+@given(
+    program=programs(ISA.operations),
+    length=st.integers(0, 3000) | st.sampled_from([32768, 40000, 100_000]),
+    sizes=st.lists(st.integers(0, 2000), max_size=4),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_random_programs(program: Program, length: int, sizes: list[int], seed: int) -> None:
+    data = noise(length, seed)
+    expected = interp.run(program, data)
+    for engine in FAST:
+        assert run_pieces(engine, program, ISA, data, sizes) == expected
+
+
+def test_workerd_agrees() -> None:
+    random_ = random.Random(7)
+    for text in (
+        "xor 0x5a | crc32c",
+        "add 3",
+        "adler32 | sum | fnv",
+        "rotl 5 | counteq 10 | xor 1 | crc32c",
+    ):
+        program = parse_pipeline(text, ISA)
+        data = noise(300_000, 3)
+        sizes = [random_.randrange(100_000) for _ in range(3)]
+        assert run_pieces("workerd", program, ISA, data, sizes) == interp.run(program, data)
+        assert run_pieces("workerd", program, ISA, b"") == interp.run(program, b"")
+
+
+@pytest.mark.parametrize("engine", FAST)
+def test_independent_sources(engine: str) -> None:
+    data = noise(1_234_567)
+    program = parse_pipeline("crc32c | adler32 | counteq 7 | sum", ISA)
+    _, results = run_pieces(engine, program, ISA, data, [1, 65536, 99999])
+    assert results == (google_crc32c.value(data), zlib.adler32(data), data.count(7), sum(data))
+    assert results[0] == crc32c.crc32c(data)
+
+
+@pytest.mark.parametrize("engine", ["interp", *FAST])
+def test_many_operations(engine: str) -> None:
+    isa: Isa = read_isa()
+    text = " | ".join(f"xor {i % 256} | crc32c | counteq {i % 256}" for i in range(85))
+    program = parse_pipeline(text, isa)
+    data = noise(5000)
+    assert run_pieces(engine, program, isa, data, [999]) == interp.run(program, data)

@@ -1,0 +1,92 @@
+"""Step expressions: C's precedence, unsigned arithmetic of one width (spec/isa.md E1-E8)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pcpu import expr
+from pcpu.errors import ExpressionError
+
+NAMES = (("byte", 8), ("state", 32), ("imm8", 8))
+
+
+def value(text: str, width: int = 32, **values: int) -> int:
+    names = tuple(x for x in NAMES if x[1] <= width)
+    return expr.evaluate(expr.parse(text, names, width), values, width)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1 + 2 * 3", 7),
+        ("(1 + 2) * 3", 9),
+        ("7 - 2 - 1", 4),
+        ("1 << 2 + 1", 8),  # sums bind tighter than shifts
+        ("1 | 6 & 3", 3),
+        ("5 ^ 1 == 1", 4),  # comparisons bind tighter than bit operations
+        ("0 ? 1 : 0 ? 2 : 3", 3),
+        ("1 ? 2 : 3", 2),
+        ("17 % 5", 2),
+        ("~0", 0xFFFFFFFF),
+        ("-1", 0xFFFFFFFF),
+        ("0 - 1 > 0", 1),  # unsigned
+        ("1 << 32", 0),
+        ("1 << 31", 0x80000000),
+        ("0xffffffff >> 32", 0),
+        ("0xFFFFFFFF * 0xFFFFFFFF", 1),
+        ("0b101 + 0o17", 20),
+        ("3 <= 3", 1),
+        ("3 != 3", 0),
+    ],
+)
+def test_E_values(text: str, expected: int) -> None:
+    assert value(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "column"),
+    [
+        ("byte +", "the expression ends too soon", 7),
+        ("byte $ 1", "unexpected character '$'", 6),
+        ("byte 1", "unexpected '1'", 6),
+        ("foo + 1", "unknown name 'foo'; known here: byte, state, imm8", 1),
+        ("byte % imm8", "'%' takes a non-zero constant on its right", 8),
+        ("byte % 0", "'%' takes a non-zero constant on its right", 8),
+        ("byte + 4294967296", "4294967296 does not fit in 32 bits", 8),
+        ("", "the expression ends too soon", 1),
+        ("byte / 2", "unexpected character '/'", 6),
+    ],
+)
+def test_E_errors_state_the_column(text: str, message: str, column: int) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        expr.parse(text, NAMES, 32)
+    assert (caught.value.message, caught.value.column) == (message, column)
+
+
+def test_E_a_wider_name_is_refused() -> None:
+    with pytest.raises(ExpressionError, match="state has 32 bits, the result only 8"):
+        expr.parse("state", NAMES, 8)
+
+
+@pytest.mark.parametrize(
+    "text", ["(" * 5000 + "1" + ")" * 5000, "1+" * 2000 + "1", "~" * 4000 + "1"]
+)
+def test_E_hostile_depth_is_an_error(text: str) -> None:
+    with pytest.raises(ExpressionError):
+        expr.parse(text, NAMES, 32)
+
+
+@given(st.text(alphabet="byte 0123()+-*&|^~<>=?:%stailm", max_size=60))
+def test_E_any_text_parses_or_is_refused(text: str) -> None:
+    try:
+        parsed = expr.parse(text, NAMES, 32)
+    except ExpressionError:
+        return
+    assert 0 <= expr.evaluate(parsed, {"byte": 200, "state": 1 << 31, "imm8": 255}, 32) < 1 << 32
+
+
+def test_names_that_python_reserves() -> None:
+    parsed = expr.parse("byte ^ lambda", (("byte", 8), ("lambda", 8)), 8)
+    assert expr.evaluate(parsed, {"byte": 1, "lambda": 3}, 8) == 2

@@ -1,0 +1,150 @@
+"""Operation files: the package's own, users' ones, and errors that name the place."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from pcpu import interp
+from pcpu.errors import IsaError
+from pcpu.isa import Isa, Op, read_isa
+from pcpu.library import check_vectors, load_isa
+from pcpu.source import parse_pipeline
+
+SCHEMA = json.loads((files("pcpu.isa") / "op.schema.json").read_text())
+BUILTIN = read_isa().operations
+
+
+def test_I_the_five_operations() -> None:
+    codes = {op.name: op.opcode for op in BUILTIN}
+    assert codes == {"fnv": 1, "xor": 2, "add": 3, "counteq": 4, "crc32c": 5}
+    found = read_isa().find("fnv64")
+    assert found is not None
+    assert found.name == "fnv"
+
+
+def test_the_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("op", BUILTIN, ids=lambda op: op.name)
+def test_I_package_files(op: Op) -> None:
+    Draft202012Validator(SCHEMA).validate(op.document)
+    vectors = op.document["vectors"]
+    assert vectors
+    assert all(vector["source"] for vector in vectors)
+    check_vectors(op)
+
+
+def test_I_digest_depends_on_meaning(user_isa: Isa) -> None:
+    assert read_isa().digest == read_isa().digest
+    assert user_isa.digest != read_isa().digest
+
+
+def write(tmp_path: Path, document: Any) -> Path:
+    path = tmp_path / "ops.json"
+    path.write_text(document if isinstance(document, str) else json.dumps(document))
+    return path
+
+
+def test_I_what_isa_prints_loads_again(tmp_path: Path, user_isa: Isa) -> None:
+    path = write(tmp_path, user_isa.to_json() | {"isa_digest": user_isa.digest})
+    assert load_isa([path]).digest == user_isa.digest
+
+
+def test_I_known_operations_by_three_members(tmp_path: Path) -> None:
+    plain = [{"op": op.name, "args": list(op.args), "returns": op.returns} for op in BUILTIN]
+    assert load_isa([write(tmp_path, {"operations": plain})]).digest == read_isa().digest
+
+
+SUM = {
+    "op": "mysum",
+    "args": ["data"],
+    "returns": "count",
+    "fold": {"state": "u64", "init": "0", "step": "state + byte"},
+}
+ROT = {"op": "myrot", "args": ["data", "imm3"], "returns": "data", "map": "byte << imm3"}
+CRC = {
+    "op": "crc8",
+    "args": ["data"],
+    "returns": "u8",
+    "crc": {
+        "width": 8, "poly": "0x07", "init": 0, "refin": False, "refout": False, "xorout": 0,
+        "check": "0xf4",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("document", [SUM, ROT, CRC], ids=["fold", "map", "crc"])
+def test_I_a_single_operation_is_a_file(tmp_path: Path, document: dict[str, Any]) -> None:
+    loaded = load_isa([write(tmp_path, document)])
+    op = loaded.find(document["op"])
+    assert op is not None
+    assert op.opcode == 1024
+
+
+@pytest.mark.parametrize(
+    ("document", "pointer", "words"),
+    [
+        ("{", "", "not JSON"),
+        ('{"op": 1, "op": 2}', "", "the member 'op' stands twice"),
+        ('{"op": NaN}', "", "NaN is not JSON"),
+        ("[" * 100000, "", ""),
+        ("\ud800".encode("utf-8", "surrogatepass"), "", "not UTF-8 at byte 0"),
+        ({}, "", "'op' is a required property"),
+        ({"operations": []}, "/operations", ""),
+        ({"operations": [SUM, {**ROT, "op": "Rot"}]}, "/operations/1/op", "does not match"),
+        ({**SUM, "fold": {**SUM["fold"], "step": "state +"}}, "/fold/step", "ends too soon"),  # type: ignore[dict-item]
+        ({**SUM, "fold": {**SUM["fold"], "state": "u7"}}, "/fold/state", "is not one of"),  # type: ignore[dict-item]
+        ({**ROT, "map": "byte + nothing"}, "/map", "unknown name 'nothing'"),
+        ({**ROT, "args": ["data", "imm16"], "map": "byte ^ imm16"}, "/map", "imm16 has 16 bits"),
+        ({**ROT, "returns": "u8"}, "/returns", "a map returns data"),
+        ({**SUM, "returns": "data"}, "/returns", "a fold returns a result"),
+        ({**SUM, "map": "byte"}, "", "exactly one of"),
+        ({"op": "what", "args": ["data"], "returns": "data"}, "", "not a known operation"),
+        ({**ROT, "op": "xor"}, "/args", "exists already with another 'args'"),
+        ({**ROT, "op": "fnv64"}, "/op", "the name 'fnv64' is taken"),
+        ({**ROT, "op": "crc32c_update"}, "/op", "reserved"),
+        ({**ROT, "opcode": 2}, "/opcode", "opcode 2 is that of 'xor'"),
+        ({**ROT, "opcode": 0}, "/opcode", ""),
+        ({**ROT, "args": ["data", "imm3", "imm3"]}, "/args/2", "taken; write 'key:imm3'"),
+        ({**ROT, "vectors": [{"data": "hex:01", "expect": "hex:02"}]}, "/vectors/0", "imm3"),
+        ({**ROT, "vectors": [{"data": "hex:01", "imm3": 8, "expect": "hex:02"}]}, "/vectors/0/imm3", ""),
+        ({**ROT, "vectors": [{"data": "hex:01", "imm3": 1, "expect": "hex:03"}]}, "/vectors/0/expect", "gives hex:02"),
+        ({**ROT, "vectors": [{"data": "hex:01", "imm3": 1, "expect": 3}]}, "/vectors/0/expect", "gives bytes"),
+        ({**CRC, "crc": {**CRC["crc"], "check": "0xf5"}}, "/crc/check", "give 0xf4"),  # type: ignore[dict-item]
+        ({**CRC, "crc": {**CRC["crc"], "poly": "0x107"}}, "/crc/poly", "fit in 8 bits"),  # type: ignore[dict-item]
+        ({**CRC, "returns": "u16"}, "/returns", "must be 'u8'"),
+    ],
+)  # fmt: skip
+def test_I_errors_state_the_json_pointer(
+    tmp_path: Path, document: Any, pointer: str, words: str
+) -> None:
+    path = tmp_path / "ops.json"
+    if isinstance(document, bytes):
+        path.write_bytes(document)
+    else:
+        write(tmp_path, document)
+    with pytest.raises(IsaError) as caught:
+        load_isa([path])
+    assert caught.value.pointer.endswith(pointer)
+    assert words in str(caught.value)
+
+
+def test_missing_file() -> None:
+    with pytest.raises(IsaError, match="cannot be read: No such file"):
+        load_isa([Path("/nowhere/ops.json")])
+
+
+def test_users_operations_against_zlib(user_isa: Isa) -> None:
+    data = bytes(range(256)) * 50
+    program = parse_pipeline("adler32 | sum | rotl 3", user_isa)
+    out, results = interp.run(program, data)
+    assert results == (zlib.adler32(data), sum(data))
+    assert out == bytes((b << 3 | b >> 5) & 255 for b in data)
