@@ -10,13 +10,11 @@ const { data: path, size, modules } = JSON.parse(process.argv[2]);
 const data = new Uint8Array(size);
 data.set(readFileSync(path).subarray(0, size));
 
-const instances = new Map();
+const compiled = new Map();
 async function instance(name) {
-  if (!instances.has(name)) {
-    const { instance } = await WebAssembly.instantiate(readFileSync(modules[name]));
-    instances.set(name, withRoom(instance.exports, size));
-  }
-  return instances.get(name);
+  if (!compiled.has(name)) compiled.set(name, await WebAssembly.compile(readFileSync(modules[name])));
+  const { exports } = await WebAssembly.instantiate(compiled.get(name));
+  return withRoom(exports, size);
 }
 
 async function load(source) {
@@ -28,7 +26,7 @@ async function load(source) {
 let copies = 0;
 const loops = () => import(`./loops.js?${copies++}`);
 
-const answer = session({ data, work: new Uint8Array(size), instance, load, loops });
+const answer = session({ data, instance, load, loops });
 console.log(JSON.stringify({ node: process.versions.node, v8: process.versions.v8 }));
 for await (const line of createInterface({ input: process.stdin })) {
   console.log(JSON.stringify(await answer(JSON.parse(line))));

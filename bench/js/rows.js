@@ -1,5 +1,8 @@
 // What a row of a definition runs here. `env` is the runtime's: data (what every row starts
-// from), work (a Uint8Array for functions), instance(name), load(path) and loops().
+// from), instance(name), load(path) and loops(). Every row has memory of its own, as none may find
+// the bytes in the cache that another one has just left there.
+
+import { loops as shared } from "./loops.js";
 
 const STATE = 4096; // room for the state and the results of a program, behind the data
 
@@ -16,6 +19,13 @@ async function digest(bytes) {
 
 async function answer(results, bytes, row) {
   return (row.changes ? [...results, await digest(bytes)] : results).join(" ");
+}
+
+/** The first `size` bytes of `data`, in `old` where that fits. */
+function copyOf(data, size, old) {
+  const bytes = old?.length === size ? old : new Uint8Array(size);
+  bytes.set(data.subarray(0, size));
+  return bytes;
 }
 
 /** Kernels of a WebAssembly module, in its memory. */
@@ -67,8 +77,7 @@ async function copied(row, env) {
   let run;
   return {
     load(size) {
-      bytes = env.work.subarray(0, size);
-      bytes.set(env.data.subarray(0, size));
+      bytes = copyOf(env.data, size, bytes);
       run = loops.copied(exports[name], memory, data, bytes, args.slice(2), row.changes);
     },
     run: (calls) => run(calls),
@@ -82,15 +91,13 @@ async function copied(row, env) {
 /** A function of JavaScript: a baseline or a library. */
 async function plain(row, env) {
   const f = await env.load(row.source);
-  const { loops } = await env.loops();
   const [{ args, bits }] = row.calls;
   let bytes;
   let run;
   return {
     load(size) {
-      bytes = env.work.subarray(0, size);
-      bytes.set(env.data.subarray(0, size));
-      run = loops.function(f, bytes, args.slice(2));
+      bytes = copyOf(env.data, size, bytes);
+      run = shared.function(f, bytes, args.slice(2));
     },
     run: (calls) => run(calls),
     async answer() {

@@ -4,7 +4,7 @@
 //! One source, compiled for WebAssembly and for this machine, so that the limits mean the same.
 const builtin = @import("builtin");
 const width = if (builtin.cpu.arch.isWasm()) 16 else 64;
-const unroll = 4;
+const unroll = 8;
 const Vector = @Vector(width, u8);
 const block = width * unroll;
 
@@ -12,33 +12,35 @@ fn at(p: [*]const u8, i: usize) *align(1) const Vector {
     return @ptrCast(p + i);
 }
 
-fn invert(p: [*]u8, i: usize) void {
-    const v: *align(1) Vector = @ptrCast(p + i);
-    v.* = ~v.*;
-}
-
 /// Reads every byte; the result only keeps the loads alive.
-export fn limit_load(p: [*]const u8, len: usize) u32 {
-    var sums: [unroll]Vector = @splat(@splat(0));
+export fn limit_load(p: [*]const u8, len: usize, seed: u32) u32 {
+    var sums: [unroll]Vector = @splat(@splat(@truncate(seed)));
     var i: usize = 0;
     while (i + block <= len) : (i += block) {
         inline for (0..unroll) |k| sums[k] |= at(p, i + k * width).*;
     }
     while (i + width <= len) : (i += width) sums[0] |= at(p, i).*;
-    return @reduce(.Or, (sums[0] | sums[1]) | (sums[2] | sums[3]));
+    inline for (1..unroll) |k| sums[0] |= sums[k];
+    return @reduce(.Or, sums[0]);
 }
 
-/// Reads and writes every byte in place, with the cheapest operation there is on it.
-export fn limit_rmw(p: [*]u8, len: usize) void {
+fn change(p: [*]u8, i: usize, mask: Vector) void {
+    const v: *align(1) Vector = @ptrCast(p + i);
+    v.* ^= mask;
+}
+
+/// Reads and writes every byte in place, with an operation that costs nothing beside that.
+export fn limit_rmw(p: [*]u8, len: usize, seed: u32) void {
+    const mask: Vector = @splat(@truncate(seed));
     var i: usize = 0;
     while (i + block <= len) : (i += block) {
-        inline for (0..unroll) |k| invert(p, i + k * width);
+        inline for (0..unroll) |k| change(p, i + k * width, mask);
     }
-    while (i + width <= len) : (i += width) invert(p, i);
+    while (i + width <= len) : (i += width) change(p, i, mask);
 }
 
 /// Copies the span to the one of the same length behind it.
-export fn limit_copy(p: [*]u8, len: usize) void {
+export fn limit_copy(p: [*]u8, len: usize, _: u32) void {
     @memcpy(p[len .. 2 * len], p[0..len]);
 }
 

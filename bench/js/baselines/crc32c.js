@@ -73,25 +73,33 @@ const MIDDLE = 4508;
 const NEAR = 2751;
 let quotient = new BigUint64Array(0);
 
+// q[i + FAR] is word i of the quotient; FAR zeroes in front save the loop from looking at the
+// beginning. The loops are functions of their own, which V8 compiles on their own.
+function divide(q, message, last) {
+  for (let i = 1; i < last; i++) {
+    q[i + FAR] = message[i] ^ q[i + MIDDLE] ^ q[i + NEAR] ^ q[i];
+  }
+}
+
+function remainder(rest, q, message, last) {
+  for (let i = 0; i < FAR; i++) {
+    const at = i + last;
+    rest[i] = message[at] ^ q[at + MIDDLE] ^ q[at + NEAR] ^ q[at];
+  }
+}
+
 export function sparse(data) {
   const words = data.length >>> 3;
   if (words < 2 * FAR || data.byteOffset % 8 !== 0) return slicing16(data);
   const message = new BigUint64Array(data.buffer, data.byteOffset, words);
-  // FAR zeroes in front save the loop from looking at the beginning.
   if (quotient.length < words + FAR) quotient = new BigUint64Array(words + FAR);
-  const q = quotient;
   const last = words - FAR;
-  q.fill(0n, 0, FAR);
-  q[FAR] = message[0] ^ 0xffffffffn;
-  for (let i = 1; i < last; i++) {
-    q[i + FAR] = message[i] ^ q[i + MIDDLE] ^ q[i + NEAR] ^ q[i];
-  }
-  // The quotient ends at `last`; what it still reaches is the remainder.
-  q.fill(0n, last + FAR, words + FAR);
+  quotient.fill(0n, 0, FAR);
+  quotient[FAR] = message[0] ^ 0xffffffffn;
+  divide(quotient, message, last);
+  quotient.fill(0n, last + FAR, words + FAR); // it ends at `last`
   const rest = new BigUint64Array(FAR);
-  for (let i = last; i < words; i++) {
-    rest[i - last] = message[i] ^ q[i + MIDDLE] ^ q[i + NEAR] ^ q[i];
-  }
+  remainder(rest, quotient, message, last);
   const register = updateWords(0, new Int32Array(rest.buffer), 0, 2 * FAR);
   return ~updateBytes(register, data, 8 * words, data.length) >>> 0;
 }

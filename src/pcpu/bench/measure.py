@@ -33,17 +33,18 @@ class Handle(Protocol):
 class Settings:
     """How long to measure. ``warmup``, ``sample`` and ``cell`` are seconds: before the first
     sample, of one sample, and of all samples of a row at a size, of which there are at least
-    ``fewest``."""
+    ``fewest``; and ``warmups`` calls at least come before the first."""
 
     rounds: int
     warmup: float
+    warmups: int
     sample: float
     cell: float
     fewest: int = 3
 
 
-QUICK = Settings(rounds=7, warmup=0.04, sample=0.002, cell=0.12)
-FULL = Settings(rounds=25, warmup=0.15, sample=0.004, cell=1.0)
+QUICK = Settings(rounds=6, warmup=0.06, warmups=4, sample=0.002, cell=0.1)
+FULL = Settings(rounds=25, warmup=0.15, warmups=6, sample=0.004, cell=1.0)
 
 
 @dataclass(frozen=True)
@@ -146,12 +147,12 @@ def _calibrate(row: Handle, settings: Settings) -> tuple[int, float]:
 
     An engine that compiles in tiers needs the warm-up: it gets its best code only after a while.
     """
-    calls, spent = 1, 0.0
+    calls, spent, rounds = 1, 0.0, 0
     while True:
         seconds = row.time(calls, 0)
-        spent += seconds
+        spent, rounds = spent + seconds, rounds + 1
         each = max(seconds / calls, 1e-10)
-        if spent >= settings.warmup:
+        if spent >= settings.warmup and rounds >= settings.warmups:
             return max(1, min(2 * calls, round(settings.sample / each))), each
         # Runs of a fraction of the warm-up: a long one would be over before the better code came.
         calls = max(1, min(2 * calls, round(settings.warmup / 8 / each)))

@@ -40,6 +40,9 @@ class Plan:
         return asdict(self)
 
 
+SEED = 90  # the limits' third argument: a value that the compiler does not know
+
+
 def make_plan(row: Row, definition: Definition) -> Plan:
     program = definition.program
     calls, module, outputs = _operations(program), "ops", 0
@@ -47,8 +50,8 @@ def make_plan(row: Row, definition: Definition) -> Plan:
         calls, module, outputs = PROGRAM, definition.name, len(program.results)
     elif row.source.startswith("limits#"):
         module, _, name = row.source.partition("#")
-        bits = 0 if row.role == "limit" else calls[-1].bits
-        calls = (Call(name, ("data", "size"), bits),)
+        is_limit = row.role == "limit"
+        calls = (Call(name, ("data", "size", *([SEED] if is_limit else [])), calls[-1].bits),)
     return Plan(
         kind="kernel" if row.kind == "limit" else row.kind,
         module=module,

@@ -84,7 +84,10 @@ def _session(
     answers: Answers,
     results: Results,
 ) -> Iterator[tuple[Key, dict[str, Samples]]]:
-    stretched = replace(settings, sample=settings.sample * runtime.stretch)
+    sample = settings.sample * runtime.stretch
+    settings = replace(settings, sample=sample)
+    if not runtime.tiers:
+        settings = replace(settings, warmup=sample, warmups=1)
     opened: dict[str, dict[str, Handle]] = {}
     for definition, size in wanted:
         if definition.name not in opened:
@@ -95,7 +98,7 @@ def _session(
             answers.check(of, at, f"{of.row(row).title} in {runtime.title}", answer)
 
         unchecked = {row.id for row in definition.rows if row.role == "limit"}
-        samples = measure(opened[definition.name], size, stretched, check, unchecked)
+        samples = measure(opened[definition.name], size, settings, check, unchecked)
         yield (definition.name, runtime.name, size), samples
 
 

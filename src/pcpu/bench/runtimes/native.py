@@ -35,11 +35,6 @@ class NativeSession:
 
     def __post_init__(self) -> None:
         self.data = memoryview(self.kit.data.read_bytes())[: self.size]
-        # The limits copy the span to the one behind it.
-        self._memory = (ctypes.c_char * (2 * self.size + STATE + ALIGN))()
-        start = -ctypes.addressof(self._memory) % ALIGN
-        self.address = ctypes.addressof(self._memory) + start
-        self.work = memoryview(self._memory).cast("B")[start:]
         self._modules: dict[str, ctypes.CDLL] = {}
         self.repeat = self.module("repeat").repeat
         self.repeat.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64)
@@ -60,24 +55,33 @@ class Kernel:
     def __init__(self, session: NativeSession, plan: Plan) -> None:
         self.session, self.plan = session, plan
         self.functions = [getattr(session.module(plan.module), c.name) for c in plan.calls]
-        self.state = 2 * session.size
-        self.out = self.state + STATE // 2
+        self.size = -1
 
     def load(self, size: int) -> None:
-        self.size = size
-        self.session.work[:size] = self.session.data[:size]
+        if size != self.size:
+            self.place(size)
+        self.work[:size] = self.session.data[:size]
         self.calls = (_Call * len(self.functions))()
         for call, function, made in zip(self.plan.calls, self.functions, self.calls, strict=True):
             made.function = ctypes.cast(function, ctypes.c_void_p)
             for index, argument in enumerate(call.args):
                 made.arguments[index] = self.value(argument)
 
+    def place(self, size: int) -> None:
+        """Memory of its own: no row may find in the cache what another one left there."""
+        self.size = size
+        # The limits copy the span to the one behind it.
+        self.state, self.out = 2 * size, 2 * size + STATE // 2
+        self.memory = (ctypes.c_char * (2 * size + STATE + ALIGN))()
+        skip = -ctypes.addressof(self.memory) % ALIGN
+        self.address = ctypes.addressof(self.memory) + skip
+        self.work = memoryview(self.memory).cast("B")[skip:]
+
     def value(self, argument: Argument) -> int:
-        address = self.session.address
         if isinstance(argument, int):
             return argument
-        places = {"data": address, "state": address + self.state, "out": address + self.out}
-        return places.get(argument, self.size)
+        places = {"state": self.state, "out": self.out, "data": 0}
+        return self.size if argument == "size" else self.address + places[argument]
 
     def answer(self) -> str:
         results = []
@@ -85,9 +89,9 @@ class Kernel:
             result = self.session.repeat(ctypes.byref(made), 1, 1)
             if call.bits:
                 results.append(result & (1 << call.bits) - 1)
-        out = self.session.work[self.out : self.out + 8 * self.plan.outputs]
+        out = self.work[self.out : self.out + 8 * self.plan.outputs]
         results += out.cast("Q")
-        return shown(results, self.session.work[: self.size] if self.plan.changes else None)
+        return shown(results, self.work[: self.size] if self.plan.changes else None)
 
     def time(self, calls: int, warm: int) -> float:
         repeat, count = self.session.repeat, len(self.calls)

