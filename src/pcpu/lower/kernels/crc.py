@@ -8,8 +8,8 @@ from llvmlite import ir
 
 from pcpu import gf2
 from pcpu.lower.code import Code, Value
-from pcpu.lower.kernels import crc_slice, crc_sparse
-from pcpu.lower.kernels.crc_model import emit_finish, field_of, initial
+from pcpu.lower.kernels import crc_fold, crc_slice, crc_sparse, crc_x86
+from pcpu.lower.kernels.crc_model import Field, emit_finish, field_of, initial
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.stage import Stage
 from pcpu.targets.target import Target
@@ -22,16 +22,28 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
     model = stage.op.crc
     assert model is not None
     field = field_of(model)
+    function = _function(code, field)
     kind = ir.IntType(field.bits)
-    function = crc_slice.function(code, field)
-    if _vectors(code.target):
-        for multiple in gf2.multiples(field.width, field.poly):
-            function = crc_sparse.function(code, field, multiple, function)
     register = code.load(kind, stage.state)
     code.b.store(code.b.call(function, [register, data, length]), stage.state)
 
 
-def _vectors(target: Target) -> bool:
+def _function(code: Code, field: Field) -> Value:
+    """register, data, length -> register, in the fastest way that the target has."""
+    if crc_x86.has_instruction(code.target, field):
+        function = crc_x86.instruction(code, field)
+    else:
+        function = crc_slice.function(code, field)
+    multiplier = crc_x86.multiplier(code.target)
+    if multiplier is not None:
+        return crc_fold.function(code, field, multiplier, function)
+    if _has_vectors(code.target):
+        for multiple in gf2.multiples(field.width, field.poly):
+            function = crc_sparse.function(code, field, multiple, function)
+    return function
+
+
+def _has_vectors(target: Target) -> bool:
     """Whether the target has vectors of 16 bytes with a shuffle."""
     return target.triple.startswith(("wasm", "x86_64", "aarch64", "arm64"))
 
