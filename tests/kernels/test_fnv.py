@@ -1,131 +1,117 @@
-"""The FNV kernel against the FNV authors' values and against the interpreter."""
+"""The FNV kernel against the FNV authors' values and against the interpreter's arithmetic."""
 
 from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
-from typing import Any
 
 import pytest
+from machine import NAMES, VECTORS, Machine, fold, machine, update
 
-from pcpu import interp
-from pcpu.ir import Program, with_names
-from pcpu.isa import Isa, Op
-from pcpu.isa.model import Fold
+from pcpu import expr, interp, targets
+from pcpu.ir import with_names
+from pcpu.isa import Op
 from pcpu.lower.kernels import chain, fnv, fnv_block, select
 from pcpu.lower.kernels.fnv_planes import addition_chain
-from pcpu.run.jit import Native
-from pcpu.run.wasmtime import WasmSession
 
-DATA = json.loads((Path(__file__).parents[1] / "data" / "fnv1a.json").read_text())
-# What the FNV authors call them: name -> (bits, offset basis, step).
+AUTHORS = json.loads((VECTORS / "fnv1a.json").read_text())["vectors"]
+BASIS = {64: 0xCBF29CE484222325, 32: 0x811C9DC5}
+PRIME = {64: 0x100000001B3, 32: 0x01000193}
+# What the FNV authors call them.
 MEMBERS = {
-    "fnv1a_64": (64, "0xcbf29ce484222325", "(state ^ byte) * 0x100000001b3"),
-    "fnv1a_32": (32, "0x811c9dc5", "(state ^ byte) * 0x01000193"),
-    "fnv1_64": (64, "0xcbf29ce484222325", "state * 0x100000001b3 ^ byte"),
-    "fnv1_32": (32, "0x811c9dc5", "state * 0x01000193 ^ byte"),
+    **{f"fnv1a_{b}": fold(f"fnv1a_{b}", b, f"(state ^ byte) * {PRIME[b]}") for b in (64, 32)},
+    **{f"fnv1_{b}": fold(f"fnv1_{b}", b, f"state * {PRIME[b]} ^ byte") for b in (64, 32)},
 }
-SERIAL_LIMIT = 20_000  # bytes for the interpreter
+_rng = random.Random(1)
+FORMS = {16: "(byte ^ state) * {}", 32: "byte ^ {} * state", 64: "{} * (state ^ byte)"}
+OTHERS = tuple(
+    fold(f"other_{bits}", bits, form.format(_rng.getrandbits(bits) | 1))
+    for bits, form in FORMS.items()
+)
 
 
-def fold(bits: int, init: str, step: str, name: str = "op") -> Op:
-    return Op(
-        name=name, opcode=2000, aliases=(), args=("data",), immediates=(), returns=f"u{bits}",
-        doc="", document={"fold": step, "bits": bits},
-        fold=Fold(bits, init, step, None, None),
-    )  # fmt: skip
+def serial(op: Op, state: int, data: bytes) -> int:
+    step = expr.function(op.step_expr, ("state", "byte"), op.state_bits)
+    for byte in data:
+        state = step(state, byte)
+    return state
 
 
-def program(op: Op) -> Program:
-    return with_names([(op, (), None)])
+@pytest.fixture(scope="module", params=NAMES)
+def on(request: pytest.FixtureRequest) -> Machine:
+    return machine(request.param, (*MEMBERS.values(), *OTHERS))
 
 
-class Engine:
-    """One program on an engine of this process."""
-
-    def __init__(self, op: Op, engine: str) -> None:
-        self.program = program(op)
-        isa = Isa((op,))
-        self._native = Native(self.program, isa) if engine == "jit" else None
-        if engine == "wasmtime":
-            from pcpu import targets
-            from pcpu.compile import compile_program
-
-            self._module = compile_program(self.program, isa, targets.find("wasm")).code
-
-    def __call__(self, *pieces: bytes) -> int:
-        session: Any = self._native.session() if self._native else WasmSession(self._module, 1)
-        for piece in pieces:
-            session.update(memoryview(bytearray(piece)))
-        (result,) = session.finish()
-        assert isinstance(result, int)
-        return result
+@pytest.mark.parametrize("name", MEMBERS)
+def test_authors_vectors(name: str, on: Machine) -> None:
+    op = MEMBERS[name]
+    for vector in AUTHORS:
+        data = bytes.fromhex(vector["data"])
+        on.write(1, data)
+        got = update(on, op, BASIS[op.state_bits], 1, len(data))
+        assert got == int(vector[name], 16), vector
 
 
-def expected(op: Op, data: bytes) -> int:
-    _, (result,) = interp.run(program(op), data)
-    return result
+@pytest.mark.parametrize("name", MEMBERS)
+def test_authors_vectors_interp(name: str) -> None:
+    op = MEMBERS[name]
+    basis = fold(name, op.state_bits, op.fold.step if op.fold else "", str(BASIS[op.state_bits]))
+    for vector in AUTHORS:
+        _, (got,) = interp.run(with_names([(basis, (), None)]), bytes.fromhex(vector["data"]))
+        assert got == int(vector[name], 16), vector
 
 
-@pytest.fixture(scope="module", params=["jit", "wasmtime"])
-def engine(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.mark.parametrize("op", [*MEMBERS.values(), *OTHERS], ids=lambda op: str(op.name))
+def test_long(op: Op, on: Machine) -> None:
+    assert select(op) is fnv.KERNEL
+    rng = random.Random(op.name)
+    for length in (2047, 2048, 2049, 8191, 8192, 12345):
+        check(on, op, rng, length)
 
 
-@pytest.mark.parametrize("member", MEMBERS)
-def test_authors_vectors_interp(member: str) -> None:
-    op = fold(*MEMBERS[member])
-    for vector in DATA["vectors"]:
-        assert expected(op, bytes.fromhex(vector["data"])) == int(vector[member], 16)
+@pytest.mark.slow
+@pytest.mark.parametrize("op", [*MEMBERS.values(), *OTHERS], ids=lambda op: str(op.name))
+def test_any_length(op: Op, on: Machine) -> None:
+    rng = random.Random(op.name)
+    for length in (*range(1025), *range(2040, 2060), *(rng.randrange(200_000) for _ in range(25))):
+        check(on, op, rng, length)
 
 
-@pytest.mark.parametrize("member", MEMBERS)
-def test_authors_vectors(member: str, engine: str) -> None:
-    run = Engine(fold(*MEMBERS[member]), engine)
-    for vector in DATA["vectors"]:
-        assert run(bytes.fromhex(vector["data"])) == int(vector[member], 16)
+def check(on: Machine, op: Op, rng: random.Random, length: int) -> None:
+    data, state = rng.randbytes(length), rng.getrandbits(op.state_bits)
+    if rng.random() < 0.2:
+        data = bytes([rng.choice((0, 255))]) * length
+    start, cut = rng.randrange(64), rng.randrange(length + 1)
+    on.write(start, data)
+    want = serial(op, state, data)
+    assert update(on, op, state, start, length) == want, (length, start, state)
+    first = update(on, op, state, start, cut)
+    assert update(on, op, first, start + cut, length - cut) == want, (length, cut, state)
 
 
-@pytest.mark.parametrize("bits", [16, 32, 64])
-def test_any_odd_factor(bits: int, engine: str) -> None:
-    rng = random.Random(bits)
-    for first in (False, True):
-        factor = rng.getrandbits(bits) | 1
-        step = f"state * {factor} ^ byte" if first else f"(byte ^ state) * {factor}"
-        op = fold(bits, str(rng.getrandbits(bits)), step)
-        assert select(op) is fnv.KERNEL
-        run = Engine(op, engine)
-        for length in (2047, 2048, 2049, 6144, 8192, 9000, SERIAL_LIMIT):
-            data = rng.randbytes(length)
-            cut = rng.randrange(length)
-            assert run(data[:cut], data[cut:]) == expected(op, data), (step, length, cut)
-
-
-@pytest.mark.parametrize("width", [16, 32, 64])
+@pytest.mark.parametrize("width", fnv_block.widths(targets.find("host")))
 def test_native_widths(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every vector width, whatever this processor has."""
+    """Every width that this processor has, on its own."""
     monkeypatch.setattr(fnv_block, "widths", lambda target: (width,))
-    bits, init, step = MEMBERS["fnv1a_64"]
-    op = fold(bits, init, step, f"width{width}")
-    run = Engine(op, "jit")
+    op = MEMBERS["fnv1a_64"]
+    native = machine("host", (op,))
     rng = random.Random(width)
-    least = fnv_block.Block(width, 0x100000001B3, 64).least
+    least = fnv_block.Block(width, PRIME[64], 64).least
     for length in (least - 1, least, least + 1, 3 * least + 5):
-        data = rng.randbytes(length)
-        assert run(data) == expected(op, data)
+        check(native, op, rng, length)
 
 
 def test_selection_by_form() -> None:
-    assert fnv.multiplication(fold(64, "0", "(state ^ byte) * 4")) is None
-    assert fnv.multiplication(fold(64, "0", "(state ^ byte) * state")) is None
-    assert fnv.multiplication(fold(64, "0", "(state ^ byte) + 3")) is None
-    assert fnv.multiplication(fold(8, "0", "(state ^ byte) * 3")) is None
-    found = fnv.multiplication(fold(32, "0", "7 * (byte ^ state)"))
+    assert fnv.multiplication(fold("op", 64, "(state ^ byte) * 4")) is None
+    assert fnv.multiplication(fold("op", 64, "(state ^ byte) * state")) is None
+    assert fnv.multiplication(fold("op", 64, "(state ^ byte) + 3")) is None
+    assert fnv.multiplication(fold("op", 64, "state * 3 ^ (byte + 1)")) is None
+    assert fnv.multiplication(fold("op", 8, "(state ^ byte) * 3")) is None
+    found = fnv.multiplication(fold("op", 32, "7 * (byte ^ state)"))
     assert found == fnv.Multiplication(7, first=False)
-    found = fnv.multiplication(fold(32, "0", "byte ^ (7 * state)"))
+    found = fnv.multiplication(fold("op", 32, "byte ^ (7 * state)"))
     assert found == fnv.Multiplication(7, first=True)
-    assert select(fold(64, "0", "(state ^ byte) * 4")) is chain.KERNEL
+    assert select(fold("op", 64, "(state ^ byte) * 4")) is chain.KERNEL
 
 
 def test_addition_chains_multiply() -> None:

@@ -10,26 +10,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
 
 from pcpu.lower.code import I8, I16, I32, I64, POINTER, Code, Value
 from pcpu.lower.kernels.fnv_planes import (
+    BIT_MASKS,
     STRIP,
     Planes,
     addition_chain,
     as_bytes,
+    at,
     before_each,
-    bit_masks,
     load_rows,
     transpose_bits,
     transpose_bytes,
 )
 from pcpu.targets.target import Target
 
-# Products that need their pairs of lanes added, where LLVM does not find the instruction.
-_DOT = {"wasm32": "llvm.wasm.dot"}
+HEAD = 6  # constants of a block before those of the pairs of lanes
+EachRow = Callable[..., None]
+
+# Instructions that multiply 16-bit lanes and add neighbours, by architecture and lanes.
+# LLVM knows the pattern too, but loses it where it learns something about an operand.
+_DOT = {
+    ("wasm32", 8): "llvm.wasm.dot",
+    ("x86_64", 8): "llvm.x86.sse2.pmadd.wd",
+    ("x86_64", 16): "llvm.x86.avx2.pmadd.wd",
+    ("x86_64", 32): "llvm.x86.avx512.pmaddw.d.512",
+}
 
 
 def widths(target: Target) -> tuple[int, ...]:
@@ -58,8 +69,8 @@ class Block:
 
     @property
     def most_strips(self) -> int:
-        """Rows / 16 of the largest block, whose scratch memory must stay in the first cache."""
-        return 2 if self.width == 64 else 4
+        """Rows / 16 of the largest block: its scratch memory is to leave room in the cache."""
+        return 64 // self.width
 
     @property
     def limbs(self) -> int:
@@ -95,11 +106,22 @@ class Block:
             value = (value - limb) >> 16
         return limbs
 
-    def powers(self, strips: int) -> list[int]:
-        """P**rows, P**(chunks rows), then for each pair of lanes that of what follows it."""
+    def constants(self, strips: int) -> list[int]:
+        """What a block of that many strips needs, as numbers of ``wide`` bits.
+
+        P**rows, P**(chunks rows), the bit masks and P mod 2**16 in all lanes, then for each pair
+        of lanes the power for what follows it. The masks are here rather than in the code as
+        V8 would build them anew in every turn of a loop.
+        """
         rows = STRIP * strips
+        masks = [_repeated(mask, 8, self.wide) for mask in BIT_MASKS]
+        factor = _repeated(self.factor & 0xFFFF, 16, self.wide)
         pairs = [self.power(8 * rows * (self.width - 2 - 2 * m)) for m in range(self.width // 2)]
-        return [self.power(rows), self.power(self.chunks * rows), *pairs]
+        return [self.power(rows), self.power(self.chunks * rows), *masks, factor, *pairs]
+
+
+def _repeated(value: int, bits: int, wide: int) -> int:
+    return sum(value << shift for shift in range(0, wide, bits))
 
 
 class Emitter:
@@ -108,40 +130,62 @@ class Emitter:
     def __init__(self, code: Code, block: Block, name: str) -> None:
         self.code, self.block = code, block
         self.planes = Planes(block.width, addition_chain(block.factor))
-        self.bytes = ir.VectorType(I8, block.width)
         self.half = ir.VectorType(I16, block.width // 2)
         self.sums = ir.VectorType(I32, block.width // 4)
-        self.wide = ir.VectorType(ir.IntType(block.wide), block.width // 4)
+        self.scalar = ir.IntType(block.wide)
+        self.wide = ir.VectorType(self.scalar, block.width // 4)
         rows = STRIP * block.most_strips
         self.row_bytes = 8 * block.width
         self.by_row = _scratch(code, rows * self.row_bytes, block.width)
         self.by_plane = _scratch(code, rows * self.planes.row_bytes, block.width)
         self.first_bytes = _scratch(code, self.row_bytes, block.width)
         sizes = range(1, block.most_strips + 1)
-        prefix = f"fnv.{name}.{block.width}"
-        self.weights = _table(
-            code, f"{prefix}.weights", I32, [w for n in sizes for w in block.weights(n)]
-        )
-        self.powers = _table(
-            code,
-            f"{prefix}.powers",
-            ir.IntType(block.wide),
-            [p for n in sizes for p in block.powers(n)],
-        )
+        weights = [weight for strips in sizes for weight in block.weights(strips)]
+        constants = [number for strips in sizes for number in block.constants(strips)]
+        self.weights = _table(code, f"fnv.{name}.{block.width}.weights", I32, weights)
+        self.constants = _table(code, f"fnv.{name}.{block.width}.constants", self.scalar, constants)
 
     def emit(self, state: Value, data: Value, strips: Value) -> None:
         """The block at ``data`` of ``16 * strips`` rows; updates the local ``state``."""
-        code = self.code
+        code, block = self.code, self.block
+        before = code.b.sub(strips, code.size(1))
+        sizes = code.b.lshr(code.b.mul(strips, before), code.size(1))  # 1 + 2 + .. + before
+        weights_size, constants_size = 4 * block.limbs * STRIP, 8 * len(block.constants(1))
+        weights = code.byte_at(self.weights, code.b.mul(sizes, code.size(weights_size)))
+        offset = code.b.mul(before, code.size(constants_size * block.wide // 64))
+        constants = code.byte_at(self.constants, offset)
+        head = [
+            code.load(self.scalar, at(code, constants, block.wide // 8 * i)) for i in range(HEAD)
+        ]
         rows = code.b.mul(strips, code.size(STRIP))
+        masks = [self._everywhere(mask, self.planes.kind) for mask in head[2:5]]
         self._rows(data, rows)
-        self._planes(rows)
-        self._first_bytes(state, rows)
-        self._run(state, strips, rows)
+        ends = self._planes(masks, rows)
+        self._first_bytes(state, masks, ends, rows)
+        totals = self._run(weights, head, rows)
+        before = code.load(ir.IntType(block.bits), state)
+        result = code.b.mul(code.resize(before, block.wide), head[1])
+        for number, total in enumerate(totals):
+            place = at(code, constants, block.wide // 8 * (HEAD + number * self.wide.count))
+            factors = code.load(self.wide, place, align=block.wide // 8)
+            result = code.b.add(result, _sum(code, code.b.mul(total, factors)))
+        code.b.store(code.resize(result, block.bits), state)
 
-    def _each(self, base: Value, count: Value, size: int, body: Callable[[Value], None]) -> None:
+    def _everywhere(self, value: Value, kind: Value) -> Value:
+        """The number ``value`` of ``wide`` bits repeated through a vector of ``width`` bytes."""
+        whole = ir.VectorType(self.scalar, 8 * self.block.width // self.block.wide)
+        return self.code.b.bitcast(_splat(self.code, value, whole), kind)
+
+    def _each_row(self, rows: Value, sizes: list[tuple[Value, int]], body: EachRow) -> None:
+        """``body`` with the places of each row in several arrays of rows of these sizes.
+
+        Two rows a turn: the places move half as often.
+        """
         code = self.code
-        with code.loop(code.size(0), count, 1, plain=True) as i:
-            body(code.byte_at(base, code.b.mul(i, code.size(size))))
+        with code.loop(code.size(0), rows, 2, plain=True) as row:
+            places = [code.byte_at(base, code.b.mul(row, code.size(size))) for base, size in sizes]
+            body(*places)
+            body(*(at(code, place, size) for place, (_, size) in zip(places, sizes, strict=True)))
 
     def _rows(self, data: Value, rows: Value) -> None:
         """Bytes of chunks to rows of bytes, 16 rows of ``width`` chunks at a time."""
@@ -161,86 +205,77 @@ class Emitter:
                     vectors.append(_joined(code, parts))
                 to = code.byte_at(out, code.b.mul(r, code.size(self.block.width)))
                 for i, vector in enumerate(transpose_bytes(code, vectors)):
-                    code.b.store(vector, code.byte_at(to, code.size(i * self.row_bytes)))
+                    code.b.store(vector, at(code, to, i * self.row_bytes))
 
-    def _planes(self, rows: Value) -> None:
-        """Rows of bytes to rows of bit planes."""
+    def _planes(self, masks: list[Value], rows: Value) -> Value:
+        """Rows of bytes to rows of bit planes, and the pass of the lowest plane."""
         code, kind = self.code, self.planes.kind
-        masks = bit_masks(kind)
-        with code.loop(code.size(0), rows, 1, plain=True) as row:
-            source = code.byte_at(self.by_row, code.b.mul(row, code.size(self.row_bytes)))
-            to = code.byte_at(self.by_plane, code.b.mul(row, code.size(self.planes.row_bytes)))
+        run = code.local(kind, kind([0] * kind.count))
+
+        def body(source: Value, to: Value) -> None:
             vectors = load_rows(code, source, 8, kind, self.block.width)
             for k, plane in enumerate(transpose_bits(code, vectors, masks)):
-                code.b.store(plane, self.planes.slot(code, to, k))
+                if k == 0:
+                    self.planes.follow(code, to, 0, plane, None, run)
+                else:
+                    code.b.store(plane, self.planes.slot(code, to, k))
 
-    def _first_bytes(self, state: Value, rows: Value) -> None:
+        arrays = [(self.by_row, self.row_bytes), (self.by_plane, self.planes.row_bytes)]
+        self._each_row(rows, arrays, body)
+        return code.load(kind, run)
+
+    def _first_bytes(self, state: Value, masks: list[Value], ends: Value, rows: Value) -> None:
         """The low byte of the state at the start of every chunk."""
         code, kind = self.code, self.planes.kind
-
-        def each_row(body: Callable[[Value], None]) -> None:
-            self._each(self.by_plane, rows, self.planes.row_bytes, body)
-
         low = code.resize(code.load(ir.IntType(self.block.bits), state), 64)
         starts: list[Value] = []
         for plane in range(8):
-            ends = self.planes.emit_pass(code, plane, starts, each_row)
+            if plane > 0:
+                run = code.local(kind, kind([0] * kind.count))
+                body = partial(self.planes.emit_pass, code, plane, starts, run)
+                self._each_row(rows, [(self.by_plane, self.planes.row_bytes)], body)
+                ends = code.load(kind, run)
             bit = code.b.and_(code.b.lshr(low, I64(plane)), I64(1))
             first = _splat(code, code.b.sub(I64(0), bit), kind)
             starts.append(before_each(code, ends, first))
-        for r, vector in enumerate(transpose_bits(code, starts, bit_masks(kind))):
-            to = code.byte_at(self.first_bytes, code.size(r * self.block.width))
+        for r, vector in enumerate(transpose_bits(code, starts, masks)):
+            to = at(code, self.first_bytes, r * self.block.width)
             code.b.store(as_bytes(code, vector, self.block.width), to)
 
-    def _run(self, state: Value, strips: Value, rows: Value) -> None:
-        """All chunks side by side; adds what they add to the state."""
+    def _run(self, weights: Value, head: list[Value], rows: Value) -> list[Value]:
+        """All chunks side by side: what each pair of lanes adds to the state, in two halves."""
         code, block = self.code, self.block
-        weights, powers = self._tables(strips)
-        scalar = ir.IntType(block.wide)
-        step = _splat(code, code.load(scalar, powers), self.wide)
+        factor = self._everywhere(head[5], self.half)
+        step = _splat(code, head[0], self.wide)
         zero = self.wide([0] * self.wide.count)
         totals = [code.local(self.wide, zero) for _ in range(2)]
         with code.loop(code.size(0), code.size(8), 1, plain=True) as r:
-            offset = code.b.mul(r, code.size(block.width))
-            sums = self._run_group(offset, weights, rows)
+            sums = self._run_group(code.b.mul(r, code.size(block.width)), weights, factor, rows)
             for total, limbs in zip(totals, sums, strict=True):
                 added = self._joined_limbs([code.load(self.sums, limb) for limb in limbs])
-                before = code.b.mul(code.load(self.wide, total), step)
-                code.b.store(code.b.add(before, added), total)
-        element = block.wide // 8
-        result = code.b.mul(
-            code.resize(code.load(ir.IntType(block.bits), state), block.wide),
-            code.load(scalar, code.byte_at(powers, code.size(element))),
-        )
-        for number, total in enumerate(totals):
-            at = code.byte_at(powers, code.size(element * (2 + number * self.wide.count)))
-            factors = code.load(self.wide, at, align=element)
-            product = code.b.mul(code.load(self.wide, total), factors)
-            result = code.b.add(result, _sum(code, product))
-        code.b.store(code.resize(result, block.bits), state)
+                earlier = code.b.mul(code.load(self.wide, total), step)
+                code.b.store(code.b.add(earlier, added), total)
+        return [code.load(self.wide, total) for total in totals]
 
-    def _run_group(self, offset: Value, weights: Value, rows: Value) -> list[list[Value]]:
+    def _run_group(
+        self, offset: Value, weights: Value, factor: Value, rows: Value
+    ) -> list[list[Value]]:
         """The chunks of one vector a row; the limb sums of its two halves, as locals."""
         code, block = self.code, self.block
-        factor = self.half([block.factor & 0xFFFF] * self.half.count)
         zero = self.sums([0] * self.sums.count)
         small = ir.VectorType(I8, block.width // 2)
         lows, sums = [], []
         for half in range(2):
-            first = code.byte_at(self.first_bytes, offset)
-            first = code.byte_at(first, code.size(half * block.width // 2))
-            lows.append(code.local(self.half, code.b.zext(code.load(small, first), self.half)))
+            place = at(code, code.byte_at(self.first_bytes, offset), half * block.width // 2)
+            first = code.load(small, place, align=block.width // 2)
+            lows.append(code.local(self.half, code.b.zext(first, self.half)))
             sums.append([code.local(self.sums, zero) for _ in range(block.limbs)])
-        data = code.byte_at(self.by_row, offset)
-        with code.loop(code.size(0), rows, 1, plain=True) as row:
-            at = code.byte_at(data, code.b.mul(row, code.size(self.row_bytes)))
-            of_row = code.byte_at(weights, code.b.mul(row, code.size(4 * block.limbs)))
-            limbs = [
-                code.load(I32, code.byte_at(of_row, code.size(4 * i))) for i in range(block.limbs)
-            ]
+
+        def body(data: Value, weights: Value) -> None:
+            limbs = [code.load(I32, at(code, weights, 4 * i)) for i in range(block.limbs)]
             for half in range(2):
-                piece = code.byte_at(at, code.size(half * block.width // 2))
-                byte = code.b.zext(code.load(small, piece, align=1), self.half)
+                place = at(code, data, half * block.width // 2)
+                byte = code.b.zext(code.load(small, place, align=block.width // 2), self.half)
                 low = code.load(self.half, lows[half])
                 mixed = code.b.xor(low, byte)
                 # Only the low byte of a lane is the state's; the rest cancels out here.
@@ -250,16 +285,10 @@ class Emitter:
                     pair = code.b.bitcast(_splat(code, limb, self.sums), self.half)
                     added = code.b.add(code.load(self.sums, total), dot(code, change, pair))
                     code.b.store(added, total)
-        return sums
 
-    def _tables(self, strips: Value) -> tuple[Value, Value]:
-        """Where the weights and the powers for this many strips begin."""
-        code, block = self.code, self.block
-        before = code.b.sub(strips, code.size(1))
-        sizes = code.b.lshr(code.b.mul(strips, before), code.size(1))  # 1 + 2 + .. + before
-        weights = code.byte_at(self.weights, code.b.mul(sizes, code.size(STRIP * block.limbs * 4)))
-        row = (2 + block.width // 2) * block.wide // 8
-        return weights, code.byte_at(self.powers, code.b.mul(before, code.size(row)))
+        data = code.byte_at(self.by_row, offset)
+        self._each_row(rows, [(data, self.row_bytes), (weights, 4 * block.limbs)], body)
+        return sums
 
     def _joined_limbs(self, limbs: list[Value]) -> Value:
         code = self.code
@@ -275,8 +304,8 @@ class Emitter:
 def dot(code: Code, left: Value, right: Value) -> Value:
     """Products of signed 16-bit lanes, each pair of neighbours added in 32 bits."""
     kind = ir.VectorType(I32, left.type.count // 2)
-    name = _DOT.get(code.target.triple.split("-")[0])
-    if name is not None and left.type.count == 8:
+    name = _DOT.get((code.target.triple.split("-")[0], left.type.count))
+    if name is not None:
         return code.b.call(_declared(code, name, kind, [left.type, left.type]), [left, right])
     wide = ir.VectorType(I32, left.type.count)
     products = code.b.mul(code.b.sext(left, wide), code.b.sext(right, wide))

@@ -9,7 +9,7 @@ is one vector: bit ``j``, from the least significant one, is bit ``k`` of chunk 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -19,6 +19,7 @@ from llvmlite import ir
 from pcpu.lower.code import I8, I32, I64, Code, Value
 
 STRIP = 16  # rows that are transposed at a time: the bytes of one load
+BIT_MASKS = (0x0F, 0x33, 0x55)  # for ``transpose_bits``, in every byte
 
 # One addition x[n] = x[plain] + (x[shifted] << shift) of the products of a byte; x[0] is the byte.
 Addition = tuple[int, int, int]
@@ -105,9 +106,24 @@ def transpose_bits(code: Code, vectors: Sequence[Value], masks: Sequence[Value])
     return rows
 
 
-def bit_masks(kind: Value) -> list[Value]:
-    """The masks of ``transpose_bits``."""
-    return [splat64(kind, 0x0101010101010101 * mask) for mask in (0x0F, 0x33, 0x55)]
+class _Offset(ir.instructions.GEPInstr):  # type: ignore[misc]
+    """An offset that does not wrap, for which llvmlite has no word.
+
+    Only then may it move into the offset field of a WebAssembly load or store.
+    """
+
+    def descr(self, buf: list[str]) -> None:
+        parts: list[str] = []
+        super().descr(parts)
+        buf += [part.replace("inbounds", "inbounds nuw") for part in parts]
+
+
+def at(code: Code, pointer: Value, offset: int) -> Value:
+    """The address ``offset`` bytes behind ``pointer``."""
+    block, place = code.b.block, [code.size(offset)]
+    instruction = _Offset(block, pointer, place, True, "", source_etype=I8)
+    code.b._insert(instruction)
+    return instruction
 
 
 def splat64(kind: Value, value: int) -> Value:
@@ -166,34 +182,29 @@ class Planes:
         return {key: first + i for i, key in enumerate(kept_planes(self.chain))}
 
     def slot(self, code: Code, row: Value, index: int) -> Value:
-        return code.byte_at(row, code.size(index * self.width))
+        return at(code, row, index * self.width)
 
     def emit_pass(
-        self,
-        code: Code,
-        plane: int,
-        starts: Sequence[Value],
-        each_row: Callable[[Callable[[Value], None]], None],
-    ) -> Value:
-        """Follow bit ``plane`` of all low bytes through all rows from 0; the bits at the end.
+        self, code: Code, plane: int, starts: Sequence[Value], run: Value, row: Value
+    ) -> None:
+        """One row of the pass over bit ``plane``; ``starts`` are the true first bits below it."""
+        carry = self._carry_into(code, row, plane, starts)
+        data = code.load(self.kind, self.slot(code, row, plane))
+        self.follow(code, row, plane, data, carry, run)
 
-        ``starts`` are the true first bits of the planes below. The slot of a plane holds the
-        data's bits before its pass, and after it the bits of low byte ^ data as followed from
-        0: those differ from the true ones by the plane's start, in every row alike.
+    def follow(
+        self, code: Code, row: Value, plane: int, data: Value, carry: Value | None, run: Value
+    ) -> None:
+        """Follow bit ``plane`` of all low bytes, the local ``run``, through one row.
+
+        It starts from 0. The slot of a plane holds the data's bits before its pass, and after
+        it the bits of low byte ^ data as followed from 0: those differ from the true ones by
+        the plane's start, in every row alike.
         """
-        run = code.local(self.kind, splat64(self.kind, 0))
-
-        def body(row: Value) -> None:
-            carry = self._carry_into(code, row, plane, starts)
-            low = code.load(self.kind, run)
-            data = code.load(self.kind, self.slot(code, row, plane))
-            mixed = code.b.xor(low, data)
-            if plane < 7:
-                code.b.store(mixed, self.slot(code, row, plane))
-            code.b.store(mixed if carry is None else code.b.xor(mixed, carry), run)
-
-        each_row(body)
-        return code.load(self.kind, run)
+        mixed = code.b.xor(code.load(self.kind, run), data)
+        if plane < 7:
+            code.b.store(mixed, self.slot(code, row, plane))
+        code.b.store(mixed if carry is None else code.b.xor(mixed, carry), run)
 
     def _carry_into(
         self, code: Code, row: Value, plane: int, starts: Sequence[Value]
@@ -213,8 +224,6 @@ class Planes:
                 known[product, bit] = b.xor(value, starts[bit]) if product == 0 else value
             return known[product, bit]
 
-        if plane == 0:
-            return None
         last = plane - 1
         carries: dict[int, Value] = {}
         for number, (plain, shifted, shift) in enumerate(self.chain, start=1):
@@ -251,10 +260,7 @@ class Planes:
 
 
 def load_rows(code: Code, pointer: Value, count: int, kind: Value, stride: int) -> list[Value]:
-    return [
-        code.load(kind, code.byte_at(pointer, code.size(i * stride)), align=stride)
-        for i in range(count)
-    ]
+    return [code.load(kind, at(code, pointer, i * stride), align=stride) for i in range(count)]
 
 
 def as_bytes(code: Code, value: Value, width: int) -> Value:

@@ -1,0 +1,145 @@
+"""Kernels of an operations module, called directly: native code and WebAssembly alike."""
+
+from __future__ import annotations
+
+import ctypes
+import tempfile
+from pathlib import Path
+from typing import Any, Protocol
+
+import wasmtime as _wasmtime
+
+from pcpu import targets
+from pcpu.compile import compile_operations
+from pcpu.isa import Isa, Op
+from pcpu.isa.model import Fold, Immediate
+
+wasmtime: Any = _wasmtime  # its types name too many kinds of exports
+ROOM = 1 << 20  # bytes for data, and as many around it
+GUARD = 64
+NAMES = ("host", "wasm")
+
+
+class Machine(Protocol):
+    """``write`` puts bytes at an offset of a buffer; kernels run on spans of it."""
+
+    def write(self, offset: int, data: bytes) -> None: ...
+
+    def read(self, offset: int, length: int) -> bytes: ...
+
+    def call(self, name: str, bits: int, arguments: list[tuple[int, int]]) -> int:
+        """Call an export that gives ``bits`` bits (0 for nothing); arguments are (value, bits)."""
+
+    @property
+    def pointer_bits(self) -> int: ...
+
+    @property
+    def base(self) -> int:
+        """The address of the buffer."""
+
+
+def machine(target: str, operations: tuple[Op, ...]) -> Machine:
+    code = compile_operations(Isa(operations), targets.find(target)).code
+    return Native(code) if target == "host" else Wasm(code)
+
+
+class Native:
+    pointer_bits = 64
+
+    def __init__(self, code: bytes) -> None:
+        with tempfile.NamedTemporaryFile(suffix=".so") as file:
+            file.write(code)
+            file.flush()
+            self._library = ctypes.CDLL(file.name)
+        self._buffer = (ctypes.c_ubyte * (ROOM + 2 * GUARD))()
+        self.base = ctypes.addressof(self._buffer)
+
+    def write(self, offset: int, data: bytes) -> None:
+        ctypes.memmove(self.base + offset, data, len(data))
+
+    def read(self, offset: int, length: int) -> bytes:
+        return ctypes.string_at(self.base + offset, length)
+
+    def call(self, name: str, bits: int, arguments: list[tuple[int, int]]) -> int:
+        kinds = {32: ctypes.c_uint32, 64: ctypes.c_uint64}
+        function = self._library[name]
+        function.argtypes = [kinds[width] for _, width in arguments]
+        function.restype = kinds.get(bits)
+        found = function(*(value for value, _ in arguments))
+        return found if bits else 0
+
+
+class Wasm:
+    pointer_bits = 32
+
+    def __init__(self, code: bytes) -> None:
+        self._store: Any = wasmtime.Store()
+        module = wasmtime.Module(self._store.engine, code)
+        self._exports: Any = wasmtime.Instance(self._store, module, []).exports(self._store)
+        self.base = self._exports["malloc"](self._store, ROOM + 2 * GUARD) & 0xFFFFFFFF
+        assert self.base
+
+    def write(self, offset: int, data: bytes) -> None:
+        self._exports["memory"].write(self._store, data, self.base + offset)
+
+    def read(self, offset: int, length: int) -> bytes:
+        start = self.base + offset
+        return bytes(self._exports["memory"].read(self._store, start, start + length))
+
+    def call(self, name: str, bits: int, arguments: list[tuple[int, int]]) -> int:
+        signed = [value - (value >> (width - 1) << width) for value, width in arguments]
+        found = self._exports[name](self._store, *signed)
+        return found & ((1 << bits) - 1) if bits else 0
+
+
+def update(
+    on: Machine, op: Op, state: int, offset: int, length: int, immediates: tuple[int, ...] = ()
+) -> int:
+    """The state after a fold's bytes ``offset .. offset + length`` of the buffer."""
+    width = abi(op.state_bits)
+    arguments = [(state, width), *_span(on, offset, length), *_given(op, immediates)]
+    return on.call(f"pcpu_{op.name}_update", width, arguments)
+
+
+def run_map(
+    on: Machine, op: Op, offset: int, length: int, immediates: tuple[int, ...] = ()
+) -> None:
+    on.call(f"pcpu_{op.name}", 0, [*_span(on, offset, length), *_given(op, immediates)])
+
+
+def abi(bits: int) -> int:
+    return 32 if bits <= 32 else 64
+
+
+def _span(on: Machine, offset: int, length: int) -> list[tuple[int, int]]:
+    return [(on.base + offset, on.pointer_bits), (length, on.pointer_bits)]
+
+
+def _given(op: Op, immediates: tuple[int, ...]) -> list[tuple[int, int]]:
+    return [(v, abi(i.bits)) for v, i in zip(immediates, op.immediates, strict=True)]
+
+
+def fold(
+    name: str, bits: int, step: str, init: str = "0", immediates: tuple[tuple[str, int], ...] = ()
+) -> Op:
+    """A fold that gives its state."""
+    args = ("data", *(f"{named}:imm{width}" for named, width in immediates))
+    return Op(
+        name=name, opcode=2000, aliases=(), args=args,
+        immediates=tuple(Immediate(*pair) for pair in immediates), returns=f"u{bits}", doc="",
+        document={"fold": {"state": bits, "init": init, "step": step}},
+        fold=Fold(bits, init, step, None, None),
+    )  # fmt: skip
+
+
+def byte_map(name: str, text: str, immediates: tuple[tuple[str, int], ...] = ()) -> Op:
+    """A map of every byte."""
+    args = ("data", *(f"{named}:imm{width}" for named, width in immediates))
+    return Op(
+        name=name, opcode=2000, aliases=(), args=args,
+        immediates=tuple(Immediate(*pair) for pair in immediates), returns="data", doc="",
+        document={"map": text}, map=text,
+    )  # fmt: skip
+
+
+VECTORS = Path(__file__).parents[1] / "data"
