@@ -55,3 +55,9 @@ def test_a_stream_survives_the_trap_of_another(trapping: Server) -> None:
     )
     whole = b"".join(bytes([index]) * 300_000 for index in range(4))
     assert answer.json()["results"] == trapping.octets("crc32c", whole).json()["results"]
+
+
+def test_h5_scalar_code_is_called_scalar(trapping: Server) -> None:
+    answer = trapping.json({"data": "a", "program": "xor 1 | crc32c"}).json()
+    assert [op["vectorized"] for op in answer["ops"]] == [False, False]
+    assert answer["vectorized"] is False

@@ -82,8 +82,7 @@ async function json(...[c, engine, isa]: Parameters<Route>): Promise<Response> {
   return c.json({ ...encode(data, shape.output.encoding), ...report(program, run, data.length) });
 }
 
-function parseJson(text: string | undefined): unknown {
-  if (text === undefined) throw new Problem("invalid-json", "the body is not UTF-8");
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -34,15 +34,18 @@ function brokenOff(cause: unknown): never {
   throw new Problem("invalid-request", "the body broke off", undefined, cause);
 }
 
-/** The whole body as text; undefined where it is not UTF-8. */
-export async function text(request: Request, limit: number): Promise<string | undefined> {
+/** The whole body as text, which must be UTF-8. A byte order mark stays in it. */
+export async function text(request: Request, limit: number): Promise<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const decode = (block?: Uint8Array) => {
+    try {
+      return decoder.decode(block, { stream: block !== undefined });
+    } catch (error) {
+      if (error instanceof TypeError) throw new Problem("invalid-json", "the body is not UTF-8");
+      throw error;
+    }
+  };
   let text = "";
-  try {
-    for await (const block of blocks(request, limit)) text += decoder.decode(block, { stream: true });
-    return text + decoder.decode();
-  } catch (error) {
-    if (error instanceof TypeError) return undefined;
-    throw error;
-  }
+  for await (const block of blocks(request, limit)) text += decode(block);
+  return text + decode();
 }

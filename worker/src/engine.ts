@@ -19,8 +19,8 @@ export interface Run {
   vectorized(step: Step): boolean;
 }
 
-/** What is copied into WebAssembly memory at a time: it stays in the L2 cache while all operations pass over it. */
-const TILE = 128 * 1024;
+/** What is copied into WebAssembly memory at a time: it stays in the L1 cache while all operations pass over it. */
+const TILE = 16 * 1024;
 
 /** An instance with the memory that it was given: a tile, and room for a program's state and results. */
 class Instance {
