@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import subprocess
 from pathlib import Path
 
+import google_crc32c
 import pytest
 import wasmtime
 
-from pcpu import targets, worker
+from pcpu import interp, targets, worker
 from pcpu.artifact import SECTION
 from pcpu.compile import FORMS, compile_operations, compile_program
 from pcpu.errors import ProgramError, UsageError
@@ -79,7 +81,7 @@ def test_A2_malloc(operations: Path) -> None:
     assert isinstance(free, wasmtime.Func)
     assert isinstance(memory, wasmtime.Memory)
     free(store, 0)
-    blocks = {}
+    blocks: dict[int, int] = {}
     for size in [0, 1, 100, 65536, 1 << 20, 1, 1 << 24]:
         pointer = malloc(store, size)
         assert pointer % 16 == 0
@@ -139,6 +141,68 @@ def test_A10_manifest(operations: Path, isa: Isa) -> None:
         {"name": "n", "op": "counteq", "bits": 64, "returns": "count"},
         {"name": "crc32c", "op": "crc32c", "bits": 32, "returns": "u32"},
     ]
+
+
+def test_A3_A4_A5_kernels_on_any_span(operations: Path) -> None:
+    """Any alignment, a length of 0 with any pointer, immediates cut to their width, nothing else written."""
+    store = wasmtime.Store()
+    exports = wasmtime.Instance(store, module_of_store(store, operations), []).exports(store)
+    memory, malloc = exports["memory"], exports["malloc"]
+    assert isinstance(memory, wasmtime.Memory)
+    assert isinstance(malloc, wasmtime.Func)
+
+    def call(name: str, *arguments: int) -> int:
+        kernel = exports[name]
+        assert isinstance(kernel, wasmtime.Func)
+        value: int = kernel(store, *arguments)
+        return value
+
+    pointer = malloc(store, 1000)
+    before = bytes(range(250)) * 4
+    for start in range(pointer + 100, pointer + 117):
+        for length in (0, 1, 15, 16, 64, 333):
+            memory.write(store, before, pointer)
+            call("pcpu_xor", start, length, 0x1FF)
+            after = bytearray(before)
+            at = start - pointer
+            after[at : at + length] = bytes(b ^ 0xFF for b in before[at : at + length])
+            assert memory.read(store, pointer, pointer + 1000) == after
+            assert call("pcpu_counteq", start, length, 7) == after[at : at + length].count(7)
+            piece = bytes(after[at : at + length])
+            assert call("pcpu_crc32c", start, length) & 0xFFFFFFFF == google_crc32c.value(piece)
+    assert call("pcpu_counteq", -1, 0, 0) == 0
+    call("pcpu_xor", -1, 0, 1)
+
+
+def test_A8_A9_state_may_move_between_calls(isa: Isa) -> None:
+    program = parse_pipeline("xor 3 | counteq 1 | crc32c | fnv", isa)
+    code = compile_program(program, isa, targets.find("wasm"))
+    store = wasmtime.Store()
+    exports = wasmtime.Instance(store, wasmtime.Module(store.engine, code.code), []).exports(store)
+    memory = exports["memory"]
+    assert isinstance(memory, wasmtime.Memory)
+
+    def call(name: str, *arguments: int) -> int:
+        function = exports[name]
+        assert isinstance(function, wasmtime.Func)
+        value: int = function(store, *arguments)
+        return value
+
+    size = code.manifest["state_bytes"]
+    first, second, out, buffer = (call("malloc", n) for n in (size, size, 24, 1000))
+    data = random.Random(1).randbytes(1000)
+    call("pcpu_init", first)
+    for start in range(0, 1000, 250):
+        memory.write(store, data[start : start + 250], buffer)
+        call("pcpu_update", first, buffer, 250)
+        memory.write(store, bytes(memory.read(store, first, first + size)), second)
+        memory.write(store, b"\xff" * size, first)
+        first, second = second, first
+    for _ in range(2):  # finishing changes nothing
+        call("pcpu_finish", first, out)
+        found = memory.read(store, out, out + 24)
+        expected = interp.run(program, data)[1]
+        assert [int.from_bytes(found[i : i + 8], "little") for i in (0, 8, 16)] == list(expected)
 
 
 @pytest.mark.parametrize("target", targets.names())

@@ -33,7 +33,7 @@ def noise(length: int, seed: int = 1) -> bytes:
 
 @pytest.mark.parametrize("engine", FAST)
 @pytest.mark.parametrize("op", ISA.operations, ids=lambda op: op.name)
-def test_I_vectors(op: Op, engine: str) -> None:
+def test_I3_I4_I5_vectors(op: Op, engine: str) -> None:
     for vector in op.document["vectors"]:
         program = vector_program(op, vector)
         data, results = run_pieces(engine, program, ISA, to_bytes(vector["data"]))

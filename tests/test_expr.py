@@ -41,7 +41,7 @@ def value(text: str, width: int = 32, **values: int) -> int:
         ("3 != 3", 0),
     ],
 )
-def test_E_values(text: str, expected: int) -> None:
+def test_E1_E2_E3_E4_values(text: str, expected: int) -> None:
     assert value(text) == expected
 
 
@@ -59,13 +59,13 @@ def test_E_values(text: str, expected: int) -> None:
         ("byte / 2", "unexpected character '/'", 6),
     ],
 )
-def test_E_errors_state_the_column(text: str, message: str, column: int) -> None:
+def test_E2_E5_errors_state_the_column(text: str, message: str, column: int) -> None:
     with pytest.raises(ExpressionError) as caught:
         expr.parse(text, NAMES, 32)
     assert (caught.value.message, caught.value.column) == (message, column)
 
 
-def test_E_a_wider_name_is_refused() -> None:
+def test_E1_a_wider_name_is_refused() -> None:
     with pytest.raises(ExpressionError, match="state has 32 bits, the result only 8"):
         expr.parse("state", NAMES, 8)
 
@@ -73,13 +73,13 @@ def test_E_a_wider_name_is_refused() -> None:
 @pytest.mark.parametrize(
     "text", ["(" * 5000 + "1" + ")" * 5000, "1+" * 2000 + "1", "~" * 4000 + "1"]
 )
-def test_E_hostile_depth_is_an_error(text: str) -> None:
+def test_E6_hostile_depth_is_an_error(text: str) -> None:
     with pytest.raises(ExpressionError):
         expr.parse(text, NAMES, 32)
 
 
 @given(st.text(alphabet="byte 0123()+-*&|^~<>=?:%stailm", max_size=60))
-def test_E_any_text_parses_or_is_refused(text: str) -> None:
+def test_E6_any_text_parses_or_is_refused(text: str) -> None:
     try:
         parsed = expr.parse(text, NAMES, 32)
     except ExpressionError:

@@ -21,7 +21,7 @@ SCHEMA = json.loads((files("pcpu.isa") / "op.schema.json").read_text())
 BUILTIN = read_isa().operations
 
 
-def test_I_the_five_operations() -> None:
+def test_I2_the_five_operations() -> None:
     codes = {op.name: op.opcode for op in BUILTIN}
     assert codes == {"fnv": 1, "xor": 2, "add": 3, "counteq": 4, "crc32c": 5}
     found = read_isa().find("fnv64")
@@ -34,7 +34,7 @@ def test_the_schema_is_a_schema() -> None:
 
 
 @pytest.mark.parametrize("op", BUILTIN, ids=lambda op: op.name)
-def test_I_package_files(op: Op) -> None:
+def test_I2_I6_package_files(op: Op) -> None:
     Draft202012Validator(SCHEMA).validate(op.document)
     vectors = op.document["vectors"]
     assert vectors
@@ -42,7 +42,7 @@ def test_I_package_files(op: Op) -> None:
     check_vectors(op)
 
 
-def test_I_digest_depends_on_meaning(user_isa: Isa) -> None:
+def test_digest_depends_on_meaning(user_isa: Isa) -> None:
     assert read_isa().digest == read_isa().digest
     assert user_isa.digest != read_isa().digest
 
@@ -53,12 +53,12 @@ def write(tmp_path: Path, document: Any) -> Path:
     return path
 
 
-def test_I_what_isa_prints_loads_again(tmp_path: Path, user_isa: Isa) -> None:
+def test_I7_what_isa_prints_loads_again(tmp_path: Path, user_isa: Isa) -> None:
     path = write(tmp_path, user_isa.to_json() | {"isa_digest": user_isa.digest})
     assert load_isa([path]).digest == user_isa.digest
 
 
-def test_I_known_operations_by_three_members(tmp_path: Path) -> None:
+def test_I7_known_operations_by_three_members(tmp_path: Path) -> None:
     plain = [{"op": op.name, "args": list(op.args), "returns": op.returns} for op in BUILTIN]
     assert load_isa([write(tmp_path, {"operations": plain})]).digest == read_isa().digest
 
@@ -82,7 +82,7 @@ CRC = {
 
 
 @pytest.mark.parametrize("document", [SUM, ROT, CRC], ids=["fold", "map", "crc"])
-def test_I_a_single_operation_is_a_file(tmp_path: Path, document: dict[str, Any]) -> None:
+def test_I1_a_single_operation_is_a_file(tmp_path: Path, document: dict[str, Any]) -> None:
     loaded = load_isa([write(tmp_path, document)])
     op = loaded.find(document["op"])
     assert op is not None
@@ -123,7 +123,7 @@ def test_I_a_single_operation_is_a_file(tmp_path: Path, document: dict[str, Any]
         ({**CRC, "returns": "u16"}, "/returns", "must be 'u8'"),
     ],
 )  # fmt: skip
-def test_I_errors_state_the_json_pointer(
+def test_I1_I7_I8_I9_errors_state_the_json_pointer(
     tmp_path: Path, document: Any, pointer: str, words: str
 ) -> None:
     path = tmp_path / "ops.json"

@@ -29,7 +29,7 @@ def joined(text: Any) -> str:
     return "".join(item if isinstance(item, str) else item[0] * item[1] for item in text)
 
 
-def test_P1_P2_P8_programs_of_the_corpus(isa: Isa) -> None:
+def test_P1_P2_P5_P6_P8_programs_of_the_corpus(isa: Isa) -> None:
     for case in PROGRAMS:
         program = parse_pipeline(case["program"], isa)
         assert str(program) == case["canonical"]
@@ -41,7 +41,7 @@ def test_P1_P2_P8_programs_of_the_corpus(isa: Isa) -> None:
 
 
 @pytest.mark.parametrize("case", ERRORS, ids=lambda case: case["code"])
-def test_P9_P11_errors_of_the_corpus(case: dict[str, Any], isa: Isa) -> None:
+def test_P4_P5_P7_P9_P11_errors_of_the_corpus(case: dict[str, Any], isa: Isa) -> None:
     with pytest.raises(ProgramError) as caught:
         if "program" in case:
             parse_pipeline(joined(case["program"]), isa)
@@ -77,7 +77,7 @@ def stages() -> st.SearchStrategy[Program]:
 
 @given(stages())
 @settings(max_examples=200)
-def test_P12_text_and_json_are_lossless(program: Program) -> None:
+def test_P10_P12_text_and_json_are_lossless(program: Program) -> None:
     try:
         ir.verify(program)
     except ProgramError as error:

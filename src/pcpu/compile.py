@@ -14,7 +14,7 @@ from pcpu.ir import Program
 from pcpu.isa import Isa, Op
 from pcpu.lower import lower_operations, lower_program
 from pcpu.targets import lld
-from pcpu.targets.target import Target
+from pcpu.target import Target
 
 Form = Literal["ir", "opt-ir", "asm", "obj", "wasm", "so"]
 FORMS: tuple[Form, ...] = get_args(Form)

@@ -127,8 +127,6 @@ def _open_source(source: str) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise UsageError(f"{source} cannot be read: {error.strerror}") from None
     with file:
-        if stat.S_ISDIR(os.fstat(file.fileno()).st_mode):
-            raise UsageError(f"{source} is a directory")
         yield file
 
 

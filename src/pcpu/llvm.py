@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, Literal
 
 from pcpu.errors import ToolchainError
-from pcpu.targets.target import Target
+from pcpu.target import Target
 
 OPTIMISATION = 3
 

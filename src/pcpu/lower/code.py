@@ -12,7 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from pcpu.targets.target import Target
+from pcpu.target import Target
 
 Value = Any  # llvmlite has no types
 I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))

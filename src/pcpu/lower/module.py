@@ -14,7 +14,7 @@ from pcpu.lower.code import I64, POINTER, Code, Value
 from pcpu.lower.fuse import Group, fuse
 from pcpu.lower.kernels import crc
 from pcpu.lower.stage import Stage
-from pcpu.targets.target import Target
+from pcpu.target import Target
 
 STATE_SLOT = 8  # bytes of a state in memory
 # Where several loops go over the data they take turns on pieces that stay in the cache.

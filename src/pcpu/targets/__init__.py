@@ -7,7 +7,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from pcpu.errors import UsageError
-from pcpu.targets.target import Target
+from pcpu.target import Target
 
 __all__ = ["Target", "find", "names"]
 

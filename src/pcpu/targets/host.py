@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pcpu import llvm
 from pcpu.targets import lld
-from pcpu.targets.target import Target
+from pcpu.target import Target
 
 
 def link(code: bytes, exports: Sequence[str]) -> bytes:

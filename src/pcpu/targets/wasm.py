@@ -9,7 +9,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from pcpu.targets import lld
-from pcpu.targets.target import Target
+from pcpu.target import Target
 
 STACK = 65536
 # The allocator uses nothing that SIMD-less engines lack; the kernels do.

@@ -1,0 +1,26 @@
+"""What a target is: a row of data and a few functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Target:
+    """A machine that programs are compiled for.
+
+    ``lanes`` is the number of bytes that a vector loop handles at a time, a multiple of 16.
+    ``link`` turns an object into ``linked``, given the names to export.
+    """
+
+    name: str
+    doc: str
+    triple: str
+    cpu: str
+    features: tuple[str, ...]
+    reloc: str
+    pointer_bits: int
+    lanes: int
+    linked: str
+    link: Callable[[bytes, Sequence[str]], bytes]

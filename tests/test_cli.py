@@ -1,0 +1,201 @@
+"""The command as its users run it: a process, its streams and its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import google_crc32c
+import pytest
+
+PCPU = Path(sys.executable).parent / "pcpu"
+
+
+def pcpu(
+    *arguments: str | Path, stdin: bytes = b"", **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [PCPU, *arguments], input=stdin, capture_output=True, check=False, timeout=300,
+        env=os.environ | environment,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "data.bin"
+    path.write_bytes(b"one\ntwo\n" * 200_000)
+    return path
+
+
+@pytest.mark.parametrize("engine", ["jit", "wasmtime", "workerd", "interp"])
+def test_run(engine: str, file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.bin"
+    done = pcpu(
+        "run",
+        "lines = counteq 0x0a | xor 0x5a | crc32c",
+        file,
+        "-o",
+        out,
+        "--engine",
+        engine,
+        "--json",
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    masked = bytes(b ^ 0x5A for b in file.read_bytes())
+    assert out.read_bytes() == masked
+    assert json.loads(done.stdout) == {
+        "results": {"lines": 400_000, "crc32c": f"0x{google_crc32c.value(masked):08x}"},
+        "bytes_in": len(masked),
+        "bytes_out": len(masked),
+    }
+
+
+def test_run_pipes_data_to_stdout_and_results_to_stderr() -> None:
+    done = pcpu("run", "add 1 | crc32c", "-", stdin=b"HAL")
+    assert done.stdout == b"IBM"
+    assert done.stderr.decode() == f"crc32c 0x{google_crc32c.value(b'IBM'):08x}\n"
+    done = pcpu("run", "crc32c", stdin=b"123456789")
+    assert (done.stdout, done.stderr) == (b"", b"crc32c 0xe3069283\n")
+    done = pcpu("run", "crc32c", "-o", "-", stdin=b"123456789")
+    assert done.stdout == b"123456789"
+
+
+def test_run_in_place(file: Path) -> None:
+    before = file.read_bytes()
+    assert pcpu("run", "xor 255", file, "-o", file).returncode == 0
+    assert file.read_bytes() == bytes(b ^ 255 for b in before)
+
+
+def test_run_keeps_the_output_when_it_fails(tmp_path: Path) -> None:
+    out = tmp_path / "out.bin"
+    out.write_bytes(b"kept")
+    done = pcpu("run", "xor 1", tmp_path, "-o", out)
+    assert done.returncode == 2
+    assert out.read_bytes() == b"kept"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_users_operations(user_ops: Path, file: Path) -> None:
+    done = pcpu("run", "sum | adler32", file, "--isa", user_ops, "--json")
+    import zlib
+
+    data = file.read_bytes()
+    assert json.loads(done.stdout)["results"] == {
+        "sum": sum(data),
+        "adler32": f"0x{zlib.adler32(data):08x}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run", "xr 1"], 2, "program:1:1: unknown operation 'xr'; did you mean 'xor'?\n    xr 1\n    ^"),
+        (["run", "xor 256"], 2, "program:1:5: 256 is outside 0..255"),
+        (["run", "crc32c", "/nowhere"], 2, "/nowhere cannot be read: No such file or directory"),
+        (["run", "crc32c", "/"], 2, "/ cannot be read: Is a directory"),
+        (["run", "xor 1", "-o", "/nowhere/x"], 1, "/nowhere/x cannot be written: No such file"),
+        (["run", "xor 1", "--json", "-o", "-"], 2, "with --json stdout holds the results"),
+        (["run", "crc32c", "--engine", "x"], 2, "is not one of"),
+        (["run", "crc32c", "--isa", "/nowhere"], 2, "/nowhere#: cannot be read"),
+        (["run"], 2, "Missing argument"),
+        (["compile"], 2, "give either a program or --ops"),
+        (["compile", "xor 1", "--target", "host", "--emit", "wasm"], 2, "target host does not emit 'wasm', but 'so'"),
+        (["compile", "xor 1", "--json"], 2, "give -o OUT"),
+        (["frobnicate"], 2, "No such command"),
+    ],
+)  # fmt: skip
+def test_errors(arguments: list[str], code: int, words: str) -> None:
+    done = pcpu(*arguments)
+    text = done.stderr.decode()
+    assert done.returncode == code, text
+    assert words.replace("\n    ", "\n  ") in text or words in text
+    assert "Traceback" not in text
+
+
+def test_compile(tmp_path: Path) -> None:
+    out = tmp_path / "p.wasm"
+    done = pcpu("compile", "xor 1 | crc32c", "-o", out, "--json")
+    assert done.returncode == 0
+    assert out.read_bytes().startswith(b"\0asm")
+    assert json.loads(done.stdout)["signature"] == "xor 1 | crc32c"
+    assert b"define void @pcpu_update" in pcpu("compile", "xor 1", "--emit", "ir").stdout
+    assert b"v128.xor" in pcpu("compile", "xor 1", "--emit", "asm").stdout
+    assert pcpu("compile", "--ops").stdout.startswith(b"\0asm")
+
+
+def test_isa() -> None:
+    document = json.loads(pcpu("isa", "--json").stdout)
+    first = {op["op"]: (op["args"], op["returns"]) for op in document["operations"]}
+    assert first["xor"] == (["data", "imm8"], "data")
+    assert first["counteq"] == (["data", "imm8"], "count")
+    table = pcpu("isa", NO_COLOR="1", COLUMNS="120").stdout.decode()
+    assert "crc32c" in table
+    assert "\x1b" not in table
+
+
+def test_doctor() -> None:
+    done = pcpu("doctor")
+    assert done.returncode == 0, done.stdout
+    assert b"MISSING" not in done.stdout
+    assert json.loads(pcpu("doctor", "--json").stdout)["engine workerd"]["found"]
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    big = tmp_path / "big"
+    big.write_bytes(bytes(8 << 20))
+    done = subprocess.run(
+        ["bash", "-c", f"'{PCPU}' run 'xor 1' '{big}' | head -c 10 | wc -c"],
+        capture_output=True,
+        check=True,
+    )
+    assert (done.stdout.strip(), done.stderr) == (b"10", b"")
+
+
+def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
+    environment = {"PCPU_CACHE": str(tmp_path / "cache")}
+    assert pcpu("run", "crc32c", stdin=b"123456789", **environment).stderr == b"crc32c 0xe3069283\n"
+    (cached,) = (tmp_path / "cache").iterdir()
+    for damaged in (b"", cached.read_bytes()[:-100], b"\0" * 5000):
+        cached.write_bytes(damaged)
+        assert (
+            pcpu("run", "crc32c", stdin=b"123456789", **environment).stderr
+            == b"crc32c 0xe3069283\n"
+        )
+    environment = {"PCPU_CACHE": "/dev/null/cache"}
+    assert pcpu("run", "crc32c", stdin=b"123456789", **environment).stderr == b"crc32c 0xe3069283\n"
+
+
+def test_a_warm_run_loads_no_llvm(tmp_path: Path) -> None:
+    environment = {"PCPU_CACHE": str(tmp_path / "cache")}
+    pcpu("run", "fnv", stdin=b"", **environment)
+    done = pcpu("run", "fnv", stdin=b"", PYTHONVERBOSE="1", **environment)
+    for heavy in (b"llvmlite", b"import 'lark", b"import 'rich.", b"jsonschema", b"wasmtime"):
+        assert heavy not in done.stderr
+
+
+def test_memory_stays_flat(tmp_path: Path) -> None:
+    """The resident size of a run over a long pipe is that of a run over a short one."""
+    script = "head -c {} /dev/zero | /usr/bin/env python3 -c '" + (
+        "import resource,subprocess,sys;"
+        f'subprocess.run(["{PCPU}","run","crc32c | counteq 0"],check=True,stderr=subprocess.DEVNULL);'
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)'"
+    )
+    sizes = []
+    for length in ("1M", "600M"):
+        done = subprocess.run(
+            ["bash", "-c", script.format(length)], capture_output=True, check=True
+        )
+        sizes.append(int(done.stdout))
+    assert sizes[1] < sizes[0] + 8 * 1024  # KiB
+
+
+@pytest.mark.parametrize(
+    "command", ["", "run", "compile", "isa", "build", "serve", "doctor", "bench"]
+)
+def test_help_has_an_example(command: str) -> None:
+    done = pcpu(*command.split(), "--help", COLUMNS="100")
+    assert done.returncode == 0
+    assert not command or f"Example: pcpu {command}" in done.stdout.decode()

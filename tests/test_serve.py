@@ -1,0 +1,134 @@
+"""``pcpu serve`` and ``pcpu build``, as a newcomer uses them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import google_crc32c
+import pytest
+
+from conftest import ROOT
+from pcpu import worker
+from pcpu.bundle import build_bundle
+from pcpu.errors import UsageError
+from pcpu.isa import Isa
+from pcpu.source import parse_pipeline
+
+PCPU = Path(sys.executable).parent / "pcpu"
+
+
+@contextmanager
+def served(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A running ``pcpu serve`` and what it printed up to its last curl line."""
+    process = subprocess.Popen(
+        [PCPU, "serve", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    try:
+        assert process.stdout is not None
+        text = ""
+        while "program=crc32c" not in text:
+            line = process.stdout.readline()
+            assert line, process.stderr and process.stderr.read()
+            text += line
+        yield text, process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=10)
+
+
+def children(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
+
+
+def test_serve_prints_curl_lines_that_work() -> None:
+    with served("--port", "0", "--program", "xor 0x5a | crc32c") as (text, process):
+        first, second = re.findall(r"^  (curl .*)$", text, re.MULTILINE)
+        answer = json.loads(subprocess.check_output(first, shell=True, cwd=ROOT))
+        data = bytes(b ^ 0x5A for b in b"hello")
+        assert answer["results"] == {"crc32c": f"0x{google_crc32c.value(data):08x}"}
+        answer = json.loads(subprocess.check_output(second, shell=True, cwd=ROOT))
+        readme = (ROOT / "README.md").read_bytes()
+        assert answer["results"] == {"crc32c": f"0x{google_crc32c.value(readme):08x}"}
+        assert answer["bytes_in"] == len(readme)
+        (workerd,) = children(process.pid)
+    assert process.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(workerd, 0)
+
+
+def test_serve_stops_workerd_on_sigterm() -> None:
+    with served("--port", "0") as (_, process):
+        (workerd,) = children(process.pid)
+        process.terminate()
+        process.wait(timeout=10)
+        with pytest.raises(ProcessLookupError):
+            os.kill(workerd, 0)
+
+
+def test_a_port_in_use_is_one_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [PCPU, "serve", "--port", str(port)], capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"pcpu: error: port {port} on 127.0.0.1 cannot be used (Address already in use); "
+        "give another --port, or 0 for any free one\n"
+    )
+
+
+def test_build_writes_a_bundle(tmp_path: Path, isa: Isa) -> None:
+    out = tmp_path / "bundle"
+    programs = [
+        parse_pipeline(text, isa) for text in ("xor 1 | a = crc32c", "xor 1 | b = crc32c", "fnv")
+    ]
+    build_bundle(isa, programs, out)
+    names = {path.name for path in out.iterdir()}
+    fused = {name for name in names if name.startswith("program-")}
+    assert len(fused) == 2  # two programs have one signature
+    assert names - fused == {
+        "index.js", "programs.js", "pcpu_ops.wasm", "config.capnp", "wrangler.jsonc", "manifest.json",
+    }  # fmt: skip
+    first = {path.name: path.read_bytes() for path in out.iterdir()}
+    build_bundle(isa, programs, out)  # again, over the old one
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == first
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "precious").touch()
+    with pytest.raises(UsageError, match="holds something else"):
+        build_bundle(isa, programs, other)
+    assert [path.name for path in other.iterdir()] == ["precious"]
+    assert {path.name for path in tmp_path.iterdir()} == {"bundle", "other"}
+
+
+def test_wrangler_takes_the_bundle(tmp_path: Path, isa: Isa) -> None:
+    out = tmp_path / "bundle"
+    build_bundle(isa, [parse_pipeline("xor 1 | crc32c", isa)], out)
+    environment = os.environ | {
+        "CLOUDFLARE_CF_FETCH_ENABLED": "false", "WRANGLER_SEND_METRICS": "false", "WRANGLER_HIDE_BANNER": "true",
+        "HOME": str(tmp_path),
+    }  # fmt: skip
+    wrangler = worker.folder() / "node_modules" / "wrangler" / "bin" / "wrangler.js"
+    done = subprocess.run(
+        [worker.node(), wrangler, "deploy", "--dry-run", "--outdir", tmp_path / "dry"],
+        cwd=out, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pcpu_ops.wasm" in done.stdout
