@@ -36,7 +36,7 @@ def test_deploy_takes_every_module(bundle: Path, tmp_path: Path) -> None:
     sent = {path.name for path in (tmp_path / "out").iterdir()} - {"README.md"}
     modules = {path.name for path in bundle.glob("*.wasm")}
     assert sent == {"index.js", "programs.js", *modules}
-    assert 'env.MAX_JSON_BYTES ("16777216")' in output
+    assert 'env.MAX_JSON_BYTES ("8388608")' in output
 
 
 def test_dev_serves_it(bundle: Path, tmp_path: Path) -> None:
