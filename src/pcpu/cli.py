@@ -66,6 +66,9 @@ def run(
         typer.Option("-o", "--out", metavar="OUT", help="Where the data goes; - is stdout."),
     ] = None,
     engine: Annotated[EngineName, typer.Option(help="What runs the program.")] = EngineName.jit,
+    threads: Annotated[
+        int, typer.Option(min=1, max=256, help="Cores to use, where the program's folds merge.")
+    ] = 1,
     as_json: Json = False,
     isa: IsaFiles = None,
 ) -> None:
@@ -79,7 +82,9 @@ def run(
     from pcpu.files import run_file
 
     loaded, parsed = _read_program(program, isa)
-    report = run_file(parsed, loaded, file, out, engine.value, data_to_stdout=not as_json)
+    report = run_file(
+        parsed, loaded, file, out, engine.value, data_to_stdout=not as_json, threads=threads
+    )
     if as_json:
         _print_json(report.to_json())
     else:

@@ -13,8 +13,8 @@ from pcpu.errors import UsageError
 from pcpu.ir import Program
 from pcpu.isa import Isa, Op
 from pcpu.lower import lower_operations, lower_program
-from pcpu.targets import lld
 from pcpu.target import Target
+from pcpu.targets import lld
 
 Form = Literal["ir", "opt-ir", "asm", "obj", "wasm", "so"]
 FORMS: tuple[Form, ...] = get_args(Form)

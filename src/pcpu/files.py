@@ -17,6 +17,7 @@ from pcpu.errors import PcpuError, UsageError
 from pcpu.ir import Program
 from pcpu.isa import Isa
 
+THREAD_BLOCKS = 4  # MiB that each thread gets at a time: enough to hide its start
 PROGRESS_FROM = 64 << 20  # smaller files are done before a bar would be read
 
 
@@ -33,13 +34,22 @@ class Report:
 
 
 def run_file(
-    program: Program, isa: Isa, source: str, out: str | None, engine: str, *, data_to_stdout: bool
+    program: Program,
+    isa: Isa,
+    source: str,
+    out: str | None,
+    engine: str,
+    *,
+    data_to_stdout: bool,
+    threads: int = 1,
 ) -> Report:
     """Run ``program`` over the file ``source`` (``-``: stdin).
 
     The data goes to ``out`` where one is given (``-``: stdout), else to stdout if the program
     changes it and ``data_to_stdout`` says so. An output file appears whole or not at all.
     """
+    if threads > 1 and engine != "jit":
+        raise UsageError("only the engine jit runs on several threads")
     with ExitStack() as stack:
         data = stack.enter_context(_open_source(source))
         if out is None and data_to_stdout and program.has_map:
@@ -49,9 +59,15 @@ def run_file(
         elif out == "-" and not data_to_stdout:
             raise UsageError("with --json stdout holds the results; give another OUT for the data")
         sink = None if out is None else stack.enter_context(_open_sink(out))
-        counted = stack.enter_context(_Counted.opened(data, source))
+        block = engines.BLOCK * (THREAD_BLOCKS * threads if threads > 1 else 1)
+        counted = stack.enter_context(_Counted.opened(data, source, block))
         write = None if sink is None else _writer(sink)
-        values = engines.find(engine).run(program, isa, counted.blocks(), write)
+        if threads > 1:
+            from pcpu.run.jit import run_threads
+
+            values = run_threads(program, isa, counted.blocks(), write, threads)
+        else:
+            values = engines.find(engine).run(program, isa, counted.blocks(), write)
         if sink is not None:
             sink.flush()
     shown = {r.name: r.show(v) for r, v in zip(program.results, values, strict=True)}
@@ -74,20 +90,20 @@ def _writer(sink: IO[bytes]) -> Any:
 class _Counted:
     """A file as blocks in one buffer that is used again and again."""
 
-    def __init__(self, file: IO[bytes], progress: Any) -> None:
-        self.file, self.progress, self.size = file, progress, 0
+    def __init__(self, file: IO[bytes], progress: Any, block: int) -> None:
+        self.file, self.progress, self.block, self.size = file, progress, block, 0
 
     @classmethod
     @contextmanager
-    def opened(cls, file: IO[bytes], name: str) -> Iterator[_Counted]:
+    def opened(cls, file: IO[bytes], name: str, block: int) -> Iterator[_Counted]:
         status = os.fstat(file.fileno())
         total = status.st_size if stat.S_ISREG(status.st_mode) else None
         wanted = sys.stderr.isatty() and (total is None or total >= PROGRESS_FROM)
         with _progress_bar(name, total) if wanted else nullcontext() as advance:
-            yield cls(file, advance)
+            yield cls(file, advance, block)
 
     def blocks(self) -> Iterator[memoryview]:
-        buffer = memoryview(bytearray(engines.BLOCK))
+        buffer = memoryview(bytearray(self.block))
         while True:
             try:
                 count = self.file.readinto(buffer)  # type: ignore[attr-defined]

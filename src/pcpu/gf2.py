@@ -34,6 +34,15 @@ def modulo(value: int, divisor: int) -> int:
     return value
 
 
+def multiply(a: int, b: int) -> int:
+    """The product of two polynomials."""
+    product = 0
+    for k in range(b.bit_length()):
+        if b >> k & 1:
+            product ^= a << k
+    return product
+
+
 def power(exponent: int, divisor: int) -> int:
     """x^``exponent`` modulo ``divisor``."""
     found = modulo(1, divisor)

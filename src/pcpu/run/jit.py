@@ -75,6 +75,16 @@ def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tupl
     return feed(Native(program, isa).session(), blocks, write)
 
 
+def run_threads(
+    program: Program, isa: Isa, blocks: Blocks, write: Write | None, threads: int
+) -> tuple[int, ...]:
+    """Like ``run``, on several cores. Raises UsageError when a fold does not merge."""
+    from pcpu.run.parallel import ParallelSession
+
+    with ParallelSession(Native(program, isa), threads) as session:
+        return feed(session, blocks, write)
+
+
 def _version() -> str:
     from pcpu import llvm
 

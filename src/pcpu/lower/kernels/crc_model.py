@@ -57,6 +57,14 @@ def to_register(field: Field, value: int) -> int:
     return int.from_bytes(top.to_bytes(field.bytes, "big"), "little")
 
 
+def from_register(field: Field, register: int) -> int:
+    """The remainder that ``register`` stands for: the inverse of ``to_register``."""
+    if field.reflected:
+        return gf2.reflect(register, field.width)
+    top = int.from_bytes(register.to_bytes(field.bytes, "little"), "big")
+    return top >> (field.bits - field.width)
+
+
 def initial(model: CrcModel) -> int:
     """The register before the first byte."""
     return to_register(field_of(model), model.init)
@@ -105,3 +113,13 @@ def kernel_function(code: Code, field: Field, form: str) -> tuple[Value, Code | 
     function.attributes.add("nounwind")
     function.attributes.add("noinline")
     return function, Code(function, code.target)
+
+
+def opaque(code: Code, value: Value) -> Value:
+    """``value``, of which LLVM knows nothing any more.
+
+    On a loop's pointer it keeps loop strength reduction from joining that with others into one
+    index, after which the distances are added anew for every load instead of being part of it.
+    """
+    kind = ir.FunctionType(value.type, [value.type])
+    return code.b.asm(kind, "", "=r,0", [value], side_effect=False)
