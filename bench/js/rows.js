@@ -30,9 +30,8 @@ function copyOf(data, size, old) {
 
 /** Kernels of a WebAssembly module, in its memory. */
 async function wasm(row, env) {
-  const { exports, data } = await env.instance(row.module);
+  const { exports, data, state } = await env.instance(row.module);
   const { loops } = await env.loops();
-  const state = data + env.data.length;
   let size = 0;
   let run;
   const view = () => new Uint8Array(exports.memory.buffer);
@@ -144,14 +143,9 @@ export function session(env) {
   };
 }
 
-/** An instance with room for `size` bytes of data and what a program needs behind them. */
+/** An instance with room for `size` bytes, a copy of them, and what a program needs behind. */
 export function withRoom(exports, size) {
-  const data = exports.malloc ? exports.malloc(size + STATE) : grown(exports.memory, 2 * size + STATE);
-  if (data === 0) throw new Error(`no memory for ${size} bytes`);
-  return { exports, data };
-}
-
-// Modules without an allocator hold no data of their own behind their initial memory.
-function grown(memory, size) {
-  return memory.grow(Math.ceil(size / 65536)) * 65536;
+  const data = exports.malloc(2 * size + STATE);
+  if (data === 0) throw new Error(`no memory for ${2 * size} bytes`);
+  return { exports, data, state: data + 2 * size };
 }

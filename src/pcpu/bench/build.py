@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,10 @@ from pcpu.targets import lld
 BUILD = ROOT.parent / "build" / "bench"
 SEED = 20240229
 LINKED = {"wasm": "wasm", "host": "so"}
-# What a runtime needs of Zig: the arguments, by target.
 ZIG = {
-    "wasm": ("build-exe", "-target", "wasm32-freestanding", "-mcpu=generic+simd128+bulk_memory",
-             "-fno-entry", "-rdynamic"),
-    "host": ("build-lib", "-dynamic"),
-}  # fmt: skip
+    "wasm": ("-target", "wasm32-freestanding", "-mcpu=generic+simd128+bulk_memory"),
+    "host": ("-fPIC",),
+}
 
 
 @dataclass(frozen=True)
@@ -59,13 +58,17 @@ def build(isa: Isa, definitions: Sequence[Definition]) -> Kit:
 def _zig(name: str, target: str) -> Path:
     """``bench/native/NAME.zig``, compiled once for each version of it and of Zig."""
     source = ROOT / "native" / f"{name}.zig"
-    mode, *options = ZIG[target]
-    key = repr((source.read_bytes(), mode, options, lld.versions(), targets.find(target).cpu))
+    text = source.read_text(encoding="utf-8")
+    key = repr((text, ZIG[target], lld.versions(), targets.find(target).cpu))
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     path = BUILD / f"{name}-{digest}.{LINKED[target]}"
     if not path.exists():
-        lld.run([*lld.zig(), mode, str(source), *options, "-O", "ReleaseFast", "-fstrip",
-                 f"-femit-bin={path}"])  # fmt: skip
+        code = path.with_suffix(".o")
+        lld.run([*lld.zig(), "build-obj", str(source), *ZIG[target], "-O", "ReleaseFast",
+                 "-fstrip", f"-femit-bin={code}"])  # fmt: skip
+        exports = re.findall(r"^export fn (\w+)", text, re.MULTILINE)
+        with write_beside(path) as file:
+            file.write(targets.find(target).link(code.read_bytes(), exports))
     return path
 
 

@@ -58,7 +58,9 @@ def run_bench(
     if not quick and only is None:
         write_record(record, record_path(record))
         out.print(f"recorded in {record_path(record)}")
-    if plot:
+    if plot and only is not None:
+        out.print("nothing drawn: the pictures show whole runs")
+    elif plot:
         from pcpu.bench.plot import draw
 
         for path in draw(record):

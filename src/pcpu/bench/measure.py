@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import statistics
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +14,7 @@ from pcpu.bench.definition import Definition, show_size
 from pcpu.errors import EngineError
 
 INTERPRETED = 4096  # bytes up to which the reference interpreter gives its answer
+WARM_SIZE = 1 << 20  # bytes: long enough for every form that depends on the length
 SLOW = 0.02  # seconds a call beyond which it is not warmed up
 
 
@@ -43,7 +45,7 @@ class Settings:
     fewest: int = 3
 
 
-QUICK = Settings(rounds=6, warmup=0.06, warmups=4, sample=0.002, cell=0.1)
+QUICK = Settings(rounds=6, warmup=0.04, warmups=3, sample=0.002, cell=0.1)
 FULL = Settings(rounds=25, warmup=0.15, warmups=6, sample=0.004, cell=1.0)
 
 
@@ -142,6 +144,22 @@ def measure(
     return {name: Samples(tuple(seconds), calls[name]) for name, seconds in found.items()}
 
 
+def warm_up(rows: Sequence[Handle], size: int, settings: Settings) -> None:
+    """Let an engine compile every row before the first is timed.
+
+    It does so on other threads, which fall behind where there are many rows and few processors:
+    hence everything twice, and a pause. ``size`` is the largest that they may be given.
+    """
+    size = min(size, WARM_SIZE)
+    for _ in range(2):
+        for row in rows:
+            row.load(size)
+            spent = 0.0
+            while spent < 2 * settings.warmup:
+                spent += row.time(2, 0)
+        time.sleep(10 * settings.warmup)
+
+
 def _calibrate(row: Handle, settings: Settings) -> tuple[int, float]:
     """How many calls fill a sample, and the seconds of one, after warming the row up.
 
@@ -152,7 +170,7 @@ def _calibrate(row: Handle, settings: Settings) -> tuple[int, float]:
         seconds = row.time(calls, 0)
         spent, rounds = spent + seconds, rounds + 1
         each = max(seconds / calls, 1e-10)
-        if spent >= settings.warmup and rounds >= settings.warmups:
+        if spent >= settings.warmup and (rounds >= settings.warmups or each > SLOW):
             return max(1, min(2 * calls, round(settings.sample / each))), each
         # Runs of a fraction of the warm-up: a long one would be over before the better code came.
         calls = max(1, min(2 * calls, round(settings.warmup / 8 / each)))

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pcpu.bench.build import Kit
-from pcpu.bench.definition import Definition, Row
-from pcpu.bench.measure import Answers, Handle, Samples, Settings, measure
+from pcpu.bench.definition import Definition
+from pcpu.bench.measure import Answers, Handle, Samples, Settings, measure, warm_up
 from pcpu.bench.plan import make_plan
 from pcpu.bench.runtimes import Runtime, Session, Unavailable
 
@@ -88,11 +88,12 @@ def _session(
     settings = replace(settings, sample=sample)
     if not runtime.tiers:
         settings = replace(settings, warmup=sample, warmups=1)
-    opened: dict[str, dict[str, Handle]] = {}
+    definitions = {definition.name: definition for definition, _ in wanted}
+    opened = {d.name: _open(session, runtime, d, results) for d in definitions.values()}
+    if runtime.tiers:
+        handles = [handle for rows in opened.values() for handle in rows.values()]
+        warm_up(handles, max(size for _, size in wanted), settings)
     for definition, size in wanted:
-        if definition.name not in opened:
-            rows = definition.rows_in(runtime.name)
-            opened[definition.name] = _open(session, runtime, definition, rows, results)
 
         def check(row: str, answer: str, of: Definition = definition, at: int = size) -> None:
             answers.check(of, at, f"{of.row(row).title} in {runtime.title}", answer)
@@ -106,11 +107,10 @@ def _open(
     session: Session,
     runtime: Runtime,
     definition: Definition,
-    rows: Sequence[Row],
     results: Results,
 ) -> dict[str, Handle]:
     opened: dict[str, Handle] = {}
-    for row in rows:
+    for row in definition.rows_in(runtime.name):
         try:
             opened[row.id] = session.open(make_plan(row, definition))
         except Unavailable as error:

@@ -17,11 +17,11 @@ from pcpu.bench.build import Kit
 from pcpu.bench.measure import Handle, shown
 from pcpu.bench.plan import Argument, Plan
 from pcpu.bench.runtimes.runtime import Runtime, Unavailable
+from pcpu.errors import EngineError
 
 if TYPE_CHECKING:
     from wasmtime import Engine, Instance, Memory, Module, Store
 
-PAGE = 65536
 STATE = 4096
 
 
@@ -54,13 +54,14 @@ class WasmtimeSession:
             self._modules[name] = wasmtime.Module.from_file(self.engine, str(path))
         instance = wasmtime.Instance(self.store, self._modules[name], [])
         exports = instance.exports(self.store)
-        memory, malloc = exports["memory"], exports.get("malloc")
+        memory, malloc = exports["memory"], exports["malloc"]
         assert isinstance(memory, wasmtime.Memory)
-        if malloc is None:  # the limits: twice the size, for copying
-            pages = -(-(2 * self.size + STATE) // PAGE)
-            return Loaded(instance, memory, memory.grow(self.store, pages) * PAGE)
         assert isinstance(malloc, wasmtime.Func)
-        return Loaded(instance, memory, malloc(self.store, self.size + STATE) & 0xFFFFFFFF)
+        # The limits copy the span to the one behind it.
+        data = malloc(self.store, 2 * self.size + STATE)
+        if not data:
+            raise EngineError(f"no memory for {2 * self.size} bytes in wasmtime")
+        return Loaded(instance, memory, data & 0xFFFFFFFF)
 
     def open(self, plan: Plan) -> Handle:
         return Kernel(self, plan)
@@ -107,7 +108,7 @@ class Kernel:
     def value(self, argument: Argument) -> int:
         if isinstance(argument, int):
             return argument
-        data, state = self.loaded.data, self.loaded.data + self.session.size
+        data, state = self.loaded.data, self.loaded.data + 2 * self.session.size
         places = {"data": data, "state": state, "out": state + STATE // 2, "size": self.size}
         return places[argument]
 
