@@ -18,7 +18,15 @@ from pcpu.gf2 import Multiple
 # Sizes to be good at: where the forms for short and for long data are used.
 SHORT, LONG = 512, 8192
 ENOUGH = 64  # multiples to choose from
-LIMITS = {2: 224, 3: 224, 4: 224, 5: 224, 6: 224, 7: 112, 8: 112}  # degrees, for the forms in registers
+LIMITS = {
+    2: 224,
+    3: 224,
+    4: 224,
+    5: 224,
+    6: 224,
+    7: 112,
+    8: 112,
+}  # degrees, for the forms in registers
 PAIRS_DEGREE = 4096
 FILE = Path(__file__).with_name("multiples.json")
 

@@ -38,14 +38,16 @@ def _function(code: Code, field: Field) -> Value:
     if multiplier is not None:
         return crc_fold.function(code, field, multiplier, function)
     if _has_vectors(code.target):
-        for multiple in gf2.multiples(field.width, field.poly):
-            function = crc_sparse.function(code, field, multiple, function)
+        multiples = gf2.multiples(field.width, field.poly)
+        return crc_sparse.function(code, field, multiples, function)
     return function
 
 
 def _has_vectors(target: Target) -> bool:
     """Whether the target has vectors of 16 bytes with a shuffle."""
-    return target.triple.startswith(("wasm", "x86_64", "aarch64", "arm64"))
+    if target.triple.startswith("wasm"):
+        return "+simd128" in target.features
+    return target.triple.startswith(("x86_64", "aarch64", "arm64"))
 
 
 KERNEL = Kernel("crc", lambda op: op.crc is not None, emit, fuses=False)

@@ -115,11 +115,13 @@ def kernel_function(code: Code, field: Field, form: str) -> tuple[Value, Code | 
     return function, Code(function, code.target)
 
 
-def opaque(code: Code, value: Value) -> Value:
-    """``value``, of which LLVM knows nothing any more.
+def opaque(code: Code, pointer: Value) -> Value:
+    """``pointer``, of which LLVM for WebAssembly knows nothing any more.
 
     On a loop's pointer it keeps loop strength reduction from joining that with others into one
     index, after which the distances are added anew for every load instead of being part of it.
     """
-    kind = ir.FunctionType(value.type, [value.type])
-    return code.b.asm(kind, "", "=r,0", [value], side_effect=False)
+    if not code.target.triple.startswith("wasm"):
+        return pointer
+    kind = ir.FunctionType(pointer.type, [pointer.type])
+    return code.b.asm(kind, "", "=r,0", [pointer], side_effect=False)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from pcpu.lower.code import Code, Value
-from pcpu.lower.kernels.crc_model import Field, kernel_function, tables
+from pcpu.lower.code import POINTER, Code, Value
+from pcpu.lower.kernels.crc_model import Field, kernel_function, opaque, tables
 
 SLICES = 16
 
@@ -27,14 +27,15 @@ def _write(code: Code, field: Field) -> None:
     start, data, length = code.function.args
     table = _table(code, field)
     register = code.local(ir.IntType(field.bits), start)
+    pointer = code.local(POINTER, data)
     done = code.local(code.usize, code.size(0))
     for step in (SLICES, 4, 1):
         with code.loop(code.load(code.usize, done), length, step, plain=True) as i:
-            before = code.load(ir.IntType(field.bits), register)
-            after = _step(code, field, table, before, code.byte_at(data, i), step)
-            code.b.store(after, register)
+            before, here = code.load(register.allocated_type, register), code.load(POINTER, pointer)
+            code.b.store(_step(code, field, table, before, here, step), register)
+            code.b.store(opaque(code, code.byte_at(here, code.size(step))), pointer)
             code.b.store(code.b.add(i, code.size(step)), done)
-    code.b.ret(code.load(ir.IntType(field.bits), register))
+    code.b.ret(code.load(register.allocated_type, register))
 
 
 def _step(

@@ -20,19 +20,24 @@ from llvmlite import ir
 
 from pcpu import gf2
 from pcpu.lower.code import I8, I32, I64, POINTER, Code, Value
-from pcpu.lower.kernels.crc_model import Field, kernel_function
+from pcpu.lower.kernels.crc_model import Field, kernel_function, opaque
 
 Taps = tuple[int, ...]
 VECTOR = ir.VectorType(I8, 16)
 ZERO = ir.Constant(VECTOR, None)
 
 
-def function(code: Code, field: Field, multiple: gf2.Multiple, below: Value) -> Value:
-    """The division by ``multiple``; ``below`` is the form for shorter data."""
-    lags = gf2.lags(multiple)
-    if multiple[0] <= gf2.WINDOW:
-        return window(code, field, lags, 4 * multiple[0], below)
-    return ring(code, field, lags, 3 * multiple[0], below)
+def function(code: Code, field: Field, found: tuple[gf2.Multiple, ...], tables: Value) -> Value:
+    """The division by the multiples ``found``, those for short data first, and by ``tables``
+    for what is shorter still."""
+    function = tables
+    for multiple in found:
+        # From where on each is worth its start and its end, as measured.
+        block = -(-multiple[0] // 16) * 16
+        least = 2 * block + 32 if function is tables else 5 * block
+        form = window if multiple[0] <= gf2.WINDOW else ring
+        function = form(code, field, gf2.lags(multiple), least, function)
+    return function
 
 
 def window(code: Code, field: Field, lags: tuple[int, ...], least: int, below: Value) -> Value:
@@ -105,7 +110,7 @@ def _write_window(
     with code.when(code.b.icmp_unsigned("<", length, code.size(least))):
         code.b.ret(code.b.call(below, [start, data, length]))
     slots = [code.local(VECTOR, ZERO) for _ in range(count)]
-    scratch = _scratch(code, block)
+    scratch = _scratch(code, 2 * block)
     # The register belongs to the first bytes of the message.
     carry = code.local(VECTOR, _register_vector(code, start))
     done = code.local(code.usize, code.size(0))
@@ -122,7 +127,7 @@ def _write_window(
             window.vectors[k] = _xor(code, [loaded, *first, *window.taps(k)])
             code.b.store(window.vectors[k], slots[k])
         code.b.store(ZERO, carry)
-        code.b.store(_opaque(code, code.byte_at(here, code.size(block))), pointer)
+        code.b.store(opaque(code, code.byte_at(here, code.size(block))), pointer)
         code.b.store(code.b.add(i, code.size(block)), done)
     end = code.load(code.usize, done)
     window = _Window(code, lags)
@@ -133,10 +138,17 @@ def _write_window(
         loaded = code.load(VECTOR, code.byte_at(here, code.size(16 * k)), 1)
         value = _xor(code, [loaded, *window.taps(k)])
         code.b.store(value, code.byte_at(scratch, code.size(16 * k)), 16)
-    register = code.b.call(below, [start.type(0), scratch, code.size(block)])
+    # What is left of the message joins it, so that there is enough for another division.
     end = code.b.add(end, code.size(block))
-    rest = code.b.sub(length, end)
-    code.b.ret(code.b.call(below, [register, code.byte_at(data, end), rest]))
+    rest = code.b.and_(code.b.sub(length, end), code.size(-16))
+    with code.loop(code.size(0), rest, 16, plain=True) as i:
+        loaded = code.load(VECTOR, code.byte_at(data, code.b.add(end, i)), 1)
+        code.b.store(loaded, code.byte_at(scratch, code.b.add(i, code.size(block))), 16)
+    joined = code.b.add(rest, code.size(block))
+    register = code.b.call(below, [start.type(0), scratch, joined])
+    end = code.b.add(end, rest)
+    tail = code.b.sub(length, end)
+    code.b.ret(code.b.call(below, [register, code.byte_at(data, end), tail]))
 
 
 def _register_vector(code: Code, register: Value) -> Value:
@@ -223,7 +235,7 @@ def _sweep(code: Code, field: Field, lags: tuple[int, ...], *, flush: bool) -> V
                     at = [code.load(POINTER, p) for p in pointers]
                     vectors(at, taps, n)
                     for p, value in zip(pointers, at, strict=True):
-                        code.b.store(_opaque(code, code.byte_at(value, code.size(16 * n))), p)
+                        code.b.store(opaque(code, code.byte_at(value, code.size(16 * n))), p)
                     code.b.store(code.b.add(i, code.size(16 * n)), done)
     code.b.ret_void()
     return function
@@ -275,13 +287,3 @@ def _scratch(code: Code, size: int) -> Value:
 def _clear(code: Code, pointer: Value, size: int) -> None:
     with code.loop(code.size(0), code.size(size), 16) as i:
         code.b.store(ZERO, code.byte_at(pointer, i), 16)
-
-
-def _opaque(code: Code, pointer: Value) -> Value:
-    """``pointer``, of which LLVM's loop strength reduction knows nothing.
-
-    It would join the loop's pointers into one index, and then the distances are added anew for
-    every load instead of being part of it.
-    """
-    kind = ir.FunctionType(POINTER, [POINTER])
-    return code.b.asm(kind, "", "=r,0", [pointer], side_effect=False)
