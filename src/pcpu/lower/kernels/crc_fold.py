@@ -20,7 +20,11 @@ from llvmlite import ir
 
 from pcpu import gf2
 from pcpu.lower.code import I8, I32, I64, POINTER, Code, Value
-from pcpu.lower.kernels.crc_model import Field, kernel_function
+from pcpu.lower.kernels.crc_model import Field, intrinsic, kernel_function
+
+# One stream of loads leaves the prefetchers of the processor behind: at 1 MiB, asking this far
+# ahead took 32 GB/s to 60 where it was measured. Half and twice as far do as well.
+AHEAD = 4096
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class _Fold:
             streams.append(code.local(_kind(lanes), loaded))
         done = code.local(code.usize, code.size(block))
         with code.loop(code.size(block), length, block, plain=True) as i:
+            self.prefetch(code.b.add(i, code.size(AHEAD)), block)
             for k, stream in enumerate(streams):
                 loaded = self.load(code.byte_at(data, code.b.add(i, code.size(wide * k))), lanes)
                 self.step(stream, loaded, block, lanes)
@@ -105,6 +110,16 @@ class _Fold:
         mask = [base + 15 - k for base in range(0, value.type.count, 16) for k in range(16)]
         mask = ir.Constant(ir.VectorType(I32, len(mask)), mask)
         return self.code.b.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), mask)
+
+    def prefetch(self, start: Value, size: int) -> None:
+        """Ask for ``size`` bytes of the data, which need not exist."""
+        code = self.code
+        signature = ir.FunctionType(ir.VoidType(), [POINTER, I32, I32, I32])
+        function = intrinsic(code, "llvm.prefetch.p0", signature)
+        for k in range(0, size, 64):
+            index = code.b.add(start, code.size(k))
+            pointer = code.b.gep(code.function.args[1], [index], source_etype=I8)
+            code.b.call(function, [pointer, I32(0), I32(3), I32(1)])
 
     def register_vector(self, register: Value) -> Value:
         kind = _kind(self.multiplier.lanes)

@@ -115,6 +115,13 @@ def kernel_function(code: Code, field: Field, form: str) -> tuple[Value, Code | 
     return function, Code(function, code.target)
 
 
+def intrinsic(code: Code, name: str, signature: Value) -> Value:
+    """The declaration of one of LLVM's own functions."""
+    if name in code.module.globals:
+        return code.module.globals[name]
+    return ir.Function(code.module, signature, name)
+
+
 def opaque(code: Code, pointer: Value) -> Value:
     """``pointer``, of which LLVM for WebAssembly knows nothing any more.
 

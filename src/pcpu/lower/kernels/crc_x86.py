@@ -6,7 +6,7 @@ from llvmlite import ir
 
 from pcpu.lower.code import I8, I16, I32, I64, Code, Value
 from pcpu.lower.kernels.crc_fold import Multiplier
-from pcpu.lower.kernels.crc_model import Field, kernel_function
+from pcpu.lower.kernels.crc_model import Field, intrinsic, kernel_function
 from pcpu.targets.target import Target
 
 # The polynomial of the crc32 instruction of SSE 4.2 (Castagnoli).
@@ -28,7 +28,9 @@ def multiplier(target: Target) -> Multiplier | None:
 
 def _multiply(code: Code, a: Value, b: Value, half: int) -> Value:
     suffix = {2: "", 4: ".256", 8: ".512"}[a.type.count]
-    function = _intrinsic(code, f"llvm.x86.pclmulqdq{suffix}", a.type, [a.type, a.type, I8])
+    function = intrinsic(
+        code, f"llvm.x86.pclmulqdq{suffix}", ir.FunctionType(a.type, [a.type, a.type, I8])
+    )
     return code.b.call(function, [a, b, I8(0x11 * half)])
 
 
@@ -56,7 +58,7 @@ def _write_instruction(code: Code) -> None:
     with code.loop(code.size(0), length, 8) as i:
         word = code.load(I64, code.byte_at(data, i), 1)
         before = code.load(I64, register)
-        function = _intrinsic(code, "llvm.x86.sse42.crc32.64.64", I64, [I64, I64])
+        function = intrinsic(code, "llvm.x86.sse42.crc32.64.64", ir.FunctionType(I64, [I64, I64]))
         code.b.store(code.b.call(function, [before, word]), register)
         code.b.store(code.b.add(i, code.size(8)), done)
     for kind in (I32, I16, I8):
@@ -67,13 +69,7 @@ def _write_instruction(code: Code) -> None:
             word = code.load(kind, code.byte_at(data, at), 1)
             before = code.resize(code.load(I64, register), 32)
             name = f"llvm.x86.sse42.crc32.32.{kind.width}"
-            function = _intrinsic(code, name, I32, [I32, kind])
+            function = intrinsic(code, name, ir.FunctionType(I32, [I32, kind]))
             code.b.store(code.resize(code.b.call(function, [before, word]), 64), register)
             code.b.store(code.b.add(at, code.size(size)), done)
     code.b.ret(code.resize(code.load(I64, register), 32))
-
-
-def _intrinsic(code: Code, name: str, returns: Value, parameters: list[Value]) -> Value:
-    if name in code.module.globals:
-        return code.module.globals[name]
-    return ir.Function(code.module, ir.FunctionType(returns, parameters), name)
