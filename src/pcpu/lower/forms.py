@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Var, uses
 from pcpu.isa import Op
 
-Combine = Literal["add", "xor", "or", "and", "umin", "umax"]
+Combine = Literal["add", "sub", "xor", "or", "and", "umin", "umax"]
 _COMBINES: dict[str, Combine] = {"+": "add", "^": "xor", "|": "or", "&": "and"}
 _STATE = Var("state")
 
@@ -18,12 +18,13 @@ _STATE = Var("state")
 class Reduction:
     """``state = combine(state, value)`` where ``value`` does not look at the state.
 
-    ``bound`` is the largest that ``value`` can get when 8 bits are enough to compute it
-    exactly, else None.
+    In lanes of ``bits`` bits, 8 or 16, ``value`` comes out exactly and is at most ``bound``.
+    Both are None where 16 bits are not enough.
     """
 
     combine: Combine
     value: Expr
+    bits: int | None
     bound: int | None
 
 
@@ -36,14 +37,28 @@ def reduction(op: Op) -> Reduction | None:
         return None
     combine, value = found
     maxima = {"byte": 255} | {imm.name: (1 << imm.bits) - 1 for imm in op.immediates}
-    return Reduction(combine, value, bound_8bit(value, maxima))
+    for bits in (8, 16):
+        if op.state_bits == bits:  # lanes that wrap as the state does
+            return Reduction(combine, value, bits, (1 << bits) - 1)
+        bound = upper_bound(value, maxima, bits)
+        if bound is not None:
+            return Reduction(combine, value, bits, bound)
+    return Reduction(combine, value, None, None)
 
 
 def _match(step: Expr) -> tuple[Combine, Expr] | None:
     match step:
-        case Binary(op, Var("state"), value) if op in _COMBINES and not uses(value, "state"):
-            return _COMBINES[op], value
-        case Binary(op, value, Var("state")) if op in _COMBINES and not uses(value, "state"):
+        case Binary("-", Var("state"), value) if not uses(value, "state"):
+            return "sub", value
+        case Binary(op, _, _) if op in _COMBINES:
+            # Each of these operators is associative and commutative modulo 2**W.
+            terms = list(_terms(step, op))
+            others = [term for term in terms if term != _STATE]
+            if len(others) != len(terms) - 1 or any(uses(term, "state") for term in others):
+                return None
+            value = others[0]
+            for term in others[1:]:
+                value = Binary(op, value, term)
             return _COMBINES[op], value
         case Cond(Binary(op, left, right), then, other) if {left, right} == {then, other}:
             value = right if left == _STATE else left
@@ -56,27 +71,42 @@ def _match(step: Expr) -> tuple[Combine, Expr] | None:
     return None
 
 
-def bound_8bit(expr: Expr, maxima: Mapping[str, int]) -> int | None:
-    """An upper bound of ``expr`` when no part of it can exceed 255 or wrap, else None."""
+def _terms(expr: Expr, op: str) -> Iterator[Expr]:
+    """The operands of a chain of ``op``."""
+    if isinstance(expr, Binary) and expr.op == op:
+        yield from _terms(expr.left, op)
+        yield from _terms(expr.right, op)
+    else:
+        yield expr
+
+
+def upper_bound(expr: Expr, maxima: Mapping[str, int], bits: int) -> int | None:
+    """A bound of ``expr`` when no part of it wraps or exceeds ``bits`` bits, else None.
+
+    Then arithmetic in ``bits`` bits gives what it gives in any greater width.
+    """
     match expr:
         case Const(value):
             bound = value
         case Var(name):
-            bound = maxima.get(name, 256)
+            bound = maxima[name]
         case Cond(test, then, other):
-            parts = [bound_8bit(part, maxima) for part in (test, then, other)]
+            parts = [upper_bound(part, maxima, bits) for part in (test, then, other)]
             if parts[0] is None or parts[1] is None or parts[2] is None:
                 return None
             bound = max(parts[1], parts[2])
         case Binary(op, left, right):
-            a, b = bound_8bit(left, maxima), bound_8bit(right, maxima)
+            a, b = upper_bound(left, maxima, bits), upper_bound(right, maxima, bits)
             if a is None or b is None:
                 return None
-            bound = _bound_binary(op, a, b, right)
-    return bound if bound <= 255 else None
+            found = _bound_binary(op, a, b, right, bits)
+            if found is None:
+                return None
+            bound = found
+    return bound if bound < 1 << bits else None
 
 
-def _bound_binary(op: str, a: int, b: int, right: Expr) -> int:
+def _bound_binary(op: str, a: int, b: int, right: Expr, bits: int) -> int | None:
     if op in COMPARISONS:
         return 1
     match op:
@@ -91,9 +121,9 @@ def _bound_binary(op: str, a: int, b: int, right: Expr) -> int:
         case "%":
             return min(a, b - 1)
         case "<<":
-            # A variable amount of 8 or more would give 0 in 8 bits but not in the state's.
-            return a << right.value if isinstance(right, Const) and right.value < 8 else 256
+            # An amount of ``bits`` or more would give 0 here but not in the state's width.
+            return a << b if b < bits else None
         case ">>":
-            return a >> right.value if isinstance(right, Const) else (a if b < 8 else 256)
+            return a >> right.value if isinstance(right, Const) else a
         case _:  # '-' may wrap
-            return 256
+            return None

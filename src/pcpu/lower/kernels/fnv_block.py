@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from llvmlite import ir
 
 from pcpu.lower.code import I8, I16, I32, I64, POINTER, Code, Value
+from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.fnv_planes import (
     BIT_MASKS,
     STRIP,
@@ -33,21 +33,11 @@ from pcpu.targets.target import Target
 HEAD = 6  # constants of a block before those of the pairs of lanes
 EachRow = Callable[..., None]
 
-# Instructions that multiply 16-bit lanes and add neighbours, by architecture and lanes.
-# LLVM knows the pattern too, but loses it where it learns something about an operand.
-_DOT = {
-    ("wasm32", 8): "llvm.wasm.dot",
-    ("x86_64", 8): "llvm.x86.sse2.pmadd.wd",
-    ("x86_64", 16): "llvm.x86.avx2.pmadd.wd",
-    ("x86_64", 32): "llvm.x86.avx512.pmaddw.d.512",
-}
-
 
 def widths(target: Target) -> tuple[int, ...]:
-    """The vector widths in bytes to try, the widest first."""
-    if "+avx512bw" in target.features:
-        return (64, 16)
-    return (32, 16) if "+avx2" in target.features else (16,)
+    """The vector widths in bytes to use: the widest, and a narrow one for what it leaves."""
+    widest = vectors.width(target)
+    return (widest, 16) if widest > 16 else (16,)
 
 
 @dataclass(frozen=True)
@@ -168,7 +158,7 @@ class Emitter:
         for number, total in enumerate(totals):
             place = at(code, constants, block.wide // 8 * (HEAD + number * self.wide.count))
             factors = code.load(self.wide, place, align=block.wide // 8)
-            result = code.b.add(result, _sum(code, code.b.mul(total, factors)))
+            result = code.b.add(result, vectors.reduce(code, "add", code.b.mul(total, factors)))
         code.b.store(code.resize(result, block.bits), state)
 
     def _everywhere(self, value: Value, kind: Value) -> Value:
@@ -196,15 +186,15 @@ class Emitter:
             out = code.byte_at(self.by_row, code.b.mul(row, code.size(self.row_bytes)))
             with code.loop(code.size(0), code.size(8), 1, plain=True) as r:
                 start = code.byte_at(data, code.b.add(row, code.b.mul(r, rows)))
-                vectors = []
+                lanes = []
                 for lane in range(STRIP):
                     parts = []
                     for part in range(0, self.block.width, STRIP):
                         offset = code.b.mul(stride, code.size(part + lane))
                         parts.append(code.load(piece, code.byte_at(start, offset), align=1))
-                    vectors.append(_joined(code, parts))
+                    lanes.append(_joined(code, parts))
                 to = code.byte_at(out, code.b.mul(r, code.size(self.block.width)))
-                for i, vector in enumerate(transpose_bytes(code, vectors)):
+                for i, vector in enumerate(transpose_bytes(code, lanes)):
                     code.b.store(vector, at(code, to, i * self.row_bytes))
 
     def _planes(self, masks: list[Value], rows: Value) -> Value:
@@ -213,8 +203,8 @@ class Emitter:
         run = code.local(kind, kind([0] * kind.count))
 
         def body(source: Value, to: Value) -> None:
-            vectors = load_rows(code, source, 8, kind, self.block.width)
-            for k, plane in enumerate(transpose_bits(code, vectors, masks)):
+            loaded = load_rows(code, source, 8, kind, self.block.width)
+            for k, plane in enumerate(transpose_bits(code, loaded, masks)):
                 if k == 0:
                     self.planes.follow(code, to, 0, plane, None, run)
                 else:
@@ -283,7 +273,7 @@ class Emitter:
                 code.b.store(code.b.mul(mixed, factor), lows[half])
                 for limb, total in zip(limbs, sums[half], strict=True):
                     pair = code.b.bitcast(_splat(code, limb, self.sums), self.half)
-                    added = code.b.add(code.load(self.sums, total), dot(code, change, pair))
+                    added = code.b.add(code.load(self.sums, total), vectors.dot(code, change, pair))
                     code.b.store(added, total)
 
         data = code.byte_at(self.by_row, offset)
@@ -301,38 +291,6 @@ class Emitter:
         return total
 
 
-def dot(code: Code, left: Value, right: Value) -> Value:
-    """Products of signed 16-bit lanes, each pair of neighbours added in 32 bits."""
-    kind = ir.VectorType(I32, left.type.count // 2)
-    name = _DOT.get((code.target.triple.split("-")[0], left.type.count))
-    if name is not None:
-        return code.b.call(_declared(code, name, kind, [left.type, left.type]), [left, right])
-    wide = ir.VectorType(I32, left.type.count)
-    products = code.b.mul(code.b.sext(left, wide), code.b.sext(right, wide))
-    pairs = [
-        code.b.shuffle_vector(
-            products,
-            products,
-            ir.Constant(kind, list(range(first, left.type.count, 2))),
-        )
-        for first in (0, 1)
-    ]
-    return code.b.add(*pairs)
-
-
-def _declared(code: Code, name: str, returns: Value, parameters: list[Any]) -> Value:
-    found = code.module.globals.get(name)
-    if found is None:
-        found = ir.Function(code.module, ir.FunctionType(returns, parameters), name)
-    return found
-
-
-def _sum(code: Code, vector: Value) -> Value:
-    kind = vector.type
-    name = f"llvm.vector.reduce.add.v{kind.count}i{kind.element.width}"
-    return code.b.call(_declared(code, name, kind.element, [kind]), [vector])
-
-
 def _splat(code: Code, value: Value, kind: Value) -> Value:
     undefined = ir.Constant(kind, ir.Undefined)
     first = code.b.insert_element(undefined, value, I32(0))
@@ -343,10 +301,9 @@ def _splat(code: Code, value: Value, kind: Value) -> Value:
 def _joined(code: Code, parts: list[Value]) -> Value:
     """Vectors one after the other as one."""
     while len(parts) > 1:
-        count = 2 * parts[0].type.count
-        mask = ir.Constant(ir.VectorType(I32, count), list(range(count)))
+        lanes = range(2 * parts[0].type.count)
         parts = [
-            code.b.shuffle_vector(a, b, mask) for a, b in zip(parts[::2], parts[1::2], strict=True)
+            vectors.shuffle(code, a, b, lanes) for a, b in zip(parts[::2], parts[1::2], strict=True)
         ]
     return parts[0]
 

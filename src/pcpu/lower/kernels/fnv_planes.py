@@ -16,7 +16,8 @@ from itertools import product
 
 from llvmlite import ir
 
-from pcpu.lower.code import I8, I32, I64, Code, Value
+from pcpu.lower.code import I8, I64, Code, Value
+from pcpu.lower.kernels.vectors import shuffle
 
 STRIP = 16  # rows that are transposed at a time: the bytes of one load
 BIT_MASKS = (0x0F, 0x33, 0x55)  # for ``transpose_bits``, in every byte
@@ -83,8 +84,8 @@ def transpose_bytes(code: Code, vectors: Sequence[Value]) -> list[Value]:
     for _ in range(4):
         mixed = []
         for first, second in zip(rows[:8], rows[8:], strict=True):
-            mixed.append(_shuffle(code, first, second, lows))
-            mixed.append(_shuffle(code, first, second, highs))
+            mixed.append(shuffle(code, first, second, lows))
+            mixed.append(shuffle(code, first, second, highs))
         rows = mixed
     return rows
 
@@ -130,11 +131,6 @@ def splat64(kind: Value, value: int) -> Value:
     return kind([value] * kind.count)
 
 
-def _shuffle(code: Code, first: Value, second: Value, lanes: Sequence[int]) -> Value:
-    mask = ir.Constant(ir.VectorType(I32, len(lanes)), list(lanes))
-    return code.b.shuffle_vector(first, second, mask)
-
-
 def before_each(code: Code, ends: Value, first: Value) -> Value:
     """Bit j of the result: ``first`` XOR the bits of ``ends`` before j.
 
@@ -157,7 +153,7 @@ def _up(code: Code, words: Value, by: int) -> Value:
     """Lane i of the result is lane i - by, or 0."""
     count = words.type.count
     zero = splat64(words.type, 0)
-    return _shuffle(code, zero, words, [max(count + i - by, 0) for i in range(count)])
+    return shuffle(code, zero, words, [max(count + i - by, 0) for i in range(count)])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,200 @@
+"""How a reduction gathers a value for every byte in the lanes of vectors.
+
+``accumulator`` picks the cheapest way that stays exact. Each has ``steps``, the number of vectors
+after which a lane could overflow (None for never), and emits ``reset``, ``add`` of one vector
+of values, and ``joined``, all that was added since the reset, as one integer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from llvmlite import ir
+
+from pcpu.lower.code import I64, Code, Value
+from pcpu.lower.expression import lane_type
+from pcpu.lower.forms import Reduction
+from pcpu.lower.kernels import vectors
+
+# Up to this bound 8-bit lanes take enough steps (255 // 15 = 17) to make widening cheap.
+NARROW_BOUND = 15
+
+
+class Accumulator(Protocol):
+    @property
+    def steps(self) -> int | None: ...
+
+    def reset(self) -> None: ...
+
+    def add(self, values: Value) -> None: ...
+
+    def joined(self) -> Value: ...
+
+
+def accumulator(code: Code, form: Reduction, state_bits: int, lanes: int) -> Accumulator:
+    """For ``lanes`` values at a time, in lanes of ``form.bits`` bits."""
+    assert form.bits is not None
+    assert form.bound is not None
+    if form.combine not in ("add", "sub"):
+        return _Lanewise(code, form.combine, form.bits, lanes)
+    if state_bits == form.bits:  # lanes overflow as the state does
+        return _Lanewise(code, "add", form.bits, lanes)
+    if form.bits == 8:
+        if form.bound <= 1 and vectors.has_masks(code.target):
+            return _Masks(code, lanes)
+        if form.bound <= NARROW_BOUND:
+            return _Narrow(code, max(1, form.bound), lanes)
+        if vectors.adds_eights(code.target):
+            return _Eights(code, lanes)
+    return _Halves(code, form.bits, max(1, form.bound), lanes)
+
+
+def combine(code: Code, how: str, a: Value, b: Value) -> Value:
+    plain: dict[str, Callable[..., Value]] = {
+        "add": code.b.add, "sub": code.b.sub,
+        "xor": code.b.xor, "or": code.b.or_, "and": code.b.and_,
+    }  # fmt: skip
+    if how in plain:
+        return plain[how](a, b)
+    less = code.b.icmp_unsigned("<" if how == "umin" else ">", a, b)
+    return code.b.select(less, a, b)
+
+
+class _Lanewise:
+    """Lanes of the values' own width, which cannot overflow or may."""
+
+    steps = None
+
+    def __init__(self, code: Code, how: str, bits: int, lanes: int) -> None:
+        self._code, self._how = code, how
+        self._kind = lane_type(bits, lanes)
+        self._neutral = (1 << bits) - 1 if how in ("and", "umin") else 0
+        self._total = code.local(self._kind)
+
+    def reset(self) -> None:
+        self._code.b.store(self._kind([self._neutral] * self._kind.count), self._total)
+
+    def add(self, values: Value) -> None:
+        code = self._code
+        total = code.load(self._kind, self._total)
+        code.b.store(combine(code, self._how, total, values), self._total)
+
+    def joined(self) -> Value:
+        return vectors.reduce(self._code, self._how, self._code.load(self._kind, self._total))
+
+
+class _Narrow:
+    """Sums of small values in 8-bit lanes."""
+
+    def __init__(self, code: Code, bound: int, lanes: int) -> None:
+        self._code = code
+        self.steps = 255 // bound
+        self._kind = lane_type(8, lanes)
+        self._total = code.local(self._kind)
+
+    def reset(self) -> None:
+        self._code.b.store(self._kind([0] * self._kind.count), self._total)
+
+    def add(self, values: Value) -> None:
+        code = self._code
+        code.b.store(code.b.add(code.load(self._kind, self._total), values), self._total)
+
+    def joined(self) -> Value:
+        code = self._code
+        total = code.load(self._kind, self._total)
+        size = vectors.width(code.target)
+        # Pairs of up to 2 x 255 in 16 bits: 128 of them could be added.
+        sums = [vectors.add_neighbours(code, part) for part in vectors.pieces(code, total, size)]
+        added = vectors.total(code, sums)
+        return vectors.reduce(code, "add", code.b.zext(added, lane_type(32, added.type.count)))
+
+
+class _Halves:
+    """Sums in lanes of twice the width: all of each pair of values, and its high half alone.
+
+    As many low halves as ``steps`` fit in a lane, so they are what remains modulo its width.
+    """
+
+    def __init__(self, code: Code, bits: int, bound: int, lanes: int) -> None:
+        self._code, self._bits = code, bits
+        self.steps = ((1 << 2 * bits) - 1) // bound
+        self._kind = lane_type(2 * bits, lanes // 2)
+        self._whole, self._high = code.local(self._kind), code.local(self._kind)
+
+    def _splat(self, value: int) -> Value:
+        return self._kind([value] * self._kind.count)
+
+    def reset(self) -> None:
+        for total in (self._whole, self._high):
+            self._code.b.store(self._splat(0), total)
+
+    def add(self, values: Value) -> None:
+        code = self._code
+        pairs = code.b.bitcast(values, self._kind)
+        high = code.b.lshr(pairs, self._splat(self._bits))
+        for total, part in ((self._whole, pairs), (self._high, high)):
+            code.b.store(code.b.add(code.load(self._kind, total), part), total)
+
+    def joined(self) -> Value:
+        code = self._code
+        whole, high = code.load(self._kind, self._whole), code.load(self._kind, self._high)
+        low = code.b.sub(whole, code.b.shl(high, self._splat(self._bits)))
+        # 2**16 lanes of 16 bits fit in 32; those of 32 get the 64 of the widest state.
+        wide = lane_type(32 if self._bits == 8 else 64, self._kind.count)
+        both = code.b.add(code.b.zext(low, wide), code.b.zext(high, wide))
+        return vectors.reduce(code, "add", both)
+
+
+class _Eights:
+    """Sums of eight bytes in 64-bit lanes, by the instruction for it; they never overflow."""
+
+    steps = None
+
+    def __init__(self, code: Code, lanes: int) -> None:
+        self._code = code
+        self._size = min(vectors.width(code.target), lanes)
+        self._kind = lane_type(64, self._size // 8)
+        self._totals = [code.local(self._kind) for _ in range(0, lanes, self._size)]
+
+    def reset(self) -> None:
+        for total in self._totals:
+            self._code.b.store(self._kind([0] * self._kind.count), total)
+
+    def add(self, values: Value) -> None:
+        code = self._code
+        parts = vectors.pieces(code, values, self._size)
+        for total, part in zip(self._totals, parts, strict=True):
+            added = code.b.add(code.load(self._kind, total), vectors.add_eights(code, part))
+            code.b.store(added, total)
+
+    def joined(self) -> Value:
+        code = self._code
+        totals = [code.load(self._kind, total) for total in self._totals]
+        return vectors.reduce(code, "add", vectors.total(code, totals))
+
+
+class _Masks:
+    """Counts of truths: comparisons give masks of a bit a lane, whose bits are counted."""
+
+    steps = None
+
+    def __init__(self, code: Code, lanes: int) -> None:
+        self._code = code
+        self._size = min(64, lanes)
+        self._totals = [code.local(I64) for _ in range(0, lanes, self._size)]
+
+    def reset(self) -> None:
+        for total in self._totals:
+            self._code.b.store(I64(0), total)
+
+    def add(self, values: Value) -> None:
+        code = self._code
+        for total, part in zip(self._totals, vectors.pieces(code, values, self._size), strict=True):
+            truths = code.b.icmp_unsigned("!=", part, part.type([0] * self._size))
+            mask = code.resize(code.b.bitcast(truths, ir.IntType(self._size)), 64)
+            count = vectors.call(code, "llvm.ctpop.i64", I64, [mask])
+            code.b.store(code.b.add(code.load(I64, total), count), total)
+
+    def joined(self) -> Value:
+        return vectors.total(self._code, [self._code.load(I64, total) for total in self._totals])

@@ -1,0 +1,112 @@
+"""Vector instructions that LLVM has to be told, and the widths that processors have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+
+from pcpu.lower.code import I32, I64, Code, Value
+from pcpu.targets.target import Target
+
+# Multiply 16-bit lanes and add neighbours, by architecture and bytes of a vector.
+# LLVM knows the pattern too, but loses it where it learns something about an operand.
+_DOT = {
+    ("wasm32", 16): "llvm.wasm.dot",
+    ("x86_64", 16): "llvm.x86.sse2.pmadd.wd",
+    ("x86_64", 32): "llvm.x86.avx2.pmadd.wd",
+    ("x86_64", 64): "llvm.x86.avx512.pmaddw.d.512",
+}
+# Add eight neighbouring bytes in 64 bits (by their differences from zeros).
+_ADD_EIGHTS = {
+    ("x86_64", 16): "llvm.x86.sse2.psad.bw",
+    ("x86_64", 32): "llvm.x86.avx2.psad.bw",
+    ("x86_64", 64): "llvm.x86.avx512.psad.bw.512",
+}
+
+
+def width(target: Target) -> int:
+    """Bytes of the widest vector."""
+    if "+avx512bw" in target.features:
+        return 64
+    return 32 if "+avx2" in target.features else 16
+
+
+def dot(code: Code, left: Value, right: Value) -> Value:
+    """Products of signed 16-bit lanes, each pair of neighbours added in 32 bits."""
+    count = left.type.count
+    kind = ir.VectorType(I32, count // 2)
+    name = _DOT.get((_architecture(code.target), 2 * count))
+    if name is not None:
+        return call(code, name, kind, [left, right])
+    wide = ir.VectorType(I32, count)
+    products = code.b.mul(code.b.sext(left, wide), code.b.sext(right, wide))
+    even, odd = (shuffle(code, products, products, range(i, count, 2)) for i in (0, 1))
+    return code.b.add(even, odd)
+
+
+def has_masks(target: Target) -> bool:
+    """Whether comparing bytes gives masks of a bit a lane that move to integer registers."""
+    return "+avx512bw" in target.features
+
+
+def adds_eights(target: Target) -> bool:
+    return (_architecture(target), width(target)) in _ADD_EIGHTS
+
+
+def add_eights(code: Code, vector: Value) -> Value:
+    """Eight neighbouring bytes added in lanes of 64 bits, where ``adds_eights``."""
+    size = vector.type.count
+    name = _ADD_EIGHTS[_architecture(code.target), size]
+    return call(code, name, ir.VectorType(I64, size // 8), [vector, vector.type([0] * size)])
+
+
+def add_neighbours(code: Code, vector: Value) -> Value:
+    """Each pair of lanes added in a lane of twice the width."""
+    bits = vector.type.element.width
+    kind = ir.VectorType(ir.IntType(2 * bits), vector.type.count // 2)
+    pairs = code.b.bitcast(vector, kind)
+    low = code.b.and_(pairs, kind([(1 << bits) - 1] * kind.count))
+    return code.b.add(low, code.b.lshr(pairs, kind([bits] * kind.count)))
+
+
+def pieces(code: Code, vector: Value, count: int) -> list[Value]:
+    """``vector`` cut into vectors of ``count`` lanes."""
+    if vector.type.count <= count:
+        return [vector]
+    starts = range(0, vector.type.count, count)
+    return [shuffle(code, vector, vector, range(i, i + count)) for i in starts]
+
+
+def total(code: Code, values: Sequence[Value]) -> Value:
+    """All values added."""
+    added = values[0]
+    for value in values[1:]:
+        added = code.b.add(added, value)
+    return added
+
+
+def shuffle(code: Code, first: Value, second: Value, lanes: Sequence[int]) -> Value:
+    mask = ir.Constant(ir.VectorType(I32, len(lanes)), list(lanes))
+    return code.b.shuffle_vector(first, second, mask)
+
+
+def reduce(code: Code, combine: str, vector: Value) -> Value:
+    """All lanes joined by ``combine``: add, xor, or, and, umin, umax."""
+    kind = vector.type
+    name = f"llvm.vector.reduce.{combine}.v{kind.count}i{kind.element.width}"
+    return call(code, name, kind.element, [vector])
+
+
+def call(code: Code, name: str, returns: Value, arguments: list[Any]) -> Value:
+    """A call of an intrinsic."""
+    function = code.module.globals.get(name)
+    if function is None:
+        kind = ir.FunctionType(returns, [argument.type for argument in arguments])
+        function = ir.Function(code.module, kind, name)
+    return code.b.call(function, arguments)
+
+
+def _architecture(target: Target) -> str:
+    return target.triple.split("-", maxsplit=1)[0]

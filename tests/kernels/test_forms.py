@@ -1,0 +1,72 @@
+"""The bounds on which the fast loops of folds stand."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from machine import fold
+from steps import IMMEDIATES, values
+
+from pcpu import expr
+from pcpu.expr import Binary, Const, Var
+from pcpu.lower.forms import Reduction, reduction, upper_bound
+
+MAXIMA = {"byte": 255} | {name: (1 << bits) - 1 for name, bits in IMMEDIATES}
+WIDTHS = (("byte", 8), *IMMEDIATES)
+
+
+@settings(max_examples=400, deadline=None)
+@given(values(), st.data())
+def test_a_bound_holds(text: str, data: st.DataObject) -> None:
+    """Where there is a bound the value is within it, and the same in every greater width."""
+    tree = expr.parse(text, WIDTHS, 64)
+    given_values = {
+        name: data.draw(st.integers(0, maximum) | st.just(maximum))
+        for name, maximum in MAXIMA.items()
+    }
+    for bits in (8, 16):
+        bound = upper_bound(tree, MAXIMA, bits)
+        if bound is None:
+            continue
+        exact = expr.evaluate(tree, given_values, 64)
+        assert exact <= bound < 1 << bits
+        assert expr.evaluate(tree, given_values, bits) == exact
+        assert expr.evaluate(tree, given_values, 32) == exact
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ("state + byte", Reduction("add", Var("byte"), 8, 255)),
+        ("byte + state", Reduction("add", Var("byte"), 8, 255)),
+        ("state - (byte & 1)", Reduction("sub", Binary("&", Var("byte"), Const(1)), 8, 1)),
+        ("state + byte + 1", Reduction("add", Binary("+", Var("byte"), Const(1)), 16, 256)),
+        ("state + 300", Reduction("add", Const(300), 16, 300)),
+        ("state ^ byte << 4", Reduction("xor", Binary("<<", Var("byte"), Const(4)), 16, 4080)),
+        ("state + byte * 65536", Reduction("add", Binary("*", Var("byte"), Const(65536)), None, None)),
+        ("byte < state ? byte : state", Reduction("umin", Var("byte"), 8, 255)),
+        ("state <= byte ? byte : state", Reduction("umax", Var("byte"), 8, 255)),
+    ],
+)  # fmt: skip
+def test_recognised(step: str, expected: Reduction) -> None:
+    assert reduction(fold("op", 64, step)) == expected
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "state + state", "state - state", "byte - state", "state + byte * state", "state * byte",
+        "state < byte ? 1 : state", "state == byte ? byte : state", "byte", "state",
+        "state < state ? state : state", "(state ^ byte) + byte", "state + byte - 1",
+    ],
+)  # fmt: skip
+def test_not_a_reduction(step: str) -> None:
+    assert reduction(fold("op", 64, step)) is None
+
+
+def test_a_state_as_wide_as_the_lanes_needs_no_bound() -> None:
+    for bits in (8, 16):
+        found = reduction(fold("op", bits, "state + (byte - 1) * 77"))
+        assert found is not None
+        assert (found.bits, found.bound) == (bits, (1 << bits) - 1)

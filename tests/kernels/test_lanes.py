@@ -1,0 +1,146 @@
+"""Maps and folds in lanes against the reference arithmetic, for random operations."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from machine import NAMES, ROOM, Machine, byte_map, fold, machine, run_map, update
+from steps import IMMEDIATES, folds, values
+
+from pcpu import expr
+from pcpu.errors import ExpressionError
+from pcpu.isa import Op
+from pcpu.lower.kernels import lanes, select
+
+FIXED = (
+    fold("sum", 64, "state + byte"),
+    fold("count", 64, "state + (byte == k)", immediates=IMMEDIATES),
+    fold("squares", 64, "state + byte * byte"),
+    fold("minus", 32, "state - (byte & 15)"),
+    fold("least", 16, "byte < state ? byte : state"),
+    fold("greatest", 8, "byte > state ? byte : state"),
+    fold("parity", 64, "state ^ byte * 257"),
+    fold("every", 32, "state & (byte | 1)"),
+    fold("wrap", 8, "state + byte * 3"),
+    fold("wrap16", 16, "state + byte * 771"),
+    byte_map("shifted", "byte + k ^ n", IMMEDIATES),
+)
+LENGTHS = (0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 255, 256, 1023)
+
+
+def reference(op: Op, state: int, data: bytes, immediates: tuple[int, ...]) -> int:
+    names = ("state", "byte", *(i.name for i in op.immediates))
+    step = expr.function(op.step_expr, names, op.state_bits)
+    for byte in data:
+        state = step(state, byte, *immediates)
+    return state
+
+
+def mapped(op: Op, data: bytes, immediates: tuple[int, ...]) -> bytes:
+    new = expr.function(op.map_expr, ("byte", *(i.name for i in op.immediates)), 8)
+    return data.translate(bytes(new(byte, *immediates) for byte in range(256)))
+
+
+def sample(rng: random.Random, length: int) -> bytes:
+    kind = rng.random()
+    if kind < 0.3:  # extremes are what lanes overflow on
+        return bytes([rng.choice((0, 1, 127, 128, 255))]) * length
+    return rng.randbytes(length)
+
+
+def check(on: Machine, op: Op, rng: random.Random, length: int) -> None:
+    data, start = sample(rng, length), 64 + rng.randrange(64)
+    immediates = tuple(
+        rng.choice((0, (1 << i.bits) - 1, rng.getrandbits(i.bits))) for i in op.immediates
+    )
+    on.write(start - 16, bytes(16) + data + bytes(16))
+    context = (op.document, length, immediates)
+    if op.kind == "map":
+        run_map(on, op, start, length, immediates)
+        got = on.read(start - 16, length + 32)
+        assert got == bytes(16) + mapped(op, data, immediates) + bytes(16), context
+        return
+    state = rng.choice((0, (1 << op.state_bits) - 1, rng.getrandbits(op.state_bits)))
+    cut = rng.randrange(length + 1)
+    want = reference(op, state, data, immediates)
+    assert update(on, op, state, start, length, immediates) == want, (context, state)
+    first = update(on, op, state, start, cut, immediates)
+    assert update(on, op, first, start + cut, length - cut, immediates) == want, (context, cut)
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def on(request: pytest.FixtureRequest) -> Machine:
+    return machine(request.param, FIXED)
+
+
+@pytest.mark.parametrize("op", FIXED, ids=lambda op: str(op.name))
+def test_fixed(op: Op, on: Machine) -> None:
+    assert select(op) is lanes.KERNEL
+    rng = random.Random(op.name)
+    for length in (*LENGTHS, 5000, 20_000):
+        check(on, op, rng, length)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["state + byte", "state + (byte & 1)", "state + (byte & 15)", "state + (byte & 31)", "state + byte * 256"],
+)  # fmt: skip
+@pytest.mark.parametrize("target", NAMES)
+def test_lanes_do_not_overflow(text: str, target: str) -> None:
+    """The largest value in every byte, past each flush."""
+    op = fold("op", 64, text)
+    on = machine(target, (op,))
+    on.write(0, b"\xff" * ROOM)
+    each = reference(op, 0, b"\xff", ())
+    for length in (255 * 64, 257 * 64 + 1, 65535, 70_001, ROOM - 7, ROOM):
+        assert update(on, op, 5, 0, length) == 5 + each * length, length
+
+
+def any_fold(bits: int) -> st.SearchStrategy[Op]:
+    return folds(bits).map(lambda text: fold("op", bits, text, immediates=IMMEDIATES))
+
+
+operations = st.one_of(
+    *map(any_fold, (8, 16, 32, 64)),
+    values(8).map(lambda text: byte_map("op", text, IMMEDIATES)),
+)
+FUZZ = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def attack(ops: list[Op], rng: random.Random, lengths: list[int]) -> None:
+    named = tuple(
+        replace(op, name=f"op{number}", opcode=2000 + number)
+        for number, op in enumerate(ops)
+        if typed(op)
+    )
+    for target in NAMES:
+        on = machine(target, named)
+        for op in named:
+            for length in lengths:
+                check(on, op, rng, length)
+
+
+def typed(op: Op) -> bool:
+    """Whether the constants fit: what the text was drawn for may be narrower than they are."""
+    try:
+        return bool(op.map_expr if op.kind == "map" else op.step_expr)
+    except ExpressionError:
+        return False
+
+
+@settings(FUZZ, max_examples=4)
+@given(st.lists(operations, min_size=6, max_size=6), st.randoms(use_true_random=False))
+def test_random_operations(ops: list[Op], rng: random.Random) -> None:
+    attack(ops, rng, [0, 13, 64, 200, rng.randrange(1025)])
+
+
+@pytest.mark.slow
+@settings(FUZZ, max_examples=100)
+@given(st.lists(operations, min_size=12, max_size=12), st.randoms(use_true_random=False))
+def test_random_operations_at_length(ops: list[Op], rng: random.Random) -> None:
+    long = [rng.randrange(1025) for _ in range(5)] + [rng.randrange(20_000)]
+    attack(ops, rng, long if rng.random() < 0.9 else [*long, rng.randrange(ROOM - 300)])
