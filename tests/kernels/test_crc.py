@@ -20,8 +20,8 @@ import machine as machines
 import pytest
 from machine import Machine, Native, Wasm, abi, update
 
-from pcpu import gf2, interp, targets
-from pcpu.compile import compile_operations
+from pcpu import gf2, gf2_search, interp, targets
+from pcpu.compiler import compile_operations
 from pcpu.ir import with_names
 from pcpu.isa import CrcModel, Isa, Op, read_isa
 from pcpu.lower.kernels import crc_model
@@ -259,6 +259,17 @@ def test_the_search_finds_all(terms: int) -> None:
     ]
     assert set(gf2.search(divisor, terms, degree)) <= set(every)
     assert bool(every) == bool(gf2.search(divisor, terms, degree))
+
+
+def test_the_long_search_gives_multiples(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numpy", reason="the long search needs it")
+    monkeypatch.setattr(gf2_search, "ROUNDS", 5)
+    divisor = 1 << 64 | 0xAD93D23594C93659
+    found = gf2_search.decode(divisor, 200)
+    assert found is not None
+    assert gf2.is_multiple(found, divisor)
+    assert gf2.usable(found)
+    assert gf2_search.choose(16, 0x1021) == list(gf2.multiples(16, 0x1021))
 
 
 def test_powers() -> None:
