@@ -25,7 +25,7 @@ from pcpu.compiler import compile_operations
 from pcpu.ir import with_names
 from pcpu.isa import CrcModel, Isa, Op, read_isa
 from pcpu.lower.kernels import crc_model
-from pcpu.targets.target import Target
+from pcpu.target import Target
 
 CATALOGUE = Path(__file__).parents[1] / "data" / "crc_catalogue.json"
 MODELS: list[dict[str, Any]] = json.loads(CATALOGUE.read_text("utf-8"))["models"]

@@ -12,7 +12,7 @@ from pcpu.lower.kernels import crc_fold, crc_slice, crc_sparse, crc_x86
 from pcpu.lower.kernels.crc_model import Field, emit_finish, field_of, initial
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.stage import Stage
-from pcpu.targets.target import Target
+from pcpu.target import Target
 
 __all__ = ["KERNEL", "emit", "emit_finish", "initial"]
 
@@ -30,14 +30,14 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
 
 def _function(code: Code, field: Field) -> Value:
     """register, data, length -> register, in the fastest way that the target has."""
+    multipliers = crc_x86.multipliers(code.target)
     if crc_x86.has_instruction(code.target, field):
-        function = crc_x86.instruction(code, field)
+        function, multipliers = crc_x86.instruction(code, field), multipliers[-1:]
     else:
         function = crc_slice.function(code, field)
-    multiplier = crc_x86.multiplier(code.target)
-    if multiplier is not None:
-        return crc_fold.function(code, field, multiplier, function)
-    if _has_vectors(code.target):
+    for multiplier in multipliers:
+        function = crc_fold.function(code, field, multiplier, function)
+    if not multipliers and _has_vectors(code.target):
         multiples = gf2.multiples(field.width, field.poly)
         return crc_sparse.function(code, field, multiples, function)
     return function

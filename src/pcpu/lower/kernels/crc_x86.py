@@ -7,23 +7,23 @@ from llvmlite import ir
 from pcpu.lower.code import I8, I16, I32, I64, Code, Value
 from pcpu.lower.kernels.crc_fold import Multiplier
 from pcpu.lower.kernels.crc_model import Field, intrinsic, kernel_function
-from pcpu.targets.target import Target
+from pcpu.target import Target
 
 # The polynomial of the crc32 instruction of SSE 4.2 (Castagnoli).
 INSTRUCTION = Field(32, 0x1EDC6F41, reflected=True)
 
 
-def multiplier(target: Target) -> Multiplier | None:
-    """The widest multiplier that the features allow."""
+def multipliers(target: Target) -> tuple[Multiplier, ...]:
+    """Those that the features allow, the narrowest first."""
     features = set(target.features)
     if not target.triple.startswith("x86_64") or "+pclmul" not in features:
-        return None
+        return ()
+    # Short of wider vectors, eight streams cover a latency of up to seven cycles.
     if "+vpclmulqdq" in features and "+avx512bw" in features:
-        return Multiplier(4, 4, _multiply)
+        return Multiplier(1, 4, _multiply), Multiplier(4, 4, _multiply)
     if "+vpclmulqdq" in features and "+avx2" in features:
-        return Multiplier(2, 4, _multiply)
-    # Its latency is up to seven cycles, and it takes two products to fold a vector.
-    return Multiplier(1, 8, _multiply)
+        return Multiplier(1, 4, _multiply), Multiplier(2, 4, _multiply)
+    return (Multiplier(1, 8, _multiply),)
 
 
 def _multiply(code: Code, a: Value, b: Value, half: int) -> Value:
