@@ -216,6 +216,25 @@ def test_the_whole_catalogue(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["wasm", "host", "sparse"])
+def test_random_models_of_every_width(name: str) -> None:
+    dice = random.Random(name)
+    chosen = {}
+    for width in range(1, 65):
+        poly, init, xorout = (dice.getrandbits(width) for _ in range(3))
+        refin, refout = dice.random() < 0.5, dice.random() < 0.5
+        model = CrcModel(width, poly, init, refin, refout, xorout, 0)
+        chosen[f"random-{width}"] = _op(f"random-{width}", model)
+    every = Engine(build(name, chosen), chosen)
+    data = dice.randbytes(2000)
+    every.machine.write(0, data)
+    for model_name, op in chosen.items():
+        for length, expected in enumerate(prefixes(op, data)):
+            if length < 300 or length % 41 == 0:
+                every.check(model_name, 0, length, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["wasm", "host", "sparse"])
 def test_many_lengths(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machines, "ROOM", 1 << 22)
     long_data(Engine(build(name, ops()), ops()), 1 << 22, 300)
