@@ -13,16 +13,18 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pcpu import worker
-from pcpu.bench import build, goals, peers, record, run, table
+from pcpu import interp, worker
+from pcpu.bench import build, goals, javascript, peers, record, run, table
 from pcpu.bench.definition import ROOT, Definition, Goal, load_definitions, parse_size, show_size
 from pcpu.bench.measure import Answers, Samples, Settings, measure
 from pcpu.bench.runtimes import all_runtimes
 from pcpu.errors import EngineError, UsageError
+from pcpu.ir import with_names
+from pcpu.isa import CrcModel
 from pcpu.library import load_isa
 
 TINY = Settings(rounds=3, warmup=0.0005, warmups=1, sample=0.0002, cell=0.01)
-SIZES = (64, 1 << 20)  # the larger one is what the pictures show
+SIZES = (64, 4096)
 # Lengths around the word and block sizes of the baselines, and one that every form of crc32c
 # takes whole.
 LENGTHS = (0, 1, 3, 7, 8, 15, 16, 17, 31, 63, 64, 65, 127, 1000, 1011, 4099, 65536, 90001)
@@ -54,11 +56,61 @@ def test_definitions_are_whole() -> None:
             assert not goal.against or any(goal.matches(row) for row in ids)
 
 
-def test_an_operation_without_a_definition_gets_plain_rows() -> None:
-    (definition,) = load_definitions(isa, "counteq")
-    assert any(row.role == "peer" for row in definition.rows)
-    with pytest.raises(UsageError, match="nothing to measure is called 'nosuch'"):
+def test_unknown_names_are_named() -> None:
+    with pytest.raises(UsageError, match="nothing to measure is called 'nosuch'; known: add"):
         load_definitions(isa, "nosuch")
+
+
+OPERATION = {
+    "op": "mixed",
+    "opcode": 200,
+    "args": ["data", "imm8"],
+    "returns": "u32",
+    "doc": "Everything that a step may hold.",
+    "fold": {
+        "state": "u32",
+        "init": "imm8 - 9",
+        "step": "(state * 0x9e3779b1 ^ (state >> (byte & 63)) + (byte % 7 << 29)) "
+        "- (state < byte ? imm8 : byte >= imm8)",
+        "finish": "~state",
+    },
+}
+
+
+def test_an_operation_without_a_definition_is_measured(tmp_path: Path) -> None:
+    """Beside JavaScript written from its declaration, which must give the same."""
+    wide = json.loads(json.dumps(OPERATION).replace("u32", "u64").replace("mixed", "wide"))
+    (tmp_path / "mixed.json").write_text(json.dumps(OPERATION))
+    (tmp_path / "wide.json").write_text(json.dumps({**wide, "opcode": 201}))
+    ours = load_isa([tmp_path / "mixed.json", tmp_path / "wide.json"])
+    runtimes = [runtime for runtime in all_runtimes() if runtime.name == "node"]
+    definitions = [
+        replace(definition, sizes=SIZES, quick_sizes=SIZES)
+        for name in ("mixed", "wide")
+        for definition in load_definitions(ours, name)
+    ]
+    kit, plan = build.build(ours, definitions), run.steps(definitions, runtimes, quick=True)
+    results = run.run(kit, plan, runtimes, TINY, lambda _: None)
+    for name in ("mixed", "wide"):
+        assert {"pcpu", "js-plain"} <= set(results.found[name, "node", SIZES[1]])
+
+
+@pytest.mark.parametrize("refin", [False, True])
+@pytest.mark.parametrize("refout", [False, True])
+@pytest.mark.parametrize("width", [3, 8, 12, 31, 32, 40, 64])
+def test_written_crcs_agree_with_the_model(width: int, refin: bool, refout: bool) -> None:
+    generator = random.Random(width)
+    poly, init, xorout = (generator.randrange(1, 1 << width) for _ in range(3))
+    model = CrcModel(width, poly | 1, init, refin, refout, xorout, check=0)
+    like = isa.find("crc32c")
+    assert like is not None
+    op, data = replace(like, crc=model, returns=f"u{width}"), generator.randbytes(100)
+    call = f"console.log(`${{BigInt.asUintN({width}, BigInt(plain(Uint8Array.from({[*data]}))))}}`)"
+    done = subprocess.run(
+        [worker.node(), "--input-type=module", "-e", javascript.source(op) + call],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == str(interp.run(with_names([(op, (), None)]), data)[1][0])
 
 
 def test_javascript_baselines_are_exact() -> None:
@@ -241,7 +293,7 @@ def test_a_wrong_answer_ends_the_run(
         answers.check(next(d for d in definitions if d.name == "crc32c"), 64, "me", "1")
 
 
-def test_the_pictures_are_the_same_for_the_same_record(
+def test_a_run_is_drawn(
     tiny: tuple[list[Definition], run.Results, build.Kit],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -253,6 +305,8 @@ def test_the_pictures_are_the_same_for_the_same_record(
     made = record.make_record(definitions, results, [], kit, quick=True, seconds=1)
     monkeypatch.setattr(plot, "IMAGES", tmp_path)
     monkeypatch.setattr(plot, "THEMES", plot.THEMES[:1])
-    first = {path.name: path.read_bytes() for path in plot.draw(made)}
-    assert {path.name: path.read_bytes() for path in plot.draw(made)} == first
-    assert set(first) == {"bench-light.svg", "sizes-light.svg"}
+    monkeypatch.setattr(plot, "AT", SIZES[1])
+    monkeypatch.setattr(plot, "FUSED_AT", SIZES[1])
+    drawn = {path.name: path.read_text() for path in plot.draw(made)}
+    assert set(drawn) == {"bench-light.svg", "sizes-light.svg"}
+    assert all("<svg" in text for text in drawn.values())

@@ -1,12 +1,12 @@
 // The benchmark's side in Node: one command a line on standard input, one answer a line back.
-// argv: a JSON object {data, size, modules: {name: path}}.
+// argv: a JSON object {data, size, modules: {name: path}, scripts: {name: path}}.
 
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { session, withRoom } from "./rows.js";
 import * as libraries from "./libraries.js";
 
-const { data: path, size, modules } = JSON.parse(process.argv[2]);
+const { data: path, size, modules, scripts } = JSON.parse(process.argv[2]);
 const data = new Uint8Array(size);
 data.set(readFileSync(path).subarray(0, size));
 
@@ -20,7 +20,7 @@ async function instance(name) {
 async function load(source) {
   const [module, name] = source.split("#");
   if (module === "libraries") return libraries[name]();
-  return (await import(`./${module}.js`))[name];
+  return (await import(scripts[module] ?? `./${module}.js`))[name];
 }
 
 let copies = 0;

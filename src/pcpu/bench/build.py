@@ -12,8 +12,9 @@ from typing import Any
 
 from pcpu import targets
 from pcpu.artifact import write_beside
-from pcpu.bench.definition import ROOT, Definition
-from pcpu.compile import compile_operations, compile_program
+from pcpu.bench import javascript
+from pcpu.bench.definition import GENERATED, ROOT, Definition
+from pcpu.compiler import compile_operations, compile_program
 from pcpu.isa import Isa
 from pcpu.targets import lld
 
@@ -28,11 +29,13 @@ ZIG = {
 
 @dataclass(frozen=True)
 class Kit:
-    """Paths of the modules by target and name, of the data, and what compiled them."""
+    """Paths of the modules by target and name, of the data, and what compiled them; ``scripts`` are
+    modules of JavaScript that were written for the run, by the name that rows have for them."""
 
     modules: dict[str, dict[str, Path]]
     data: Path
     manifest: dict[str, Any]
+    scripts: dict[str, Path]
 
 
 def build(isa: Isa, definitions: Sequence[Definition]) -> Kit:
@@ -52,7 +55,19 @@ def build(isa: Isa, definitions: Sequence[Definition]) -> Kit:
         manifest[name] = artifacts["ops"].manifest
     modules["host"]["repeat"] = _zig("repeat", "host")
     size = max(max(definition.sizes) for definition in definitions)
-    return Kit(modules, _data(size), manifest)
+    return Kit(modules, _data(size), manifest, _scripts(isa, definitions))
+
+
+def _scripts(isa: Isa, definitions: Sequence[Definition]) -> dict[str, Path]:
+    sources = {row.source.partition("#")[0] for d in definitions for row in d.rows}
+    found = {}
+    for name in sorted(source for source in sources if source.startswith(GENERATED)):
+        op = isa.find(name.removeprefix(GENERATED))
+        assert op is not None
+        path = found[name] = BUILD / f"{name}.mjs"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(javascript.source(op), encoding="utf-8")
+    return found
 
 
 def _zig(name: str, target: str) -> Path:

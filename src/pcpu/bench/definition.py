@@ -97,7 +97,7 @@ def load_definitions(isa: Isa, only: str | None = None) -> list[Definition]:
     files = sorted((ROOT / "definitions").glob("*.toml"))
     documents = {file.stem: _read(file) for file in files}
     if only is not None and only not in documents and only in {op.name for op in isa.operations}:
-        return [_build(only, {"title": only, "program": _sample(isa, only)}, engines, isa)]
+        return [_build(only, _undefined(isa, only), engines, isa)]
     if only is not None and only not in documents:
         known = ", ".join(
             [*documents, *(o.name for o in isa.operations if o.name not in documents)]
@@ -156,10 +156,21 @@ def _sizes(texts: Sequence[str]) -> tuple[int, ...]:
     return tuple(parse_size(text) for text in texts)
 
 
-def _sample(isa: Isa, name: str) -> str:
-    """The operation with immediates that are neither zero nor one."""
+GENERATED = "generated/"  # where the source of a row is JavaScript that is written for the run
+
+
+def _undefined(isa: Isa, name: str) -> dict[str, Any]:
+    """What a definition of the operation would say: immediates that are neither zero nor one, and
+    beside us JavaScript written from the declaration."""
     op = next(op for op in isa.operations if op.name == name)
-    return " ".join([name, *("3" for _ in op.immediates)])
+    peer = {
+        "id": "js-plain",
+        "title": "JS, as it is declared",
+        "source": f"{GENERATED}{name}#plain",
+        "runtimes": ["node", "workerd"],
+    }
+    program = " ".join([name, *("3" for _ in op.immediates)])
+    return {"title": name, "program": program, "peer": [peer]}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -12,7 +13,7 @@ from pcpu.bench.build import build
 from pcpu.bench.definition import load_definitions
 from pcpu.bench.goals import judge
 from pcpu.bench.measure import FULL, QUICK
-from pcpu.bench.record import make_record, record_path, write_record
+from pcpu.bench.record import make_record, record_path, record_text, write_record
 from pcpu.bench.run import run, steps
 from pcpu.bench.runtimes import all_runtimes
 from pcpu.bench.table import print_results, print_verdicts
@@ -20,12 +21,19 @@ from pcpu.library import load_isa
 
 
 def run_bench(
-    *, quick: bool, gate: bool, json_path: Path | None, plot: bool, only: str | None
+    *,
+    quick: bool,
+    gate: bool,
+    json_path: Path | None,
+    plot: bool,
+    only: str | None,
+    as_json: bool = False,
 ) -> int:
     """Measure, print and record. The exit code is 1 where ``gate`` is set and a goal is missed.
 
-    A whole run is recorded in bench/record/; a quick one, or one of a single operation, only in
-    ``json_path``. Raises UsageError, ToolchainError or EngineError (rows that disagree).
+    A whole run is recorded in bench/record/ and drawn; a quick one, or one of a single definition,
+    is not drawn and recorded only where ``json_path`` says. ``as_json`` prints the record instead
+    of tables. Raises UsageError, ToolchainError or EngineError (rows that disagree).
     """
     began = time.monotonic()
     isa = load_isa()
@@ -49,20 +57,24 @@ def run_bench(
         for definition in definitions
     }
     verdicts = judge(definitions, results, measured)
-    print_results(out, definitions, runtimes, results)
-    print_verdicts(out, verdicts)
-
     record = make_record(definitions, results, verdicts, kit, quick, time.monotonic() - began)
-    if json_path is not None:
-        write_record(record, json_path)
-    if not quick and only is None:
-        write_record(record, record_path(record))
-        out.print(f"recorded in {record_path(record)}")
-    if plot and only is not None:
-        out.print("nothing drawn: the pictures show whole runs")
-    elif plot:
+    if as_json:
+        print(record_text(record), end="")
+    else:
+        print_results(out, definitions, runtimes, results)
+        print_verdicts(out, verdicts)
+    _keep(record, json_path, plot, whole=only is None and not quick)
+    return 1 if gate and not all(verdict.met for verdict in verdicts) else 0
+
+
+def _keep(record: dict[str, Any], json_path: Path | None, plot: bool, whole: bool) -> None:
+    """Write the record and the pictures, and say on standard error where they are."""
+    notes = Console(stderr=True, soft_wrap=True)
+    if whole or json_path is not None:
+        path = json_path or record_path(record)
+        write_record(record, path)
+        notes.print(f"recorded in {path}")
+    if whole and plot:
         from pcpu.bench.plot import draw
 
-        for path in draw(record):
-            out.print(f"drew {path}")
-    return 1 if gate and not all(verdict.met for verdict in verdicts) else 0
+        notes.print("drew", *draw(record))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import statistics
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -163,14 +164,18 @@ def warm_up(rows: Sequence[Handle], size: int, settings: Settings) -> None:
 def _calibrate(row: Handle, settings: Settings) -> tuple[int, float]:
     """How many calls fill a sample, and the seconds of one, after warming the row up.
 
-    An engine that compiles in tiers needs the warm-up: it gets its best code only after a while.
+    The shortest time counts: with a longer one, that some other process caused, a sample would
+    have too few calls. Runs too short to tell do not count.
     """
-    calls, spent, rounds = 1, 0.0, 0
+    calls, spent, rounds, each = 1, 0.0, 0, math.inf
     while True:
         seconds = row.time(calls, 0)
         spent, rounds = spent + seconds, rounds + 1
-        each = max(seconds / calls, 1e-10)
-        if spent >= settings.warmup and (rounds >= settings.warmups or each > SLOW):
-            return max(1, min(2 * calls, round(settings.sample / each))), each
+        if seconds >= min(settings.sample, settings.warmup) / 8:
+            each = min(each, seconds / calls)
+            enough = rounds >= settings.warmups or each > SLOW
+            if spent >= settings.warmup and enough:
+                return max(1, round(settings.sample / each)), each
         # Runs of a fraction of the warm-up: a long one would be over before the better code came.
-        calls = max(1, min(2 * calls, round(settings.warmup / 8 / each)))
+        wanted = settings.warmup / 4 / each if each < math.inf else 4 * calls
+        calls = max(1, min(4 * calls, round(wanted)))

@@ -130,15 +130,19 @@ def _short(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
-def write_record(record: dict[str, Any], path: Path) -> None:
-    """One result a line, so that two records can be compared as text."""
+def record_text(record: dict[str, Any]) -> str:
+    """JSON with one result a line, so that two records can be compared as text."""
     results = record["results"]
     head = json.dumps({**record, "results": []}, indent=1, ensure_ascii=False)
     assert head.endswith('"results": []\n}')
     lines = ",\n  ".join(json.dumps(result, ensure_ascii=False) for result in results)
+    return head.removesuffix("[]\n}") + f"[\n  {lines}\n ]\n}}\n"
+
+
+def write_record(record: dict[str, Any], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with write_beside(path) as file:
-        file.write((head.removesuffix("[]\n}") + f"[\n  {lines}\n ]\n}}\n").encode())
+        file.write(record_text(record).encode())
 
 
 def record_path(record: dict[str, Any]) -> Path:

@@ -51,7 +51,10 @@ def start(kit: Kit, size: int) -> Iterator[NodeSession]:
     except ToolchainError as error:
         raise Unavailable(str(error)) from None
     modules = {name: str(path) for name, path in kit.modules["wasm"].items()}
-    options = json.dumps({"data": str(kit.data), "size": size, "modules": modules})
+    scripts = {name: str(path) for name, path in kit.scripts.items()}
+    options = json.dumps(
+        {"data": str(kit.data), "size": size, "modules": modules, "scripts": scripts}
+    )
     process = subprocess.Popen(
         [executable, str(ROOT / "js" / "node.js"), options],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
