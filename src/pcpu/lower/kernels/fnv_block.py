@@ -28,7 +28,7 @@ from pcpu.lower.kernels.fnv_planes import (
     transpose_bits,
     transpose_bytes,
 )
-from pcpu.targets.target import Target
+from pcpu.target import Target
 
 HEAD = 6  # constants of a block before those of the pairs of lanes
 EachRow = Callable[..., None]

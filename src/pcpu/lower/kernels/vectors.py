@@ -8,7 +8,7 @@ from typing import Any
 from llvmlite import ir
 
 from pcpu.lower.code import I32, I64, Code, Value
-from pcpu.targets.target import Target
+from pcpu.target import Target
 
 # Multiply 16-bit lanes and add neighbours, by architecture and bytes of a vector.
 # LLVM knows the pattern too, but loses it where it learns something about an operand.
