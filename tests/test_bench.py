@@ -89,7 +89,10 @@ def test_an_operation_without_a_definition_is_measured(tmp_path: Path) -> None:
         for name in ("mixed", "wide")
         for definition in load_definitions(ours, name)
     ]
-    kit, plan = build.build(ours, definitions), run.steps(definitions, runtimes, quick=True)
+    kit, plan = (
+        build.build(ours, definitions, tmp_path),
+        run.steps(definitions, runtimes, quick=True),
+    )
     results = run.run(kit, plan, runtimes, TINY, lambda _: None)
     for name in ("mixed", "wide"):
         assert {"pcpu", "js-plain"} <= set(results.found[name, "node", SIZES[1]])
@@ -236,13 +239,15 @@ def test_goals_are_judged_by_the_fastest_rival() -> None:
 
 
 @pytest.fixture(scope="module")
-def tiny() -> tuple[list[Definition], run.Results, build.Kit]:
+def tiny(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[list[Definition], run.Results, build.Kit]:
     definitions = [
         replace(d, sizes=SIZES, quick_sizes=SIZES)
         for d in load_definitions(isa)
         if d.name in ("xor", "fnv", "crc32c", "fused")
     ]
-    kit, runtimes = build.build(isa, definitions), all_runtimes()
+    kit, runtimes = build.build(isa, definitions, tmp_path_factory.mktemp("kit")), all_runtimes()
     plan = run.steps(definitions, runtimes, quick=True)
     return definitions, run.run(kit, plan, runtimes, TINY, lambda _: None), kit
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,9 @@ class Kit:
     scripts: dict[str, Path]
 
 
-def build(isa: Isa, definitions: Sequence[Definition]) -> Kit:
+def build(isa: Isa, definitions: Sequence[Definition], folder: Path) -> Kit:
+    """Everything that is run. What may change from run to run goes to ``folder``, the rest is kept
+    in build/bench/."""
     BUILD.mkdir(parents=True, exist_ok=True)
     modules: dict[str, dict[str, Path]] = {}
     manifest: dict[str, Any] = {}
@@ -50,21 +53,21 @@ def build(isa: Isa, definitions: Sequence[Definition]) -> Kit:
                 artifacts[definition.name] = compile_program(definition.program, isa, target)
         modules[name] = {"limits": _zig("limits", name)}
         for module, artifact in artifacts.items():
-            path = modules[name][module] = BUILD / f"{module}.{linked}"
+            path = modules[name][module] = folder / f"{module}.{linked}"
             artifact.write(path)
         manifest[name] = artifacts["ops"].manifest
     modules["host"]["repeat"] = _zig("repeat", "host")
     size = max(max(definition.sizes) for definition in definitions)
-    return Kit(modules, _data(size), manifest, _scripts(isa, definitions))
+    return Kit(modules, _data(size), manifest, _scripts(isa, definitions, folder))
 
 
-def _scripts(isa: Isa, definitions: Sequence[Definition]) -> dict[str, Path]:
+def _scripts(isa: Isa, definitions: Sequence[Definition], folder: Path) -> dict[str, Path]:
     sources = {row.source.partition("#")[0] for d in definitions for row in d.rows}
     found = {}
     for name in sorted(source for source in sources if source.startswith(GENERATED)):
         op = isa.find(name.removeprefix(GENERATED))
         assert op is not None
-        path = found[name] = BUILD / f"{name}.mjs"
+        path = found[name] = folder / f"{name}.mjs"
         path.parent.mkdir(exist_ok=True)
         path.write_text(javascript.source(op), encoding="utf-8")
     return found
@@ -78,12 +81,14 @@ def _zig(name: str, target: str) -> Path:
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     path = BUILD / f"{name}-{digest}.{LINKED[target]}"
     if not path.exists():
-        code = path.with_suffix(".o")
-        lld.run([*lld.zig(), "build-obj", str(source), *ZIG[target], "-O", "ReleaseFast",
-                 "-fstrip", f"-femit-bin={code}"])  # fmt: skip
         exports = re.findall(r"^export fn (\w+)", text, re.MULTILINE)
+        with tempfile.TemporaryDirectory(prefix="pcpu-bench-") as folder:
+            code = Path(folder) / "code.o"
+            lld.run([*lld.zig(), "build-obj", str(source), *ZIG[target], "-O", "ReleaseFast",
+                     "-fstrip", f"-femit-bin={code}"])  # fmt: skip
+            linked = targets.find(target).link(code.read_bytes(), exports)
         with write_beside(path) as file:
-            file.write(targets.find(target).link(code.read_bytes(), exports))
+            file.write(linked)
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,9 @@ def run_bench(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
         TimeElapsedColumn(), console=Console(stderr=True), transient=True,
     )  # fmt: skip
-    with bar:
+    with bar, tempfile.TemporaryDirectory(prefix="pcpu-bench-") as folder:
         task = bar.add_task("compiling", total=sum(map(len, plan.values())))
-        kit = build(isa, definitions)
+        kit = build(isa, definitions, Path(folder))
         results = run(
             kit, plan, runtimes, QUICK if quick else FULL,
             lambda what: bar.update(task, advance=1, description=what),
