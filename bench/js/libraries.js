@@ -6,8 +6,9 @@ export async function hashWasm() {
   return (bytes) => hasher.init().update(bytes).digest("hex");
 }
 
+// Its two forms by name: the package itself takes the second where the first does not load.
 export async function chainsafe() {
-  const { default: library } = await import("@chainsafe/fast-crc32c");
+  const { default: library } = await import("@chainsafe/fast-crc32c/impls/node_rs_crc32c.js");
   return library.calculate;
 }
 
