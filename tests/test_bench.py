@@ -211,6 +211,16 @@ def test_rows_take_turns_and_are_checked_before_and_after() -> None:
     assert found["a"].best == pytest.approx(1e-6)
 
 
+def test_a_pause_of_the_machine_does_not_shorten_samples() -> None:
+    class Paused(_Row):
+        def time(self, calls: int, warm: int) -> float:
+            pause = 0.05 if self.calls == 0 else 0.0
+            return super().time(calls, warm) + pause
+
+    found = measure({"a": Paused("1")}, 64, TINY, lambda *_: None, ())
+    assert found["a"].calls == pytest.approx(TINY.sample / 1e-6, rel=0.1)
+
+
 def test_statistics() -> None:
     samples = Samples(tuple(float(n) for n in range(11)), 1)
     assert (samples.best, samples.median) == (0, 5)

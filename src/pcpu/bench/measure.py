@@ -164,8 +164,8 @@ def warm_up(rows: Sequence[Handle], size: int, settings: Settings) -> None:
 def _calibrate(row: Handle, settings: Settings) -> tuple[int, float]:
     """How many calls fill a sample, and the seconds of one, after warming the row up.
 
-    The shortest time counts: with a longer one, that some other process caused, a sample would
-    have too few calls. Runs too short to tell do not count.
+    The shortest time counts, and a trial sample must take its time: else one pause of the machine
+    would leave a row with samples of too few calls. Runs too short to tell do not count.
     """
     calls, spent, rounds, each = 1, 0.0, 0, math.inf
     while True:
@@ -175,7 +175,10 @@ def _calibrate(row: Handle, settings: Settings) -> tuple[int, float]:
             each = min(each, seconds / calls)
             enough = rounds >= settings.warmups or each > SLOW
             if spent >= settings.warmup and enough:
-                return max(1, round(settings.sample / each)), each
+                found = max(1, round(settings.sample / each))
+                if row.time(found, 0) >= settings.sample / 2:
+                    return found, each
+                calls, each = found, math.inf
         # Runs of a fraction of the warm-up: a long one would be over before the better code came.
         wanted = settings.warmup / 4 / each if each < math.inf else 4 * calls
         calls = max(1, min(4 * calls, round(wanted)))
