@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engines import run_pieces
 from pcpu import interp
 from pcpu.ir import Program, with_names
 from pcpu.isa import Isa, Op, read_isa, to_bytes, to_int
 from pcpu.library import load_isa, vector_program
 from pcpu.source import parse_pipeline
+from tests.engines import run_pieces
 
 FAST = ("jit", "wasmtime")
 LENGTHS = [0, 1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 1000, 4096,

@@ -16,12 +16,12 @@ from pathlib import Path
 import google_crc32c
 import pytest
 
-from conftest import ROOT
 from pcpu import worker
 from pcpu.bundle import build_bundle
 from pcpu.errors import UsageError
 from pcpu.isa import Isa
 from pcpu.source import parse_pipeline
+from tests.conftest import ROOT
 
 PCPU = Path(sys.executable).parent / "pcpu"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pcpu import targets, worker
 from pcpu.artifact import Artifact
-from pcpu.compile import compile_operations, compile_program
+from pcpu.compiler import compile_operations, compile_program
 from pcpu.errors import PcpuError, UsageError
 from pcpu.ir import Program
 from pcpu.isa import Isa

@@ -111,7 +111,7 @@ def compile(
     Example: pcpu compile 'xor 0x5a | crc32c' --target wasm -o masked.wasm
     """
     from pcpu import targets
-    from pcpu.compile import compile_operations, compile_program
+    from pcpu.compiler import compile_operations, compile_program
 
     if ops == (program is not None):
         raise UsageError("give either a program or --ops")

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import wasmtime as _wasmtime
 
 from pcpu import targets
-from pcpu.compile import compile_operations
+from pcpu.compiler import compile_operations
 from pcpu.isa import Isa, Op
 from pcpu.isa.model import Fold, Immediate
 

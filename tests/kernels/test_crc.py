@@ -16,9 +16,7 @@ from typing import Any
 import crc32c
 import fastcrc
 import google_crc32c
-import machine as machines
 import pytest
-from machine import Machine, Native, Wasm, abi, update
 
 from pcpu import gf2, gf2_search, interp, targets
 from pcpu.compiler import compile_operations
@@ -26,6 +24,8 @@ from pcpu.ir import with_names
 from pcpu.isa import CrcModel, Isa, Op, read_isa
 from pcpu.lower.kernels import crc_model
 from pcpu.target import Target
+from tests.kernels import machine as machines
+from tests.kernels.machine import Machine, Native, Wasm, abi, update
 
 CATALOGUE = Path(__file__).parents[1] / "data" / "crc_catalogue.json"
 MODELS: list[dict[str, Any]] = json.loads(CATALOGUE.read_text("utf-8"))["models"]

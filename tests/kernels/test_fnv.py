@@ -6,13 +6,13 @@ import json
 import random
 
 import pytest
-from machine import NAMES, VECTORS, Machine, fold, machine, update
 
 from pcpu import expr, interp, targets
 from pcpu.ir import with_names
 from pcpu.isa import Op
 from pcpu.lower.kernels import chain, fnv, fnv_block, select
 from pcpu.lower.kernels.fnv_planes import addition_chain
+from tests.kernels.machine import NAMES, VECTORS, Machine, fold, machine, update
 
 AUTHORS = json.loads((VECTORS / "fnv1a.json").read_text())["vectors"]
 BASIS = {64: 0xCBF29CE484222325, 32: 0x811C9DC5}

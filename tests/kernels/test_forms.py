@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machine import fold
-from steps import IMMEDIATES, values
 
 from pcpu import expr
 from pcpu.expr import Binary, Const, Var
 from pcpu.lower.forms import Reduction, reduction, upper_bound
+from tests.kernels.machine import fold
+from tests.kernels.steps import IMMEDIATES, values
 
 MAXIMA = {"byte": 255} | {name: (1 << bits) - 1 for name, bits in IMMEDIATES}
 WIDTHS = (("byte", 8), *IMMEDIATES)

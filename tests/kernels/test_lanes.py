@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from machine import NAMES, ROOM, Machine, byte_map, fold, machine, run_map, update
-from steps import IMMEDIATES, folds, values
 
 from pcpu import expr
 from pcpu.errors import ExpressionError
 from pcpu.isa import Op
 from pcpu.lower.kernels import lanes, select
+from tests.kernels.machine import NAMES, ROOM, Machine, byte_map, fold, machine, run_map, update
+from tests.kernels.steps import IMMEDIATES, folds, values
 
 FIXED = (
     fold("sum", 64, "state + byte"),

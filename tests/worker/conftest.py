@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from build import build, build_trapping
-from server import Server
+
+from tests.worker.build import build, build_trapping
+from tests.worker.server import Server
 
 
 @pytest.fixture(scope="session")

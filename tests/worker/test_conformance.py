@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server import ROOT, Server, problem, split
+
+from tests.worker.server import ROOT, Server, problem, split
 
 CORPUS = ROOT / "tests/conformance"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import google_crc32c
 import pytest
-from server import JSON, Server, problem
+
+from tests.worker.server import JSON, Server, problem
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from typing import Any
 
 import google_crc32c
 import pytest
-from build import FUSED
-from server import JSON, OCTETS, Server, problem, split
 
 from pcpu.isa import read_isa
+from tests.worker.build import FUSED
+from tests.worker.server import JSON, OCTETS, Server, problem, split
 
 CHECK = b"123456789"
 

@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Iterator
 import google_crc32c
 import httpx
 import pytest
-from build import FUSED
-from server import OCTETS, Server, split
+
+from tests.worker.build import FUSED
+from tests.worker.server import OCTETS, Server, split
 
 HEADERS = {"content-type": OCTETS}
 XOR = bytes(byte ^ 90 for byte in range(256))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from server import OCTETS, Server, problem
+
+from tests.worker.server import OCTETS, Server, problem
 
 
 @pytest.fixture

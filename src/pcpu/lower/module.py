@@ -66,7 +66,18 @@ def lower_program(program: Program, target: Target) -> tuple[str, list[str]]:
         value = _result(code, op, immediates(code, index), stored)
         code.b.store(code.resize(value, 64), _slot(code, out, slot))
     code.b.ret_void()
-    return str(module), ["pcpu_init", "pcpu_update", "pcpu_finish"]
+
+    code = _function(module, target, "pcpu_run", ir.VoidType(), [POINTER, usize, POINTER])
+    data, length, out = code.function.args
+    state = code.local(ir.ArrayType(I64, len(folds)))
+    for name, arguments in (
+        ("init", [state]),
+        ("update", [state, data, length]),
+        ("finish", [state, out]),
+    ):
+        code.b.call(module.globals[f"pcpu_{name}"], arguments)
+    code.b.ret_void()
+    return str(module), ["pcpu_init", "pcpu_update", "pcpu_finish", "pcpu_run"]
 
 
 def lower_operations(isa: Isa, target: Target) -> tuple[str, list[str]]:

@@ -19,7 +19,7 @@ class Native:
     def __init__(self, program: Program, isa: Isa) -> None:
         def make() -> bytes:
             from pcpu import targets  # LLVM is loaded only where the cache misses
-            from pcpu.compile import compile_program
+            from pcpu.compiler import compile_program
 
             return compile_program(program, isa, targets.find("host")).code
 
@@ -29,12 +29,13 @@ class Native:
             library = ctypes.CDLL(str(path))
         except OSError as error:
             raise EngineError(f"the compiled program does not load: {error}") from None
-        self.init, self.update, self.finish = (
+        self.init, self.update, self.finish, self.run = (
             self._function(library, name, parameters)
             for name, parameters in (
                 ("pcpu_init", [ctypes.c_void_p]),
                 ("pcpu_update", [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]),
                 ("pcpu_finish", [ctypes.c_void_p, ctypes.c_void_p]),
+                ("pcpu_run", [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]),
             )
         )
 
@@ -81,8 +82,7 @@ def run_threads(
     """Like ``run``, on several cores. Raises UsageError when a fold does not merge."""
     from pcpu.run.parallel import ParallelSession
 
-    with ParallelSession(Native(program, isa), threads) as session:
-        return feed(session, blocks, write)
+    return feed(ParallelSession(Native(program, isa), threads), blocks, write)
 
 
 def _version() -> str:

@@ -3,15 +3,47 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
+from functools import cache
 
 from pcpu.run.jit import Native
 from pcpu.run.merge import merges, starts_from_zero
 
 MIN_PIECE = 1 << 16  # below, starting a thread costs more than it saves
 ALIGN = 64  # no two threads write to one cache line
+State = ctypes.Array[ctypes.c_uint64]
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="pcpu")
+
+
+def update_threads(native: Native, state: State, address: int, length: int, threads: int) -> None:
+    """``pcpu_update`` on ``threads`` cores.
+
+    Raises UsageError when the program holds a fold that does not merge.
+    """
+    joins = merges(native.program)
+    zero = starts_from_zero(native.program)
+    size = max(MIN_PIECE, (length // threads + ALIGN) // ALIGN * ALIGN)
+    pieces = [(start, min(size, length - start)) for start in range(0, length, size)]
+    states = [state]
+    for _ in pieces[1:]:
+        begun = type(state)()
+        native.init(begun)
+        for index, from_zero in enumerate(zero):
+            begun[index] = 0 if from_zero else begun[index]
+        states.append(begun)
+
+    def run(begun: State, piece: tuple[int, int]) -> None:
+        native.update(begun, address + piece[0], piece[1])
+
+    # ctypes lets go of the interpreter's lock during a call.
+    list(_pool(threads).map(run, states, pieces))
+    for later, (_, count) in zip(states[1:], pieces[1:], strict=True):
+        for index, join in enumerate(joins):
+            state[index] = join(state[index], later[index], count)
 
 
 class ParallelSession:
@@ -22,50 +54,15 @@ class ParallelSession:
 
     def __init__(self, native: Native, threads: int) -> None:
         self._native, self._threads = native, threads
-        self._merges = merges(native.program)
-        self._zero = starts_from_zero(native.program)
-        self._pool = ThreadPoolExecutor(threads)
-        self._state = self._begin()
-        self._out = (ctypes.c_uint64 * len(self._merges))()
-
-    def __enter__(self) -> ParallelSession:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._pool.shutdown()
-
-    def _begin(self) -> ctypes.Array[ctypes.c_uint64]:
-        state = (ctypes.c_uint64 * len(self._merges))()
-        self._native.init(state)
-        return state
+        slots = ctypes.c_uint64 * max(1, len(merges(native.program)))
+        self._state, self._out = slots(), slots()
+        native.init(self._state)
 
     def update(self, block: memoryview) -> None:
-        pieces = self._pieces(block)
-        states = [self._state]
-        for _ in pieces[1:]:
-            state = self._begin()
-            for index, zero in enumerate(self._zero):
-                state[index] = 0 if zero else state[index]
-            states.append(state)
-        # ctypes lets go of the interpreter's lock during a call.
-        list(self._pool.map(self._run, states, pieces))
-        for state, piece in zip(states[1:], pieces[1:], strict=True):
-            for index, merge in enumerate(self._merges):
-                self._state[index] = merge(self._state[index], state[index], len(piece))
+        if length := len(block):
+            address = ctypes.addressof((ctypes.c_char * length).from_buffer(block))
+            update_threads(self._native, self._state, address, length, self._threads)
 
     def finish(self) -> tuple[int, ...]:
         self._native.finish(self._state, self._out)
-        return tuple(self._out)
-
-    def _pieces(self, block: memoryview) -> Sequence[memoryview]:
-        size = max(MIN_PIECE, (len(block) // self._threads + ALIGN) // ALIGN * ALIGN)
-        return [block[start : start + size] for start in range(0, len(block), size)] or [block]
-
-    def _run(self, state: ctypes.Array[ctypes.c_uint64], piece: memoryview) -> None:
-        if len(piece):
-            self._native.update(state, (ctypes.c_char * len(piece)).from_buffer(piece), len(piece))
+        return tuple(self._out)[: len(self._native.program.results)]

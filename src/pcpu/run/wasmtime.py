@@ -28,7 +28,10 @@ class WasmSession:
         self._call("pcpu_init", self._state)
 
     def _call(self, name: str, *arguments: int) -> Any:
-        return self._exports[name](self._store, *arguments)
+        try:
+            return self._exports[name](self._store, *arguments)
+        except _wasmtime().Trap as trap:
+            raise EngineError(f"{name} trapped: {trap}") from None
 
     def _allocate(self, size: int) -> int:
         pointer: int = self._call("malloc", max(size, 1)) & 0xFFFFFFFF
@@ -68,7 +71,7 @@ def _wasmtime() -> Any:
 def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[int, ...]:
     def make() -> bytes:
         from pcpu import targets  # LLVM is loaded only where the cache misses
-        from pcpu.compile import compile_program
+        from pcpu.compiler import compile_program
 
         return compile_program(program, isa, targets.find("wasm")).code
 

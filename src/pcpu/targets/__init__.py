@@ -14,7 +14,7 @@ __all__ = ["Target", "find", "names"]
 
 @cache
 def names() -> tuple[str, ...]:
-    hidden = {"target", "lld"}
+    hidden = {"lld"}
     return tuple(sorted(m.name for m in iter_modules(__path__) if m.name not in hidden))
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pcpu import llvm
-from pcpu.targets import lld
 from pcpu.target import Target
+from pcpu.targets import lld
 
 
 def link(code: bytes, exports: Sequence[str]) -> bytes:

@@ -8,8 +8,8 @@ from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from pcpu.targets import lld
 from pcpu.target import Target
+from pcpu.targets import lld
 
 STACK = 65536
 # The allocator uses nothing that SIMD-less engines lack; the kernels do.

@@ -17,6 +17,7 @@ from llvmlite import ir
 from pcpu import gf2
 from pcpu.isa import CrcModel
 from pcpu.lower.code import Code, Value
+from pcpu.lower.kernels import function
 
 
 @dataclass(frozen=True)
@@ -99,20 +100,8 @@ def tables(field: Field, count: int) -> tuple[tuple[int, ...], ...]:
 
 
 def kernel_function(code: Code, field: Field, form: str) -> tuple[Value, Code | None]:
-    """The function ``form(register, data, length) -> register`` of the module.
-
-    With it comes the Code to write its body with, None where it has been written already.
-    """
-    name = f"{field.symbol}.{form}"
-    if name in code.module.globals:
-        return code.module.globals[name], None
-    kind = ir.IntType(field.bits)
-    signature = ir.FunctionType(kind, [kind, ir.PointerType(), code.usize])
-    function = ir.Function(code.module, signature, name)
-    function.linkage = "internal"
-    function.attributes.add("nounwind")
-    function.attributes.add("noinline")
-    return function, Code(function, code.target)
+    """The function ``form(register, data, length) -> register`` for ``field``: see function.py."""
+    return function.kernel_function(code, f"{field.symbol}.{form}", ir.IntType(field.bits))
 
 
 def intrinsic(code: Code, name: str, signature: Value) -> Value:

@@ -19,6 +19,7 @@ from pcpu.expr import Binary, Const, Expr, Var
 from pcpu.isa import Op
 from pcpu.lower.code import Code, Value
 from pcpu.lower.kernels import chain, fnv_block
+from pcpu.lower.kernels.function import kernel_function
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.stage import Stage
 
@@ -57,9 +58,21 @@ def _match(step: Expr) -> Multiplication | None:
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
     (stage,) = stages
+    kind = ir.IntType(stage.op.state_bits)
     form = multiplication(stage.op)
     assert form is not None
-    bits = stage.op.state_bits
+    name = f"fnv{'1' if form.first else '1a'}.{stage.op.state_bits}.{form.factor:x}"
+    function, body = kernel_function(code, name, kind)
+    if body is not None:
+        _body(body, stage.op, form)
+    state = code.b.call(function, [code.load(kind, stage.state), data, length])
+    code.b.store(state, stage.state)
+
+
+def _body(code: Code, op: Op, form: Multiplication) -> None:
+    start, data, length = code.function.args
+    bits = op.state_bits
+    stage = Stage(op, (), code.local(ir.IntType(bits), start))
     done = code.local(code.usize, code.size(0))
     for width in fnv_block.widths(code.target):
         block = fnv_block.Block(width, form.factor, bits)
@@ -71,6 +84,7 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
             _scale(code, stage, pow(form.factor, -1, 1 << bits) if form.first else 1)
     with code.loop(code.load(code.usize, done), length, 1, plain=True) as i:
         chain.step(code, stage, code.load(ir.IntType(8), code.byte_at(data, i)))
+    code.b.ret(code.load(ir.IntType(bits), stage.state))
 
 
 def _left(code: Code, done: Value, length: Value) -> Value:

@@ -67,15 +67,16 @@ def _line(
     llvm.optimise(module, target)
     if form == "opt-ir":
         return Artifact("opt-ir", str(module).encode(), manifest)
-    assembly = llvm.emit(module, target, "asm")
     if form == "asm":
-        return Artifact("asm", assembly, manifest)
+        return Artifact("asm", llvm.emit(module, target, "asm"), manifest)
     code = llvm.emit(module, target, "obj")
     if form == "obj":
         return Artifact("obj", code, manifest)
-    manifest = describe(isa, target) | {"simd": simd_counts(assembly.decode(), exports)} | manifest
+    manifest = describe(isa, target) | manifest
     linked = target.link(code, exports)
     if target.linked == "wasm":
+        assembly = llvm.emit(module, target, "asm").decode()
+        manifest["simd"] = simd_counts(assembly, exports)
         linked = with_manifest(linked, manifest)
     return Artifact(target.linked, linked, manifest)
 
@@ -94,24 +95,29 @@ def describe(isa: Isa, target: Target) -> dict[str, Any]:
     }
 
 
-_LABEL = re.compile(r"^(\w+):", re.MULTILINE)
-# Instructions on vectors; a target that is not WebAssembly is not asked.
+_LABEL = re.compile(r"^([A-Za-z_][\w.$]*):", re.MULTILINE)
+_CALL = re.compile(r"^\s+call\s+([\w.$]+)", re.MULTILINE)
 _SIMD = re.compile(r"^\s+(?:v128|[if]\d+x\d+)\.", re.MULTILINE)
 
 
 def simd_counts(assembly: str, exports: Sequence[str]) -> dict[str, int]:
     """The number of vector instructions in each exported function of WebAssembly assembly.
 
-    A function's wrapper counts the instructions of the exported functions that it calls.
+    Those of the functions that it calls count too, each once.
     """
     pieces = _LABEL.split(assembly)
     bodies = dict(zip(pieces[1::2], pieces[2::2], strict=True))
-    own = {name: len(_SIMD.findall(bodies.get(name, ""))) for name in exports}
-    called = re.compile(r"^\s+call\s+(\w+)", re.MULTILINE)
-    return {
-        name: own[name] + sum(own.get(c, 0) for c in set(called.findall(bodies.get(name, ""))))
-        for name in exports
-    }
+
+    def count(name: str) -> int:
+        seen, waiting = set[str](), [name]
+        while waiting:
+            one = waiting.pop()
+            if one in bodies and one not in seen:
+                seen.add(one)
+                waiting += _CALL.findall(bodies[one])
+        return sum(len(_SIMD.findall(bodies[one])) for one in seen)
+
+    return {name: count(name) for name in exports}
 
 
 def _used(program: Program) -> list[Op]:

@@ -1,0 +1,50 @@
+"""The address of an object's bytes, without copying them."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pcpu.errors import UsageError
+
+_SIMPLE, _WRITABLE = 0, 1  # PyBUF_SIMPLE, PyBUF_WRITABLE
+
+
+class _Buffer(ctypes.Structure):
+    """CPython's Py_buffer, whose first members are all that is needed here."""
+
+    _fields_ = (
+        ("buf", ctypes.c_void_p),
+        ("obj", ctypes.py_object),
+        ("len", ctypes.c_ssize_t),
+        ("rest", ctypes.c_char * 128),
+    )
+
+
+_get = ctypes.pythonapi.PyObject_GetBuffer
+_get.argtypes = [ctypes.py_object, ctypes.POINTER(_Buffer), ctypes.c_int]
+_get.restype = ctypes.c_int
+_release = ctypes.pythonapi.PyBuffer_Release
+_release.argtypes = [ctypes.POINTER(_Buffer)]
+_release.restype = None
+
+
+@contextmanager
+def span(data: Any, *, writable: bool) -> Iterator[tuple[int, int]]:
+    """The address and the length in bytes of ``data``, which is kept in place meanwhile.
+
+    ``data`` is anything with a contiguous buffer: bytes, bytearray, memoryview, array, mmap, a
+    numpy array. Raises UsageError where there is none, or none to write to.
+    """
+    view = _Buffer()
+    try:
+        _get(data, ctypes.byref(view), _WRITABLE if writable else _SIMPLE)
+    except (BufferError, TypeError, ValueError) as error:
+        wanted = "a writable, contiguous" if writable else "a contiguous"
+        raise UsageError(f"{type(data).__name__} is not {wanted} buffer: {error}") from None
+    try:
+        yield view.buf or 0, view.len
+    finally:
+        _release(ctypes.byref(view))

@@ -1,0 +1,106 @@
+"""``pcpu.compile``: a program as a callable on bytes."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any
+
+from pcpu.ir import Program
+from pcpu.isa import Isa
+from pcpu.library import load_isa
+from pcpu.run.jit import Native
+from pcpu.run.parallel import update_threads
+from pcpu.sdk.buffer import span
+from pcpu.source import parse_pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``data`` after the program (None where it does not change any), and its results by name."""
+
+    data: Any
+    results: dict[str, int]
+
+    def __getitem__(self, name: str) -> int:
+        return self.results[name]
+
+
+class Compiled:
+    """A program in native code. Calls may overlap in several threads.
+
+    Attributes: ``program``; ``names``, those of the results in program order.
+    """
+
+    def __init__(self, program: Program, isa: Isa) -> None:
+        self.program = program
+        self.names = tuple(result.name for result in program.results)
+        self._changes = program.has_map
+        self._native = Native(program, isa)
+        self._slots = ctypes.c_uint64 * max(1, len(self.names))
+
+    def __repr__(self) -> str:
+        return f"pcpu.compile({str(self.program)!r})"
+
+    def __call__(self, data: Any, *, in_place: bool = False, threads: int = 1) -> Outcome:
+        """Run over ``data``, any contiguous buffer of bytes (length in bytes, any type).
+
+        The data is not copied where the program changes nothing, nor with ``in_place``, which
+        changes ``data`` itself; else the changed bytes are a new bytearray. The interpreter's
+        lock is free meanwhile. Raises UsageError: ``in_place`` on what cannot be written, or
+        ``threads`` above 1 for a program with a fold that does not merge.
+        """
+        out = data if in_place or not self._changes else bytearray(data)
+        results = self._slots()
+        if type(out) is bytes and not self._changes and threads == 1:
+            self._native.run(out, len(out), results)  # the common case, without asking for a buffer
+        else:
+            with span(out, writable=self._changes) as (address, length):
+                self._run(address, length, results, threads)
+        return Outcome(out if self._changes else None, dict(zip(self.names, results, strict=False)))
+
+    def _run(self, address: int, length: int, results: Any, threads: int) -> None:
+        if threads == 1:
+            self._native.run(address, length, results)
+            return
+        state = self._slots()
+        self._native.init(state)
+        update_threads(self._native, state, address, length, threads)
+        self._native.finish(state, results)
+
+    def stream(self) -> Stream:
+        """A new run over data that comes in pieces."""
+        return Stream(self)
+
+
+class Stream:
+    """One run over data in pieces of any sizes: the results are those of the data as a whole."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self._compiled = compiled
+        self._state = compiled._slots()
+        compiled._native.init(self._state)
+
+    def update(self, piece: Any, *, in_place: bool = False) -> Any:
+        """Run over the next piece; the changed bytes, or ``piece`` where nothing changes."""
+        changes = self._compiled._changes
+        out = piece if in_place or not changes else bytearray(piece)
+        with span(out, writable=changes) as (address, length):
+            self._compiled._native.update(self._state, address, length)
+        return out
+
+    def finish(self) -> dict[str, int]:
+        """The results so far, by name. More pieces may follow."""
+        results = self._compiled._slots()
+        self._compiled._native.finish(self._state, results)
+        return dict(zip(self._compiled.names, results, strict=False))
+
+
+def compile(program: str | Program, isa: Isa | None = None) -> Compiled:
+    """Compile ``program``, a pipeline such as ``"xor 0x5a | crc32c"``, for this machine.
+
+    The code is kept on disk: compiling the same program again takes milliseconds. Raises
+    ProgramError where the program is wrong, with the place.
+    """
+    isa = isa or load_isa()
+    return Compiled(parse_pipeline(program, isa) if isinstance(program, str) else program, isa)

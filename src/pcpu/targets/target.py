@@ -1,1 +1,0 @@
-from pcpu.target import Target as Target
