@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pcpu.ir import Instruction
 from pcpu.isa import Op
-from pcpu.lower.kernels import Kernel, select
+from pcpu.lower.kernels import Kernel, chain, select
 
 
 @dataclass
@@ -26,8 +26,7 @@ def fuse(ops: Sequence[Op]) -> list[Group]:
     which nothing changed the data; a map must run after everything before it.
     """
     groups: list[Group] = []
-    for index, op in enumerate(ops):
-        kernel = select(op)
+    for index, (op, kernel) in enumerate(zip(ops, _kernels(ops), strict=True)):
         group = _joinable(groups, kernel, writes=op.kind == "map")
         if group is None:
             group = Group(kernel)
@@ -35,6 +34,17 @@ def fuse(ops: Sequence[Op]) -> list[Group]:
         group.members.append(index)
         group.writes |= op.kind == "map"
     return groups
+
+
+def _kernels(ops: Sequence[Op]) -> list[Kernel]:
+    """The kernel of each operation, given its neighbours."""
+    kernels = [select(op) for op in ops]
+    start = 0
+    for end in [*(i for i, op in enumerate(ops) if op.kind == "map"), len(ops)]:
+        if chain.KERNEL in kernels[start:end]:
+            kernels[start:end] = [chain.KERNEL if k.yields else k for k in kernels[start:end]]
+        start = end
+    return kernels
 
 
 def _joinable(groups: Sequence[Group], kernel: Kernel, *, writes: bool) -> Group | None:

@@ -117,4 +117,4 @@ def _blocks(
     code.b.position_at_end(after)
 
 
-KERNEL = Kernel("fnv", lambda op: multiplication(op) is not None, emit, fuses=False)
+KERNEL = Kernel("fnv", lambda op: multiplication(op) is not None, emit, fuses=False, yields=True)

@@ -15,9 +15,14 @@ Emit = Callable[[Code, Sequence[Stage], Value, Value], None]
 
 @dataclass(frozen=True)
 class Kernel:
-    """A way to run one or, where it ``fuses``, several adjacent stages in one loop."""
+    """A way to run one or, where it ``fuses``, several adjacent stages in one loop.
+
+    One that ``yields`` is a faster form of a chain: it pays only where no other chain runs, in
+    whose latency the operation would be free.
+    """
 
     name: str
     accepts: Callable[[Op], bool]
     emit: Emit
     fuses: bool
+    yields: bool = False

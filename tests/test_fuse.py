@@ -1,0 +1,34 @@
+"""Which operations share a loop."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcpu.isa import Isa
+from pcpu.lower.fuse import describe
+from pcpu.source import parse_pipeline
+
+
+@pytest.mark.parametrize(
+    ("program", "loops"),
+    [
+        ("xor 1 | add 2 | counteq 3", ["lanes: xor add counteq"]),
+        ("counteq 1 | crc32c | counteq 2", ["lanes: counteq counteq", "crc: crc32c"]),
+        ("xor 1 | crc32c | counteq 2", ["lanes: xor counteq", "crc: crc32c"]),
+        ("crc32c | xor 1 | counteq 2", ["crc: crc32c", "lanes: xor counteq"]),
+        (
+            "xor 1 | crc32c | xor 2 | crc32c",
+            ["lanes: xor", "crc: crc32c", "lanes: xor", "crc: crc32c"],
+        ),
+        ("xor 1 | crc32c | fnv | xor 2", ["lanes: xor", "crc: crc32c", "fnv: fnv", "lanes: xor"]),
+        # A chain runs anyway, so the hash goes with it; not so across a map.
+        ("fnv | sum | adler32", ["chain: fnv adler32", "lanes: sum"]),
+        ("fnv | xor 1 | adler32", ["fnv: fnv", "lanes: xor", "chain: adler32"]),
+    ],
+)
+def test_loops(program: str, loops: list[str], user_isa: Isa) -> None:
+    instructions = parse_pipeline(program, user_isa).instructions
+    found = [
+        f"{name}: {' '.join(i.op.name for i in group)}" for name, group in describe(instructions)
+    ]
+    assert found == loops
