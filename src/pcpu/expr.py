@@ -77,6 +77,19 @@ def uses(expr: Expr, name: str) -> bool:
     return any(isinstance(node, Var) and node.name == name for node in walk(expr))
 
 
+def substitute(expr: Expr, values: Mapping[str, int]) -> Expr:
+    """``expr`` with constants in the place of the names in ``values``."""
+    match expr:
+        case Var(name) if name in values:
+            return Const(values[name])
+        case Binary(op, left, right):
+            return Binary(op, substitute(left, values), substitute(right, values))
+        case Cond(test, then, other):
+            return Cond(*(substitute(part, values) for part in (test, then, other)))
+        case _:
+            return expr
+
+
 @cache
 def parse(text: str, widths: tuple[tuple[str, int], ...], width: int) -> Expr:
     """Parse and type ``text``.

@@ -30,6 +30,7 @@ class Code:
         self.entry_branch = self.entry.branch(start)
         self.entry.position_before(self.entry_branch)
         self.b: Any = ir.IRBuilder(start)
+        self._kept: dict[tuple[int, int, int], Value] = {}
 
     @property
     def module(self) -> Any:
@@ -58,6 +59,49 @@ class Code:
         if value.type.width < bits:
             return self.b.zext(value, kind)
         return self.b.trunc(value, kind) if value.type.width > bits else value
+
+    def opaque(self, value: Value) -> Value:
+        """``value``, of which LLVM for WebAssembly knows nothing any more; elsewhere itself.
+
+        V8 compiles what LLVM gives it rather plainly. So LLVM must not, say, join a loop's
+        pointers into one index, after which every load adds its distance anew.
+        """
+        return self._opaque(self.b, value)
+
+    def _opaque(self, builder: Any, value: Value) -> Value:
+        if not self.target.triple.startswith("wasm"):
+            return value
+        kind = ir.FunctionType(value.type, [value.type])
+        return builder.asm(kind, "", "=r,0", [value], side_effect=False)
+
+    def kept(self, value: int, bits: int, lanes: int) -> Value:
+        """A vector of ``lanes`` times ``value`` that stays in a register.
+
+        V8 makes vector constants anew in each turn of a loop, so for WebAssembly this one comes
+        from memory, once where the function begins. Zeroes and ones are cheap to make.
+        """
+        kind = ir.VectorType(ir.IntType(bits), lanes)
+        literal = kind([value] * lanes)
+        if not self.target.triple.startswith("wasm") or value in (0, (1 << bits) - 1):
+            return literal
+        key = (value, bits, lanes)
+        if key not in self._kept:
+            b = self.entry
+            one = self._from_memory(b, value, bits)
+            nothing = ir.Constant(kind, ir.Undefined)
+            mask = ir.Constant(ir.VectorType(I32, lanes), [0] * lanes)
+            self._kept[key] = b.shuffle_vector(
+                b.insert_element(nothing, one, I32(0)), nothing, mask
+            )
+        return self._kept[key]
+
+    def _from_memory(self, builder: Any, value: int, bits: int) -> Value:
+        """``value`` read from memory, which neither LLVM nor V8 takes for a constant."""
+        kind, name = ir.IntType(bits), f"kept.{bits}.{value}"
+        if name not in self.module.globals:
+            variable = ir.GlobalVariable(self.module, kind, name)
+            variable.linkage, variable.initializer = "internal", kind(value)
+        return builder.load(self._opaque(builder, self.module.globals[name]), typ=kind)
 
     @contextmanager
     def loop(self, start: Value, stop: Value, step: int, *, plain: bool = False) -> Iterator[Value]:

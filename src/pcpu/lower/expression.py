@@ -35,8 +35,11 @@ def emit(code: Code, expr: Expr, values: Mapping[str, Value], width: int, lanes:
     kind = lane_type(width, lanes)
     b = code.b
 
-    def constant(value: int) -> Value:
+    def literal(value: int) -> Value:
         return kind(value) if lanes == 1 else kind([value] * lanes)
+
+    def constant(value: int) -> Value:
+        return kind(value) if lanes == 1 else code.kept(value, width, lanes)
 
     def visit(node: Expr) -> Value:
         match node:
@@ -50,6 +53,9 @@ def emit(code: Code, expr: Expr, values: Mapping[str, Value], width: int, lanes:
                 return b.zext(truth(node), kind)
             case Binary("<<" | ">>" as op, left, right):
                 return shift(op, visit(left), right)
+            case Binary("*" | "%" as op, left, Const(value)):
+                # LLVM has better ways to multiply and divide by what it knows.
+                return getattr(b, _PLAIN[op])(visit(left), literal(value))
             case Binary(op, left, right):
                 return getattr(b, _PLAIN[op])(visit(left), visit(right))
 
@@ -61,7 +67,7 @@ def emit(code: Code, expr: Expr, values: Mapping[str, Value], width: int, lanes:
     def shift(op: str, value: Value, right: Expr) -> Value:
         instruction = b.shl if op == "<<" else b.lshr
         if isinstance(right, Const):
-            return instruction(value, constant(right.value)) if right.value < width else constant(0)
+            return instruction(value, literal(right.value)) if right.value < width else literal(0)
         amount = visit(right)
         # LLVM leaves a shift by the width or more undefined; here it gives 0.
         fits = b.icmp_unsigned("<", amount, constant(width))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llvmlite import ir
+
 from pcpu.isa import Op
 from pcpu.lower.code import Code, Value
 
@@ -16,6 +18,15 @@ class Stage:
     op: Op
     immediates: tuple[Value, ...]
     state: Value | None
+
+    @property
+    def constants(self) -> dict[str, int]:
+        """The immediates that are known when compiling, by name."""
+        return {
+            imm.name: value.constant
+            for imm, value in zip(self.op.immediates, self.immediates, strict=True)
+            if isinstance(value, ir.Constant)
+        }
 
     def values(self, code: Code, width: int) -> dict[str, Value]:
         """The immediates by name, in ``width`` bits."""

@@ -109,15 +109,3 @@ def intrinsic(code: Code, name: str, signature: Value) -> Value:
     if name in code.module.globals:
         return code.module.globals[name]
     return ir.Function(code.module, signature, name)
-
-
-def opaque(code: Code, pointer: Value) -> Value:
-    """``pointer``, of which LLVM for WebAssembly knows nothing any more.
-
-    On a loop's pointer it keeps loop strength reduction from joining that with others into one
-    index, after which the distances are added anew for every load instead of being part of it.
-    """
-    if not code.target.triple.startswith("wasm"):
-        return pointer
-    kind = ir.FunctionType(pointer.type, [pointer.type])
-    return code.b.asm(kind, "", "=r,0", [pointer], side_effect=False)

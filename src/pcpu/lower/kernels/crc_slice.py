@@ -11,7 +11,7 @@ from __future__ import annotations
 from llvmlite import ir
 
 from pcpu.lower.code import POINTER, Code, Value
-from pcpu.lower.kernels.crc_model import Field, kernel_function, opaque, tables
+from pcpu.lower.kernels.crc_model import Field, kernel_function, tables
 
 SLICES = 16
 
@@ -33,7 +33,7 @@ def _write(code: Code, field: Field) -> None:
         with code.loop(code.load(code.usize, done), length, step, plain=True) as i:
             before, here = code.load(register.allocated_type, register), code.load(POINTER, pointer)
             code.b.store(_step(code, field, table, before, here, step), register)
-            code.b.store(opaque(code, code.byte_at(here, code.size(step))), pointer)
+            code.b.store(code.opaque(code.byte_at(here, code.size(step))), pointer)
             code.b.store(code.b.add(i, code.size(step)), done)
     code.b.ret(code.load(register.allocated_type, register))
 

@@ -20,7 +20,7 @@ from llvmlite import ir
 
 from pcpu import gf2
 from pcpu.lower.code import I8, I32, I64, POINTER, Code, Value
-from pcpu.lower.kernels.crc_model import Field, kernel_function, opaque
+from pcpu.lower.kernels.crc_model import Field, kernel_function
 
 Taps = tuple[int, ...]
 VECTOR = ir.VectorType(I8, 16)
@@ -127,7 +127,7 @@ def _write_window(
             window.vectors[k] = _xor(code, [loaded, *first, *window.taps(k)])
             code.b.store(window.vectors[k], slots[k])
         code.b.store(ZERO, carry)
-        code.b.store(opaque(code, code.byte_at(here, code.size(block))), pointer)
+        code.b.store(code.opaque(code.byte_at(here, code.size(block))), pointer)
         code.b.store(code.b.add(i, code.size(block)), done)
     end = code.load(code.usize, done)
     window = _Window(code, lags)
@@ -235,7 +235,7 @@ def _sweep(code: Code, field: Field, lags: tuple[int, ...], *, flush: bool) -> V
                     at = [code.load(POINTER, p) for p in pointers]
                     vectors(at, taps, n)
                     for p, value in zip(pointers, at, strict=True):
-                        code.b.store(opaque(code, code.byte_at(value, code.size(16 * n))), p)
+                        code.b.store(code.opaque(code.byte_at(value, code.size(16 * n))), p)
                     code.b.store(code.b.add(i, code.size(16 * n)), done)
     code.b.ret_void()
     return function

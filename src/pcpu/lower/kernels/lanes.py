@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from pcpu.expr import Expr
+from pcpu.expr import Expr, substitute
 from pcpu.isa import Op
 from pcpu.lower import expression
 from pcpu.lower.code import I8, Code, Value
@@ -139,7 +139,13 @@ def _vector(
 def _lanewise(code: Code, stage: Stage, value: Expr, byte: Value, bits: int) -> Value:
     """``value`` of every byte of a vector, in lanes of ``bits`` bits."""
     lanes = byte.type.count
-    values = {name: splat(code, v, lanes) for name, v in stage.values(code, bits).items()}
+    constants = stage.constants
+    value = substitute(value, constants)
+    values = {
+        name: splat(code, v, lanes)
+        for name, v in stage.values(code, bits).items()
+        if name not in constants
+    }
     values["byte"] = byte if bits == 8 else code.b.zext(byte, lane_type(bits, lanes))
     return expression.emit(code, value, values, bits, lanes)
 
