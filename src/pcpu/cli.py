@@ -189,7 +189,9 @@ def serve(
     ] = None,
     isa: IsaFiles = None,
 ) -> None:
-    """Build the Worker and serve it on 127.0.0.1 with workerd, the Workers runtime.
+    """Serve the Worker on 127.0.0.1.
+
+    Builds the bundle and runs it on workerd, the real Workers runtime, until Ctrl-C.
 
     Example: pcpu serve --port 8787
     """
@@ -201,7 +203,9 @@ def serve(
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Show the toolchain and the engines that are found, with their versions.
+    """Show the toolchain and the engines found.
+
+    With their versions; the exit code is 1 when one is missing.
 
     Example: pcpu doctor
     """
@@ -234,7 +238,9 @@ def bench(
         typer.Option("--out", "-o", help="Where the record goes; bench/record by default."),
     ] = None,
 ) -> None:
-    """Measure pCPU beside what you would use instead, in one run, with results compared.
+    """Measure pCPU beside the alternatives.
+
+    In one run, and with all results compared.
 
     Example: pcpu bench --quick
     """

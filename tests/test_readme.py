@@ -1,0 +1,46 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+TEXT = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_commands(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "LICENSE", tmp_path)
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    for block in re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL):
+        for part in block.split("$ ")[1:]:
+            command, _, expected = part.partition("\n")
+            done = subprocess.run(
+                command, shell=True, cwd=tmp_path, env=os.environ | {"PATH": path},
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True,
+            )  # fmt: skip
+            if expected:
+                assert done.stdout == expected
+    assert (tmp_path / "masked.wasm").is_file()
+    assert (tmp_path / "bundle" / "wrangler.jsonc").is_file()
+
+
+def test_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (example,) = re.findall(r"```pycon\n(.*?)```", TEXT, re.DOTALL)
+    test = doctest.DocTestParser().get_doctest(example, {}, "README", None, 0)
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def test_links_lead_somewhere() -> None:
+    for name in re.findall(r'(?:\]\(|srcset="|src=")([^)":]+)', TEXT):
+        assert (ROOT / name).exists(), name
