@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from pcpu.errors import UsageError
@@ -31,20 +29,24 @@ _release.argtypes = [ctypes.POINTER(_Buffer)]
 _release.restype = None
 
 
-@contextmanager
-def span(data: Any, *, writable: bool) -> Iterator[tuple[int, int]]:
-    """The address and the length in bytes of ``data``, which is kept in place meanwhile.
+class Span:
+    """The address and the length in bytes of ``data``, which stays in place until ``release``.
 
     ``data`` is anything with a contiguous buffer: bytes, bytearray, memoryview, array, mmap, a
     numpy array. Raises UsageError where there is none, or none to write to.
     """
-    view = _Buffer()
-    try:
-        _get(data, ctypes.byref(view), _WRITABLE if writable else _SIMPLE)
-    except (BufferError, TypeError, ValueError) as error:
-        wanted = "a writable, contiguous" if writable else "a contiguous"
-        raise UsageError(f"{type(data).__name__} is not {wanted} buffer: {error}") from None
-    try:
-        yield view.buf or 0, view.len
-    finally:
-        _release(ctypes.byref(view))
+
+    __slots__ = ("_view", "address", "length")
+
+    def __init__(self, data: Any, *, writable: bool) -> None:
+        self._view = view = _Buffer()
+        try:
+            _get(data, view, _WRITABLE if writable else _SIMPLE)
+        except (BufferError, TypeError, ValueError) as error:
+            wanted = "a writable, contiguous" if writable else "a contiguous"
+            raise UsageError(f"{type(data).__name__} is not {wanted} buffer: {error}") from None
+        self.address: int = view.buf or 0
+        self.length: int = view.len
+
+    def release(self) -> None:
+        _release(self._view)
