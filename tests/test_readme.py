@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pcpu.bench.readme import BEGIN, END, table
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "README.md").read_text("utf-8")
@@ -39,6 +41,14 @@ def test_python(monkeypatch: pytest.MonkeyPatch) -> None:
     (example,) = re.findall(r"```pycon\n(.*?)```", TEXT, re.DOTALL)
     test = doctest.DocTestParser().get_doctest(example, {}, "README", None, 0)
     assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def test_the_table_is_that_of_a_record() -> None:
+    records = [
+        json.loads(path.read_text("utf-8")) for path in (ROOT / "bench" / "record").glob("*.json")
+    ]
+    shown = TEXT.split(BEGIN)[1].split(END)[0]
+    assert shown in [table(record) for record in records]
 
 
 def test_links_lead_somewhere() -> None:

@@ -76,6 +76,9 @@ def _keep(record: dict[str, Any], json_path: Path | None, plot: bool, whole: boo
         write_record(record, path)
         notes.print(f"recorded in {path}")
     if whole and plot:
+        from pcpu.bench.definition import ROOT
         from pcpu.bench.plot import draw
+        from pcpu.bench.readme import write_table
 
         notes.print("drew", *draw(record))
+        write_table(record, ROOT.parent / "README.md")
