@@ -24,11 +24,12 @@ def table(record: Mapping[str, Any]) -> str:
     rows = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     met = sum(goal["met"] for goal in record["goals"])
     machine = record["machine"]
+    where = f"{machine['processor']}, {machine['cores']} cores"
     return (
-        f"{rows}\nGB/s in the fastest sample (in the median one), and how many times that is the fastest\n"
-        f"alternative's speed. {machine['processor']}, {machine['cores']} cores, "
-        f"{record['date'][:10]}, {record['compiled_with']}.\n"
-        f"Of the {len(record['goals'])} goals in `bench/definitions` this run met {met}; the record in\n"
+        f"{rows}\n"
+        "GB/s in the fastest sample (in the median one), and how many times that is the speed of the\n"
+        f"fastest alternative. {where}, {record['date'][:10]}, {record['compiled_with']}.\n"
+        f"This run met {met} of the {len(record['goals'])} goals in `bench/definitions`; its record in\n"
         "`bench/record` names them all.\n"
     )
 
