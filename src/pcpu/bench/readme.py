@@ -27,10 +27,10 @@ def table(record: Mapping[str, Any]) -> str:
     where = f"{machine['processor']}, {machine['cores']} cores"
     return (
         f"{rows}\n"
-        "GB/s in the fastest sample (in the median one), and how many times that is the speed of the\n"
+        "GB/s in the fastest sample (in the median one), how many times that is the speed of the\n"
         f"fastest alternative. {where}, {record['date'][:10]}, {record['compiled_with']}.\n"
-        f"This run met {met} of the {len(record['goals'])} goals in `bench/definitions`; its record in\n"
-        "`bench/record` names them all.\n"
+        f"This run met {met} of the {len(record['goals'])} goals of `bench/definitions`;\n"
+        "its record in `bench/record` names them all.\n"
     )
 
 
