@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import google_crc32c
@@ -126,6 +128,94 @@ def test_compile(tmp_path: Path) -> None:
     assert pcpu("compile", "--ops").stdout.startswith(b"\0asm")
 
 
+def test_compile_explains_and_writes_where_it_is_told(tmp_path: Path) -> None:
+    done = pcpu("compile", "xor 1 | counteq 2 | crc32c", "--explain", "-o", "-")
+    assert done.stdout.startswith(b"\0asm")
+    assert done.stderr == b"loop 1, lanes: xor 1 | counteq 2\nloop 2, crc: crc32c\n"
+    link, real, fifo = (tmp_path / name for name in ("link", "real", "fifo"))
+    real.touch()
+    link.symlink_to(real)
+    assert pcpu("compile", "xor 1", "-o", link).returncode == 0
+    assert link.is_symlink()
+    assert real.read_bytes().startswith(b"\0asm")
+    os.mkfifo(fifo)
+    with subprocess.Popen(["cat", fifo], stdout=subprocess.PIPE) as reader:
+        assert pcpu("compile", "xor 1", "-o", fifo).returncode == 0
+        assert reader.communicate()[0].startswith(b"\0asm")
+    assert fifo.is_fifo()
+    link.unlink()
+    link.symlink_to(link)
+    done = pcpu("run", "xor 1", "-o", link, stdin=b"x")
+    assert done.returncode == 1
+    assert b"cannot be written" in done.stderr
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("engine", ["jit", "workerd"])
+def test_a_signal_leaves_nothing_behind(how: signal.Signals, engine: str, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [PCPU, "run", "xor 1", "-o", tmp_path / "out", "--engine", engine],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert process.stdin is not None
+    process.stdin.write(b"x" * 70000)
+    process.stdin.flush()
+    time.sleep(3)
+    process.send_signal(how)
+    process.communicate(timeout=20)
+    assert process.returncode == (130 if how is signal.SIGINT else 128 + how)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_closed_streams(file: Path) -> None:
+    def shell(command: str) -> subprocess.CompletedProcess[bytes]:
+        script = f"'{PCPU}' {command}"
+        return subprocess.run(["bash", "-c", script], capture_output=True, check=False, timeout=60)
+
+    assert shell(f"run crc32c '{file}' 2>&-").returncode == 0
+    assert shell("run crc32c - <&-").stderr == b"crc32c 0x00000000\n"
+    for command in (f"run 'xor 1' '{file}' >&-", f"run crc32c '{file}' --json >&-"):
+        done = shell(command)
+        assert done.returncode == 1
+        assert b"Bad file descriptor" in done.stderr
+        assert b"Traceback" not in done.stderr
+
+
+def test_a_cache_in_a_relative_folder(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [PCPU, "run", "crc32c"], input=b"123456789", capture_output=True, check=True, cwd=tmp_path,
+        env=os.environ | {"PCPU_CACHE": "."},
+    )  # fmt: skip
+    assert done.stderr == b"crc32c 0xe3069283\n"
+
+
+def test_expressions_that_are_too_much(tmp_path: Path) -> None:
+    path = tmp_path / "heavy.json"
+    heavy = " ^ ".join(["(byte * 5 % 11)"] * 60)
+    path.write_text(json.dumps({"op": "heavy", "args": ["data"], "returns": "data", "map": heavy}))
+    done = pcpu("run", "|".join(["heavy"] * 64), "--isa", path, stdin=b"x")
+    assert done.returncode == 2
+    assert b"heavy alone has" in done.stderr
+
+
+def test_isa_shows_descriptions_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "op.json"
+    op = {
+        "op": "keep",
+        "args": ["data"],
+        "returns": "data",
+        "map": "byte",
+        "doc": "Keep [hi:lo] [/b] \x1b[31m",
+    }
+    path.write_text(json.dumps(op))
+    done = pcpu("isa", "--isa", path, COLUMNS="120", NO_COLOR="1")
+    assert "Keep [hi:lo] [/b]  [31m" in done.stdout.decode()
+
+
+def test_version() -> None:
+    assert pcpu("--version").stdout == b"pcpu 0.1.0\n"
+
+
 def test_isa() -> None:
     document = json.loads(pcpu("isa", "--json").stdout)
     first = {op["op"]: (op["args"], op["returns"]) for op in document["operations"]}
@@ -143,15 +233,13 @@ def test_doctor() -> None:
     assert json.loads(pcpu("doctor", "--json").stdout)["engine workerd"]["found"]
 
 
-def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["jit", "workerd"])
+def test_a_reader_that_leaves_is_no_error(engine: str, tmp_path: Path) -> None:
     big = tmp_path / "big"
     big.write_bytes(bytes(8 << 20))
-    done = subprocess.run(
-        ["bash", "-c", f"'{PCPU}' run 'xor 1' '{big}' | head -c 10 | wc -c"],
-        capture_output=True,
-        check=True,
-    )
-    assert (done.stdout.strip(), done.stderr) == (b"10", b"")
+    script = f"set -o pipefail; '{PCPU}' run 'xor 1' '{big}' --engine {engine} | head -c 10 | wc -c"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, check=False)
+    assert (done.stdout.strip(), done.stderr, done.returncode) == (b"10", b"", 141)
 
 
 def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:

@@ -105,6 +105,24 @@ def test_independent_sources(engine: str) -> None:
     assert results[0] == crc32c.crc32c(data)
 
 
+@pytest.mark.parametrize("engine", FAST)
+def test_a_hash_whose_start_is_an_immediate(engine: str, tmp_path: Path) -> None:
+    path = tmp_path / "op.json"
+    fold = {
+        "state": "u64",
+        "init": "seed",
+        "step": "(state ^ byte) * 0x100000001b3",
+        "finish": "state ^ seed",
+    }
+    path.write_text(
+        json.dumps({"op": "seeded", "args": ["data", "seed:imm64"], "returns": "u64", "fold": fold})
+    )
+    isa = load_isa([path])
+    program = parse_pipeline("seeded 0xcbf29ce484222325 | seeded 7", isa)
+    data = noise(50_000)
+    assert run_pieces(engine, program, isa, data) == interp.run(program, data)
+
+
 @pytest.mark.parametrize("engine", ["interp", *FAST])
 def test_many_operations(engine: str) -> None:
     isa: Isa = read_isa()

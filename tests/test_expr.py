@@ -1,4 +1,4 @@
-"""Step expressions: C's precedence, unsigned arithmetic of one width (spec/isa.md E1-E8)."""
+"""Step expressions: C's precedence, unsigned arithmetic of one width (spec/isa.md E1-E6)."""
 
 from __future__ import annotations
 

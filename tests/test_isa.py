@@ -120,7 +120,15 @@ def test_I1_a_single_operation_is_a_file(tmp_path: Path, document: dict[str, Any
         ({**ROT, "vectors": [{"data": "hex:01", "imm3": 1, "expect": 3}]}, "/vectors/0/expect", "gives bytes"),
         ({**CRC, "crc": {**CRC["crc"], "check": "0xf5"}}, "/crc/check", "give 0xf4"),  # type: ignore[dict-item]
         ({**CRC, "crc": {**CRC["crc"], "poly": "0x107"}}, "/crc/poly", "fit in 8 bits"),  # type: ignore[dict-item]
-        ({**CRC, "returns": "u16"}, "/returns", "must be 'u8'"),
+        ({**CRC, "returns": "u16"}, "/returns", "must be 'u8', 'checksum' or 'hash'"),
+        ({**ROT, "op": "myrot\n"}, "/op", "does not match"),
+        ({**ROT, "args": ["data", "imm3\n"]}, "/args/1", "does not match"),
+        ({**ROT, "doc": "\ud800"}, "", "lone surrogate"),
+        ({**ROT, "kind": "crc"}, "/kind", "does not fit the rest"),
+        ({**ROT, "args": ["data", "expect:imm3"], "map": "byte"}, "/args/1", "is taken"),
+        ({"op": "xor", "args": ["data", "imm8"], "returns": "data", "aliases": ["eor"]}, "/aliases", "exists already"),
+        ({"operations": [{**ROT, "opcode": 65535}, SUM]}, "/operations/1/opcode", "no opcode is free"),
+        ({**SUM, "fold": {"state": "u64", "init": "5", "step": "state + byte", "merge": "a + b"}}, "/fold/merge", "merge gives"),
     ],
 )  # fmt: skip
 def test_I1_I7_I8_I9_errors_state_the_json_pointer(
@@ -135,6 +143,20 @@ def test_I1_I7_I8_I9_errors_state_the_json_pointer(
         load_isa([path])
     assert caught.value.pointer.endswith(pointer)
     assert words in str(caught.value)
+
+
+def test_I2_integers_are_numbers_by_value(tmp_path: Path) -> None:
+    crc = {**CRC["crc"], "width": 8.0, "poly": 7.0, "check": 244.0}  # type: ignore[dict-item]
+    op = load_isa([write(tmp_path, {**CRC, "crc": crc, "opcode": 2000.0})]).find("crc8")
+    assert op is not None
+    assert op.crc is not None
+    assert (op.crc.width, op.crc.poly, op.opcode) == (8, 7, 2000)
+    assert type(op.opcode) is int
+
+
+def test_an_endless_file() -> None:
+    with pytest.raises(IsaError, match="larger than"):
+        load_isa(["/dev/zero"])
 
 
 def test_missing_file() -> None:

@@ -86,7 +86,18 @@ def test_calls_in_many_threads() -> None:
         ]
 
 
+@pytest.mark.parametrize("program", ["xor 1", "crc32c"])
+@pytest.mark.parametrize("data", [5, 10**12, [1, 2], None, "text", memoryview(b"abcdef")[::2]])
+def test_only_buffers_are_data(program: str, data: object) -> None:
+    with pytest.raises(UsageError, match="is not a contiguous buffer"):
+        pcpu.compile(program)(data)
+
+
 def test_errors() -> None:
+    with pytest.raises(UsageError, match="at least 1 is needed"):
+        pcpu.compile("crc32c")(DATA, threads=0)
+    with pytest.raises(UsageError, match="not int"):
+        pcpu.compile(5)  # type: ignore[arg-type]
     with pytest.raises(ProgramError, match="did you mean 'crc32c'"):
         pcpu.compile("crc32")
     with pytest.raises(UsageError, match="fnv cannot be shared between threads"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -94,6 +95,11 @@ def test_a_port_in_use_is_one_line() -> None:
     )
 
 
+def _is_fnv(name: str) -> bool:
+    """Sorts the module of the program ``fnv`` first."""
+    return name != f"program-{hashlib.sha256(b'fnv').hexdigest()[:16]}.wasm"
+
+
 def test_build_writes_a_bundle(tmp_path: Path, isa: Isa) -> None:
     out = tmp_path / "bundle"
     programs = [
@@ -109,12 +115,20 @@ def test_build_writes_a_bundle(tmp_path: Path, isa: Isa) -> None:
     first = {path.name: path.read_bytes() for path in out.iterdir()}
     build_bundle(isa, programs, out)  # again, over the old one
     assert {path.name: path.read_bytes() for path in out.iterdir()} == first
+    (out / "wrangler.jsonc").write_text("// my routes")
+    (out / "notes.txt").touch()
+    build_bundle(isa, programs[:1], out)
+    assert {path.name for path in out.iterdir()} == names - {min(fused, key=_is_fnv)} | {
+        "notes.txt"
+    }
+    assert (out / "wrangler.jsonc").read_text() == "// my routes"
     other = tmp_path / "other"
     other.mkdir()
     (other / "precious").touch()
+    (other / "pcpu_ops.wasm").touch()
     with pytest.raises(UsageError, match="holds something else"):
         build_bundle(isa, programs, other)
-    assert [path.name for path in other.iterdir()] == ["precious"]
+    assert {path.name for path in other.iterdir()} == {"precious", "pcpu_ops.wasm"}
     assert {path.name for path in tmp_path.iterdir()} == {"bundle", "other"}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from pcpu.errors import PcpuError
+from pcpu.errors import PcpuError, UsageError
 
 ABI_VERSION = 1
 SECTION = "pcpu.manifest"
@@ -31,7 +31,7 @@ class Artifact:
 
     def write(self, path: Path) -> None:
         """Write the bytes; ``path`` appears whole or not at all."""
-        with write_beside(path) as file:
+        with open_output(path) as file:
             file.write(self.code)
 
 
@@ -52,15 +52,29 @@ def _leb128(value: int) -> bytes:
 
 
 @contextmanager
-def write_beside(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the name ``path`` only when the block ends without an error.
+def open_output(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write ``path`` with, which appears whole when the block ends, or not at all.
 
-    Raises PcpuError where the folder cannot be written.
+    A pipe or a device is written to directly, and a symbolic link is followed. Raises PcpuError.
     """
+    try:
+        path = path.resolve()
+        if path.is_dir():
+            raise UsageError(f"{path} is a directory")
+        direct = path.open("wb", buffering=0) if path.exists() and not path.is_file() else None
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of symbolic links
+        raise _cannot_write(path, error) from None
+    with direct or write_beside(path) as file:
+        yield file
+
+
+@contextmanager
+def write_beside(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that takes the place of the regular file ``path`` when the block ends well."""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
     except OSError as error:
-        raise PcpuError(f"{path} cannot be written: {error.strerror}") from None
+        raise _cannot_write(path, error) from None
     beside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -71,7 +85,11 @@ def write_beside(path: Path) -> Iterator[IO[bytes]]:
         try:
             beside.replace(path)
         except OSError as error:
-            raise PcpuError(f"{path} cannot be written: {error.strerror}") from None
+            raise _cannot_write(path, error) from None
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def _cannot_write(path: Path, error: Exception) -> PcpuError:
+    return PcpuError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from pcpu import targets, worker
-from pcpu.artifact import Artifact
+from pcpu.artifact import Artifact, write_beside
 from pcpu.compiler import compile_operations, compile_program
 from pcpu.errors import PcpuError, UsageError
 from pcpu.ir import Program
@@ -23,30 +22,48 @@ ANY_PORT = 0
 
 
 def build_bundle(isa: Isa, programs: Sequence[Program], out: Path, port: int = 8787) -> None:
-    """Write a bundle into the folder ``out``, which appears whole or keeps what it had.
+    """Write a bundle into the folder ``out``.
 
     Each of ``programs`` becomes a module of its own, fused, which the Worker runs in place of
-    the single operations. Raises PcpuError.
+    the single operations. In a folder that holds a bundle already its files are replaced, all but
+    ``wrangler.jsonc``, where people keep their routes. Raises PcpuError.
     """
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is not a folder")
-    if out.is_dir() and any(out.iterdir()) and not (out / "pcpu_ops.wasm").is_file():
-        raise UsageError(f"{out} holds something else; give an empty or a new folder")
+    _check_folder(out)
     target = targets.find("wasm")
     modules = {"pcpu_ops.wasm": compile_operations(isa, target)}
     for program in {program.signature: program for program in programs}.values():
         digest = hashlib.sha256(program.signature.encode()).hexdigest()[:16]
         modules[f"program-{digest}.wasm"] = compile_program(program, isa, target)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    except OSError as error:
-        raise PcpuError(f"{out} cannot be written: {error.strerror}") from None
-    try:
-        _write(beside, modules, port)
-        _replace(beside, out)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="pcpu-bundle-") as folder:
+        _write(Path(folder), modules, port)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            _move(Path(folder), out)
+        except OSError as error:
+            raise PcpuError(f"{out} cannot be written: {error.strerror}") from None
+
+
+def _check_folder(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is not a folder")
+    if out.is_dir() and any(out.iterdir()) and not _is_bundle(out):
+        raise UsageError(f"{out} holds something else; give an empty or a new folder")
+
+
+def _is_bundle(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in ("manifest.json", "config.capnp", "index.js"))
+
+
+def _move(new: Path, out: Path) -> None:
+    """Move the files of ``new`` to ``out``, and delete program modules that are not among them."""
+    names = {path.name for path in new.iterdir()}
+    for name in sorted(names):
+        if name != "wrangler.jsonc" or not (out / name).exists():
+            with write_beside(out / name) as file:
+                file.write((new / name).read_bytes())
+    for old in out.glob("program-*.wasm"):
+        if old.name not in names:
+            old.unlink()
 
 
 def _write(folder: Path, modules: dict[str, Artifact], port: int) -> None:
@@ -68,17 +85,3 @@ def _write(folder: Path, modules: dict[str, Artifact], port: int) -> None:
     (folder / "wrangler.jsonc").write_text(worker.template("wrangler.jsonc", {}))
     manifests = {name: artifact.manifest for name, artifact in modules.items()}
     (folder / "manifest.json").write_text(json.dumps(manifests, indent=2) + "\n")
-
-
-def _replace(new: Path, out: Path) -> None:
-    """Put ``new`` in the place of ``out``, whose files go."""
-    new.chmod(0o755)
-    if not out.exists():
-        new.rename(out)
-        return
-    old = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    try:
-        out.rename(old / "old")
-        new.rename(out)
-    finally:
-        shutil.rmtree(old, ignore_errors=True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
-from pcpu.errors import PcpuError, UsageError
+from pcpu.errors import OutputClosedError, PcpuError, UsageError
 
 app = typer.Typer(
     name="pcpu",
@@ -20,6 +23,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"pcpu {version('pcpu')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """One compiler for byte programs: from one line of text to native speed at the edge."""
+
 
 IsaFiles = Annotated[
     list[Path] | None,
@@ -94,12 +115,20 @@ def run(
 
 @app.command()
 def compile(
-    program: Annotated[str | None, typer.Argument(metavar="[PROG]", help="The program.")] = None,
+    program: Annotated[
+        str | None,
+        typer.Argument(metavar="[PROG]", help="The program, or a .json or .pcpu file with it."),
+    ] = None,
     target: Annotated[TargetName, typer.Option(help="What to compile for.")] = TargetName.wasm,
     emit: Annotated[
         EmitForm | None, typer.Option(help="What to write; the linked module by default.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="OUT")] = None,
+    out: Annotated[
+        str | None, typer.Option("-o", "--out", metavar="OUT", help="Where it goes; - is stdout.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print on stderr which operations share a loop.")
+    ] = False,
     ops: Annotated[
         bool, typer.Option("--ops", help="Every operation as a kernel of its own, not a program.")
     ] = False,
@@ -115,7 +144,9 @@ def compile(
 
     if ops == (program is not None):
         raise UsageError("give either a program or --ops")
-    if as_json and out is None:
+    if explain and program is None:
+        raise UsageError("--explain is about a program")
+    if as_json and out in (None, "-"):
         raise UsageError("--json takes stdout for the manifest; give -o OUT for the code")
     found, form = targets.find(target.value), emit.value if emit else None
     if program is None:
@@ -123,16 +154,25 @@ def compile(
     else:
         loaded, parsed = _read_program(program, isa)
         artifact = compile_program(parsed, loaded, found, form)
-    if out is not None:
-        artifact.write(out)
+        if explain:
+            _explain(parsed)
+    if out not in (None, "-"):
+        artifact.write(Path(out))
     elif artifact.is_text:
         sys.stdout.write(artifact.code.decode())
-    elif sys.stdout.isatty():
+    elif out is None and sys.stdout.isatty():
         raise UsageError(f"{artifact.form} is binary; give -o OUT, or pipe it")
     else:
         sys.stdout.buffer.write(artifact.code)
     if as_json:
         _print_json(artifact.manifest)
+
+
+def _explain(program: Any) -> None:
+    from pcpu.lower.fuse import describe
+
+    for number, (kernel, instructions) in enumerate(describe(program.instructions), start=1):
+        typer.echo(f"loop {number}, {kernel}: {' | '.join(i.text for i in instructions)}", err=True)
 
 
 @app.command("isa")
@@ -148,14 +188,16 @@ def show_isa(as_json: Json = False, isa: IsaFiles = None) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("op", "code", "kind", "arguments", "returns", "what it does"):
-        table.add_column(heading, no_wrap=heading != "what it does")
+        table.add_column(heading, no_wrap=heading not in ("arguments", "what it does"))
     for op in loaded.operations:
         names = " ".join([op.name, *(f"({alias})" for alias in op.aliases)])
         row = (names, str(op.opcode), op.kind, " ".join(op.args), op.returns, op.doc)
-        table.add_row(*row)
+        # Text, since a description may hold what rich would take for its markup.
+        table.add_row(*(Text("".join(c if c.isprintable() else " " for c in x)) for x in row))
     Console().print(table)
 
 
@@ -272,20 +314,44 @@ def _read_program(text: str, files: list[Path] | None) -> tuple[Any, Any]:
 
 def _print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()
+
+
+def _prepare_process() -> None:
+    """Make a signal to end leave through our clean-up, and give closed streams a stand-in."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants
+            signal.signal(number, leave)
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)
+    if sys.stdout is None:  # not writable, so that writing to it is an error
+        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")
+
+
+def _drop_output() -> None:
+    """Let what stdout still holds go, so that Python does not fail on it on its way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> None:
     """Run the command; errors become one message and an exit code."""
     try:
+        _prepare_process()
         app()
+    except OutputClosedError as error:
+        _drop_output()
+        sys.exit(error.exit_code)
     except PcpuError as error:
         typer.echo(f"pcpu: error: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output left, as `head` does; stdout cannot be flushed either.
-        sys.stderr.close()
-        sys.exit(141)
     except OSError as error:  # a full disk, say
+        _drop_output()
         typer.echo(f"pcpu: error: {error}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, Literal, get_args
 
 from pcpu import ir, llvm
 from pcpu.artifact import ABI_VERSION, Artifact, with_manifest
-from pcpu.errors import UsageError
+from pcpu.errors import ProgramError, UsageError
 from pcpu.ir import Program
 from pcpu.isa import Isa, Op
 from pcpu.lower import lower_operations, lower_program
 from pcpu.target import Target
 from pcpu.targets import lld
 
+MAX_TERMS = 8192  # names, constants and operators; about ten seconds of compiling
 Form = Literal["ir", "opt-ir", "asm", "obj", "wasm", "so"]
 FORMS: tuple[Form, ...] = get_args(Form)
 
@@ -28,6 +30,7 @@ def compile_program(
     Raises ProgramError, UsageError (a form that the target does not have) or ToolchainError.
     """
     ir.verify(program)
+    _check_size([i.op for i in program.instructions], MAX_TERMS)
     manifest = {
         "kind": "program",
         "operations": [op.to_json() for op in _used(program)],
@@ -45,6 +48,7 @@ def compile_program(
 
 def compile_operations(isa: Isa, target: Target, form: str | None = None) -> Artifact:
     """Every operation of ``isa`` as kernels of its own."""
+    _check_size(isa.operations, 4 * MAX_TERMS)
     manifest = {"kind": "ops", **isa.to_json()}
     text, exports = lower_operations(isa, target)
     return _line(text, exports, manifest, isa, target, form)
@@ -118,6 +122,19 @@ def simd_counts(assembly: str, exports: Sequence[str]) -> dict[str, int]:
         return sum(len(_SIMD.findall(bodies[one])) for one in seen)
 
     return {name: count(name) for name in exports}
+
+
+def _check_size(ops: Sequence[Op], limit: int) -> None:
+    """Keep the time and memory of compiling in bounds, whatever the expressions."""
+    terms = Counter({op.name: op.terms for op in ops})
+    total = sum(terms[op.name] for op in ops)
+    if total > limit:
+        name, most = terms.most_common(1)[0]
+        raise ProgramError(
+            "too-long",
+            f"the expressions of all operations have {total} terms together, of at most {limit}; "
+            f"{name} alone has {most}",
+        )
 
 
 def _used(program: Program) -> list[Op]:

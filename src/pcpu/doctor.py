@@ -39,7 +39,7 @@ def _looks() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "node", lambda: f"{_output(str(worker.node()), '--version')} ({worker.node()})"
     for package in ("esbuild", "workerd", "wrangler"):
         yield f"npm {package}", lambda package=package: worker.package_version(package)  # type: ignore[misc]
-    for name in targets.names():
+    for name in targets.NAMES:
         yield f"target {name}", lambda name=name: _target(name)  # type: ignore[misc]
     for name in run.NAMES:
         yield f"engine {name}", lambda name=name: run.find(name).version()  # type: ignore[misc]

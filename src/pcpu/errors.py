@@ -5,6 +5,7 @@
     │   ├── ExpressionError   an expression of an operation, with its column
     │   ├── IsaError          an operation file, with its JSON pointer
     │   └── ProgramError      a program, with its place
+    ├── OutputClosedError     whoever read our output left; ``exit_code`` 141, as of a shell's pipe
     ├── ToolchainError        a tool is missing or failed
     └── EngineError           an engine could not run a program
 
@@ -92,6 +93,12 @@ class ProgramError(UsageError):
         if self.pointer is not None:
             return f"program#{self.pointer}: {self.message}"
         return f"program: {self.message}"
+
+
+class OutputClosedError(PcpuError):
+    """The reader of our output left, as ``head`` does."""
+
+    exit_code = 141
 
 
 class ToolchainError(PcpuError):

@@ -1,4 +1,4 @@
-"""The step-expression language of operation files: parse, type, evaluate (spec/isa.md E1-E8).
+"""The step-expression language of operation files: parse, type, evaluate (spec/isa.md E1-E6).
 
 Every value is an unsigned integer of one width W, the width of the result; narrower
 operands are zero-extended, and arithmetic is modulo 2**W. A shift by W or more gives 0.

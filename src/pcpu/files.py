@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from pcpu import run as engines
-from pcpu.artifact import write_beside
-from pcpu.errors import PcpuError, UsageError
+from pcpu.artifact import open_output
+from pcpu.errors import OutputClosedError, PcpuError, UsageError
 from pcpu.ir import Program
 from pcpu.isa import Isa
 
@@ -80,7 +80,7 @@ def _writer(sink: IO[bytes]) -> Any:
             while block:
                 block = block[sink.write(block) :]
         except BrokenPipeError:
-            raise
+            raise OutputClosedError("the reader of the data left") from None
         except OSError as error:
             raise PcpuError(f"the data cannot be written: {error.strerror}") from None
 
@@ -151,12 +151,5 @@ def _open_sink(out: str) -> Iterator[IO[bytes]]:
     if out == "-":
         yield sys.stdout.buffer
         return
-    path = Path(out)
-    if path.is_dir():
-        raise UsageError(f"{out} is a directory")
-    if path.exists() and not path.is_file():  # a pipe or a device such as /dev/null
-        with path.open("wb", buffering=0) as file:
-            yield file
-        return
-    with write_beside(path.resolve()) as file:
+    with open_output(Path(out)) as file:
         yield file

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from pcpu.bundle import build_bundle
 from pcpu.errors import EngineError
@@ -20,11 +18,6 @@ from pcpu.run.workerd_process import serving
 
 def serve_forever(isa: Isa, programs: Sequence[Program], port: int) -> None:
     """Build the bundle and serve it until Ctrl-C or SIGTERM. Raises PcpuError."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
     with tempfile.TemporaryDirectory(prefix="pcpu-serve-") as folder:
         bundle = Path(folder) / "bundle"
         build_bundle(isa, programs, bundle, port)

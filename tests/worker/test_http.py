@@ -407,7 +407,7 @@ def test_h9_an_error_in_a_program_shows_its_place(server: Server) -> None:
         "type": "urn:pcpu:problem:immediate-range",
         "title": "An immediate is outside its width",
         "status": 400,
-        "detail": "imm8 lies in 0..255",
+        "detail": "256 is outside 0..255, the range of imm8 of add",
         "code": "immediate-range",
         "line": 2,
         "column": 6,

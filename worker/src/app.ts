@@ -6,9 +6,10 @@ import { text } from "./body";
 import { decode, encode, ENCODINGS } from "./encoding";
 import type { Engine } from "./engine";
 import { isaOf, type Isa } from "./isa";
-import { Problem } from "./problem";
-import { parseOperation, parseOps, parseText, pointerTo, reason, type Program } from "./program";
+import { Problem, quote } from "./problem";
+import { parseOperation, parseOps, parseText, type Program } from "./program";
 import { report } from "./report";
+import { object, oneOf, read, string } from "./shape";
 import { stream, wanted, WANTS } from "./stream";
 
 /** An isolate has 128 MB. At its peak a JSON body takes 9 times its size, 13 times where it is not ASCII (measured). */
@@ -56,30 +57,27 @@ const BODIES: Readonly<Record<string, Route>> = Object.assign(Object.create(null
 
 // application/json
 
-const Body = v.strictObject({
-  data: v.string(),
-  encoding: v.exactOptional(v.picklist(ENCODINGS), "utf8"),
+const Body = object({
+  data: string,
+  encoding: v.exactOptional(oneOf(ENCODINGS), "utf8"),
   ops: v.exactOptional(v.unknown()),
-  program: v.exactOptional(v.string()),
+  program: v.exactOptional(string),
   imm: v.exactOptional(v.unknown()),
-  operation: v.exactOptional(v.string()),
+  operation: v.exactOptional(string),
 });
 
 async function json(...[c, engine, isa]: Parameters<Route>): Promise<Response> {
   const [parameter] = new URL(c.req.url).searchParams.keys();
   if (parameter !== undefined) {
-    throw new Problem("invalid-request", `a JSON body takes no query parameters: ${parameter} belongs into the body`);
+    throw new Problem("invalid-request", `a JSON body takes no query parameters: ${quote(parameter)} belongs into the body`);
   }
-  const body = parseJson(await text(c.req.raw, limit(c.env.MAX_JSON_BYTES, MAX_JSON_BYTES)));
-  const shape = v.safeParse(Body, body, { abortEarly: true });
-  if (!shape.success) {
-    throw new Problem("invalid-request", reason(shape.issues[0]), { pointer: pointerTo(shape.issues[0]) });
-  }
-  const program = programOf(isa, shape.output);
-  const data = decode(shape.output.data, shape.output.encoding);
+  const value = parseJson(await text(c.req.raw, limit(c.env.MAX_JSON_BYTES, MAX_JSON_BYTES)));
+  const body = read(Body, value, (reason, pointer) => new Problem("invalid-request", reason, { pointer }));
+  const program = programOf(isa, body);
+  const data = decode(body.data, body.encoding);
   const run = engine.start(program);
   run.update(data);
-  return c.json({ ...encode(data, shape.output.encoding), ...report(program, run, data.length) });
+  return c.json({ ...encode(data, body.encoding), ...report(program, run, data.length) });
 }
 
 function parseJson(text: string): unknown {
@@ -111,19 +109,21 @@ function programOf(isa: Isa, body: v.InferOutput<typeof Body>): Program {
 
 // application/octet-stream
 
-const Query = v.strictObject({
-  program: v.string(),
-  want: v.exactOptional(v.picklist(WANTS)),
-});
+const Query = object(
+  {
+    program: string,
+    want: v.exactOptional(v.picklist(WANTS, `want is one of ${WANTS.join(", ")}`)),
+  },
+  "query parameter",
+);
 
 async function octets(...[c, engine, isa]: Parameters<Route>): Promise<Response> {
   const pairs = [...new URL(c.req.url).searchParams];
   const parameters = Object.fromEntries(pairs);
-  const shape = v.safeParse(Query, parameters, { abortEarly: true });
-  if (!shape.success) throw new Problem("invalid-request", `the query parameters program and want: ${reason(shape.issues[0])}`);
+  const query = read(Query, parameters, (reason) => new Problem("invalid-request", reason));
   if (pairs.length > Object.keys(parameters).length) throw new Problem("invalid-request", "a query parameter is given twice");
-  const program = parseText(isa, shape.output.program);
-  const want = shape.output.want ?? wanted(program);
+  const program = parseText(isa, query.program);
+  const want = query.want ?? wanted(program);
   return stream(c.req.raw, program, engine.start(program), want, limit(c.env.MAX_STREAM_BYTES, 0));
 }
 

@@ -37,3 +37,28 @@ export function readManifest(module: WebAssembly.Module): Manifest {
 export function isaOf(manifest: Manifest): Isa {
   return new Map(manifest.operations.flatMap((op) => [op.op, ...op.aliases].map((name) => [name, op] as const)));
 }
+
+/** The name or alias closest to an unknown word: the one that shares most letters in their order, and enough of them. */
+export function suggest(isa: Isa, word: string): string | undefined {
+  if (word.length > 32) return undefined;
+  let [best, closest]: [string | undefined, number] = [undefined, 0.6];
+  for (const name of isa.keys()) {
+    const closeness = (2 * common(word, name)) / (word.length + name.length);
+    if (closeness >= closest) [best, closest] = [name, closeness];
+  }
+  return best;
+}
+
+/** The length of the longest common subsequence. */
+function common(a: string, b: string): number {
+  const row = new Array<number>(b.length + 1).fill(0);
+  for (const letter of a) {
+    let diagonal = 0;
+    for (let i = 1; i <= b.length; i++) {
+      const above = row[i]!;
+      row[i] = letter === b[i - 1] ? diagonal + 1 : Math.max(above, row[i - 1]!);
+      diagonal = above;
+    }
+  }
+  return row[b.length]!;
+}

@@ -1,7 +1,7 @@
 /** Every error that a client can see: RFC 9457 problem details (spec/http.md H9). */
 
 const PROBLEMS = {
-  "syntax": [400, "The program is not written as a pipeline"],
+  "syntax": [400, "The program is not well-formed"],
   "unknown-op": [400, "There is no such operation"],
   "immediate-count": [400, "Wrong number of immediates"],
   "immediate-range": [400, "An immediate is outside its width"],
@@ -43,4 +43,10 @@ export class Problem extends Error {
       headers: { "content-type": "application/problem+json", ...headers },
     });
   }
+}
+
+/** A word of the request in a message, as the command line quotes it; cut where it is long. */
+export function quote(word: string): string {
+  const shown = JSON.stringify(word.length > 32 ? `${word.slice(0, 32)}...` : word);
+  return word.includes("'") ? shown : `'${shown.slice(1, -1).replaceAll('\\"', '"')}'`;
 }

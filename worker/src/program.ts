@@ -1,8 +1,9 @@
 /** Programs: pipeline text and JSON to checked steps (spec/program.md). */
 
 import * as v from "valibot";
-import type { Isa, Operation } from "./isa";
-import { Problem, type Code } from "./problem";
+import { suggest, type Isa, type Operation } from "./isa";
+import { Problem, quote, type Code } from "./problem";
+import { object, read, string } from "./shape";
 
 export interface Step {
   readonly op: Operation;
@@ -17,6 +18,7 @@ export const MAX_STAGES = 256;
 export const MAX_TEXT = 65536;
 
 const NAME = /^[a-z_][a-z0-9_]{0,31}$/;
+const NAMES = "a name of a-z, 0-9 and _, at most 32";
 const WORD = /^[A-Za-z_]/;
 const IMMEDIATE = /^(?:[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+)$/;
 
@@ -67,20 +69,23 @@ class Builder<At> {
 
   add({ op: { value: word, at }, name, imm }: Stage<At>): void {
     const op = this.#isa.get(word);
-    if (op === undefined) throw new Fault("unknown-op", at, `there is no operation ${quote(word)}`);
-    if (name !== undefined && op.kind === "map") throw new Fault("name-on-map", name.at, `${op.op} has no result to name`);
-    if (name !== undefined && this.#taken.has(name.value)) {
-      throw new Fault("duplicate-name", name.at, `an earlier result is called ${name.value} already`);
+    if (op === undefined) throw new Fault("unknown-op", at, unknown(this.#isa, word));
+    if (name !== undefined && op.kind === "map") {
+      throw new Fault("name-on-map", name.at, `${op.op} changes the data and has no result to name`);
     }
-    const count = op.immediates.length;
-    if (imm.length !== count) {
-      const wanted = count === 0 ? "no immediate" : count === 1 ? "one immediate" : `${count} immediates`;
-      throw new Fault("immediate-count", at, `${op.op} takes ${wanted}, not ${imm.length}`);
+    if (name !== undefined && this.#taken.has(name.value)) {
+      throw new Fault("duplicate-name", name.at, `an earlier result is called ${quote(name.value)} already`);
+    }
+    if (imm.length !== op.immediates.length) {
+      throw new Fault("immediate-count", at, `${op.op} takes ${immediatesOf(op)}, ${imm.length} given`);
     }
     for (const [i, { value, at }] of imm.entries()) {
       const { name, bits } = op.immediates[i]!;
       const last = (1n << BigInt(bits)) - 1n;
-      if (value < 0n || value > last) throw new Fault("immediate-range", at, `${name} lies in 0..${last}`);
+      if (value < 0n || value > last) {
+        const shown = value < 10n ** 30n ? value : "the number";
+        throw new Fault("immediate-range", at, `${shown} is outside 0..${last}, the range of ${name} of ${op.op}`);
+      }
     }
     const result = op.kind === "map" ? undefined : (name?.value ?? this.#freeName(op));
     if (result !== undefined) this.#taken.add(result);
@@ -96,9 +101,14 @@ class Builder<At> {
   }
 }
 
-/** A word of the request in a message, cut where it is long. */
-function quote(word: string): string {
-  return JSON.stringify(word.length > 32 ? `${word.slice(0, 32)}...` : word);
+function unknown(isa: Isa, word: string): string {
+  const close = suggest(isa, word);
+  return `unknown operation ${quote(word)}; ${close === undefined ? "GET /v1/isa lists them" : `did you mean ${quote(close)}?`}`;
+}
+
+function immediatesOf({ immediates }: Operation): string {
+  const names = immediates.map(({ name }) => name).join(", ");
+  return `${immediates.length || "no"} immediate${immediates.length === 1 ? "" : "s"}${names && ` (${names})`}`;
 }
 
 // Pipeline text
@@ -127,8 +137,8 @@ function readText(text: string, builder: Builder<number>): Program {
     [, word, mark] = next.exec(text)!;
     at = word === undefined && mark === undefined ? end : next.lastIndex - (word ?? mark)!.length;
   };
-  const unexpected = (wanted: string) =>
-    new Fault("syntax", at, `expected ${wanted}, found ${(word ?? mark) === undefined ? "the end" : quote((word ?? mark)!)}`);
+  const unexpected = (wanted: string, found = { value: word ?? mark, at }) =>
+    new Fault("syntax", found.at, `expected ${wanted}, found ${found.value === undefined ? "the end" : quote(found.value)}`);
   const take = (form: RegExp, wanted: string): Token<number, string> => {
     if (word === undefined || !form.test(word)) throw unexpected(wanted);
     const taken = { value: word, at };
@@ -136,7 +146,7 @@ function readText(text: string, builder: Builder<number>): Program {
     return taken;
   };
   const immediate = (): Token<number, bigint> => {
-    const { value, at } = take(IMMEDIATE, "an immediate such as 90, 0x5a, 0o132 or 0b1011010");
+    const { value, at } = take(IMMEDIATE, "a number such as 90, 0x5a, 0o132 or 0b1011010");
     return { value: BigInt(value), at };
   };
 
@@ -146,7 +156,7 @@ function readText(text: string, builder: Builder<number>): Program {
     const first = take(WORD, "an operation");
     let stage: Omit<Stage<number>, "imm"> = { op: first };
     if (mark === "=") {
-      if (!NAME.test(first.value)) throw new Fault("syntax", first.at, "a name is a-z, 0-9 and _, at most 32 of them");
+      if (!NAME.test(first.value)) throw unexpected(NAMES, first);
       advance();
       stage = { op: take(WORD, "an operation"), name: first };
     }
@@ -193,23 +203,21 @@ function placeIn(text: string, offset: number) {
 
 // JSON
 
-const JsonStage = v.strictObject({
-  op: v.string(),
+const JsonStage = object({
+  op: string,
   imm: v.exactOptional(v.unknown()),
-  name: v.exactOptional(v.pipe(v.string(), v.regex(NAME, "not a name"))),
+  name: v.exactOptional(v.custom<string>((name) => typeof name === "string" && NAME.test(name), `expected ${NAMES} characters`)),
 });
 
 /** An array of operations to a program; `pointer` leads to the array in the body. */
 export function parseOps(isa: Isa, ops: unknown, pointer: string): Program {
   return withPointer(() => {
-    if (!Array.isArray(ops) || ops.length === 0) throw new Fault("syntax", pointer, "expected an array of 1 to 256 operations");
+    if (!Array.isArray(ops) || ops.length === 0) throw new Fault("syntax", pointer, "expected a non-empty array of operations");
     const builder = new Builder<string>(isa);
     for (const [i, value] of ops.entries()) {
       const at = `${pointer}/${i}`;
       builder.begin(at);
-      const shape = v.safeParse(JsonStage, value, { abortEarly: true });
-      if (!shape.success) throw new Fault("syntax", at + pointerTo(shape.issues[0]), reason(shape.issues[0]));
-      const { op, imm, name } = shape.output;
+      const { op, imm, name } = read(JsonStage, value, (reason, below) => new Fault("syntax", at + below, reason));
       builder.add({
         op: { value: op, at: `${at}/op` },
         name: name === undefined ? undefined : { value: name, at: `${at}/name` },
@@ -248,17 +256,5 @@ function jsonImmediate(value: unknown, at: string): Token<string, bigint> {
   if (Number.isSafeInteger(value) || (typeof value === "string" && IMMEDIATE.test(value))) {
     return { value: BigInt(value as number | string), at };
   }
-  throw new Fault("syntax", at, "expected an integer of magnitude at most 2^53 - 1, or a string such as \"0x5a\"");
-}
-
-/** What a schema says about a value, which the message may quote at any length. */
-export function reason({ message }: v.BaseIssue<unknown>): string {
-  return message.length > 200 ? `${message.slice(0, 200)}...` : message;
-}
-
-/** The JSON pointer (RFC 6901) of what a schema refused; of a missing member, the object that misses it. */
-export function pointerTo(issue: v.BaseIssue<unknown>): string {
-  const path = issue.path ?? [];
-  const missing = issue.received === "undefined" ? path.slice(0, -1) : path;
-  return missing.map(({ key }) => `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+  throw new Fault("syntax", at, "expected an integer of magnitude at most 2^53 - 1, or a string such as '0x5a'");
 }

@@ -7,6 +7,7 @@ to import; a user's files are validated first.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -15,12 +16,12 @@ from typing import Any
 from pcpu.errors import ExpressionError, IsaError
 from pcpu.isa.model import CrcModel, Fold, Immediate, Isa, Op
 
-FIRST_USER_OPCODE = 1024
+FIRST_USER_OPCODE, LAST_OPCODE = 1024, 65535
 MAX_FILE = 16 << 20
 # A kernel's exports are pcpu_OP and pcpu_OP_init, _update, _finish.
 RESERVED_SUFFIXES = ("_init", "_update", "_finish")
 RESERVED_NAMES = frozenset(["nop", "init", "update", "finish", "run"])
-EXPRESSION_NAMES = frozenset(["byte", "state", "a", "b", "data"])
+TAKEN_NAMES = frozenset(["byte", "state", "a", "b", "data", "expect", "source"])
 
 
 def read_isa(paths: Iterable[Path] = ()) -> Isa:
@@ -107,22 +108,39 @@ def _read_json(path: Path) -> Any:
     def no_constant(name: str) -> None:
         raise ValueError(f"{name} is not JSON")
 
+    def number(text: str) -> float:
+        # JSON has one kind of number: 8.0 is the integer 8.
+        value = float(text)
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+    def fail(message: str) -> IsaError:
+        return IsaError(message, "", str(path))
+
     try:
-        if path.stat().st_size > MAX_FILE:
-            raise IsaError(f"the file is larger than {MAX_FILE} bytes", "", str(path))
-        text = path.read_text("utf-8")
-        return json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
+        with path.open("rb") as file:  # a device has no size to ask for
+            content = file.read(MAX_FILE + 1)
+        if len(content) > MAX_FILE:
+            raise fail(f"the file is larger than {MAX_FILE} bytes")
+        document = json.loads(
+            content.decode(),
+            object_pairs_hook=unique,
+            parse_constant=no_constant,
+            parse_float=number,
+        )
+        json.dumps(document, ensure_ascii=False).encode()
     except OSError as error:
-        raise IsaError(f"cannot be read: {error.strerror}", "", str(path)) from None
+        raise fail(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise IsaError(f"not UTF-8 at byte {error.start}", "", str(path)) from None
+        raise fail(f"not UTF-8 at byte {error.start}") from None
+    except UnicodeEncodeError:
+        raise fail("a string holds a lone surrogate, which is no character") from None
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise IsaError(f"not JSON: {error.msg} ({place})", "", str(path)) from None
+        raise fail(f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
     except ValueError as error:
-        raise IsaError(f"not JSON: {error}", "", str(path)) from None
+        raise fail(f"not JSON: {error}") from None
     except RecursionError:
-        raise IsaError("nested too deeply", "", str(path)) from None
+        raise fail("nested too deeply") from None
+    return document
 
 
 def _pointer(parts: Iterable[str | int]) -> str:
@@ -148,10 +166,18 @@ class _Reader:
 
     def validate(self, document: Any) -> None:
         from jsonschema import Draft202012Validator
-        from jsonschema.exceptions import best_match
+        from jsonschema.exceptions import ValidationError, best_match
+        from jsonschema.validators import extend
+
+        def pattern(_: Any, regex: str, value: Any, schema: Any) -> Iterator[ValidationError]:
+            # '$' of JSON Schema is the end; Python's also matches before a last newline.
+            del schema
+            if isinstance(value, str) and not re.search(regex.replace("$", r"\Z"), value):
+                yield ValidationError(f"{value!r} does not match {regex!r}")
 
         schema = json.loads((files("pcpu.isa") / "op.schema.json").read_text("utf-8"))
-        error = best_match(Draft202012Validator(schema).iter_errors(document))
+        validator = extend(Draft202012Validator, {"pattern": pattern})  # type: ignore[no-untyped-call]
+        error = best_match(validator(schema).iter_errors(document))
         if error is not None:
             message = error.message if len(error.message) < 300 else error.message[:300] + "..."
             raise self.fail(message, _pointer(error.absolute_path))
@@ -171,6 +197,7 @@ class _Reader:
         op = _op(document, document.get("opcode", self.free_opcode()), str(self.path), at)
         self.check_names(op, at)
         self.check_meaning(op, at)
+        self.check_derived(op, document, at)
         self.check_vectors(op, at)
         self.operations.append(op)
 
@@ -179,12 +206,20 @@ class _Reader:
 
     def check_known(self, known: Op, document: dict[str, Any], at: str) -> None:
         """A known operation may be named again, but not given another meaning."""
-        for key in ("args", "returns", "opcode", "map", "fold", "crc"):
-            if key in document and document[key] != known.to_json().get(key):
+        told = known.to_json()
+        for key, value in document.items():
+            if key not in ("op", "doc", "vectors", "$schema") and value != told.get(key):
                 raise self.fail(
                     f"{known.name!r} exists already with another {key!r}; choose another name",
                     f"{at}/{key}",
                 )
+
+    def check_derived(self, op: Op, document: dict[str, Any], at: str) -> None:
+        """Members that follow from others, as ``pcpu isa --json`` prints them, have to fit."""
+        told = op.to_json()
+        for key in ("kind", "immediates", "state_bits", "result_bits"):
+            if key in document and document[key] != told.get(key):
+                raise self.fail(f"does not fit the rest; leave {key!r} out", f"{at}/{key}")
 
     def check_names(self, op: Op, at: str) -> None:
         taken = {name for other in self.operations for name in (other.name, *other.aliases)}
@@ -196,12 +231,14 @@ class _Reader:
             if name in RESERVED_NAMES or name.endswith(RESERVED_SUFFIXES):
                 raise self.fail(f"the name {name!r} is reserved", pointer)
             taken.add(name)
+        if op.opcode > LAST_OPCODE:
+            raise self.fail(f"no opcode is free above {LAST_OPCODE}; give one", f"{at}/opcode")
         for other in self.operations:
             if other.opcode == op.opcode:
                 raise self.fail(f"opcode {op.opcode} is that of {other.name!r}", f"{at}/opcode")
         seen: set[str] = set()
         for index, imm in enumerate(op.immediates, start=1):
-            if imm.name in seen or imm.name in EXPRESSION_NAMES:
+            if imm.name in seen or imm.name in TAKEN_NAMES:
                 raise self.fail(
                     f"the immediate name {imm.name!r} is taken; write 'key:imm{imm.bits}'",
                     f"{at}/args/{index}",
@@ -238,7 +275,7 @@ class _Reader:
         if op.immediates:
             raise self.fail("a crc takes no immediates", f"{at}/args/1")
         if op.returns == "count" or op.result_bits != crc.width:
-            raise self.fail(f"must be 'u{crc.width}' (or 'checksum')", f"{at}/returns")
+            raise self.fail(f"must be 'u{crc.width}', 'checksum' or 'hash'", f"{at}/returns")
 
     def check_vectors(self, op: Op, at: str) -> None:
         """That each vector has the operation's immediates and a fitting expectation."""

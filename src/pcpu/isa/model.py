@@ -129,6 +129,12 @@ class Op:
         return expr.parse(self.fold.finish, (("state", bits), *self._imm_widths), bits)
 
     @property
+    def terms(self) -> int:
+        """How many names, constants and operators each byte costs, as a measure of code."""
+        body = self.map_expr if self.map is not None else self.step_expr if self.fold else None
+        return 0 if body is None else sum(1 for _ in expr.walk(body))
+
+    @property
     def _imm_widths(self) -> tuple[tuple[str, int], ...]:
         return tuple((i.name, i.bits) for i in self.immediates)
 

@@ -1,4 +1,4 @@
-"""Engines, one file each; every sibling module with an ``ENGINE`` is found."""
+"""Engines, one file each, which exports one ``ENGINE``."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _DIGEST = 32
 def folder() -> Path:
     """Where compiled programs are kept: $PCPU_CACHE, or the user's cache folder."""
     named = os.environ.get("PCPU_CACHE")
-    return Path(named) if named else user_cache_path("pcpu")
+    return Path(named).absolute() if named else user_cache_path("pcpu")
 
 
 @cache
@@ -43,7 +43,7 @@ def compiler_digest() -> str:
     for name in ("llvmlite", "ziglang"):
         digest.update(f"{name} {version(name)}\0".encode())
     for name in sorted(os.environ):
-        if name.startswith("PCPU_LD"):
+        if name.startswith("PCPU_") and name != "PCPU_CACHE":
             digest.update(f"{name}={os.environ[name]}\0".encode())
     digest.update(_processor().encode())
     return digest.hexdigest()

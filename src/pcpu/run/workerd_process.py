@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from pcpu import worker
 from pcpu.errors import EngineError
 
 START_SECONDS = 20
+_PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -38,6 +41,7 @@ def serving(
     process = subprocess.Popen(
         command, cwd=bundle, pass_fds=[write], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         start_new_session=True,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509 - it only makes a system call
     )  # fmt: skip
     os.close(write)
     try:
@@ -45,6 +49,12 @@ def serving(
     finally:
         os.close(read)
         _stop(process)
+
+
+def _die_with_parent() -> None:
+    """Have Linux end this process when its parent ends, however that happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _check_free(port: int) -> None:

@@ -50,3 +50,16 @@ class Span:
 
     def release(self) -> None:
         _release(self._view)
+
+
+def copied(data: Any) -> bytearray:
+    """A copy of the bytes of a buffer; unlike bytearray() of nothing else."""
+    span = Span(data, writable=False)
+    try:
+        return (
+            bytearray((ctypes.c_char * span.length).from_address(span.address or 0))
+            if span.length
+            else bytearray()
+        )
+    finally:
+        span.release()

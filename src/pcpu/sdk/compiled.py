@@ -6,12 +6,13 @@ import ctypes
 from dataclasses import dataclass
 from typing import Any
 
+from pcpu.errors import UsageError
 from pcpu.ir import Program
 from pcpu.isa import Isa
 from pcpu.library import load_isa
 from pcpu.run.jit import Native
 from pcpu.run.parallel import update_threads
-from pcpu.sdk.buffer import Span
+from pcpu.sdk.buffer import Span, copied
 from pcpu.source import parse_pipeline
 
 
@@ -53,7 +54,9 @@ class Compiled:
         lock is free meanwhile. Raises UsageError: ``in_place`` on what cannot be written, or
         ``threads`` above 1 for a program with a fold that does not merge.
         """
-        out = data if in_place or not self._changes else bytearray(data)
+        if threads < 1:
+            raise UsageError(f"threads is {threads}, and at least 1 is needed")
+        out = data if in_place or not self._changes else copied(data)
         results = self._slots()
         if type(out) is bytes and not self._changes and threads == 1:
             self._native.run(out, len(out), results)  # the common case, without asking for a buffer
@@ -90,7 +93,7 @@ class Stream:
     def update(self, piece: Any, *, in_place: bool = False) -> Any:
         """Run over the next piece; the changed bytes, or ``piece`` where nothing changes."""
         changes = self._compiled._changes
-        out = piece if in_place or not changes else bytearray(piece)
+        out = piece if in_place or not changes else copied(piece)
         span = Span(out, writable=changes)
         try:
             self._compiled._native.update(self._state, span.address, span.length)
@@ -112,4 +115,8 @@ def compile(program: str | Program, isa: Isa | None = None) -> Compiled:
     ProgramError where the program is wrong, with the place.
     """
     isa = isa or load_isa()
-    return Compiled(parse_pipeline(program, isa) if isinstance(program, str) else program, isa)
+    if isinstance(program, str):
+        program = parse_pipeline(program, isa)
+    elif not isinstance(program, Program):
+        raise UsageError(f"a program is a text or a Program, not {type(program).__name__}")
+    return Compiled(program, isa)

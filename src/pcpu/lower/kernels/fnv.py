@@ -72,7 +72,9 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
 def _body(code: Code, op: Op, form: Multiplication) -> None:
     start, data, length = code.function.args
     bits = op.state_bits
-    stage = Stage(op, (), code.local(ir.IntType(bits), start))
+    # A step of this form names no immediates, though init and finish may.
+    unused = tuple(ir.IntType(32 if imm.bits <= 32 else 64)(0) for imm in op.immediates)
+    stage = Stage(op, unused, code.local(ir.IntType(bits), start))
     done = code.local(code.usize, code.size(0))
     for width in fnv_block.widths(code.target):
         block = fnv_block.Block(width, form.factor, bits)
