@@ -38,7 +38,7 @@ export function isaOf(manifest: Manifest): Isa {
   return new Map(manifest.operations.flatMap((op) => [op.op, ...op.aliases].map((name) => [name, op] as const)));
 }
 
-/** The name or alias closest to an unknown word: the one that shares most letters in their order, and enough of them. */
+/** The name or alias closest to an unknown word, by the letters that they share in order; none where these are few. */
 export function suggest(isa: Isa, word: string): string | undefined {
   if (word.length > 32) return undefined;
   let [best, closest]: [string | undefined, number] = [undefined, 0.6];

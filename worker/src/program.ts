@@ -103,7 +103,8 @@ class Builder<At> {
 
 function unknown(isa: Isa, word: string): string {
   const close = suggest(isa, word);
-  return `unknown operation ${quote(word)}; ${close === undefined ? "GET /v1/isa lists them" : `did you mean ${quote(close)}?`}`;
+  const hint = close === undefined ? "GET /v1/isa lists them" : `did you mean ${quote(close)}?`;
+  return `unknown operation ${quote(word)}; ${hint}`;
 }
 
 function immediatesOf({ immediates }: Operation): string {
@@ -206,8 +207,12 @@ function placeIn(text: string, offset: number) {
 const JsonStage = object({
   op: string,
   imm: v.exactOptional(v.unknown()),
-  name: v.exactOptional(v.custom<string>((name) => typeof name === "string" && NAME.test(name), `expected ${NAMES} characters`)),
+  name: v.exactOptional(v.custom<string>(isName, `expected ${NAMES} characters`)),
 });
+
+function isName(value: unknown): boolean {
+  return typeof value === "string" && NAME.test(value);
+}
 
 /** An array of operations to a program; `pointer` leads to the array in the body. */
 export function parseOps(isa: Isa, ops: unknown, pointer: string): Program {
