@@ -126,6 +126,32 @@ class Code:
         self.b.position_at_end(after)
 
     @contextmanager
+    def pieces(
+        self, start: Value, stop: Value, size: int | None
+    ) -> Iterator[tuple[Value, Value]]:
+        """``start .. stop`` in pieces of ``size`` and one that is shorter, each not empty.
+
+        Without a size it is one piece, which may be empty. Yields where a piece begins and ends.
+        """
+        if size is None:
+            yield start, stop
+            return
+        position = self.local(self.usize, start)
+        head, body, after = (
+            self.function.append_basic_block(n) for n in ("pieces", "piece", "after")
+        )
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        begin = self.load(self.usize, position)
+        self.b.cbranch(self.b.icmp_unsigned("!=", begin, stop), body, after)
+        self.b.position_at_end(body)
+        end = self.b.add(begin, self.at_most(self.b.sub(stop, begin), self.size(size)))
+        yield begin, end
+        self.b.store(end, position)
+        self.b.branch(head)
+        self.b.position_at_end(after)
+
+    @contextmanager
     def when(self, condition: Value) -> Iterator[None]:
         with self.b.if_then(condition):
             yield

@@ -17,8 +17,8 @@ from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import Reduction
 from pcpu.lower.kernels import vectors
 
-# Up to this bound 8-bit lanes take enough steps (255 // 15 = 17) to make widening cheap.
-NARROW_BOUND = 15
+# So many turns of a loop make widening what 8-bit lanes gather cheap.
+NARROW_TURNS = 16
 
 
 class Accumulator(Protocol):
@@ -32,8 +32,11 @@ class Accumulator(Protocol):
     def joined(self) -> Value: ...
 
 
-def accumulator(code: Code, form: Reduction, state_bits: int, lanes: int) -> Accumulator:
-    """For ``lanes`` values at a time, in lanes of ``form.bits`` bits."""
+def accumulator(
+    code: Code, form: Reduction, state_bits: int, lanes: int, unrolled: int = 1
+) -> Accumulator:
+    """For ``lanes`` values at a time, in lanes of ``form.bits`` bits, in a loop that adds
+    ``unrolled`` times in a turn."""
     assert form.bits is not None
     assert form.bound is not None
     if form.combine not in ("add", "sub"):
@@ -43,7 +46,7 @@ def accumulator(code: Code, form: Reduction, state_bits: int, lanes: int) -> Acc
     if form.bits == 8:
         if form.bound <= 1 and vectors.has_masks(code.target):
             return _Masks(code, lanes)
-        if form.bound <= NARROW_BOUND:
+        if form.bound * unrolled * NARROW_TURNS <= 255:
             return _Narrow(code, max(1, form.bound), lanes)
         if vectors.adds_eights(code.target):
             return _Eights(code, lanes)
