@@ -68,11 +68,24 @@ class Code:
         """
         return self._opaque(self.b, value)
 
-    def _opaque(self, builder: Any, value: Value) -> Value:
+    def here(self, value: Value) -> Value:
+        """``value``, which LLVM for WebAssembly computes here, in order with loads and stores.
+
+        In a long block it would rather do these first and keep what they give for later: more
+        than there are registers. Values larger than a register come back as they are.
+        """
+        if (
+            isinstance(value.type, ir.VectorType)
+            and value.type.count * value.type.element.width > 128
+        ):
+            return value
+        return self._opaque(self.b, value, side_effect=True)
+
+    def _opaque(self, builder: Any, value: Value, *, side_effect: bool = False) -> Value:
         if not self.target.triple.startswith("wasm"):
             return value
         kind = ir.FunctionType(value.type, [value.type])
-        return builder.asm(kind, "", "=r,0", [value], side_effect=False)
+        return builder.asm(kind, "", "=r,0", [value], side_effect=side_effect)
 
     def kept(self, value: int, bits: int, lanes: int) -> Value:
         """A vector of ``lanes`` times ``value`` that stays in a register.
@@ -126,9 +139,7 @@ class Code:
         self.b.position_at_end(after)
 
     @contextmanager
-    def pieces(
-        self, start: Value, stop: Value, size: int | None
-    ) -> Iterator[tuple[Value, Value]]:
+    def pieces(self, start: Value, stop: Value, size: int | None) -> Iterator[tuple[Value, Value]]:
         """``start .. stop`` in pieces of ``size`` and one that is shorter, each not empty.
 
         Without a size it is one piece, which may be empty. Yields where a piece begins and ends.

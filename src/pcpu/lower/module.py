@@ -11,7 +11,7 @@ from pcpu.ir import Program
 from pcpu.isa import Isa, Op
 from pcpu.lower import expression
 from pcpu.lower.code import I64, POINTER, Code, Value
-from pcpu.lower.fuse import Group, fuse
+from pcpu.lower.fuse import Group, feed, fuse
 from pcpu.lower.kernels import crc
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
@@ -134,7 +134,8 @@ def _fold(module: Any, target: Target, op: Op) -> list[str]:
 
 def _run(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
     """All stages over ``data[0:length]``, tile by tile where they need several loops."""
-    groups = fuse([stage.op for stage in stages])
+    ops = [stage.op for stage in stages]
+    groups = feed(fuse(ops), ops, code.target)
     if len(groups) == 1:
         _run_group(code, groups[0], stages, data, length)
         return

@@ -64,6 +64,11 @@ def combine(code: Code, how: str, a: Value, b: Value) -> Value:
     return code.b.select(less, a, b)
 
 
+def _keep(code: Code, slot: Value, total: Value) -> None:
+    """Set ``slot``. LLVM would rather keep all that a long block adds and add it at the end."""
+    code.b.store(code.here(total), slot)
+
+
 class _Lanewise:
     """Lanes of the values' own width, which cannot overflow or may."""
 
@@ -81,7 +86,7 @@ class _Lanewise:
     def add(self, values: Value) -> None:
         code = self._code
         total = code.load(self._kind, self._total)
-        code.b.store(combine(code, self._how, total, values), self._total)
+        _keep(code, self._total, combine(code, self._how, total, values))
 
     def joined(self) -> Value:
         return vectors.reduce(self._code, self._how, self._code.load(self._kind, self._total))
@@ -101,7 +106,7 @@ class _Narrow:
 
     def add(self, values: Value) -> None:
         code = self._code
-        code.b.store(code.b.add(code.load(self._kind, self._total), values), self._total)
+        _keep(code, self._total, code.b.add(code.load(self._kind, self._total), values))
 
     def joined(self) -> Value:
         code = self._code
@@ -137,7 +142,7 @@ class _Halves:
         pairs = code.b.bitcast(values, self._kind)
         high = code.b.lshr(pairs, self._splat(self._bits))
         for total, part in ((self._whole, pairs), (self._high, high)):
-            code.b.store(code.b.add(code.load(self._kind, total), part), total)
+            _keep(code, total, code.b.add(code.load(self._kind, total), part))
 
     def joined(self) -> Value:
         code = self._code
@@ -169,7 +174,7 @@ class _Eights:
         parts = vectors.pieces(code, values, self._size)
         for total, part in zip(self._totals, parts, strict=True):
             added = code.b.add(code.load(self._kind, total), vectors.add_eights(code, part))
-            code.b.store(added, total)
+            _keep(code, total, added)
 
     def joined(self) -> Value:
         code = self._code
