@@ -85,19 +85,15 @@ class _Window:
         self.count = -(-lags[-1] // 16)
         self.vectors: dict[int, Value | None] = {}
         self.sums: dict[tuple[int, int], Value | None] = {}
-        # Where a and b are shifted together and b - a is a lag, w[k] without that one is the sum
-        # w[k] ^ w[k - (b - a)] which they need: it comes last, and LLVM sees that it goes away.
+        # Lags a and b that are shifted together need w[k - a] ^ w[k - b]. Where b - a is a lag too,
+        # that is w[k - a] without this one. So it is added last, and LLVM sees that it goes away.
         differences = {b - a for a in lags for b in lags}
         self.late = [lag for lag in lags if lag % 16 == 0 and lag in differences]
 
     def cancel(self, k: int, message: Value) -> None:
-        """w[k] from its 16 bytes of the message.
-
-        Each w waits for the one before, so that one joins what has been added already.
-        """
-        *older, newest = self.taps(k, [lag for lag in self.lags if lag not in self.late])
-        rest = self.code.opaque(_xor(self.code, [message, *older]))
-        value = self.code.here(self.code.b.xor(rest, newest))
+        """w[k] from its 16 bytes of the message, before anything of the next ones is loaded."""
+        early = [lag for lag in self.lags if lag not in self.late]
+        value = self.code.here(_xor(self.code, [message, *self.taps(k, early)]))
         self.vectors[k] = _xor(self.code, [value, *self.taps(k, self.late)])
 
     def taps(self, k: int, lags: Sequence[int]) -> list[Value]:
