@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pcpu import targets
 from pcpu.isa import Isa
-from pcpu.lower.fuse import describe
+from pcpu.lower.fuse import describe, feed, fuse
 from pcpu.source import parse_pipeline
 
 
@@ -32,3 +33,22 @@ def test_loops(program: str, loops: list[str], user_isa: Isa) -> None:
         f"{name}: {' '.join(i.op.name for i in group)}" for name, group in describe(instructions)
     ]
     assert found == loops
+
+
+@pytest.mark.parametrize(
+    ("program", "loops"),
+    [
+        ("xor 1 | counteq 3 | crc32c", ["crc: xor counteq crc32c"]),
+        ("xor 1 | crc32c | counteq 2", ["crc: xor counteq crc32c"]),
+        ("crc32c | counteq 2", ["crc: counteq crc32c"]),
+        ("crc32c | xor 1 | counteq 2", ["crc: crc32c", "lanes: xor counteq"]),
+        ("xor 1 | crc32c | crc32c", ["crc: xor crc32c", "crc: crc32c"]),
+        ("xor 1 | crc32c | xor 2 | crc32c", ["crc: xor crc32c", "crc: xor crc32c"]),
+        ("xor 1 | fnv | crc32c", ["lanes: xor", "fnv: fnv", "crc: crc32c"]),
+        ("xor 1 | fnv", ["lanes: xor", "fnv: fnv"]),
+    ],
+)
+def test_crcs_take_lanes_along(program: str, loops: list[str], user_isa: Isa) -> None:
+    ops = [i.op for i in parse_pipeline(program, user_isa).instructions]
+    groups = feed(fuse(ops), ops, targets.find("wasm"))
+    assert [f"{g.kernel.name}: {' '.join(ops[i].name for i in g.members)}" for g in groups] == loops

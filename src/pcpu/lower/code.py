@@ -68,11 +68,24 @@ class Code:
         """
         return self._opaque(self.b, value)
 
-    def _opaque(self, builder: Any, value: Value) -> Value:
+    def here(self, value: Value) -> Value:
+        """``value``, which LLVM for WebAssembly computes here, in order with loads and stores.
+
+        In a long block it would rather do these first and keep what they give for later: more
+        than there are registers. Values larger than a register come back as they are.
+        """
+        if (
+            isinstance(value.type, ir.VectorType)
+            and value.type.count * value.type.element.width > 128
+        ):
+            return value
+        return self._opaque(self.b, value, side_effect=True)
+
+    def _opaque(self, builder: Any, value: Value, *, side_effect: bool = False) -> Value:
         if not self.target.triple.startswith("wasm"):
             return value
         kind = ir.FunctionType(value.type, [value.type])
-        return builder.asm(kind, "", "=r,0", [value], side_effect=False)
+        return builder.asm(kind, "", "=r,0", [value], side_effect=side_effect)
 
     def kept(self, value: int, bits: int, lanes: int) -> Value:
         """A vector of ``lanes`` times ``value`` that stays in a register.
@@ -123,6 +136,30 @@ class Code:
         back = self.b.branch(head)
         if plain:
             back.set_metadata("llvm.loop", _plain_loop(self.module))
+        self.b.position_at_end(after)
+
+    @contextmanager
+    def pieces(self, start: Value, stop: Value, size: int | None) -> Iterator[tuple[Value, Value]]:
+        """``start .. stop`` in pieces of ``size`` and one that is shorter, each not empty.
+
+        Without a size it is one piece, which may be empty. Yields where a piece begins and ends.
+        """
+        if size is None:
+            yield start, stop
+            return
+        position = self.local(self.usize, start)
+        head, body, after = (
+            self.function.append_basic_block(n) for n in ("pieces", "piece", "after")
+        )
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        begin = self.load(self.usize, position)
+        self.b.cbranch(self.b.icmp_unsigned("!=", begin, stop), body, after)
+        self.b.position_at_end(body)
+        end = self.b.add(begin, self.at_most(self.b.sub(stop, begin), self.size(size)))
+        yield begin, end
+        self.b.store(end, position)
+        self.b.branch(head)
         self.b.position_at_end(after)
 
     @contextmanager

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from pcpu.ir import Instruction
 from pcpu.isa import Op
-from pcpu.lower.kernels import Kernel, chain, select
+from pcpu.lower.kernels import Kernel, chain, lanes, select
+from pcpu.target import Target
 
 
 @dataclass
@@ -45,6 +46,28 @@ def _kernels(ops: Sequence[Op]) -> list[Kernel]:
             kernels[start:end] = [chain.KERNEL if k.yields else k for k in kernels[start:end]]
         start = end
     return kernels
+
+
+def feed(groups: Sequence[Group], ops: Sequence[Op], target: Target) -> list[Group]:
+    """Join lanes with the kernel beside them that takes them along, where its form on ``target``
+    does; one pass over the data rather than two."""
+    found: list[Group] = []
+    for group in groups:
+        if found:
+            # Where neither writes, it is all the same which is first.
+            before, after = found[-1], group
+            if after.kernel is lanes.KERNEL and not after.writes:
+                before, after = after, before
+            kernel = after.kernel
+            if (
+                before.kernel is lanes.KERNEL
+                and len(after.members) == 1
+                and kernel.fed(ops[after.members[0]], target)
+            ):
+                found[-1] = Group(kernel, before.members + after.members, before.writes)
+                continue
+        found.append(group)
+    return found
 
 
 def _joinable(groups: Sequence[Group], kernel: Kernel, *, writes: bool) -> Group | None:

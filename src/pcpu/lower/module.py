@@ -11,7 +11,7 @@ from pcpu.ir import Program
 from pcpu.isa import Isa, Op
 from pcpu.lower import expression
 from pcpu.lower.code import I64, POINTER, Code, Value
-from pcpu.lower.fuse import Group, fuse
+from pcpu.lower.fuse import Group, feed, fuse
 from pcpu.lower.kernels import crc
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
@@ -134,23 +134,14 @@ def _fold(module: Any, target: Target, op: Op) -> list[str]:
 
 def _run(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
     """All stages over ``data[0:length]``, tile by tile where they need several loops."""
-    groups = fuse([stage.op for stage in stages])
+    ops = [stage.op for stage in stages]
+    groups = feed(fuse(ops), ops, code.target)
     if len(groups) == 1:
         _run_group(code, groups[0], stages, data, length)
         return
-    tile = code.local(code.usize, code.size(0))
-    head, body, after = (code.function.append_basic_block(n) for n in ("tiles", "tile", "after"))
-    code.b.branch(head)
-    code.b.position_at_end(head)
-    start = code.load(code.usize, tile)
-    code.b.cbranch(code.b.icmp_unsigned("!=", start, length), body, after)
-    code.b.position_at_end(body)
-    size = code.at_most(code.b.sub(length, start), code.size(TILE))
-    for group in groups:
-        _run_group(code, group, stages, code.byte_at(data, start), size)
-    code.b.store(code.b.add(start, size), tile)
-    code.b.branch(head)
-    code.b.position_at_end(after)
+    with code.pieces(code.size(0), length, TILE) as (start, stop):
+        for group in groups:
+            _run_group(code, group, stages, code.byte_at(data, start), code.b.sub(stop, start))
 
 
 def _run_group(

@@ -17,8 +17,8 @@ from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import Reduction
 from pcpu.lower.kernels import vectors
 
-# Up to this bound 8-bit lanes take enough steps (255 // 15 = 17) to make widening cheap.
-NARROW_BOUND = 15
+# So many turns of a loop make widening what 8-bit lanes gather cheap.
+NARROW_TURNS = 16
 
 
 class Accumulator(Protocol):
@@ -32,8 +32,11 @@ class Accumulator(Protocol):
     def joined(self) -> Value: ...
 
 
-def accumulator(code: Code, form: Reduction, state_bits: int, lanes: int) -> Accumulator:
-    """For ``lanes`` values at a time, in lanes of ``form.bits`` bits."""
+def accumulator(
+    code: Code, form: Reduction, state_bits: int, lanes: int, unrolled: int = 1
+) -> Accumulator:
+    """For ``lanes`` values at a time, in lanes of ``form.bits`` bits, in a loop that adds
+    ``unrolled`` times in a turn."""
     assert form.bits is not None
     assert form.bound is not None
     if form.combine not in ("add", "sub"):
@@ -43,7 +46,7 @@ def accumulator(code: Code, form: Reduction, state_bits: int, lanes: int) -> Acc
     if form.bits == 8:
         if form.bound <= 1 and vectors.has_masks(code.target):
             return _Masks(code, lanes)
-        if form.bound <= NARROW_BOUND:
+        if form.bound * unrolled * NARROW_TURNS <= 255:
             return _Narrow(code, max(1, form.bound), lanes)
         if vectors.adds_eights(code.target):
             return _Eights(code, lanes)
@@ -59,6 +62,11 @@ def combine(code: Code, how: str, a: Value, b: Value) -> Value:
         return plain[how](a, b)
     less = code.b.icmp_unsigned("<" if how == "umin" else ">", a, b)
     return code.b.select(less, a, b)
+
+
+def _keep(code: Code, slot: Value, total: Value) -> None:
+    """Set ``slot``. LLVM would rather keep all that a long block adds and add it at the end."""
+    code.b.store(code.here(total), slot)
 
 
 class _Lanewise:
@@ -78,7 +86,7 @@ class _Lanewise:
     def add(self, values: Value) -> None:
         code = self._code
         total = code.load(self._kind, self._total)
-        code.b.store(combine(code, self._how, total, values), self._total)
+        _keep(code, self._total, combine(code, self._how, total, values))
 
     def joined(self) -> Value:
         return vectors.reduce(self._code, self._how, self._code.load(self._kind, self._total))
@@ -98,7 +106,7 @@ class _Narrow:
 
     def add(self, values: Value) -> None:
         code = self._code
-        code.b.store(code.b.add(code.load(self._kind, self._total), values), self._total)
+        _keep(code, self._total, code.b.add(code.load(self._kind, self._total), values))
 
     def joined(self) -> Value:
         code = self._code
@@ -134,7 +142,7 @@ class _Halves:
         pairs = code.b.bitcast(values, self._kind)
         high = code.b.lshr(pairs, self._splat(self._bits))
         for total, part in ((self._whole, pairs), (self._high, high)):
-            code.b.store(code.b.add(code.load(self._kind, total), part), total)
+            _keep(code, total, code.b.add(code.load(self._kind, total), part))
 
     def joined(self) -> Value:
         code = self._code
@@ -166,7 +174,7 @@ class _Eights:
         parts = vectors.pieces(code, values, self._size)
         for total, part in zip(self._totals, parts, strict=True):
             added = code.b.add(code.load(self._kind, total), vectors.add_eights(code, part))
-            code.b.store(added, total)
+            _keep(code, total, added)
 
     def joined(self) -> Value:
         code = self._code

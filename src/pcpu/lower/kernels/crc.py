@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from llvmlite import ir
 
 from pcpu import gf2
+from pcpu.isa import Op
 from pcpu.lower.code import Code, Value
 from pcpu.lower.kernels import crc_fold, crc_slice, crc_sparse, crc_x86
 from pcpu.lower.kernels.crc_model import Field, emit_finish, field_of, initial
+from pcpu.lower.kernels.function import states
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
@@ -18,28 +20,43 @@ __all__ = ["KERNEL", "emit", "emit_finish", "initial"]
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
-    (stage,) = stages
+    """One CRC, after those stages in lanes that it is fed by."""
+    *fed, stage = stages
     model = stage.op.crc
     assert model is not None
     field = field_of(model)
-    function = _function(code, field)
+    function = _function(code, field, fed)
     kind = ir.IntType(field.bits)
     register = code.load(kind, stage.state)
-    code.b.store(code.b.call(function, [register, data, length]), stage.state)
+    register = code.b.call(function, [register, data, length, *states(fed)])
+    code.b.store(register, stage.state)
 
 
-def _function(code: Code, field: Field) -> Value:
-    """register, data, length -> register, in the fastest way that the target has."""
+def _is_fed(op: Op, target: Target) -> bool:
+    """Whether the CRC ``op`` loads its data in vectors on which it can run other stages."""
+    assert op.crc is not None
+    if crc_x86.multipliers(target):
+        return True
+    field = field_of(op.crc)
+    return _has_vectors(target) and crc_sparse.is_fed(gf2.multiples(field.width, field.poly))
+
+
+def _function(code: Code, field: Field, fed: Sequence[Stage]) -> Value:
+    """register, data, length -> register, in the fastest way that the target has.
+
+    With the stages that it is fed by, if it is, it takes pointers to their states.
+    """
     multipliers = crc_x86.multipliers(code.target)
     if crc_x86.has_instruction(code.target, field):
         function, multipliers = crc_x86.instruction(code, field), multipliers[-1:]
     else:
         function = crc_slice.function(code, field)
     for multiplier in multipliers:
-        function = crc_fold.function(code, field, multiplier, function)
+        stages = fed if multiplier is multipliers[-1] else ()
+        function = crc_fold.function(code, field, multiplier, function, stages)
     if not multipliers and _has_vectors(code.target):
         multiples = gf2.multiples(field.width, field.poly)
-        return crc_sparse.function(code, field, multiples, function)
+        return crc_sparse.function(code, field, multiples, function, fed)
     return function
 
 
@@ -50,4 +67,4 @@ def _has_vectors(target: Target) -> bool:
     return target.triple.startswith(("x86_64", "aarch64", "arm64"))
 
 
-KERNEL = Kernel("crc", lambda op: op.crc is not None, emit, fuses=False)
+KERNEL = Kernel("crc", lambda op: op.crc is not None, emit, fuses=False, fed=_is_fed)

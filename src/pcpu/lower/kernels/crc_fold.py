@@ -13,7 +13,7 @@ up. For any other model the bytes of every 16 are reversed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from llvmlite import ir
@@ -21,6 +21,9 @@ from llvmlite import ir
 from pcpu import gf2
 from pcpu.lower.code import I8, I32, I64, POINTER, Code, Value
 from pcpu.lower.kernels.crc_model import Field, intrinsic, kernel_function
+from pcpu.lower.kernels.function import inside
+from pcpu.lower.kernels.lanes import Feed
+from pcpu.lower.stage import Stage
 
 # One stream of loads leaves the prefetchers of the processor behind: at 1 MiB, asking this far
 # ahead took 32 GB/s to 60 where it was measured. Half and twice as far do as well.
@@ -41,11 +44,13 @@ class Multiplier:
         return 16 * self.lanes
 
 
-def function(code: Code, field: Field, multiplier: Multiplier, below: Value) -> Value:
+def function(
+    code: Code, field: Field, multiplier: Multiplier, below: Value, fed: Sequence[Stage] = ()
+) -> Value:
     """The folding form; ``below`` takes what is too short for it."""
-    found, body = kernel_function(code, field, f"fold{multiplier.bytes}")
+    found, body = kernel_function(code, field, f"fold{multiplier.bytes}", fed)
     if body is not None:
-        _Fold(body, field, multiplier, below).write()
+        _Fold(body, field, multiplier, below).write(inside(body, fed))
     return found
 
 
@@ -53,12 +58,15 @@ class _Fold:
     def __init__(self, code: Code, field: Field, multiplier: Multiplier, below: Value) -> None:
         self.code, self.field, self.multiplier, self.below = code, field, multiplier, below
 
-    def write(self) -> None:
+    def write(self, fed: Sequence[Stage]) -> None:
         code, wide = self.code, self.multiplier.bytes
-        start, data, length = code.function.args
+        start, data, length, *_ = code.function.args
         block = wide * self.multiplier.streams
+        feed = Feed(code, fed, wide, self.multiplier.streams)
         with code.when(code.b.icmp_unsigned("<", length, code.size(block))):
+            feed.span(data, length)
             code.b.ret(code.b.call(self.below, [start, data, length]))
+        feed.span(data, code.size(block))
         lanes = self.multiplier.lanes
         first = self.load(data, lanes, self.register_vector(start))
         streams = [code.local(_kind(lanes), first)]
@@ -66,12 +74,19 @@ class _Fold:
             loaded = self.load(code.byte_at(data, code.size(wide * k)), lanes)
             streams.append(code.local(_kind(lanes), loaded))
         done = code.local(code.usize, code.size(block))
-        with code.loop(code.size(block), length, block, plain=True) as i:
+        with (
+            code.pieces(code.size(block), length, feed.limit(self.multiplier.streams)) as piece,
+            feed.block(),
+            code.loop(*piece, block, plain=True) as i,
+        ):
             self.prefetch(code.b.add(i, code.size(AHEAD)), block)
             for k, stream in enumerate(streams):
-                loaded = self.load(code.byte_at(data, code.b.add(i, code.size(wide * k))), lanes)
+                loaded = feed.load(code.byte_at(data, code.b.add(i, code.size(wide * k))))
+                loaded = code.b.bitcast(self.ordered(loaded), _kind(lanes))
                 self.step(stream, loaded, block, lanes)
             code.b.store(code.b.add(i, code.size(block)), done)
+        at = code.load(code.usize, done)
+        feed.span(code.byte_at(data, at), code.b.sub(length, at))
         total = streams[0]
         for stream in streams[1:]:
             self.step(total, code.load(_kind(lanes), stream), wide, lanes)
@@ -87,7 +102,7 @@ class _Fold:
 
     def finish(self, last: Value, done: Value) -> None:
         code = self.code
-        start, data, length = code.function.args
+        start, data, length, *_ = code.function.args
         scratch = code.entry.alloca(ir.ArrayType(I8, 16))
         scratch.align = 16
         scratch.type = POINTER  # llvmlite would type it

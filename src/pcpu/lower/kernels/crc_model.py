@@ -9,6 +9,7 @@ is only in constants.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -18,6 +19,7 @@ from pcpu import gf2
 from pcpu.isa import CrcModel
 from pcpu.lower.code import Code, Value
 from pcpu.lower.kernels import function
+from pcpu.lower.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,11 @@ def tables(field: Field, count: int) -> tuple[tuple[int, ...], ...]:
     return tuple(found)
 
 
-def kernel_function(code: Code, field: Field, form: str) -> tuple[Value, Code | None]:
+def kernel_function(
+    code: Code, field: Field, form: str, fed: Sequence[Stage] = ()
+) -> tuple[Value, Code | None]:
     """The function ``form(register, data, length) -> register`` for ``field``: see function.py."""
-    return function.kernel_function(code, f"{field.symbol}.{form}", ir.IntType(field.bits))
+    return function.kernel_function(code, f"{field.symbol}.{form}", ir.IntType(field.bits), fed)
 
 
 def intrinsic(code: Code, name: str, signature: Value) -> Value:

@@ -14,6 +14,7 @@ down to the tables. See docs/notes/crc-sparse.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from llvmlite import ir
@@ -21,13 +22,22 @@ from llvmlite import ir
 from pcpu import gf2
 from pcpu.lower.code import I8, I32, I64, POINTER, Code, Value
 from pcpu.lower.kernels.crc_model import Field, kernel_function
+from pcpu.lower.kernels.function import inside
+from pcpu.lower.kernels.lanes import Feed
+from pcpu.lower.stage import Stage
 
 Taps = tuple[int, ...]
 VECTOR = ir.VectorType(I8, 16)
 ZERO = ir.Constant(VECTOR, None)
 
 
-def function(code: Code, field: Field, found: tuple[gf2.Multiple, ...], tables: Value) -> Value:
+def function(
+    code: Code,
+    field: Field,
+    found: tuple[gf2.Multiple, ...],
+    tables: Value,
+    fed: Sequence[Stage] = (),
+) -> Value:
     """The division by the multiples ``found``, those for short data first, and by ``tables``
     for what is shorter still."""
     function = tables
@@ -35,20 +45,35 @@ def function(code: Code, field: Field, found: tuple[gf2.Multiple, ...], tables: 
         # From where on each is worth its start and its end, as measured.
         block = -(-multiple[0] // 16) * 16
         least = 2 * block + 32 if function is tables else 5 * block
-        form = window if multiple[0] <= gf2.WINDOW else ring
-        function = form(code, field, gf2.lags(multiple), least, function)
+        if multiple[0] > gf2.WINDOW:
+            function = ring(code, field, gf2.lags(multiple), least, function)
+        else:
+            stages = fed if multiple is found[-1] else ()
+            function = window(code, field, gf2.lags(multiple), least, function, stages)
     return function
 
 
-def window(code: Code, field: Field, lags: tuple[int, ...], least: int, below: Value) -> Value:
+def is_fed(found: tuple[gf2.Multiple, ...]) -> bool:
+    """Whether the division by the multiples ``found`` runs other stages on its data."""
+    return bool(found) and found[-1][0] <= gf2.WINDOW
+
+
+def window(
+    code: Code,
+    field: Field,
+    lags: tuple[int, ...],
+    least: int,
+    below: Value,
+    fed: Sequence[Stage] = (),
+) -> Value:
     """The form that keeps all of w that it needs in local variables.
 
     The loop is unrolled so often that every w stays in its variable until it has been used
     for the last time. ``below`` takes what is shorter than ``least``.
     """
-    found, body = kernel_function(code, field, f"window{lags[-1]}")
+    found, body = kernel_function(code, field, f"window{lags[-1]}", fed)
     if body is not None:
-        _write_window(body, field, lags, least, below)
+        _write_window(body, field, lags, least, below, inside(body, fed))
     return found
 
 
@@ -60,11 +85,21 @@ class _Window:
         self.count = -(-lags[-1] // 16)
         self.vectors: dict[int, Value | None] = {}
         self.sums: dict[tuple[int, int], Value | None] = {}
+        # Lags a and b that are shifted together need w[k - a] ^ w[k - b]. Where b - a is a lag too,
+        # that is w[k - a] without this one. So it is added last, and LLVM sees that it goes away.
+        differences = {b - a for a in lags for b in lags}
+        self.late = [lag for lag in lags if lag % 16 == 0 and lag in differences]
 
-    def taps(self, k: int) -> list[Value]:
-        """The terms of w[k] other than the message, the oldest first."""
+    def cancel(self, k: int, message: Value) -> None:
+        """w[k] from its 16 bytes of the message, before anything of the next ones is loaded."""
+        early = [lag for lag in self.lags if lag not in self.late]
+        value = self.code.here(_xor(self.code, [message, *self.taps(k, early)]))
+        self.vectors[k] = _xor(self.code, [value, *self.taps(k, self.late)])
+
+    def taps(self, k: int, lags: Sequence[int]) -> list[Value]:
+        """The terms of w[k] for these lags, the oldest first."""
         by_shift: dict[int, list[int]] = {}
-        for lag in sorted(self.lags, reverse=True):
+        for lag in sorted(lags, reverse=True):
             by_shift.setdefault(lag % 16, []).append(lag // 16)
         found: list[tuple[int, Value | None]] = []
         for shift, distances in by_shift.items():
@@ -101,13 +136,20 @@ def _xor(code: Code, terms: list[Value]) -> Value | None:
 
 
 def _write_window(
-    code: Code, field: Field, lags: tuple[int, ...], least: int, below: Value
+    code: Code,
+    field: Field,
+    lags: tuple[int, ...],
+    least: int,
+    below: Value,
+    fed: Sequence[Stage],
 ) -> None:
-    start, data, length = code.function.args
+    start, data, length, *_ = code.function.args
     count = -(-lags[-1] // 16)
     block = 16 * count
     assert least >= 2 * block
+    feed = Feed(code, fed, 16, count)
     with code.when(code.b.icmp_unsigned("<", length, code.size(least))):
+        feed.span(data, length)
         code.b.ret(code.b.call(below, [start, data, length]))
     slots = [code.local(VECTOR, ZERO) for _ in range(count)]
     scratch = _scratch(code, 2 * block)
@@ -117,14 +159,18 @@ def _write_window(
     # A pointer of its own, so that LLVM puts the distances into the loads.
     pointer = code.local(POINTER, data)
     stop = code.b.sub(length, code.size(block))
-    with code.loop(code.size(0), stop, block, plain=True) as i:
+    with (
+        code.pieces(code.size(0), stop, feed.limit(count)) as (first, last),
+        feed.block(),
+        code.loop(first, last, block, plain=True) as i,
+    ):
         window = _Window(code, lags)
         window.vectors = {k - count: code.load(VECTOR, slot) for k, slot in enumerate(slots)}
         here = code.load(POINTER, pointer)
         for k in range(count):
-            loaded = code.load(VECTOR, code.byte_at(here, code.size(16 * k)), 1)
-            first = [code.load(VECTOR, carry)] if k == 0 else []
-            window.vectors[k] = _xor(code, [loaded, *first, *window.taps(k)])
+            loaded = feed.load(code.byte_at(here, code.size(16 * k)))
+            register = [code.load(VECTOR, carry)] if k == 0 else []
+            window.cancel(k, _xor(code, [loaded, *register]))
             code.b.store(window.vectors[k], slots[k])
         code.b.store(ZERO, carry)
         code.b.store(code.opaque(code.byte_at(here, code.size(block))), pointer)
@@ -133,10 +179,11 @@ def _write_window(
     window = _Window(code, lags)
     window.vectors = {k - count: code.load(VECTOR, slot) for k, slot in enumerate(slots)}
     here = code.load(POINTER, pointer)
+    feed.span(here, code.b.sub(length, end))
     for k in range(count):
         window.vectors[k] = None  # nothing more is cancelled
         loaded = code.load(VECTOR, code.byte_at(here, code.size(16 * k)), 1)
-        value = _xor(code, [loaded, *window.taps(k)])
+        value = _xor(code, [loaded, *window.taps(k, lags)])
         code.b.store(value, code.byte_at(scratch, code.size(16 * k)), 16)
     # What is left of the message joins it, so that there is enough for another division.
     end = code.b.add(end, code.size(block))

@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from llvmlite import ir
 
 from pcpu.lower.code import POINTER, Code, Value
+from pcpu.lower.stage import Stage
 
 
-def kernel_function(code: Code, name: str, state: Any) -> tuple[Value, Code | None]:
+def kernel_function(
+    code: Code, name: str, state: Any, fed: Sequence[Stage] = ()
+) -> tuple[Value, Code | None]:
     """The function ``name(state, data, length) -> state`` of the module.
 
     With it comes the Code to write its body with, None where it has been written already. A
     function of its own keeps a large kernel's code once however often a program uses it, and
     frees its scratch memory before the next one runs.
+
+    One that is ``fed`` runs these stages on the data first, and takes pointers to their states.
     """
+    for stage in fed:
+        name += "".join(f".{word}" for word in (stage.op.name, *stage.constants.values()))
     if name in code.module.globals:
         return code.module.globals[name], None
-    function = ir.Function(code.module, ir.FunctionType(state, [state, POINTER, code.usize]), name)
+    function = ir.Function(code.module, _signature(code, state, fed), name)
     function.linkage = "internal"
     function.attributes.add("nounwind")
     function.attributes.add("noinline")
     return function, Code(function, code.target)
+
+
+def _signature(code: Code, state: Any, fed: Sequence[Stage]) -> Any:
+    return ir.FunctionType(state, [state, POINTER, code.usize, *(POINTER for _ in states(fed))])
+
+
+def states(stages: Sequence[Stage]) -> list[Value]:
+    """Pointers to the states of the stages that have one."""
+    return [stage.state for stage in stages if stage.state is not None]
+
+
+def inside(body: Code, fed: Sequence[Stage]) -> list[Stage]:
+    """The stages as the body of a function that is fed sees them."""
+    given = iter(body.function.args[3:])
+    return [s if s.state is None else replace(s, state=next(given)) for s in fed]

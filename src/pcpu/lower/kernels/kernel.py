@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pcpu.isa import Op
 from pcpu.lower.code import Code, Value
 from pcpu.lower.stage import Stage
+from pcpu.target import Target
 
 # emit(code, stages, data, length) runs the stages over data[0:length], updating their states.
 Emit = Callable[[Code, Sequence[Stage], Value, Value], None]
@@ -19,6 +20,9 @@ class Kernel:
 
     One that ``yields`` is a faster form of a chain: it pays only where no other chain runs, in
     whose latency the operation would be free.
+
+    One that is ``fed`` for an operation on a target takes stages in lanes before that one: it
+    runs them on the vectors that it loads anyway.
     """
 
     name: str
@@ -26,3 +30,4 @@ class Kernel:
     emit: Emit
     fuses: bool
     yields: bool = False
+    fed: Callable[[Op, Target], bool] = lambda op, target: False

@@ -6,7 +6,8 @@ costs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from llvmlite import ir
@@ -41,10 +42,10 @@ class _Fold:
     total: Accumulator
 
 
-def _fold(code: Code, stage: Stage, lanes: int) -> _Fold:
+def _fold(code: Code, stage: Stage, lanes: int, unrolled: int) -> _Fold:
     form = reduction(stage.op)
     assert form is not None
-    return _Fold(stage, form, accumulator(code, form, stage.op.state_bits, lanes))
+    return _Fold(stage, form, accumulator(code, form, stage.op.state_bits, lanes, unrolled))
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
@@ -61,79 +62,68 @@ def _vectors(
     code: Code, stages: Sequence[Stage], data: Value, length: Value, done: Value, lanes: int
 ) -> None:
     """Run whole vectors of ``lanes`` bytes from ``done`` on, and move ``done`` behind them."""
-    folds = [_fold(code, stage, lanes) for stage in stages if stage.state is not None]
-    limits = [fold.total.steps for fold in folds if fold.total.steps is not None]
+    feed = Feed(code, stages, lanes)
     start = code.load(code.usize, done)
     count = code.b.udiv(code.b.sub(length, start), code.size(lanes))
     end = code.b.add(start, code.b.mul(count, code.size(lanes)))
-    # No block needs to be longer than the longest span.
-    size = min(limits, default=1 << code.target.pointer_bits) * lanes
-    if size >> code.target.pointer_bits:
-        with code.when(code.b.icmp_unsigned("!=", start, end)):
-            _block(code, stages, folds, data, start, end, lanes)
-    else:
-        _blocks(code, stages, folds, data, (start, end), size, lanes)
+    # Without limits to a block there is nothing to do only where there is no vector.
+    size = feed.limit()
+    with ExitStack() as stack:
+        if size is None:
+            stack.enter_context(code.when(code.b.icmp_unsigned("!=", start, end)))
+        begin, stop = stack.enter_context(code.pieces(start, end, size))
+        with feed.block(), code.loop(begin, stop, lanes) as i:
+            feed.load(code.byte_at(data, i))
     code.b.store(end, done)
 
 
-def _blocks(
-    code: Code,
-    stages: Sequence[Stage],
-    folds: Sequence[_Fold],
-    data: Value,
-    span: tuple[Value, Value],
-    size: int,
-    lanes: int,
-) -> None:
-    """Blocks of ``size`` bytes, within which no lane overflows."""
-    start, end = span
-    position = code.local(code.usize, start)
-    head, body, after = (code.function.append_basic_block(n) for n in ("blocks", "block", "after"))
-    code.b.branch(head)
-    code.b.position_at_end(head)
-    begin = code.load(code.usize, position)
-    code.b.cbranch(code.b.icmp_unsigned("!=", begin, end), body, after)
-    code.b.position_at_end(body)
-    stop = code.b.add(begin, code.at_most(code.b.sub(end, begin), code.size(size)))
-    _block(code, stages, folds, data, begin, stop, lanes)
-    code.b.store(stop, position)
-    code.b.branch(head)
-    code.b.position_at_end(after)
+class Feed:
+    """Stages on vectors of ``lanes`` bytes on their way from memory to whatever uses them.
 
+    No more than ``limit`` bytes may go by within one ``block``. Without stages it is a load.
+    """
 
-def _block(
-    code: Code,
-    stages: Sequence[Stage],
-    folds: Sequence[_Fold],
-    data: Value,
-    start: Value,
-    stop: Value,
-    lanes: int,
-) -> None:
-    """At least one vector: accumulate, then join the lanes into the states."""
-    for fold in folds:
-        fold.total.reset()
-    with code.loop(start, stop, lanes) as i:
-        _vector(code, stages, folds, code.byte_at(data, i), lanes)
-    for fold in folds:
-        _flush(code, fold)
+    def __init__(self, code: Code, stages: Sequence[Stage], lanes: int, unrolled: int = 1) -> None:
+        self._code, self._stages, self._lanes = code, stages, lanes
+        self._folds = [_fold(code, s, lanes, unrolled) for s in stages if s.state is not None]
 
+    def limit(self, step: int = 1) -> int | None:
+        """The bytes of a block of steps of ``step`` vectors within which no lane overflows; None
+        where memory ends first."""
+        limits = [fold.total.steps for fold in self._folds if fold.total.steps is not None]
+        if not limits:
+            return None
+        size = min(limits) // step * step * self._lanes
+        return None if size >> self._code.target.pointer_bits else size
 
-def _vector(
-    code: Code, stages: Sequence[Stage], folds: Sequence[_Fold], pointer: Value, lanes: int
-) -> None:
-    kind = lane_type(8, lanes)
-    loaded = byte = code.load(kind, pointer, align=1)
-    by_stage = {id(fold.stage): fold for fold in folds}
-    for stage in stages:
-        if stage.op.kind == "map":
-            byte = _lanewise(code, stage, stage.op.map_expr, byte, 8)
-        else:
-            fold = by_stage[id(stage)]
-            assert fold.form.bits is not None
-            fold.total.add(_lanewise(code, stage, fold.form.value, byte, fold.form.bits))
-    if byte is not loaded:
-        code.b.store(byte, pointer, align=1)
+    @contextmanager
+    def block(self) -> Iterator[None]:
+        """Gather in lanes what is loaded here, then join the lanes into the states."""
+        for fold in self._folds:
+            fold.total.reset()
+        yield
+        for fold in self._folds:
+            _flush(self._code, fold)
+
+    def load(self, pointer: Value) -> Value:
+        """The vector at ``pointer`` after all stages, which has been stored if they changed it."""
+        code, folds = self._code, iter(self._folds)
+        loaded = byte = code.load(lane_type(8, self._lanes), pointer, align=1)
+        for stage in self._stages:
+            if stage.op.kind == "map":
+                byte = _lanewise(code, stage, stage.op.map_expr, byte, 8)
+            else:
+                fold = next(folds)
+                assert fold.form.bits is not None
+                fold.total.add(_lanewise(code, stage, fold.form.value, byte, fold.form.bits))
+        if byte is not loaded:
+            code.b.store(byte, pointer, align=1)
+        return byte
+
+    def span(self, data: Value, length: Value) -> None:
+        """All stages over ``data[0:length]``, which nothing loads here."""
+        if self._stages:
+            emit(self._code, self._stages, data, length)
 
 
 def _lanewise(code: Code, stage: Stage, value: Expr, byte: Value, bits: int) -> Value:
