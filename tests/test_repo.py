@@ -56,6 +56,6 @@ def test_files_stay_short() -> None:
         path.relative_to(ROOT).as_posix(): count
         for path in tracked()
         if path.suffix in (".py", ".ts", ".js")
-        and (count := path.read_text("utf-8").count("\n")) > (500 if "tests" in path.parts else 400)
+        and (count := path.read_text("utf-8").count("\n")) > 400
     }
     assert not long

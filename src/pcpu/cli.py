@@ -46,6 +46,10 @@ IsaFiles = Annotated[
     list[Path] | None,
     typer.Option("--isa", metavar="FILE", help="Add the operations of FILE; may be repeated."),
 ]
+Bundled = Annotated[
+    list[str] | None,
+    typer.Option("--program", metavar="PROG", help="Also bundle PROG, fused; may be repeated."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 ProgramArgument = Annotated[
     str,
@@ -204,10 +208,7 @@ def show_isa(as_json: Json = False, isa: IsaFiles = None) -> None:
 @app.command()
 def build(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the bundle goes.")],
-    program: Annotated[
-        list[str] | None,
-        typer.Option("--program", metavar="PROG", help="Also bundle PROG, fused; may be repeated."),
-    ] = None,
+    program: Bundled = None,
     isa: IsaFiles = None,
 ) -> None:
     """Write a Worker bundle that is ready to deploy.
@@ -225,10 +226,7 @@ def build(
 @app.command()
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8787,
-    program: Annotated[
-        list[str] | None,
-        typer.Option("--program", metavar="PROG", help="Also bundle PROG, fused; may be repeated."),
-    ] = None,
+    program: Bundled = None,
     isa: IsaFiles = None,
 ) -> None:
     """Serve the Worker on 127.0.0.1.

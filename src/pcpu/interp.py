@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pcpu import expr
+from pcpu import expr, gf2
 from pcpu.ir import Instruction, Program
 from pcpu.isa import CrcModel, Op
 
@@ -81,13 +81,8 @@ class _Crc:
     def finish(self) -> int:
         register = self._register
         if self._model.refout:
-            register = reflect(register, self._model.width)
+            register = gf2.reflect(register, self._model.width)
         return register ^ self._model.xorout
-
-
-def reflect(value: int, width: int) -> int:
-    """``value`` with its ``width`` bits in reverse order."""
-    return int(f"{value:0{width}b}"[::-1], 2)
 
 
 def _step(instruction: Instruction) -> _Map | _Fold | _Crc:

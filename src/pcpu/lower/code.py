@@ -82,7 +82,7 @@ class Code:
         return self._opaque(self.b, value, side_effect=True)
 
     def _opaque(self, builder: Any, value: Value, *, side_effect: bool = False) -> Value:
-        if not self.target.triple.startswith("wasm"):
+        if not self.target.plain_engine:
             return value
         kind = ir.FunctionType(value.type, [value.type])
         return builder.asm(kind, "", "=r,0", [value], side_effect=side_effect)
@@ -95,7 +95,7 @@ class Code:
         """
         kind = ir.VectorType(ir.IntType(bits), lanes)
         literal = kind([value] * lanes)
-        if not self.target.triple.startswith("wasm") or value in (0, (1 << bits) - 1):
+        if not self.target.plain_engine or value in (0, (1 << bits) - 1):
             return literal
         key = (value, bits, lanes)
         if key not in self._kept:

@@ -34,7 +34,8 @@ class _Upload:
     """The blocks as a chunked request body, counted as they are sent."""
 
     def __init__(self, blocks: Blocks) -> None:
-        self.blocks, self.sent, self.error = blocks, 0, None  # type: tuple[Blocks, int, BaseException | None]
+        self.blocks, self.sent = blocks, 0
+        self.error: Exception | None = None
 
     def send(self, connection: http.client.HTTPConnection) -> None:
         try:
@@ -44,7 +45,7 @@ class _Upload:
                 connection.send(block)
                 connection.send(b"\r\n")
             connection.send(b"0\r\n\r\n")
-        except BaseException as error:
+        except Exception as error:
             self.error = error
             connection.close()
 

@@ -36,6 +36,8 @@ def target() -> Target:
         reloc="pic",
         pointer_bits=64,
         lanes=128,
+        shuffles=triple.startswith(("x86_64", "aarch64", "arm64")),
+        plain_engine=False,
         linked="so",
         link=link,
     )

@@ -54,6 +54,8 @@ def target() -> Target:
         reloc="static",
         pointer_bits=32,
         lanes=64,
+        shuffles=True,
+        plain_engine=True,
         linked="wasm",
         link=link,
     )

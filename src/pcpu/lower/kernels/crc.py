@@ -38,7 +38,7 @@ def _is_fed(op: Op, target: Target) -> bool:
     if crc_x86.multipliers(target):
         return True
     field = field_of(op.crc)
-    return _has_vectors(target) and crc_sparse.is_fed(gf2.multiples(field.width, field.poly))
+    return target.shuffles and crc_sparse.is_fed(gf2.multiples(field.width, field.poly))
 
 
 def _function(code: Code, field: Field, fed: Sequence[Stage]) -> Value:
@@ -54,17 +54,10 @@ def _function(code: Code, field: Field, fed: Sequence[Stage]) -> Value:
     for multiplier in multipliers:
         stages = fed if multiplier is multipliers[-1] else ()
         function = crc_fold.function(code, field, multiplier, function, stages)
-    if not multipliers and _has_vectors(code.target):
+    if not multipliers and code.target.shuffles:
         multiples = gf2.multiples(field.width, field.poly)
         return crc_sparse.function(code, field, multiples, function, fed)
     return function
-
-
-def _has_vectors(target: Target) -> bool:
-    """Whether the target has vectors of 16 bytes with a shuffle."""
-    if target.triple.startswith("wasm"):
-        return "+simd128" in target.features
-    return target.triple.startswith(("x86_64", "aarch64", "arm64"))
 
 
 KERNEL = Kernel("crc", lambda op: op.crc is not None, emit, fuses=False, fed=_is_fed)
