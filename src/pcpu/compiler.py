@@ -38,7 +38,7 @@ def compile_program(
         "signature": program.signature,
         "state_bytes": 8 * len(program.results),
         "results": [
-            {"name": r.name, "op": r.op.name, "bits": r.op.result_bits, "returns": r.op.returns}
+            {"name": r.name, "op": r.op and r.op.name, "bits": r.bits, "returns": r.returns}
             for r in program.results
         ],
     }

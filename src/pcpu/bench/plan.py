@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from pcpu.bench.definition import Definition, Row
-from pcpu.ir import Program
+from pcpu.ir import Instruction, Program
 from pcpu.isa import Op
 
 # Where an argument is not a number: the data's address, its length, the program's state, and
@@ -72,9 +72,13 @@ PROGRAM = (
 
 def _operations(program: Program) -> tuple[Call, ...]:
     return tuple(
-        Call(f"pcpu_{i.op.name}", ("data", "size", *i.immediates), _bits(i.op))
+        Call(f"pcpu_{i.op.name}", ("data", "size", *_numbers(i)), _bits(i.op))
         for i in program.instructions
     )
+
+
+def _numbers(instruction: Instruction) -> tuple[int, ...]:
+    return tuple(value for value in instruction.immediates if isinstance(value, int))
 
 
 def _bits(op: Op) -> int:

@@ -16,10 +16,12 @@ Kind = Literal["map", "fold", "crc"]
 
 @dataclass(frozen=True)
 class Immediate:
-    """A constant that an operation takes: its name in expressions and its width."""
+    """A constant that an operation takes: its name in expressions, and its width in bits or,
+    for bytes, the least and the greatest length (``bits`` is 0 then)."""
 
     name: str
     bits: int
+    sizes: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,11 @@ class Op:
         if self.crc is not None:
             return max(8, 1 << (self.crc.width - 1).bit_length())
         return 0
+
+    @property
+    def result_count(self) -> int:
+        """How many numbers the result is."""
+        return 1
 
     @property
     def result_bits(self) -> int:

@@ -33,7 +33,7 @@ def merges(program: Program) -> list[Merge]:
 
 def starts_from_zero(program: Program) -> list[bool]:
     """For each result, whether a later piece is begun from zero in place of ``init``."""
-    return [result.op.crc is not None for result in program.results]
+    return [i.op.crc is not None for i in program.instructions if i.name is not None]
 
 
 def _merge(instruction: Instruction) -> Merge:

@@ -1,8 +1,9 @@
-"""The reference meaning of a Program, in plain Python: what every engine must agree with."""
+"""Operations over a stream of bytes, as their declarations say."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from pcpu import expr, gf2
 from pcpu.ir import Instruction, Program
@@ -90,7 +91,7 @@ def _step(instruction: Instruction) -> _Map | _Fold | _Crc:
     if op.crc is not None:
         return _Crc(op.crc)
     names = (imm.name for imm in op.immediates)
-    imms = dict(zip(names, instruction.immediates, strict=True))
+    imms: dict[str, Any] = dict(zip(names, instruction.immediates, strict=True))
     return _Map(op, imms) if op.kind == "map" else _Fold(op, imms)
 
 

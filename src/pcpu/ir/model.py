@@ -1,0 +1,346 @@
+"""Program: the one intermediate representation, as frozen values (spec/program.md, spec/pasm.md).
+
+    Program     parameters, constants, tables, buffers, a body, the names that it returns
+    Statement   Instruction | Move | Let | If | Repeat | Each | Fuse
+    Span        bytes of a buffer, a table or a window: where they begin and how many
+
+A *pipeline* is the plain case: operations with constant operands over all of ``data``. It runs
+over streams. ``pcpu.ir.verify`` says which values are programs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from pcpu.expr import Expr
+from pcpu.ir.names import Names
+from pcpu.isa import Immediate, Op
+
+MAX_OPERATIONS = 256  # of a pipeline
+MAX_NAME = 32
+EXACT_JSON = 2**53 - 1  # the largest integer that every JSON reader keeps
+
+# A number that is known when the program runs: a constant, or an expression of 64 bits over
+# registers, parameters, constants, counters and ``NAME.len``, ``NAME.start``, ``NAME.index``.
+Scalar = int | Expr
+# What an operation takes: a number, bytes, or the name (a Var) of a table or of a parameter
+# that holds bytes.
+Operand = int | bytes | Expr
+
+
+def show_bytes(value: bytes) -> str:
+    """Bytes as programs write them: each as two hexadecimal digits."""
+    return f"0x{value.hex()}"
+
+
+@dataclass(frozen=True)
+class Span:
+    """``buffer[offset:length]``; a length of None goes to the end."""
+
+    buffer: str
+    offset: Scalar = 0
+    length: Scalar | None = None
+
+
+DATA = Span("data")
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """An operation on a span; ``name`` is the register of its result, None for a map.
+
+    ``line`` is where the statement stands in its source, 0 where there is none; it is no part
+    of what a program means, here and in the other statements.
+    """
+
+    op: Op
+    immediates: tuple[Operand, ...] = ()
+    name: str | None = None
+    span: Span = DATA
+    line: int = field(default=0, compare=False)
+
+    @property
+    def text(self) -> str:
+        """The stage of a pipeline, without its name."""
+        shown = (show_bytes(i) if isinstance(i, bytes) else str(i) for i in self.immediates)
+        return " ".join([self.op.name, *shown])
+
+
+MoveKind = Literal["copy", "copyxor", "copyadd", "adddiff", "fill", "lit"]
+
+
+@dataclass(frozen=True)
+class Move:
+    """A block operation; what each kind takes is in ``MOVES``.
+
+    ``target`` and the ``sources`` have one length. ``value`` is the byte of ``copyxor``,
+    ``copyadd`` and ``fill``, the bytes (or the name of a table, a Var) of ``lit``.
+    """
+
+    kind: MoveKind
+    target: Span
+    sources: tuple[Span, ...] = ()
+    value: Operand | None = None
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class MoveForm:
+    """What a block operation takes: how many sources, and which value."""
+
+    sources: int
+    value: Literal["byte", "bytes"] | None
+    doc: str
+
+
+MOVES: dict[str, MoveForm] = {
+    "copy": MoveForm(1, None, "the source's bytes"),
+    "copyxor": MoveForm(1, "byte", "the source's bytes, each XORed with a byte"),
+    "copyadd": MoveForm(1, "byte", "the source's bytes plus a byte, modulo 256"),
+    "adddiff": MoveForm(2, None, "the first source's bytes plus the second's, modulo 256"),
+    "fill": MoveForm(0, "byte", "one byte over and over"),
+    "lit": MoveForm(0, "bytes", "the bytes that are written in the program"),
+}
+
+
+@dataclass(frozen=True)
+class Let:
+    """``name = value``: a register of 64 bits gets a new value."""
+
+    name: str
+    value: Scalar
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class If:
+    """``then`` where ``test`` is not 0, else ``other``."""
+
+    test: Scalar
+    then: tuple[Statement, ...]
+    other: tuple[Statement, ...] = ()
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """``body``, ``count`` times; ``counter`` is the name of the number of the turn, from 0."""
+
+    count: Scalar
+    body: tuple[Statement, ...]
+    counter: str | None = None
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Output:
+    """A table of results: one row of ``columns``, which are registers, for each turn."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Each:
+    """``body`` for every window of ``over``: of ``size`` bytes each, the last one perhaps of
+    fewer; or, where ``size`` is the name of a list of spans, for every span of that list.
+
+    ``name`` is the window in the body, a span like a buffer.
+    """
+
+    name: str
+    over: Span
+    size: Scalar | str
+    body: tuple[Statement, ...]
+    output: Output | None = None
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Fuse:
+    """Operations on one span in as few passes over it as they allow. Means what its body means."""
+
+    body: tuple[Instruction, ...]
+    line: int = field(default=0, compare=False)
+
+
+Statement = Instruction | Move | Let | If | Repeat | Each | Fuse
+
+
+def bodies(statement: Statement) -> tuple[tuple[Statement, ...], ...]:
+    """The blocks of statements within a statement."""
+    match statement:
+        case If():
+            return (statement.then, statement.other)
+        case Repeat() | Each() | Fuse():
+            return (statement.body,)
+        case _:
+            return ()
+
+
+def walk(body: tuple[Statement, ...]) -> Iterator[Statement]:
+    """All statements, outer ones before those within them, in program order."""
+    for statement in body:
+        yield statement
+        for inner in bodies(statement):
+            yield from walk(inner)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A value that the caller may choose: a number or bytes (see ``kind``), or None where it
+    has to be given."""
+
+    kind: Immediate
+    default: int | bytes | None = None
+
+    @property
+    def name(self) -> str:
+        return self.kind.name
+
+
+Role = Literal["inout", "in", "out", "spans"]
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Bytes that the caller holds.
+
+    ``inout`` is changed in place, ``in`` is only read, ``out`` begins as zeros and has ``size``
+    bytes, ``spans`` is a list of pairs of numbers of 64 bits, little-endian: offset, length.
+    """
+
+    name: str
+    role: Role
+    size: Scalar | None = None
+
+
+STREAM = (Buffer("data", "inout"),)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where a program's result comes from and how it is shown.
+
+    ``returns`` is that of an operation (spec/isa.md I2); a register of a Let is a ``count``.
+    ``count`` is how many numbers it is: 1, or those of a histogram.
+    """
+
+    name: str
+    returns: str
+    bits: int
+    count: int = 1
+    op: Op | None = None
+
+    def show(self, value: int) -> int | str:
+        """A count as a number, anything else as a hexadecimal string of its full width."""
+        return show_result(value, self.returns, self.bits)
+
+
+def show_result(value: int, returns: str, bits: int) -> int | str:
+    return value if returns == "count" else f"0x{value:0{(bits + 3) // 4}x}"
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to do with some bytes. ``returns`` names the registers that are its results; None
+    stands for all that are set outside of loops and branches, in program order."""
+
+    body: tuple[Statement, ...]
+    parameters: tuple[Parameter, ...] = ()
+    constants: tuple[tuple[str, int], ...] = ()
+    tables: tuple[tuple[str, bytes], ...] = ()
+    buffers: tuple[Buffer, ...] = STREAM
+    returns: tuple[str, ...] | None = None
+
+    @cached_property
+    def is_pipeline(self) -> bool:
+        """Whether the notation of pipelines can say it, and streams can run it."""
+        return (
+            not (self.parameters or self.constants or self.tables)
+            and self.buffers == STREAM
+            and self.returns is None
+            and all(_is_stage(statement) for statement in self.body)
+        )
+
+    @property
+    def instructions(self) -> tuple[Instruction, ...]:
+        """The stages of a pipeline."""
+        assert self.is_pipeline
+        return tuple(s for s in self.body if isinstance(s, Instruction))
+
+    @cached_property
+    def results(self) -> tuple[Result, ...]:
+        """The results, in program order or in that of ``returns``."""
+        registers = dict(self._registers(self.body))
+        if self.returns is not None:
+            return tuple(registers[name] for name in self.returns)
+        top = self._registers(s for s in self.body if not isinstance(s, If | Repeat | Each))
+        return tuple(registers[name] for name in dict(top))
+
+    def _registers(self, body: Any) -> Iterator[tuple[str, Result]]:
+        for s in walk(tuple(body)):
+            if isinstance(s, Instruction) and s.name is not None:
+                yield (
+                    s.name,
+                    Result(s.name, s.op.returns, s.op.result_bits, s.op.result_count, s.op),
+                )
+            elif isinstance(s, Let):
+                yield s.name, Result(s.name, "count", 64)
+
+    @property
+    def has_map(self) -> bool:
+        """Whether the program changes the data."""
+        return any(
+            (isinstance(s, Instruction) and s.op.kind == "map" and s.span.buffer == "data")
+            or (isinstance(s, Move) and s.target.buffer == "data")
+            for s in walk(self.body)
+        )
+
+    @cached_property
+    def signature(self) -> str:
+        """A pipeline without names: programs of one signature run the same code."""
+        return " | ".join(i.text for i in self.instructions)
+
+    def __str__(self) -> str:
+        """The canonical text of a pipeline."""
+        names, shown = Names(), []
+        for i in self.instructions:
+            usual = i.name is None or i.name == names.default(i.op)
+            names.add(i.op, None if usual else i.name)
+            shown.append(i.text if usual else f"{i.name} = {i.text}")
+        return " | ".join(shown)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"ops": [_instruction_json(i) for i in self.instructions]}
+
+    def canonical_json(self) -> str:
+        return json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+
+
+def _is_stage(statement: Statement) -> bool:
+    return (
+        isinstance(statement, Instruction)
+        and statement.span == DATA
+        and all(isinstance(operand, int | bytes) for operand in statement.immediates)
+    )
+
+
+def _instruction_json(instruction: Instruction) -> dict[str, Any]:
+    imms: list[int | str] = []
+    for value in instruction.immediates:
+        if isinstance(value, bytes):
+            imms.append(show_bytes(value))
+        else:
+            assert isinstance(value, int)
+            imms.append(value if value <= EXACT_JSON else str(value))
+    member: dict[str, Any] = {"op": instruction.op.name}
+    if imms:
+        member["imm"] = imms[0] if len(imms) == 1 else imms
+    if instruction.name is not None:
+        member["name"] = instruction.name
+    return member
