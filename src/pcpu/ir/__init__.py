@@ -21,7 +21,9 @@ from pcpu.ir.model import (
     Program,
     Repeat,
     Result,
+    ResultValue,
     Scalar,
+    Shown,
     Span,
     Statement,
     bodies,
@@ -44,9 +46,9 @@ from pcpu.ir.work import Work
 __all__ = [
     "DATA", "EXACT_JSON", "MAX_NAME", "MAX_OPERATIONS", "MOVES", "STREAM", "Buffer", "Each", "Fuse",
     "If", "Instruction", "Let", "Move", "Names", "Operand", "Output", "Parameter", "Program",
-    "Repeat", "Result", "Scalar", "Span", "Statement", "Work", "bodies", "check", "check_immediate",
-    "check_immediate_count", "check_length", "check_name", "show_bytes", "show_result", "verify",
-    "walk", "with_names",
+    "Repeat", "Result", "ResultValue", "Scalar", "Shown", "Span", "Statement", "Work", "bodies",
+    "check", "check_immediate", "check_immediate_count", "check_length", "check_name", "show_bytes",
+    "show_result", "verify", "walk", "with_names",
 ]  # fmt: skip
 
 
