@@ -46,6 +46,57 @@ def compile_program(
     return _line(text, exports, manifest, isa, target, form)
 
 
+def compile_whole(
+    program: Program, isa: Isa, target: Target, form: str | None = None
+) -> Artifact:
+    """A program with spans, buffers and control flow, for data that is there as a whole."""
+    ir.verify(program)
+    used = [s.op for s in ir.walk(program.body) if isinstance(s, ir.Instruction)]
+    _check_size(used, MAX_TERMS)
+    text, exports = lower_whole(program, target)
+    return _line(text, exports, whole_manifest(program), isa, target, form)
+
+
+def whole_manifest(program: Program) -> dict[str, Any]:
+    """What a caller of a whole program has to know (spec/abi.md A12-A16)."""
+    return {
+        "kind": "program",
+        "form": "whole",
+        "operations": [op.to_json() for op in _used(program)],
+        "program": str(program),
+        "state_bytes": whole_state_bytes(program),
+        "parameters": _parameters(program),
+        "buffers": [{"name": b.name, "role": b.role} for b in program.buffers],
+        "results": [_result(result) for result in program.results],
+        "tables": [
+            {
+                "name": output.name,
+                "columns": [_result(program.registers[name]) for name in output.columns],
+            }
+            for output, _ in outputs(program)
+        ],
+        "traps": [
+            {"status": c.status, "code": c.code, "line": c.line, "message": c.message}
+            for c in checks(program)
+        ],
+    }
+
+
+def _parameters(program: Program) -> list[dict[str, Any]]:
+    offsets = parameter_offsets(program)
+    return [
+        member | {"offset": offsets[member["name"]], **_width(parameter)}
+        for parameter, member in zip(
+            program.parameters, ir.parameters_json(program), strict=True
+        )
+    ]
+
+
+def _width(parameter: ir.Parameter) -> dict[str, Any]:
+    sizes = parameter.kind.sizes
+    return {"bits": parameter.kind.bits} if sizes is None else {"sizes": list(sizes)}
+
+
 def compile_operations(isa: Isa, target: Target, form: str | None = None) -> Artifact:
     """Every operation of ``isa`` as kernels of its own."""
     _check_size(isa.operations, 4 * MAX_TERMS)

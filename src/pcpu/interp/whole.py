@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pcpu import expr
 from pcpu.errors import TrapError
@@ -22,24 +22,13 @@ from pcpu.ir import (
     Span,
     Statement,
 )
+from pcpu.ir.outcome import Arguments, Inputs, Outcome
 from pcpu.ir.traps import Part, statement_checks
 
 SPAN_BYTES = 16  # of a list: two numbers of 64 bits
-Value = int | tuple[int, ...]
 
 
-@dataclass
-class Outcome:
-    """What a program leaves: its writable buffers, its results, the rows of its output tables."""
-
-    buffers: dict[str, bytes]
-    results: dict[str, Value]
-    tables: dict[str, list[tuple[int, ...]]] = field(default_factory=dict)
-
-
-def run_whole(
-    program: Program, inputs: Mapping[str, bytes], arguments: Mapping[str, int | bytes]
-) -> Outcome:
+def run_whole(program: Program, inputs: Inputs, arguments: Arguments) -> Outcome:
     """Run a verified ``program``.
 
     ``inputs`` has every buffer but the outputs, ``arguments`` every parameter. Raises TrapError.
@@ -92,9 +81,7 @@ class _Window:
 
 
 class _Machine:
-    def __init__(
-        self, program: Program, inputs: Mapping[str, bytes], arguments: Mapping[str, int | bytes]
-    ) -> None:
+    def __init__(self, program: Program, inputs: Inputs, arguments: Arguments) -> None:
         lengths = {name: len(content) for name, content in inputs.items()}
         sizes = output_sizes(program, lengths, arguments)
         self.buffers = {
@@ -201,12 +188,12 @@ class _Machine:
         value = None if s.value is None else self.operand(s.value)
         if isinstance(value, bytes):
             sources.append(value)
-        elif value is not None and value > 255:
-            raise _trap(s, Part.OPERAND, value, 255)
         for number, source in enumerate(sources):
             if len(source) != target.length:
                 raise _trap(s, Part.SOURCE_LENGTH + number, target.length, len(source))
         byte = value if isinstance(value, int) else 0
+        if byte > 255:
+            raise _trap(s, Part.OPERAND, byte, 255)
         match s.kind:
             case "copy" | "lit":
                 content = sources[0]

@@ -42,6 +42,11 @@ class Part(IntEnum):
 _PARTS = 32  # statuses for each statement
 
 
+def status_of(index: int, part: int) -> int:
+    """The status of a failed check of part ``part`` of statement number ``index``."""
+    return 1 + index * _PARTS + part
+
+
 @dataclass(frozen=True)
 class Check:
     """A check that ``statement`` number ``index`` (in the order of ``walk``) may fail."""
@@ -54,7 +59,7 @@ class Check:
 
     @property
     def status(self) -> int:
-        return 1 + self.index * _PARTS + self.part
+        return status_of(self.index, self.part)
 
     @property
     def message(self) -> str:
