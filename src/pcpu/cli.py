@@ -55,7 +55,7 @@ ProgramArgument = Annotated[
     str,
     typer.Argument(
         metavar="PROG",
-        help="A program such as 'xor 0x5a | crc32c', or a .json or .pcpu file that holds one.",
+        help="A program such as 'xor 0x5a | crc32c', or a .pasm, .json or .pcpu file with one.",
         show_default=False,
     ),
 ]
@@ -121,7 +121,9 @@ def run(
 def compile(
     program: Annotated[
         str | None,
-        typer.Argument(metavar="[PROG]", help="The program, or a .json or .pcpu file with it."),
+        typer.Argument(
+            metavar="[PROG]", help="The program, or a .pasm, .json or .pcpu file with it."
+        ),
     ] = None,
     target: Annotated[TargetName, typer.Option(help="What to compile for.")] = TargetName.wasm,
     emit: Annotated[

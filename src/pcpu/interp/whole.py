@@ -48,8 +48,8 @@ def output_sizes(
     program: Program, lengths: Mapping[str, int], arguments: Mapping[str, int | bytes]
 ) -> dict[str, int]:
     """The sizes in bytes of the ``out`` buffers, given the lengths of the others."""
-    values: dict[str, object] = dict(program.constants) | dict(arguments)
-    values |= {f"{name}.len": len(content) for name, content in program.tables}
+    values: dict[str, object] = {**dict(program.constants), **dict(program.tables), **arguments}
+    values |= {f"{n}.len": len(value) for n, value in values.items() if isinstance(value, bytes)}
     sizes = {}
     for buffer in program.buffers:
         if buffer.role == "spans":

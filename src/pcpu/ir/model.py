@@ -11,7 +11,7 @@ over streams. ``pcpu.ir.verify`` says which values are programs.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -272,6 +272,7 @@ class Program:
             not (self.parameters or self.constants or self.tables)
             and self.buffers == STREAM
             and self.returns is None
+            and len(self.body) <= MAX_OPERATIONS
             and all(_is_stage(statement) for statement in self.body)
         )
 
@@ -306,6 +307,17 @@ class Program:
             or (isinstance(s, Move) and s.target.buffer == "data")
             for s in walk(self.body)
         )
+
+    def bound(self, arguments: Mapping[str, int | bytes]) -> Program:
+        """The program without parameters, which ``arguments`` (or defaults) stand in for.
+
+        Verify it: a value may not fit where the program uses it. It is a pipeline if nothing but
+        parameters, constants, tables and ``fuse`` kept it from being one. Raises KeyError for a
+        parameter that has neither.
+        """
+        from pcpu.ir.bind import bind
+
+        return bind(self, arguments)
 
     def __str__(self) -> str:
         """The canonical text: a pipeline where it is one, else a .pasm file."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,12 +33,12 @@ from pcpu.ir import (
 from pcpu.ir.scope import Fault, Path, names_of
 from pcpu.ir.text import read_kind
 from pcpu.isa import Isa
+from pcpu.source.number import read_bytes
 from pcpu.source.pasm_line import Line, Piece, Word, code_of, parse_line
 from pcpu.source.unknown import unknown_operation
 
 MAX_TEXT, MAX_LINE = 4 << 20, 262144
 MAX_ERRORS = 20
-_BYTES = re.compile(r"0x(?:[0-9a-fA-F]{2})+")
 _OPENS = re.compile(r"\s*(if|repeat|each|fuse)\b")
 _SETS = re.compile(r"\s*([a-z_][a-z0-9_]{0,31})\s*=(?!=)")
 _USAGE = {
@@ -238,17 +237,13 @@ class _Parser:
 
     def bytes_(self, word: Word | Located) -> bytes:
         """The bytes that a literal stands for."""
-        text = word.text
-        if text.startswith('"'):
-            try:
-                return str(json.loads(text)).encode()
-            except ValueError:
+        content = read_bytes(word.text)
+        if content is None:
+            message = "bytes are 0x and pairs of hexadecimal digits, or a string"
+            if word.text.startswith('"'):
                 message = 'not a JSON string: its escapes are \\n \\t \\\\ \\" \\u0041'
             raise self.stop("syntax", message, word.column)
-        if not _BYTES.fullmatch(text):
-            message = "bytes are 0x and pairs of hexadecimal digits, or a string"
-            raise self.stop("syntax", message, word.column)
-        return bytes.fromhex(text[2:])
+        return content
 
     def operand(self, part: Any, path: Path, *, is_bytes: bool) -> Operand:
         self.note(path, part.column)
