@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from pcpu.expr import Expr
+from pcpu.expr import Expr, Var
 from pcpu.isa import Immediate, Op
 
 MAX_OPERATIONS = 256  # of a pipeline
@@ -276,10 +276,31 @@ class Program:
             and all(_is_stage(statement) for statement in self.body)
         )
 
+    @cached_property
+    def is_stream(self) -> bool:
+        """Whether streams can run it: a pipeline, but for parameters, constants and tables."""
+        return (
+            self.buffers == STREAM
+            and self.returns is None
+            and all(isinstance(s, Instruction) and self._is_stage(s) for s in self.body)
+        )
+
+    def _is_stage(self, s: Instruction) -> bool:
+        return s.span == DATA and all(
+            isinstance(operand, int | bytes)
+            or (isinstance(operand, Var) and self._fits(operand.name, imm))
+            for operand, imm in zip(s.immediates, s.op.immediates, strict=True)
+        )
+
+    def _fits(self, name: str, imm: Immediate) -> bool:
+        """Whether what ``name`` stands for needs no check when the program runs."""
+        kind = next((p.kind for p in self.parameters if p.name == name), None)
+        return kind is None or imm.sizes is not None or kind.bits <= imm.bits
+
     @property
     def instructions(self) -> tuple[Instruction, ...]:
-        """The stages of a pipeline."""
-        assert self.is_pipeline
+        """The stages of a program for streams."""
+        assert self.is_stream
         return tuple(s for s in self.body if isinstance(s, Instruction))
 
     @cached_property

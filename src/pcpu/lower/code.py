@@ -46,6 +46,13 @@ class Code:
             self.b.store(value, slot)
         return slot
 
+    def room(self, size: int) -> Value:
+        """The address of ``size`` bytes of this function's own."""
+        slot = self.entry.alloca(ir.ArrayType(I8, size))
+        slot.align = 8
+        slot.type = POINTER  # of no kind, so that anything may be stored there
+        return slot
+
     def load(self, kind: Value, pointer: Value, align: int | None = None) -> Value:
         return self.b.load(pointer, typ=kind, align=align)
 

@@ -11,7 +11,7 @@ from llvmlite import ir
 from pcpu import expr
 from pcpu.expr import Binary, Cond, Expr, Index, Var
 from pcpu.ir import Each, Program, Scalar, walk
-from pcpu.ir.layout import SLOT, array_offsets, outputs, parameter_offsets
+from pcpu.layout import SLOT, WholeLayout, outputs, whole_layout
 from pcpu.lower import expression, parts
 from pcpu.lower.code import I8, I64, Code, Value
 
@@ -39,16 +39,16 @@ class Shape:
         return {name: index for index, name in enumerate(names)}
 
     @cached_property
+    def state(self) -> WholeLayout:
+        return whole_layout(self.program)
+
+    @property
     def arrays(self) -> dict[str, int]:
-        return array_offsets(self.program)
+        return self.state.arrays
 
-    @cached_property
+    @property
     def parameters(self) -> dict[str, int]:
-        return parameter_offsets(self.program)
-
-    @cached_property
-    def lists(self) -> frozenset[str]:
-        return frozenset(b.name for b in self.program.buffers if b.role == "spans")
+        return self.state.parameters
 
     @cached_property
     def tables(self) -> dict[str, bytes]:

@@ -21,12 +21,12 @@ from pcpu.ir import (
     Span,
     Statement,
 )
-from pcpu.ir.layout import SLOT
 from pcpu.ir.traps import Part, status_of
+from pcpu.layout import SLOT
+from pcpu.lower import parts
 from pcpu.lower.code import I8, I32, I64, Code, Value
 from pcpu.lower.count import count
 from pcpu.lower.frame import SPAN_BYTES, Frame, Names, Window
-from pcpu.lower import parts
 from pcpu.lower.stage import Bytes, Stage
 
 BEFORE, AFTER = 0, 1  # the phases that a probe is told

@@ -8,7 +8,7 @@ from typing import Any
 from llvmlite import ir
 
 from pcpu.ir import Program, Scalar, Statement
-from pcpu.ir.layout import SLOT, outputs
+from pcpu.layout import SLOT, outputs
 from pcpu.lower import parts
 from pcpu.lower.code import I32, I64, POINTER, Code, Value
 from pcpu.lower.count import count
@@ -20,9 +20,7 @@ from pcpu.target import Target
 PIECE = 64
 
 
-def lower_whole(
-    program: Program, target: Target, *, probes: bool = False
-) -> tuple[str, list[str]]:
+def lower_whole(program: Program, target: Target, *, probes: bool = False) -> tuple[str, list[str]]:
     """The IR text of a module for a whole program, and the names of its functions.
 
     With ``probes`` the code calls a function of the caller's before and after each statement
@@ -34,7 +32,9 @@ def lower_whole(
     pieces = list(_pieces(program.body))
     functions = []
     for number, (first, part) in enumerate(pieces if len(pieces) > 1 else ()):
-        code = parts.function(module, target, f"piece.{number}", I32, [POINTER] * len(Frame.POINTERS))
+        code = parts.function(
+            module, target, f"piece.{number}", I32, [POINTER] * len(Frame.POINTERS)
+        )
         code.function.linkage = "internal"
         code.function.attributes.add("noinline")
         _body(code, Frame(code, shape, code.function.args), part, first)
@@ -65,7 +65,7 @@ def _exec(module: Any, target: Target, shape: Shape, pieces: Sequence[Any]) -> N
     """``pcpu_exec(state, spans, out) -> status``, and with probes a fourth argument."""
     pointers = [POINTER] * (4 if shape.probes else 3)
     code = parts.function(module, target, "pcpu_exec", I32, pointers)
-    registers = code.local(ir.ArrayType(I64, max(1, len(shape.slots))))
+    registers = code.room(SLOT * max(1, len(shape.slots)))
     given = list(code.function.args)
     probe = given[3] if shape.probes else ir.Constant(POINTER, None)
     frame = Frame(code, shape, [registers, *given[:3], probe])
@@ -107,4 +107,3 @@ def _windows(code: Code, frame: Frame, buffer: str, size: Scalar) -> Value:
     zero = code.b.icmp_unsigned("==", step, I64(0))
     turns = code.divide_up(length, code.b.select(zero, I64(1), step))
     return code.b.select(zero, I64(0), turns)
-

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from pcpu.ir import Arguments, Inputs, Outcome, Program
+from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue
 from pcpu.isa import Isa
 
 Blocks = Iterator[memoryview]  # writable; valid until the next one is asked for
@@ -21,14 +21,14 @@ class Engine:
     ``run(program, isa, blocks, write)`` feeds the blocks through, hands the resulting bytes
     to ``write`` unless that is None, and returns the results in program order; it is for
     pipelines. ``run_whole(program, isa, inputs, arguments)`` runs any program over whole buffers:
-    those of ``inputs`` that are ``inout`` are writable, and changed in place where the engine is in
-    this process. Both raise EngineError or ToolchainError, the second TrapError too.
+    those of ``inputs`` that are ``inout`` are writable, and hold anything afterwards: what counts
+    is what comes back. Both raise EngineError or ToolchainError, the second TrapError too.
     ``version()`` says what the engine runs on.
     """
 
     name: str
     doc: str
-    run: Callable[[Program, Isa, Blocks, Write | None], tuple[int, ...]]
+    run: Callable[[Program, Isa, Blocks, Write | None], tuple[ResultValue, ...]]
     run_whole: Callable[[Program, Isa, Inputs, Arguments], Outcome]
     version: Callable[[], str]
 
@@ -39,11 +39,11 @@ class Session(Protocol):
     def update(self, block: memoryview) -> None:
         """Run the program over the next bytes, in place."""
 
-    def finish(self) -> tuple[int, ...]:
+    def finish(self) -> tuple[ResultValue, ...]:
         """The results."""
 
 
-def feed(session: Session, blocks: Blocks, write: Write | None) -> tuple[int, ...]:
+def feed(session: Session, blocks: Blocks, write: Write | None) -> tuple[ResultValue, ...]:
     for block in blocks:
         session.update(block)
         if write is not None:

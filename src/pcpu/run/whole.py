@@ -9,10 +9,10 @@ from typing import Any
 
 from pcpu.errors import EngineError, PcpuError
 from pcpu.ir import Arguments, Inputs, Outcome, Program
-from pcpu.ir.layout import SLOT, fill_parameters, outputs, whole_state_bytes
 from pcpu.ir.outcome import results_of, table_rows
 from pcpu.ir.traps import NUMBERS, check_of
 from pcpu.isa import Isa
+from pcpu.layout import SLOT, fill_parameters, outputs, whole_layout
 from pcpu.run import disk_cache
 from pcpu.run.buffer import Span
 
@@ -21,15 +21,13 @@ class NativeWhole:
     """A whole program as a loaded shared object. Calls may overlap in several threads."""
 
     def __init__(self, program: Program, isa: Isa) -> None:
-        from pcpu.optimize import optimize
-
-        self.program = optimize(program)
+        self.program = program
 
         def make() -> bytes:
             from pcpu import targets  # LLVM is loaded only where the cache misses
-            from pcpu.compiler import compile_whole
+            from pcpu.compiler import compile_program
 
-            return compile_whole(self.program, isa, targets.find("host")).code
+            return compile_program(self.program, isa, targets.find("host"), whole=True).code
 
         path = disk_cache.fetch(disk_cache.key(self.program, "host-whole") + ".so", make)
         try:
@@ -51,8 +49,9 @@ def run_native(
     program: Program, inputs: Inputs, arguments: Arguments, size: Any, execute: Any
 ) -> Outcome:
     """Give a program its memory, and call it (spec/abi.md A12-A15)."""
-    state = bytearray(max(SLOT, whole_state_bytes(program)))
-    fill_parameters(state, program, arguments)
+    layout = whole_layout(program)
+    state = bytearray(SLOT * max(1, layout.slots))
+    fill_parameters(state, layout.parameters, arguments)
     count = sum(result.count for result in program.results)
     out = (ctypes.c_uint64 * max(NUMBERS, count))()
     tables = outputs(program)
@@ -102,5 +101,3 @@ def _held(data: Any, *, writable: bool) -> Iterator[Span]:
         yield span
     finally:
         span.release()
-
-

@@ -35,7 +35,6 @@ def read_immediate(text: str) -> Written | None:
     return Written(number, bytes.fromhex(text[2:]) if _BYTES.fullmatch(text) else None)
 
 
-
 def read_bytes(text: str) -> bytes | None:
     """The bytes of ``0x`` and pairs of digits, or of a JSON string; None where it is neither."""
     if _BYTES.fullmatch(text):
