@@ -136,7 +136,7 @@ def test_A4_A7_folds(op: Op, on: Machine) -> None:
         assert [whole] == interp.states(instruction, data, 0), (length, operands)
 
 
-def test_A7_an_array_travels_by_pointer(on: Machine) -> None:
+def test_A12_an_array_travels_by_pointer(on: Machine) -> None:
     data = random.Random(1).randbytes(5000)
     on.write(DATA, data)
     state, out = (on.base + OUT, on.pointer_bits), (on.base + OUT + 4096, on.pointer_bits)

@@ -65,7 +65,7 @@ class Builder:
     ) -> None:
         op = self._isa.find(word.value)
         if op is None:
-            raise error("unknown-op", self._unknown(word.value), word.place)
+            raise error("unknown-op", self._isa.unknown(word.value), word.place)
         if name is not None:
             with at(name.place):
                 check_name(op, name.value, self._names.taken)
@@ -82,9 +82,3 @@ class Builder:
 
     def program(self) -> Program:
         return Program(tuple(self._instructions))
-
-    def _unknown(self, word: str) -> str:
-        close = self._isa.suggest(word)
-        shown = word if len(word) <= MAX_NAME else word[:MAX_NAME] + "..."
-        hint = f"did you mean {close!r}?" if close else "'pcpu isa' lists them"
-        return f"unknown operation {shown!r}; {hint}"

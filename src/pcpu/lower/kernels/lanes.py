@@ -192,4 +192,6 @@ def _flush(code: Code, fold: _Fold) -> None:
     code.b.store(combine(code, fold.form.combine, state, joined), fold.stage.state)
 
 
-KERNEL = Kernel("lanes", accepts, emit, fuses=True)
+KERNEL = Kernel(
+    "lanes", "vectors of bytes, one pass with all its neighbours", accepts, emit, fuses=True
+)
