@@ -55,7 +55,7 @@ ProgramArgument = Annotated[
     str,
     typer.Argument(
         metavar="PROG",
-        help="A program such as 'xor 0x5a | crc32c', or a .json or .pcpu file that holds one.",
+        help="A program such as 'xor 0x5a | crc32c', or a .pasm, .json or .pcpu file with one.",
         show_default=False,
     ),
 ]
@@ -121,7 +121,9 @@ def run(
 def compile(
     program: Annotated[
         str | None,
-        typer.Argument(metavar="[PROG]", help="The program, or a .json or .pcpu file with it."),
+        typer.Argument(
+            metavar="[PROG]", help="The program, or a .pasm, .json or .pcpu file with it."
+        ),
     ] = None,
     target: Annotated[TargetName, typer.Option(help="What to compile for.")] = TargetName.wasm,
     emit: Annotated[
@@ -200,7 +202,9 @@ def show_isa(
     loaded = _load_isa(isa)
     found = None if op is None else loaded.find(op)
     if op is not None and found is None:
-        raise UsageError(loaded.unknown(op))
+        from pcpu.source.unknown import unknown_operation
+
+        raise UsageError(unknown_operation(op, loaded))
     if as_json:
         _print_json(found.to_json() if found else loaded.to_json() | {"isa_digest": loaded.digest})
         return

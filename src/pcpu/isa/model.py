@@ -13,7 +13,6 @@ from typing import Any, Literal
 from pcpu import expr
 
 Kind = Literal["map", "fold", "crc"]
-MAX_NAME = 32
 _INDEX = ("index", expr.INDEX_WIDTH)
 
 
@@ -225,13 +224,6 @@ class Isa:
         """The known name closest to an unknown one."""
         close = difflib.get_close_matches(name[:64], self._by_name, n=1)
         return close[0] if close else None
-
-    def unknown(self, name: str) -> str:
-        """What to say of a name that no operation has."""
-        close = self.suggest(name)
-        shown = name if len(name) <= MAX_NAME else name[:MAX_NAME] + "..."
-        hint = f"did you mean {close!r}?" if close else "'pcpu isa' lists them"
-        return f"unknown operation {shown!r}; {hint}"
 
     @cached_property
     def digest(self) -> str:
