@@ -133,29 +133,32 @@ def _explain(program: Any) -> None:
 
 
 @app.command("isa")
-def show_isa(as_json: Json = False, isa: IsaFiles = None) -> None:
-    """List the operations.
+def show_isa(
+    op: Annotated[
+        str | None, typer.Argument(metavar="[OP]", help="Only this one, with all about it.")
+    ] = None,
+    as_json: Json = False,
+    isa: IsaFiles = None,
+) -> None:
+    """List the operations, or explain one.
 
-    Example: pcpu isa --isa my-ops.json
+    Example: pcpu isa mask
     """
     loaded = load_isa_files(isa)
-    if as_json:
-        print_json(loaded.to_json() | {"isa_digest": loaded.digest})
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    found = None if op is None else loaded.find(op)
+    if op is not None and found is None:
+        from pcpu.source.unknown import unknown_operation
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("op", "code", "kind", "arguments", "returns", "what it does"):
-        table.add_column(heading, no_wrap=heading not in ("arguments", "what it does"))
-    for op in loaded.operations:
-        names = " ".join([op.name, *(f"({alias})" for alias in op.aliases)])
-        row = (names, str(op.opcode), op.kind, " ".join(op.args), op.returns, op.doc)
-        # Text, since a description may hold what rich would take for its markup.
-        table.add_row(*(Text("".join(c if c.isprintable() else " " for c in x)) for x in row))
-    Console().print(table)
+        raise UsageError(unknown_operation(op, loaded))
+    if as_json:
+        print_json(found.to_json() if found else loaded.to_json() | {"isa_digest": loaded.digest})
+        return
+    from pcpu.reference import describe, print_table
+
+    if found is None:
+        print_table(loaded)
+    else:
+        typer.echo("\n".join(describe(found)))
 
 
 @app.command()

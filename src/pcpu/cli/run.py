@@ -138,10 +138,13 @@ def _show_whole(report: Any, files: Any) -> None:
 def show_results(results: dict[str, Any]) -> None:
     """One line on stderr for each result; of several numbers, those that are not 0."""
     for name, value in results.items():
-        if isinstance(value, list):
-            filled = [f"{i}:{v}" for i, v in enumerate(value) if v not in (0, "0x0")]
-            value = " ".join(filled) or "all 0"  # noqa: PLW2901
-        typer.echo(f"{name} {value}", err=True)
+        typer.echo(f"{name} {_compact(value) if isinstance(value, list) else value}", err=True)
+
+
+def _compact(numbers: list[int | str]) -> str:
+    from pcpu.reference import compact
+
+    return compact(numbers)
 
 
 def _show_table(name: str, columns: tuple[str, ...], rows: list[list[Any]]) -> None:
