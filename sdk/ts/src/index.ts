@@ -1,0 +1,15 @@
+/** pCPU: byte programs, compiled. */
+
+export { Client } from "./client.js";
+export { compile, load, loadOperations, loadWhole, type ModuleSource } from "./load.js";
+export * from "./errors.js";
+export { formOf, readManifest, type Form, type Manifest, type Operation } from "./manifest.js";
+export type { Bytes } from "./memory.js";
+export { Operations, type ParsedPipeline, type PipelineSource } from "./operations.js";
+export type { Params } from "./parameters.js";
+export type { Op, OpImmediate } from "./pipeline-json.js";
+export { Program, type RunOptions } from "./program.js";
+export type { Result, Results, Shown, ShownResults } from "./results.js";
+export type { Outcome, Run } from "./run.js";
+export type { ProgramStream } from "./stream.js";
+export { Table, WholeProgram, type Input, type WholeOutcome } from "./whole.js";
