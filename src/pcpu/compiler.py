@@ -13,6 +13,7 @@ from pcpu.artifact import ABI_VERSION, Artifact, with_manifest
 from pcpu.errors import ProgramError, UsageError
 from pcpu.ir import Program
 from pcpu.isa import Isa, Op
+from pcpu.layout import SLOT, layout
 from pcpu.lower import lower_operations, lower_program
 from pcpu.target import Target
 from pcpu.targets import lld
@@ -36,9 +37,16 @@ def compile_program(
         "operations": [op.to_json() for op in _used(program)],
         "program": str(program),
         "signature": program.signature,
-        "state_bytes": 8 * len(program.results),
+        "form": "stream",
+        "state_bytes": SLOT * layout(program).slots,
         "results": [
-            {"name": r.name, "op": r.op and r.op.name, "bits": r.bits, "returns": r.returns}
+            {
+                "name": r.name,
+                "op": r.op and r.op.name,
+                "bits": r.bits,
+                "returns": r.returns,
+                "count": r.count,
+            }
             for r in program.results
         ],
     }

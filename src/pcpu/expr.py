@@ -2,6 +2,7 @@
 
 Every value is an unsigned integer of one width W, the width of the result; narrower
 operands are zero-extended, and arithmetic is modulo 2**W. A shift by W or more gives 0.
+``name[index]`` is a byte of an operand that is bytes; its index has a width of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pcpu.errors import ExpressionError
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 4096
 MAX_DEPTH = 64
+BYTES = 0  # the width of a name that stands for bytes, which only brackets may follow
+INDEX_WIDTH = 64  # that of what stands in brackets
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,18 @@ class Cond:
     other: Expr
 
 
-Expr = Const | Var | Binary | Cond
+@dataclass(frozen=True, slots=True)
+class Index:
+    """``name[index]``: byte number ``index``, modulo their number, of the bytes ``name``.
+
+    ``index`` has ``INDEX_WIDTH`` bits, whatever is around it.
+    """
+
+    name: str
+    index: Expr
+
+
+Expr = Const | Var | Binary | Cond | Index
 
 COMPARISONS = frozenset(["==", "!=", "<", "<=", ">", ">="])
 
@@ -60,6 +75,8 @@ def children(expr: Expr) -> tuple[Expr, ...]:
             return (left, right)
         case Cond(test, then, other):
             return (test, then, other)
+        case Index(_, index):
+            return (index,)
         case _:
             return ()
 
@@ -86,6 +103,8 @@ def substitute(expr: Expr, values: Mapping[str, int]) -> Expr:
             return Binary(op, substitute(left, values), substitute(right, values))
         case Cond(test, then, other):
             return Cond(*(substitute(part, values) for part in (test, then, other)))
+        case Index(name, index):
+            return Index(name, substitute(index, values))
         case _:
             return expr
 
@@ -94,8 +113,8 @@ def substitute(expr: Expr, values: Mapping[str, int]) -> Expr:
 def parse(text: str, widths: tuple[tuple[str, int], ...], width: int) -> Expr:
     """Parse and type ``text``.
 
-    ``widths`` lists the variables in scope with their widths in bits; ``width`` is that of
-    the result. Raises ExpressionError with the column of the mistake.
+    ``widths`` lists the names in scope with their widths in bits, or BYTES; ``width`` is that
+    of the result. Raises ExpressionError with the column of the mistake.
     """
     if len(text) > MAX_TEXT:
         raise ExpressionError(f"an expression has at most {MAX_TEXT} characters", text[:40] + "...")
@@ -104,17 +123,26 @@ def parse(text: str, widths: tuple[tuple[str, int], ...], width: int) -> Expr:
     return _Typer(text, dict(widths), width).typed(parsed)
 
 
-def function(expr: Expr, parameters: tuple[str, ...], width: int) -> Callable[..., int]:
-    """A Python function of ``parameters`` that evaluates ``expr`` in ``width`` bits."""
+def function(
+    expr: Expr,
+    parameters: tuple[str, ...],
+    width: int,
+    constants: Mapping[str, int | bytes] = MappingProxyType({}),
+) -> Callable[..., int]:
+    """A Python function of ``parameters`` that evaluates ``expr`` in ``width`` bits.
+
+    Names with a value in ``constants`` are no parameters.
+    """
     # The text comes from the typed tree, never from the user.
     text = f"lambda {', '.join(map(_local, parameters))}: {_python(expr, width)}"
-    compiled: Callable[..., int] = eval(text, {"shift_left": _shift_left})
+    known = {_local(name): value for name, value in constants.items()}
+    compiled: Callable[..., int] = eval(text, {"shift_left": _shift_left, **known})
     return compiled
 
 
-def evaluate(expr: Expr, values: Mapping[str, int], width: int) -> int:
+def evaluate(expr: Expr, values: Mapping[str, int | bytes], width: int) -> int:
     """The value of ``expr`` in ``width`` bits."""
-    return function(expr, tuple(values), width)(*values.values())
+    return function(expr, (), width, values)()
 
 
 def _local(name: str) -> str:
@@ -133,6 +161,8 @@ def _python(expr: Expr, width: int) -> str:
             return str(value)
         case Var(name):
             return _local(name)
+        case Index(name, index):
+            return f"{_local(name)}[{_python(index, INDEX_WIDTH)} % len({_local(name)})]"
         case Cond(test, then, other):
             return (
                 f"({_python(then, width)} if {_python(test, width)} else {_python(other, width)})"
@@ -177,6 +207,9 @@ def _grammar() -> Lark:
 
         def variable(self, token: Token) -> _Located:
             return _node("var", str(token), token.column or 1)
+
+        def byte_of(self, token: Token, index: _Located) -> _Located:
+            return _node("index", str(token), token.column or 1, index)
 
         def binary(self, a: _Located, op: Token, b: _Located) -> _Located:
             return _node("binary", str(op), a.column, a, b)
@@ -241,6 +274,9 @@ class _Typer:
                 return Const(self._constant(node))
             case "var":
                 return Var(self._variable(node))
+            case "index":
+                inner = _Typer(self.text, self.widths, INDEX_WIDTH)
+                return Index(self._bytes(node), inner.typed(node.parts[0]))
             case "invert":
                 ones = Const((1 << self.width) - 1)
                 return Binary("^", self.typed(node.parts[0]), ones)
@@ -266,15 +302,27 @@ class _Typer:
         return value
 
     def _variable(self, node: _Located) -> str:
-        if node.text not in self.widths:
-            known = ", ".join(self.widths)
+        width = self._width(node)
+        if width == BYTES:
+            message = f"{node.text} is bytes; write {node.text}[...] for one of them"
+            raise ExpressionError(message, self.text, node.column)
+        if width > self.width:
             raise ExpressionError(
-                f"unknown name {node.text!r}; known here: {known}", self.text, node.column
-            )
-        if self.widths[node.text] > self.width:
-            raise ExpressionError(
-                f"{node.text} has {self.widths[node.text]} bits, the result only {self.width}",
+                f"{node.text} has {width} bits, the result only {self.width}",
                 self.text,
                 node.column,
             )
         return node.text
+
+    def _bytes(self, node: _Located) -> str:
+        if self._width(node) != BYTES:
+            message = f"{node.text} is a number, and only bytes take brackets"
+            raise ExpressionError(message, self.text, node.column)
+        return node.text
+
+    def _width(self, node: _Located) -> int:
+        if node.text not in self.widths:
+            known = ", ".join(self.widths)
+            message = f"unknown name {node.text!r}; known here: {known or 'none'}"
+            raise ExpressionError(message, self.text, node.column)
+        return self.widths[node.text]

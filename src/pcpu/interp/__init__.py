@@ -1,5 +1,5 @@
 """The reference meaning of a Program, in plain Python: what every engine must agree with."""
 
-from pcpu.interp.stream import Interpreter, run
+from pcpu.interp.stream import Interpreter, merge, run, states
 
-__all__ = ["Interpreter", "run"]
+__all__ = ["Interpreter", "merge", "run", "states"]

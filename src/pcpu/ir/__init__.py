@@ -20,7 +20,9 @@ from pcpu.ir.model import (
     Program,
     Repeat,
     Result,
+    ResultValue,
     Scalar,
+    Shown,
     Span,
     Statement,
     bodies,
@@ -41,9 +43,9 @@ from pcpu.ir.pipeline import (
 __all__ = [
     "DATA", "EXACT_JSON", "MAX_NAME", "MAX_OPERATIONS", "MOVES", "STREAM", "Buffer", "Each", "Fuse",
     "If", "Instruction", "Let", "Move", "Names", "Operand", "Output", "Parameter", "Program",
-    "Repeat", "Result", "Scalar", "Span", "Statement", "bodies", "check_immediate",
-    "check_immediate_count", "check_length", "check_name", "show_bytes", "show_result", "verify",
-    "walk", "with_names",
+    "Repeat", "Result", "ResultValue", "Scalar", "Shown", "Span", "Statement", "bodies",
+    "check_immediate", "check_immediate_count", "check_length", "check_name", "show_bytes",
+    "show_result", "verify", "walk", "with_names",
 ]  # fmt: skip
 
 

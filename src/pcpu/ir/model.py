@@ -222,6 +222,12 @@ class Buffer:
 STREAM = (Buffer("data", "inout"),)
 
 
+# What a run gives for a result: a number, or as many as the result's ``count`` where the
+# operation gives several; and how that is written in JSON.
+ResultValue = int | tuple[int, ...]
+Shown = int | str | list[int | str]
+
+
 @dataclass(frozen=True)
 class Result:
     """Where a program's result comes from and how it is shown.
@@ -236,9 +242,12 @@ class Result:
     count: int = 1
     op: Op | None = None
 
-    def show(self, value: int) -> int | str:
-        """A count as a number, anything else as a hexadecimal string of its full width."""
-        return show_result(value, self.returns, self.bits)
+    def show(self, value: ResultValue) -> Shown:
+        """A count as a number, anything else as a hexadecimal string of its full width; several
+        as a list of these."""
+        if isinstance(value, int):
+            return show_result(value, self.returns, self.bits)
+        return [show_result(number, self.returns, self.bits) for number in value]
 
 
 def show_result(value: int, returns: str, bits: int) -> int | str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from pcpu.ir import Program
+from pcpu.ir import Program, ResultValue
 from pcpu.isa import Isa
 
 Blocks = Iterator[memoryview]  # writable; valid until the next one is asked for
@@ -25,7 +25,7 @@ class Engine:
 
     name: str
     doc: str
-    run: Callable[[Program, Isa, Blocks, Write | None], tuple[int, ...]]
+    run: Callable[[Program, Isa, Blocks, Write | None], tuple[ResultValue, ...]]
     version: Callable[[], str]
 
 
@@ -35,11 +35,11 @@ class Session(Protocol):
     def update(self, block: memoryview) -> None:
         """Run the program over the next bytes, in place."""
 
-    def finish(self) -> tuple[int, ...]:
+    def finish(self) -> tuple[ResultValue, ...]:
         """The results."""
 
 
-def feed(session: Session, blocks: Blocks, write: Write | None) -> tuple[int, ...]:
+def feed(session: Session, blocks: Blocks, write: Write | None) -> tuple[ResultValue, ...]:
     for block in blocks:
         session.update(block)
         if write is not None:

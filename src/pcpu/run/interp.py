@@ -5,12 +5,12 @@ from __future__ import annotations
 import platform
 
 from pcpu.interp import Interpreter
-from pcpu.ir import Program
+from pcpu.ir import Program, ResultValue
 from pcpu.isa import Isa
 from pcpu.run.engine import Blocks, Engine, Write
 
 
-def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[int, ...]:
+def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[ResultValue, ...]:
     del isa  # a Program holds the operations that it uses
     interpreter = Interpreter(program)
     for block in blocks:

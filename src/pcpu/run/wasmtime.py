@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 from importlib.metadata import version
 from typing import Any
 
 from pcpu.errors import EngineError, ToolchainError
-from pcpu.ir import Program
+from pcpu.ir import Program, ResultValue
 from pcpu.isa import Isa
+from pcpu.layout import SLOT, Layout, layout
 from pcpu.run import disk_cache
 from pcpu.run.engine import BLOCK, Blocks, Engine, Write, feed
 
@@ -16,14 +18,14 @@ from pcpu.run.engine import BLOCK, Blocks, Engine, Write, feed
 class WasmSession:
     """One stream through an instance of a program module."""
 
-    def __init__(self, module: bytes, results: int) -> None:
+    def __init__(self, module: bytes, layout: Layout) -> None:
         wasmtime = _wasmtime()
         self._store: Any = wasmtime.Store()
         compiled = wasmtime.Module(self._store.engine, module)
         self._exports: Any = wasmtime.Instance(self._store, compiled, []).exports(self._store)
-        self._results = results
-        self._state = self._allocate(8 * results)
-        self._out = self._allocate(8 * results)
+        self._layout = layout
+        self._state = self._allocate(SLOT * layout.slots)
+        self._out = self._allocate(SLOT * layout.outputs)
         self._buffer = self._allocate(BLOCK)
         self._call("pcpu_init", self._state)
 
@@ -52,12 +54,11 @@ class WasmSession:
             self._call("pcpu_update", self._state, self._buffer, len(piece))
             piece[:] = view
 
-    def finish(self) -> tuple[int, ...]:
+    def finish(self) -> tuple[ResultValue, ...]:
         self._call("pcpu_finish", self._state, self._out)
-        out = bytes(self._view(self._out, 8 * self._results))
-        return tuple(
-            int.from_bytes(out[start : start + 8], "little") for start in range(0, len(out), 8)
-        )
+        outputs = self._layout.outputs
+        out = bytes(self._view(self._out, SLOT * outputs))
+        return self._layout.values(struct.unpack(f"<{outputs}Q", out))
 
 
 def _wasmtime() -> Any:
@@ -68,7 +69,7 @@ def _wasmtime() -> Any:
     return wasmtime
 
 
-def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[int, ...]:
+def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[ResultValue, ...]:
     def make() -> bytes:
         from pcpu import targets  # LLVM is loaded only where the cache misses
         from pcpu.compiler import compile_program
@@ -77,7 +78,7 @@ def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tupl
 
     name = disk_cache.key(program, "wasm", str(program), isa.digest) + ".wasm"
     module = disk_cache.read(name, make)
-    return feed(WasmSession(module, len(program.results)), blocks, write)
+    return feed(WasmSession(module, layout(program)), blocks, write)
 
 
 ENGINE = Engine(
