@@ -211,6 +211,88 @@ export interface components {
             /** @enum {unknown} */
             op: "crc32c";
             name?: string;
+        } | {
+            /** @enum {unknown} */
+            op: "sub";
+            imm: (number | string) | [
+                number | string
+            ];
+        } | {
+            /** @enum {unknown} */
+            op: "and";
+            imm: (number | string) | [
+                number | string
+            ];
+        } | {
+            /** @enum {unknown} */
+            op: "or";
+            imm: (number | string) | [
+                number | string
+            ];
+        } | {
+            /** @enum {unknown} */
+            op: "not";
+        } | {
+            /** @enum {unknown} */
+            op: "rotl";
+            imm: (number | string) | [
+                number | string
+            ];
+        } | {
+            /** @enum {unknown} */
+            op: "lut";
+            imm: string | [
+                string
+            ];
+        } | {
+            /** @enum {unknown} */
+            op: "mask";
+            imm: string | [
+                string
+            ];
+        } | {
+            /** @enum {unknown} */
+            op: "sum";
+            name?: string;
+        } | {
+            /** @enum {unknown} */
+            op: "min";
+            name?: string;
+        } | {
+            /** @enum {unknown} */
+            op: "max";
+            name?: string;
+        } | {
+            /** @enum {unknown} */
+            op: "find";
+            imm: (number | string) | [
+                number | string
+            ];
+            name?: string;
+        } | {
+            /** @enum {unknown} */
+            op: "hist";
+            name?: string;
+        } | {
+            /** @enum {unknown} */
+            op: "crc32";
+            name?: string;
+        } | {
+            /** @enum {unknown} */
+            op: "crc64nvme";
+            name?: string;
+        } | {
+            /** @enum {unknown} */
+            op: "crc16";
+            name?: string;
+        } | {
+            /** @enum {unknown} */
+            op: "fnv32";
+            name?: string;
+        } | {
+            /** @enum {unknown} */
+            op: "adler32";
+            name?: string;
         };
         /** @enum {unknown} */
         Code: "syntax" | "unknown-op" | "immediate-count" | "immediate-range" | "duplicate-name" | "name-on-map" | "too-long" | "invalid-json" | "invalid-request" | "invalid-data" | "not-found" | "method-not-allowed" | "body-too-large" | "unsupported-media-type" | "trap" | "internal";

@@ -22,10 +22,9 @@ export interface Operation {
   readonly result_count?: number;
   /** Whether the operation looks at the position of a byte in the stream. */
   readonly uses_index: boolean;
-  readonly fold?: { readonly bins?: number };
 }
 
-/** A result: the operation that it comes from, `returns` as that declares it, and `count` numbers of so many bits. */
+/** A result: the operation that it comes from, `returns` as that declares it, and `count` numbers of so many bits; several are an array. */
 export interface ResultForm {
   readonly name: string;
   readonly op: string | null;

@@ -1,12 +1,12 @@
 /** The operations module: any pipeline, operation by operation (spec/abi.md A6, A7). */
 
 import { Isa } from "./isa.js";
-import { manifestOf, type Operation, type OperationsManifest } from "./manifest.js";
+import { manifestOf, type Operation, type OperationsManifest, type ResultForm } from "./manifest.js";
 import { Area, bytesOf, Host, pass, type Bytes, type Instance, type Tile } from "./memory.js";
 import { parseOps, type Op } from "./pipeline-json.js";
 import { parseText } from "./pipeline-text.js";
 import { writes, type Pipeline, type Step } from "./pipeline.js";
-import { isArray, show, type Results, type ResultShape, type ShownResults } from "./results.js";
+import { show, type Results, type ShownResults } from "./results.js";
 import { Run, runOver, type Outcome, type Session } from "./run.js";
 import { StepRun, type StepCall } from "./step.js";
 import { streamOf, type ProgramStream } from "./stream.js";
@@ -18,7 +18,7 @@ export type PipelineSource = string | readonly Op[] | ParsedPipeline;
 export interface ParsedPipeline {
   readonly steps: Pipeline;
   /** Its results, in order. */
-  readonly results: readonly ResultShape[];
+  readonly results: readonly ResultForm[];
 }
 
 /** It stays in the L1 cache while all operations pass over it. */
@@ -93,14 +93,14 @@ export function parsed(steps: Pipeline): ParsedPipeline {
   return { steps, results: steps.flatMap(resultShape) };
 }
 
-function resultShape({ op, name }: Step): ResultShape[] {
+function resultShape({ op, name }: Step): ResultForm[] {
   if (name === undefined) return [];
-  return [{ name, returns: op.returns, bits: op.result_bits!, count: op.result_count!, isArray: isArray(op) }];
+  return [{ name, op: op.op, returns: op.returns, bits: op.result_bits!, count: op.result_count! }];
 }
 
 /** Operation by operation: all of them on one tile before the next tile. */
 class OperationsSession implements Session {
-  readonly results: readonly ResultShape[];
+  readonly results: readonly ResultForm[];
   readonly writes: boolean;
   readonly #host: Host<Areas>;
   readonly #steps: readonly StepRun[];

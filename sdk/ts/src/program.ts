@@ -1,9 +1,9 @@
 /** A compiled program over streams (spec/abi.md A8, A9). */
 
-import { manifestOf, type ProgramManifest } from "./manifest.js";
+import { manifestOf, type ProgramManifest, type ResultForm } from "./manifest.js";
 import { Area, bytesOf, Host, pass, type Bytes, type Instance, type Kernel, type Tile } from "./memory.js";
 import { writeParameters, type Params } from "./parameters.js";
-import { countOf, resultsOf, shapesOf, show, type Results, type ResultShape, type ShownResults } from "./results.js";
+import { countOf, resultsOf, show, type Results, type ShownResults } from "./results.js";
 import { Run, runOver, type Outcome, type Session } from "./run.js";
 import { streamOf, type ProgramStream } from "./stream.js";
 
@@ -29,13 +29,13 @@ export class Program {
   readonly manifest: ProgramManifest;
   /** Whether the program changes the data. */
   readonly writes: boolean;
-  readonly #results: readonly ResultShape[];
+  readonly #results: readonly ResultForm[];
   readonly #host: Host<Areas>;
 
   constructor(module: WebAssembly.Module) {
     const manifest = manifestOf(module, "stream");
     this.manifest = manifest;
-    this.#results = shapesOf(manifest.results, manifest.operations);
+    this.#results = manifest.results;
     this.writes = manifest.operations.some(({ kind }) => kind === "map");
     this.#host = new Host(module, (instance) => ({
       tile: { address: instance.allocate(TILE), size: TILE, most: Infinity },
@@ -108,13 +108,13 @@ export class Program {
 
 /** The state lies in memory only during a call, so one instance serves many. */
 class ProgramSession implements Session {
-  readonly results: readonly ResultShape[];
+  readonly results: readonly ResultForm[];
   readonly writes: boolean;
   readonly #host: Host<Areas>;
   readonly #state: Uint8Array;
 
   /** `state` holds the parameters. */
-  constructor(host: Host<Areas>, results: readonly ResultShape[], writes: boolean, state: Uint8Array) {
+  constructor(host: Host<Areas>, results: readonly ResultForm[], writes: boolean, state: Uint8Array) {
     this.results = results;
     this.writes = writes;
     this.#host = host;

@@ -1,11 +1,12 @@
 /** One run over data that comes in pieces. */
 
 import { bytesOf, type Bytes } from "./memory.js";
-import { resultsOf, type Results, type ResultShape } from "./results.js";
+import type { ResultForm } from "./manifest.js";
+import { resultsOf, type Results } from "./results.js";
 
 /** What one run needs of a module; its state is held in JavaScript between calls. */
 export interface Session {
-  readonly results: readonly ResultShape[];
+  readonly results: readonly ResultForm[];
   /** Whether the data changes. */
   readonly writes: boolean;
   /** Runs over the next bytes; what they become goes to `target`, of their length, which may be `source`. */

@@ -3,7 +3,6 @@
 import type { Immediate } from "./manifest.js";
 import type { Instance, Word } from "./memory.js";
 import type { Operand, Step } from "./pipeline.js";
-import { isArray } from "./results.js";
 
 /** A piece of data at an address, and its position in the stream. */
 export type Update = (address: number, length: number, position: number) => void;
@@ -21,7 +20,8 @@ export class StepRun {
 
   /** `offset` is where in the scratch memory its own begins. */
   constructor(step: Step, offset: number) {
-    const states = isArray(step.op) ? 8 * step.op.result_count! : 0;
+    const { result_count: count = 0 } = step.op;
+    const states = count > 1 ? 8 * count : 0;
     this.step = step;
     this.numbers = states > 0 ? new Uint8Array(states) : undefined;
     this.scratchBytes = 2 * states + step.operands.reduce((sum, operand) => sum + roomFor(operand), 0);

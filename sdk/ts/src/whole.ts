@@ -1,11 +1,11 @@
 /** Programs over whole buffers (spec/abi.md). */
 
 import { PcpuTrap, UsageError } from "./errors.js";
-import { manifestOf, type BufferForm, type TableForm, type WholeManifest } from "./manifest.js";
+import { manifestOf, type BufferForm, type ResultForm, type TableForm, type WholeManifest } from "./manifest.js";
 import { bytesOf, Host, type Bytes, type Instance } from "./memory.js";
 import { sizeOf, writeParameters } from "./parameters.js";
 import type { RunOptions } from "./program.js";
-import { countOf, resultsOf, shapesOf, show, type Results, type ResultShape, type Shown, type ShownResults } from "./results.js";
+import { countOf, resultsOf, show, type Results, type Shown, type ShownResults } from "./results.js";
 
 /** Bytes, or for a buffer of spans pairs of offset and length. */
 export type Input = Bytes | readonly (readonly [offset: number | bigint, length: number | bigint])[];
@@ -21,11 +21,11 @@ export interface WholeOutcome {
 
 /** A table of results: a row for each turn of a loop. */
 export class Table implements Iterable<Results> {
-  readonly columns: readonly ResultShape[];
+  readonly columns: readonly ResultForm[];
   /** All numbers, row by row. */
   readonly numbers: BigUint64Array;
 
-  constructor(columns: readonly ResultShape[], numbers: BigUint64Array) {
+  constructor(columns: readonly ResultForm[], numbers: BigUint64Array) {
     this.columns = columns;
     this.numbers = numbers;
   }
@@ -93,7 +93,7 @@ export class WholeProgram {
 
   /** Results as the command line and the Worker show them. */
   show(results: Results): ShownResults {
-    return show(shapesOf(this.manifest.results, this.manifest.operations), results);
+    return show(this.manifest.results, results);
   }
 
   #given(inputs: Input | Readonly<Record<string, Input>>): ReadonlyMap<string, Uint8Array> {
@@ -183,7 +183,7 @@ class Call {
   }
 
   #outcome(): WholeOutcome {
-    const { buffers: forms, results, operations } = this.#manifest;
+    const { buffers: forms, results } = this.#manifest;
     const buffers: Record<string, Uint8Array> = Object.create(null);
     for (const [i, { name, role }] of forms.entries()) {
       const { address, length } = this.#span(i);
@@ -192,14 +192,14 @@ class Call {
     const tables: Record<string, Table> = Object.create(null);
     for (const [i, { name, columns }] of this.#tables.entries()) {
       const { address, length } = this.#span(forms.length + i);
-      tables[name] = new Table(shapesOf(columns, operations), this.#instance.numbers(address, length / 8));
+      tables[name] = new Table(columns, this.#instance.numbers(address, length / 8));
     }
     const [data, ...more] = Object.values(buffers);
     return {
       data: more.length === 0 ? data : undefined,
       buffers,
       tables,
-      results: resultsOf(shapesOf(results, operations), this.#instance.numbers(this.#out, countOf(results))),
+      results: resultsOf(results, this.#instance.numbers(this.#out, countOf(results))),
     };
   }
 
