@@ -162,6 +162,17 @@ def show_isa(
 
 
 @app.command()
+def openapi(isa: IsaFiles = None) -> None:
+    """Print the OpenAPI document of the Worker's HTTP interface.
+
+    Example: pcpu openapi > openapi.json
+    """
+    from pcpu.openapi import document
+
+    _print_json(document(_load_isa(isa)))
+
+
+@app.command()
 def build(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the bundle goes.")],
     program: Bundled = None,
