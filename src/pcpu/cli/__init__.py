@@ -169,7 +169,7 @@ def openapi(isa: IsaFiles = None) -> None:
     """
     from pcpu.openapi import document
 
-    _print_json(document(_load_isa(isa)))
+    print_json(document(load_isa_files(isa)))
 
 
 @app.command()

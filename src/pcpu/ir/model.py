@@ -289,7 +289,7 @@ class Program:
         return s.span == DATA and all(
             isinstance(operand, int | bytes)
             or (isinstance(operand, Var) and self._fits(operand.name, imm))
-            for operand, imm in zip(s.immediates, s.op.immediates, strict=True)
+            for operand, imm in zip(s.immediates, s.op.immediates, strict=False)
         )
 
     def _fits(self, name: str, imm: Immediate) -> bool:
