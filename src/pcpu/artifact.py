@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from pcpu.errors import PcpuError, UsageError
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 SECTION = "pcpu.manifest"
 
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 from pcpu import run as engines
 from pcpu.artifact import open_output
 from pcpu.errors import OutputClosedError, PcpuError, UsageError
-from pcpu.ir import Program
+from pcpu.ir import Program, Shown
 from pcpu.isa import Isa
 
 THREAD_BLOCKS = 4  # MiB that each thread gets at a time: enough to hide its start
@@ -25,7 +25,7 @@ PROGRESS_FROM = 64 << 20  # smaller files are done before a bar would be read
 class Report:
     """What a run gave: results by name, as they are shown, and how many bytes passed."""
 
-    results: dict[str, int | str]
+    results: dict[str, Shown]
     bytes_in: int
     bytes_out: int
 

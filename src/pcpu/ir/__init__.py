@@ -21,7 +21,9 @@ from pcpu.ir.model import (
     Program,
     Repeat,
     Result,
+    ResultValue,
     Scalar,
+    Shown,
     Span,
     Statement,
     bodies,
@@ -30,6 +32,7 @@ from pcpu.ir.model import (
     walk,
 )
 from pcpu.ir.names import Names
+from pcpu.ir.outcome import Arguments, Inputs, Outcome
 from pcpu.ir.pipeline import (
     check_immediate,
     check_immediate_count,
@@ -42,11 +45,12 @@ from pcpu.ir.verify import check
 from pcpu.ir.work import Work
 
 __all__ = [
-    "DATA", "EXACT_JSON", "MAX_NAME", "MAX_OPERATIONS", "MOVES", "STREAM", "Buffer", "Each", "Fuse",
-    "If", "Instruction", "Let", "Move", "Names", "Operand", "Output", "Parameter", "Program",
-    "Repeat", "Result", "Scalar", "Span", "Statement", "Work", "bodies", "check", "check_immediate",
-    "check_immediate_count", "check_length", "check_name", "show_bytes", "show_result", "verify",
-    "walk", "with_names",
+    "DATA", "EXACT_JSON", "MAX_NAME", "MAX_OPERATIONS", "MOVES", "STREAM", "Arguments", "Buffer",
+    "Each", "Fuse", "If", "Inputs", "Instruction", "Let", "Move", "Names", "Operand", "Outcome",
+    "Output", "Parameter", "Program",
+    "Repeat", "Result", "ResultValue", "Scalar", "Shown", "Span", "Statement", "Work", "bodies",
+    "check", "check_immediate", "check_immediate_count", "check_length", "check_name", "show_bytes",
+    "show_result", "verify", "walk", "with_names",
 ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from pcpu.expr import Expr
+from pcpu.expr import Expr, Var
 from pcpu.isa import Immediate, Op
 
 MAX_OPERATIONS = 256  # of a pipeline
@@ -221,6 +221,12 @@ class Buffer:
 STREAM = (Buffer("data", "inout"),)
 
 
+# What a run gives for a result: a number, or as many as the result's ``count`` where the
+# operation gives several; and how that is written in JSON.
+ResultValue = int | tuple[int, ...]
+Shown = int | str | list[int | str]
+
+
 @dataclass(frozen=True)
 class Result:
     """Where a program's result comes from and how it is shown.
@@ -235,9 +241,12 @@ class Result:
     count: int = 1
     op: Op | None = None
 
-    def show(self, value: int) -> int | str:
-        """A count as a number, anything else as a hexadecimal string of its full width."""
-        return show_result(value, self.returns, self.bits)
+    def show(self, value: ResultValue) -> Shown:
+        """A count as a number, anything else as a hexadecimal string of its full width; several
+        as a list of these."""
+        if isinstance(value, int):
+            return show_result(value, self.returns, self.bits)
+        return [show_result(number, self.returns, self.bits) for number in value]
 
 
 def show_result(value: int, returns: str, bits: int) -> int | str:
@@ -267,10 +276,31 @@ class Program:
             and all(_is_stage(statement) for statement in self.body)
         )
 
+    @cached_property
+    def is_stream(self) -> bool:
+        """Whether streams can run it: a pipeline, but for parameters, constants and tables."""
+        return (
+            self.buffers == STREAM
+            and self.returns is None
+            and all(isinstance(s, Instruction) and self._is_stage(s) for s in self.body)
+        )
+
+    def _is_stage(self, s: Instruction) -> bool:
+        return s.span == DATA and all(
+            isinstance(operand, int | bytes)
+            or (isinstance(operand, Var) and self._fits(operand.name, imm))
+            for operand, imm in zip(s.immediates, s.op.immediates, strict=True)
+        )
+
+    def _fits(self, name: str, imm: Immediate) -> bool:
+        """Whether what ``name`` stands for needs no check when the program runs."""
+        kind = next((p.kind for p in self.parameters if p.name == name), None)
+        return kind is None or imm.sizes is not None or kind.bits <= imm.bits
+
     @property
     def instructions(self) -> tuple[Instruction, ...]:
-        """The stages of a pipeline."""
-        assert self.is_pipeline
+        """The stages of a program for streams."""
+        assert self.is_stream
         return tuple(s for s in self.body if isinstance(s, Instruction))
 
     @cached_property

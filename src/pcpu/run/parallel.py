@@ -6,6 +6,7 @@ import ctypes
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
+from pcpu.ir import ResultValue
 from pcpu.run.jit import Native
 from pcpu.run.merge import merges, starts_from_zero
 
@@ -25,16 +26,9 @@ def update_threads(native: Native, state: State, address: int, length: int, thre
     Raises UsageError when the program holds a fold that does not merge.
     """
     joins = merges(native.program)
-    zero = starts_from_zero(native.program)
     size = max(MIN_PIECE, (length // threads + ALIGN) // ALIGN * ALIGN)
     pieces = [(start, min(size, length - start)) for start in range(0, length, size)]
-    states = [state]
-    for _ in pieces[1:]:
-        begun = type(state)()
-        native.init(begun)
-        for index, from_zero in enumerate(zero):
-            begun[index] = 0 if from_zero else begun[index]
-        states.append(begun)
+    states = [state, *(_begun(native, state, start) for start, _ in pieces[1:])]
 
     def run(begun: State, piece: tuple[int, int]) -> None:
         native.update(begun, address + piece[0], piece[1])
@@ -44,6 +38,19 @@ def update_threads(native: Native, state: State, address: int, length: int, thre
     for later, (_, count) in zip(states[1:], pieces[1:], strict=True):
         for index, join in enumerate(joins):
             state[index] = join(state[index], later[index], count)
+    if native.layout.position is not None:
+        state[native.layout.position] = states[-1][native.layout.position]
+
+
+def _begun(native: Native, state: State, start: int) -> State:
+    """The state before the piece that begins ``start`` bytes after where ``state`` is."""
+    begun = type(state)()
+    native.init(begun)
+    for index, from_zero in enumerate(starts_from_zero(native.program)):
+        begun[index] = 0 if from_zero else begun[index]
+    if (position := native.layout.position) is not None:
+        begun[position] = state[position] + start
+    return begun
 
 
 class ParallelSession:
@@ -54,8 +61,8 @@ class ParallelSession:
 
     def __init__(self, native: Native, threads: int) -> None:
         self._native, self._threads = native, threads
-        slots = ctypes.c_uint64 * max(1, len(merges(native.program)))
-        self._state, self._out = slots(), slots()
+        merges(native.program)
+        self._state, self._out = native.slots(), native.slots()
         native.init(self._state)
 
     def update(self, block: memoryview) -> None:
@@ -63,6 +70,6 @@ class ParallelSession:
             address = ctypes.addressof((ctypes.c_char * length).from_buffer(block))
             update_threads(self._native, self._state, address, length, self._threads)
 
-    def finish(self) -> tuple[int, ...]:
+    def finish(self) -> tuple[ResultValue, ...]:
         self._native.finish(self._state, self._out)
-        return tuple(self._out)[: len(self._native.program.results)]
+        return self._native.layout.values(list(self._out))

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import dataclass
 from typing import Any
 
 from pcpu.errors import UsageError
-from pcpu.ir import Program
+from pcpu.ir import Program, ResultValue
 from pcpu.isa import Isa
 from pcpu.library import load_isa
+from pcpu.run.buffer import Span, copied
 from pcpu.run.jit import Native
 from pcpu.run.parallel import update_threads
-from pcpu.sdk.buffer import Span, copied
 from pcpu.source import parse_pipeline
 
 
 @dataclass(slots=True)
 class Outcome:
-    """``data`` after the program (None where it does not change any), and its results by name."""
+    """``data`` after the program (None where it does not change any), and its results by name: a
+    number each, or a tuple of them for an array such as a histogram."""
 
     data: Any
-    results: dict[str, int]
+    results: dict[str, ResultValue]
 
-    def __getitem__(self, name: str) -> int:
+    def __getitem__(self, name: str) -> ResultValue:
         return self.results[name]
 
 
@@ -41,7 +41,9 @@ class Compiled:
         self.names = tuple(result.name for result in program.results)
         self._changes = program.has_map
         self._native = Native(program, isa)
-        self._slots = ctypes.c_uint64 * max(1, len(self.names))
+        self._slots = self._native.slots
+        # Without arrays the numbers are the results.
+        self._plain = self._native.layout.outputs == len(self.names)
 
     def __repr__(self) -> str:
         return f"pcpu.compile({str(self.program)!r})"
@@ -66,7 +68,11 @@ class Compiled:
                 self._run(span, results, threads)
             finally:
                 span.release()
-        return Outcome(out if self._changes else None, dict(zip(self.names, results, strict=False)))
+        return Outcome(out if self._changes else None, self._named(results))
+
+    def _named(self, numbers: Any) -> dict[str, ResultValue]:
+        values = numbers if self._plain else self._native.layout.values(numbers)
+        return dict(zip(self.names, values, strict=False))
 
     def _run(self, span: Span, results: Any, threads: int) -> None:
         if threads == 1:
@@ -101,11 +107,11 @@ class Stream:
             span.release()
         return out
 
-    def finish(self) -> dict[str, int]:
+    def finish(self) -> dict[str, ResultValue]:
         """The results so far, by name. More pieces may follow."""
         results = self._compiled._slots()
         self._compiled._native.finish(self._state, results)
-        return dict(zip(self._compiled.names, results, strict=False))
+        return self._compiled._named(results)
 
 
 def compile(program: str | Program, isa: Isa | None = None) -> Compiled:

@@ -49,9 +49,10 @@ def _example(parameter: Parameter) -> str:
 def _value(parameter: Parameter, text: str) -> int | bytes:
     what = f"the parameter {parameter.name!r}"
     if parameter.kind.sizes is None:
-        number = read_immediate(text)
-        if number is None:
+        written = read_immediate(text)
+        if written is None:
             raise UsageError(f"{what} is a number such as 90 or 0x5a, not {_shown(text)}")
+        number = written.number
         if number >> parameter.kind.bits:
             most = (1 << parameter.kind.bits) - 1
             raise UsageError(f"{what} is a number of 0..{most}, and {_shown(text)} is outside")

@@ -13,7 +13,7 @@ from pcpu.errors import ProgramError, TextPlace
 from pcpu.ir import MAX_NAME, Program
 from pcpu.isa import Isa
 from pcpu.source.builder import NAME, Builder, Located
-from pcpu.source.number import read_immediate
+from pcpu.source.number import Written, read_immediate
 
 MAX_TEXT = 65536
 _TOKEN = re.compile(r"[A-Za-z0-9_]+|[^ \t\r\n]")
@@ -79,7 +79,7 @@ class _Parser:
                 return builder.program()
             self.take()
 
-    def stage(self) -> tuple[Located[str], Located[str] | None, list[Located[int]]]:
+    def stage(self) -> tuple[Located[str], Located[str] | None, list[Located[Written]]]:
         word, name = self.operation(), None
         if self.token.text == "=":
             name = word
@@ -98,7 +98,7 @@ class _Parser:
             raise self.unexpected("an operation")
         return self.take()
 
-    def immediates(self) -> list[Located[int]]:
+    def immediates(self) -> list[Located[Written]]:
         found = []
         if self.token.text == ":":
             while self.token.text == ":":
@@ -109,7 +109,7 @@ class _Parser:
                 found.append(self.immediate())
         return found
 
-    def immediate(self) -> Located[int]:
+    def immediate(self) -> Located[Written]:
         value = read_immediate(self.token.text)
         if value is None:
             raise self.unexpected("a number such as 90, 0x5a, 0o132 or 0b1011010")
