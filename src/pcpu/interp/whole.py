@@ -211,10 +211,9 @@ class _Machine:
         over = self.span(s.over, s, Part.TARGET)
         for turn, (start, length) in enumerate(self.turns(s, over)):
             self.windows[s.name] = _Window(over.buffer, over.start + start, length)
-            base = self.windows[s.over.buffer].start
             self.values |= {
                 f"{s.name}.len": length,
-                f"{s.name}.start": over.start + start - base,
+                f"{s.name}.start": over.start + start,
                 f"{s.name}.index": turn,
             }
             self.block(s.body)

@@ -293,9 +293,11 @@ class Program:
         )
 
     def _fits(self, name: str, imm: Immediate) -> bool:
-        """Whether what ``name`` stands for needs no check when the program runs."""
-        kind = next((p.kind for p in self.parameters if p.name == name), None)
-        return kind is None or imm.sizes is not None or kind.bits <= imm.bits
+        """Whether what ``name`` stands for is known, and needs no check when the program runs."""
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return imm.sizes is not None or parameter.kind.bits <= imm.bits
+        return any(name == known for known, _ in (*self.constants, *self.tables))
 
     @property
     def instructions(self) -> tuple[Instruction, ...]:
