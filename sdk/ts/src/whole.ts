@@ -10,13 +10,13 @@ import { countOf, resultsOf, show, type Results, type Shown, type ShownResults }
 /** Bytes, or for a buffer of spans pairs of offset and length. */
 export type Input = Bytes | readonly (readonly [offset: number | bigint, length: number | bigint])[];
 
-export interface WholeOutcome {
+export interface WholeOutcome<R extends Results = Results> {
   /** The one buffer that the program writes; undefined where there is none, or several. */
   readonly data: Uint8Array | undefined;
   /** All buffers that it writes, by name. */
   readonly buffers: Readonly<Record<string, Uint8Array>>;
   readonly tables: Readonly<Record<string, Table>>;
-  readonly results: Results;
+  readonly results: R;
 }
 
 /** A table of results: a row for each turn of a loop. */
@@ -54,7 +54,8 @@ const MIN_OUT = 3;
 /** The address and the length of a buffer, each a u64. */
 const SPAN = 16;
 
-export class WholeProgram {
+/** A program module over whole buffers, with results of type R. */
+export class WholeProgram<R extends Results = Results> {
   readonly manifest: WholeManifest;
   readonly #host: Host<undefined>;
 
@@ -81,14 +82,14 @@ export class WholeProgram {
    * Runs over `inputs`: the bytes of each input buffer by name, or those of the only one. They stay as they
    * are. Throws PcpuTrap where the program stops.
    */
-  run(inputs: Input | Readonly<Record<string, Input>>, { params = {} }: RunOptions = {}): WholeOutcome {
+  run(inputs: Input | Readonly<Record<string, Input>>, { params = {} }: RunOptions = {}): WholeOutcome<R> {
     const given = this.#given(inputs);
     const { parameters = [] } = this.manifest;
     const state = new Uint8Array(sizeOf(parameters));
     writeParameters(state, parameters, params);
     return this.#host.call((instance) =>
       instance.scope((allocate) => new Call(this.manifest, instance, allocate, given, state).run()),
-    );
+    ) as WholeOutcome<R>;
   }
 
   /** Results as the command line and the Worker show them. */
