@@ -33,7 +33,7 @@ def test_h11_the_worker_serves_what_the_command_prints(server: Server) -> None:
     answer = server.client.get("/openapi.json")
     assert (answer.status_code, answer.headers["content-type"]) == (200, JSON)
     assert answer.json() == DOCUMENT
-    command = [Path(sys.executable).parent / "pcpu", "openapi"]
+    command = [str(Path(sys.executable).parent / "pcpu"), "openapi"]
     done = subprocess.run(command, capture_output=True, check=True)
     assert json.loads(done.stdout) == DOCUMENT
 
