@@ -115,8 +115,8 @@ def test_programs_from_files(tmp_path: Path, isa: Isa) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         read_program(str(tmp_path / "none.pcpu"), isa)
     document.write_text("[" * 100000)
-    with pytest.raises(ProgramError, match="is not JSON"):
+    with pytest.raises(ProgramError, match=r"p\.json: not JSON"):
         read_program(str(document), isa)
     text.write_bytes(b"xor 1 | \xff")
-    with pytest.raises(ProgramError, match="not UTF-8 at byte 8"):
+    with pytest.raises(ProgramError, match=r"p\.pcpu: the file is not UTF-8 at byte 8"):
         read_program(str(text), isa)

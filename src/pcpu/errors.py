@@ -5,7 +5,9 @@
     │   ├── ExpressionError   an expression of an operation, with its column
     │   ├── IsaError          an operation file, with its JSON pointer
     │   └── ProgramError      a program, with its place
+    │       └── ProgramErrors several of them, in the order of their places
     ├── OutputClosedError     whoever read our output left; ``exit_code`` 141, as of a shell's pipe
+    ├── TrapError             a program asked for what its buffers do not have, with its line
     ├── ToolchainError        a tool is missing or failed
     └── EngineError           an engine could not run a program
 
@@ -14,6 +16,7 @@ Messages say what is wrong, where, and what to do about it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -48,10 +51,14 @@ class IsaError(UsageError):
 
 @dataclass(frozen=True)
 class TextPlace:
-    """A place in a program text; ``line`` and ``column`` count from 1, in code points."""
+    """A place in a program text; ``line`` and ``column`` count from 1, in code points.
+
+    ``file`` is what the text is called in messages.
+    """
 
     text: str
     offset: int
+    file: str = "program"
 
     @property
     def line(self) -> int:
@@ -73,7 +80,8 @@ class TextPlace:
 class ProgramError(UsageError):
     """A program is wrong. ``code`` is one of spec/program.md P9.
 
-    ``place`` is set for text, ``pointer`` for JSON, neither for a Program built by hand.
+    ``place`` is set for text, ``pointer`` for JSON, neither for a Program built by hand. ``file``
+    is what the program is called in messages, where ``place`` does not say it.
     """
 
     def __init__(
@@ -82,17 +90,43 @@ class ProgramError(UsageError):
         message: str,
         place: TextPlace | None = None,
         pointer: str | None = None,
+        file: str = "program",
     ) -> None:
         self.code, self.message, self.place, self.pointer = code, message, place, pointer
+        self.file = place.file if place is not None else file
         super().__init__(str(self))
 
     def __str__(self) -> str:
         if self.place is not None:
             excerpt = "".join(f"\n  {line}" for line in self.place.excerpt().split("\n"))
-            return f"program:{self.place.line}:{self.place.column}: {self.message}{excerpt}"
-        if self.pointer is not None:
-            return f"program#{self.pointer}: {self.message}"
-        return f"program: {self.message}"
+            place = f"{self.file}:{self.place.line}:{self.place.column}"
+            return f"{place}: {self.message}{excerpt}"
+        pointer = "" if self.pointer is None else f"#{self.pointer}"
+        return f"{self.file}{pointer}: {self.message}"
+
+
+class ProgramErrors(ProgramError):
+    """Several things wrong with a program; it has the code and the place of the first."""
+
+    def __init__(self, errors: Sequence[ProgramError]) -> None:
+        self.errors = tuple(errors)
+        first = errors[0]
+        super().__init__(first.code, first.message, first.place, first.pointer, first.file)
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in getattr(self, "errors", ()))
+
+
+class TrapError(PcpuError):
+    """A check failed while a program ran (spec/pasm.md S17).
+
+    ``line`` is that of the statement in its source, 0 where there is none; ``numbers`` are the
+    offending ones.
+    """
+
+    def __init__(self, code: str, message: str, line: int, numbers: Sequence[int] = ()) -> None:
+        self.code, self.message, self.line, self.numbers = code, message, line, tuple(numbers)
+        super().__init__(f"line {line}: {message}" if line else message)
 
 
 class OutputClosedError(PcpuError):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pcpu.errors import ExpressionError
 
 if TYPE_CHECKING:
-    from lark import Lark, Token
+    from lark import Lark, Token, Transformer
 
 MAX_TEXT = 4096
 MAX_DEPTH = 64
@@ -119,8 +119,8 @@ def parse(text: str, widths: tuple[tuple[str, int], ...], width: int) -> Expr:
     if len(text) > MAX_TEXT:
         raise ExpressionError(f"an expression has at most {MAX_TEXT} characters", text[:40] + "...")
     parsed = _syntax(text)
-    _check_depth(parsed, text)
-    return _Typer(text, dict(widths), width).typed(parsed)
+    check_depth(parsed, text)
+    return Typer(text, dict(widths), width).typed(parsed)
 
 
 def function(
@@ -146,7 +146,8 @@ def evaluate(expr: Expr, values: Mapping[str, int | bytes], width: int) -> int:
 
 
 def _local(name: str) -> str:
-    return "v_" + name  # an immediate may be called "class" or "lambda"
+    # An immediate may be called "class" or "lambda"; "data.len" is one name.
+    return "v_" + name.replace(".", "·")
 
 
 def _shift_left(value: int, amount: int, width: int) -> int:
@@ -178,71 +179,121 @@ def _python(expr: Expr, width: int) -> str:
             return f"({a} {op} {b})"
 
 
+_LEVELS = {
+    op: level
+    for level, ops in enumerate(
+        ("|", "^", "&", "== !=", "< <= > >=", "<< >>", "+ -", "* %"), start=1
+    )
+    for op in ops.split()
+}
+
+
+def show(expr: Expr) -> str:
+    """The text of ``expr``, with the parentheses that it needs and no others."""
+    return _show(expr, 0)
+
+
+def _show(expr: Expr, least: int) -> str:
+    """``expr`` where operators looser than ``least`` need parentheses."""
+    match expr:
+        case Const(value):
+            return str(value)
+        case Var(name):
+            return name
+        case Index(name, index):
+            return f"{name}[{show(index)}]"
+        case Cond(test, then, other):
+            level, text = 0, f"{_show(test, 1)} ? {show(then)} : {_show(other, 0)}"
+        case Binary(op, left, right):
+            level = _LEVELS[op]
+            text = f"{_show(left, level)} {op} {_show(right, level + 1)}"
+    return f"({text})" if level < least else text
+
+
 # --- parsing ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _Located:
+class Located:
     """An untyped node: the token or operator that names it, its column, its parts."""
 
     kind: str
     text: str
     column: int
-    parts: tuple[_Located, ...] = ()
+    parts: tuple[Located, ...] = ()
     depth: int = 1
 
 
-def _node(kind: str, text: str, column: int, *parts: _Located) -> _Located:
-    return _Located(kind, text, column, parts, 1 + max((p.depth for p in parts), default=0))
+def _node(kind: str, text: str, column: int, *parts: Located) -> Located:
+    return Located(kind, text, column, parts, 1 + max((p.depth for p in parts), default=0))
+
+
+@cache
+def builder() -> type[Transformer[Any, Located]]:
+    """What turns the rules of ``grammar_text`` into Located nodes."""
+    from lark import Transformer, v_args  # 0.1 s to import, and a warm run needs none of it
+
+    @v_args(inline=True)
+    class Build(Transformer[Any, Located]):
+        def constant(self, token: Token) -> Located:
+            return _node("const", str(token), token.column or 1)
+
+        def variable(self, token: Token) -> Located:
+            return _node("var", str(token), token.column or 1)
+
+        def byte_of(self, token: Token, index: Located) -> Located:
+            return _node("index", str(token), token.column or 1, index)
+
+        def binary(self, a: Located, op: Token, b: Located) -> Located:
+            return _node("binary", str(op), a.column, a, b)
+
+        def binary_or(self, a: Located, b: Located) -> Located:
+            return _node("binary", "|", a.column, a, b)
+
+        def binary_xor(self, a: Located, b: Located) -> Located:
+            return _node("binary", "^", a.column, a, b)
+
+        def binary_and(self, a: Located, b: Located) -> Located:
+            return _node("binary", "&", a.column, a, b)
+
+        def invert(self, a: Located) -> Located:
+            return _node("invert", "~", a.column, a)
+
+        def negate(self, a: Located) -> Located:
+            return _node("negate", "-", a.column, a)
+
+        def cond(self, a: Located, b: Located, c: Located) -> Located:
+            return _node("cond", "?", a.column, a, b, c)
+
+    return Build
 
 
 @cache
 def _grammar() -> Lark:
-    from lark import Lark, Transformer, v_args  # 0.1 s to import, and a warm run needs none of it
+    from lark import Lark
 
-    @v_args(inline=True)
-    class Build(Transformer[Any, _Located]):
-        def constant(self, token: Token) -> _Located:
-            return _node("const", str(token), token.column or 1)
-
-        def variable(self, token: Token) -> _Located:
-            return _node("var", str(token), token.column or 1)
-
-        def byte_of(self, token: Token, index: _Located) -> _Located:
-            return _node("index", str(token), token.column or 1, index)
-
-        def binary(self, a: _Located, op: Token, b: _Located) -> _Located:
-            return _node("binary", str(op), a.column, a, b)
-
-        def binary_or(self, a: _Located, b: _Located) -> _Located:
-            return _node("binary", "|", a.column, a, b)
-
-        def binary_xor(self, a: _Located, b: _Located) -> _Located:
-            return _node("binary", "^", a.column, a, b)
-
-        def binary_and(self, a: _Located, b: _Located) -> _Located:
-            return _node("binary", "&", a.column, a, b)
-
-        def invert(self, a: _Located) -> _Located:
-            return _node("invert", "~", a.column, a)
-
-        def negate(self, a: _Located) -> _Located:
-            return _node("negate", "-", a.column, a)
-
-        def cond(self, a: _Located, b: _Located, c: _Located) -> _Located:
-            return _node("cond", "?", a.column, a, b, c)
-
-    grammar = (files("pcpu") / "expr.lark").read_text()
     # The transformer runs inside the LALR parser, bottom-up, so that deep input cannot
     # exhaust Python's stack.
-    return Lark(grammar, parser="lalr", transformer=Build())
+    return Lark(grammar_text(), parser="lalr", transformer=builder()())
 
 
-def _syntax(text: str) -> _Located:
+def grammar_text() -> str:
+    """The rules of expressions, which begin with ``start``."""
+    return (files("pcpu") / "expr.lark").read_text("utf-8")
+
+
+def _syntax(text: str) -> Located:
+    tree = parsed(_grammar(), text)
+    assert isinstance(tree, Located)
+    return tree
+
+
+def parsed(grammar: Lark, text: str) -> Any:
+    """What ``grammar`` makes of ``text``. Raises ExpressionError with the column."""
     from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
     try:
-        tree = _grammar().parse(text)
+        return grammar.parse(text)
     except UnexpectedCharacters as error:
         raise ExpressionError(
             f"unexpected character {text[error.pos_in_stream or 0]!r}", text, error.column
@@ -253,29 +304,33 @@ def _syntax(text: str) -> _Located:
         raise ExpressionError(f"unexpected {str(error.token)!r}", text, error.column) from None
     except UnexpectedInput as error:  # pragma: no cover - lark's only other kind is end of input
         raise ExpressionError("not an expression", text, error.column) from None
-    assert isinstance(tree, _Located)
-    return tree
 
 
-def _check_depth(node: _Located, text: str) -> None:
+def check_depth(node: Located, text: str) -> None:
+    """Raise ExpressionError where ``node`` is nested too deeply for those who walk it."""
     if node.depth > MAX_DEPTH:
         raise ExpressionError(f"an expression nests at most {MAX_DEPTH} deep", text, node.column)
 
 
 @dataclass(frozen=True)
-class _Typer:
+class Typer:
+    """Types what was parsed of ``text``: names of these ``widths``, a value of ``width`` bits.
+
+    Without ``widths`` any name may stand anywhere; whoever calls checks names himself.
+    """
+
     text: str
-    widths: dict[str, int]
+    widths: Mapping[str, int] | None
     width: int
 
-    def typed(self, node: _Located) -> Expr:
+    def typed(self, node: Located) -> Expr:
         match node.kind:
             case "const":
                 return Const(self._constant(node))
             case "var":
                 return Var(self._variable(node))
             case "index":
-                inner = _Typer(self.text, self.widths, INDEX_WIDTH)
+                inner = Typer(self.text, self.widths, INDEX_WIDTH)
                 return Index(self._bytes(node), inner.typed(node.parts[0]))
             case "invert":
                 ones = Const((1 << self.width) - 1)
@@ -292,7 +347,7 @@ class _Typer:
             )
         return Binary(node.text, left, right)
 
-    def _constant(self, node: _Located) -> int:
+    def _constant(self, node: Located) -> int:
         text = node.text.lower()
         value = int(text, 0) if text[:2] in ("0x", "0b", "0o") else int(text)
         if value >> self.width:
@@ -301,8 +356,10 @@ class _Typer:
             )
         return value
 
-    def _variable(self, node: _Located) -> str:
-        width = self._width(node)
+    def _variable(self, node: Located) -> str:
+        if self.widths is None:
+            return node.text
+        width = self._width(node, self.widths)
         if width == BYTES:
             message = f"{node.text} is bytes; write {node.text}[...] for one of them"
             raise ExpressionError(message, self.text, node.column)
@@ -314,15 +371,15 @@ class _Typer:
             )
         return node.text
 
-    def _bytes(self, node: _Located) -> str:
-        if self._width(node) != BYTES:
+    def _bytes(self, node: Located) -> str:
+        if self.widths is not None and self._width(node, self.widths) != BYTES:
             message = f"{node.text} is a number, and only bytes take brackets"
             raise ExpressionError(message, self.text, node.column)
         return node.text
 
-    def _width(self, node: _Located) -> int:
-        if node.text not in self.widths:
-            known = ", ".join(self.widths)
+    def _width(self, node: Located, widths: Mapping[str, int]) -> int:
+        if node.text not in widths:
+            known = ", ".join(widths)
             message = f"unknown name {node.text!r}; known here: {known or 'none'}"
             raise ExpressionError(message, self.text, node.column)
-        return self.widths[node.text]
+        return widths[node.text]

@@ -1,22 +1,28 @@
-"""What the state of a program over a stream holds: slots of 64 bits (spec/abi.md A9)."""
+"""Where things lie in the memory that a compiled program is given (spec/abi.md A9, A13)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from pcpu.ir import Program, ResultValue
+from pcpu.ir import Each, Output, Parameter, Program, ResultValue, walk
 
-SLOT = 8  # bytes
+SLOT = 8  # bytes of a number
 
 
 @dataclass(frozen=True)
 class Layout:
-    """``results`` has the slots of each result, in program order; ``position`` is the slot that
-    counts the bytes, None where no operation asks; ``slots`` is how many there are."""
+    """The state of a program over a stream, in slots.
+
+    ``results`` has the slots of each result, in program order; ``position`` is the slot that
+    counts the bytes, None where no operation asks; then come the parameters, whose offsets in
+    bytes are ``parameters``. ``slots`` is how many there are.
+    """
 
     results: tuple[range, ...]
     position: int | None
+    parameters: dict[str, int]
     slots: int
 
     @property
@@ -24,8 +30,8 @@ class Layout:
         """How many numbers the results are."""
         return self.results[-1].stop if self.results else 0
 
-    def values(self, numbers: Sequence[int]) -> tuple[ResultValue, ...]:
-        """The results in ``numbers``, which are those of all of them, one after the other."""
+    def values(self, numbers: Any) -> tuple[ResultValue, ...]:
+        """The results in ``numbers``, a sequence or a ctypes array of all of theirs."""
         return tuple(
             tuple(numbers[slots.start : slots.stop]) if len(slots) > 1 else numbers[slots.start]
             for slots in self.results
@@ -33,10 +39,77 @@ class Layout:
 
 
 def layout(program: Program) -> Layout:
+    """The layout of a program that runs over streams."""
+    uses_index = any(instruction.op.uses_index for instruction in program.instructions)
+    results = result_slots(program)
+    start = results[-1].stop if results else 0
+    position, start = (start, start + 1) if uses_index else (None, start)
+    parameters = _parameter_offsets(program, SLOT * start)
+    return Layout(results, position, parameters, start + _parameter_slots(program))
+
+
+def result_slots(program: Program) -> tuple[range, ...]:
+    """The slots of each result, one after the other."""
     results: list[range] = []
     start = 0
     for result in program.results:
         results.append(range(start, start + result.count))
         start += result.count
-    uses_index = any(instruction.op.uses_index for instruction in program.instructions)
-    return Layout(tuple(results), start if uses_index else None, start + uses_index)
+    return tuple(results)
+
+
+@dataclass(frozen=True)
+class WholeLayout:
+    """The state of a whole program: its parameters, then the registers that are several numbers;
+    both by their offsets in bytes."""
+
+    parameters: dict[str, int]
+    arrays: dict[str, int]
+    slots: int
+
+
+def whole_layout(program: Program) -> WholeLayout:
+    start = _parameter_slots(program)
+    arrays = {}
+    for register in program.registers.values():
+        if register.count > 1:
+            arrays[register.name] = SLOT * start
+            start += register.count
+    return WholeLayout(_parameter_offsets(program, 0), arrays, start)
+
+
+def outputs(program: Program) -> list[tuple[Output, Each]]:
+    """The output tables with their loops, in program order."""
+    loops = (s for s in walk(program.body) if isinstance(s, Each))
+    return [(loop.output, loop) for loop in loops if loop.output is not None]
+
+
+def fill_parameters(
+    state: bytearray | memoryview, offsets: Mapping[str, int], arguments: Mapping[str, int | bytes]
+) -> None:
+    """Write ``arguments``, which are all there and fit, into a state."""
+    for name, at in offsets.items():
+        value = arguments[name]
+        if isinstance(value, bytes):
+            state[at : at + SLOT] = len(value).to_bytes(SLOT, "little")
+            state[at + SLOT : at + SLOT + len(value)] = value
+        else:
+            state[at : at + SLOT] = value.to_bytes(SLOT, "little")
+
+
+def _slots(parameter: Parameter) -> int:
+    """A number takes one slot; bytes take one for their length and then their own."""
+    sizes = parameter.kind.sizes
+    return 1 if sizes is None else 1 + -(-sizes[1] // SLOT)
+
+
+def _parameter_slots(program: Program) -> int:
+    return sum(map(_slots, program.parameters))
+
+
+def _parameter_offsets(program: Program, start: int) -> dict[str, int]:
+    found = {}
+    for parameter in program.parameters:
+        found[parameter.name] = start
+        start += SLOT * _slots(parameter)
+    return found

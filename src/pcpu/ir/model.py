@@ -11,13 +11,12 @@ over streams. ``pcpu.ir.verify`` says which values are programs.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from pcpu.expr import Expr
-from pcpu.ir.names import Names
+from pcpu.expr import Expr, Var
 from pcpu.isa import Immediate, Op
 
 MAX_OPERATIONS = 256  # of a pipeline
@@ -273,62 +272,125 @@ class Program:
             not (self.parameters or self.constants or self.tables)
             and self.buffers == STREAM
             and self.returns is None
+            and len(self.body) <= MAX_OPERATIONS
             and all(_is_stage(statement) for statement in self.body)
         )
 
+    @cached_property
+    def is_stream(self) -> bool:
+        """Whether streams can run it: a pipeline, but for parameters, constants and tables."""
+        return (
+            self.buffers == STREAM
+            and self.returns is None
+            and all(isinstance(s, Instruction) and self._is_stage(s) for s in self.body)
+        )
+
+    def _is_stage(self, s: Instruction) -> bool:
+        return s.span == DATA and all(
+            isinstance(operand, int | bytes)
+            or (isinstance(operand, Var) and self._fits(operand.name, imm))
+            for operand, imm in zip(s.immediates, s.op.immediates, strict=False)
+        )
+
+    def _fits(self, name: str, imm: Immediate) -> bool:
+        """Whether what ``name`` stands for is known, and needs no check when the program runs."""
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return imm.sizes is not None or parameter.kind.bits <= imm.bits
+        return any(name == known for known, _ in (*self.constants, *self.tables))
+
     @property
     def instructions(self) -> tuple[Instruction, ...]:
-        """The stages of a pipeline."""
-        assert self.is_pipeline
+        """The stages of a program for streams."""
+        assert self.is_stream
         return tuple(s for s in self.body if isinstance(s, Instruction))
 
     @cached_property
     def results(self) -> tuple[Result, ...]:
         """The results, in program order or in that of ``returns``."""
-        registers = dict(self._registers(self.body))
-        if self.returns is not None:
-            return tuple(registers[name] for name in self.returns)
-        top = self._registers(s for s in self.body if not isinstance(s, If | Repeat | Each))
-        return tuple(registers[name] for name in dict(top))
+        names = self.usual_returns if self.returns is None else self.returns
+        return tuple(self.registers[name] for name in names)
 
-    def _registers(self, body: Any) -> Iterator[tuple[str, Result]]:
-        for s in walk(tuple(body)):
-            if isinstance(s, Instruction) and s.name is not None:
-                yield (
-                    s.name,
-                    Result(s.name, s.op.returns, s.op.result_bits, s.op.result_count, s.op),
-                )
-            elif isinstance(s, Let):
-                yield s.name, Result(s.name, "count", 64)
+    @cached_property
+    def registers(self) -> dict[str, Result]:
+        """All registers that the program sets, as results would be shown."""
+        return dict(_registers(self.body))
+
+    @cached_property
+    def usual_returns(self) -> tuple[str, ...]:
+        """The registers that are set outside of loops and branches."""
+        top = tuple(s for s in self.body if not isinstance(s, If | Repeat | Each))
+        return tuple(dict(_registers(top)))
+
+    @cached_property
+    def written(self) -> frozenset[str]:
+        """The buffers that the program changes, and all of its outputs."""
+        return frozenset(_written(self.body, {})) | {
+            b.name for b in self.buffers if b.role == "out"
+        }
 
     @property
     def has_map(self) -> bool:
         """Whether the program changes the data."""
-        return any(
-            (isinstance(s, Instruction) and s.op.kind == "map" and s.span.buffer == "data")
-            or (isinstance(s, Move) and s.target.buffer == "data")
-            for s in walk(self.body)
-        )
+        return "data" in self.written
+
+    def bound(self, arguments: Mapping[str, int | bytes]) -> Program:
+        """The program without parameters, which ``arguments`` (or defaults) stand in for.
+
+        Verify it: a value may not fit where the program uses it. It is a pipeline if nothing but
+        parameters, constants, tables and ``fuse`` kept it from being one. Raises KeyError for a
+        parameter that has neither.
+        """
+        from pcpu.ir.bind import bind
+
+        return bind(self, arguments)
+
+    def __str__(self) -> str:
+        """The canonical text: a pipeline where it is one, else a .pasm file."""
+        from pcpu.ir.text import pasm_text, pipeline_text
+
+        return pipeline_text(self) if self.is_pipeline else pasm_text(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form, of what the module ``json`` can write."""
+        from pcpu.ir.document import to_json
+
+        return to_json(self)
+
+    def canonical_json(self) -> str:
+        return json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
 
     @cached_property
     def signature(self) -> str:
         """A pipeline without names: programs of one signature run the same code."""
         return " | ".join(i.text for i in self.instructions)
 
-    def __str__(self) -> str:
-        """The canonical text of a pipeline."""
-        names, shown = Names(), []
-        for i in self.instructions:
-            usual = i.name is None or i.name == names.default(i.op)
-            names.add(i.op, None if usual else i.name)
-            shown.append(i.text if usual else f"{i.name} = {i.text}")
-        return " | ".join(shown)
 
-    def to_json(self) -> dict[str, Any]:
-        return {"ops": [_instruction_json(i) for i in self.instructions]}
+def _written(body: tuple[Statement, ...], roots: dict[str, str]) -> Iterator[str]:
+    """The buffers that statements write to; ``roots`` has those that windows are part of."""
+    for s in body:
+        name = None
+        if isinstance(s, Move):
+            name = s.target.buffer
+        elif isinstance(s, Instruction) and s.op.kind == "map":
+            name = s.span.buffer
+        if name is not None:
+            yield roots.get(name, name)
+        if isinstance(s, Each):
+            root = roots.get(s.over.buffer, s.over.buffer)
+            yield from _written(s.body, {**roots, s.name: root})
+        else:
+            for inner in bodies(s):
+                yield from _written(inner, roots)
 
-    def canonical_json(self) -> str:
-        return json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+
+def _registers(body: tuple[Statement, ...]) -> Iterator[tuple[str, Result]]:
+    for s in walk(body):
+        if isinstance(s, Instruction) and s.name is not None:
+            op = s.op
+            yield s.name, Result(s.name, op.returns, op.result_bits, op.result_count, op)
+        elif isinstance(s, Let):
+            yield s.name, Result(s.name, "count", 64)
 
 
 def _is_stage(statement: Statement) -> bool:
@@ -337,19 +399,3 @@ def _is_stage(statement: Statement) -> bool:
         and statement.span == DATA
         and all(isinstance(operand, int | bytes) for operand in statement.immediates)
     )
-
-
-def _instruction_json(instruction: Instruction) -> dict[str, Any]:
-    imms: list[int | str] = []
-    for value in instruction.immediates:
-        if isinstance(value, bytes):
-            imms.append(show_bytes(value))
-        else:
-            assert isinstance(value, int)
-            imms.append(value if value <= EXACT_JSON else str(value))
-    member: dict[str, Any] = {"op": instruction.op.name}
-    if imms:
-        member["imm"] = imms[0] if len(imms) == 1 else imms
-    if instruction.name is not None:
-        member["name"] = instruction.name
-    return member

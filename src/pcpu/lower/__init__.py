@@ -2,5 +2,6 @@
 
 from pcpu.lower.module import lower_program
 from pcpu.lower.operations import lower_operations
+from pcpu.lower.whole import lower_whole
 
-__all__ = ["lower_operations", "lower_program"]
+__all__ = ["lower_operations", "lower_program", "lower_whole"]

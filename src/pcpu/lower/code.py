@@ -46,6 +46,13 @@ class Code:
             self.b.store(value, slot)
         return slot
 
+    def room(self, size: int) -> Value:
+        """The address of ``size`` bytes of this function's own."""
+        slot = self.entry.alloca(ir.ArrayType(I8, size))
+        slot.align = 8
+        slot.type = POINTER  # of no kind, so that anything may be stored there
+        return slot
+
     def load(self, kind: Value, pointer: Value, align: int | None = None) -> Value:
         return self.b.load(pointer, typ=kind, align=align)
 
@@ -161,6 +168,57 @@ class Code:
         self.b.store(end, position)
         self.b.branch(head)
         self.b.position_at_end(after)
+
+    @contextmanager
+    def turns(self, count: Value) -> Iterator[Value]:
+        """A loop of ``count`` turns, a number of 64 bits; yields the turn's number, from 0."""
+        index = self.local(I64, I64(0))
+        head, body, after = (self.function.append_basic_block(n) for n in ("head", "turn", "after"))
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        turn = self.load(I64, index)
+        self.b.cbranch(self.b.icmp_unsigned("<", turn, count), body, after)
+        self.b.position_at_end(body)
+        yield turn
+        self.b.store(self.b.add(turn, I64(1)), index)
+        self.b.branch(head)
+        self.b.position_at_end(after)
+
+    @contextmanager
+    def unlikely(self, condition: Value) -> Iterator[None]:
+        """What is to be done in the rare case, which has to end with a return."""
+        rare, usual = (self.function.append_basic_block(n) for n in ("rare", "usual"))
+        branch = self.b.cbranch(condition, rare, usual)
+        branch.set_weights([1, 1 << 20])
+        self.b.position_at_end(rare)
+        yield
+        self.b.position_at_end(usual)
+
+    def to_size(self, value: Value) -> Value:
+        """A number of 64 bits that is known to be a size of this machine."""
+        return self.resize(value, self.usize.width)
+
+    def divide_up(self, value: Value, by: Value) -> Value:
+        """``value / by``, rounded up; ``by`` is not 0."""
+        left = self.b.icmp_unsigned("!=", self.b.urem(value, by), value.type(0))
+        return self.b.add(self.b.udiv(value, by), self.b.zext(left, value.type))
+
+    def fill(self, target: Value, byte: Value, size: Value) -> None:
+        """``size`` times ``byte``."""
+        self._memory("memset", [target, byte, size, I1(0)])
+
+    def move(self, target: Value, source: Value, size: Value) -> None:
+        """``size`` bytes; the two may overlap."""
+        self._memory("memmove", [target, source, size, I1(0)])
+
+    def _memory(self, name: str, arguments: list[Value]) -> None:
+        pointers = ".p0" if name == "memset" else ".p0.p0"
+        full = f"llvm.{name}{pointers}.i{self.usize.width}"
+        function = self.module.globals.get(full)
+        if function is None:
+            kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+            function = ir.Function(self.module, kind, full)
+        self.b.call(function, arguments)
 
     @contextmanager
     def when(self, condition: Value) -> Iterator[None]:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from llvmlite import ir
 
-from pcpu.ir import Program
+from pcpu.expr import Var
+from pcpu.ir import Operand, Parameter, Program
+from pcpu.isa import Immediate
 from pcpu.layout import SLOT, layout
 from pcpu.lower import parts
 from pcpu.lower.code import I64, POINTER, Code, Value
@@ -24,6 +26,8 @@ class _Module:
         self.module, self.target = parts.module("program", target), target
         self.instructions = program.instructions
         self.layout = layout(program)
+        self.defaults = {p.name: p.default or _least(p) for p in program.parameters}
+        self.known: dict[str, int | bytes] = dict(program.constants) | dict(program.tables)
         folds = (i for i, each in enumerate(self.instructions) if each.op.has_result)
         self.slots = dict(zip(folds, self.layout.results, strict=True))
 
@@ -41,7 +45,7 @@ class _Module:
         code = self.function("pcpu_init", [POINTER])
         (state,) = code.function.args
         for index, slots in self.slots.items():
-            operands = self.operands(code, index)
+            operands = self.operands(code, index, state)
             parts.start(
                 code, self.instructions[index].op, operands, _slot(code, state, slots.start)
             )
@@ -69,7 +73,7 @@ class _Module:
         code = self.function("pcpu_finish", [POINTER, POINTER])
         state, out = code.function.args
         for index, slots in self.slots.items():
-            op, operands = self.instructions[index].op, self.operands(code, index)
+            op, operands = self.instructions[index].op, self.operands(code, index, state)
             before, after = (_slot(code, base, slots.start) for base in (state, out))
             parts.finish(code, op, operands, before, after)
         code.b.ret_void()
@@ -81,6 +85,8 @@ class _Module:
         # An array may be too large for the stack; ``out`` has room for a state.
         large = self.layout.outputs > len(self.layout.results)
         state = out if large else code.local(ir.ArrayType(I64, self.layout.slots))
+        for name, offset in self.layout.parameters.items():
+            parts.store_parameter(code, code.byte_at(state, code.size(offset)), self.defaults[name])
         for name, arguments in (
             ("init", [state]),
             ("update", [state, data, length]),
@@ -90,7 +96,7 @@ class _Module:
         code.b.ret_void()
 
     def stage(self, code: Code, index: int, state: Value, origin: Value | None) -> Stage:
-        op, operands = self.instructions[index].op, self.operands(code, index)
+        op, operands = self.instructions[index].op, self.operands(code, index, state)
         origin = origin if op.uses_index else None
         if index not in self.slots:
             return Stage(op, operands, None, origin)
@@ -107,9 +113,31 @@ class _Module:
         position = code.load(I64, _slot(code, state, self.layout.position))
         return parts.origin(code, position, data)
 
-    def operands(self, code: Code, index: int) -> tuple[Value | Bytes, ...]:
-        return parts.constants(code, self.instructions[index])
+    def operands(self, code: Code, index: int, state: Value) -> tuple[Value | Bytes, ...]:
+        instruction = self.instructions[index]
+        return tuple(
+            self.operand(code, imm, value, state)
+            for imm, value in zip(instruction.op.immediates, instruction.immediates, strict=True)
+        )
+
+    def operand(self, code: Code, imm: Immediate, value: Operand, state: Value) -> Value | Bytes:
+        if not isinstance(value, Var):
+            assert isinstance(value, int | bytes)
+            return parts.constant(code, imm, value)
+        if value.name in self.known:
+            return parts.constant(code, imm, self.known[value.name])
+        place = code.byte_at(state, code.size(self.layout.parameters[value.name]))
+        number = code.load(I64, place)
+        if imm.sizes is None:
+            return code.resize(number, parts.abi_type(imm.bits).width)
+        return Bytes(code.byte_at(place, code.size(SLOT)), code.to_size(number))
 
 
 def _slot(code: Code, base: Value, index: int) -> Value:
     return code.byte_at(base, code.size(SLOT * index))
+
+
+def _least(parameter: Parameter) -> int | bytes:
+    """What stands for a parameter without a default where nobody can give a value."""
+    sizes = parameter.kind.sizes
+    return 0 if sizes is None else bytes(sizes[0])

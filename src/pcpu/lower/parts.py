@@ -8,10 +8,9 @@ from typing import Any
 
 from llvmlite import ir
 
-from pcpu.ir import Instruction
-from pcpu.isa import Op
+from pcpu.isa import Immediate, Op
 from pcpu.layout import SLOT
-from pcpu.lower.code import I8, I64, Code, Value
+from pcpu.lower.code import I8, I64, POINTER, Code, Value
 from pcpu.lower.fuse import Group, feed, fuse
 from pcpu.lower.kernels import crc
 from pcpu.lower.stage import Bytes, Stage
@@ -108,16 +107,20 @@ def _at(code: Code, slots: Value, index: Value) -> Value:
     return code.byte_at(slots, code.b.mul(index, code.size(SLOT)))
 
 
-def constants(code: Code, instruction: Instruction) -> tuple[Operand, ...]:
-    """The operands of a stage whose operands are known."""
-    found: list[Operand] = []
-    for imm, value in zip(instruction.op.immediates, instruction.immediates, strict=True):
-        if isinstance(value, bytes):
-            length = code.size(len(value))
-            found.append(Bytes(array(code, value), length, value))
-        else:
-            found.append(abi_type(imm.bits)(value))
-    return tuple(found)
+def constant(code: Code, imm: Immediate, value: int | bytes) -> Value | Bytes:
+    """An operand that is known."""
+    if isinstance(value, bytes):
+        return Bytes(array(code, value), code.size(len(value)), value)
+    return abi_type(imm.bits)(value)
+
+
+def store_parameter(code: Code, place: Value, value: int | bytes) -> None:
+    """Write the value of a parameter into a state (spec/abi.md A9)."""
+    if isinstance(value, int):
+        code.b.store(I64(value), place)
+        return
+    code.b.store(I64(len(value)), place)
+    code.move(code.byte_at(place, code.size(SLOT)), array(code, value), code.size(len(value)))
 
 
 def array(code: Code, content: bytes) -> Value:
@@ -128,6 +131,7 @@ def array(code: Code, content: bytes) -> Value:
         made = ir.GlobalVariable(code.module, kind, name)
         made.linkage, made.global_constant, made.unnamed_addr = "internal", True, True
         made.initializer = kind(bytearray(content))
+        made.type = POINTER  # whatever its length: addresses of arrays stand for each other
     return code.module.globals[name]
 
 

@@ -7,11 +7,12 @@ import platform
 from typing import Any
 
 from pcpu.errors import EngineError
-from pcpu.ir import Program, ResultValue
+from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue
 from pcpu.isa import Isa
 from pcpu.layout import layout
 from pcpu.run import disk_cache
 from pcpu.run.engine import Blocks, Engine, Write, feed
+from pcpu.run.whole import NativeWhole
 
 
 class Native:
@@ -70,7 +71,7 @@ class NativeSession:
 
     def finish(self) -> tuple[ResultValue, ...]:
         self.native.finish(self._state, self._out)
-        return self.native.layout.values(self._out)
+        return self.native.layout.values(list(self._out))
 
 
 def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[ResultValue, ...]:
@@ -92,4 +93,8 @@ def _version() -> str:
     return f"LLVM {llvm.version()} for {platform.machine()}"
 
 
-ENGINE = Engine("jit", "native code in this process", run, _version)
+def run_whole(program: Program, isa: Isa, inputs: Inputs, arguments: Arguments) -> Outcome:
+    return NativeWhole(program, isa).run(inputs, arguments)
+
+
+ENGINE = Engine("jit", "native code in this process", run, run_whole, _version)

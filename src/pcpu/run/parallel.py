@@ -72,4 +72,4 @@ class ParallelSession:
 
     def finish(self) -> tuple[ResultValue, ...]:
         self._native.finish(self._state, self._out)
-        return self._native.layout.values(self._out)
+        return self._native.layout.values(list(self._out))

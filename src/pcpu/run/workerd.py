@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from pcpu import worker
 from pcpu.bundle import ANY_PORT, build_bundle
 from pcpu.errors import EngineError
-from pcpu.ir import Program, ResultValue, Shown
+from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue, Shown
 from pcpu.isa import Isa
 from pcpu.run.engine import Blocks, Engine, Write
 from pcpu.run.workerd_process import serving
@@ -123,4 +123,9 @@ def _version() -> str:
     return done.stdout.strip()
 
 
-ENGINE = Engine("workerd", "the Workers runtime", run, _version)
+def run_whole(program: Program, isa: Isa, inputs: Inputs, arguments: Arguments) -> Outcome:
+    del program, isa, inputs, arguments
+    raise EngineError("the engine workerd runs pipelines only")
+
+
+ENGINE = Engine("workerd", "the Workers runtime", run, run_whole, _version)

@@ -9,9 +9,9 @@ from pcpu.errors import UsageError
 from pcpu.ir import Program, ResultValue
 from pcpu.isa import Isa
 from pcpu.library import load_isa
+from pcpu.run.buffer import Span, copied
 from pcpu.run.jit import Native
 from pcpu.run.parallel import update_threads
-from pcpu.sdk.buffer import Span, copied
 from pcpu.source import parse_pipeline
 
 

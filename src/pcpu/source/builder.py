@@ -21,6 +21,7 @@ from pcpu.ir import (
 )
 from pcpu.isa import Isa
 from pcpu.source.number import Written
+from pcpu.source.unknown import unknown_operation
 
 Place = TextPlace | str  # in a text, or a JSON pointer
 T = TypeVar("T")
@@ -65,7 +66,7 @@ class Builder:
     ) -> None:
         op = self._isa.find(word.value)
         if op is None:
-            raise error("unknown-op", self._unknown(word.value), word.place)
+            raise error("unknown-op", unknown_operation(word.value, self._isa), word.place)
         if name is not None:
             with at(name.place):
                 check_name(op, name.value, self._names.taken)
@@ -82,9 +83,3 @@ class Builder:
 
     def program(self) -> Program:
         return Program(tuple(self._instructions))
-
-    def _unknown(self, word: str) -> str:
-        close = self._isa.suggest(word)
-        shown = word if len(word) <= MAX_NAME else word[:MAX_NAME] + "..."
-        hint = f"did you mean {close!r}?" if close else "'pcpu isa' lists them"
-        return f"unknown operation {shown!r}; {hint}"

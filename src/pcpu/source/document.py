@@ -11,11 +11,18 @@ from pcpu.source.builder import NAME, Builder, Located
 from pcpu.source.number import Written, read_immediate
 
 
-def parse_json(document: Any, isa: Isa) -> Program:
-    """The Program in a JSON value as ``json.loads`` gives it.
+def parse_json(document: Any, isa: Isa, file: str = "program") -> Program:
+    """The Program in a JSON value as ``json.loads`` gives it. ``file`` is its name in messages.
 
     Raises ProgramError with the JSON pointer of what is wrong.
     """
+    try:
+        return _pipeline(document, isa)
+    except ProgramError as error:
+        raise ProgramError(error.code, error.message, None, error.pointer, file) from None
+
+
+def _pipeline(document: Any, isa: Isa) -> Program:
     at = ""
     if isinstance(document, dict):
         _members(document, {"ops"}, {"ops"}, "")

@@ -36,17 +36,20 @@ class _Token:
         return repr(shown) if self.text else "the end"
 
 
-def parse_pipeline(text: str, isa: Isa) -> Program:
-    """The Program that ``text`` stands for. Raises ProgramError with its place."""
+def parse_pipeline(text: str, isa: Isa, file: str = "program") -> Program:
+    """The Program that ``text`` stands for. ``file`` is its name in messages.
+
+    Raises ProgramError with its place.
+    """
     if len(text) > MAX_TEXT:
-        place = TextPlace(text, MAX_TEXT)
+        place = TextPlace(text, MAX_TEXT, file)
         raise ProgramError("too-long", f"a program has at most {MAX_TEXT} characters", place)
-    return _Parser(text).program(Builder(isa))
+    return _Parser(text, file).program(Builder(isa))
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, file: str) -> None:
+        self.text, self.file = text, file
         self.tokens = [_Token(m.group(), m.start()) for m in _TOKEN.finditer(text)]
         last = self.tokens[-1] if self.tokens else _Token("", 0)
         self.tokens.append(_Token("", last.offset + len(last.text)))
@@ -56,18 +59,21 @@ class _Parser:
     def token(self) -> _Token:
         return self.tokens[self.position]
 
+    def place(self, token: _Token) -> TextPlace:
+        return TextPlace(self.text, token.offset, self.file)
+
     def take(self) -> Located[str]:
         token = self.token
         self.position += 1
-        return Located(token.text, TextPlace(self.text, token.offset))
+        return Located(token.text, self.place(token))
 
     def unexpected(self, wanted: str) -> ProgramError:
-        place = TextPlace(self.text, self.token.offset)
+        place = self.place(self.token)
         return ProgramError("syntax", f"expected {wanted}, found {self.token}", place)
 
     def program(self, builder: Builder) -> Program:
         while True:
-            builder.begin(TextPlace(self.text, self.token.offset))
+            builder.begin(self.place(self.token))
             builder.add(*self.stage())
             if not self.token.text:
                 return builder.program()

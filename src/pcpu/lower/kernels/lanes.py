@@ -6,13 +6,13 @@ costs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from llvmlite import ir
 
-from pcpu.expr import Expr, substitute
+from pcpu.expr import Expr, Index, substitute
 from pcpu.isa import Op
 from pcpu.lower import expression
 from pcpu.lower.code import I8, Code, Value
@@ -164,7 +164,11 @@ def _lanewise(
         if name not in constants
     }
     values["byte"] = byte if bits == 8 else code.b.zext(byte, lane_type(bits, lanes))
-    return expression.emit(code, value, values, bits, lanes, lambda node: turn[node.name])
+    return expression.emit(code, value, values, bits, lanes, _in(turn))
+
+
+def _in(turn: Mapping[str, Value]) -> Callable[[Index], Value]:
+    return lambda node: turn[node.name]
 
 
 def _tail(code: Code, stages: Sequence[Stage], turning: Sequence[Cursors], pointer: Value) -> None:
@@ -173,9 +177,7 @@ def _tail(code: Code, stages: Sequence[Stage], turning: Sequence[Cursors], point
         turn = cursor.next()
         if stage.op.kind == "map":
             values = stage.values(code, 8) | {"byte": byte}
-            byte = expression.emit(
-                code, stage.op.map_expr, values, 8, 1, lambda node, turn=turn: turn[node.name]
-            )
+            byte = expression.emit(code, stage.op.map_expr, values, 8, 1, _in(turn))
         else:
             chain.step(code, stage, byte, pointer)
     if byte is not loaded:
@@ -190,4 +192,6 @@ def _flush(code: Code, fold: _Fold) -> None:
     code.b.store(combine(code, fold.form.combine, state, joined), fold.stage.state)
 
 
-KERNEL = Kernel("lanes", accepts, emit, fuses=True)
+KERNEL = Kernel(
+    "lanes", "vectors of bytes, one pass with all its neighbours", accepts, emit, fuses=True
+)

@@ -1,0 +1,146 @@
+"""The canonical text of a program (spec/pasm.md S25)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from pcpu import expr
+from pcpu.ir.model import (
+    Each,
+    Fuse,
+    If,
+    Instruction,
+    Let,
+    Move,
+    Operand,
+    Output,
+    Parameter,
+    Program,
+    Repeat,
+    Scalar,
+    Span,
+    Statement,
+    show_bytes,
+)
+from pcpu.ir.names import Names
+from pcpu.isa import Immediate
+
+INDENT = "    "
+_KIND = re.compile(r"imm([1-9][0-9]?)|bytes([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?")
+
+
+def read_kind(name: str, kind: str) -> Immediate | None:
+    """The parameter ``name`` of a kind such as ``imm8``, ``bytes4``, ``bytes1-64``."""
+    match = _KIND.fullmatch(kind)
+    if match is None:
+        return None
+    bits, least, most = match.groups()
+    if bits is not None:
+        return Immediate(name, int(bits)) if int(bits) <= 64 else None
+    return Immediate(name, 0, (int(least), int(most or least)))
+
+
+def show_kind(kind: Immediate) -> str:
+    if kind.sizes is None:
+        return f"imm{kind.bits}"
+    least, most = kind.sizes
+    return f"bytes{least}" if least == most else f"bytes{least}-{most}"
+
+
+def show_scalar(scalar: Scalar) -> str:
+    return str(scalar) if isinstance(scalar, int) else expr.show(scalar)
+
+
+def show_operand(operand: Operand) -> str:
+    return show_bytes(operand) if isinstance(operand, bytes) else show_scalar(operand)
+
+
+def show_span(span: Span) -> str:
+    if span.length is None and span.offset == 0:
+        return span.buffer
+    length = "" if span.length is None else show_scalar(span.length)
+    return f"{span.buffer}[{show_scalar(span.offset)}:{length}]"
+
+
+def pipeline_text(program: Program) -> str:
+    """The stages of a pipeline, with the names that differ from the usual ones."""
+    names, shown = Names(), []
+    for i in program.instructions:
+        usual = i.name is None or i.name == names.default(i.op)
+        names.add(i.op, None if usual else i.name)
+        shown.append(i.text if usual else f"{i.name} = {i.text}")
+    return " | ".join(shown)
+
+
+def pasm_text(program: Program) -> str:
+    """The program as a .pasm file."""
+    directives = list(_directives(program))
+    lines = [*directives, *([""] if directives else []), *body_lines(program.body)]
+    return "\n".join(lines) + "\n"
+
+
+def _directives(program: Program) -> Iterator[str]:
+    yield from (show_parameter(parameter) for parameter in program.parameters)
+    yield from (f".const {name} = {value}" for name, value in program.constants)
+    yield from (f".table {name} = {show_bytes(content)}" for name, content in program.tables)
+    for buffer in program.buffers:
+        size = "" if buffer.size is None else f", {show_scalar(buffer.size)}"
+        yield f".{buffer.role} {buffer.name}{size}"
+    if program.returns is not None:
+        yield f".return {', '.join(program.returns)}"
+
+
+def show_parameter(parameter: Parameter) -> str:
+    default = "" if parameter.default is None else f" = {show_operand(parameter.default)}"
+    return f".param {parameter.name} {show_kind(parameter.kind)}{default}"
+
+
+def body_lines(body: Iterable[Statement], indent: str = "") -> Iterator[str]:
+    for statement in body:
+        yield from (indent + line for line in _lines(statement))
+
+
+def first_line(statement: Statement) -> str:
+    """The line that a statement begins with."""
+    return next(_lines(statement))
+
+
+def _lines(s: Statement) -> Iterator[str]:
+    match s:
+        case Instruction():
+            parts = [show_span(s.span), *map(show_operand, s.immediates)]
+            name = "" if s.name is None else f"{s.name} = "
+            yield f"{name}{s.op.name} {', '.join(parts)}"
+        case Move():
+            parts = [show_span(span) for span in (s.target, *s.sources)]
+            parts += [] if s.value is None else [show_operand(s.value)]
+            yield f"{s.kind} {', '.join(parts)}"
+        case Let():
+            yield f"{s.name} = {show_scalar(s.value)}"
+        case If():
+            yield f"if {show_scalar(s.test)}"
+            yield from body_lines(s.then, INDENT)
+            if s.other:
+                yield "else"
+                yield from body_lines(s.other, INDENT)
+            yield "end"
+        case Repeat():
+            counter = "" if s.counter is None else f" as {s.counter}"
+            yield f"repeat {show_scalar(s.count)}{counter}"
+            yield from body_lines(s.body, INDENT)
+            yield "end"
+        case Each():
+            kind = "span" if isinstance(s.size, str) else "window"
+            size = s.size if isinstance(s.size, str) else show_scalar(s.size)
+            yield f"each {kind} {s.name} of {size} in {show_span(s.over)}{_into(s.output)}"
+            yield from body_lines(s.body, INDENT)
+            yield "end"
+        case Fuse():
+            yield "fuse"
+            yield from body_lines(s.body, INDENT)
+            yield "end"
+
+
+def _into(output: Output | None) -> str:
+    return "" if output is None else f" into {output.name}({', '.join(output.columns)})"

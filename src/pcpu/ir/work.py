@@ -1,0 +1,88 @@
+"""How much a program does at most, as a function of the lengths of its inputs (S20)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pcpu.ir.bound import Bound
+from pcpu.ir.model import Instruction, Move, Statement
+
+if TYPE_CHECKING:
+    from pcpu.ir.scope import Scope
+
+MAX_PASSES = 65536  # over a byte of input
+MAX_CONSTANT = 1 << 32
+
+
+@dataclass(frozen=True)
+class LoopWork:
+    """The turns of a loop over windows: the length called ``name`` is at most ``most`` and comes
+    to ``total`` over all ``turns``."""
+
+    name: str
+    total: Bound
+    most: Bound
+    turns: Bound
+
+
+@dataclass(frozen=True)
+class Work:
+    """``bytes`` that operations touch, and ``steps``, the statements that run."""
+
+    bytes: Bound = field(default_factory=Bound)
+    steps: Bound = field(default_factory=Bound)
+
+    @staticmethod
+    def of(touched: int, steps: int) -> Work:
+        return Work(Bound.of(touched), Bound.of(steps))
+
+    def __add__(self, other: Work) -> Work:
+        return Work(self.bytes + other.bytes, self.steps + other.steps)
+
+    def __or__(self, other: Work) -> Work:
+        return Work(self.bytes | other.bytes, self.steps | other.steps)
+
+    def times(self, turns: Bound) -> Work:
+        return Work(self.bytes * turns, self.steps * turns)
+
+    def over_turns(self, loop: LoopWork) -> Work:
+        """This work of one turn, over all turns of a loop over windows."""
+        parts = (loop.name, loop.total, loop.most, loop.turns)
+        return Work(self.bytes.over_turns(*parts), self.steps.over_turns(*parts))
+
+
+def cost(statement: Statement, scope: Scope) -> Work:
+    """The work of a statement that holds no others."""
+    match statement:
+        case Instruction():
+            return Work(scope.span_bound(statement.span), Bound.of(1))
+        case Move():
+            spans = (statement.target, *statement.sources)
+            touched = Bound()
+            for span in spans:
+                touched += scope.span_bound(span)
+            return Work(touched, Bound.of(1))
+        case _:
+            return Work.of(0, 1)
+
+
+def excess(work: Work, windows: Collection[str] = ()) -> str | None:
+    """Why this is too much work, or None.
+
+    Terms with the lengths of ``windows``, of loops that we are still in, are judged when these
+    loops end and the lengths are known to be shares of something.
+    """
+    for bound in (work.bytes, work.steps):
+        for monomial, factor in bound.terms.items():
+            if any(name in windows for name in monomial):
+                continue
+            lengths = " * ".join(monomial)
+            if len(monomial) > 1:
+                return f"the work grows like {lengths}, not like the input"
+            if monomial and factor > MAX_PASSES:
+                return f"the work is more than {MAX_PASSES} times {lengths}"
+            if not monomial and factor > MAX_CONSTANT:
+                return "the work is more than 2^32 whatever the input"
+    return None

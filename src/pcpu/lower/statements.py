@@ -1,0 +1,321 @@
+"""The statements of a whole program, one after the other, each behind its checks (S17)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+
+from pcpu.expr import Var
+from pcpu.ir import (
+    Each,
+    Fuse,
+    If,
+    Instruction,
+    Let,
+    Move,
+    Operand,
+    Repeat,
+    Span,
+    Statement,
+)
+from pcpu.ir.traps import Part, status_of
+from pcpu.layout import SLOT
+from pcpu.lower import parts
+from pcpu.lower.code import I8, I32, I64, Code, Value
+from pcpu.lower.count import count
+from pcpu.lower.frame import SPAN_BYTES, Frame, Names, Window
+from pcpu.lower.stage import Bytes, Stage
+
+BEFORE, AFTER = 0, 1  # the phases that a probe is told
+
+
+@dataclass(frozen=True)
+class Place:
+    """A span in memory: its address, and its length in 64 bits."""
+
+    base: Value
+    offset: Value
+    length: Value
+
+
+class Emitter:
+    """Writes statements where ``code`` stands. Numbers of statements are those of ``walk``."""
+
+    def __init__(self, code: Code, frame: Frame) -> None:
+        self.code, self.frame = code, frame
+        self.names = Names(code, frame)
+
+    def block(self, body: Sequence[Statement], number: int) -> None:
+        for statement in body:
+            self.statement(statement, number)
+            number += count(statement)
+
+    def statement(self, s: Statement, number: int) -> None:
+        match s:
+            case Instruction():
+                self.operations([s], number)
+            case Fuse():
+                self.operations(s.body, number, first=number + 1)
+            case Move():
+                self.move(s, number)
+            case Let():
+                value = self.names.scalar(s.value)
+                self.probe(number, BEFORE)
+                self.code.b.store(value, self.frame.register(s.name))
+                self.probe(number, AFTER)
+            case If():
+                self.branch(s, number)
+            case Repeat():
+                self.repeat(s, number)
+            case Each():
+                self.each(s, number)
+
+    # Checks
+
+    def check(self, bad: Value, number: int, part: int, *numbers: Value) -> None:
+        """End the program where ``bad`` is true, with the numbers that the message names."""
+        with self.code.unlikely(bad):
+            for index, value in enumerate(numbers):
+                self.code.b.store(value, self.frame.slot(self.frame.out, index))
+            self.code.b.ret(I32(status_of(number, part)))
+
+    def place(self, span: Span, number: int, part: int) -> Place:
+        """A span that has been checked."""
+        code, whole = self.code, self.frame.length(span.buffer)
+        offset = self.names.scalar(span.offset)
+        beyond = code.b.icmp_unsigned(">", offset, whole)
+        left = code.b.select(beyond, I64(0), code.b.sub(whole, offset))
+        length = left if span.length is None else self.names.scalar(span.length)
+        if span.offset != 0 or span.length is not None:
+            bad = code.b.or_(beyond, code.b.icmp_unsigned(">", length, left))
+            self.check(bad, number, part, offset, length, whole)
+        base = code.byte_at(self.frame.base(span.buffer), code.to_size(offset))
+        return Place(base, offset, length)
+
+    def probe(self, number: int, phase: int, place: Place | None = None) -> None:
+        """Tell the caller where the program is, where it wants to know."""
+        if not self.frame.shape.probes:
+            return
+        b = self.code.b
+        address = I64(0) if place is None else b.ptrtoint(place.base, I64)
+        length = I64(0) if place is None else place.length
+        values = [I32(number), I32(phase), address, length, self.frame.registers]
+        kind = ir.FunctionType(ir.VoidType(), [value.type for value in values])
+        b.call(b.bitcast(self.frame.probe, kind.as_pointer()), values)
+
+    # Operations
+
+    def operations(
+        self, instructions: Sequence[Instruction], number: int, first: int | None = None
+    ) -> None:
+        """Operations on one span, in as few passes over it as they allow."""
+        code, first = self.code, number if first is None else first
+        places = [self.place(i.span, first + k, Part.TARGET) for k, i in enumerate(instructions)]
+        place = places[0]  # they are all the same
+        stages = []
+        for index, instruction in enumerate(instructions):
+            operands = tuple(
+                self.operand(instruction, k, operand, first + index)
+                for k, operand in enumerate(instruction.immediates)
+            )
+            stages.append(self.stage(instruction, operands, place))
+        self.probe(number, BEFORE, place)
+        parts.run(code, stages, place.base, code.to_size(place.length))
+        for instruction, stage in zip(instructions, stages, strict=True):
+            self.finish(instruction, stage)
+        self.probe(number, AFTER, place)
+
+    def operand(self, s: Instruction, index: int, operand: Operand, number: int) -> Any:
+        imm = s.op.immediates[index]
+        if imm.sizes is not None:
+            return self.bytes_(operand)
+        assert not isinstance(operand, bytes)
+        kind = parts.abi_type(imm.bits)
+        if isinstance(operand, int):
+            return kind(operand)
+        value = self.names.scalar(operand)
+        if imm.bits < 64:
+            limit = I64((1 << imm.bits) - 1)
+            bad = self.code.b.icmp_unsigned(">", value, limit)
+            self.check(bad, number, Part.OPERAND + index, value, limit)
+        return self.code.resize(value, kind.width)
+
+    def stage(self, s: Instruction, operands: tuple[Any, ...], place: Place) -> Stage:
+        """An operation whose state is new, and whose index counts from the span's beginning."""
+        code, op = self.code, s.op
+        origin = parts.origin(code, I64(0), place.base) if op.uses_index else None
+        if s.name is None:
+            return Stage(op, operands, None, origin)
+        if op.is_array:
+            slots = self.frame.array(s.name)
+            parts.start(code, op, operands, slots)
+            return Stage(op, operands, slots, origin)
+        value = parts.initial(code, op, operands)
+        return Stage(op, operands, code.local(value.type, value), origin)
+
+    def finish(self, s: Instruction, stage: Stage) -> None:
+        """Turn the last state of an operation into its result."""
+        code, op, operands = self.code, s.op, stage.immediates
+        if s.name is None:
+            return
+        if op.is_array:
+            parts.finish(code, op, operands, stage.state, stage.state)
+            return
+        state = code.load(ir.IntType(op.state_bits), stage.state)
+        value = parts.result(code, op, operands, state)
+        code.b.store(code.resize(value, 64), self.frame.register(s.name))
+
+    def bytes_(self, operand: Operand) -> Bytes:
+        """Bytes that an operation takes: written in the program, a table, or a parameter."""
+        if isinstance(operand, Var):
+            content = self.frame.shape.tables.get(operand.name)
+            length = self.names.bytes_length(operand.name)
+            base = self.names.bytes_base(operand.name)
+            return Bytes(base, self.code.to_size(length), content)
+        assert isinstance(operand, bytes)
+        length = self.code.size(len(operand))
+        return Bytes(parts.array(self.code, operand), length, operand)
+
+    # Block operations
+
+    def move(self, s: Move, number: int) -> None:
+        code = self.code
+        target = self.place(s.target, number, Part.TARGET)
+        sources = [self.place(x, number, Part.SOURCE + k) for k, x in enumerate(s.sources)]
+        for index, source in enumerate(sources):
+            self.same_length(target, source.length, number, Part.SOURCE_LENGTH + index)
+        size = code.to_size(target.length)
+        if s.kind == "lit":
+            assert s.value is not None
+            base, length = self.literal(s.value)
+            self.same_length(target, length, number, Part.SOURCE_LENGTH)
+            sources = [Place(base, I64(0), length)]
+        byte = None if s.value is None or s.kind == "lit" else self.byte(s, number)
+        self.probe(number, BEFORE, target)
+        if s.kind == "fill":
+            code.fill(target.base, byte, size)
+        else:
+            code.move(target.base, sources[0].base, size)
+        if s.kind == "adddiff":
+            self.bytewise(target, sources[1])
+        elif s.kind in ("copyxor", "copyadd"):
+            self.bytewise(target, byte, "xor" if s.kind == "copyxor" else "add")
+        self.probe(number, AFTER, target)
+
+    def same_length(self, target: Place, length: Value, number: int, part: int) -> None:
+        bad = self.code.b.icmp_unsigned("!=", target.length, length)
+        self.check(bad, number, part, target.length, length)
+
+    def byte(self, s: Move, number: int) -> Value:
+        assert s.value is not None
+        assert not isinstance(s.value, bytes)
+        value = self.names.scalar(s.value)
+        if not isinstance(s.value, int):
+            bad = self.code.b.icmp_unsigned(">", value, I64(255))
+            self.check(bad, number, Part.OPERAND, value, I64(255))
+        return self.code.resize(value, 8)
+
+    def literal(self, value: Operand) -> tuple[Value, Value]:
+        """Where the bytes of ``lit`` lie, and how many they are."""
+        if isinstance(value, bytes):
+            return parts.array(self.code, value), I64(len(value))
+        assert isinstance(value, Var)
+        return self.names.bytes_base(value.name), self.names.bytes_length(value.name)
+
+    def bytewise(self, target: Place, other: Place | Value, how: str = "add") -> None:
+        """``target[i] = target[i] how other``; LLVM makes vector code of it."""
+        code = self.code
+        size = code.to_size(target.length)
+        with code.loop(code.size(0), size, 1) as i:
+            address = code.byte_at(target.base, i)
+            if isinstance(other, Place):
+                value = code.load(I8, code.byte_at(other.base, i))
+            else:
+                value = other
+            combined = getattr(code.b, how)(code.load(I8, address), value)
+            code.b.store(combined, address)
+
+    # Blocks
+
+    def branch(self, s: If, number: int) -> None:
+        test = self.names.scalar(s.test)
+        self.probe(number, BEFORE)
+        truth = self.code.b.icmp_unsigned("!=", test, I64(0))
+        with self.code.b.if_else(truth) as (then, other):
+            with then:
+                self.block(s.then, number + 1)
+            with other:
+                self.block(s.other, number + 1 + sum(map(count, s.then)))
+        self.probe(number, AFTER)
+
+    def repeat(self, s: Repeat, number: int) -> None:
+        turns = self.names.scalar(s.count)
+        self.probe(number, BEFORE)
+        with self.code.turns(turns) as turn:
+            if s.counter is not None:
+                self.frame.counters[s.counter] = turn
+            self.block(s.body, number + 1)
+        self.probe(number, AFTER)
+
+    def each(self, s: Each, number: int) -> None:
+        code, frame = self.code, self.frame
+        over = self.place(s.over, number, Part.TARGET)
+        outer = frame.windows.get(s.over.buffer)
+        start = over.offset if outer is None else code.b.add(outer.start, over.offset)
+        row = code.local(I64, I64(0))
+        if isinstance(s.size, str):
+            turns = self.spans_of(s.size, number)
+        else:
+            size = self.names.scalar(s.size)
+            self.check(code.b.icmp_unsigned("==", size, I64(0)), number, Part.WINDOW)
+            turns = code.divide_up(over.length, size)
+        self.probe(number, BEFORE, over)
+        with code.turns(turns) as turn:
+            if isinstance(s.size, str):
+                at, length = self.listed(s.size, turn, over, number)
+            else:
+                at = code.b.mul(turn, size)
+                length = code.at_most(code.b.sub(over.length, at), size)
+            base = code.byte_at(over.base, code.to_size(at))
+            frame.windows[s.name] = Window(base, code.b.add(start, at), length, turn)
+            self.block(s.body, number + 1)
+            if s.output is not None:
+                self.write_row(s, row)
+        if s.output is not None:
+            size = code.b.mul(code.load(I64, row), I64(SLOT * len(s.output.columns)))
+            code.b.store(size, frame.length_slot(s.output.name))
+        self.probe(number, AFTER, over)
+
+    def spans_of(self, name: str, number: int) -> Value:
+        """The spans in a list."""
+        code, length = self.code, self.frame.length(name)
+        left = code.b.and_(length, I64(SPAN_BYTES - 1))
+        self.check(code.b.icmp_unsigned("!=", left, I64(0)), number, Part.LIST, length)
+        return code.b.udiv(length, I64(SPAN_BYTES))
+
+    def listed(self, name: str, turn: Value, over: Place, number: int) -> tuple[Value, Value]:
+        """Offset and length of a span of a list, checked."""
+        code = self.code
+        place = code.to_size(code.b.mul(turn, I64(SPAN_BYTES)))
+        pair = code.byte_at(self.frame.base(name), place)
+        offset = code.load(I64, pair, align=1)
+        length = code.load(I64, code.byte_at(pair, code.size(SLOT)), align=1)
+        beyond = code.b.icmp_unsigned(">", offset, over.length)
+        left = code.b.sub(over.length, offset)
+        bad = code.b.or_(beyond, code.b.icmp_unsigned(">", length, left))
+        self.check(bad, number, Part.WINDOW, offset, length, over.length)
+        return offset, length
+
+    def write_row(self, s: Each, row: Value) -> None:
+        assert s.output is not None
+        code, columns = self.code, s.output.columns
+        number = code.load(I64, row)
+        place = code.to_size(code.b.mul(number, I64(SLOT * len(columns))))
+        base = code.byte_at(self.frame.base(s.output.name), place)
+        for index, column in enumerate(columns):
+            value = code.load(I64, self.frame.register(column))
+            code.b.store(value, self.frame.slot(base, index))
+        code.b.store(code.b.add(number, I64(1)), row)
