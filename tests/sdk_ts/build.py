@@ -58,8 +58,9 @@ BY_HAND = {
         "operations": [],
         "program": "by hand",
         "form": "whole",
+        "state_bytes": 8,
         "results": [_number("count", "count"), _number("last", "u32")],
-        "parameters": [{"name": "key", "bits": 8, "default": None, "offset": 0}],
+        "parameters": [{"name": "key", "bits": 8, "offset": 0}],
         "buffers": [
             {"name": "source", "role": "in"},
             {"name": "list", "role": "spans"},
@@ -70,10 +71,10 @@ BY_HAND = {
         ],
         "traps": [
             {
-                "code": "out-of-bounds",
+                "status": 7,
+                "code": "span-range",
                 "line": 3,
-                "text": "out = source[span]",
-                "message": "the span reaches beyond source",
+                "message": "the {{span}} {0} + {1} leaves {2}",
             }
         ],
     },

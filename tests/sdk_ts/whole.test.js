@@ -42,13 +42,13 @@ test("a check that fails is a PcpuTrap with its place and numbers, and the next 
       () => program.run({ source: SOURCE, list: [[1, 2], [99_999, 2]] }, { params }),
       (error) => {
         assert.ok(error instanceof PcpuTrap);
-        const { code, line, text, numbers, message } = error;
-        assert.deepEqual({ code, line, text, numbers, message }, {
-          code: "out-of-bounds",
+        const { code, line, detail, numbers, message } = error;
+        assert.deepEqual({ code, line, detail, numbers, message }, {
+          code: "span-range",
           line: 3,
-          text: "out = source[span]",
+          detail: "the {span} 99999 + 2 leaves 100000",
           numbers: [99_999n, 2n, 100_000n],
-          message: "the span reaches beyond source",
+          message: "line 3: the {span} 99999 + 2 leaves 100000",
         });
         return true;
       },

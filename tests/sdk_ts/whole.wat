@@ -1,7 +1,7 @@
 ;; A program module over whole buffers (spec/abi.md) by hand. Buffers: `source` in, `list` spans, `out` out. `out` is the spans
 ;; of `source` one after the other, XORed with the number `key`; the table `lines` has a row (index, total) for each span;
 ;; `count` is their number, `last` the hexadecimal total of the last one.
-;; A span that reaches beyond `source` stops the program: trap 1 with offset, length and the length of `source`.
+;; A span that reaches beyond `source` stops the program: status 7 with offset, length and the length of `source`.
 ;; An offset of 99 traps.
 (module
   (memory (export "memory") 2 64)
@@ -42,7 +42,7 @@
           (i64.store (local.get $out) (i64.load (local.get $i)))
           (i64.store offset=8 (local.get $out) (i64.load offset=8 (local.get $i)))
           (i64.store offset=16 (local.get $out) (i64.load offset=8 (local.get $spans)))
-          (return (i32.const 1))))
+          (return (i32.const 7))))
       (local.set $from (i32.add (i32.load (local.get $spans)) (i32.load (local.get $i))))
       (local.set $left (i32.load offset=8 (local.get $i)))
       (local.set $total (i64.const 0))

@@ -40,7 +40,7 @@ export class Program<R extends Results = Results> {
     this.#host = new Host(module, (instance) => ({
       tile: { address: instance.allocate(TILE), size: TILE, most: Infinity },
       state: instance.allocate(manifest.state_bytes),
-      out: instance.allocate(8 * countOf(manifest.results)),
+      out: instance.allocate(Math.max(manifest.state_bytes, 8 * countOf(manifest.results))),
       buffer: new Area(),
       run: instance.kernel("pcpu_run"),
       update: instance.kernel("pcpu_update"),
@@ -99,7 +99,7 @@ export class Program<R extends Results = Results> {
   }
 
   #session({ params = {} }: RunOptions): Session {
-    const { state_bytes, parameters = [] } = this.manifest;
+    const { state_bytes, parameters } = this.manifest;
     const state = new Uint8Array(state_bytes);
     writeParameters(state, parameters, params);
     return new ProgramSession(this.#host, this.#results, this.writes, state);
