@@ -22,6 +22,12 @@ def build(directory: Path) -> None:
 
 def build_trapping(directory: Path) -> None:
     """Replace the operations by those of fixture.wat; no programs."""
+    (directory / "pcpu_ops.wasm").write_bytes(trapping_module())
+    (directory / "programs.js").write_text("export default [];\n")
+
+
+def trapping_module() -> bytes:
+    """The operations of fixture.wat."""
     byte = {
         "uses_index": False,
         "args": ["data", "imm8"],
@@ -45,5 +51,4 @@ def build_trapping(directory: Path) -> None:
         "operations": operations,
     }
     code = wasmtime.wat2wasm(Path(__file__).with_name("fixture.wat").read_text())
-    (directory / "pcpu_ops.wasm").write_bytes(with_manifest(bytes(code), manifest))
-    (directory / "programs.js").write_text("export default [];\n")
+    return with_manifest(bytes(code), manifest)

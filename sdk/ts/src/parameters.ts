@@ -7,11 +7,6 @@ import { fromHex } from "./text.js";
 /** Values of parameters by name; one that is not given has its default. */
 export type Params = Readonly<Record<string, number | bigint | Uint8Array>>;
 
-/** How many bytes of state the parameters take, where nothing else is in it. */
-export function sizeOf(parameters: readonly Parameter[]): number {
-  return Math.max(0, ...parameters.map(({ offset, sizes }) => offset + 8 + (sizes === undefined ? 0 : 8 * Math.ceil(sizes[1] / 8))));
-}
-
 /** Writes all parameters into `state`, which is zeros. */
 export function writeParameters(state: Uint8Array, parameters: readonly Parameter[], given: Params): void {
   for (const name of Object.keys(given)) {
@@ -39,7 +34,7 @@ function valueOf(parameter: Parameter, given: Params): bigint | Uint8Array {
 }
 
 function defaultOf({ name, sizes, default: value }: Parameter): number | bigint | Uint8Array {
-  if (value === undefined || value === null) throw new UsageError(`the parameter ${name} has no default; give it in params`);
+  if (value === undefined) throw new UsageError(`the parameter ${name} has no default; give it in params`);
   if (sizes !== undefined) return fromHex(String(value));
   return BigInt(value);
 }

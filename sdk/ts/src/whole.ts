@@ -1,22 +1,22 @@
 /** Programs over whole buffers (spec/abi.md). */
 
-import { PcpuTrap, UsageError } from "./errors.js";
-import { manifestOf, type BufferForm, type ResultForm, type TableForm, type WholeManifest } from "./manifest.js";
+import { ModuleError, PcpuTrap, UsageError } from "./errors.js";
+import { manifestOf, type BufferForm, type ResultForm, type WholeManifest } from "./manifest.js";
 import { bytesOf, Host, type Bytes, type Instance } from "./memory.js";
-import { sizeOf, writeParameters } from "./parameters.js";
+import { writeParameters } from "./parameters.js";
 import type { RunOptions } from "./program.js";
 import { countOf, resultsOf, show, type Results, type Shown, type ShownResults } from "./results.js";
 
 /** Bytes, or for a buffer of spans pairs of offset and length. */
 export type Input = Bytes | readonly (readonly [offset: number | bigint, length: number | bigint])[];
 
-export interface WholeOutcome {
+export interface WholeOutcome<R extends Results = Results> {
   /** The one buffer that the program writes; undefined where there is none, or several. */
   readonly data: Uint8Array | undefined;
   /** All buffers that it writes, by name. */
   readonly buffers: Readonly<Record<string, Uint8Array>>;
   readonly tables: Readonly<Record<string, Table>>;
-  readonly results: Results;
+  readonly results: R;
 }
 
 /** A table of results: a row for each turn of a loop. */
@@ -48,13 +48,14 @@ export class Table implements Iterable<Results> {
   }
 }
 
-/** No result needs fewer, and a trap leaves three numbers there. */
+/** The numbers that a trap leaves where the results are otherwise. */
 const MIN_OUT = 3;
 
 /** The address and the length of a buffer, each a u64. */
 const SPAN = 16;
 
-export class WholeProgram {
+/** A program module over whole buffers, with results of type R. */
+export class WholeProgram<R extends Results = Results> {
   readonly manifest: WholeManifest;
   readonly #host: Host<undefined>;
 
@@ -81,14 +82,14 @@ export class WholeProgram {
    * Runs over `inputs`: the bytes of each input buffer by name, or those of the only one. They stay as they
    * are. Throws PcpuTrap where the program stops.
    */
-  run(inputs: Input | Readonly<Record<string, Input>>, { params = {} }: RunOptions = {}): WholeOutcome {
+  run(inputs: Input | Readonly<Record<string, Input>>, { params = {} }: RunOptions = {}): WholeOutcome<R> {
     const given = this.#given(inputs);
-    const { parameters = [] } = this.manifest;
-    const state = new Uint8Array(sizeOf(parameters));
+    const { state_bytes, parameters } = this.manifest;
+    const state = new Uint8Array(state_bytes);
     writeParameters(state, parameters, params);
     return this.#host.call((instance) =>
       instance.scope((allocate) => new Call(this.manifest, instance, allocate, given, state).run()),
-    );
+    ) as WholeOutcome<R>;
   }
 
   /** Results as the command line and the Worker show them. */
@@ -132,13 +133,13 @@ class Call {
     given: ReadonlyMap<string, Uint8Array>,
     state: Uint8Array,
   ) {
-    const { buffers, results } = manifest;
+    const { buffers, tables, results } = manifest;
     this.#manifest = manifest;
     this.#instance = instance;
     this.#allocate = allocate;
     this.#given = given;
     this.#state = allocate(state.length);
-    this.#spans = allocate(SPAN * (buffers.length + this.#tables.length));
+    this.#spans = allocate(SPAN * (buffers.length + tables.length));
     this.#out = allocate(8 * Math.max(countOf(results), MIN_OUT));
     instance.write(this.#state, state);
   }
@@ -152,28 +153,20 @@ class Call {
     return this.#outcome();
   }
 
-  get #tables(): readonly TableForm[] {
-    return this.#manifest.tables ?? [];
-  }
-
   #fillInputs(): void {
     for (const [i, { name }] of this.#manifest.buffers.entries()) {
       const bytes = this.#given.get(name);
-      if (bytes === undefined) {
-        this.#setSpan(i, 0, 0);
-      } else {
-        const address = this.#allocate(bytes.length);
-        this.#instance.write(address, bytes);
-        this.#setSpan(i, address, bytes.length);
-      }
+      if (bytes === undefined) continue;
+      const address = this.#allocate(bytes.length);
+      this.#instance.write(address, bytes);
+      this.#setSpan(i, address, bytes.length);
     }
-    for (const i of this.#tables.keys()) this.#setSpan(this.#manifest.buffers.length + i, 0, 0);
   }
 
   /** Zeros for `out` buffers and tables, whose lengths the program has said. */
   #makeRoom(): void {
-    const { buffers } = this.#manifest;
-    for (let i = 0; i < buffers.length + this.#tables.length; i++) {
+    const { buffers, tables } = this.#manifest;
+    for (let i = 0; i < buffers.length + tables.length; i++) {
       if (buffers[i] !== undefined && buffers[i]!.role !== "out") continue;
       const { length } = this.#span(i);
       const address = this.#allocate(length);
@@ -183,14 +176,14 @@ class Call {
   }
 
   #outcome(): WholeOutcome {
-    const { buffers: forms, results } = this.#manifest;
+    const { buffers: forms, tables: tableForms, results } = this.#manifest;
     const buffers: Record<string, Uint8Array> = Object.create(null);
     for (const [i, { name, role }] of forms.entries()) {
       const { address, length } = this.#span(i);
       if (role === "inout" || role === "out") buffers[name] = this.#instance.read(address, length);
     }
     const tables: Record<string, Table> = Object.create(null);
-    for (const [i, { name, columns }] of this.#tables.entries()) {
+    for (const [i, { name, columns }] of tableForms.entries()) {
       const { address, length } = this.#span(forms.length + i);
       tables[name] = new Table(columns, this.#instance.numbers(address, length / 8));
     }
@@ -204,8 +197,11 @@ class Call {
   }
 
   #trap(status: number): PcpuTrap {
-    const trap = this.#manifest.traps?.[status - 1] ?? { code: "unknown", line: 0, text: "", message: `status ${status}` };
-    return new PcpuTrap(trap.message, { ...trap, numbers: [...this.#instance.numbers(this.#out, MIN_OUT)] });
+    const numbers = [...this.#instance.numbers(this.#out, MIN_OUT)];
+    const trap = this.#manifest.traps.find((trap) => trap.status === status);
+    if (trap === undefined) throw new ModuleError(`the module gave a status that it does not explain: ${status}`);
+    const detail = trap.message.replaceAll(/\{(\d)\}|\{\{|\}\}/g, (found, i?: string) => (i === undefined ? found[0]! : `${numbers[Number(i)]}`));
+    return new PcpuTrap(trap.code, trap.line, detail, numbers);
   }
 
   #span(i: number): { address: number; length: number } {
