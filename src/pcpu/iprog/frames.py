@@ -1,0 +1,72 @@
+"""Frames: streams of bytes as they are stored (spec/iprog.md G11-G13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import zstandard
+
+from pcpu.errors import DamagedPlanError
+from pcpu.iprog.format import Codec, Frame, Group, check
+from pcpu.iprog.numbers import Bytes
+
+Prefix = Callable[[int, int], bytes]  # the bytes of the (moved) reference: start, length
+
+MAX_LEVEL = 22
+_SMALL = 10  # the least logarithm of a window that zstd takes
+_LARGE = 26  # the most that is of use: a prefix and a content of 2^24 bytes each
+
+
+def read_group(plan: Bytes, group: Group, prefix: Prefix) -> list[memoryview]:
+    """The streams of a group. Raises DamagedPlanError."""
+    streams: list[memoryview] = []
+    for frame in group.frames:
+        sizes = group.sizes[len(streams) : len(streams) + frame.streams]
+        content = memoryview(_read_frame(plan, frame, sum(sizes), prefix))
+        for size in sizes:
+            streams.append(content[:size])
+            content = content[size:]
+    return streams
+
+
+def _read_frame(plan: Bytes, frame: Frame, size: int, prefix: Prefix) -> bytes:
+    stored = bytes(memoryview(plan)[frame.at : frame.at + frame.stored])
+    if check(stored) != frame.check:
+        raise DamagedPlanError("the check of a frame does not hold: the plan is damaged")
+    if frame.codec is Codec.RAW:
+        return stored
+    dictionary = None if frame.prefix is None else _dictionary(prefix(*frame.prefix))
+    return _decompress(stored, size, dictionary)
+
+
+def _dictionary(prefix: bytes) -> zstandard.ZstdCompressionDict:
+    return zstandard.ZstdCompressionDict(prefix, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+
+
+def _decompress(stored: bytes, size: int, dictionary: zstandard.ZstdCompressionDict | None) -> bytes:
+    """A zstd frame whose content has ``size`` bytes, which is looked at before memory is taken."""
+    try:
+        parameters = zstandard.get_frame_parameters(stored)
+        if parameters.content_size != size or parameters.dict_id:
+            raise DamagedPlanError(f"a zstd frame does not say that it holds {size} bytes")
+        return zstandard.ZstdDecompressor(dict_data=dictionary).decompress(
+            stored, read_across_frames=False, allow_extra_data=False
+        )
+    except zstandard.ZstdError as error:
+        raise DamagedPlanError(f"a zstd frame is damaged: {error}") from None
+
+
+def compress(content: bytes, level: int, prefix: bytes | None = None) -> bytes:
+    """``content`` as a zstd frame of G13."""
+    size = len(content) + len(prefix or b"")
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        level,
+        source_size=size,
+        window_log=min(max(size.bit_length(), _SMALL), _LARGE),
+        write_checksum=0,
+        write_content_size=1,
+        write_dict_id=0,
+    )
+    dictionary = None if prefix is None else _dictionary(prefix)
+    compressor = zstandard.ZstdCompressor(dict_data=dictionary, compression_params=parameters)
+    return compressor.compress(content)

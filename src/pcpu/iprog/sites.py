@@ -1,0 +1,79 @@
+"""Sites: the fields of a blob that hold addresses (spec/iprog.md G24)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+Places = npt.NDArray[np.int64]
+
+
+class Form(IntEnum):
+    """What a site holds, and how it is written."""
+
+    CODE = 0
+    RELATIVE = 1
+    ABSOLUTE = 2
+    BASED = 3
+    BEHIND = 4
+
+
+WIDTHS = np.array([4, 4, 8, 4, 4])  # bytes, by form
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Parallel arrays: ``place`` in the blob, ``form``, ``target`` and ``extra``, the ``e`` of G24."""
+
+    place: Places
+    form: npt.NDArray[np.uint8]
+    target: Places
+    extra: Places
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    def __getitem__(self, chosen: object) -> Sites:
+        """Those of a slice, a mask or an array of numbers."""
+        return Sites(*(array[chosen] for array in self.arrays))  # type: ignore[index]
+
+    @property
+    def arrays(self) -> tuple[Places, npt.NDArray[np.uint8], Places, Places]:
+        return self.place, self.form, self.target, self.extra
+
+    @staticmethod
+    def of(place: npt.ArrayLike, form: Form, target: npt.ArrayLike, extra: npt.ArrayLike = 0) -> Sites:
+        """Sites of one form."""
+        places = np.asarray(place, np.int64)
+        return Sites(
+            places,
+            np.full(places.shape, form, np.uint8),
+            np.broadcast_to(np.asarray(target, np.int64), places.shape),
+            np.broadcast_to(np.asarray(extra, np.int64), places.shape),
+        )
+
+    @staticmethod
+    def joined(several: Sequence[Sites]) -> Sites:
+        """All of ``several``, one after the other."""
+        none = Sites.of([], Form.CODE, [])
+        columns = zip(*(sites.arrays for sites in (none, *several)), strict=True)
+        return Sites(*(np.concatenate(column) for column in columns))
+
+
+def in_order(found: Sequence[Sites]) -> Sites:
+    """What several finders found, sorted and without overlaps (G24)."""
+    sites = Sites.joined(found)
+    sites = sites[np.argsort(sites.place, kind="stable")]
+    ends = sites.place + WIDTHS[sites.form]
+    reach = np.maximum.accumulate(ends)
+    kept = np.ones(len(sites), bool)
+    for number in np.flatnonzero(sites.place[1:] < reach[:-1]) + 1:  # there are few
+        before = number - 1
+        while not kept[before]:
+            before -= 1
+        kept[number] = sites.place[number] >= ends[before]
+    return sites[kept]
