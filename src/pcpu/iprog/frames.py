@@ -12,9 +12,11 @@ from pcpu.iprog.numbers import Bytes
 
 Prefix = Callable[[int, int], bytes]  # the bytes of the (moved) reference: start, length
 
-MAX_LEVEL = 22
+_THOROUGH, _LONG = 22, 19  # levels
+_SOME = 1 << 20  # bytes that the first of them is worth it for
+_FEW = 256  # a content of less than this part of its prefix is looked up more coarsely
 _SMALL = 10  # the least logarithm of a window that zstd takes
-_LARGE = 26  # the most that is of use: a prefix and a content of 2^24 bytes each
+_LARGE = 27  # the most that is of use: a prefix of 2^26 bytes and a content of 2^24
 
 
 def read_group(plan: Bytes, group: Group, prefix: Prefix) -> list[memoryview]:
@@ -56,17 +58,29 @@ def _decompress(stored: bytes, size: int, dictionary: zstandard.ZstdCompressionD
         raise DamagedPlanError(f"a zstd frame is damaged: {error}") from None
 
 
-def compress(content: bytes, level: int, prefix: bytes | None = None) -> bytes:
+def compress(content: bytes, prefix: bytes | None = None, *, quick: bool = False) -> bytes:
     """``content`` as a zstd frame of G13."""
-    size = len(content) + len(prefix or b"")
-    parameters = zstandard.ZstdCompressionParameters.from_level(
-        level,
-        source_size=size,
-        window_log=min(max(size.bit_length(), _SMALL), _LARGE),
-        write_checksum=0,
-        write_content_size=1,
-        write_dict_id=0,
-    )
     dictionary = None if prefix is None else _dictionary(prefix)
+    parameters = _parameters(len(content), len(prefix or b""), quick=quick)
     compressor = zstandard.ZstdCompressor(dict_data=dictionary, compression_params=parameters)
     return compressor.compress(content)
+
+
+def _parameters(content: int, prefix: int, *, quick: bool) -> zstandard.ZstdCompressionParameters:
+    bits = min(max((content + prefix).bit_length(), _SMALL), _LARGE)
+    plain = {"write_checksum": 0, "write_content_size": 1, "write_dict_id": 0}
+    if not prefix:
+        level = 3 if quick else _THOROUGH if content <= _SOME else _LONG
+        return zstandard.ZstdCompressionParameters.from_level(level, source_size=content, **plain)
+    # Levels do not know what a prefix is for: to index it takes longer than all the rest, and
+    # is worth a search tree only where there is much to look for in it.
+    if quick or content < prefix // _FEW:
+        searches = {"strategy": zstandard.STRATEGY_LAZY2, "search_log": 6, "min_match": 4}
+        return zstandard.ZstdCompressionParameters(
+            window_log=bits, chain_log=bits, hash_log=min(bits, 22), target_length=64, **searches,
+            **plain,
+        )  # fmt: skip
+    return zstandard.ZstdCompressionParameters(
+        window_log=bits, chain_log=bits, hash_log=min(bits, 24), search_log=5, min_match=3,
+        target_length=256, strategy=zstandard.STRATEGY_BTULTRA, **plain,
+    )  # fmt: skip

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -13,3 +14,20 @@ F = TypeVar("F", bound=Callable[..., object])
 def jit(function: F) -> F:
     """``function``, compiled when it is first called and then kept on disk; without the GIL."""
     return cast(F, numba.njit(cache=True, nogil=True)(function))
+
+
+@jit
+def signed_at(data: Any, at: int) -> int:
+    """The number of 32 bits with a sign at ``data[at]``."""
+    # Octets are widened first: numba would make numbers without a sign of them.
+    low = np.int64(data[at]) | np.int64(data[at + 1]) << 8
+    high = np.int64(data[at + 2]) | np.int64(data[at + 3]) << 8
+    raw = low | high << 16
+    return raw - ((raw >> 31) << 32)
+
+
+@jit
+def put(data: Any, at: int, value: int, width: int) -> None:
+    """Write the low ``width`` bytes of a number."""
+    for n in range(width):
+        data[at + n] = (value >> (8 * n)) & 255

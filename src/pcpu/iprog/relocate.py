@@ -25,7 +25,7 @@ class ShiftMap:
     """How far the things at addresses moved: ``starts`` ascend; each piece has one shift (G25)."""
 
     def __init__(self, starts: Places, shifts: Places) -> None:
-        self.starts = starts
+        self.starts, self.amounts = starts, shifts
         self._shifts = np.concatenate([[0], shifts])
 
     def __call__(self, addresses: Places) -> Places:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pcpu.iprog.hints.elf import Elf, Section
-from pcpu.iprog.jit import jit
+from pcpu.iprog.jit import jit, signed_at
 from pcpu.iprog.sites import Form, Places, Sites
 
 ESCAPE = 0x0F
@@ -86,8 +86,7 @@ def _find(
     while p + 4 <= hi:
         distance = instruction_end_fast(b, p, floor)
         if distance:
-            raw = b[p] | b[p + 1] << 8 | b[p + 2] << 16 | b[p + 3] << 24
-            goal = p + bias + distance + (raw - ((raw >> 31) << 32))
+            goal = p + bias + distance + signed_at(b, p)
             k = b[p - 1]
             allowed = operands if k & 0xC7 == 0x05 else branches
             if allowed[0] <= goal < allowed[1]:
@@ -126,8 +125,7 @@ def _follow_tables(
         first, at = count, base
         while at + 4 <= limit:
             p = at - bias
-            raw = np.int64(b[p]) | b[p + 1] << 8 | b[p + 2] << 16 | b[p + 3] << 24
-            goal = base + (raw - ((raw >> 31) << 32))
+            goal = base + signed_at(b, p)
             if not code[0] <= goal < code[1]:
                 break
             place[count], target[count], extra[count] = p, goal, base - at

@@ -1,0 +1,220 @@
+"""From streams to the bytes of a plan: blocks, frames and their codecs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from pcpu.iprog.columns import NAMES, Columns, write_varints
+from pcpu.iprog.format import (
+    MAX_STREAMS,
+    STREAMS,
+    Block,
+    Codec,
+    Content,
+    Frame,
+    Group,
+    Header,
+    Relocation,
+    check,
+    write_header,
+)
+from pcpu.iprog.frames import compress
+from pcpu.iprog.numbers import varint
+from pcpu.iprog.relocate import ShiftMap
+from pcpu.iprog.subject import Relocatable, Subject
+
+_LARGE_BLOCK, _BLOCK = MAX_STREAMS - (1 << 20), 1 << 23  # bytes of a block's streams, about
+_LARGE_FILE = 1 << 26  # from here on blocks and prefixes are held small, for their readers' sake
+_PREFIX = 1 << 23
+_FEW = 1 << 15  # bytes of streams that all ways of sharing frames are tried for
+_LITERALS = len(STREAMS) - 1
+_THREADS = 2
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A frame and its stored bytes."""
+
+    frame: Frame
+    content: bytes
+
+    @property
+    def size(self) -> int:
+        """In the plan, with what the header says about it."""
+        prefix = sum(len(varint(number)) for number in self.frame.prefix or ())
+        return len(self.content) + len(varint(self.frame.stored)) + prefix + 6
+
+
+@dataclass(frozen=True)
+class Packer:
+    """Stores streams: raw, or compressed; ``prefix`` is a span of the reference, and its bytes."""
+
+    compressed: bool = True
+    quick: bool = False
+    prefix: tuple[int, bytes] | None = None
+
+    def frame(self, streams: Sequence[bytes], *, literals: bool = False) -> Stored:
+        """Streams in one frame, in the codec that makes it smallest."""
+        content = b"".join(streams)
+        found = [_stored(len(streams), Codec.RAW, content)]
+        if self.compressed and content:
+            if literals and self.prefix is not None:
+                start, prefix = self.prefix
+                small = compress(content, prefix, quick=self.quick)
+                span = start, len(prefix)
+                found.append(_stored(len(streams), Codec.ZSTD_PREFIX, small, span))
+            else:
+                small = compress(content, quick=self.quick)
+                found.append(_stored(len(streams), Codec.ZSTD, small))
+        return min(found, key=lambda stored: stored.size)
+
+    def group(self, streams: Sequence[bytes], literals: int | None = None) -> list[Stored]:
+        """The frames of a group; ``literals`` is the number of the stream that has a prefix."""
+        count = len(streams)
+        if not self.compressed:
+            return [self.frame(streams)]
+        if sum(map(len, streams)) > _FEW:
+            return [self.frame([s], literals=n == literals) for n, s in enumerate(streams)]
+        # The least for the streams from each one on, whichever share a frame.
+        best: list[list[Stored]] = [[] for _ in range(count + 1)]
+        for first in reversed(range(count)):
+            choices = [
+                [self.frame(streams[first:last], literals=first == literals), *best[last]]
+                for last in range(first + 1, count + 1)
+            ]
+            best[first] = min(choices, key=_size)
+        return best[0]
+
+
+def _stored(
+    streams: int, codec: Codec, content: bytes, prefix: tuple[int, int] | None = None
+) -> Stored:
+    return Stored(Frame(streams, codec, len(content), check(content), prefix), content)
+
+
+def _size(several: Sequence[Stored]) -> int:
+    return sum(stored.size for stored in several)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """``costs`` is how many stored bytes each stream has; of those that share a frame, the first."""
+
+    plan: bytes
+    header: Header
+    costs: dict[str, int] = field(default_factory=dict)
+
+
+def encode(
+    subject: Subject,
+    columns: Columns,
+    shifts: ShiftMap,
+    bits: int,
+    file: Content,
+    blobs: Sequence[Content],
+    packer: Packer,
+) -> Encoded:
+    """The plan whose windows have ``2^bits`` bytes. With ``packer.compressed`` literals get a
+    prefix from the reference."""
+    frames: list[Stored] = []
+    costs: dict[str, int] = {}
+    about = subject.relocatable
+    relocation = None
+    if about is not None:
+        streams = _map_streams(shifts)
+        stored = packer.group(streams)
+        frames += stored
+        costs["map"] = sum(len(s.content) for s in stored)
+        relocation = _relocation(about, _group(streams, stored))
+    tasks: list[Callable[[], tuple[Block, list[Stored]]]] = [
+        partial(_block, subject, columns, shifts, packer, first, last)
+        for first, last in _blocks(columns, len(subject.file))
+    ]
+    blocks: list[Block] = []
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for block, stored in pool.map(lambda task: task(), tasks):
+            blocks.append(block)
+            frames += stored
+            _add_costs(costs, stored)
+    header = Header(file, bits, tuple(blobs), relocation, tuple(blocks))
+    plan = write_header(header) + b"".join(stored.content for stored in frames)
+    return Encoded(plan, header, costs)
+
+
+def _add_costs(costs: dict[str, int], stored: Sequence[Stored]) -> None:
+    first = 0
+    for frame in stored:
+        names = STREAMS[first : first + frame.frame.streams]
+        first += len(names)
+        costs[names[0]] = costs.get(names[0], 0) + len(frame.content)
+
+
+def _blocks(columns: Columns, size: int) -> Iterator[tuple[int, int]]:
+    """First windows of blocks, and those behind their last."""
+    most = _LARGE_BLOCK if size < _LARGE_FILE else _BLOCK
+    used = columns.ends.sum(axis=0)
+    first, windows = 0, len(used)
+    while first < windows:
+        before = used[first - 1] if first else 0
+        last = max(first + 1, int(np.searchsorted(used, before + most, "right")))
+        yield first, last
+        first = last
+
+
+def _block(
+    subject: Subject, columns: Columns, shifts: ShiftMap, packer: Packer, first: int, last: int
+) -> tuple[Block, list[Stored]]:
+    """The block of windows ``first`` up to ``last``."""
+    ends = columns.ends[:, first:last]
+    begin = columns.ends[:, first - 1] if first else np.zeros(len(NAMES), np.int64)
+    slices = [
+        columns.data[name][begin[row] : ends[row, -1]].tobytes() for row, name in enumerate(NAMES)
+    ]
+    parts = np.diff(ends, axis=1, prepend=begin[:, None])
+    turns = np.diff(columns.skews[first:last], prepend=0)
+    index, _ = write_varints(np.concatenate([*parts, (turns << 1) ^ (turns >> 63)]))
+    checks = b"".join(number.to_bytes(4, "little") for number in columns.checks[first:last])
+    streams = [index.tobytes(), checks, *slices]
+    if packer.compressed and slices[-1] and len(subject.reference):
+        start, length = _prefix_span(subject, columns, first)
+        prefix = start, subject.prefix(shifts, start, length)
+        packer = Packer(packer.compressed, packer.quick, prefix)
+    stored = packer.group(streams, _LITERALS)
+    return Block(last - first, _group(streams, stored)), stored
+
+
+def _prefix_span(subject: Subject, columns: Columns, window: int) -> tuple[int, int]:
+    """All of a reference that is not large; else a part of it near what a window is copied from."""
+    size = len(subject.reference)
+    if size < _LARGE_FILE // 2:
+        return 0, size
+    near = int(np.searchsorted(columns.covers.start, window * len(subject.file) // len(columns.checks)))
+    cover = min(near, len(columns.covers.start) - 1)
+    source = int(columns.covers.start[cover] + columns.covers.skew[cover]) if cover >= 0 else 0
+    start = min(max(source - _PREFIX // 8, 0), size - _PREFIX)
+    return start, _PREFIX
+
+
+def _map_streams(shifts: ShiftMap) -> list[bytes]:
+    starts = np.diff(shifts.starts, prepend=0)
+    amounts = np.diff(shifts.amounts, prepend=0)
+    return [
+        write_varints(numbers)[0].tobytes()
+        for numbers in (starts, (amounts << 1) ^ (amounts >> 63))
+    ]
+
+
+def _group(streams: Sequence[bytes], stored: Sequence[Stored]) -> Group:
+    return Group(tuple(map(len, streams)), tuple(s.frame for s in stored))
+
+
+def _relocation(about: Relocatable, group: Group) -> Relocation:
+    return Relocation(
+        about.blob, about.finders, len(about.blob_sites), about.transform, about.base, about.span,
+        about.regions, group,
+    )  # fmt: skip

@@ -1,0 +1,168 @@
+"""Where pieces of a file stand in the reference: a suffix array, and seeds from it.
+
+A *seed* is an alignment that is worth a try: the skew (place in the reference minus place in the
+file) of a long common piece, and the place in the file from which on to try it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pydivsufsort
+
+from pcpu.iprog.jit import jit
+from pcpu.iprog.sites import Places
+
+Octets = npt.NDArray[np.uint8]
+
+LEAST = 12  # bytes of a common piece that make a seed
+STRIDE = 3  # of the places that are looked up where nothing fits
+_LOOK = 32  # bytes ahead by which an alignment is judged
+_FITS = 24  # of these, for it to go on
+_BACK = 512  # bytes before a common piece from which on its alignment is tried at most
+_NEIGHBOURS = 16  # equally long pieces among which the nearest is chosen
+
+
+@dataclass(frozen=True)
+class Index:
+    """The suffix array of ``data``, and where in it suffixes with each first two bytes begin."""
+
+    data: Octets
+    suffixes: Any
+    firsts: Places
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Sorted by ``start``."""
+
+    start: Places
+    skew: Places
+
+
+def make_index(data: Octets) -> Index:
+    suffixes = pydivsufsort.divsufsort(data) if len(data) else np.empty(0, np.int32)
+    return Index(data, suffixes, _first_suffixes(data))
+
+
+@jit
+def _first_suffixes(data: Any) -> Any:
+    counts = np.zeros(65537, np.int64)
+    for place in range(len(data)):
+        pair = np.int64(data[place]) << 8
+        if place + 1 < len(data):
+            pair |= data[place + 1]
+        counts[pair + 1] += 1
+    return np.cumsum(counts)
+
+
+@jit
+def _common(a: Any, i: int, b: Any, j: int, most: int) -> int:
+    """How many bytes of ``a[i:]`` and ``b[j:]`` agree, up to ``most``."""
+    length = 0
+    while length < most and a[i + length] == b[j + length]:
+        length += 1
+    return length
+
+
+@jit
+def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: int) -> tuple[int, int]:
+    """Place and length of the longest piece of ``b`` that is a beginning of ``a[i:]``. Of several
+    the one nearest to ``near``, as far as that is seen at once."""
+    n, m = len(a), len(b)
+    if i + 1 >= n:
+        return 0, 0
+    pair = np.int64(a[i]) << 8 | a[i + 1]
+    low, high = firsts[pair], firsts[pair + 1]
+    if low >= high:
+        return 0, 0
+    left, right = low, high - 1
+    left_common = right_common = 2
+    while left < right:
+        middle = (left + right) >> 1
+        j = np.int64(suffixes[middle])
+        most = min(n - i, m - j)
+        length = min(left_common, right_common, most)
+        while length < most and a[i + length] == b[j + length]:
+            length += 1
+        if (length < most and a[i + length] > b[j + length]) or (length == most and m - j < n - i):
+            left, left_common = middle + 1, length
+        else:
+            right, right_common = middle, length
+    best, place = 0, np.int64(0)
+    for at in (left - 1, left):
+        if low <= at < high:
+            j = np.int64(suffixes[at])
+            length = _common(a, i, b, j, min(n - i, m - j))
+            if length > best or (length == best and abs(j - near) < abs(place - near)):
+                best, place = length, j
+    for step in (-1, 1):
+        at = left - 1 if step < 0 else left
+        for _ in range(_NEIGHBOURS):
+            at += step
+            if not low <= at < high:
+                break
+            j = np.int64(suffixes[at])
+            if m - j < best or _common(a, i, b, j, best) < best:
+                break
+            if abs(j - near) < abs(place - near):
+                place = j
+    return place, best
+
+
+@jit
+def _seeds(a: Any, b: Any, suffixes: Any, firsts: Any, start: Any, skew: Any) -> int:
+    n, m, count, last = len(a), len(b), 1, 0
+    i, current = 0, np.int64(0)
+    start[0] = skew[0] = 0
+    while i < n:
+        source = i + current
+        if 0 <= source < m:
+            most = min(_LOOK, n - i, m - source)
+            equal = 0
+            for k in range(most):
+                equal += a[i + k] == b[source + k]
+            if equal == most:
+                i += most
+                i += _common(a, i, b, i + current, min(n - i, m - i - current))
+                continue
+            if equal >= _FITS:
+                i += 8
+                continue
+        place, length = _longest(a, i, b, suffixes, firsts, source)
+        if length < LEAST:
+            i += STRIDE
+            continue
+        if place - i != current:
+            current = place - i
+            if count == len(start):
+                break
+            start[count] = _begin(a, b, i, current, last)
+            skew[count] = current
+            count += 1
+            last = max(last, i - 64)
+        i += length
+    return count
+
+
+@jit
+def _begin(a: Any, b: Any, i: int, skew: int, last: int) -> int:
+    """Where before ``i`` an alignment may begin to fit: not before ``last``, nor before 8
+    differing bytes in a row."""
+    at, differing = i, 0
+    while at > last and at + skew > 0 and differing < 8 and i - at < _BACK:
+        at -= 1
+        differing = 0 if a[at] == b[at + skew] else differing + 1
+    return at
+
+
+def find_seeds(file: Octets, index: Index) -> Seeds:
+    """The seeds of ``file`` in the data of ``index``."""
+    room = len(file) // LEAST + 2
+    start, skew = np.empty(room, np.int64), np.empty(room, np.int64)
+    count = _seeds(file, index.data, index.suffixes, index.firsts, start, skew)
+    order = np.argsort(start[:count], kind="stable")
+    return Seeds(start[:count][order], skew[:count][order])
