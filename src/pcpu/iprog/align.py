@@ -2,8 +2,8 @@
 
 At each byte the file is either copied along an *alignment* (a skew), where a byte that differs
 costs a fix, or it is a literal; changing between these costs something too. A handful of alignments
-is tracked at a time: new ones come from seeds, and the most costly one makes room. Costs are
-estimates in sixteenths of a bit of the compressed plan.
+is tracked at a time: new ones come from seeds, and the one that was not the best for longest makes
+room. Costs are estimates in sixteenths of a bit of the compressed plan.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pcpu.iprog.index import Octets, Seeds
+from pcpu.iprog.index import Octets, Seeds, common
 from pcpu.iprog.jit import jit
 from pcpu.iprog.sites import Places
 
@@ -51,112 +51,131 @@ class Covers:
 def align(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:
     """The covers of a cheapest path."""
     scaled = np.array([round(_UNIT * cost) for cost in astuple(costs)], np.int64)
-    start, skew = _path(file, reference, seeds.start, seeds.skew, scaled)
-    start, skew = start[::-1], skew[::-1]
+    start, skew = _path(file, reference, seeds.start, seeds.skew, scaled)[::-1].T
     stop = np.append(start[1:], len(file))
     copied = (skew != LITERAL) & (stop > start)
     return Covers(start[copied], stop[copied], skew[copied])
 
 
-@jit
-def _grown(array: Any) -> Any:
-    larger = np.empty(2 * len(array), np.int64)
-    larger[: len(array)] = array
-    return larger
+# What is known of a state: its skew, its cost, where it was entered and from which part, whether
+# its last byte differed, where it was the best last, and its number as a part that others continue.
+SKEW, COST, ENTERED, BEFORE, DIFFERED, USEFUL, NUMBER = range(7)
 
 
 @jit
-def _path(a: Any, b: Any, seed_start: Any, seed_skew: Any, costs: Any) -> tuple[Any, Any]:
+def _path(a: Any, b: Any, seed_start: Any, seed_skew: Any, costs: Any) -> Any:
     """Where the parts of a cheapest path begin, and their skews; the last part first."""
     cover, near, fix, next_fix, literal, run = costs
-    n, m = len(a), len(b)
-    # A state: its skew, its cost, where it was entered, the part before that, whether its last
-    # byte differed, and its number as a part once another was entered from it.
-    skew = np.full(_TRACKED, LITERAL)
-    cost = np.full(_TRACKED, _NEVER)
-    entered = np.zeros(_TRACKED, np.int64)
-    before = np.full(_TRACKED, -1)
-    differed = np.zeros(_TRACKED, np.bool_)
-    number = np.full(_TRACKED, -1)
-    cost[0] = 0  # the state of literals
-    # Parts of paths that others continue.
-    part_start, part_skew, part_before = (
-        np.empty(1 << 12, np.int64), np.empty(1 << 12, np.int64), np.empty(1 << 12, np.int64)
-    )  # fmt: skip
-    parts, best, seed, i = 0, 0, 0, 0
+    states = _first_states()
+    parts = np.empty((1 << 12, 3), np.int64)  # start, skew, and the part before
+    n, m, count, best, seed, i = len(a), len(b), 0, 0, 0, 0
     while i < n:
         while seed < len(seed_start) and seed_start[seed] <= i:
-            known, worst = False, 1 if best != 1 else 2
-            for k in range(1, _TRACKED):
-                known |= skew[k] == seed_skew[seed]
-                if k != best and cost[k] > cost[worst]:
-                    worst = k
-            if not known:
-                skew[worst], cost[worst], number[worst] = seed_skew[seed], _NEVER, -1
+            _admit(states, seed_skew[seed], i, best)
             seed += 1
         if best != 0:
             until = n if seed == len(seed_start) else seed_start[seed]
-            source = i + skew[best]
-            length = 0
-            most = min(until - i, m - source)
-            while length < most and a[i + length] == b[source + length]:
-                length += 1
+            source = i + states[best, SKEW]
+            length = common(a, i, b, source, min(until - i, m - source))
             if length >= _RUN:
                 i += length
-                for k in range(_TRACKED):
-                    if k != best and cost[k] < _NEVER:
-                        if k == 0:
-                            cost[0] = _NEVER
-                        else:
-                            back = max(0, i - 64, i - length, -skew[k])
-                            for j in range(back, min(i, m - skew[k])):
-                                if a[j] != b[j + skew[k]]:
-                                    cost[k] += fix
-                            if cost[k] >= cost[best] + near:
-                                cost[k] = _NEVER
-                differed[best] = False
+                _forget(states, a, b, i, length, best, fix, near)
                 continue
-        was_best, was_cost = best, cost[best]
-        lowest = _NEVER + 1
+        was_best, was_cost, lowest = best, states[best, COST], _NEVER + 1
         for k in range(_TRACKED):
             if k == 0:
-                stay, enter, can_enter = cost[0] + literal, was_cost + literal + run, True
-            elif skew[k] == LITERAL:
+                stay, enter = states[0, COST] + literal, was_cost + literal + run
+            elif states[k, SKEW] == LITERAL:
                 continue
             else:
-                source = i + skew[k]
+                source = i + states[k, SKEW]
+                stay = states[k, COST]
+                enter = _NEVER
                 if source < 0 or source >= m:
-                    cost[k] = _NEVER
-                    continue
-                can_enter = a[i] == b[source]
-                stay = cost[k]
-                if not can_enter:
-                    stay += next_fix if differed[k] else fix
-                differed[k] = not can_enter
-                close = was_best != 0 and abs(skew[k] - skew[was_best]) < _NEAR
-                enter = was_cost + (near if close else cover)
-            if can_enter and k != was_best and enter < stay:
-                if number[was_best] < 0:
-                    if parts == len(part_start):
-                        part_start = _grown(part_start)
-                        part_skew = _grown(part_skew)
-                        part_before = _grown(part_before)
-                    part_start[parts] = entered[was_best]
-                    part_skew[parts] = skew[was_best]
-                    part_before[parts] = before[was_best]
-                    number[was_best] = parts
-                    parts += 1
-                entered[k], before[k], number[k] = i, number[was_best], -1
-                cost[k] = enter
+                    stay = _NEVER
+                elif a[i] == b[source]:
+                    close = abs(states[k, SKEW] - states[was_best, SKEW]) < _NEAR
+                    enter = was_cost + (near if close else cover)
+                    states[k, DIFFERED] = 0
+                else:
+                    stay += next_fix if states[k, DIFFERED] else fix
+                    states[k, DIFFERED] = 1
+            if k != was_best and enter < stay:
+                if states[was_best, NUMBER] < 0:
+                    parts, count = _record(parts, count, states[was_best])
+                states[k, ENTERED], states[k, BEFORE] = i, states[was_best, NUMBER]
+                states[k, NUMBER], states[k, COST] = -1, enter
             else:
-                cost[k] = min(stay, _NEVER)
-            if cost[k] < lowest:
-                lowest, best = cost[k], k
+                states[k, COST] = min(stay, _NEVER)
+            if states[k, COST] < lowest:
+                lowest, best = states[k, COST], k
+        states[best, USEFUL] = i
         i += 1
-    starts, skews = np.empty(parts + 1, np.int64), np.empty(parts + 1, np.int64)
-    starts[0], skews[0], count, part = entered[best], skew[best], 1, before[best]
-    while part >= 0:
-        starts[count], skews[count] = part_start[part], part_skew[part]
+    parts, count = _record(parts, count, states[best])
+    return _trace(parts, count - 1)
+
+
+@jit
+def _first_states() -> Any:
+    """Nothing but the state of literals, number 0."""
+    states = np.zeros((_TRACKED, 7), np.int64)
+    states[:, SKEW] = LITERAL
+    states[1:, COST] = _NEVER
+    states[:, BEFORE] = states[:, NUMBER] = states[:, USEFUL] = -1
+    return states
+
+
+@jit
+def _admit(states: Any, skew: int, i: int, best: int) -> None:
+    """Track an alignment, in place of the one that was not the best for longest."""
+    oldest = 1 if best != 1 else 2
+    for k in range(1, _TRACKED):
+        if states[k, SKEW] == skew:
+            states[k, USEFUL] = i
+            return
+        if k != best and states[k, USEFUL] < states[oldest, USEFUL]:
+            oldest = k
+    states[oldest] = skew, _NEVER, 0, -1, 0, i, -1
+
+
+@jit
+def _forget(
+    states: Any, a: Any, b: Any, i: int, length: int, best: int, fix: int, near: int
+) -> None:
+    """Bring states up to ``i`` after the best one had no cost for ``length`` bytes. Any that could
+    now be entered anew for less is forgotten; the last few bytes show which."""
+    states[best, DIFFERED] = 0
+    states[best, USEFUL] = i - 1
+    states[0, COST] = _NEVER
+    for k in range(1, _TRACKED):
+        if k != best and states[k, COST] < _NEVER:
+            skew = states[k, SKEW]
+            for j in range(max(0, i - 64, i - length, -skew), min(i, len(b) - skew)):
+                if a[j] != b[j + skew]:
+                    states[k, COST] += fix
+            if states[k, COST] >= states[best, COST] + near:
+                states[k, COST] = _NEVER
+
+
+@jit
+def _record(parts: Any, count: int, state: Any) -> Any:
+    """Make a part of a state that another continues, or that is the last."""
+    if count == len(parts):
+        larger = np.empty((2 * count, 3), np.int64)
+        larger[:count] = parts
+        parts = larger
+    parts[count, 0], parts[count, 1], parts[count, 2] = state[ENTERED], state[SKEW], state[BEFORE]
+    state[NUMBER] = count
+    return parts, count + 1
+
+
+@jit
+def _trace(parts: Any, last: int) -> Any:
+    """Starts and skews of the parts of the path that ends with part ``last``."""
+    found = np.empty((len(parts), 2), np.int64)
+    count = 0
+    while last >= 0:
+        found[count] = parts[last, :2]
         count += 1
-        part = part_before[part]
-    return starts[:count], skews[:count]
+        last = parts[last, 2]
+    return found[:count]

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pcpu.errors import DamagedPlanError
-from pcpu.iprog.format import STREAMS, Block, Header, check, read_header
+from pcpu.iprog.format import STREAMS, Block, check, read_header
 from pcpu.iprog.frames import read_group
 from pcpu.iprog.numbers import Bytes, Numbers
 from pcpu.iprog.reference import Reference
@@ -98,7 +98,8 @@ class Reader:
     def _covers(self, part: Part, start: int, size: int) -> Iterator[Cover]:
         """The covers of a window of ``size`` bytes at ``start`` of the file (G17, G18)."""
         gaps, lengths, turns = (
-            Numbers(part.streams[name], f"a window's {name}") for name in ("gaps", "lengths", "turns")
+            Numbers(part.streams[name], f"a window's {name}")
+            for name in ("gaps", "lengths", "turns")
         )
         at, skew = 0, part.skew
         while gaps.left:
@@ -184,7 +185,9 @@ def _runs(covers: Sequence[Cover], size: int) -> list[tuple[int, int]]:
     return [(a, b - a) for a, b in zip(starts, stops, strict=True) if a < b]
 
 
-def _place_literals(window: bytearray, runs: Sequence[tuple[int, int]], literals: memoryview) -> None:
+def _place_literals(
+    window: bytearray, runs: Sequence[tuple[int, int]], literals: memoryview
+) -> None:
     if sum(length for _, length in runs) != len(literals):
         raise DamagedPlanError("a window has not as many literals as its covers leave")
     taken = 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
 from pcpu.iprog.format import check
@@ -57,9 +58,7 @@ def predicted(subject: Subject, covers: Covers, shifts: ShiftMap) -> Octets:
         sites = resolved(about.blob_sites, shifts, about.first)
         starts = np.array([0, *(region.start for region in about.regions)])
         biases = np.array([0, *(region.bias for region in about.regions)])
-        _move(
-            found, covers.start, covers.stop, covers.skew, *sites.arrays, _WIDTHS, starts, biases
-        )
+        _move(found, covers.start, covers.stop, covers.skew, *sites.arrays, _WIDTHS, starts, biases)
     return found
 
 
@@ -109,7 +108,9 @@ def make_columns(subject: Subject, covers: Covers, shifts: ShiftMap, bits: int) 
     skews = _first_skews(covers, last_cover)
     data = {"fixes": fixes, "literals": literals}
     numbers = _cover_numbers(covers, skews, bits, len(file))
-    steps = fixed - np.maximum(np.concatenate([[-1], fixed[:-1]]), ((fixed >> bits) << bits) - 1) - 1
+    steps = (
+        fixed - np.maximum(np.concatenate([[-1], fixed[:-1]]), ((fixed >> bits) << bits) - 1) - 1
+    )
     for row, (name, values, last) in enumerate((
         ("gaps", numbers[0], last_cover),
         ("lengths", numbers[1], last_cover),
@@ -129,7 +130,7 @@ def _mark(copied: Any, start: Any, stop: Any) -> None:
 
 
 def _first_skews(covers: Covers, last: Places) -> Places:
-    """The skew that each window begins with: that of its first cover, else that of the window before."""
+    """The skew that each window begins with: that of its first cover, else of the window before."""
     first = np.concatenate([[0], last[:-1]])[: len(last)]
     has = last > first
     known = np.where(has, np.arange(len(last)), -1)
@@ -138,7 +139,9 @@ def _first_skews(covers: Covers, last: Places) -> Places:
     return np.where(known >= 0, skews[known], 0)
 
 
-def _cover_numbers(covers: Covers, skews: Places, bits: int, size: int) -> tuple[Places, Places, Places]:
+def _cover_numbers(
+    covers: Covers, skews: Places, bits: int, size: int
+) -> tuple[Places, Places, Places]:
     """Gaps, lengths and turns of covers (G14)."""
     window = covers.start >> bits
     new = np.concatenate([[True], window[1:] != window[:-1]])[: len(window)]
@@ -170,13 +173,15 @@ def write_varints(values: Places) -> tuple[Octets, Places]:
     """The varints of numbers, and where each ends."""
     widest = int(values.max()).bit_length() // 7 + 1 if len(values) else 1
     to, stops = np.empty(widest * len(values), np.uint8), np.empty(len(values), np.int64)
-    return to[: _varints(values, to, stops)].copy(), stops
+    written: Octets = to[: _varints(values, to, stops)].copy()
+    return written, stops
 
 
 def _literals(about: Relocatable | None, file: Octets, copied: Any, bits: int) -> Octets:
     """The bytes that no cover gives, with the literal transform (G28)."""
+    missing: npt.NDArray[np.bool_] = ~copied
     if about is None or not about.transform:
-        return file[~copied]
+        return file[missing]
     stored = file.copy()
     edges = np.flatnonzero(np.diff(np.concatenate([[True], copied, [True]])))
     for region, stop in zip(
@@ -184,8 +189,10 @@ def _literals(about: Relocatable | None, file: Octets, copied: Any, bits: int) -
     ):
         if region.code:
             first = region.bias - about.base
-            _transform(stored, edges[0::2], edges[1::2], region.start, stop, first, about.span, bits)
-    return stored[~copied]
+            _transform(
+                stored, edges[0::2], edges[1::2], region.start, stop, first, about.span, bits
+            )
+    return stored[missing]
 
 
 @jit
@@ -207,7 +214,7 @@ def _transform(
                     if 0 <= goal <= span and -goal <= x < span:
                         x = x + goal if x + goal < span else x - span
                         put(data, p, x, 4)
-                        floor = p + 4
-                        p += 4
+                    floor = p + 4
+                    p += 4
                 p += 1
             at = end

@@ -103,7 +103,7 @@ def _size(several: Sequence[Stored]) -> int:
 
 @dataclass(frozen=True)
 class Encoded:
-    """``costs`` is how many stored bytes each stream has; of those that share a frame, the first."""
+    """``costs``: stored bytes of each stream; of those that share a frame, of the first."""
 
     plan: bytes
     header: Header
@@ -193,7 +193,9 @@ def _prefix_span(subject: Subject, columns: Columns, window: int) -> tuple[int, 
     size = len(subject.reference)
     if size < _LARGE_FILE // 2:
         return 0, size
-    near = int(np.searchsorted(columns.covers.start, window * len(subject.file) // len(columns.checks)))
+    near = int(
+        np.searchsorted(columns.covers.start, window * len(subject.file) // len(columns.checks))
+    )
     cover = min(near, len(columns.covers.start) - 1)
     source = int(columns.covers.start[cover] + columns.covers.skew[cover]) if cover >= 0 else 0
     start = min(max(source - _PREFIX // 8, 0), size - _PREFIX)

@@ -149,7 +149,9 @@ def read_header(plan: Bytes) -> Header:
         raise DamagedPlanError("this is no plan: it does not begin as one (spec/iprog.md G6)")
     length = whole.u32()
     if length > MAX_HEADER:
-        raise DamagedPlanError(f"a header has at most {MAX_HEADER} bytes, and the plan says {length}")
+        raise DamagedPlanError(
+            f"a header has at most {MAX_HEADER} bytes, and the plan says {length}"
+        )
     content = whole.take(length)
     if whole.u32() != check(whole.data[: whole.at - 4]):
         raise DamagedPlanError("the header's check does not hold: the plan is damaged")
@@ -308,7 +310,9 @@ def _content(content: Content) -> bytes:
 
 
 def _group(group: Group) -> bytes:
-    return b"".join([*map(varint, group.sizes), varint(len(group.frames)), *map(_frame, group.frames)])
+    return b"".join(
+        [*map(varint, group.sizes), varint(len(group.frames)), *map(_frame, group.frames)]
+    )
 
 
 def _frame(frame: Frame) -> bytes:

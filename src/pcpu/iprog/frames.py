@@ -45,7 +45,9 @@ def _dictionary(prefix: bytes) -> zstandard.ZstdCompressionDict:
     return zstandard.ZstdCompressionDict(prefix, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 
 
-def _decompress(stored: bytes, size: int, dictionary: zstandard.ZstdCompressionDict | None) -> bytes:
+def _decompress(
+    stored: bytes, size: int, dictionary: zstandard.ZstdCompressionDict | None
+) -> bytes:
     """A zstd frame whose content has ``size`` bytes, which is looked at before memory is taken."""
     try:
         parameters = zstandard.get_frame_parameters(stored)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pydivsufsort
 
-from pcpu.iprog.jit import jit
+from pcpu.iprog.jit import i64, jit
 from pcpu.iprog.sites import Places
 
 Octets = npt.NDArray[np.uint8]
@@ -22,6 +22,7 @@ LEAST = 12  # bytes of a common piece that make a seed
 STRIDE = 3  # of the places that are looked up where nothing fits
 _LOOK = 32  # bytes ahead by which an alignment is judged
 _FITS = 24  # of these, for it to go on
+_PATIENCE = 3  # times that it may go on so before something better is looked for
 _BACK = 512  # bytes before a common piece from which on its alignment is tried at most
 _NEIGHBOURS = 16  # equally long pieces among which the nearest is chosen
 
@@ -52,7 +53,7 @@ def make_index(data: Octets) -> Index:
 def _first_suffixes(data: Any) -> Any:
     counts = np.zeros(65537, np.int64)
     for place in range(len(data)):
-        pair = np.int64(data[place]) << 8
+        pair = i64(data[place]) << 8
         if place + 1 < len(data):
             pair |= data[place + 1]
         counts[pair + 1] += 1
@@ -60,7 +61,7 @@ def _first_suffixes(data: Any) -> Any:
 
 
 @jit
-def _common(a: Any, i: int, b: Any, j: int, most: int) -> int:
+def common(a: Any, i: Any, b: Any, j: Any, most: Any) -> Any:
     """How many bytes of ``a[i:]`` and ``b[j:]`` agree, up to ``most``."""
     length = 0
     while length < most and a[i + length] == b[j + length]:
@@ -69,21 +70,21 @@ def _common(a: Any, i: int, b: Any, j: int, most: int) -> int:
 
 
 @jit
-def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: int) -> tuple[int, int]:
+def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: Any) -> Any:
     """Place and length of the longest piece of ``b`` that is a beginning of ``a[i:]``. Of several
     the one nearest to ``near``, as far as that is seen at once."""
     n, m = len(a), len(b)
     if i + 1 >= n:
         return 0, 0
-    pair = np.int64(a[i]) << 8 | a[i + 1]
+    pair = i64(a[i]) << 8 | a[i + 1]
     low, high = firsts[pair], firsts[pair + 1]
     if low >= high:
         return 0, 0
     left, right = low, high - 1
-    left_common = right_common = 2
+    left_common = right_common = i64(2)
     while left < right:
         middle = (left + right) >> 1
-        j = np.int64(suffixes[middle])
+        j = i64(suffixes[middle])
         most = min(n - i, m - j)
         length = min(left_common, right_common, most)
         while length < most and a[i + length] == b[j + length]:
@@ -92,11 +93,11 @@ def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: int) -> t
             left, left_common = middle + 1, length
         else:
             right, right_common = middle, length
-    best, place = 0, np.int64(0)
+    best, place = i64(0), i64(0)
     for at in (left - 1, left):
         if low <= at < high:
-            j = np.int64(suffixes[at])
-            length = _common(a, i, b, j, min(n - i, m - j))
+            j = i64(suffixes[at])
+            length = common(a, i, b, j, min(n - i, m - j))
             if length > best or (length == best and abs(j - near) < abs(place - near)):
                 best, place = length, j
     for step in (-1, 1):
@@ -105,8 +106,8 @@ def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: int) -> t
             at += step
             if not low <= at < high:
                 break
-            j = np.int64(suffixes[at])
-            if m - j < best or _common(a, i, b, j, best) < best:
+            j = i64(suffixes[at])
+            if m - j < best or common(a, i, b, j, best) < best:
                 break
             if abs(j - near) < abs(place - near):
                 place = j
@@ -114,10 +115,10 @@ def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: int) -> t
 
 
 @jit
-def _seeds(a: Any, b: Any, suffixes: Any, firsts: Any, start: Any, skew: Any) -> int:
+def _seeds(a: Any, b: Any, suffixes: Any, firsts: Any, start: Any, skew: Any) -> Any:
     n, m, count, last = len(a), len(b), 1, 0
-    i, current = 0, np.int64(0)
-    start[0] = skew[0] = 0
+    i, current = i64(0), i64(0)
+    start[0] = skew[0] = doubts = 0
     while i < n:
         source = i + current
         if 0 <= source < m:
@@ -126,12 +127,15 @@ def _seeds(a: Any, b: Any, suffixes: Any, firsts: Any, start: Any, skew: Any) ->
             for k in range(most):
                 equal += a[i + k] == b[source + k]
             if equal == most:
+                doubts = 0
                 i += most
-                i += _common(a, i, b, i + current, min(n - i, m - i - current))
+                i += common(a, i, b, i + current, min(n - i, m - i - current))
                 continue
-            if equal >= _FITS:
+            if equal >= _FITS and doubts < _PATIENCE:
+                doubts += 1
                 i += 8
                 continue
+        doubts = 0
         place, length = _longest(a, i, b, suffixes, firsts, source)
         if length < LEAST:
             i += STRIDE
@@ -149,7 +153,7 @@ def _seeds(a: Any, b: Any, suffixes: Any, firsts: Any, start: Any, skew: Any) ->
 
 
 @jit
-def _begin(a: Any, b: Any, i: int, skew: int, last: int) -> int:
+def _begin(a: Any, b: Any, i: Any, skew: Any, last: Any) -> Any:
     """Where before ``i`` an alignment may begin to fit: not before ``last``, nor before 8
     differing bytes in a row."""
     at, differing = i, 0

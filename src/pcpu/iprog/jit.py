@@ -8,6 +8,8 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 
+i64: Any = np.int64  # without a type: mypy would ask for casts that numba does not understand
+
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -17,11 +19,11 @@ def jit(function: F) -> F:
 
 
 @jit
-def signed_at(data: Any, at: int) -> int:
+def signed_at(data: Any, at: int) -> Any:
     """The number of 32 bits with a sign at ``data[at]``."""
     # Octets are widened first: numba would make numbers without a sign of them.
-    low = np.int64(data[at]) | np.int64(data[at + 1]) << 8
-    high = np.int64(data[at + 2]) | np.int64(data[at + 3]) << 8
+    low = i64(data[at]) | i64(data[at + 1]) << 8
+    high = i64(data[at + 2]) | i64(data[at + 3]) << 8
     raw = low | high << 16
     return raw - ((raw >> 31) << 32)
 

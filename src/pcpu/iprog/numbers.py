@@ -73,7 +73,9 @@ class Numbers:
 
     def take(self, count: int) -> bytes:
         if count > self.left:
-            raise DamagedPlanError(f"{self.name} is cut off: {count} bytes wanted, {self.left} left")
+            raise DamagedPlanError(
+                f"{self.name} is cut off: {count} bytes wanted, {self.left} left"
+            )
         self.at += count
         return bytes(self.data[self.at - count : self.at])
 

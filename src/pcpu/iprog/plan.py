@@ -1,6 +1,6 @@
 """The planner: from a file and blobs to a plan, which is applied before it is given out.
 
-    make_subject -> index, seeds -> align -> fit the shift map -> align -> columns -> encode -> check
+make_subject -> index, seeds -> align -> fit the shift map -> align -> columns -> encode -> check
 """
 
 from __future__ import annotations
@@ -32,7 +32,11 @@ _WINDOW_BYTES = 7  # of a plan that a window takes, about
 _SHARE = 64  # windows may take this part of a plan; where they would take more they are larger
 _NAMES_SHARE = 100
 # Strengths that are tried in small mode. The larger the cost of a cover, the more is left to zstd.
-_SMALL = (Costs(), Costs(cover=90, near=40, fix=12, literal=3.5), Costs(cover=36, near=20, literal=5))
+_SMALL = (
+    Costs(),
+    Costs(cover=90, near=40, fix=12, literal=3.5),
+    Costs(cover=36, near=20, literal=5),
+)
 _INSTANT = Costs(cover=40, near=32, fix=16, next_fix=16, literal=8, run=8)
 
 
@@ -61,7 +65,9 @@ class _Work:
     file: Content
     blobs: list[Content]
     progress: Progress
-    shifts: ShiftMap = field(default_factory=lambda: fit(np.empty(0, np.int64), np.empty(0, np.int64)))
+    shifts: ShiftMap = field(
+        default_factory=lambda: fit(np.empty(0, np.int64), np.empty(0, np.int64))
+    )
 
 
 def make_plan(

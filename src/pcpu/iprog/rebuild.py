@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from pcpu.errors import InternalError
-from pcpu.iprog.apply import Part, Reader
+from pcpu.iprog.apply import Reader
 from pcpu.iprog.format import Transform, check
 from pcpu.iprog.hints.x86_64 import instruction_end_fast
 from pcpu.iprog.index import Octets
-from pcpu.iprog.jit import jit, put, signed_at
+from pcpu.iprog.jit import i64, jit, put, signed_at
 from pcpu.iprog.sites import WIDTHS, Sites
 
 _WIDTHS = WIDTHS.astype(np.int64)
@@ -45,7 +45,8 @@ class FastReader(Reader):
         columns = [np.frombuffer(part.streams[name], np.uint8) for name in (
             "gaps", "lengths", "turns", "steps", "fixes", "literals",
         )]  # fmt: skip
-        used = _window(
+        fill: Any = _window
+        used = fill(
             window, start, part.skew, *columns, self._bytes, *self._sites.arrays, _WIDTHS,
             self._starts, self._biases, self._codes, self._space,
         )  # fmt: skip
@@ -55,13 +56,13 @@ class FastReader(Reader):
 
 
 @jit
-def _number(data: Any, at: int) -> tuple[int, int]:
-    value = shift = 0
+def _number(data: Any, at: Any) -> Any:
+    value = shift = i64(0)
     while data[at] > 127:
-        value |= np.int64(data[at] & 127) << shift
+        value |= i64(data[at] & 127) << shift
         shift += 7
         at += 1
-    return value | np.int64(data[at]) << shift, at + 1
+    return value | i64(data[at]) << shift, at + 1
 
 
 @jit
@@ -136,7 +137,7 @@ def _restore(
                     if 0 <= goal <= span and -goal <= y < span:
                         y += -goal if y >= 0 else span
                         put(window, p, y, 4)
-                        floor = p + 4
-                        p += 4
+                    floor = p + 4
+                    p += 4
                 p += 1
         at = end

@@ -159,6 +159,6 @@ def restore_x86_64(part: bytearray, first: int, span: int) -> None:
             if 0 <= end <= span and -end <= value < span:
                 value += -end if value >= 0 else span
                 part[at : at + 4] = (value & _U32).to_bytes(4, "little")
-                floor = at + 4
-                at += 4
+            floor = at + 4
+            at += 4
         at += 1

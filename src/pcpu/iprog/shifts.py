@@ -1,7 +1,8 @@
 """The shift map that explains best what is seen to have moved (spec/iprog.md G25).
 
 A copied site shows where its target went: the file has a site at the same place, with another
-target. The map is the cheapest one, where a piece costs something and so does each site that it gets wrong.
+target. The map is the cheapest one, where a piece costs something and so does each site that it
+gets wrong.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ WIDTHS = np.array([4, 4, 8, 4, 4])  # bytes, by form
 
 @dataclass(frozen=True)
 class Sites:
-    """Parallel arrays: ``place`` in the blob, ``form``, ``target`` and ``extra``, the ``e`` of G24."""
+    """Parallel arrays: ``place`` in the blob, ``form``, ``target``; ``extra``, the ``e`` of G24."""
 
     place: Places
     form: npt.NDArray[np.uint8]
@@ -37,16 +38,18 @@ class Sites:
     def __len__(self) -> int:
         return len(self.place)
 
-    def __getitem__(self, chosen: object) -> Sites:
+    def __getitem__(self, chosen: slice | npt.NDArray[Any]) -> Sites:
         """Those of a slice, a mask or an array of numbers."""
-        return Sites(*(array[chosen] for array in self.arrays))  # type: ignore[index]
+        return Sites(self.place[chosen], self.form[chosen], self.target[chosen], self.extra[chosen])
 
     @property
     def arrays(self) -> tuple[Places, npt.NDArray[np.uint8], Places, Places]:
         return self.place, self.form, self.target, self.extra
 
     @staticmethod
-    def of(place: npt.ArrayLike, form: Form, target: npt.ArrayLike, extra: npt.ArrayLike = 0) -> Sites:
+    def of(
+        place: npt.ArrayLike, form: Form, target: npt.ArrayLike, extra: npt.ArrayLike = 0
+    ) -> Sites:
         """Sites of one form."""
         places = np.asarray(place, np.int64)
         return Sites(

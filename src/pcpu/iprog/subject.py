@@ -1,8 +1,8 @@
 """What a plan is about: a file and a reference, and what the finders know about both.
 
 In code nearly every address changes when something moves. So the two are compared with all their
-sites blanked out, which finds what belongs together; then with targets in place of distances, those of the
-reference moved, which shows what a plan has to say.
+sites blanked out, which finds what belongs together; then with targets in place of distances,
+those of the reference moved, which shows what a plan has to say.
 """
 
 from __future__ import annotations
@@ -149,7 +149,9 @@ def _add(regions: list[Region], region: Region) -> None:
         regions.append(region)
 
 
-def make_subject(file: Octets, blobs: list[Octets], finders: tuple[int, ...] | None = None) -> Subject:
+def make_subject(
+    file: Octets, blobs: list[Octets], finders: tuple[int, ...] | None = None
+) -> Subject:
     """``finders`` are those to use: none, or all where it is None."""
     reference = blobs[0] if len(blobs) == 1 else np.concatenate([np.empty(0, np.uint8), *blobs])
     chosen = tuple(FINDERS) if finders is None else finders

@@ -1,6 +1,6 @@
 """Finders of sites, each with a number that plans name it by (spec/iprog-finders.md).
 
-    FINDERS: number -> Finder; find_sites(blob, numbers) -> Sites
+FINDERS: number -> Finder; find_sites(blob, numbers) -> Sites
 """
 
 from __future__ import annotations

@@ -94,10 +94,8 @@ class Elf:
     def words_at(self, places: Places) -> Places:
         """The u32 at each place."""
         data: npt.NDArray[np.uint8] = np.frombuffer(self.data, np.uint8)
-        found: Places = sum(
-            (data[places + n].astype(np.int64) << (8 * n) for n in range(4)), np.int64(0)
-        )
-        return found
+        octets = np.stack([data[places + n] for n in range(4)], axis=-1)
+        return octets.reshape(-1, 4).view("<u4").ravel().astype(np.int64)
 
     def holds(self, addresses: Places) -> npt.NDArray[np.bool_]:
         """Which lie where something is loaded; 0 does not."""

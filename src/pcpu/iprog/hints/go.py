@@ -99,7 +99,12 @@ def types(elf: Elf) -> Sites:
     is_method = (code == same) & (code > 0) & _below(code, elf.code_span[1] - tables.text)
     is_method &= (name > 0) & (name < constants.size) & _below(kind, constants.size)
     places = places[is_method]
-    for offset, base in ((0, constants.address), (4, constants.address), (8, tables.text), (12, tables.text)):
+    for offset, base in (
+        (0, constants.address),
+        (4, constants.address),
+        (8, tables.text),
+        (12, tables.text),
+    ):
         found.append(_based(elf, places + offset, base, 0))
     return Sites.joined(found)
 
@@ -112,4 +117,5 @@ def _words(section: Section) -> Places:
 
 def _below(values: Places, limit: int) -> npt.NDArray[np.bool_]:
     """Which are multiples of the alignment, and lie below ``limit``; 0 only as a kind."""
-    return (values % _ALIGNMENT == 0) & (values < limit)
+    below: npt.NDArray[np.bool_] = (values % _ALIGNMENT == 0) & (values < limit)
+    return below

@@ -46,7 +46,7 @@ def instruction_end(b: Any, p: int, f: int) -> int:
     """How far the end of the instruction that holds a distance at ``b[p]`` lies behind ``p``; 0
     where there is none. Bytes before ``b[f]`` are not looked at."""
     k = b[p - 1]
-    if k == 0xE8 or k == 0xE9:
+    if k in (0xE8, 0xE9):
         return 4
     if p - 2 < f:
         return 0
@@ -57,10 +57,10 @@ def instruction_end(b: Any, p: int, f: int) -> int:
         return 0
     if p - 3 >= f and b[p - 3] == 0x0F:
         return int(ESCAPED[o])
-    if p - 4 >= f and b[p - 4] == 0x0F and (b[p - 3] == 0x38 or b[p - 3] == 0x3A):
+    if p - 4 >= f and b[p - 4] == 0x0F and b[p - 3] in (0x38, 0x3A):
         return 4 if b[p - 3] == 0x38 else 5
     if OPCODES[o]:
-        if (o == 0xF6 or o == 0xF7) and k & 0x30 == 0:
+        if o in (0xF6, 0xF7) and k & 0x30 == 0:
             return 5 if o == 0xF6 else 8
         return int(OPCODES[o])
     if p - 4 >= f and b[p - 4] == 0xC5:
@@ -81,7 +81,8 @@ def _find(
     extra: Any,
 ) -> int:  # fmt: skip
     """Write the sites of ``b[lo:hi]`` to the last three arrays; how many they are. ``branches``
-    and ``operands`` are the first address that such a distance may lead to, and the one behind the last."""
+    and ``operands`` are the first address that such a distance may lead to, and the one behind the
+    last."""
     count, floor, p = 0, lo, lo + 1
     while p + 4 <= hi:
         distance = instruction_end_fast(b, p, floor)
