@@ -70,6 +70,7 @@ class Sites:
 def in_order(found: Sequence[Sites]) -> Sites:
     """What several finders found, sorted and without overlaps (G24)."""
     sites = Sites.joined(found)
+    sites = sites[sites.target >= 0]
     sites = sites[np.argsort(sites.place, kind="stable")]
     ends = sites.place + WIDTHS[sites.form]
     reach = np.maximum.accumulate(ends)
