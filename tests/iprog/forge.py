@@ -14,7 +14,8 @@ MAGIC = bytes.fromhex("8949 5052 4f47 0d0a")
 
 
 def check(data: bytes) -> bytes:
-    return google_crc32c.value(data).to_bytes(4, "little")
+    value: int = google_crc32c.value(data)
+    return value.to_bytes(4, "little")
 
 
 def number(value: int) -> bytes:

@@ -55,7 +55,10 @@ def test_any_window_alone_g15() -> None:
         assert Reader(simple(), [BLOB]).window(number_) == FILE[4096 * number_ :][:4096]
 
 
-@pytest.mark.parametrize(("start", "stop"), [(0, 1), (90, 110), (4095, 4097), (0, 99999), (8603, 8603), (5, 3), (8000, 8300)])
+@pytest.mark.parametrize(
+    ("start", "stop"),
+    [(0, 1), (90, 110), (4095, 4097), (0, 99999), (8603, 8603), (5, 3), (8000, 8300)],
+)
 def test_ranges(start: int, stop: int) -> None:
     assert b"".join(Reader(simple(), [BLOB]).read(start, stop)) == FILE[start:stop]
 
@@ -112,7 +115,9 @@ def test_names_are_for_people_g5() -> None:
 
 
 def test_wrong_blobs_are_named_g8_g31() -> None:
-    with pytest.raises(WrongBlobError, match="has 4 bytes; the plan was made for one of 10240") as caught:
+    with pytest.raises(
+        WrongBlobError, match="has 4 bytes; the plan was made for one of 10240"
+    ) as caught:
         Reader(simple(), [b"none"])
     assert caught.value.kind == "wrong-blob"
     with pytest.raises(WrongBlobError, match="its SHA-256 is"):
@@ -135,7 +140,9 @@ def damaged(made: bytes, blobs: list[bytes] | None = None) -> str:
     return str(caught.value)
 
 
-def window(data: bytes, cover: list[tuple[int, int, int]], literals: bytes, **more: object) -> bytes:
+def window(
+    data: bytes, cover: list[tuple[int, int, int]], literals: bytes, **more: object
+) -> bytes:
     """A plan of one window, which may be wrong."""
     parts = streams([data], [cover], [literals], **more)  # type: ignore[arg-type]
     return plan(data, [BLOB], [(1, Frames(parts))])
@@ -153,12 +160,23 @@ def test_streams_are_used_up_g22() -> None:
     data = BLOB[:100]
     assert "not as many literals" in damaged(window(data, [(0, 100, 0)], b"x"))
     assert "not as many literals" in damaged(window(data, [(1, 99, 0)], b""))
-    assert damaged(window(data, [(0, 100, 0)], b"", fixes=[[(100, 1)]])) == "a fix leaves its window"
+    assert (
+        damaged(window(data, [(0, 100, 0)], b"", fixes=[[(100, 1)]])) == "a fix leaves its window"
+    )
     index = [number(n) for n in (1, 2, 1, 0, 0, 0)]
     parts = [b"".join(index) + signed(0), check(data), b"\0", b"\0\0", b"\0", b"", b"", b""]
     made = plan(data, [BLOB], [(1, Frames(parts))])
     assert "more lengths or turns than gaps" in damaged(made)
-    parts = [b"".join(number(n) for n in (1, 1, 1, 1, 0, 0, 0)), check(data), b"\0", b"\0", b"\0", b"\0", b"", b""]
+    parts = [
+        b"".join(number(n) for n in (1, 1, 1, 1, 0, 0, 0)),
+        check(data),
+        b"\0",
+        b"\0",
+        b"\0",
+        b"\0",
+        b"",
+        b"",
+    ]
     assert "more steps than fixes" in damaged(plan(data, [BLOB], [(1, Frames(parts))]))
 
 
@@ -189,7 +207,9 @@ def test_layout_g6() -> None:
     assert "does not begin as one" in damaged(b"")
     assert damaged(made + b"\0") == "1 bytes follow the plan"
     assert "cut off: 1 bytes are missing" in damaged(made[:-1])
-    assert "at most 8388608 bytes" in damaged(made[:8] + (2**23 + 1).to_bytes(4, "little") + made[12:])
+    assert "at most 8388608 bytes" in damaged(
+        made[:8] + (2**23 + 1).to_bytes(4, "little") + made[12:]
+    )
     assert "check does not hold" in damaged(made[:20] + bytes([made[20] ^ 1]) + made[21:])
 
 
@@ -198,20 +218,30 @@ def test_limits_are_looked_at_first_g30() -> None:
     huge = [b"", b"", b"", b"", b"", b"", b"", b""]
     described, _ = Frames(huge).build()
     sizes = number(2**24 + 1) + b"\0" * 7
-    header = number(1) + number(4096) + bytes(32) + b"\0" + number(12) + b"\0" + b"\0" + b"\1" + b"\1"
+    header = (
+        number(1) + number(4096) + bytes(32) + b"\0" + number(12) + b"\0" + b"\0" + b"\1" + b"\1"
+    )
     assert "at most 16777216 bytes together" in damaged(sealed(header + sizes + described[8:]), [])
     for size in (2**40 + 1, 2**62):
         assert "size is 0 to 1099511627776" in damaged(sealed(number(1) + number(size)), [])
     # A frame that decodes to more than it may.
     bomb = Frames.compress(bytes(1 << 26), None)
     good = streams([b"abc"], [[]], [b"abc"])
-    frames = Frames(good, [7, 1], {1: 1})
-    described, stored = frames.build()
     header = number(1) + number(3) + bytes(32) + b"\0" + number(12) + b"\0\0\1\1"
     sizes = b"".join(number(len(s)) for s in good) + b"\2"
     seven = b"".join(good[:7])
-    described = sizes + b"\7\0" + number(len(seven)) + check(seven) + b"\1\1" + number(len(bomb)) + check(bomb)
-    assert "does not say that it holds 3 bytes" in damaged(sealed(header + described) + seven + bomb, [])
+    described = (
+        sizes
+        + b"\7\0"
+        + number(len(seven))
+        + check(seven)
+        + b"\1\1"
+        + number(len(bomb))
+        + check(bomb)
+    )
+    assert "does not say that it holds 3 bytes" in damaged(
+        sealed(header + described) + seven + bomb, []
+    )
 
 
 def test_zstd_frames_g13() -> None:
@@ -219,7 +249,9 @@ def test_zstd_frames_g13() -> None:
     good = streams([file], [[]], [file])
     seven = b"".join(good[:7])
     header = number(1) + number(len(file)) + bytes(32) + b"\0" + number(12) + b"\0\0\1\1"
-    sizes = b"".join(number(len(s)) for s in good) + b"\2" + b"\7\0" + number(len(seven)) + check(seven)
+    sizes = (
+        b"".join(number(len(s)) for s in good) + b"\2" + b"\7\0" + number(len(seven)) + check(seven)
+    )
     packed = Frames.compress(file, None)
     for stored, message in (
         (packed + packed, "zstd frame is damaged"),
@@ -230,14 +262,20 @@ def test_zstd_frames_g13() -> None:
         tail = b"\1\1" + number(len(stored)) + check(stored)
         assert message in damaged(sealed(header + sizes + tail) + seven + stored, [])
     tail = b"\1\1" + number(len(packed)) + check(packed + b"x")
-    assert "check of a frame does not hold" in damaged(sealed(header + sizes + tail) + seven + packed, [])
+    assert "check of a frame does not hold" in damaged(
+        sealed(header + sizes + tail) + seven + packed, []
+    )
 
 
 def test_groups_and_frames_fit_g11_g12() -> None:
     good = streams([b"abc"], [[]], [b"abc"])
     assert "frames hold 7 of 8 streams" in damaged(plan(b"abc", [], [(1, Frames(good, [7]))]), [])
-    assert "streams of a frame is 1 to 1" in damaged(plan(b"abc", [], [(1, Frames(good, [7, 2]))]), [])
-    assert "number of frames is 1 to 8" in damaged(plan(b"abc", [], [(1, Frames(good, [1] * 8 + [1]))]), [])
+    assert "streams of a frame is 1 to 1" in damaged(
+        plan(b"abc", [], [(1, Frames(good, [7, 2]))]), []
+    )
+    assert "number of frames is 1 to 8" in damaged(
+        plan(b"abc", [], [(1, Frames(good, [1] * 8 + [1]))]), []
+    )
     assert "a frame without content is compressed" in damaged(
         plan(b"abc", [], [(1, Frames(good, [4, 1, 1, 1, 1], {1: 1}))]), []
     )

@@ -68,19 +68,20 @@ class Reader:
         """What relocates, where the plan does."""
         if self.header.relocation is None:
             return None
-        from pcpu.iprog.relocate import Mover
+        from pcpu.iprog.relocate import Mover, read_map
 
-        return Mover(self.plan, self.header.relocation, self.reference)
+        relocation = self.header.relocation
+        return Mover(relocation, read_map(self.plan, relocation, self.reference), self.reference)
 
     # Windows
 
     def window(self, number: int) -> bytes:
         """The bytes of a window (G16-G22)."""
-        part = self._part(number)
+        part = self.part(number)
         start = number << self.header.window_bits
-        window = bytearray(min(self.header.window_size, self.header.file.size - start))
-        covers = list(self._covers(part, start, len(window)))
-        runs = _runs(covers, len(window))
+        window = bytearray(self.header.window_length(number))
+        covers = list(self.covers(part, start, len(window)))
+        runs = literal_runs(covers, len(window))
         _place_literals(window, runs, part.streams["literals"])
         for cover in covers:
             stop = cover.at + cover.length
@@ -95,7 +96,7 @@ class Reader:
             raise DamagedPlanError(f"the check of window {number} does not hold")
         return bytes(window)
 
-    def _covers(self, part: Part, start: int, size: int) -> Iterator[Cover]:
+    def covers(self, part: Part, start: int, size: int) -> Iterator[Cover]:
         """The covers of a window of ``size`` bytes at ``start`` of the file (G17, G18)."""
         gaps, lengths, turns = (
             Numbers(part.streams[name], f"a window's {name}")
@@ -118,7 +119,7 @@ class Reader:
 
     # Blocks
 
-    def _part(self, window: int) -> Part:
+    def part(self, window: int) -> Part:
         block = bisect_right(self._firsts, window) - 1
         if self._kept is None or self._kept[0] != block:
             self._kept = None  # so that there is only one in memory
@@ -178,7 +179,7 @@ class Reader:
         return b"".join(self.pieces())
 
 
-def _runs(covers: Sequence[Cover], size: int) -> list[tuple[int, int]]:
+def literal_runs(covers: Sequence[Cover], size: int) -> list[tuple[int, int]]:
     """Where the literals lie in a window, and how many (G19)."""
     starts = [0, *(cover.at + cover.length for cover in covers)]
     stops = [*(cover.at for cover in covers), size]

@@ -122,6 +122,10 @@ class Header:
         """How many windows the file has."""
         return -(-self.file.size // self.window_size)
 
+    def window_length(self, number: int) -> int:
+        """The bytes of a window; the last one may have fewer than others."""
+        return min(self.window_size, self.file.size - (number << self.window_bits))
+
     @property
     def reference_size(self) -> int:
         return sum(blob.size for blob in self.blobs)

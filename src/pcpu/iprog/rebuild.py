@@ -39,9 +39,9 @@ class FastReader(Reader):
 
     def window(self, number: int) -> bytes:
         """The bytes of a window."""
-        part = self._part(number)
+        part = self.part(number)
         start = number << self.header.window_bits
-        window = np.zeros(min(self.header.window_size, self.header.file.size - start), np.uint8)
+        window = np.zeros(self.header.window_length(number), np.uint8)
         columns = [np.frombuffer(part.streams[name], np.uint8) for name in (
             "gaps", "lengths", "turns", "steps", "fixes", "literals",
         )]  # fmt: skip

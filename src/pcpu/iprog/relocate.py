@@ -34,7 +34,11 @@ class ShiftMap:
         return found
 
 
-def read_map(streams: Sequence[memoryview]) -> ShiftMap:
+def read_map(plan: Bytes, relocation: Relocation, reference: Reference) -> ShiftMap:
+    """The map of a plan (G25). Raises DamagedPlanError."""
+    if any(frame.codec is Codec.ZSTD_PREFIX for frame in relocation.map.frames):
+        raise DamagedPlanError("the map has a prefix, and would be needed to read it")
+    streams = read_group(plan, relocation.map, reference.read)
     starts, shifts = (Numbers(stream, "the map") for stream in streams)
     firsts: list[int] = []
     amounts: list[int] = []
@@ -73,11 +77,8 @@ class Addresses:
 class Mover:
     """Moves the sites of copies, and restores literals."""
 
-    def __init__(self, plan: Bytes, relocation: Relocation, reference: Reference) -> None:
+    def __init__(self, relocation: Relocation, shifts: ShiftMap, reference: Reference) -> None:
         self.relocation, self.reference = relocation, reference
-        if any(frame.codec is Codec.ZSTD_PREFIX for frame in relocation.map.frames):
-            raise DamagedPlanError("the map has a prefix, and would be needed to read it")
-        shifts = read_map(read_group(plan, relocation.map, reference.read))
         self.addresses = Addresses(relocation.regions)
         sites = find_sites(reference.blobs[relocation.blob], relocation.finders)
         if len(sites) != relocation.sites:
