@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pcpu.cli import iprog
 from pcpu.cli.options import (
     Bundled,
     IsaFiles,
@@ -52,6 +53,10 @@ def options(
 
 
 app.command()(run)
+app.command()(iprog.plan)
+app.command()(iprog.apply)
+app.command()(iprog.inspect)
+app.command()(iprog.verify)
 
 
 class TargetName(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -103,11 +103,8 @@ def _size(several: Sequence[Stored]) -> int:
 
 @dataclass(frozen=True)
 class Encoded:
-    """``costs``: stored bytes of each stream; of those that share a frame, of the first."""
-
     plan: bytes
     header: Header
-    costs: dict[str, int] = field(default_factory=dict)
 
 
 def encode(
@@ -122,14 +119,12 @@ def encode(
     """The plan whose windows have ``2^bits`` bytes. With ``packer.compressed`` literals get a
     prefix from the reference."""
     frames: list[Stored] = []
-    costs: dict[str, int] = {}
     about = subject.relocatable
     relocation = None
     if about is not None:
         streams = _map_streams(shifts)
         stored = packer.group(streams)
         frames += stored
-        costs["map"] = sum(len(s.content) for s in stored)
         relocation = _relocation(about, _group(streams, stored))
     tasks: list[Callable[[], tuple[Block, list[Stored]]]] = [
         partial(_block, subject, columns, shifts, packer, first, last)
@@ -140,18 +135,9 @@ def encode(
         for block, stored in pool.map(lambda task: task(), tasks):
             blocks.append(block)
             frames += stored
-            _add_costs(costs, stored)
     header = Header(file, bits, tuple(blobs), relocation, tuple(blocks))
     plan = write_header(header) + b"".join(stored.content for stored in frames)
-    return Encoded(plan, header, costs)
-
-
-def _add_costs(costs: dict[str, int], stored: Sequence[Stored]) -> None:
-    first = 0
-    for frame in stored:
-        names = STREAMS[first : first + frame.frame.streams]
-        first += len(names)
-        costs[names[0]] = costs.get(names[0], 0) + len(frame.content)
+    return Encoded(plan, header)
 
 
 def _blocks(columns: Columns, size: int) -> Iterator[tuple[int, int]]:

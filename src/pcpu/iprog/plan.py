@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,7 +15,14 @@ from pcpu.errors import InternalError, UsageError
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Columns, make_columns
 from pcpu.iprog.encode import Encoded, Packer, encode
-from pcpu.iprog.format import MAX_SIZE, WINDOW_BITS, Content, Header, plain_name
+from pcpu.iprog.format import (
+    MAX_SIZE,
+    WINDOW_BITS,
+    Content,
+    Header,
+    plain_name,
+    stored_streams,
+)
 from pcpu.iprog.index import Octets, Seeds, find_seeds, make_index
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.rebuild import FastReader
@@ -42,11 +49,10 @@ _INSTANT = Costs(cover=40, near=32, fix=16, next_fix=16, literal=8, run=8)
 
 @dataclass(frozen=True)
 class Planned:
-    """``costs``: bytes of each stream as it is stored; ``windows`` is their size."""
+    """A plan and what it does: its covers, cut at windows, and how many fixes and literals."""
 
     plan: bytes
     header: Header
-    costs: dict[str, int]
     covers: Covers
     fixes: int
     literals: int
@@ -55,6 +61,19 @@ class Planned:
     def ratio(self) -> float:
         """Bytes of the file for each byte of the plan."""
         return self.header.file.size / len(self.plan)
+
+    def to_json(self) -> dict[str, Any]:
+        """What there is to tell, of what ``json`` can write."""
+        return {
+            "size": len(self.plan),
+            "file_size": self.header.file.size,
+            "ratio": self.ratio,
+            "window_size": self.header.window_size,
+            "covers": len(self.covers.start),
+            "fixes": self.fixes,
+            "literals": self.literals,
+            "streams": stored_streams(self.header),
+        }
 
 
 @dataclass
@@ -162,7 +181,7 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: int, bits: int | 
     columns = make_columns(work.subject, covers, work.shifts, bits)
     encoded = _encode(work, columns, bits, packer)
     return Planned(
-        encoded.plan, encoded.header, encoded.costs, columns.covers,
+        encoded.plan, encoded.header, columns.covers,
         len(columns.data["fixes"]), len(columns.data["literals"]),
     )  # fmt: skip
 
