@@ -10,15 +10,15 @@ import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
 from pcpu.iprog.format import check
-from pcpu.iprog.hints.x86_64 import instruction_end_fast
 from pcpu.iprog.index import Octets
-from pcpu.iprog.jit import jit, put, signed_at
+from pcpu.iprog.jit import jit
+from pcpu.iprog.moving import put_site, value_of, width_of
 from pcpu.iprog.relocate import ShiftMap, resolved
-from pcpu.iprog.sites import WIDTHS, Places
+from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable, Subject
+from pcpu.iprog.transforms import transform
 
 NAMES = ("gaps", "lengths", "turns", "steps", "fixes", "literals")
-_WIDTHS = WIDTHS.astype(np.int64)
 _LONGEST = 6  # bytes of a number of a cover: sizes are below 2^40, and a turn has a sign
 
 
@@ -58,7 +58,7 @@ def predicted(subject: Subject, covers: Covers, shifts: ShiftMap) -> Octets:
         sites = resolved(about.blob_sites, shifts, about.first)
         starts = np.array([0, *(region.start for region in about.regions)])
         biases = np.array([0, *(region.bias for region in about.regions)])
-        _move(found, covers.start, covers.stop, covers.skew, *sites.arrays, _WIDTHS, starts, biases)
+        _move(found, covers.start, covers.stop, covers.skew, *sites.arrays, starts, biases)
     return found
 
 
@@ -71,21 +71,18 @@ def _copy(to: Any, source: Any, start: Any, stop: Any, skew: Any) -> None:
 @jit
 def _move(
     to: Any, start: Any, stop: Any, skew: Any, place: Any, form: Any, target: Any, extra: Any,
-    widths: Any, region_start: Any, region_bias: Any,
+    region_start: Any, region_bias: Any,
 ) -> None:  # fmt: skip
     for i in range(len(start)):
         k = np.searchsorted(place, start[i] + skew[i])
-        while k < len(place) and place[k] + widths[form[k]] <= stop[i] + skew[i]:
+        while k < len(place):
+            width = width_of(form[k], extra[k])
+            if place[k] + width > stop[i] + skew[i]:
+                break
             at = place[k] - skew[i]
             region = np.searchsorted(region_start, at, side="right") - 1
-            address = at + region_bias[region]
-            if form[k] <= 1:
-                value = target[k] - (address + extra[k])
-            elif form[k] == 4:
-                value = address + extra[k] - target[k]
-            else:
-                value = target[k] - extra[k]
-            put(to, at, value, widths[form[k]])
+            value = value_of(form[k], target[k], extra[k], at + region_bias[region])
+            put_site(to, at, form[k], extra[k], value)
             k += 1
 
 
@@ -188,33 +185,22 @@ def _literals(about: Relocatable | None, file: Octets, copied: Any, bits: int) -
         about.regions, [*(r.start for r in about.regions[1:]), len(file)], strict=True
     ):
         if region.code:
-            first = region.bias - about.base
             _transform(
-                stored, edges[0::2], edges[1::2], region.start, stop, first, about.span, bits
-            )
+                stored, edges[0::2], edges[1::2], region.start, stop, bits,
+                about.transform.value, region.bias, about.base, about.span,
+            )  # fmt: skip
     return stored[missing]
 
 
 @jit
 def _transform(
-    data: Any, start: Any, stop: Any, low: int, high: int, first: int, span: int, bits: int
-) -> None:
-    """Transform 1 of the parts of runs that lie in ``data[low:high]``, window by window."""
+    data: Any, start: Any, stop: Any, low: Any, high: Any, bits: Any, kind: Any, bias: Any,
+    base: Any, span: Any,
+) -> None:  # fmt: skip
+    """Transform the parts of runs that lie in ``data[low:high]``, window by window."""
     for i in range(len(start)):
-        at = max(start[i], low)
-        last = min(stop[i], high)
+        at, last = max(start[i], low), min(stop[i], high)
         while at < last:
             end = min(last, ((at >> bits) + 1) << bits)
-            floor, p = at, at + 1
-            while p + 4 <= end:
-                distance = instruction_end_fast(data, p, floor)
-                if distance:
-                    goal = p + first + distance
-                    x = signed_at(data, p)
-                    if 0 <= goal <= span and -goal <= x < span:
-                        x = x + goal if x + goal < span else x - span
-                        put(data, p, x, 4)
-                    floor = p + 4
-                    p += 4
-                p += 1
+            transform(kind, data, at, end, bias, base, span, False)
             at = end

@@ -45,6 +45,7 @@ class Transform(IntEnum):
 
     NONE = 0
     X86_64 = 1
+    AARCH64 = 2
 
 
 @dataclass(frozen=True)

@@ -71,12 +71,15 @@ class Numbers:
             raise DamagedPlanError(f"{what} is {least} to {most}, and the plan says {value}")
         return value
 
-    def take(self, count: int) -> bytes:
+    def skip(self, count: int) -> None:
         if count > self.left:
             raise DamagedPlanError(
                 f"{self.name} is cut off: {count} bytes wanted, {self.left} left"
             )
         self.at += count
+
+    def take(self, count: int) -> bytes:
+        self.skip(count)
         return bytes(self.data[self.at - count : self.at])
 
     def u32(self) -> int:

@@ -11,13 +11,13 @@ import numpy as np
 
 from pcpu.errors import InternalError
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.format import Transform, check
-from pcpu.iprog.hints.x86_64 import instruction_end_fast
+from pcpu.iprog.format import check
 from pcpu.iprog.index import Octets
-from pcpu.iprog.jit import i64, jit, put, signed_at
-from pcpu.iprog.sites import WIDTHS, Sites
+from pcpu.iprog.jit import i64, jit
+from pcpu.iprog.moving import put_site, value_of, width_of
+from pcpu.iprog.sites import Sites
+from pcpu.iprog.transforms import transform
 
-_WIDTHS = WIDTHS.astype(np.int64)
 _NO_SITES = Sites.joined([])
 
 
@@ -33,9 +33,9 @@ class FastReader(Reader):
         self._biases = np.array([0, *(r.bias for r in regions)])
         self._codes = np.array([False, *(r.code for r in regions)])
         self._sites = _NO_SITES if mover is None else mover.sites
-        self._space = np.zeros(2, np.int64)
-        if about is not None and about.transform is Transform.X86_64:
-            self._space[:] = about.base, about.span
+        self._space = np.zeros(3, np.int64)
+        if about is not None:
+            self._space[:] = about.transform, about.base, about.span
 
     def window(self, number: int) -> bytes:
         """The bytes of a window."""
@@ -47,7 +47,7 @@ class FastReader(Reader):
         )]  # fmt: skip
         fill: Any = _window
         used = fill(
-            window, start, part.skew, *columns, self._bytes, *self._sites.arrays, _WIDTHS,
+            window, start, part.skew, *columns, self._bytes, *self._sites.arrays,
             self._starts, self._biases, self._codes, self._space,
         )  # fmt: skip
         if not used or check(window.data) != part.check:
@@ -69,7 +69,7 @@ def _number(data: Any, at: Any) -> Any:
 def _window(
     window: Any, start: int, skew: int, gaps: Any, lengths: Any, turns: Any, steps: Any,
     fixes: Any, literals: Any, reference: Any, place: Any, form: Any, target: Any, extra: Any,
-    widths: Any, region_start: Any, region_bias: Any, region_code: Any, space: Any,
+    region_start: Any, region_bias: Any, region_code: Any, space: Any,
 ) -> bool:  # fmt: skip
     """Fill a window; whether its literals were all used."""
     at = taken = g = t = s = n = 0
@@ -95,17 +95,15 @@ def _window(
         if length:
             window[stop:at] = reference[source : source + length]
             k = np.searchsorted(place, source)
-            while k < len(place) and place[k] + widths[form[k]] <= source + length:
+            while k < len(place):
+                width = width_of(form[k], extra[k])
+                if place[k] + width > source + length:
+                    break
                 inside = stop + place[k] - source
                 region = np.searchsorted(region_start, start + inside, side="right") - 1
                 address = start + inside + region_bias[region]
-                if form[k] <= 1:
-                    value = target[k] - (address + extra[k])
-                elif form[k] == 4:
-                    value = address + extra[k] - target[k]
-                else:
-                    value = target[k] - extra[k]
-                put(window, inside, value, widths[form[k]])
+                value = value_of(form[k], target[k], extra[k], address)
+                put_site(window, inside, form[k], extra[k], value)
                 k += 1
     at = -1
     for fix in fixes:
@@ -120,24 +118,13 @@ def _restore(
     window: Any, start: int, at: int, stop: int, region_start: Any, region_bias: Any,
     region_code: Any, space: Any,
 ) -> None:  # fmt: skip
-    """Undo transform 1 of a run of literals."""
-    base, span = space
+    """Undo the transform of a run of literals."""
+    kind, base, span = space
     while at < stop:
         region = np.searchsorted(region_start, start + at, side="right") - 1
         end = stop
         if region + 1 < len(region_start):
             end = min(end, region_start[region + 1] - start)
-        if span and region_code[region]:
-            floor, p = at, at + 1
-            while p + 4 <= end:
-                distance = instruction_end_fast(window, p, floor)
-                if distance:
-                    goal = start + p + region_bias[region] - base + distance
-                    y = signed_at(window, p)
-                    if 0 <= goal <= span and -goal <= y < span:
-                        y += -goal if y >= 0 else span
-                        put(window, p, y, 4)
-                    floor = p + 4
-                    p += 4
-                p += 1
+        if region_code[region]:
+            transform(kind, window, at, end, start + region_bias[region], base, span, True)
         at = end

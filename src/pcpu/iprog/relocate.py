@@ -11,14 +11,15 @@ from pcpu.errors import DamagedPlanError
 from pcpu.iprog.format import Codec, Region, Relocation, Transform
 from pcpu.iprog.frames import read_group
 from pcpu.iprog.hints import find_sites
-from pcpu.iprog.hints.x86_64 import instruction_end
 from pcpu.iprog.numbers import Bytes, Numbers
 from pcpu.iprog.reference import Reference
-from pcpu.iprog.sites import WIDTHS, Form, Places, Sites
+from pcpu.iprog.sites import LEB, Form, Places, Sites
+from pcpu.iprog.transforms import RESTORE
 
 _U64 = (1 << 64) - 1
-_U32 = (1 << 32) - 1
-_IN_PREFIX = (Form.CODE, Form.ABSOLUTE, Form.BASED)  # what differs in the moved reference
+_SPACE = (1 << 40) - 1
+_BY_PLACE = (Form.RELATIVE, Form.BEHIND)  # what depends on where it lies
+_CALL = 0x25  # the highest bits of a branch that is a call
 
 
 class ShiftMap:
@@ -86,6 +87,7 @@ class Mover:
                 f"the plan relocates {relocation.sites} sites, and {len(sites)} are found"
             )
         self.sites = resolved(sites, shifts, reference.starts[relocation.blob])
+        self._ends = self.sites.end
 
     @property
     def transforms(self) -> bool:
@@ -94,39 +96,39 @@ class Mover:
     def _within(self, source: int, length: int) -> Iterator[tuple[int, int, int, int]]:
         """Sites that lie wholly within a span of the reference: place, form, target, extra."""
         first, last = np.searchsorted(self.sites.place, [source, source + length])
+        while first < last and self._ends[last - 1] > source + length:
+            last -= 1
         inside = self.sites[first:last]
-        for site in zip(*(array.tolist() for array in inside.arrays), strict=True):
-            if site[0] + WIDTHS[site[1]] <= source + length:
-                yield site
+        yield from zip(*(array.tolist() for array in inside.arrays), strict=True)
 
     def move(self, window: bytearray, start: int, at: int, source: int, length: int) -> None:
         """Move the sites of a cover of a window that begins at ``start`` of the file (G24)."""
         for place, form, target, extra in self._within(source, length):
             inside = at + place - source
-            width = int(WIDTHS[form])
             address = start + inside + self.addresses.region(start + inside).bias
-            value = _content(form, target, extra, address)
-            window[inside : inside + width] = (value & _U64).to_bytes(8, "little")[:width]
+            _write(window, inside, form, extra, _content(form, target, extra, address))
 
     def moved(self, start: int, length: int) -> bytes:
         """A span of the moved reference (G29)."""
         found = bytearray(self.reference.read(start, length))
         for place, form, target, extra in self._within(start, length):
-            if form in _IN_PREFIX:
-                inside, width = place - start, int(WIDTHS[form])
-                value = target - self.relocation.base if form == Form.CODE else target - extra
-                found[inside : inside + width] = (value & _U64).to_bytes(8, "little")[:width]
+            at = place - start
+            if form == Form.CODE:
+                _write(found, at, form, extra, target - self.relocation.base)
+            elif form not in _BY_PLACE and (form != Form.BRANCH or found[at + 3] >> 2 == _CALL):
+                _write(found, at, form, extra, _content(form, target, extra, 0))
         return bytes(found)
 
     def restore(self, window: bytearray, start: int, at: int, length: int) -> None:
         """Undo the literal transform of a run (G28)."""
         if not self.transforms:
             return
+        about = self.relocation
+        restore = RESTORE[about.transform]
         for begin, end, region in self.addresses.parts(start + at, start + at + length):
             if region.code:
-                first = begin + region.bias - self.relocation.base
                 part = window[begin - start : end - start]
-                restore_x86_64(part, first, self.relocation.span)
+                restore(part, begin + region.bias, about.base, about.span)
                 window[begin - start : end - start] = part
 
 
@@ -145,21 +147,36 @@ def _content(form: int, target: int, extra: int, address: int) -> int:
             return target - (address + extra)
         case Form.BEHIND:
             return address + extra - target
-        case _:
+        case Form.ABSOLUTE | Form.BASED:
             return target - extra
+        case Form.BRANCH:
+            return target - address
+        case Form.PAGE:
+            return (target >> 12) - (address >> 12)
+        case _:
+            return target & _SPACE
 
 
-def restore_x86_64(part: bytearray, first: int, span: int) -> None:
-    """Undo transform 1 in a part of a run whose first byte lies ``first`` behind the base."""
-    floor, at = 0, 1
-    while at + 4 <= len(part):
-        distance = instruction_end(part, at, floor)
-        if distance:
-            end = first + at + distance
-            value = int.from_bytes(part[at : at + 4], "little", signed=True)
-            if 0 <= end <= span and -end <= value < span:
-                value += -end if value >= 0 else span
-                part[at : at + 4] = (value & _U32).to_bytes(4, "little")
-            floor = at + 4
-            at += 4
-        at += 1
+def _write(data: bytearray, at: int, form: int, extra: int, value: int) -> None:
+    """Write a site, unless it is a LEB128 number that has no room (G24)."""
+    if form >= Form.BRANCH:
+        word = int.from_bytes(data[at : at + 4], "little")
+        data[at : at + 4] = _instruction(word, form, extra, value).to_bytes(4, "little")
+    elif form not in LEB:
+        width = 8 if form == Form.ABSOLUTE else 4
+        data[at : at + width] = (value & _U64).to_bytes(8, "little")[:width]
+    elif value < 1 << (7 * extra - (form == Form.SIGNED)):
+        groups = [value >> (7 * n) & 127 | 128 for n in range(extra)]
+        groups[-1] &= 127
+        data[at : at + extra] = bytes(groups)
+
+
+def _instruction(word: int, form: int, extra: int, value: int) -> int:
+    """An instruction of AArch64 with another part of an address."""
+    match form:
+        case Form.BRANCH:
+            return word & ~0x3FFFFFF | value >> 2 & 0x3FFFFFF
+        case Form.PAGE:
+            return word & ~0x60FFFFE0 | (value & 3) << 29 | (value & 0x1FFFFC) << 3
+        case _:
+            return word & ~0x3FFC00 | (value & 0xFFF) >> extra << 10

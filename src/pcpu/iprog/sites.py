@@ -21,9 +21,21 @@ class Form(IntEnum):
     ABSOLUTE = 2
     BASED = 3
     BEHIND = 4
+    UNSIGNED = 5  # a LEB128 number, as is the next
+    SIGNED = 6
+    WORD = 7
+    BRANCH = 8  # parts of instructions of AArch64, as are the next two
+    PAGE = 9
+    LOW = 10
 
 
-WIDTHS = np.array([4, 4, 8, 4, 4])  # bytes, by form
+LEB = (5, 6)  # forms of as many bytes as their extra says
+_WIDTHS = np.array([4, 4, 8, 4, 4, 0, 0, 4, 4, 4, 4])
+
+
+def widths(form: npt.NDArray[np.uint8], extra: Places) -> Places:
+    """The bytes of sites."""
+    return np.where(np.isin(form, LEB), extra, _WIDTHS[form])
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,11 @@ class Sites:
     def __getitem__(self, chosen: slice | npt.NDArray[Any]) -> Sites:
         """Those of a slice, a mask or an array of numbers."""
         return Sites(self.place[chosen], self.form[chosen], self.target[chosen], self.extra[chosen])
+
+    @property
+    def end(self) -> Places:
+        """The places behind them."""
+        return self.place + widths(self.form, self.extra)
 
     @property
     def arrays(self) -> tuple[Places, npt.NDArray[np.uint8], Places, Places]:
@@ -72,7 +89,7 @@ def in_order(found: Sequence[Sites]) -> Sites:
     sites = Sites.joined(found)
     sites = sites[sites.target >= 0]
     sites = sites[np.argsort(sites.place, kind="stable")]
-    ends = sites.place + WIDTHS[sites.form]
+    ends = sites.end
     reach = np.maximum.accumulate(ends)
     kept = np.ones(len(sites), bool)
     for number in np.flatnonzero(sites.place[1:] < reach[:-1]) + 1:  # there are few

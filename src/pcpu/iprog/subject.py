@@ -14,14 +14,15 @@ import numpy as np
 
 from pcpu.iprog.align import Covers
 from pcpu.iprog.format import Region, Transform
-from pcpu.iprog.hints import FINDERS, find_sites
-from pcpu.iprog.hints.elf import NOBITS, X86_64, Elf, read_elf
+from pcpu.iprog.hints import FINDERS, find_sites, read_image
 from pcpu.iprog.index import Octets
-from pcpu.iprog.jit import jit, put
+from pcpu.iprog.jit import jit
+from pcpu.iprog.moving import put_site
 from pcpu.iprog.relocate import ShiftMap, resolved
-from pcpu.iprog.sites import WIDTHS, Form, Places, Sites
+from pcpu.iprog.sites import LEB, Form, Places, Sites
 
-_WIDTHS = WIDTHS.astype(np.int64)
+_SPACE = (1 << 40) - 1
+_CALL = 0x25  # the highest bits of a branch of AArch64 that is a call
 _MAX_SPAN = 1 << 31
 
 
@@ -52,7 +53,7 @@ class Subject:
         """Copies of file and reference with zeros in place of sites."""
         file, reference = self.file.copy(), self.reference.copy()
         for data, sites, first in self._both(file, reference):
-            _write(data, sites.place + first, sites.form, np.zeros_like(sites.target), _WIDTHS)
+            _write(data, sites.place + first, sites.form, sites.extra, np.zeros_like(sites.target))
         return file, reference
 
     def compared(self, shifts: ShiftMap) -> tuple[Octets, Octets]:
@@ -61,9 +62,7 @@ class Subject:
         file, reference = self.file.copy(), self.reference.copy()
         for data, sites, first in self._both(file, reference):
             moved = resolved(sites, shifts, first) if data is reference else sites
-            based = moved.form == Form.BASED
-            values = np.where(based, moved.target - moved.extra, moved.target)
-            _write(data, sites.place + first, moved.form, values, _WIDTHS)
+            _write(data, sites.place + first, moved.form, moved.extra, absolute(moved, 0))
         return file, reference
 
     def _both(self, file: Octets, reference: Octets) -> list[tuple[Octets, Sites, int]]:
@@ -78,11 +77,12 @@ class Subject:
         about = self.relocatable
         if about is not None and about.transform:
             sites = resolved(about.blob_sites, shifts, about.first - start)
-            ends = sites.place + WIDTHS[sites.form]
             shown = (sites.form != Form.RELATIVE) & (sites.form != Form.BEHIND)
-            sites = sites[shown & (sites.place >= 0) & (ends <= length)]
-            values = np.where(sites.form == Form.CODE, about.base, sites.extra)
-            _write(found, sites.place, sites.form, sites.target - values, _WIDTHS)
+            sites = sites[shown & (sites.place >= 0) & (sites.end <= length)]
+            calls = found[np.minimum(sites.place + 3, length - 1)] >> 2 == _CALL
+            sites = sites[(sites.form != Form.BRANCH) | calls]
+            values = absolute(sites, about.base)
+            _write(found, sites.place, sites.form, sites.extra, values)
         return found.tobytes()
 
     def observed(self, covers: Covers) -> tuple[Places, Places]:
@@ -102,11 +102,19 @@ class Subject:
         return addresses, np.concatenate([new.target[same], bases[:, 1]]) - addresses
 
 
+def absolute(sites: Sites, base: int) -> Places:
+    """What sites hold where nothing depends on their place; in code targets count from ``base``."""
+    values = np.where(np.isin(sites.form, LEB), sites.target & _SPACE, sites.target)
+    values = np.where(sites.form == Form.BASED, values - sites.extra, values)
+    values = np.where(sites.form == Form.PAGE, values >> 12, values)
+    return np.where(sites.form == Form.CODE, values - base, values)
+
+
 @jit
-def _write(data: Any, places: Any, forms: Any, values: Any, widths: Any) -> None:
-    """Put numbers at places, in the widths of their forms."""
+def _write(data: Any, places: Any, forms: Any, extras: Any, values: Any) -> None:
+    """Put numbers at places, written as their forms are."""
     for i in range(len(places)):
-        put(data, places[i], values[i], widths[forms[i]])
+        put_site(data, places[i], forms[i], extras[i], values[i])
 
 
 @jit
@@ -129,44 +137,23 @@ def _pairs(start: Any, stop: Any, skew: Any, old: Any, new: Any) -> tuple[Any, A
     return which[:count], same[:count]
 
 
-def _code_regions(elf: Elf) -> tuple[Region, ...]:
-    """The regions of a file (G9)."""
-    found: list[Region] = []
-    for section in sorted(elf.loaded, key=lambda s: s.start):
-        if section.type != NOBITS:
-            _add(found, Region(section.start, section.bias, section.is_code))
-            if section.is_code:
-                _add(found, Region(section.stop, section.bias, False))
-    return tuple(found)
-
-
-def _add(regions: list[Region], region: Region) -> None:
-    """Add a region unless the last one goes on; one that begins where it does takes its place."""
-    while regions and regions[-1].start >= region.start:
-        regions.pop()
-    last = regions[-1] if regions else Region(0, 0, False)
-    if (last.bias, last.code) != (region.bias, region.code):
-        regions.append(region)
-
-
 def make_subject(
     file: Octets, blobs: list[Octets], finders: tuple[int, ...] | None = None
 ) -> Subject:
     """``finders`` are those to use: none, or all where it is None."""
     reference = blobs[0] if len(blobs) == 1 else np.concatenate([np.empty(0, np.uint8), *blobs])
     chosen = tuple(FINDERS) if finders is None else finders
-    image = read_elf(file.data) if chosen else None
-    if image is None or not image.loaded:
+    image = read_image(file.data) if chosen else None
+    if image is None:
         return Subject(file, reference)
+    used = tuple(n for n in chosen if image.kind in FINDERS[n].kinds)
     low, high = image.span
     for number, blob in enumerate(blobs):
-        other = read_elf(blob.data)
-        if other is not None and other.machine == image.machine and high - low < _MAX_SPAN:
-            used = tuple(n for n in chosen if image.machine in FINDERS[n].machines)
+        other = read_image(blob.data)
+        if used and other is not None and other.kind == image.kind and high - low < _MAX_SPAN:
             first = sum(map(len, blobs[:number]))
-            transform = Transform.X86_64 if image.machine == X86_64 else Transform.NONE
             about = Relocatable(
-                number, first, used, _code_regions(image), low, high - low, transform,
+                number, first, used, image.regions, low, high - low, image.transform,
                 find_sites(file.data, used), find_sites(blob.data, used),
             )  # fmt: skip
             return Subject(file, reference, about)

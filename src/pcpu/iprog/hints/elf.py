@@ -9,11 +9,15 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from pcpu.iprog.format import Region, Transform
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import Places
 
 X86_64, AARCH64 = 62, 183  # machines
-EXECUTABLE = 2  # a kind of file whose addresses are final
+EXECUTABLE = 2  # a type of file, whose addresses are final
+AMD, ARM = "elf-x86-64", "elf-aarch64"
+_TRANSFORMS = {X86_64: Transform.X86_64, AARCH64: Transform.AARCH64}
+_KINDS = {X86_64: AMD, AARCH64: ARM}
 PROGBITS, SYMTAB, RELA, NOBITS, DYNSYM, INIT_ARRAY, FINI_ARRAY = 1, 2, 4, 8, 11, 14, 15
 
 _IDENT = b"\x7fELF\x02\x01"
@@ -61,9 +65,30 @@ class Section:
 @dataclass(frozen=True)
 class Elf:
     data: Bytes
-    kind: int
+    type: int
     machine: int
     sections: tuple[Section, ...]
+
+    @property
+    def kind(self) -> str:
+        """What finders choose by."""
+        return _KINDS.get(self.machine, "elf")
+
+    @property
+    def transform(self) -> Transform:
+        """The literal transform for such code."""
+        return _TRANSFORMS.get(self.machine, Transform.NONE)
+
+    @cached_property
+    def regions(self) -> tuple[Region, ...]:
+        """Where the places of the file lie in memory (G9)."""
+        found: list[Region] = []
+        for section in sorted(self.loaded, key=lambda s: s.start):
+            if section.type != NOBITS:
+                _add(found, Region(section.start, section.bias, section.is_code))
+                if section.is_code:
+                    _add(found, Region(section.stop, section.bias, False))
+        return tuple(found)
 
     @cached_property
     def loaded(self) -> list[Section]:
@@ -113,7 +138,7 @@ def read_elf(data: Bytes) -> Elf | None:
     """The image in ``data``; None where there is none."""
     if len(data) < 64 or data[:6] != _IDENT:
         return None
-    kind, machine = struct.unpack_from("<HH", data, 16)
+    type_, machine = struct.unpack_from("<HH", data, 16)
     (table,) = struct.unpack_from("<Q", data, 40)
     entry, count, names = struct.unpack_from("<HHH", data, 58)
     if entry != _SECTION.size or table + entry * count > len(data) or names >= count:
@@ -124,14 +149,21 @@ def read_elf(data: Bytes) -> Elf | None:
         return None
     text = bytes(memoryview(data)[strings[4] : strings[4] + strings[5]])
     sections = tuple(
-        Section(_name(text, name), type_, flags, address, start, size)
-        for name, type_, flags, address, start, size, *_ in raw
-        if size
-        and address + size <= _MAX_ADDRESS
-        and (type_ == NOBITS or start + size <= len(data))
+        Section(_name(text, name), own, flags, address, start, size)
+        for name, own, flags, address, start, size, *_ in raw
+        if size and address + size <= _MAX_ADDRESS and (own == NOBITS or start + size <= len(data))
     )
-    return Elf(data, kind, machine, sections)
+    return Elf(data, type_, machine, sections)
 
 
 def _name(text: bytes, at: int) -> bytes:
     return text[at:].split(b"\0", 1)[0] if at < len(text) else b""
+
+
+def _add(regions: list[Region], region: Region) -> None:
+    """Add a region unless the last one goes on; one that begins where it does takes its place."""
+    while regions and regions[-1].start >= region.start:
+        regions.pop()
+    last = regions[-1] if regions else Region(0, 0, False)
+    if (last.bias, last.code) != (region.bias, region.code):
+        regions.append(region)

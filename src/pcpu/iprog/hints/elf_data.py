@@ -39,7 +39,7 @@ def symbols(elf: Elf) -> Sites:
 def pointers(elf: Elf) -> Sites:
     """Finder 4: words of data that are addresses, by their value: in writable data, and in all data
     of programs whose addresses are final."""
-    fixed = elf.kind == elf_format.EXECUTABLE
+    fixed = elf.type == elf_format.EXECUTABLE
     return Sites.joined([
         _pointers(elf, section)
         for section in elf.loaded
