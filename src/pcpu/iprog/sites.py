@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pcpu.iprog.numbers import Bytes
+
 Places = npt.NDArray[np.int64]
 
 
@@ -82,6 +84,13 @@ class Sites:
         none = Sites.of([], Form.CODE, [])
         columns = zip(*(sites.arrays for sites in (none, *several)), strict=True)
         return Sites(*(np.concatenate(column) for column in columns))
+
+
+def words_at(data: Bytes, places: Places) -> Places:
+    """The u32 at each place."""
+    octets: npt.NDArray[np.uint8] = np.frombuffer(data, np.uint8)
+    found = np.stack([octets[places + n] for n in range(4)], axis=-1)
+    return found.reshape(-1, 4).view("<u4").ravel().astype(np.int64)
 
 
 def in_order(found: Sequence[Sites]) -> Sites:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pcpu.iprog.format import Region, Transform
 from pcpu.iprog.numbers import Bytes
-from pcpu.iprog.sites import Places
+from pcpu.iprog.sites import Places, words_at
 
 X86_64, AARCH64 = 62, 183  # machines
 EXECUTABLE = 2  # a type of file, whose addresses are final
@@ -114,13 +114,13 @@ class Elf:
 
     def words(self, start: int, count: int, kind: str) -> Places:
         """``count`` numbers from a place in the blob on; ``kind`` is one of numpy's, as ``<u4``."""
+        if count <= 0:  # start may lie behind the end then
+            return np.empty(0, np.int64)
         return np.frombuffer(self.data, kind, count, start).astype(np.int64)
 
     def words_at(self, places: Places) -> Places:
         """The u32 at each place."""
-        data: npt.NDArray[np.uint8] = np.frombuffer(self.data, np.uint8)
-        octets = np.stack([data[places + n] for n in range(4)], axis=-1)
-        return octets.reshape(-1, 4).view("<u4").ravel().astype(np.int64)
+        return words_at(self.data, places)
 
     def holds(self, addresses: Places) -> npt.NDArray[np.bool_]:
         """Which lie where something is loaded; 0 does not."""

@@ -25,7 +25,7 @@ from pcpu.iprog.hints.wasm_code import (
     find_in_code,
 )
 from pcpu.iprog.numbers import Bytes, Numbers
-from pcpu.iprog.sites import Form, Sites
+from pcpu.iprog.sites import Form, Sites, words_at
 
 KIND = "wasm"
 MAGIC = b"\0asm\1\0\0\0"
@@ -86,11 +86,6 @@ class Module:
         """The pieces of data whose address is stated."""
         return [s for section in self.contents(_DATA) for s in _until_wrong(_segments(section))]
 
-    @cached_property
-    def limit(self) -> int:
-        """The address behind the last one that is looked for."""
-        return _LIMIT
-
 
 def _until_wrong(items: Iterator[T]) -> Iterator[T]:
     """Items up to one that is not as it should be."""
@@ -142,6 +137,7 @@ def _constant(numbers: Numbers) -> tuple[int | None, int]:
 
 def _sites(found: Iterable[Site]) -> Sites:
     rows = np.array([*found], np.int64).reshape(-1, 3)
+    rows = rows[rows[:, 2] <= WIDEST]
     return Sites.of(rows[:, 0], Form.UNSIGNED, rows[:, 1], rows[:, 2])
 
 
@@ -158,8 +154,7 @@ def code(module: Module) -> Sites:
     bodies = [b for section in module.contents(_CODE) for b in _until_wrong(_bodies(section))]
     longest = max((stop - start for start, stop in bodies), default=0)
     room = np.empty((longest // 2 + 1, _FIELDS), np.int64)
-    limit = module.limit
-    found = [room[: find_in_code(data, *body, limit, room)].copy() for body in bodies]
+    found = [room[: find_in_code(data, *body, _LIMIT, room)].copy() for body in bodies]
     rows = np.concatenate([np.empty((0, _FIELDS), np.int64), *found])
     signed = rows[:, WITH_SIGN] == 1
     return Sites.joined([
@@ -250,11 +245,13 @@ def words(module: Module) -> Sites:
     own = [s for s in module.segments if s.address >= LEAST_ADDRESS and s.width <= WIDEST]
     addresses = [s.address for s in own]
     found = [Sites.of([s.stated for s in own], Form.SIGNED, addresses, [s.width for s in own])]
-    for segment in module.segments:
-        first = segment.start + -segment.address % 4
-        count = max(0, segment.start + segment.size - first) // 4
-        values = np.frombuffer(module.data, "<u4", count, first).astype(np.int64)
-        chosen = (values >= LEAST_ADDRESS) & (values < module.limit)
-        places = first + 4 * np.arange(count)
-        found.append(Sites.of(places[chosen], Form.WORD, values[chosen]))
+    starts = [s.start + -s.address % 4 for s in module.segments]
+    counts = [(s.start + s.size - at) // 4 for s, at in zip(module.segments, starts, strict=True)]
+    used = [n for n, count in enumerate(counts) if count > 0]
+    first, count = (np.array([c[n] for n in used], np.int64) for c in (starts, counts))
+    turn = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    places = np.repeat(first, count) + 4 * turn
+    values = words_at(module.data, places)
+    chosen = (values >= LEAST_ADDRESS) & (values < _LIMIT)
+    found.append(Sites.of(places[chosen], Form.WORD, values[chosen]))
     return Sites.joined(found)
