@@ -42,7 +42,7 @@ class Frames:
     streams: Sequence[bytes]
     shares: Sequence[int] = ()
     codecs: dict[int, int] = field(default_factory=dict)
-    prefix: tuple[int, int] | None = None
+    prefix: Sequence[tuple[int, int]] = ()
     prefix_bytes: bytes = b""
 
     def build(self) -> tuple[bytes, bytes]:
@@ -60,7 +60,11 @@ class Frames:
             header += number(share) + number(codec)
             if codec == 2:
                 assert self.prefix
-                header += number(self.prefix[0]) + number(self.prefix[1])
+                header += number(len(self.prefix))
+                end = 0
+                for start, length in self.prefix:
+                    header += number(start - end) + number(length)
+                    end = start + length
             header += number(len(inside)) + check(inside)
             stored += inside
         return header, stored

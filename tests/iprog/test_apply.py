@@ -100,7 +100,8 @@ def test_codecs_and_shared_frames_g11_g12_g13_g14() -> None:
         Frames(parts, [1] * 8),
         Frames(parts, [7, 1], {1: 1}),
         Frames(parts, [2, 6], {0: 1, 1: 1}),
-        Frames(parts, [7, 1], {1: 2}, (10, 500), BLOB[10:510]),
+        Frames(parts, [7, 1], {1: 2}, [(10, 500)], BLOB[10:510]),
+        Frames(parts, [7, 1], {1: 2}, [(10, 50), (60, 9), (99, 1)], BLOB[10:69] + BLOB[99:100]),
     ):
         assert Reader(plan(file, [BLOB], [(1, frames)]), [BLOB]).rebuild() == file
 
@@ -279,5 +280,5 @@ def test_groups_and_frames_fit_g11_g12() -> None:
     assert "a frame without content is compressed" in damaged(
         plan(b"abc", [], [(1, Frames(good, [4, 1, 1, 1, 1], {1: 1}))]), []
     )
-    outside = Frames(good, [7, 1], {1: 2}, (len(BLOB) - 5, 6), b"123456")
+    outside = Frames(good, [7, 1], {1: 2}, [(3, 1), (len(BLOB) - 5, 6)], b"1234567")
     assert "a prefix leaves the reference" in damaged(plan(b"abc", [BLOB], [(1, outside)]))

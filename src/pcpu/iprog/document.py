@@ -46,7 +46,7 @@ def content_json(content: Content) -> dict[str, Any]:
 def _frames(group: Group) -> list[dict[str, Any]]:
     return [
         {"streams": frame.streams, "codec": CODECS[frame.codec]}
-        | ({} if frame.prefix is None else {"prefix": list(frame.prefix)})
+        | ({} if frame.prefix is None else {"prefix": [list(span) for span in frame.prefix]})
         for frame in group.frames
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -22,15 +22,17 @@ from pcpu.iprog.format import (
     Relocation,
     check,
     write_header,
+    write_prefix,
 )
 from pcpu.iprog.frames import compress
 from pcpu.iprog.numbers import varint
+from pcpu.iprog.prefix import Spans, choose_spans
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.subject import Relocatable, Subject
 
 _LARGE_BLOCK, _BLOCK = MAX_STREAMS - (1 << 20), 1 << 23  # bytes of a block's streams, about
 _LARGE_FILE = 1 << 26  # from here on blocks and prefixes are held small, for their readers' sake
-_PREFIX = 1 << 23
+_PREFIX, _SMALL_PREFIX = 1 << 25, 1 << 23
 _FEW = 1 << 15  # bytes of streams that all ways of sharing frames are tried for
 _LITERALS = len(STREAMS) - 1
 _THREADS = 2
@@ -46,17 +48,17 @@ class Stored:
     @property
     def size(self) -> int:
         """In the plan, with what the header says about it."""
-        prefix = sum(len(varint(number)) for number in self.frame.prefix or ())
-        return len(self.content) + len(varint(self.frame.stored)) + prefix + 6
+        prefix = write_prefix(self.frame.prefix)
+        return len(self.content) + len(varint(self.frame.stored)) + len(prefix) + 6
 
 
 @dataclass(frozen=True)
 class Packer:
-    """Stores streams: raw, or compressed; ``prefix`` is a span of the reference, and its bytes."""
+    """Stores streams: raw, or compressed; ``prefix`` is spans of the reference, and their bytes."""
 
     compressed: bool = True
     quick: bool = False
-    prefix: tuple[int, bytes] | None = None
+    prefix: tuple[Spans, bytes] | None = None
 
     def frame(self, streams: Sequence[bytes], *, literals: bool = False) -> Stored:
         """Streams in one frame, in the codec that makes it smallest."""
@@ -64,10 +66,9 @@ class Packer:
         found = [_stored(len(streams), Codec.RAW, content)]
         if self.compressed and content:
             if literals and self.prefix is not None:
-                start, prefix = self.prefix
+                spans, prefix = self.prefix
                 small = compress(content, prefix, quick=self.quick)
-                span = start, len(prefix)
-                found.append(_stored(len(streams), Codec.ZSTD_PREFIX, small, span))
+                found.append(_stored(len(streams), Codec.ZSTD_PREFIX, small, spans))
             else:
                 small = compress(content, quick=self.quick)
                 found.append(_stored(len(streams), Codec.ZSTD, small))
@@ -91,9 +92,7 @@ class Packer:
         return best[0]
 
 
-def _stored(
-    streams: int, codec: Codec, content: bytes, prefix: tuple[int, int] | None = None
-) -> Stored:
+def _stored(streams: int, codec: Codec, content: bytes, prefix: Spans | None = None) -> Stored:
     return Stored(Frame(streams, codec, len(content), check(content), prefix), content)
 
 
@@ -167,25 +166,19 @@ def _block(
     checks = b"".join(number.to_bytes(4, "little") for number in columns.checks[first:last])
     streams = [index.tobytes(), checks, *slices]
     if packer.compressed and slices[-1] and len(subject.reference):
-        start, length = _prefix_span(subject, columns, first)
-        prefix = start, subject.prefix(shifts, start, length)
-        packer = Packer(packer.compressed, packer.quick, prefix)
+        packer = replace(packer, prefix=_prefix(subject, columns, shifts, begin[-1], ends[-1, -1]))
     stored = packer.group(streams, _LITERALS)
     return Block(last - first, _group(streams, stored)), stored
 
 
-def _prefix_span(subject: Subject, columns: Columns, window: int) -> tuple[int, int]:
-    """All of a reference that is not large; else a part of it near what a window is copied from."""
-    size = len(subject.reference)
-    if size < _LARGE_FILE // 2:
-        return 0, size
-    near = int(
-        np.searchsorted(columns.covers.start, window * len(subject.file) // len(columns.checks))
-    )
-    cover = min(near, len(columns.covers.start) - 1)
-    source = int(columns.covers.start[cover] + columns.covers.skew[cover]) if cover >= 0 else 0
-    start = min(max(source - _PREFIX // 8, 0), size - _PREFIX)
-    return start, _PREFIX
+def _prefix(
+    subject: Subject, columns: Columns, shifts: ShiftMap, first: int, last: int
+) -> tuple[Spans, bytes] | None:
+    """What to put before literals ``first`` up to ``last``."""
+    most = _PREFIX if len(subject.reference) < _LARGE_FILE else _SMALL_PREFIX
+    spans = choose_spans(columns.data["literals"][first:last], subject.reference, most)
+    content = b"".join(subject.prefix(shifts, *span) for span in spans)
+    return (spans, content) if spans else None
 
 
 def _map_streams(shifts: ShiftMap) -> list[bytes]:

@@ -21,6 +21,7 @@ MAX_BLOBS = 255
 MAX_BLOCKS = 1 << 20
 MAX_STREAMS = 1 << 24  # bytes of the streams of a group together
 MAX_PREFIX = 1 << 26
+MAX_SPANS = 1 << 16  # of a prefix
 MAX_FINDERS = 32
 MAX_REGIONS = 4096
 MAX_NAME = 255
@@ -68,14 +69,14 @@ class Region:
 
 @dataclass(frozen=True)
 class Frame:
-    """``streams`` streams of a group as ``stored`` bytes; ``prefix`` is a start and a length in
-    the reference. ``at`` is where the stored bytes lie in the plan, which its layout implies."""
+    """``streams`` streams of a group as ``stored`` bytes; ``prefix`` has starts and lengths of
+    spans of the reference. ``at`` is where in the plan the stored bytes lie, as they follow."""
 
     streams: int
     codec: Codec
     stored: int
     check: int
-    prefix: tuple[int, int] | None = None
+    prefix: tuple[tuple[int, int], ...] | None = None
     at: int = 0
 
 
@@ -246,8 +247,7 @@ class _HeaderReader:
             raise UnsupportedPlanError(f"the plan has a frame with codec {number}")
         codec, prefix, content = Codec(number), None, sum(sizes[:streams])
         if codec is Codec.ZSTD_PREFIX:
-            start = numbers.bounded("a prefix's start", MAX_SIZE)
-            prefix = (start, numbers.bounded("a prefix's length", MAX_PREFIX, 1))
+            prefix = self._prefix()
         stored = numbers.varint()
         if codec is Codec.RAW and stored != content:
             raise DamagedPlanError(f"a raw frame of {content} bytes is stored as {stored}")
@@ -256,6 +256,17 @@ class _HeaderReader:
         frame = Frame(streams, codec, stored, numbers.u32(), prefix, self.at)
         self.at += stored
         return frame
+
+    def _prefix(self) -> tuple[tuple[int, int], ...]:
+        numbers = self.numbers
+        spans: list[tuple[int, int]] = []
+        end = total = 0
+        for _ in range(numbers.bounded("the number of a prefix's spans", MAX_SPANS, 1)):
+            start = end + numbers.bounded("the start of a span", MAX_SIZE)
+            length = numbers.bounded("the length of a span", MAX_PREFIX - total, 1)
+            end, total = start + length, total + length
+            spans.append((start, length))
+        return tuple(spans)
 
     def _relocation(self, count: int, blobs: Sequence[Content]) -> Relocation:
         numbers = self.numbers
@@ -287,7 +298,7 @@ class _HeaderReader:
 
 def _check_prefixes(group: Group, reference: int) -> None:
     for frame in group.frames:
-        if frame.prefix is not None and sum(frame.prefix) > reference:
+        if frame.prefix is not None and sum(frame.prefix[-1]) > reference:
             raise DamagedPlanError(f"a prefix leaves the reference of {reference} bytes")
 
 
@@ -322,9 +333,19 @@ def _group(group: Group) -> bytes:
 
 
 def _frame(frame: Frame) -> bytes:
-    prefix = b"".join(map(varint, frame.prefix or ()))
-    codec = varint(frame.streams) + varint(frame.codec) + prefix
+    codec = varint(frame.streams) + varint(frame.codec) + write_prefix(frame.prefix)
     return codec + varint(frame.stored) + frame.check.to_bytes(4, "little")
+
+
+def write_prefix(spans: tuple[tuple[int, int], ...] | None) -> bytes:
+    """What the header says about a prefix."""
+    if spans is None:
+        return b""
+    found, end = varint(len(spans)), 0
+    for start, length in spans:
+        found += varint(start - end) + varint(length)
+        end = start + length
+    return found
 
 
 def _relocation(relocation: Relocation) -> bytes:

@@ -37,7 +37,9 @@ def _read_frame(plan: Bytes, frame: Frame, size: int, prefix: Prefix) -> bytes:
         raise DamagedPlanError("the check of a frame does not hold: the plan is damaged")
     if frame.codec is Codec.RAW:
         return stored
-    dictionary = None if frame.prefix is None else _dictionary(prefix(*frame.prefix))
+    dictionary = None
+    if frame.prefix is not None:
+        dictionary = _dictionary(b"".join(prefix(*span) for span in frame.prefix))
     return _decompress(stored, size, dictionary)
 
 

@@ -110,19 +110,26 @@ def _group(frames: Json, streams: Sequence[bytes], prefix: Prefix) -> tuple[Grou
         codec = _CODECS.get(item.member("codec").text())
         if codec is None:
             raise item.member("codec").wrong(f"one of {', '.join(_CODECS)} is wanted here")
-        span = _span(item.member("prefix")) if codec is Codec.ZSTD_PREFIX else None
+        spans = _spans(item.member("prefix")) if codec is Codec.ZSTD_PREFIX else None
         if codec is not Codec.RAW:
-            content = compress(content, None if span is None else prefix(*span))
-        found.append(Frame(count, codec, len(content), check(content), span))
+            before = None if spans is None else b"".join(prefix(*span) for span in spans)
+            content = compress(content, before)
+        found.append(Frame(count, codec, len(content), check(content), spans))
         stored += content
     if first != len(streams):
         raise frames.wrong(f"frames hold {first} of {len(streams)} streams")
     return Group(tuple(map(len, streams)), tuple(found)), stored
 
 
-def _span(item: Json) -> tuple[int, int]:
-    start, length = item.items(2)
-    return start.number(0, MAX_SIZE), length.number(1, MAX_PREFIX)
+def _spans(item: Json) -> tuple[tuple[int, int], ...]:
+    spans: list[tuple[int, int]] = []
+    end = total = 0
+    for own in item.items():
+        first, size = own.items(2)
+        start, length = first.number(end, MAX_SIZE), size.number(1, MAX_PREFIX - total)
+        end, total = start + length, total + length
+        spans.append((start, length))
+    return tuple(spans)
 
 
 def _relocation(item: Json, reference: Reference) -> tuple[Relocation, Prefix, bytes]:
