@@ -280,5 +280,7 @@ def test_groups_and_frames_fit_g11_g12() -> None:
     assert "a frame without content is compressed" in damaged(
         plan(b"abc", [], [(1, Frames(good, [4, 1, 1, 1, 1], {1: 1}))]), []
     )
-    outside = Frames(good, [7, 1], {1: 2}, [(3, 1), (len(BLOB) - 5, 6)], b"1234567")
+    short = Frames(good, [7, 1], {1: 2}, [(3, 7)], BLOB[3:11])
+    assert "a prefix has at least 8 bytes" in damaged(plan(b"abc", [BLOB], [(1, short)]))
+    outside = Frames(good, [7, 1], {1: 2}, [(3, 3), (len(BLOB) - 5, 6)], b"123456789")
     assert "a prefix leaves the reference" in damaged(plan(b"abc", [BLOB], [(1, outside)]))

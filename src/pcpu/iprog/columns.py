@@ -12,14 +12,13 @@ from pcpu.iprog.align import Covers
 from pcpu.iprog.format import check
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit
-from pcpu.iprog.moving import put_site, value_of, width_of
-from pcpu.iprog.relocate import ShiftMap, resolved
+from pcpu.iprog.moved import Moved
 from pcpu.iprog.sites import Places
-from pcpu.iprog.subject import Relocatable, Subject
+from pcpu.iprog.subject import Relocatable
 from pcpu.iprog.transforms import transform
 
 NAMES = ("gaps", "lengths", "turns", "steps", "fixes", "literals")
-_LONGEST = 6  # bytes of a number of a cover: sizes are below 2^40, and a turn has a sign
+_PIECE = 1 << 22  # bytes of the file that are looked at at a time: one or more windows
 
 
 @dataclass(frozen=True)
@@ -49,75 +48,50 @@ def cut(covers: Covers, bits: int) -> Covers:
     return Covers(start, stop, covers.skew[which])
 
 
-def predicted(subject: Subject, covers: Covers, shifts: ShiftMap) -> Octets:
-    """What the covers alone give, with zeros between them."""
-    found = np.zeros_like(subject.file)
-    _copy(found, subject.reference, covers.start, covers.stop, covers.skew)
-    about = subject.relocatable
-    if about is not None:
-        sites = resolved(about.blob_sites, shifts, about.first)
-        starts = np.array([0, *(region.start for region in about.regions)])
-        biases = np.array([0, *(region.bias for region in about.regions)])
-        _move(found, covers.start, covers.stop, covers.skew, *sites.arrays, starts, biases)
-    return found
-
-
-@jit
-def _copy(to: Any, source: Any, start: Any, stop: Any, skew: Any) -> None:
-    for i in range(len(start)):
-        to[start[i] : stop[i]] = source[start[i] + skew[i] : stop[i] + skew[i]]
-
-
-@jit
-def _move(
-    to: Any, start: Any, stop: Any, skew: Any, place: Any, form: Any, target: Any, extra: Any,
-    region_start: Any, region_bias: Any,
-) -> None:  # fmt: skip
-    for i in range(len(start)):
-        k = np.searchsorted(place, start[i] + skew[i])
-        while k < len(place):
-            width = width_of(form[k], extra[k])
-            if place[k] + width > stop[i] + skew[i]:
-                break
-            at = place[k] - skew[i]
-            region = np.searchsorted(region_start, at, side="right") - 1
-            value = value_of(form[k], target[k], extra[k], at + region_bias[region])
-            put_site(to, at, form[k], extra[k], value)
-            k += 1
-
-
-def make_columns(subject: Subject, covers: Covers, shifts: ShiftMap, bits: int) -> Columns:
+def make_columns(moved: Moved, covers: Covers, bits: int) -> Columns:
     """What all windows take of each stream. The covers are in order and lie in the file."""
     covers = cut(covers, bits)
-    file = subject.file
+    file = moved.subject.file
     windows = -(-len(file) // (1 << bits))
-    guess = predicted(subject, covers, shifts)
-    copied = np.zeros(len(file), bool)
-    _mark(copied, covers.start, covers.stop)
-    literals = _literals(subject.relocatable, file, copied, bits)
-    fixed = np.flatnonzero(copied & (guess != file))
-    fixes = file[fixed] - guess[fixed]
+    fixed, fixes, literals = _contents(moved, covers, bits)
     ends = np.empty((len(NAMES), windows), np.int64)
     borders = np.minimum((np.arange(windows) + 1) << bits, len(file))
     last_cover, last_fix = (np.searchsorted(a, borders) for a in (covers.start, fixed))
     ends[4] = last_fix
     ends[5] = borders - np.concatenate([[0], np.cumsum(covers.stop - covers.start)])[last_cover]
     skews = _first_skews(covers, last_cover)
-    data = {"fixes": fixes, "literals": literals}
-    numbers = _cover_numbers(covers, skews, bits, len(file))
-    steps = (
-        fixed - np.maximum(np.concatenate([[-1], fixed[:-1]]), ((fixed >> bits) << bits) - 1) - 1
+    gaps, lengths, turns = _cover_numbers(covers, skews, bits, len(file))
+    before = np.maximum(
+        np.concatenate([[-1], fixed[:-1]])[: len(fixed)], (fixed >> bits << bits) - 1
     )
-    for row, (name, values, last) in enumerate((
-        ("gaps", numbers[0], last_cover),
-        ("lengths", numbers[1], last_cover),
-        ("turns", numbers[2], last_cover),
-        ("steps", steps[: len(fixed)], last_fix),
-    )):  # fmt: skip
+    data = {"fixes": fixes, "literals": literals}
+    numbers = (gaps, lengths, turns, fixed - before - 1)
+    for row, (name, values) in enumerate(zip(NAMES, numbers, strict=False)):
         data[name], stops = write_varints(values)
-        ends[row] = np.concatenate([[0], stops])[last]
+        ends[row] = np.concatenate([[0], stops])[last_fix if name == "steps" else last_cover]
     checks = [check(file[at : at + (1 << bits)].data) for at in range(0, len(file), 1 << bits)]
     return Columns(data, ends, skews, checks, covers)
+
+
+def _contents(moved: Moved, covers: Covers, bits: int) -> tuple[Places, Octets, Octets]:
+    """Where bytes of covers differ, what is added there, and the literals."""
+    file = moved.subject.file
+    found: list[tuple[Places, Octets, Octets]] = [
+        (np.empty(0, np.int64), np.empty(0, np.uint8), np.empty(0, np.uint8))
+    ]
+    for low in range(0, len(file), _PIECE):
+        high = min(low + _PIECE, len(file))
+        first, last = np.searchsorted(covers.start, [low, high])
+        own = Covers(*(a[first:last] for a in (covers.start, covers.stop, covers.skew)))
+        guess = moved.predicted(own, low, high)
+        copied = np.zeros(high - low, bool)
+        _mark(copied, own.start - low, own.stop - low)
+        fixed = np.flatnonzero(copied & (guess != file[low:high]))
+        fixes = file[low:high][fixed] - guess[fixed]
+        literals = _literals(moved.subject.relocatable, file[low:high], low, copied, bits)
+        found.append((fixed + low, fixes, literals))
+    places, added, rest = zip(*found, strict=True)
+    return np.concatenate(places), np.concatenate(added), np.concatenate(rest)
 
 
 @jit
@@ -174,20 +148,21 @@ def write_varints(values: Places) -> tuple[Octets, Places]:
     return written, stops
 
 
-def _literals(about: Relocatable | None, file: Octets, copied: Any, bits: int) -> Octets:
-    """The bytes that no cover gives, with the literal transform (G28)."""
+def _literals(
+    about: Relocatable | None, piece: Octets, low: int, copied: npt.NDArray[np.bool_], bits: int
+) -> Octets:
+    """The bytes of a piece of the file, from ``low`` on, that no cover gives; transformed (G28)."""
     missing: npt.NDArray[np.bool_] = ~copied
     if about is None or not about.transform:
-        return file[missing]
-    stored = file.copy()
+        return piece[missing]
+    stored = piece.copy()
     edges = np.flatnonzero(np.diff(np.concatenate([[True], copied, [True]])))
-    for region, stop in zip(
-        about.regions, [*(r.start for r in about.regions[1:]), len(file)], strict=True
-    ):
-        if region.code:
+    ends = [*(r.start for r in about.regions[1:]), low + len(piece)]
+    for region, stop in zip(about.regions, ends, strict=True):
+        if region.code and stop > low:
             _transform(
-                stored, edges[0::2], edges[1::2], region.start, stop, bits,
-                about.transform.value, region.bias, about.base, about.span,
+                stored, edges[0::2], edges[1::2], max(region.start - low, 0), stop - low, bits,
+                about.transform.value, region.bias + low, about.base, about.span,
             )  # fmt: skip
     return stored[missing]
 

@@ -9,9 +9,11 @@ from functools import partial
 
 import numpy as np
 
+from pcpu.iprog.align import Covers
 from pcpu.iprog.columns import NAMES, Columns, write_varints
 from pcpu.iprog.format import (
     MAX_STREAMS,
+    MIN_PREFIX,
     STREAMS,
     Block,
     Codec,
@@ -25,14 +27,16 @@ from pcpu.iprog.format import (
     write_prefix,
 )
 from pcpu.iprog.frames import compress
+from pcpu.iprog.moved import Moved
 from pcpu.iprog.numbers import varint
-from pcpu.iprog.prefix import Spans, choose_spans
+from pcpu.iprog.prefix import PAGE, Spans, choose_spans
 from pcpu.iprog.relocate import ShiftMap
-from pcpu.iprog.subject import Relocatable, Subject
+from pcpu.iprog.sites import Places
+from pcpu.iprog.subject import Relocatable
 
 _LARGE_BLOCK, _BLOCK = MAX_STREAMS - (1 << 20), 1 << 23  # bytes of a block's streams, about
 _LARGE_FILE = 1 << 26  # from here on blocks and prefixes are held small, for their readers' sake
-_PREFIX, _SMALL_PREFIX = 1 << 25, 1 << 23
+_PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
 _FEW = 1 << 15  # bytes of streams that all ways of sharing frames are tried for
 _LITERALS = len(STREAMS) - 1
 _THREADS = 2
@@ -79,7 +83,7 @@ class Packer:
         count = len(streams)
         if not self.compressed:
             return [self.frame(streams)]
-        if sum(map(len, streams)) > _FEW:
+        if self.quick or sum(map(len, streams)) > _FEW:
             return [self.frame([s], literals=n == literals) for n, s in enumerate(streams)]
         # The least for the streams from each one on, whichever share a frame.
         best: list[list[Stored]] = [[] for _ in range(count + 1)]
@@ -107,9 +111,8 @@ class Encoded:
 
 
 def encode(
-    subject: Subject,
+    moved: Moved,
     columns: Columns,
-    shifts: ShiftMap,
     bits: int,
     file: Content,
     blobs: Sequence[Content],
@@ -118,16 +121,16 @@ def encode(
     """The plan whose windows have ``2^bits`` bytes. With ``packer.compressed`` literals get a
     prefix from the reference."""
     frames: list[Stored] = []
-    about = subject.relocatable
+    about = moved.subject.relocatable
     relocation = None
     if about is not None:
-        streams = _map_streams(shifts)
+        streams = _map_streams(moved.shifts)
         stored = packer.group(streams)
         frames += stored
         relocation = _relocation(about, _group(streams, stored))
     tasks: list[Callable[[], tuple[Block, list[Stored]]]] = [
-        partial(_block, subject, columns, shifts, packer, first, last)
-        for first, last in _blocks(columns, len(subject.file))
+        partial(_block, moved, columns, packer, first, last)
+        for first, last in _blocks(columns, file.size)
     ]
     blocks: list[Block] = []
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -152,7 +155,7 @@ def _blocks(columns: Columns, size: int) -> Iterator[tuple[int, int]]:
 
 
 def _block(
-    subject: Subject, columns: Columns, shifts: ShiftMap, packer: Packer, first: int, last: int
+    moved: Moved, columns: Columns, packer: Packer, first: int, last: int
 ) -> tuple[Block, list[Stored]]:
     """The block of windows ``first`` up to ``last``."""
     ends = columns.ends[:, first:last]
@@ -165,20 +168,30 @@ def _block(
     index, _ = write_varints(np.concatenate([*parts, (turns << 1) ^ (turns >> 63)]))
     checks = b"".join(number.to_bytes(4, "little") for number in columns.checks[first:last])
     streams = [index.tobytes(), checks, *slices]
-    if packer.compressed and slices[-1] and len(subject.reference):
-        packer = replace(packer, prefix=_prefix(subject, columns, shifts, begin[-1], ends[-1, -1]))
+    if packer.compressed and slices[-1] and len(moved.subject.reference):
+        packer = replace(packer, prefix=_prefix(moved, columns, begin[-1], ends[-1, -1]))
     stored = packer.group(streams, _LITERALS)
     return Block(last - first, _group(streams, stored)), stored
 
 
-def _prefix(
-    subject: Subject, columns: Columns, shifts: ShiftMap, first: int, last: int
-) -> tuple[Spans, bytes] | None:
+def _prefix(moved: Moved, columns: Columns, first: int, last: int) -> tuple[Spans, bytes] | None:
     """What to put before literals ``first`` up to ``last``."""
-    most = _PREFIX if len(subject.reference) < _LARGE_FILE else _SMALL_PREFIX
-    spans = choose_spans(columns.data["literals"][first:last], subject.reference, most)
-    content = b"".join(subject.prefix(shifts, *span) for span in spans)
-    return (spans, content) if spans else None
+    reference = moved.subject.reference
+    most = _PREFIX if len(reference) < _LARGE_FILE else _SMALL_PREFIX
+    literals = columns.data["literals"][first:last]
+    near = _beside_literals(columns.covers)
+    spans = choose_spans(literals, len(reference), moved.prefix, near, most)
+    content = b"".join(moved.prefix(*span) for span in spans)
+    return (spans, content) if len(content) >= MIN_PREFIX else None
+
+
+def _beside_literals(covers: Covers) -> Places:
+    """Places of the reference where literals would lie if the cover before them went on."""
+    lengths = covers.start[1:] - covers.stop[:-1]
+    pages = -(-lengths // PAGE)
+    turns = np.arange(pages.sum()) - np.repeat(np.cumsum(pages) - pages, pages)
+    found: Places = np.repeat((covers.stop + covers.skew)[:-1], pages) + PAGE * turns
+    return found
 
 
 def _map_streams(shifts: ShiftMap) -> list[bytes]:

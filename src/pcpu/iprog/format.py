@@ -20,7 +20,7 @@ MAX_SIZE = 1 << 40  # of the file, and of the reference
 MAX_BLOBS = 255
 MAX_BLOCKS = 1 << 20
 MAX_STREAMS = 1 << 24  # bytes of the streams of a group together
-MAX_PREFIX = 1 << 26
+MIN_PREFIX, MAX_PREFIX = 8, 1 << 26
 MAX_SPANS = 1 << 16  # of a prefix
 MAX_FINDERS = 32
 MAX_REGIONS = 4096
@@ -266,6 +266,10 @@ class _HeaderReader:
             length = numbers.bounded("the length of a span", MAX_PREFIX - total, 1)
             end, total = start + length, total + length
             spans.append((start, length))
+        if total < MIN_PREFIX:
+            raise DamagedPlanError(
+                f"a prefix has at least {MIN_PREFIX} bytes, and the plan says {total}"
+            )
         return tuple(spans)
 
     def _relocation(self, count: int, blobs: Sequence[Content]) -> Relocation:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-
-import zstandard
 
 from pcpu.errors import DamagedPlanError
 from pcpu.iprog.format import Codec, Frame, Group, check
 from pcpu.iprog.numbers import Bytes
 
-Prefix = Callable[[int, int], bytes]  # the bytes of the (moved) reference: start, length
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
-_THOROUGH, _LONG = 22, 19  # levels
+Prefix = Callable[[int, int], bytes]  # the bytes of the (moved) reference: start, length
+Parameter = zstd.CompressionParameter
+
+_THOROUGH, _LONG, _QUICK = 22, 19, 3  # levels
 _SOME = 1 << 20  # bytes that the first of them is worth it for
 _FEW = 256  # a content of less than this part of its prefix is looked up more coarsely
 _SMALL = 10  # the least logarithm of a window that zstd takes
@@ -37,54 +42,63 @@ def _read_frame(plan: Bytes, frame: Frame, size: int, prefix: Prefix) -> bytes:
         raise DamagedPlanError("the check of a frame does not hold: the plan is damaged")
     if frame.codec is Codec.RAW:
         return stored
-    dictionary = None
-    if frame.prefix is not None:
-        dictionary = _dictionary(b"".join(prefix(*span) for span in frame.prefix))
-    return _decompress(stored, size, dictionary)
+    before = None if frame.prefix is None else b"".join(prefix(*span) for span in frame.prefix)
+    return _decompress(stored, size, before)
 
 
-def _dictionary(prefix: bytes) -> zstandard.ZstdCompressionDict:
-    return zstandard.ZstdCompressionDict(prefix, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
-
-
-def _decompress(
-    stored: bytes, size: int, dictionary: zstandard.ZstdCompressionDict | None
-) -> bytes:
+def _decompress(stored: bytes, size: int, prefix: bytes | None) -> bytes:
     """A zstd frame whose content has ``size`` bytes, which is looked at before memory is taken."""
     try:
-        parameters = zstandard.get_frame_parameters(stored)
-        if parameters.content_size != size or parameters.dict_id:
+        info = zstd.get_frame_info(stored)
+        if info.decompressed_size != size or info.dictionary_id:
             raise DamagedPlanError(f"a zstd frame does not say that it holds {size} bytes")
-        return zstandard.ZstdDecompressor(dict_data=dictionary).decompress(
-            stored, read_across_frames=False, allow_extra_data=False
-        )
-    except zstandard.ZstdError as error:
+        decoder = zstd.ZstdDecompressor(zstd_dict=_dictionary(prefix))
+        content = decoder.decompress(stored, size)
+    except zstd.ZstdError as error:
         raise DamagedPlanError(f"a zstd frame is damaged: {error}") from None
+    if not decoder.eof or decoder.unused_data or len(content) != size:
+        raise DamagedPlanError("a zstd frame is damaged: it is cut off, or more follows it")
+    return content
+
+
+def _dictionary(prefix: bytes | None) -> tuple[zstd.ZstdDict, int] | None:
+    return None if prefix is None else zstd.ZstdDict(prefix, is_raw=True).as_prefix
 
 
 def compress(content: bytes, prefix: bytes | None = None, *, quick: bool = False) -> bytes:
     """``content`` as a zstd frame of G13."""
-    dictionary = None if prefix is None else _dictionary(prefix)
-    parameters = _parameters(len(content), len(prefix or b""), quick=quick)
-    compressor = zstandard.ZstdCompressor(dict_data=dictionary, compression_params=parameters)
-    return compressor.compress(content)
+    options = _options(len(content), len(prefix or b""), quick=quick)
+    return zstd.compress(content, options=options, zstd_dict=_dictionary(prefix))
 
 
-def _parameters(content: int, prefix: int, *, quick: bool) -> zstandard.ZstdCompressionParameters:
-    bits = min(max((content + prefix).bit_length(), _SMALL), _LARGE)
-    plain = {"write_checksum": 0, "write_content_size": 1, "write_dict_id": 0}
+def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
+    plain: dict[int, int] = {
+        Parameter.content_size_flag: 1,
+        Parameter.checksum_flag: 0,
+        Parameter.dict_id_flag: 0,
+    }
     if not prefix:
-        level = 3 if quick else _THOROUGH if content <= _SOME else _LONG
-        return zstandard.ZstdCompressionParameters.from_level(level, source_size=content, **plain)
+        level = _QUICK if quick else _THOROUGH if content <= _SOME else _LONG
+        return {Parameter.compression_level: level, **plain}
     # Levels do not know what a prefix is for: to index it takes longer than all the rest, and
     # is worth a search tree only where there is much to look for in it.
+    bits = min(max((content + prefix).bit_length(), _SMALL), _LARGE)
     if quick or content < prefix // _FEW:
-        searches = {"strategy": zstandard.STRATEGY_LAZY2, "search_log": 6, "min_match": 4}
-        return zstandard.ZstdCompressionParameters(
-            window_log=bits, chain_log=bits, hash_log=min(bits, 22), target_length=64, **searches,
-            **plain,
-        )  # fmt: skip
-    return zstandard.ZstdCompressionParameters(
-        window_log=bits, chain_log=bits, hash_log=min(bits, 24), search_log=5, min_match=3,
-        target_length=256, strategy=zstandard.STRATEGY_BTULTRA, **plain,
-    )  # fmt: skip
+        return plain | {
+            Parameter.strategy: zstd.Strategy.lazy2,
+            Parameter.window_log: bits,
+            Parameter.chain_log: min(bits, 23),
+            Parameter.hash_log: min(bits, 21),
+            Parameter.search_log: 6,
+            Parameter.min_match: 4,
+            Parameter.target_length: 64,
+        }
+    return plain | {
+        Parameter.strategy: zstd.Strategy.btultra,
+        Parameter.window_log: bits,
+        Parameter.chain_log: bits,
+        Parameter.hash_log: min(bits, 22),
+        Parameter.search_log: 5,
+        Parameter.min_match: 3,
+        Parameter.target_length: 256,
+    }

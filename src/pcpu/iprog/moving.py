@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pcpu.iprog.jit import jit, put, signed_at
-from pcpu.iprog.sites import LEB
+from pcpu.iprog.sites import LEB, Form, Places, Sites
 
 _WIDTHS = np.array([4, 4, 8, 4, 4, 0, 0, 4, 4, 4, 4])
 _SPACE = (1 << 40) - 1
@@ -52,3 +52,18 @@ def put_site(data: Any, at: int, form: int, extra: int, value: int) -> None:
         else:
             value = word & ~0x3FFC00 | (value & 0xFFF) >> extra << 10
     put(data, at, value, _WIDTHS[form])
+
+
+def absolute(sites: Sites, base: int) -> Places:
+    """What sites hold where nothing depends on their place; in code targets count from ``base``."""
+    values = np.where(np.isin(sites.form, LEB), sites.target & _SPACE, sites.target)
+    values = np.where(sites.form == Form.BASED, values - sites.extra, values)
+    values = np.where(sites.form == Form.PAGE, values >> 12, values)
+    return np.where(sites.form == Form.CODE, values - base, values)
+
+
+@jit
+def write_sites(data: Any, places: Any, forms: Any, extras: Any, values: Any) -> None:
+    """Put numbers at places, written as their forms are."""
+    for i in range(len(places)):
+        put_site(data, places[i], forms[i], extras[i], values[i])

@@ -6,7 +6,8 @@ make_subject -> index, seeds -> align -> fit the shift map -> align -> columns -
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -23,12 +24,15 @@ from pcpu.iprog.format import (
     plain_name,
     stored_streams,
 )
+from pcpu.iprog.gains import finder_gains
 from pcpu.iprog.index import Octets, Seeds, find_seeds, make_index
+from pcpu.iprog.moved import Moved
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.rebuild import FastReader
 from pcpu.iprog.reference import digest
-from pcpu.iprog.relocate import ShiftMap
-from pcpu.iprog.shifts import fit
+from pcpu.iprog.shifts import NOTHING_MOVES, fit
+from pcpu.iprog.sites import Sites
+from pcpu.iprog.strengths import FIRST, INSTANT, Trial
 from pcpu.iprog.subject import Subject, make_subject
 
 Mode = Literal["small", "instant"]
@@ -38,13 +42,7 @@ _USUAL_BITS = WINDOW_BITS[0] + 4
 _WINDOW_BYTES = 7  # of a plan that a window takes, about
 _SHARE = 64  # windows may take this part of a plan; where they would take more they are larger
 _NAMES_SHARE = 100
-# Strengths that are tried in small mode. The larger the cost of a cover, the more is left to zstd.
-_SMALL = (
-    Costs(),
-    Costs(cover=90, near=40, fix=12, literal=3.5),
-    Costs(cover=36, near=20, literal=5),
-)
-_INSTANT = Costs(cover=40, near=32, fix=16, next_fix=16, literal=8, run=8)
+_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -80,13 +78,14 @@ class Planned:
 class _Work:
     """A subject on its way."""
 
-    subject: Subject
+    moved: Moved
     file: Content
     blobs: list[Content]
     progress: Progress
-    shifts: ShiftMap = field(
-        default_factory=lambda: fit(np.empty(0, np.int64), np.empty(0, np.int64))
-    )
+
+    @property
+    def subject(self) -> Subject:
+        return self.moved.subject
 
 
 def make_plan(
@@ -116,7 +115,8 @@ def make_plan(
     subject = make_subject(np.frombuffer(file, np.uint8), octets, used)
     names = [*map(plain_name, blob_names), *[""] * len(blobs)]
     contents = [Content(len(b), digest(b), n) for b, n in zip(blobs, names, strict=False)]
-    work = _Work(subject, Content(len(file), digest(file), plain_name(name)), contents, progress)
+    about = Content(len(file), digest(file), plain_name(name))
+    work = _Work(Moved.of(subject, NOTHING_MOVES), about, contents, progress)
     planned = _small(work, window_bits) if mode == "small" else _instant(work, window_bits)
     progress("checking", 0.9)
     _verify(planned.plan, file, blobs, subject.reference)
@@ -125,37 +125,55 @@ def make_plan(
 
 
 def _small(work: _Work, bits: int | None) -> Planned:
-    subject = work.subject
-    seeds = _seeds(work)
+    best = _chosen(work)
+    return _finish(work, best.covers, Packer(), round(best.estimate), bits)
+
+
+def _chosen(work: _Work) -> Trial:
+    """The best covers that were found; the shift map in ``work``."""
+    file, reference = work.subject.blanked()
+    seeds = _seeds(work, file, reference)
     work.progress("aligning", 0.3)
-    if subject.relocatable is not None:
-        covers = align(*subject.blanked(), seeds, Costs())
-        work.shifts = fit(*subject.observed(covers))
-    compared = subject.compared(work.shifts)
-    best: tuple[int, Covers] | None = None
-    for number, costs in enumerate(_SMALL):
-        work.progress("trying strengths", 0.4 + 0.1 * number)
-        covers = align(*compared, seeds, costs)
-        columns = make_columns(subject, covers, work.shifts, _USUAL_BITS)
-        size = len(_encode(work, columns, _USUAL_BITS, Packer(quick=True)).plan)
-        if best is None or size < best[0]:
-            best = size, covers
-    assert best is not None
-    size, covers = best
-    return _finish(work, covers, Packer(), size, bits)
+    if work.subject.relocatable is not None:
+        sites = _fit_map(work, align(file, reference, seeds, Costs()))
+        work.subject.fill(file, sites, reference, work.moved.sites)
+
+    def tried(costs: Costs) -> Trial:
+        columns = make_columns(work.moved, align(file, reference, seeds, costs), _USUAL_BITS)
+        return Trial.of(columns, _encode(work, columns, _USUAL_BITS, Packer(quick=True)))
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        work.progress("trying strengths", 0.4)
+        trials = [*pool.map(tried, FIRST)]
+        work.progress("trying strengths", 0.55)
+        trials += pool.map(tried, min(trials, key=lambda t: t.estimate).measured())
+    return min(trials, key=lambda t: t.estimate)
+
+
+def _fit_map(work: _Work, covers: Covers) -> Sites:
+    """Find the shift map, and drop finders that are of no use; the file's sites."""
+    sites = work.subject.file_sites()
+    work.moved = Moved.of(work.subject, fit(*work.subject.observed(covers, sites)))
+    gains = finder_gains(work.moved, covers)
+    useful = tuple(number for number, gained in gains.items() if gained > 0)
+    subject = work.subject.with_finders(useful)
+    if subject is not work.subject:
+        sites = subject.file_sites()
+        work.moved = Moved.of(subject, fit(*subject.observed(covers, sites)))
+    return sites
 
 
 def _instant(work: _Work, bits: int | None) -> Planned:
-    seeds = _seeds(work)
+    file, reference = work.subject.blanked()
+    seeds = _seeds(work, file, reference)
     work.progress("aligning", 0.5)
-    covers = align(work.subject.file, work.subject.reference, seeds, _INSTANT)
-    columns = make_columns(work.subject, covers, work.shifts, _USUAL_BITS)
+    covers = align(file, reference, seeds, INSTANT)
+    columns = make_columns(work.moved, covers, _USUAL_BITS)
     packer = Packer(compressed=False)
     return _finish(work, covers, packer, sum(columns.sizes().values()), bits)
 
 
-def _seeds(work: _Work) -> Seeds:
-    file, reference = work.subject.blanked()
+def _seeds(work: _Work, file: Octets, reference: Octets) -> Seeds:
     work.progress("sorting suffixes", 0.05)
     index = make_index(reference)
     work.progress("looking for common pieces", 0.2)
@@ -163,7 +181,7 @@ def _seeds(work: _Work) -> Seeds:
 
 
 def _encode(work: _Work, columns: Columns, bits: int, packer: Packer) -> Encoded:
-    return encode(work.subject, columns, work.shifts, bits, work.file, work.blobs, packer)
+    return encode(work.moved, columns, bits, work.file, work.blobs, packer)
 
 
 def _finish(work: _Work, covers: Covers, packer: Packer, size: int, bits: int | None) -> Planned:
@@ -178,7 +196,7 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: int, bits: int | 
     if names * _NAMES_SHARE > size:
         work.file = replace(work.file, name="")
         work.blobs = [replace(blob, name="") for blob in work.blobs]
-    columns = make_columns(work.subject, covers, work.shifts, bits)
+    columns = make_columns(work.moved, covers, bits)
     encoded = _encode(work, columns, bits, packer)
     return Planned(
         encoded.plan, encoded.header, columns.covers,

@@ -137,7 +137,8 @@ def resolved(sites: Sites, shifts: ShiftMap, first: int) -> Sites:
     extra of a based one is ``E'``, of an absolute one 0."""
     extra = np.where(sites.form == Form.BASED, sites.extra + shifts(sites.extra), sites.extra)
     extra = np.where(sites.form == Form.ABSOLUTE, 0, extra)
-    return Sites(sites.place + first, sites.form, sites.target + shifts(sites.target), extra)
+    target = sites.target + shifts(sites.target)
+    return Sites(sites.place + first, sites.form, target, extra, sites.finder)
 
 
 def _content(form: int, target: int, extra: int, address: int) -> int:

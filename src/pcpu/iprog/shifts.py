@@ -17,24 +17,26 @@ from pcpu.iprog.sites import Places
 
 PIECE = 36  # bits that a piece of the map costs
 MISS = 22  # bits that it costs when a site is moved to a wrong place
+NOTHING_MOVES = ShiftMap(np.empty(0, np.int64), np.empty(0, np.int64))
 _ENOUGH = 1000  # sites that show the same: more say no more
 
 
-def fit(addresses: Places, shifts: Places, weights: Places | None = None) -> ShiftMap:
-    """The map for observations: what was at an address was moved by a shift. ``weights`` are the
-    bits that each is worth."""
+def fit(addresses: Places, shifts: Places) -> ShiftMap:
+    """The map for observations: what was at an address was moved by a shift."""
     if not len(addresses):
-        return ShiftMap(np.empty(0, np.int64), np.empty(0, np.int64))
-    pairs = np.stack([addresses, shifts], axis=1)
-    pairs, which, counts = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
+        return NOTHING_MOVES
+    order = np.lexsort((shifts, addresses))
+    addresses, shifts = addresses[order], shifts[order]
+    new = np.ones(len(order), bool)  # where a pair is another than the one before it
+    new[1:] = (addresses[1:] != addresses[:-1]) | (shifts[1:] != shifts[:-1])
+    counts = np.diff(np.append(np.flatnonzero(new), len(new)))
     worth = np.minimum(counts, _ENOUGH) * MISS
-    if weights is not None:
-        worth = np.bincount(which.ravel(), weights).astype(np.int64)
-    at, first = np.unique(pairs[:, 0], return_index=True)
-    amounts, state = np.unique(np.append(pairs[:, 1], 0), return_inverse=True)
+    addresses, shifts = addresses[new], shifts[new]
+    at, first = np.unique(addresses, return_index=True)
+    amounts, state = np.unique(np.append(shifts, 0), return_inverse=True)
     zero = int(state[-1])
     starts, chosen = _fit(
-        at, np.append(first, len(pairs)), state.ravel()[:-1], worth, len(amounts), zero, PIECE
+        at, np.append(first, len(shifts)), state.ravel()[:-1], worth, len(amounts), zero, PIECE
     )
     return ShiftMap(starts[::-1], amounts[chosen[::-1]])
 

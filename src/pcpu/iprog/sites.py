@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pcpu.iprog.numbers import Bytes
 
 Places = npt.NDArray[np.int64]
+Octets = npt.NDArray[np.uint8]
 
 
 class Form(IntEnum):
@@ -35,26 +36,31 @@ LEB = (5, 6)  # forms of as many bytes as their extra says
 _WIDTHS = np.array([4, 4, 8, 4, 4, 0, 0, 4, 4, 4, 4])
 
 
-def widths(form: npt.NDArray[np.uint8], extra: Places) -> Places:
+def widths(form: Octets, extra: Places) -> Places:
     """The bytes of sites."""
     return np.where(np.isin(form, LEB), extra, _WIDTHS[form])
 
 
 @dataclass(frozen=True)
 class Sites:
-    """Parallel arrays: ``place`` in the blob, ``form``, ``target``; ``extra``, the ``e`` of G24."""
+    """Parallel arrays: ``place`` in the blob, ``form``, ``target``; ``extra``, the ``e`` of G24;
+    ``finder``, the number of who found it."""
 
     place: Places
-    form: npt.NDArray[np.uint8]
+    form: Octets
     target: Places
     extra: Places
+    finder: Octets
 
     def __len__(self) -> int:
         return len(self.place)
 
     def __getitem__(self, chosen: slice | npt.NDArray[Any]) -> Sites:
         """Those of a slice, a mask or an array of numbers."""
-        return Sites(self.place[chosen], self.form[chosen], self.target[chosen], self.extra[chosen])
+        return Sites(
+            self.place[chosen], self.form[chosen], self.target[chosen], self.extra[chosen],
+            self.finder[chosen],
+        )  # fmt: skip
 
     @property
     def end(self) -> Places:
@@ -62,8 +68,13 @@ class Sites:
         return self.place + widths(self.form, self.extra)
 
     @property
-    def arrays(self) -> tuple[Places, npt.NDArray[np.uint8], Places, Places]:
+    def arrays(self) -> tuple[Places, Octets, Places, Places]:
+        """What they are, without who found them."""
         return self.place, self.form, self.target, self.extra
+
+    def of_finder(self, number: int) -> Sites:
+        """The same, found by the finder ``number``."""
+        return replace(self, finder=np.full(len(self), number, np.uint8))
 
     @staticmethod
     def of(
@@ -76,19 +87,20 @@ class Sites:
             np.full(places.shape, form, np.uint8),
             np.broadcast_to(np.asarray(target, np.int64), places.shape),
             np.broadcast_to(np.asarray(extra, np.int64), places.shape),
+            np.zeros(places.shape, np.uint8),
         )
 
     @staticmethod
     def joined(several: Sequence[Sites]) -> Sites:
         """All of ``several``, one after the other."""
         none = Sites.of([], Form.CODE, [])
-        columns = zip(*(sites.arrays for sites in (none, *several)), strict=True)
+        columns = zip(*((*s.arrays, s.finder) for s in (none, *several)), strict=True)
         return Sites(*(np.concatenate(column) for column in columns))
 
 
 def words_at(data: Bytes, places: Places) -> Places:
     """The u32 at each place."""
-    octets: npt.NDArray[np.uint8] = np.frombuffer(data, np.uint8)
+    octets: Octets = np.frombuffer(data, np.uint8)
     found = np.stack([octets[places + n] for n in range(4)], axis=-1)
     return found.reshape(-1, 4).view("<u4").ravel().astype(np.int64)
 

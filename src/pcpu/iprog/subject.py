@@ -7,7 +7,7 @@ those of the reference moved, which shows what a plan has to say.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,27 +17,25 @@ from pcpu.iprog.format import Region, Transform
 from pcpu.iprog.hints import FINDERS, find_sites, read_image
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit
-from pcpu.iprog.moving import put_site
-from pcpu.iprog.relocate import ShiftMap, resolved
-from pcpu.iprog.sites import LEB, Form, Places, Sites
+from pcpu.iprog.moving import absolute, write_sites
+from pcpu.iprog.sites import Form, Places, Sites
 
-_SPACE = (1 << 40) - 1
-_CALL = 0x25  # the highest bits of a branch of AArch64 that is a call
 _MAX_SPAN = 1 << 31
 
 
 @dataclass(frozen=True)
 class Relocatable:
-    """How a file and a blob, which begins at ``first`` of the reference, are relocated."""
+    """How a file is relocated from a blob, the ``size`` bytes from ``first`` on of the reference,
+    whose sites are ``blob_sites``."""
 
     blob: int
     first: int
+    size: int
     finders: tuple[int, ...]
     regions: tuple[Region, ...]
     base: int
     span: int
     transform: Transform
-    file_sites: Sites
     blob_sites: Sites
 
 
@@ -49,47 +47,48 @@ class Subject:
     reference: Octets
     relocatable: Relocatable | None = None
 
+    def with_finders(self, finders: tuple[int, ...]) -> Subject:
+        """The same with fewer finders; without any, nothing is relocated."""
+        about = self.relocatable
+        if about is None or not finders:
+            return Subject(self.file, self.reference)
+        if finders == about.finders:
+            return self
+        last = about.first + about.size
+        sites = find_sites(self.reference[about.first : last].data, finders)
+        return replace(self, relocatable=replace(about, finders=finders, blob_sites=sites))
+
     def blanked(self) -> tuple[Octets, Octets]:
         """Copies of file and reference with zeros in place of sites."""
         file, reference = self.file.copy(), self.reference.copy()
-        for data, sites, first in self._both(file, reference):
-            _write(data, sites.place + first, sites.form, sites.extra, np.zeros_like(sites.target))
+        about = self.relocatable
+        if about is not None:
+            for data, sites, first in (
+                (file, self.file_sites(), 0), (reference, about.blob_sites, about.first)
+            ):  # fmt: skip
+                nothing = np.zeros_like(sites.target)
+                write_sites(data, sites.place + first, sites.form, sites.extra, nothing)
         return file, reference
 
-    def compared(self, shifts: ShiftMap) -> tuple[Octets, Octets]:
-        """Copies of file and reference with targets in place of what depends on where a site lies,
-        those of the reference moved."""
-        file, reference = self.file.copy(), self.reference.copy()
-        for data, sites, first in self._both(file, reference):
-            moved = resolved(sites, shifts, first) if data is reference else sites
-            _write(data, sites.place + first, moved.form, moved.extra, absolute(moved, 0))
-        return file, reference
+    def file_sites(self) -> Sites:
+        """The sites of the file. They are found anew each time, as they would take much memory."""
+        about = self.relocatable
+        return Sites.joined([]) if about is None else find_sites(self.file.data, about.finders)
 
-    def _both(self, file: Octets, reference: Octets) -> list[tuple[Octets, Sites, int]]:
+    @staticmethod
+    def fill(file: Octets, new: Sites, reference: Octets, old: Sites) -> None:
+        """Put targets into such copies, in place of what depends on where a site lies. ``new`` are
+        the sites of the file, ``old`` those of the reference, moved."""
+        for data, sites in ((file, new), (reference, old)):
+            write_sites(data, sites.place, sites.form, sites.extra, absolute(sites, 0))
+
+    def observed(self, covers: Covers, new: Sites) -> tuple[Places, Places]:
+        """Addresses, and by how much what is there moved, as copied sites show it; ``new`` are the
+        sites of the file."""
         about = self.relocatable
         if about is None:
-            return []
-        return [(file, about.file_sites, 0), (reference, about.blob_sites, about.first)]
-
-    def prefix(self, shifts: ShiftMap, start: int, length: int) -> bytes:
-        """A span of the reference, which is the moved one where literals are transformed (G13)."""
-        found = self.reference[start : start + length].copy()
-        about = self.relocatable
-        if about is not None and about.transform:
-            sites = resolved(about.blob_sites, shifts, about.first - start)
-            shown = (sites.form != Form.RELATIVE) & (sites.form != Form.BEHIND)
-            sites = sites[shown & (sites.place >= 0) & (sites.end <= length)]
-            calls = found[np.minimum(sites.place + 3, length - 1)] >> 2 == _CALL
-            sites = sites[(sites.form != Form.BRANCH) | calls]
-            values = absolute(sites, about.base)
-            _write(found, sites.place, sites.form, sites.extra, values)
-        return found.tobytes()
-
-    def observed(self, covers: Covers) -> tuple[Places, Places]:
-        """Addresses, and by how much what is there moved, as copied sites show it."""
-        about = self.relocatable
-        assert about is not None
-        old, new = about.blob_sites, about.file_sites
+            return new.target, new.target
+        old = about.blob_sites
         which, same = _pairs(
             covers.start, covers.stop, covers.skew - about.first, old.place, new.place
         )
@@ -100,21 +99,6 @@ class Subject:
         bases = np.unique(bases, axis=0).reshape(-1, 2)
         addresses = np.concatenate([old.target[which], bases[:, 0]])
         return addresses, np.concatenate([new.target[same], bases[:, 1]]) - addresses
-
-
-def absolute(sites: Sites, base: int) -> Places:
-    """What sites hold where nothing depends on their place; in code targets count from ``base``."""
-    values = np.where(np.isin(sites.form, LEB), sites.target & _SPACE, sites.target)
-    values = np.where(sites.form == Form.BASED, values - sites.extra, values)
-    values = np.where(sites.form == Form.PAGE, values >> 12, values)
-    return np.where(sites.form == Form.CODE, values - base, values)
-
-
-@jit
-def _write(data: Any, places: Any, forms: Any, extras: Any, values: Any) -> None:
-    """Put numbers at places, written as their forms are."""
-    for i in range(len(places)):
-        put_site(data, places[i], forms[i], extras[i], values[i])
 
 
 @jit
@@ -146,15 +130,19 @@ def make_subject(
     image = read_image(file.data) if chosen else None
     if image is None:
         return Subject(file, reference)
-    used = tuple(n for n in chosen if image.kind in FINDERS[n].kinds)
     low, high = image.span
+    suited = tuple(n for n in chosen if image.kind in FINDERS[n].kinds)
     for number, blob in enumerate(blobs):
         other = read_image(blob.data)
-        if used and other is not None and other.kind == image.kind and high - low < _MAX_SPAN:
+        if other is None or other.kind != image.kind or high - low >= _MAX_SPAN:
+            continue
+        sites = find_sites(blob.data, suited)
+        used = tuple(n for n in suited if np.any(sites.finder == n))
+        if used:
             first = sum(map(len, blobs[:number]))
             about = Relocatable(
-                number, first, used, image.regions, low, high - low, image.transform,
-                find_sites(file.data, used), find_sites(blob.data, used),
+                number, first, len(blob), used, image.regions, low, high - low, image.transform,
+                sites,
             )  # fmt: skip
             return Subject(file, reference, about)
     return Subject(file, reference)

@@ -90,4 +90,5 @@ def find_sites(blob: Bytes, numbers: Sequence[int]) -> Sites:
     if image is None:
         return in_order([])
     chosen = [FINDERS[number] for number in numbers]
-    return in_order([f.find(image) for f in chosen if image.kind in f.kinds])
+    found = [f.find(image).of_finder(f.number) for f in chosen if image.kind in f.kinds]
+    return in_order(found)

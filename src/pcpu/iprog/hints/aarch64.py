@@ -81,4 +81,5 @@ def _section_sites(elf: Elf, section: Section) -> Sites:
         data, first, section.stop, section.bias, np.array(elf.code_span), np.array(elf.span), found
     )
     place, form, target, extra = found[:count].T
-    return Sites(place, form.astype(np.uint8), target, extra)
+    nobody = np.zeros(count, np.uint8)
+    return Sites(place, form.astype(np.uint8), target, extra, nobody)

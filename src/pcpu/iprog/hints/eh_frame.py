@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from array import array
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,17 +18,15 @@ _LONG = 0xFFFFFFF0  # lengths from here on are of another form
 
 @dataclass
 class _Fields:
-    """Places of distances, ``relative``, and of distances back, ``behind``, with their targets."""
+    """Places and targets in turn: ``relative`` of distances, ``behind`` of distances back."""
 
-    relative: list[tuple[int, int]] = field(default_factory=list)
-    behind: list[tuple[int, int]] = field(default_factory=list)
+    relative: array[int] = field(default_factory=lambda: array("q"))
+    behind: array[int] = field(default_factory=lambda: array("q"))
 
     def sites(self) -> Sites:
         both = ((self.relative, Form.RELATIVE), (self.behind, Form.BEHIND))
-        return Sites.joined([
-            Sites.of([place for place, _ in found], form, [target for _, target in found])
-            for found, form in both
-        ])  # fmt: skip
+        pairs = [(np.frombuffer(found, np.int64).reshape(-1, 2), form) for found, form in both]
+        return Sites.joined([Sites.of(pair[:, 0], form, pair[:, 1]) for pair, form in pairs])
 
 
 def frames(elf: Elf) -> Sites:
@@ -48,7 +47,7 @@ def _records(elf: Elf, section: Section) -> _Fields:
         if back == 0:
             common[at] = _encodings(bytes(data[at + 8 : at + 4 + length]))
         else:
-            fields.behind.append((section.start + at + 4, section.address + at + 4 - back))
+            fields.behind.extend((section.start + at + 4, section.address + at + 4 - back))
             with_range, with_data = common.get(at + 4 - back, (False, False))
             record = data[: at + 4 + length]
             if with_range:
@@ -65,7 +64,7 @@ def _distance(fields: _Fields, section: Section, record: memoryview, at: int) ->
         return
     (distance,) = struct.unpack_from("<i", record, at)
     if distance:
-        fields.relative.append((section.start + at, section.address + at + distance))
+        fields.relative.extend((section.start + at, section.address + at + distance))
 
 
 def _encodings(record: bytes) -> tuple[bool, bool]:
