@@ -6,7 +6,9 @@ file) of a long common piece, and the place in the file from which on to try it.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,8 @@ _LOOK = 32  # bytes ahead by which an alignment is judged
 _FITS = 24  # of these, for it to go on
 _PATIENCE = 3  # times that it may go on so before something better is looked for
 _BACK = 512  # bytes before a common piece from which on its alignment is tried at most
+_PART = 1 << 20  # bytes of a file that are worth a thread
+_THREADS = 2
 _NEIGHBOURS = 16  # equally long pieces among which the nearest is chosen
 
 
@@ -115,10 +119,13 @@ def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: Any) -> A
 
 
 @jit
-def _seeds(a: Any, b: Any, suffixes: Any, firsts: Any, start: Any, skew: Any) -> Any:
-    n, m, count, last = len(a), len(b), 1, 0
-    i, current = i64(0), i64(0)
-    start[0] = skew[0] = doubts = 0
+def _seeds(
+    a: Any, i: Any, n: Any, b: Any, suffixes: Any, firsts: Any, start: Any, skew: Any
+) -> Any:
+    """Write the seeds of ``a[i:n]``; how many they are."""
+    m, count, last = len(b), 1, i
+    current = i64(0)
+    start[0], skew[0], doubts = i, 0, 0
     while i < n:
         source = i + current
         if 0 <= source < m:
@@ -165,8 +172,19 @@ def _begin(a: Any, b: Any, i: Any, skew: Any, last: Any) -> Any:
 
 def find_seeds(file: Octets, index: Index) -> Seeds:
     """The seeds of ``file`` in the data of ``index``."""
-    room = len(file) // LEAST + 2
-    start, skew = np.empty(room, np.int64), np.empty(room, np.int64)
-    count = _seeds(file, index.data, index.suffixes, index.firsts, start, skew)
-    order = np.argsort(start[:count], kind="stable")
-    return Seeds(start[:count][order], skew[:count][order])
+    size = max(_PART, -(-len(file) // _THREADS))
+    with ThreadPoolExecutor(_THREADS) as pool:
+        found = [*pool.map(partial(_part, file, index, size), range(0, len(file), size))]
+    none = np.empty(0, np.int64)
+    start = np.concatenate([none, *(part[0] for part in found)])
+    skew = np.concatenate([none, *(part[1] for part in found)])
+    order = np.argsort(start, kind="stable")
+    return Seeds(start[order], skew[order])
+
+
+def _part(file: Octets, index: Index, size: int, first: int) -> tuple[Places, Places]:
+    """Starts and skews of the seeds of a part of the file."""
+    last = min(first + size, len(file))
+    start, skew = (np.empty((last - first) // LEAST + 2, np.int64) for _ in range(2))
+    count = _seeds(file, first, last, index.data, index.suffixes, index.firsts, start, skew)
+    return start[:count].copy(), skew[:count].copy()

@@ -26,6 +26,7 @@ from pcpu.iprog.format import (
 )
 from pcpu.iprog.gains import finder_gains
 from pcpu.iprog.index import Octets, Seeds, find_seeds, make_index
+from pcpu.iprog.memory import return_large_arrays
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.rebuild import FastReader
@@ -109,6 +110,7 @@ def make_plan(
         raise UsageError(f"a window has 2^{WINDOW_BITS[0]} to 2^{WINDOW_BITS[-1]} bytes")
     if max(len(file), sum(map(len, blobs))) > MAX_SIZE:
         raise UsageError(f"files and blobs have at most {MAX_SIZE} bytes")
+    return_large_arrays()
     octets = [np.frombuffer(blob, np.uint8) for blob in blobs]
     progress("finding sites", 0)
     used = () if mode == "instant" else finders
