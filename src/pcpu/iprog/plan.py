@@ -44,6 +44,7 @@ _WINDOW_BYTES = 7  # of a plan that a window takes, about
 _SHARE = 64  # windows may take this part of a plan; where they would take more they are larger
 _NAMES_SHARE = 100
 _THREADS = 2
+_SMALL_PLAN = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,20 @@ class _Work:
     file: Content
     blobs: list[Content]
     progress: Progress
+    wanted_bits: int | None = None
 
     @property
     def subject(self) -> Subject:
         return self.moved.subject
+
+    def window_bits(self, size: float) -> int:
+        """The logarithm of the window's size for a plan of about ``size`` bytes."""
+        if self.wanted_bits is not None:
+            return self.wanted_bits
+        bits, most = _USUAL_BITS, max(size / _SHARE, _WINDOW_BYTES)
+        while bits < WINDOW_BITS[-1] and (self.file.size >> bits) * _WINDOW_BYTES > most:
+            bits += 1
+        return bits
 
 
 def make_plan(
@@ -118,17 +129,17 @@ def make_plan(
     names = [*map(plain_name, blob_names), *[""] * len(blobs)]
     contents = [Content(len(b), digest(b), n) for b, n in zip(blobs, names, strict=False)]
     about = Content(len(file), digest(file), plain_name(name))
-    work = _Work(Moved.of(subject, NOTHING_MOVES), about, contents, progress)
-    planned = _small(work, window_bits) if mode == "small" else _instant(work, window_bits)
+    work = _Work(Moved.of(subject, NOTHING_MOVES), about, contents, progress, window_bits)
+    planned = _small(work) if mode == "small" else _instant(work)
     progress("checking", 0.9)
     _verify(planned.plan, file, blobs, subject.reference)
     progress("checking", 1)
     return planned
 
 
-def _small(work: _Work, bits: int | None) -> Planned:
+def _small(work: _Work) -> Planned:
     best = _chosen(work)
-    return _finish(work, best.covers, Packer(), round(best.estimate), bits)
+    return _finish(work, best.covers, Packer(), best.estimate)
 
 
 def _chosen(work: _Work) -> Trial:
@@ -142,7 +153,13 @@ def _chosen(work: _Work) -> Trial:
 
     def tried(costs: Costs) -> Trial:
         columns = make_columns(work.moved, align(file, reference, seeds, costs), _USUAL_BITS)
-        return Trial.of(columns, _encode(work, columns, _USUAL_BITS, Packer(quick=True)))
+        trial = Trial.of(columns, _encode(work, columns, _USUAL_BITS, Packer(quick=True)))
+        if trial.estimate > _SMALL_PLAN:
+            return trial
+        # Of small plans windows and headers are much, so that estimates are of little use.
+        own = work.window_bits(trial.estimate)
+        exactly = _encode(work, make_columns(work.moved, trial.covers, own), own, Packer())
+        return replace(trial, size=len(exactly.plan))
 
     with ThreadPoolExecutor(_THREADS) as pool:
         work.progress("trying strengths", 0.4)
@@ -165,14 +182,14 @@ def _fit_map(work: _Work, covers: Covers) -> Sites:
     return sites
 
 
-def _instant(work: _Work, bits: int | None) -> Planned:
+def _instant(work: _Work) -> Planned:
     file, reference = work.subject.blanked()
     seeds = _seeds(work, file, reference)
     work.progress("aligning", 0.5)
     covers = align(file, reference, seeds, INSTANT)
     columns = make_columns(work.moved, covers, _USUAL_BITS)
     packer = Packer(compressed=False)
-    return _finish(work, covers, packer, sum(columns.sizes().values()), bits)
+    return _finish(work, covers, packer, sum(columns.sizes().values()))
 
 
 def _seeds(work: _Work, file: Octets, reference: Octets) -> Seeds:
@@ -186,14 +203,10 @@ def _encode(work: _Work, columns: Columns, bits: int, packer: Packer) -> Encoded
     return encode(work.moved, columns, bits, work.file, work.blobs, packer)
 
 
-def _finish(work: _Work, covers: Covers, packer: Packer, size: int, bits: int | None) -> Planned:
+def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned:
     """The plan of the covers that were chosen; ``size`` is about that of the plan."""
     work.progress("compressing", 0.7)
-    if bits is None:
-        bits = _USUAL_BITS
-        most = max(size // _SHARE, _WINDOW_BYTES)
-        while bits < WINDOW_BITS[-1] and (work.file.size >> bits) * _WINDOW_BYTES > most:
-            bits += 1
+    bits = work.window_bits(size)
     names = sum(len(content.name.encode()) for content in (work.file, *work.blobs))
     if names * _NAMES_SHARE > size:
         work.file = replace(work.file, name="")

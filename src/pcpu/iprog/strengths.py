@@ -26,12 +26,14 @@ _LITERAL_BITS = (1.5, 6.5)
 @dataclass(frozen=True)
 class Trial:
     """Covers, and what they cost when they are compressed quickly: bytes of covers, fixes and
-    literals, and how many there are; ``rest`` is what else a plan holds."""
+    literals, and how many there are; ``rest`` is what else a plan holds. ``size`` is that of the
+    plan, where it is known."""
 
     covers: Covers
     stored: tuple[int, int, int]
     counts: tuple[int, int, int]
     rest: int
+    size: int | None = None
 
     @staticmethod
     def of(columns: Columns, encoded: Encoded) -> Trial:
@@ -46,6 +48,8 @@ class Trial:
     @property
     def estimate(self) -> float:
         """About how large the plan will be."""
+        if self.size is not None:
+            return self.size
         covers, fixes, literals = self.stored
         return literals * _LITERALS + (covers + fixes + self.rest) * _REST
 
