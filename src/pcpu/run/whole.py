@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -29,11 +29,7 @@ class NativeWhole:
 
             return compile_program(self.program, isa, targets.find("host"), whole=True).code
 
-        path = disk_cache.fetch(disk_cache.key(self.program, "host-whole") + ".so", make)
-        try:
-            library = ctypes.CDLL(str(path))
-        except OSError as error:
-            raise EngineError(f"the compiled program does not load: {error}") from None
+        library = load(disk_cache.key(self.program, "host-whole") + ".so", make)
         pointer = ctypes.c_void_p
         self._size = library.pcpu_size
         self._size.argtypes, self._size.restype = [pointer, pointer], None
@@ -43,6 +39,15 @@ class NativeWhole:
     def run(self, inputs: Inputs, arguments: Arguments) -> Outcome:
         """Run over buffers by name, the ``inout`` ones changed in place. Raises TrapError."""
         return run_native(self.program, inputs, arguments, self._size, self._exec)
+
+
+def load(name: str, make: Callable[[], bytes]) -> ctypes.CDLL:
+    """The shared object ``name`` of the cache, made when missing. Raises EngineError."""
+    path = disk_cache.fetch(name, make)
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise EngineError(f"the compiled program does not load: {error}") from None
 
 
 def run_native(
