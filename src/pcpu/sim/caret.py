@@ -9,7 +9,7 @@ from pcpu.sim.source import Source
 from pcpu.source.pasm_line import Line, code_of, parse_line
 
 # Which operand, the span of an operation or the target of a move being the first.
-_OPERANDS = {
+_OPERANDS: dict[int, int] = {
     Part.TARGET: 0,
     Part.SOURCE: 1,
     Part.SOURCE_LENGTH: 1,
@@ -31,12 +31,10 @@ def _column(source: Source, line: Line, check: Check) -> int:
     statement = source.sites[check.index].statement
     if isinstance(statement, Each):
         _, size, over, _ = line.parts
-        column: int = (over if check.part == Part.TARGET else size).column
-        return column
+        return int((over if check.part == Part.TARGET else size).column)
     operands = line.parts[2 if line.kind == "named" else 1 :]
     if isinstance(statement, Move) and check.part >= Part.OPERAND:
         index = len(operands) - 1
     else:
         index = _OPERANDS.get(check.part, check.part - Part.OPERAND + 1)
-    column = operands[index].column
-    return column
+    return int(operands[index].column)

@@ -92,7 +92,8 @@ class Loop:
 
     def _next(self, phi: Inst) -> str:
         """The value that a phi of the header takes for the next turn."""
-        return next(v for v, label in _INCOMING.findall(phi.text) if label in self.body)[1:]
+        values = {label: str(value) for value, label in _INCOMING.findall(phi.text)}
+        return next(value for label, value in values.items() if label in self.body)[1:]
 
     @cached_property
     def _kinds(self) -> dict[str, int]:

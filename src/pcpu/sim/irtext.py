@@ -89,35 +89,37 @@ class Module:
 def parse(text: str) -> Module:
     """A module in the IR ``text``."""
     raw = text.split("\n")
-    places = _places(raw)
-    module = Module({}, [])
-    function: Function | None = None
-    block = Block("")
+    reader = _Reader(_places(raw))
     lines = iter(raw)
     for line in lines:
-        if _is_noise(line):
-            continue
-        place = NOWHERE
-        if function is None:
-            if match := _DEFINE.match(line):
-                function = module.functions[match.group(1)] = Function(match.group(1))
-                block = Block("")
+        if not _is_noise(line):
+            reader.line(_whole(line, lines))
+    return reader.module
+
+
+class _Reader:
+    def __init__(self, places: dict[str, Place]) -> None:
+        self.places, self.module = places, Module({}, [])
+        self.function: Function | None = None
+        self.block = Block("")
+
+    def line(self, line: str) -> None:
+        function, place = self.function, NOWHERE
+        if match := _DEFINE.match(line):
+            function = self.function = Function(match.group(1))
+            self.module.functions[function.name] = function
+        elif function is None:
+            pass
         elif line == "}":
-            module.lines.append((line, function.name, place))
-            function = None
-            continue
+            self.function = None
         elif match := _LABEL.match(line):
-            block = function.blocks[match.group(1)] = Block(match.group(1))
+            self.block = function.blocks[match.group(1)] = Block(match.group(1))
         elif line.startswith("  "):
-            line = _whole(line, lines)
-            instruction = _instruction(line, places)
+            instruction = _instruction(line, self.places)
             place = instruction.place
-            line = f"  {instruction.text}"
-            block.instructions.append(instruction)
-        if block.label == "" and function is not None and block.instructions:
-            function.blocks[""] = block
-        module.lines.append((_METADATA.sub("", line), function and function.name, place))
-    return module
+            self.block.instructions.append(instruction)
+        text = _METADATA.sub("", line)
+        self.module.lines.append((text, None if function is None else function.name, place))
 
 
 def _is_noise(line: str) -> bool:

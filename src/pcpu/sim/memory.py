@@ -53,7 +53,7 @@ class Memory:
     def scalar_register(self, name: str) -> int:
         return ctypes.c_uint64.from_address(self.registers + SLOT * self.slots[name]).value
 
-    def bytes(self, name: str, offset: int, length: int) -> bytes:
+    def read(self, name: str, offset: int, length: int) -> bytes:
         """Bytes of a buffer, a table or a parameter. Raises UsageError where it has none."""
         content = self._constant(name)
         size = self.spans[name][1] if content is None else len(content)
@@ -87,7 +87,7 @@ class Memory:
             if isinstance(node, Var):
                 values[node.name] = self._number(node.name)
             elif isinstance(node, Index):
-                values[node.name] = self.bytes(node.name, 0, self.length(node.name))
+                values[node.name] = self.read(node.name, 0, self.length(node.name))
         return expr.evaluate(scalar, values, 64)
 
     def _number(self, name: str) -> int:

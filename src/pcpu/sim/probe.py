@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 from typing import Any, Protocol
 
 from pcpu.errors import EngineError, TrapError
 from pcpu.ir import Arguments, Inputs, Outcome, Program
-from pcpu.isa import Isa
 from pcpu.layout import BEFORE, STOPPED, Counter, Hooks, outputs
 from pcpu.lower.frame import Shape
 from pcpu.run import disk_cache
 from pcpu.run.whole import load, run_native
 from pcpu.sim.difference import Snapshot
 from pcpu.sim.memory import Memory
-from pcpu.sim.source import Site, Source
+from pcpu.sim.source import Source
 from pcpu.sim.trace import Precision, Step, Total, Where
 
 _PROBE = ctypes.CFUNCTYPE(

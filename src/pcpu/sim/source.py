@@ -22,6 +22,7 @@ from pcpu.ir import (
 )
 from pcpu.ir.text import first_line, pasm_text
 from pcpu.isa import Isa
+from pcpu.layout import outputs
 from pcpu.source import parse_pasm, read_program
 from pcpu.source.read import read_text
 
@@ -90,6 +91,11 @@ class Source:
     def line(self, site: Site) -> str:
         """The line of a statement, without its indentation."""
         return self.lines[site.line - 1].strip()
+
+    @cached_property
+    def columns(self) -> dict[str, tuple[str, ...]]:
+        """The registers that are the columns of each output table."""
+        return {output.name: output.columns for output, _ in outputs(self.program)}
 
     @cached_property
     def steps(self) -> list[Site]:

@@ -41,7 +41,8 @@ class Machine:
             for unit, amount in (*takes.items(), *((unit, 1) for unit in memory)):
                 used[unit] += amount
         rates = self.document["units"]
-        return max(issued / self.document["issue"], *(used[unit] / rates[unit] for unit in used))
+        busiest = max(used[unit] / rates[unit] for unit in used)
+        return max(issued / float(self.document["issue"]), float(busiest))
 
     def moved(self, text: str) -> int:
         """The bytes that an instruction loads or stores."""
@@ -83,6 +84,6 @@ def _patterns(rows: Iterable[tuple[str, Any]]) -> list[tuple[re.Pattern[str], An
 def find(target: str, triple: str) -> Machine | None:
     """The model for a target of that triple; None where there is none for its architecture."""
     document = json.loads((files("pcpu.sim.throughput") / f"{target}.json").read_text("utf-8"))
-    architecture = triple.split("-")[0].replace("arm64", "aarch64")
+    architecture = triple.partition("-")[0].replace("arm64", "aarch64")
     found = document["machines"].get(architecture)
     return None if found is None else Machine(architecture, found)
