@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from pcpu import expr
 from pcpu.errors import UsageError
 from pcpu.expr import Index, Var
-from pcpu.ir import Arguments, Program, Scalar, show_bytes
+from pcpu.ir import Arguments, Program, Scalar
 from pcpu.layout import SLOT, whole_layout
 from pcpu.lower.frame import SPAN_BYTES, Shape
 
@@ -82,12 +83,12 @@ class Memory:
         """The value of an expression. Raises UsageError for a name that has none here."""
         if isinstance(scalar, int):
             return scalar
-        values: dict[str, int | bytes] = {}
+        values: dict[str, Any] = {}
         for node in expr.walk(scalar):
             if isinstance(node, Var):
                 values[node.name] = self._number(node.name)
             elif isinstance(node, Index):
-                values[node.name] = self.read(node.name, 0, self.length(node.name))
+                values[node.name] = self._items(node.name)
         return expr.evaluate(scalar, values, 64)
 
     def _number(self, name: str) -> int:
@@ -104,10 +105,9 @@ class Memory:
         known = ", ".join((*self.slots, *self.arrays)) or "none"
         raise UsageError(f"there is no number {name!r}; registers: {known}")
 
-    def show(self, name: str) -> str:
-        """What stands under a name."""
-        value = self.arguments.get(name, dict(self.program.tables).get(name))
-        return show_bytes(value) if isinstance(value, bytes) else str(self._number(name))
+    def _items(self, name: str) -> Sequence[int]:
+        """What ``name[...]`` takes one of."""
+        return self.register(name) if name in self.arrays else self.read(name, 0, self.length(name))
 
 
 def numbers(content: bytes) -> list[int]:

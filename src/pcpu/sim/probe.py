@@ -145,6 +145,9 @@ class _Machine:
         names = [b.name for b in program.buffers] + [output.name for output, _ in outputs(program)]
         places = {name: (spans[2 * i], spans[2 * i + 1]) for i, name in enumerate(names)}
         self.memory = Memory(program, self.arguments, state, 0, places)
+        for name in {*names} - {b.name for b in program.buffers if b.role != "out"}:
+            address, size = places[name]
+            ctypes.memset(address, 0, size)  # or the first to write there waits for the system
         self.ask()
 
     def leave(self, status: int) -> None:

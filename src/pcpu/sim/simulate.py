@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from pcpu.ir import Arguments, Inputs, Let, Outcome, Program, Repeat
 from pcpu.isa import Isa
@@ -36,6 +37,7 @@ def simulate(
     )  # fmt: skip
 
 
+@cache
 def precision() -> Precision:
     """What it costs here to measure statements that do nothing: the least of some tries."""
     program = Program((Repeat(_TURNS, (Let("x", 0),)),), buffers=())

@@ -12,7 +12,7 @@ from rich.text import Text
 from pcpu.sim import words
 from pcpu.sim.source import Site, Source
 from pcpu.sim.static import Static
-from pcpu.sim.trace import Simulation, Step
+from pcpu.sim.trace import Precision, Simulation, Step
 
 SHOWN_STATEMENTS, SHOWN_ROWS = 200, 10
 HEADINGS = ("line", "statement", "runs", "bytes", "time", "GB/s", "IR", "vec", "c/B")
@@ -28,13 +28,17 @@ def console(file: IO[str]) -> Console:
     )
 
 
-class View:
+def show(simulation: Simulation, static: Static, out: Console, *, trace: bool) -> None:
+    """Print what a simulation found, with its steps where ``trace`` says so."""
+    _View(simulation, static, out).show(trace=trace)
+
+
+class _View:
     def __init__(self, simulation: Simulation, static: Static, out: Console) -> None:
         self.simulation, self.static, self.out = simulation, static, out
         self.source = simulation.source
 
     def show(self, *, trace: bool) -> None:
-        """Print all of it, the steps where ``trace`` says so."""
         if trace:
             for step in self.simulation.steps:
                 print_step(self.out, self.simulation, step)
@@ -157,12 +161,12 @@ def grid(rows: Sequence[Sequence[str]], width: int, flexible: int | None = None)
 
 def print_step(out: Console, simulation: Simulation, step: Step) -> None:
     """One step: what ran, how long, and what it changed."""
-    for line in step_lines(simulation, step, out.width):
+    for line in step_lines(simulation.source, simulation.precision, step, out.width):
         out.print(line, no_wrap=True, overflow="ellipsis", crop=True)
 
 
-def step_lines(simulation: Simulation, step: Step, width: int) -> Iterator[Text]:
-    source, clock = simulation.source, simulation.precision.clock
+def step_lines(source: Source, costs: Precision, step: Step, width: int) -> Iterator[Text]:
+    clock = costs.clock
     yield head(source, step, width, words.brief(step.ns, clock) if step.done else "...",
                words.speed(step.rate if step.ns >= clock else None))  # fmt: skip
     change = step.change
