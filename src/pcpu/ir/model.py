@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -94,6 +94,12 @@ class MoveForm:
     sources: int
     value: Literal["byte", "bytes"] | None
     doc: str
+
+    @property
+    def takes(self) -> str:
+        """In words."""
+        value = {"byte": ["a byte"], "bytes": ["bytes"], None: []}[self.value]
+        return ", ".join(["a target", *["a source", "differences"][: self.sources], *value])
 
 
 MOVES: dict[str, MoveForm] = {
@@ -328,6 +334,10 @@ class Program:
         return frozenset(_written(self.body, {})) | {
             b.name for b in self.buffers if b.role == "out"
         }
+
+    def returning(self, names: tuple[str, ...]) -> Program:
+        """The program with these results."""
+        return replace(self, returns=None if names == self.usual_returns else names)
 
     @property
     def has_map(self) -> bool:
