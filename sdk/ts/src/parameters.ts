@@ -22,6 +22,12 @@ export function writeParameters(state: Uint8Array, parameters: readonly Paramete
   }
 }
 
+/** That all parameters have values, and that these fit. */
+export function checkParameters(parameters: readonly Parameter[], given: Params): void {
+  for (const name of Object.keys(given)) find(parameters, name);
+  for (const parameter of parameters) valueOf(parameter, given);
+}
+
 /** Values from text: numbers and bytes as programs write them, `90`, `0x5a`; `0x37fa213d`, `"GET "`. */
 export function parseParameters(parameters: readonly Parameter[], texts: Readonly<Record<string, string>>): Params {
   const params: Record<string, bigint | Uint8Array> = Object.create(null);

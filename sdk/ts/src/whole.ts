@@ -5,7 +5,7 @@ import { manifestOf, type BufferForm, type ResultForm, type WholeManifest } from
 import { bytesOf, Host, type Bytes, type Instance } from "./memory.js";
 import { writeParameters } from "./parameters.js";
 import type { RunOptions } from "./program.js";
-import { countOf, resultsOf, show, type Results, type Shown, type ShownResults } from "./results.js";
+import { countOf, numberOf, resultsOf, show, showNumber, type Results, type Shown, type ShownResults } from "./results.js";
 
 export interface WholeOptions extends RunOptions {
   /** The most bytes that buffers and tables may take together; else MemoryError. */
@@ -37,19 +37,27 @@ export class Table implements Iterable<Results> {
 
   /** The number of rows. */
   get length(): number {
-    return this.numbers.length / countOf(this.columns);
+    return this.numbers.length / this.columns.length;
   }
 
   *[Symbol.iterator](): Generator<Results, void> {
-    const width = countOf(this.columns);
+    const width = this.columns.length; // a column is one number
     for (let start = 0; start < this.numbers.length; start += width) {
       yield resultsOf(this.columns, this.numbers.subarray(start, start + width));
     }
   }
 
   /** The rows as pCPU shows them: arrays in the order of the columns. */
-  show(): (Shown | readonly Shown[])[][] {
-    return Array.from(this, (row) => Object.values(show(this.columns, row)));
+  show(): Shown[][] {
+    return [...this.shown()];
+  }
+
+  /** The same, one row after the other. */
+  *shown(): Generator<Shown[], void> {
+    const { columns, numbers } = this;
+    for (let start = 0; start < numbers.length; start += columns.length) {
+      yield columns.map((column, i) => showNumber(column, numberOf(column.returns, numbers[start + i]!)));
+    }
   }
 }
 
