@@ -17,9 +17,9 @@ export type Input = Bytes | readonly (readonly [offset: number | bigint, length:
 
 export interface WholeOutcome<R extends Results = Results> {
   /** The one buffer that the program writes; undefined where there is none, or several. */
-  readonly data: Uint8Array | undefined;
+  readonly data: Uint8Array<ArrayBuffer> | undefined;
   /** All buffers that it writes, by name. */
-  readonly buffers: Readonly<Record<string, Uint8Array>>;
+  readonly buffers: Readonly<Record<string, Uint8Array<ArrayBuffer>>>;
   readonly tables: Readonly<Record<string, Table>>;
   readonly results: R;
 }
@@ -205,7 +205,7 @@ class Call {
 
   #outcome(): WholeOutcome {
     const { buffers: forms, tables: tableForms, results } = this.#manifest;
-    const buffers: Record<string, Uint8Array> = Object.create(null);
+    const buffers: Record<string, Uint8Array<ArrayBuffer>> = Object.create(null);
     for (const [i, { name, written }] of forms.entries()) {
       const { address, length } = this.#span(i);
       if (written) buffers[name] = this.#instance.read(address, length);
