@@ -23,7 +23,7 @@ def build(directory: Path) -> None:
 def build_trapping(directory: Path) -> None:
     """Replace the operations by those of fixture.wat; no programs."""
     (directory / "pcpu_ops.wasm").write_bytes(trapping_module())
-    (directory / "programs.js").write_text("export default [];\n")
+    (directory / "programs.js").write_text("export default [];\nexport const named = [];\n")
 
 
 def trapping_module() -> bytes:

@@ -4,6 +4,8 @@ from pcpu.source.arguments import bind_arguments
 from pcpu.source.document import parse_json
 from pcpu.source.pasm import parse_pasm
 from pcpu.source.pipeline import parse_pipeline
-from pcpu.source.read import read_program
+from pcpu.source.read import names_file, read_program
 
-__all__ = ["bind_arguments", "parse_json", "parse_pasm", "parse_pipeline", "read_program"]
+__all__ = [
+    "bind_arguments", "names_file", "parse_json", "parse_pasm", "parse_pipeline", "read_program",
+]  # fmt: skip
