@@ -320,14 +320,17 @@ class Program:
         top = tuple(s for s in self.body if not isinstance(s, If | Repeat | Each))
         return tuple(dict(_registers(top)))
 
+    @cached_property
+    def written(self) -> frozenset[str]:
+        """The names of the buffers that the program changes."""
+        from pcpu.ir.writes import written
+
+        return written(self)
+
     @property
     def has_map(self) -> bool:
         """Whether the program changes the data."""
-        return any(
-            (isinstance(s, Instruction) and s.op.kind == "map" and s.span.buffer == "data")
-            or (isinstance(s, Move) and s.target.buffer == "data")
-            for s in walk(self.body)
-        )
+        return "data" in self.written
 
     def bound(self, arguments: Mapping[str, int | bytes]) -> Program:
         """The program without parameters, which ``arguments`` (or defaults) stand in for.
