@@ -70,9 +70,7 @@ class ParallelSession:
     def update(self, block: memoryview) -> None:
         if length := len(block):
             address = ctypes.addressof((ctypes.c_char * length).from_buffer(block))
-            update_threads(
-                self._native, self._state, address, length, self._threads, self._joins
-            )
+            update_threads(self._native, self._state, address, length, self._threads, self._joins)
 
     def finish(self) -> tuple[ResultValue, ...]:
         self._native.finish(self._state, self._out)
