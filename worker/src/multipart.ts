@@ -3,6 +3,7 @@
  * for text, and would change bytes that are not UTF-8.
  */
 
+import { quote } from "../../sdk/ts/src/text";
 import { Problem } from "./problem";
 
 const [CR, LF, DASH, SPACE, TAB] = [13, 10, 45, 32, 9];
@@ -18,7 +19,7 @@ export function partsOf(body: Uint8Array, type: string): Map<string, Uint8Array>
     if (!(body[at] === CR && body[at + 1] === LF)) throw malformed("a boundary is not alone on its line");
     const start = after(body, HEADERS_END, at);
     const name = nameOf(new TextDecoder().decode(body.subarray(at + 2, start)));
-    if (parts.has(name)) throw malformed(`there are two parts of the name ${JSON.stringify(name)}`);
+    if (parts.has(name)) throw malformed(`there are two parts of the name ${quote(name)}`);
     at = after(body, delimiter, start - 2); // an empty part shares its line break with the headers
     parts.set(name, body.subarray(start, Math.max(start, at - delimiter.length)));
   }

@@ -5,6 +5,7 @@ import { MemoryError, PcpuTrap, UsageError } from "../../sdk/ts/src/errors";
 import type { Parameter } from "../../sdk/ts/src/manifest";
 import { checkParameters, parseParameters, type Params } from "../../sdk/ts/src/parameters";
 import type { Program } from "../../sdk/ts/src/program";
+import { quote } from "../../sdk/ts/src/text";
 import { WholeProgram, type WholeOutcome } from "../../sdk/ts/src/whole";
 import { answer } from "./answer";
 import { wholeBody } from "./body";
@@ -108,7 +109,7 @@ function fromForm({ inputs }: WholeProgram, body: Uint8Array, type: string): Rec
   const names = inputs.map(({ name }) => name);
   const known = names.join(", ") || "none";
   for (const name of parts.keys()) {
-    if (!names.includes(name)) throw new Problem("invalid-request", `there is no input ${JSON.stringify(name)}; known: ${known}`);
+    if (!names.includes(name)) throw new Problem("invalid-request", `there is no input ${quote(name)}; known: ${known}`);
   }
   const missing = names.filter((name) => !parts.has(name));
   if (missing.length > 0) throw new Problem("invalid-request", `parts are missing: ${missing.join(", ")}`);
