@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from pcpu import targets, worker
+from pcpu import openapi, targets, worker
 from pcpu.artifact import Artifact, write_beside
 from pcpu.compiler import compile_operations, compile_program
 from pcpu.errors import PcpuError, UsageError
@@ -35,7 +35,7 @@ def build_bundle(isa: Isa, programs: Sequence[Program], out: Path, port: int = 8
         digest = hashlib.sha256(program.signature.encode()).hexdigest()[:16]
         modules[f"program-{digest}.wasm"] = compile_program(program, isa, target)
     with tempfile.TemporaryDirectory(prefix="pcpu-bundle-") as folder:
-        _write(Path(folder), modules, port)
+        _write(Path(folder), isa, modules, port)
         try:
             out.mkdir(parents=True, exist_ok=True)
             _move(Path(folder), out)
@@ -66,13 +66,14 @@ def _move(new: Path, out: Path) -> None:
             old.unlink()
 
 
-def _write(folder: Path, modules: dict[str, Artifact], port: int) -> None:
+def _write(folder: Path, isa: Isa, modules: dict[str, Artifact], port: int) -> None:
     for name, artifact in modules.items():
         artifact.write(folder / name)
     fused = [name for name in modules if name != "pcpu_ops.wasm"]
     imports = "".join(f'import p{i} from "./{name}";\n' for i, name in enumerate(fused))
     listed = ", ".join(f"p{i}" for i in range(len(fused)))
     (folder / "programs.js").write_text(f"{imports}export default [{listed}];\n")
+    (folder / "openapi.json").write_text(json.dumps(openapi.document(isa)) + "\n")
     worker.bundle_script(folder / "index.js")
     embedded = "\n    ".join(f'(name = "{name}", wasm = embed "{name}"),' for name in fused)
     values = {

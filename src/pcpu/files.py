@@ -51,17 +51,17 @@ def run_file(
     if threads > 1 and engine != "jit":
         raise UsageError("only the engine jit runs on several threads")
     with ExitStack() as stack:
-        data = stack.enter_context(_open_source(source))
+        data = stack.enter_context(open_source(source))
         if out is None and data_to_stdout and program.has_map:
             if sys.stdout.isatty():
                 raise UsageError("the data would go to the terminal; give -o OUT, -o - or a pipe")
             out = "-"
         elif out == "-" and not data_to_stdout:
             raise UsageError("with --json stdout holds the results; give another OUT for the data")
-        sink = None if out is None else stack.enter_context(_open_sink(out))
+        sink = None if out is None else stack.enter_context(open_sink(out))
         block = engines.BLOCK * (THREAD_BLOCKS * threads if threads > 1 else 1)
         counted = stack.enter_context(_Counted.opened(data, source, block))
-        write = None if sink is None else _writer(sink)
+        write = None if sink is None else writer(sink)
         if threads > 1:
             from pcpu.run.jit import run_threads
 
@@ -74,7 +74,7 @@ def run_file(
     return Report(shown, counted.size, counted.size)
 
 
-def _writer(sink: IO[bytes]) -> Any:
+def writer(sink: IO[bytes]) -> Any:
     def write(block: memoryview) -> None:
         try:
             while block:
@@ -134,7 +134,7 @@ def _progress_bar(name: str, total: int | None) -> Iterator[Any]:
 
 
 @contextmanager
-def _open_source(source: str) -> Iterator[IO[bytes]]:
+def open_source(source: str) -> Iterator[IO[bytes]]:
     if source == "-":
         yield sys.stdin.buffer.raw if hasattr(sys.stdin.buffer, "raw") else sys.stdin.buffer
         return
@@ -147,7 +147,7 @@ def _open_source(source: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _open_sink(out: str) -> Iterator[IO[bytes]]:
+def open_sink(out: str) -> Iterator[IO[bytes]]:
     if out == "-":
         yield sys.stdout.buffer
         return

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pcpu.ir import Each, Output, Parameter, Program, ResultValue, walk
 
@@ -29,8 +30,8 @@ class Layout:
         """How many numbers the results are."""
         return self.results[-1].stop if self.results else 0
 
-    def values(self, numbers: Sequence[int]) -> tuple[ResultValue, ...]:
-        """The results in ``numbers``, which are those of all of them, one after the other."""
+    def values(self, numbers: Any) -> tuple[ResultValue, ...]:
+        """The results in ``numbers``, a sequence or a ctypes array of all of theirs."""
         return tuple(
             tuple(numbers[slots.start : slots.stop]) if len(slots) > 1 else numbers[slots.start]
             for slots in self.results

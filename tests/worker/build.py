@@ -7,7 +7,7 @@ from typing import Any
 
 import wasmtime
 
-from pcpu.artifact import with_manifest
+from pcpu.artifact import ABI_VERSION, with_manifest
 from pcpu.bundle import build_bundle
 from pcpu.library import load_isa
 from pcpu.source.pipeline import parse_pipeline
@@ -22,9 +22,19 @@ def build(directory: Path) -> None:
 
 def build_trapping(directory: Path) -> None:
     """Replace the operations by those of fixture.wat; no programs."""
-    byte = {"args": ["data", "imm8"], "immediates": [{"name": "imm8", "bits": 8}]}
-    none: dict[str, Any] = {"args": ["data"], "immediates": []}
-    state = {"state_bits": 32, "result_bits": 32}
+    (directory / "pcpu_ops.wasm").write_bytes(trapping_module())
+    (directory / "programs.js").write_text("export default [];\n")
+
+
+def trapping_module() -> bytes:
+    """The operations of fixture.wat."""
+    byte = {
+        "uses_index": False,
+        "args": ["data", "imm8"],
+        "immediates": [{"name": "imm8", "bits": 8}],
+    }
+    none: dict[str, Any] = {"uses_index": False, "args": ["data"], "immediates": []}
+    state = {"state_bits": 32, "result_bits": 32, "result_count": 1}
     operations = [
         {"op": "boom", "opcode": 1, "aliases": [], "kind": "map", "returns": "data"} | byte,
         {"op": "xor", "opcode": 2, "aliases": [], "kind": "map", "returns": "data"} | byte,
@@ -33,7 +43,7 @@ def build_trapping(directory: Path) -> None:
         | state,
     ]
     manifest = {
-        "abi": 1,
+        "abi": ABI_VERSION,
         "kind": "ops",
         "isa_digest": "sha256:" + "0" * 64,
         "compiled_with": "by hand",
@@ -41,5 +51,4 @@ def build_trapping(directory: Path) -> None:
         "operations": operations,
     }
     code = wasmtime.wat2wasm(Path(__file__).with_name("fixture.wat").read_text())
-    (directory / "pcpu_ops.wasm").write_bytes(with_manifest(bytes(code), manifest))
-    (directory / "programs.js").write_text("export default [];\n")
+    return with_manifest(bytes(code), manifest)

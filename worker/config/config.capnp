@@ -11,6 +11,7 @@ const pcpu :Workerd.Worker = (
   modules = [
     (name = "index.js", esModule = embed "index.js"),
     (name = "programs.js", esModule = embed "programs.js"),
+    (name = "openapi.json", text = embed "openapi.json"),
     (name = "pcpu_ops.wasm", wasm = embed "pcpu_ops.wasm"),
     @MODULES@
   ],

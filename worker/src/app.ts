@@ -2,13 +2,18 @@
 
 import { Hono, type Context } from "hono";
 import * as v from "valibot";
+import { ProgramError } from "../../sdk/ts/src/errors";
+import type { Isa } from "../../sdk/ts/src/isa";
+import { parsed, type ParsedPipeline } from "../../sdk/ts/src/operations";
+import type { Pipeline } from "../../sdk/ts/src/pipeline";
+import { parseOperation, parseOps } from "../../sdk/ts/src/pipeline-json";
+import { parseText } from "../../sdk/ts/src/pipeline-text";
+import { quote } from "../../sdk/ts/src/text";
 import { text } from "./body";
 import { decode, encode, ENCODINGS } from "./encoding";
 import type { Engine } from "./engine";
-import { isaOf, type Isa } from "./isa";
-import { Problem, quote } from "./problem";
-import { parseOperation, parseOps, parseText, type Program } from "./program";
-import { report } from "./report";
+import { Problem, type Place } from "./problem";
+import { report, toJson } from "./report";
 import { object, oneOf, read, string } from "./shape";
 import { stream, wanted, WANTS } from "./stream";
 
@@ -17,12 +22,12 @@ const MAX_JSON_BYTES = 8 * 1024 * 1024;
 
 type App = Hono<{ Bindings: Env }>;
 
-export function createApp(engine: Engine): App {
-  const { abi, isa_digest, compiled_with, operations } = engine.manifest;
-  const isa = isaOf(engine.manifest);
+export function createApp(engine: Engine, openapi: string): App {
+  const { abi, isa_digest, compiled_with, operations } = engine.operations.manifest;
   const app: App = new Hono();
 
   app.get("/health", (c) => c.json({ status: "ok", abi, isa_digest, compiled_with }));
+  app.get("/openapi.json", (c) => c.body(openapi, 200, { "content-type": "application/json" }));
   app.get("/v1/isa", (c) => c.json({ operations, isa_digest }));
   app.post("/v1/pipeline", (c) => {
     const type = c.req.header("content-type") ?? "";
@@ -33,10 +38,10 @@ export function createApp(engine: Engine): App {
         `send application/json, or application/octet-stream and ?program=, not ${type || "a body without content-type"}`,
       );
     }
-    return route(c, engine, isa);
+    return route(c, engine);
   });
 
-  for (const [path, allow] of [["/health", "GET, HEAD"], ["/v1/isa", "GET, HEAD"], ["/v1/pipeline", "POST"]] as const) {
+  for (const [path, allow] of Object.entries(ALLOWED)) {
     app.all(path, (c) => new Problem("method-not-allowed", `${path} takes ${allow}, not ${c.req.method}`).response({ allow }));
   }
   app.notFound((c) => new Problem("not-found", `there is no ${c.req.path}`).response());
@@ -48,7 +53,9 @@ export function createApp(engine: Engine): App {
   return app;
 }
 
-type Route = (c: Context<{ Bindings: Env }>, engine: Engine, isa: Isa) => Promise<Response>;
+const ALLOWED = { "/health": "GET, HEAD", "/openapi.json": "GET, HEAD", "/v1/isa": "GET, HEAD", "/v1/pipeline": "POST" };
+
+type Route = (c: Context<{ Bindings: Env }>, engine: Engine) => Promise<Response>;
 
 const BODIES: Readonly<Record<string, Route>> = Object.assign(Object.create(null), {
   "application/json": json,
@@ -66,18 +73,19 @@ const Body = object({
   operation: v.exactOptional(string),
 });
 
-async function json(...[c, engine, isa]: Parameters<Route>): Promise<Response> {
+async function json(...[c, engine]: Parameters<Route>): Promise<Response> {
   const [parameter] = new URL(c.req.url).searchParams.keys();
   if (parameter !== undefined) {
     throw new Problem("invalid-request", `a JSON body takes no query parameters: ${quote(parameter)} belongs into the body`);
   }
   const value = parseJson(await text(c.req.raw, limit(c.env.MAX_JSON_BYTES, MAX_JSON_BYTES)));
   const body = read(Body, value, (reason, pointer) => new Problem("invalid-request", reason, { pointer }));
-  const program = programOf(isa, body);
+  const pipeline = pipelineOf(engine.operations.isa, body);
   const data = decode(body.data, body.encoding);
-  const run = engine.start(program);
-  run.update(data);
-  return c.json({ ...encode(data, body.encoding), ...report(program, run, data.length) });
+  const execution = engine.start(pipeline);
+  execution.update(data);
+  const answer = toJson({ ...encode(data, body.encoding), ...report(execution, data.length) });
+  return c.body(answer, 200, { "content-type": "application/json" });
 }
 
 function parseJson(text: string): unknown {
@@ -89,21 +97,31 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The program, in whichever one of its forms the body gives it (H4). */
-function programOf(isa: Isa, body: v.InferOutput<typeof Body>): Program {
+/** The pipeline, in whichever one of its forms the body gives it (H4). */
+function pipelineOf(isa: Isa, body: v.InferOutput<typeof Body>): ParsedPipeline {
   const forms = ["ops", "program", "operation", "imm"].filter((member) => member in body);
   switch (forms.join()) {
     case "ops":
-      return parseOps(isa, body.ops, "/ops");
+      return checked(() => parseOps(isa, body.ops, "/ops"));
     case "program":
-      return parseText(isa, body.program!, { pointer: "/program" });
+      return checked(() => parseText(isa, body.program!), { pointer: "/program" });
     case "operation":
     case "operation,imm":
-      return parseOperation(isa, body.operation!, body.imm, { op: "/operation", imm: "/imm" });
+      return checked(() => parseOperation(isa, body.operation!, body.imm, { op: "/operation", imm: "/imm" }));
     case "imm":
-      return parseOperation(isa, "xor", body.imm, { op: "/imm", imm: "/imm" });
+      return checked(() => parseOperation(isa, "xor", body.imm, { op: "/imm", imm: "/imm" }));
     default:
       throw new Problem("invalid-request", `give one of ops, program, operation or imm, not ${forms.join(" and ") || "none"}`);
+  }
+}
+
+/** A pipeline that `parse` gives. Where it is wrong the problem states its place, and that of the text in the request. */
+function checked(parse: () => Pipeline, of: Partial<Place> = {}): ParsedPipeline {
+  try {
+    return parsed(parse());
+  } catch (error) {
+    if (!(error instanceof ProgramError)) throw error;
+    throw new Problem(error.code, error.message, { ...of, ...error.place });
   }
 }
 
@@ -117,14 +135,14 @@ const Query = object(
   "query parameter",
 );
 
-async function octets(...[c, engine, isa]: Parameters<Route>): Promise<Response> {
+async function octets(...[c, engine]: Parameters<Route>): Promise<Response> {
   const pairs = [...new URL(c.req.url).searchParams];
   const parameters = Object.fromEntries(pairs);
   const query = read(Query, parameters, (reason) => new Problem("invalid-request", reason));
   if (pairs.length > Object.keys(parameters).length) throw new Problem("invalid-request", "a query parameter is given twice");
-  const program = parseText(isa, query.program);
-  const want = query.want ?? wanted(program);
-  return stream(c.req.raw, program, engine.start(program), want, limit(c.env.MAX_STREAM_BYTES, 0));
+  const pipeline = checked(() => parseText(engine.operations.isa, query.program));
+  const want = query.want ?? wanted(pipeline);
+  return stream(c.req.raw, engine.start(pipeline), want, limit(c.env.MAX_STREAM_BYTES, 0));
 }
 
 function limit(text: string | undefined, otherwise: number): number {

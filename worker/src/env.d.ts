@@ -17,6 +17,11 @@ declare module "*/programs.js" {
   export default programs;
 }
 
+declare module "*/openapi.json" {
+  const text: string;
+  export default text;
+}
+
 declare class IdentityTransformStream extends TransformStream<Uint8Array, Uint8Array> {
   constructor();
 }

@@ -1,9 +1,10 @@
 /** The octet-stream route: data in, data out, block by block (spec/http.md H7, H8). */
 
+import type { ParsedPipeline } from "../../sdk/ts/src/operations";
+import { writes } from "../../sdk/ts/src/pipeline";
 import { blocks } from "./body";
-import { writes, type Run } from "./engine";
-import type { Program } from "./program";
-import { report } from "./report";
+import type { Execution } from "./engine";
+import { report, toJson } from "./report";
 
 export const WANTS = ["data", "results", "both"] as const;
 export type Want = (typeof WANTS)[number];
@@ -15,12 +16,12 @@ const TYPES: Record<Want, string> = {
 };
 
 /** What comes back where the request does not say. */
-export function wanted(program: Program): Want {
-  if (!writes(program)) return "results";
-  return program.every(({ op }) => op.kind === "map") ? "data" : "both";
+export function wanted({ steps, results }: ParsedPipeline): Want {
+  if (!writes(steps)) return "results";
+  return results.length === 0 ? "data" : "both";
 }
 
-export async function stream(request: Request, program: Program, run: Run, want: Want, limit: number): Promise<Response> {
+export async function stream(request: Request, execution: Execution, want: Want, limit: number): Promise<Response> {
   const headers = { "content-type": TYPES[want] };
   const body = blocks(request, limit);
   let bytes = 0;
@@ -28,11 +29,11 @@ export async function stream(request: Request, program: Program, run: Run, want:
     const { value } = await body.next();
     if (value !== undefined) {
       bytes += value.length;
-      run.update(value);
+      execution.update(value);
     }
     return value;
   };
-  const results = () => JSON.stringify(report(program, run, bytes)) + "\n";
+  const results = () => toJson(report(execution, bytes)) + "\n";
 
   if (want === "results") {
     while (await next());

@@ -3,34 +3,17 @@
 from pcpu.errors import ProgramError, ProgramErrors
 from pcpu.ir.fault import Fault, Path
 from pcpu.ir.model import (
-    DATA,
     EXACT_JSON,
     MAX_NAME,
     MAX_OPERATIONS,
-    MOVES,
     STREAM,
     Buffer,
-    Each,
-    Fuse,
-    If,
-    Instruction,
-    Let,
-    Move,
-    Operand,
-    Output,
     Parameter,
     Program,
-    Repeat,
     Result,
     ResultValue,
-    Scalar,
     Shown,
-    Span,
-    Statement,
-    bodies,
-    show_bytes,
     show_result,
-    walk,
 )
 from pcpu.ir.names import Names
 from pcpu.ir.outcome import Arguments, Inputs, Outcome
@@ -42,6 +25,25 @@ from pcpu.ir.pipeline import (
     check_name,
     verify_pipeline,
     with_names,
+)
+from pcpu.ir.statement import (
+    DATA,
+    MOVES,
+    Each,
+    Fuse,
+    If,
+    Instruction,
+    Let,
+    Move,
+    Operand,
+    Output,
+    Repeat,
+    Scalar,
+    Span,
+    Statement,
+    bodies,
+    show_bytes,
+    walk,
 )
 from pcpu.ir.verify import check
 from pcpu.ir.wellformed import MAX_BLOCKS, MAX_STATEMENTS

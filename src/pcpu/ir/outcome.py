@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pcpu.ir.model import Program, ResultValue, Shown
+from pcpu.ir.model import (
+    Program,
+    ResultValue,
+    Shown,
+)
 
 Row = tuple[int, ...]
 

@@ -13,7 +13,10 @@ from pcpu.expr import Var
 from pcpu.ir.bound import Bound
 from pcpu.ir.declare import declare
 from pcpu.ir.fault import Fault, Path, plural, show_number
-from pcpu.ir.model import (
+from pcpu.ir.model import Program
+from pcpu.ir.parts import named_in, names_of, operands_of
+from pcpu.ir.scope import SPAN_BYTES, Scope, known
+from pcpu.ir.statement import (
     MOVES,
     Each,
     Fuse,
@@ -23,14 +26,11 @@ from pcpu.ir.model import (
     Move,
     Operand,
     Output,
-    Program,
     Repeat,
     Scalar,
     Span,
     Statement,
 )
-from pcpu.ir.parts import named_in, names_of, operands_of
-from pcpu.ir.scope import SPAN_BYTES, Scope, known
 from pcpu.ir.wellformed import malformed
 from pcpu.ir.work import Work, excess
 from pcpu.isa import Immediate
@@ -252,7 +252,7 @@ class _Verifier:
                     message = f"{name} is set in this fuse, and nothing in it can use it"
                     self.fault("block", message, (*here, *path))
                     set_here.discard(name)
-        return Work.of(0, 1) + self.block(s.body, (*at, "fuse"))
+        return self.block(s.body, (*at, "fuse"))
 
     # Loops
 

@@ -51,8 +51,18 @@ def _is_wide_reduction(op: Op) -> bool:
 
 
 # A reduction alone in its loop is one that LLVM's own vectorizer can widen.
-WIDE = Kernel("wide", _is_wide_reduction, emit, fuses=False)
+WIDE = Kernel(
+    "wide", "a loop of its own, which LLVM vectorizes", _is_wide_reduction, emit, fuses=False
+)
 # Where each byte changes another state the processor overlaps the steps of one array already.
-ARRAY = Kernel("array", lambda op: op.is_array, emit, fuses=False)
+ARRAY = Kernel(
+    "array", "one byte after the other, in memory", lambda op: op.is_array, emit, fuses=False
+)
 # Chains run side by side: the processor overlaps their latencies.
-KERNEL = Kernel("chain", lambda op: op.fold is not None, emit, fuses=True)
+KERNEL = Kernel(
+    "chain",
+    "one byte after the other, together with others of its kind",
+    lambda op: op.fold is not None,
+    emit,
+    fuses=True,
+)

@@ -60,4 +60,11 @@ def _function(code: Code, field: Field, fed: Sequence[Stage]) -> Value:
     return function
 
 
-KERNEL = Kernel("crc", lambda op: op.crc is not None, emit, fuses=False, fed=_is_fed)
+KERNEL = Kernel(
+    "crc",
+    "sparse division on vectors, or carry-less multiplication where the processor has it",
+    lambda op: op.crc is not None,
+    emit,
+    fuses=False,
+    fed=_is_fed,
+)

@@ -119,4 +119,11 @@ def _blocks(
     code.b.position_at_end(after)
 
 
-KERNEL = Kernel("fnv", lambda op: multiplication(op) is not None, emit, fuses=False, yields=True)
+KERNEL = Kernel(
+    "fnv",
+    "an xor-multiply hash, many bytes at a time by bit planes",
+    lambda op: multiplication(op) is not None,
+    emit,
+    fuses=False,
+    yields=True,
+)

@@ -6,13 +6,14 @@ costs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import reduce
 
 from llvmlite import ir
 
-from pcpu.expr import Expr, substitute
+from pcpu.expr import Expr, Index, substitute
 from pcpu.isa import Op
 from pcpu.lower import expression
 from pcpu.lower.code import I8, Code, Value
@@ -57,7 +58,9 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
             for cycle in cycles:
                 cycle.prepare()
     done = code.local(code.usize, code.size(0))
-    _vectors(code, Feed(code, stages, lanes, cycles=cycles), data, length, done, lanes)
+    for steady in _main_loops(code, cycles, length):
+        feed = Feed(code, stages, lanes, cycles=cycles, steady=steady)
+        _vectors(code, feed, data, length, done, lanes)
     if lanes > SMALL_LANES:
         small = Feed(code, stages, SMALL_LANES, cycles=cycles)
         _vectors(code, small, data, length, done, SMALL_LANES)
@@ -66,6 +69,22 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
         cursor.begin(code.byte_at(data, code.load(code.usize, done)))
     with code.loop(code.load(code.usize, done), length, 1, plain=True) as i:
         _tail(code, stages, turning, code.byte_at(data, i))
+
+
+def _main_loops(code: Code, cycles: Sequence[Cycles], length: Value) -> Iterator[bool]:
+    """The main loop once or, where keys are given, twice: for those that stay as they are from one
+    vector to the next, and for others."""
+    lanes = code.target.lanes
+    if not any(cycle.prepares for cycle in cycles):
+        yield False
+        return
+    with code.when(code.b.icmp_unsigned(">=", length, code.size(lanes))):
+        all_steady = reduce(code.b.and_, [c for cycle in cycles for c in cycle.steady(lanes)])
+        with code.b.if_else(all_steady) as (steady, turning):
+            with steady:
+                yield True
+            with turning:
+                yield False
 
 
 def _vectors(code: Code, feed: Feed, data: Value, length: Value, done: Value, lanes: int) -> None:
@@ -97,13 +116,15 @@ class Feed:
         lanes: int,
         unrolled: int = 1,
         cycles: Sequence[Cycles] | None = None,
+        *,
+        steady: bool = False,
     ) -> None:
         self._code, self._stages, self._lanes = code, stages, lanes
         if cycles is None:
             cycles = [Cycles(code, stage, lanes) for stage in stages]
             for cycle in cycles:
                 cycle.prepare()
-        self._turning = [cycle.cursors(lanes) for cycle in cycles]
+        self._turning = [cycle.cursors(lanes, steady=steady) for cycle in cycles]
         self._folds = [_fold(code, s, lanes, unrolled) for s in stages if s.state is not None]
 
     def limit(self, step: int = 1) -> int | None:
@@ -164,7 +185,11 @@ def _lanewise(
         if name not in constants
     }
     values["byte"] = byte if bits == 8 else code.b.zext(byte, lane_type(bits, lanes))
-    return expression.emit(code, value, values, bits, lanes, lambda node: turn[node.name])
+    return expression.emit(code, value, values, bits, lanes, _in(turn))
+
+
+def _in(turn: Mapping[str, Value]) -> Callable[[Index], Value]:
+    return lambda node: turn[node.name]
 
 
 def _tail(code: Code, stages: Sequence[Stage], turning: Sequence[Cursors], pointer: Value) -> None:
@@ -173,9 +198,7 @@ def _tail(code: Code, stages: Sequence[Stage], turning: Sequence[Cursors], point
         turn = cursor.next()
         if stage.op.kind == "map":
             values = stage.values(code, 8) | {"byte": byte}
-            byte = expression.emit(
-                code, stage.op.map_expr, values, 8, 1, lambda node, turn=turn: turn[node.name]
-            )
+            byte = expression.emit(code, stage.op.map_expr, values, 8, 1, _in(turn))
         else:
             chain.step(code, stage, byte, pointer)
     if byte is not loaded:
@@ -190,4 +213,6 @@ def _flush(code: Code, fold: _Fold) -> None:
     code.b.store(combine(code, fold.form.combine, state, joined), fold.stage.state)
 
 
-KERNEL = Kernel("lanes", accepts, emit, fuses=True)
+KERNEL = Kernel(
+    "lanes", "vectors of bytes, one pass with all its neighbours", accepts, emit, fuses=True
+)

@@ -20,4 +20,4 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
         code.b.store(byte, address)
 
 
-KERNEL = Kernel("lookup", lambda op: op.kind == "map", emit, fuses=True)
+KERNEL = Kernel("lookup", "one byte after the other", lambda op: op.kind == "map", emit, fuses=True)

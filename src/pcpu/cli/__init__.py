@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -13,6 +12,16 @@ from typing import Annotated, Any
 
 import typer
 
+from pcpu.cli.options import (
+    Bundled,
+    IsaFiles,
+    Json,
+    load_isa_files,
+    parse_program,
+    print_json,
+    read_with_isa,
+)
+from pcpu.cli.run import run
 from pcpu.errors import OutputClosedError, PcpuError, UsageError
 
 app = typer.Typer(
@@ -42,30 +51,7 @@ def options(
     """One compiler for byte programs: from one line of text to native speed at the edge."""
 
 
-IsaFiles = Annotated[
-    list[Path] | None,
-    typer.Option("--isa", metavar="FILE", help="Add the operations of FILE; may be repeated."),
-]
-Bundled = Annotated[
-    list[str] | None,
-    typer.Option("--program", metavar="PROG", help="Also bundle PROG, fused; may be repeated."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
-ProgramArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="PROG",
-        help="A program such as 'xor 0x5a | crc32c', or a .pasm, .json or .pcpu file with one.",
-        show_default=False,
-    ),
-]
-
-
-class EngineName(StrEnum):
-    jit = "jit"
-    wasmtime = "wasmtime"
-    workerd = "workerd"
-    interp = "interp"
+app.command()(run)
 
 
 class TargetName(StrEnum):
@@ -80,41 +66,6 @@ class EmitForm(StrEnum):
     obj = "obj"
     wasm = "wasm"
     so = "so"
-
-
-@app.command()
-def run(
-    program: ProgramArgument,
-    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="The data; - is stdin.")] = "-",
-    out: Annotated[
-        str | None,
-        typer.Option("-o", "--out", metavar="OUT", help="Where the data goes; - is stdout."),
-    ] = None,
-    engine: Annotated[EngineName, typer.Option(help="What runs the program.")] = EngineName.jit,
-    threads: Annotated[
-        int, typer.Option(min=1, max=256, help="Cores to use, where the program's folds merge.")
-    ] = 1,
-    as_json: Json = False,
-    isa: IsaFiles = None,
-) -> None:
-    """Run a program over a file or stdin, of any size.
-
-    The resulting data goes to OUT, or to stdout when the program changes it; the results go to
-    stderr, or with --json to stdout.
-
-    Example: pcpu run 'xor 0x5a | crc32c' photo.jpg -o masked.jpg
-    """
-    from pcpu.files import run_file
-
-    loaded, parsed = _read_program(program, isa)
-    report = run_file(
-        parsed, loaded, file, out, engine.value, data_to_stdout=not as_json, threads=threads
-    )
-    if as_json:
-        _print_json(report.to_json())
-    else:
-        for name, value in report.results.items():
-            typer.echo(f"{name} {value}", err=True)
 
 
 @app.command()
@@ -156,9 +107,9 @@ def compile(
         raise UsageError("--json takes stdout for the manifest; give -o OUT for the code")
     found, form = targets.find(target.value), emit.value if emit else None
     if program is None:
-        artifact = compile_operations(_load_isa(isa), found, form)
+        artifact = compile_operations(load_isa_files(isa), found, form)
     else:
-        loaded, parsed = _read_program(program, isa)
+        loaded, parsed = read_with_isa(program, isa)
         artifact = compile_program(parsed, loaded, found, form)
         if explain:
             _explain(parsed)
@@ -171,7 +122,7 @@ def compile(
     else:
         sys.stdout.buffer.write(artifact.code)
     if as_json:
-        _print_json(artifact.manifest)
+        print_json(artifact.manifest)
 
 
 def _explain(program: Any) -> None:
@@ -182,29 +133,43 @@ def _explain(program: Any) -> None:
 
 
 @app.command("isa")
-def show_isa(as_json: Json = False, isa: IsaFiles = None) -> None:
-    """List the operations.
+def show_isa(
+    op: Annotated[
+        str | None, typer.Argument(metavar="[OP]", help="Only this one, with all about it.")
+    ] = None,
+    as_json: Json = False,
+    isa: IsaFiles = None,
+) -> None:
+    """List the operations, or explain one.
 
-    Example: pcpu isa --isa my-ops.json
+    Example: pcpu isa mask
     """
-    loaded = _load_isa(isa)
-    if as_json:
-        _print_json(loaded.to_json() | {"isa_digest": loaded.digest})
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    loaded = load_isa_files(isa)
+    found = None if op is None else loaded.find(op)
+    if op is not None and found is None:
+        from pcpu.source.unknown import unknown_operation
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("op", "code", "kind", "arguments", "returns", "what it does"):
-        table.add_column(heading, no_wrap=heading not in ("arguments", "what it does"))
-    for op in loaded.operations:
-        names = " ".join([op.name, *(f"({alias})" for alias in op.aliases)])
-        row = (names, str(op.opcode), op.kind, " ".join(op.args), op.returns, op.doc)
-        # Text, since a description may hold what rich would take for its markup.
-        table.add_row(*(Text("".join(c if c.isprintable() else " " for c in x)) for x in row))
-    Console().print(table)
+        raise UsageError(unknown_operation(op, loaded))
+    if as_json:
+        print_json(found.to_json() if found else loaded.to_json() | {"isa_digest": loaded.digest})
+        return
+    from pcpu.reference import describe, print_table
+
+    if found is None:
+        print_table(loaded)
+    else:
+        typer.echo("\n".join(describe(found)))
+
+
+@app.command()
+def openapi(isa: IsaFiles = None) -> None:
+    """Print the OpenAPI document of the Worker's HTTP interface.
+
+    Example: pcpu openapi > openapi.json
+    """
+    from pcpu.openapi import document
+
+    print_json(document(load_isa_files(isa)))
 
 
 @app.command()
@@ -219,8 +184,8 @@ def build(
     """
     from pcpu.bundle import build_bundle
 
-    loaded = _load_isa(isa)
-    build_bundle(loaded, [_parse(text, loaded) for text in program or ()], out)
+    loaded = load_isa_files(isa)
+    build_bundle(loaded, [parse_program(text, loaded) for text in program or ()], out)
     for path in sorted(out.iterdir()):
         typer.echo(f"{path.stat().st_size:>9}  {path}", err=True)
 
@@ -239,8 +204,8 @@ def serve(
     """
     from pcpu.serve import serve_forever
 
-    loaded = _load_isa(isa)
-    serve_forever(loaded, [_parse(text, loaded) for text in program or ()], port)
+    loaded = load_isa_files(isa)
+    serve_forever(loaded, [parse_program(text, loaded) for text in program or ()], port)
 
 
 @app.command()
@@ -255,7 +220,7 @@ def doctor(as_json: Json = False) -> None:
 
     checks = examine()
     if as_json:
-        _print_json({check.name: check.to_json() for check in checks})
+        print_json({check.name: check.to_json() for check in checks})
     else:
         for check in checks:
             mark = "ok     " if check.found else "MISSING"
@@ -293,28 +258,6 @@ def bench(
             quick=quick, gate=gate, only=only, plot=plot, as_json=as_json, json_path=json_path
         )
     )
-
-
-def _load_isa(files: list[Path] | None) -> Any:
-    from pcpu.library import load_isa
-
-    return load_isa(files or ())
-
-
-def _parse(text: str, isa: Any) -> Any:
-    from pcpu.source import read_program
-
-    return read_program(text, isa)
-
-
-def _read_program(text: str, files: list[Path] | None) -> tuple[Any, Any]:
-    isa = _load_isa(files)
-    return isa, _parse(text, isa)
-
-
-def _print_json(document: Any) -> None:
-    sys.stdout.write(json.dumps(document) + "\n")
-    sys.stdout.flush()
 
 
 def _prepare_process() -> None:
