@@ -146,7 +146,7 @@ class _Verifier:
 
     def instruction(self, s: Instruction, at: Path) -> Work:
         self.span(s.span, (*at, "span"), writes=s.op.kind == "map")
-        work = Work(self.scope.span_bound(s.span), Bound.of(s.op.result_count))
+        work = Work(self.scope.span_bound(s.span), Bound.of(max(1, s.op.result_count)))
         wanted = s.op.immediates
         if len(s.immediates) != len(wanted):
             names = ", ".join(imm.name for imm in wanted)
@@ -214,6 +214,8 @@ class _Verifier:
         lengths = [self.length(span) for span in s.sources]
         places: list[Path] = [(*at, "sources", index) for index in range(len(s.sources))]
         if s.value is not None:
+            if form.value == "bytes":
+                work += Work(self.scope.span_bound(s.target), Bound())
             lengths.append(self.value(s, s.value, (*at, "value")))
             places.append((*at, "value"))
         target = self.length(s.target)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from pcpu.errors import EngineError, PcpuError
+from pcpu.errors import EngineError
 from pcpu.ir import Arguments, Inputs, Outcome, Program
-from pcpu.ir.outcome import results_of, table_rows
+from pcpu.ir.outcome import results_of, table_rows, zeros
 from pcpu.ir.traps import NUMBERS, check_of
 from pcpu.isa import Isa
 from pcpu.layout import SLOT, fill_parameters, outputs, whole_layout
@@ -69,7 +69,7 @@ def run_native(
         size(state_span.address, spans)
         for number, name in enumerate(names):
             if name not in held:
-                held[name] = _allocate(name, spans[2 * number + 1])
+                held[name] = zeros(name, spans[2 * number + 1])
                 spans[2 * number] = stack.enter_context(_held(held[name], writable=True)).address
         status = execute(state_span.address, spans, out)
     if status:
@@ -85,13 +85,6 @@ def run_native(
             for output, _ in tables
         },
     )
-
-
-def _allocate(name: str, size: int) -> bytearray:
-    try:
-        return bytearray(size)
-    except (MemoryError, OverflowError):
-        raise PcpuError(f"{name} would have {size} bytes, more than there is memory") from None
 
 
 @contextmanager
