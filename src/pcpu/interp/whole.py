@@ -118,7 +118,7 @@ class _Machine:
         }
         arrays = {r.name: (0,) * r.count for r in program.registers.values() if r.count > 1}
         self.spent.bytes += sum(sizes.values()) + sum(8 * len(zero) for zero in arrays.values())
-        self.values: dict[str, object] = dict.fromkeys(program.registers, 0) | arrays
+        self.values: dict[str, object] = {**dict.fromkeys(program.registers, 0), **arrays}
         self.values |= dict(program.constants) | dict(arguments) | dict(program.tables)
         self.values |= {f"{name}.len": w.length for name, w in self.windows.items()}
         self.values |= {

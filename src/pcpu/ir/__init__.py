@@ -1,7 +1,7 @@
 """Program: the one intermediate representation, and its verifier."""
 
 from pcpu.errors import ProgramError, ProgramErrors
-from pcpu.ir.fault import Fault, Path
+from pcpu.ir.fault import MAX_ERRORS, Fault, Path
 from pcpu.ir.model import (
     EXACT_JSON,
     MAX_NAME,
@@ -50,12 +50,13 @@ from pcpu.ir.wellformed import MAX_BLOCKS, MAX_STATEMENTS
 from pcpu.ir.work import Work
 
 __all__ = [
-    "DATA", "EXACT_JSON", "MAX_BLOCKS", "MAX_NAME", "MAX_OPERATIONS", "MAX_STATEMENTS", "MOVES",
-    "STREAM", "Arguments", "Buffer", "Each", "Fault", "Fuse", "If", "Inputs", "Instruction", "Let",
-    "Move", "Names", "Operand", "Outcome", "Output", "Parameter", "Path", "Program", "Repeat",
-    "Result", "ResultValue", "Scalar", "Shown", "Span", "Statement", "Work", "bodies", "check",
-    "check_immediate", "check_immediate_count", "check_length", "check_name", "named_in",
-    "show_bytes", "show_result", "verify", "walk", "with_data", "with_names",
+    "DATA", "EXACT_JSON", "MAX_BLOCKS", "MAX_ERRORS", "MAX_NAME", "MAX_OPERATIONS",
+    "MAX_STATEMENTS", "MOVES", "STREAM", "Arguments", "Buffer", "Each", "Fault", "Fuse", "If",
+    "Inputs", "Instruction", "Let", "Move", "Names", "Operand", "Outcome", "Output",
+    "Parameter", "Path", "Program", "Repeat", "Result", "ResultValue", "Scalar", "Shown",
+    "Span", "Statement", "Work", "bodies", "check", "check_immediate", "check_immediate_count",
+    "check_length", "check_name", "named_in", "show_bytes", "show_result", "verify", "walk",
+    "with_data", "with_names",
 ]  # fmt: skip
 
 
@@ -66,4 +67,6 @@ def verify(program: Program) -> None:
         return
     faults, _ = check(program)
     if faults:
-        raise ProgramErrors([ProgramError(f.code, f.message, pointer=f.pointer) for f in faults])
+        raise ProgramErrors(
+            [ProgramError(f.code, f.message, pointer=f.pointer) for f in faults[:MAX_ERRORS]]
+        )
