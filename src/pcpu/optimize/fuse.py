@@ -17,7 +17,7 @@ def fuse(program: Program) -> Program:
     if program.is_pipeline:
         return program
     room = MAX_STATEMENTS - sum(1 for s in walk(program.body) if not isinstance(s, Fuse))
-    return with_body(program, _Fuser(room).block(program.body, depth=1))
+    return with_body(program, _Fuser(room).block(program.body, depth=0))
 
 
 class _Fuser:

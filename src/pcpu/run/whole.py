@@ -10,9 +10,9 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
-from pcpu.errors import EngineError, PcpuError, UsageError
+from pcpu.errors import EngineError, UsageError
 from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue
-from pcpu.ir.outcome import results_of, table_rows
+from pcpu.ir.outcome import results_of, table_rows, zeros
 from pcpu.ir.traps import NUMBERS, check_of
 from pcpu.isa import Isa
 from pcpu.layout import SLOT, fill_parameters, outputs, whole_layout
@@ -115,7 +115,7 @@ class Call:
                 if name in held:
                     continue
                 size = spans[2 * number + 1]
-                held[name] = given[name] if name in given else _allocate(name, size)
+                held[name] = given[name] if name in given else zeros(name, size)
                 span = stack.enter_context(_held(held[name], writable=True))
                 if name in given:
                     _clear(name, span, size)
@@ -131,13 +131,6 @@ class Call:
             results_of(self.program, list(out)),
             {name: memoryview(held[name])[: lengths[name]] for name in self._columns},
         )
-
-
-def _allocate(name: str, size: int) -> bytearray:
-    try:
-        return bytearray(size)
-    except (MemoryError, OverflowError):
-        raise PcpuError(f"{name} would have {size} bytes, more than there is memory") from None
 
 
 def _clear(name: str, span: Span, size: int) -> None:
