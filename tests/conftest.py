@@ -40,7 +40,7 @@ def isa() -> Isa:
 
 @pytest.fixture(scope="session")
 def user_ops() -> Path:
-    """Operations that a user declared: a map, a plain sum, and Adler-32."""
+    """Operations that a user declared: a map, a count, a chain, and a sum with repeating weights."""
     return ROOT / "examples" / "my-ops.json"
 
 

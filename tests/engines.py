@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pcpu import run as engines
-from pcpu.ir import Program
+from pcpu.ir import Program, ResultValue
 from pcpu.isa import Isa
 
 
 def run_pieces(
     engine: str, program: Program, isa: Isa, data: bytes, sizes: Sequence[int] = ()
-) -> tuple[bytes, tuple[int, ...]]:
+) -> tuple[bytes, tuple[ResultValue, ...]]:
     """The bytes and results of ``program`` when ``data`` comes in pieces of ``sizes``, then the rest."""
     out = bytearray()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import struct
 import subprocess
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from pcpu import interp, targets, worker
 from pcpu.artifact import SECTION
 from pcpu.compiler import FORMS, compile_operations, compile_program
 from pcpu.errors import ProgramError, UsageError
-from pcpu.ir import Instruction, Program
+from pcpu.ir import Instruction, Program, ResultValue
 from pcpu.isa import Isa
+from pcpu.layout import layout
 from pcpu.source import parse_pipeline
 
 
@@ -54,7 +56,7 @@ def test_A1_imports_nothing(operations: Path) -> None:
     assert list(module_of(operations).imports) == []
 
 
-def test_A1_A6_A7_exports(operations: Path, isa: Isa) -> None:
+def test_A1_A4_A6_A7_A12_exports(operations: Path, isa: Isa) -> None:
     wanted = {"memory", "malloc", "free"}
     for op in isa.operations:
         wanted.add(f"pcpu_{op.name}")
@@ -71,6 +73,12 @@ def test_A1_A6_A7_exports(operations: Path, isa: Isa) -> None:
     assert types["pcpu_crc32c"] == (["i32", "i32"], ["i32"])
     assert types["pcpu_fnv"] == (["i32", "i32"], ["i64"])
     assert types["pcpu_counteq_update"] == (["i64", "i32", "i32", "i32"], ["i64"])
+    assert types["pcpu_lut"] == (["i32", "i32", "i32", "i32"], [])
+    assert types["pcpu_mask"] == (["i32", "i32", "i32", "i32", "i64"], [])
+    assert types["pcpu_find"] == (["i32", "i32", "i32"], ["i64"])
+    assert types["pcpu_find_update"] == (["i64", "i32", "i32", "i32", "i64"], ["i64"])
+    assert types["pcpu_hist"] == (["i32", "i32", "i32"], [])
+    assert types["pcpu_hist_update"] == (["i32", "i32", "i32"], [])
 
 
 def test_A2_malloc(operations: Path) -> None:
@@ -127,7 +135,7 @@ def test_a_fused_program_is_vector_code(isa: Isa, tmp_path: Path) -> None:
 
 def test_A10_manifest(operations: Path, isa: Isa) -> None:
     manifest = manifest_of(operations.read_bytes())
-    assert manifest["abi"] == 1
+    assert manifest["abi"] == 2
     assert manifest["kind"] == "ops"
     assert manifest["isa_digest"] == isa.digest
     assert manifest["operations"] == isa.to_json()["operations"]
@@ -137,10 +145,18 @@ def test_A10_manifest(operations: Path, isa: Isa) -> None:
     manifest = manifest_of(module.code)
     assert manifest == module.manifest
     assert manifest["signature"] == "counteq 1 | crc32c"
+    assert (manifest["form"], manifest["state_bytes"]) == ("stream", 16)
     assert manifest["results"] == [
-        {"name": "n", "op": "counteq", "bits": 64, "returns": "count"},
-        {"name": "crc32c", "op": "crc32c", "bits": 32, "returns": "u32"},
+        {"name": "n", "op": "counteq", "bits": 64, "returns": "count", "count": 1},
+        {"name": "crc32c", "op": "crc32c", "bits": 32, "returns": "u32", "count": 1},
     ]
+    program = parse_pipeline("mask 0x0102 | hist | crc32c", isa)
+    told = compile_program(program, isa, targets.find("wasm")).manifest
+    assert told["state_bytes"] == 8 * (256 + 1 + 1)
+    assert told["results"][0]["count"] == 256
+    mask, hist, _ = told["operations"]
+    assert mask["immediates"] == [{"name": "key", "bits": 0, "sizes": [1, 64]}]
+    assert (mask["uses_index"], hist["uses_index"], hist["result_count"]) == (True, False, 256)
 
 
 def test_A3_A4_A5_kernels_on_any_span(operations: Path) -> None:
@@ -174,8 +190,12 @@ def test_A3_A4_A5_kernels_on_any_span(operations: Path) -> None:
     call("pcpu_xor", -1, 0, 1)
 
 
-def test_A8_A9_state_may_move_between_calls(isa: Isa) -> None:
-    program = parse_pipeline("xor 3 | counteq 1 | crc32c | fnv", isa)
+@pytest.mark.parametrize(
+    "text",
+    ["xor 3 | counteq 1 | crc32c | fnv", "mask 0x010203 | hist | find 1 | crc32c", "mask 0x0102"],
+)
+def test_A8_A9_state_may_move_between_calls(text: str, isa: Isa) -> None:
+    program = parse_pipeline(text, isa)
     code = compile_program(program, isa, targets.find("wasm"))
     store = wasmtime.Store()
     exports = wasmtime.Instance(store, wasmtime.Module(store.engine, code.code), []).exports(store)
@@ -188,25 +208,33 @@ def test_A8_A9_state_may_move_between_calls(isa: Isa) -> None:
         value: int = function(store, *arguments)
         return value
 
-    size = code.manifest["state_bytes"]
-    first, second, out, buffer = (call("malloc", n) for n in (size, size, 24, 1000))
+    size, outputs = code.manifest["state_bytes"], layout(program).outputs
+    first, second, out, buffer = (call("malloc", n) for n in (size, size, size, 1000))
     data = random.Random(1).randbytes(1000)
+    after, expected = interp.run(program, data)
+
+    def results() -> tuple[ResultValue, ...]:
+        found = bytes(memory.read(store, out, out + 8 * outputs))
+        return layout(program).values(struct.unpack(f"<{outputs}Q", found))
+
+    changed = b""
     call("pcpu_init", first)
     for start in range(0, 1000, 250):
         memory.write(store, data[start : start + 250], buffer)
         call("pcpu_update", first, buffer, 250)
+        changed += bytes(memory.read(store, buffer, buffer + 250))
         memory.write(store, bytes(memory.read(store, first, first + size)), second)
         memory.write(store, b"\xff" * size, first)
         first, second = second, first
-    expected = interp.run(program, data)[1]
-    memory.write(store, data, buffer)
-    call("pcpu_run", buffer, 1000, out)
-    found = memory.read(store, out, out + 24)
-    assert [int.from_bytes(found[i : i + 8], "little") for i in (0, 8, 16)] == list(expected)
+    assert changed == after
     for _ in range(2):  # finishing changes nothing
         call("pcpu_finish", first, out)
-        found = memory.read(store, out, out + 24)
-        assert [int.from_bytes(found[i : i + 8], "little") for i in (0, 8, 16)] == list(expected)
+        assert results() == expected
+        memory.write(store, bytes(size), out)
+    memory.write(store, data, buffer)
+    call("pcpu_run", buffer, 1000, out)
+    assert results() == expected
+    assert memory.read(store, buffer, buffer + 1000) == after
 
 
 @pytest.mark.parametrize("target", targets.NAMES)

@@ -99,6 +99,6 @@ def test_errors() -> None:
     with pytest.raises(UsageError, match="not int"):
         pcpu.compile(5)  # type: ignore[arg-type]
     with pytest.raises(ProgramError, match="did you mean 'crc32c'"):
-        pcpu.compile("crc32")
+        pcpu.compile("crc23c")
     with pytest.raises(UsageError, match="fnv cannot be shared between threads"):
         pcpu.compile("fnv")(DATA, threads=2)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from pcpu import interp, run
 from pcpu.errors import UsageError
+from pcpu.ir import ResultValue
 from pcpu.isa import Isa
 from pcpu.library import load_isa
 from pcpu.run import parallel
-from pcpu.run.jit import Native, run_threads
+from pcpu.run.jit import run_threads
 from pcpu.run.merge import merges
 from pcpu.source import parse_pipeline
 
@@ -54,7 +55,16 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Isa:
 
 
 @pytest.mark.parametrize(
-    "text", ["crc32c", "xor 7 | counteq 1 | crc32c | add 3 | crc32c", "add 1", *MODELS]
+    "text",
+    [
+        "crc32c",
+        "xor 7 | counteq 1 | crc32c | add 3 | crc32c",
+        "add 1",
+        "find 7 | mask 0x0102030405 | find 7 | hist | crc32",
+        "mask 0x37fa213d | min | max | sum",
+        "hist | not | hist",
+        *MODELS,
+    ],
 )
 def test_threads_give_the_same(text: str, models: Isa, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "MIN_PIECE", 64)
@@ -80,16 +90,21 @@ def test_a_fold_that_does_not_merge_says_so(isa: Isa) -> None:
 @settings(max_examples=30, deadline=None)
 def test_A9_states_merge(first: bytes, second: bytes) -> None:
     isa = load_isa()
-    program = parse_pipeline("counteq 0 | crc32c", isa)
-    native = Native(program, isa)
-    (count, crc) = merges(program)
-    whole = interp.run(program, first + second)[1]
-    a, b = (interp.run(program, piece)[1] for piece in (first, second))
-    assert count(a[0], b[0], len(second)) == whole[0]
+    program = parse_pipeline("counteq 0 | crc32c | hist", isa)
+    count, crc, *bins = merges(program)
+    whole, a, b = (
+        [number for result in interp.run(program, piece)[1] for number in numbers(result)]
+        for piece in (first + second, first, second)
+    )
+    for index, join in ((0, count), *enumerate(bins, start=2)):
+        assert join(a[index], b[index], len(second)) == whole[index]
     # A finished CRC-32C is its register's complement, and the second piece began from init.
     from_zero = crc(0xFFFFFFFF, b[1] ^ 0xFFFFFFFF, len(second))
     assert crc(a[1] ^ 0xFFFFFFFF, from_zero, len(second)) ^ 0xFFFFFFFF == whole[1]
-    assert native.program is program
+
+
+def numbers(result: ResultValue) -> tuple[int, ...]:
+    return (result,) if isinstance(result, int) else result
 
 
 def test_engines_know_their_names() -> None:

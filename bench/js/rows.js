@@ -4,10 +4,11 @@
 
 import { loops as shared } from "./loops.js";
 
-const STATE = 4096; // room for the state and the results of a program, behind the data
+const STATE = 16384; // room for the state and the results of a program, behind the data
 
-/** A result as every runtime writes it: an unsigned decimal number. */
+/** A result as every runtime writes it: unsigned decimal numbers. */
 function canonical(value, bits) {
+  if (Array.isArray(value)) return value.map((number) => canonical(number, bits)).join(" ");
   if (typeof value === "string") return BigInt(`0x${value}`).toString(); // hash-wasm's hex
   return BigInt.asUintN(bits, BigInt(value)).toString();
 }
@@ -87,16 +88,23 @@ async function copied(row, env) {
   };
 }
 
+/** An argument that is bytes is written in hexadecimal. */
+function operand(argument) {
+  if (typeof argument !== "string") return argument;
+  return Uint8Array.from(argument.slice(2).match(/../g), (digits) => Number.parseInt(digits, 16));
+}
+
 /** A function of JavaScript: a baseline or a library. */
 async function plain(row, env) {
   const f = await env.load(row.source);
   const [{ args, bits }] = row.calls;
+  const operands = args.slice(2).map(operand);
   let bytes;
   let run;
   return {
     load(size) {
       bytes = copyOf(env.data, size, bytes);
-      run = shared.function(f, bytes, args.slice(2));
+      run = shared.function(f, bytes, operands);
     },
     run: (calls) => run(calls),
     async answer() {

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from importlib.metadata import version
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from pcpu import ir, llvm
-from pcpu.artifact import ABI_VERSION, Artifact, with_manifest
+from pcpu import ir, llvm, manifest
+from pcpu.artifact import Artifact, with_manifest
 from pcpu.errors import ProgramError, UsageError
-from pcpu.ir import Program
+from pcpu.ir import Instruction, Program
 from pcpu.isa import Isa, Op
-from pcpu.lower import lower_operations, lower_program
+from pcpu.lower import lower_operations, lower_program, lower_whole
 from pcpu.target import Target
-from pcpu.targets import lld
 
 MAX_TERMS = 8192  # names, constants and operators; about ten seconds of compiling
 Form = Literal["ir", "opt-ir", "asm", "obj", "wasm", "so"]
@@ -23,41 +22,62 @@ FORMS: tuple[Form, ...] = get_args(Form)
 
 
 def compile_program(
-    program: Program, isa: Isa, target: Target, form: str | None = None
+    program: Program, isa: Isa, target: Target, form: str | None = None, *, whole: bool = False
 ) -> Artifact:
-    """One program, fused, for ``target``; ``form`` stops the line earlier.
+    """One program for ``target``: for streams where it can run over them, else, or where ``whole``
+    says so, for data that is there as a whole. ``form`` stops the line earlier.
 
     Raises ProgramError, UsageError (a form that the target does not have) or ToolchainError.
     """
-    ir.verify(program)
-    _check_size([i.op for i in program.instructions], MAX_TERMS)
-    manifest = {
-        "kind": "program",
-        "operations": [op.to_json() for op in _used(program)],
-        "program": str(program),
-        "signature": program.signature,
-        "state_bytes": 8 * len(program.results),
-        "results": [
-            {"name": r.name, "op": r.op and r.op.name, "bits": r.bits, "returns": r.returns}
-            for r in program.results
-        ],
-    }
-    text, exports = lower_program(program, target)
-    return _line(text, exports, manifest, isa, target, form)
+    _check_program(program)
+    if program.is_stream and not whole:
+        text, exports = lower_program(program, target)
+        told = manifest.of_stream(program)
+    else:
+        text, exports = lower_whole(program, target)
+        told = manifest.of_whole(program)
+    return _line(text, exports, told, isa, target, form)
+
+
+def compile_probed(program: Program, target: Target) -> bytes:
+    """The linked code of a program over whole buffers that tells its caller of each statement
+    (lower/probe.py). Raises like ``compile_program``."""
+    _check_program(program)
+    text, exports = lower_whole(program, target, probes=True)
+    module = llvm.parse(text, target)
+    llvm.optimise(module, target)
+    return target.link(llvm.emit(module, target, "obj"), exports)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The optimised IR of a program over whole buffers and the assembly that becomes of it, with
+    marks of the statements that they are of (lower/mark.py)."""
+
+    ir: str
+    asm: str
+
+
+def listing(program: Program, target: Target) -> Listing:
+    """What ``target`` makes of a program. Raises like ``compile_program``."""
+    _check_program(program)
+    text, _ = lower_whole(program, target, marked=True)
+    module = llvm.parse(text, target)
+    llvm.optimise(module, target)
+    return Listing(str(module), llvm.emit(module, target, "asm").decode())
 
 
 def compile_operations(isa: Isa, target: Target, form: str | None = None) -> Artifact:
     """Every operation of ``isa`` as kernels of its own."""
     _check_size(isa.operations, 4 * MAX_TERMS)
-    manifest = {"kind": "ops", **isa.to_json()}
     text, exports = lower_operations(isa, target)
-    return _line(text, exports, manifest, isa, target, form)
+    return _line(text, exports, manifest.of_operations(isa), isa, target, form)
 
 
 def _line(
     text: str,
     exports: Sequence[str],
-    manifest: dict[str, Any],
+    told: dict[str, Any],
     isa: Isa,
     target: Target,
     form: str | None,
@@ -67,36 +87,22 @@ def _line(
         raise UsageError(f"target {target.name} does not emit {form!r}, but {target.linked!r}")
     module = llvm.parse(text, target)
     if form == "ir":
-        return Artifact("ir", str(module).encode(), manifest)
+        return Artifact("ir", str(module).encode(), told)
     llvm.optimise(module, target)
     if form == "opt-ir":
-        return Artifact("opt-ir", str(module).encode(), manifest)
+        return Artifact("opt-ir", str(module).encode(), told)
     if form == "asm":
-        return Artifact("asm", llvm.emit(module, target, "asm"), manifest)
+        return Artifact("asm", llvm.emit(module, target, "asm"), told)
     code = llvm.emit(module, target, "obj")
     if form == "obj":
-        return Artifact("obj", code, manifest)
-    manifest = describe(isa, target) | manifest
+        return Artifact("obj", code, told)
+    told = manifest.compiled_for(isa, target) | told
     linked = target.link(code, exports)
     if target.linked == "wasm":
         assembly = llvm.emit(module, target, "asm").decode()
-        manifest["simd"] = simd_counts(assembly, exports)
-        linked = with_manifest(linked, manifest)
-    return Artifact(target.linked, linked, manifest)
-
-
-def describe(isa: Isa, target: Target) -> dict[str, Any]:
-    """The part of a manifest that says how something was compiled."""
-    tools = {"pcpu": version("pcpu"), "llvm": llvm.version(), "llvmlite": version("llvmlite")}
-    tools |= lld.versions()
-    return {
-        "abi": ABI_VERSION,
-        "target": "wasm32" if target.linked == "wasm" else target.triple,
-        "isa_digest": isa.digest,
-        "compiled_with": f"pcpu {tools['pcpu']}, LLVM {tools['llvm']} -O{llvm.OPTIMISATION}",
-        "tools": tools,
-        "features": sorted(feature.lstrip("+") for feature in target.features),
-    }
+        told["simd"] = simd_counts(assembly, exports)
+        linked = with_manifest(linked, told)
+    return Artifact(target.linked, linked, told)
 
 
 _LABEL = re.compile(r"^([A-Za-z_][\w.$]*):", re.MULTILINE)
@@ -124,6 +130,11 @@ def simd_counts(assembly: str, exports: Sequence[str]) -> dict[str, int]:
     return {name: count(name) for name in exports}
 
 
+def _check_program(program: Program) -> None:
+    ir.verify(program)
+    _check_size([s.op for s in ir.walk(program.body) if isinstance(s, Instruction)], MAX_TERMS)
+
+
 def _check_size(ops: Sequence[Op], limit: int) -> None:
     """Keep the time and memory of compiling in bounds, whatever the expressions."""
     terms = Counter({op.name: op.terms for op in ops})
@@ -135,7 +146,3 @@ def _check_size(ops: Sequence[Op], limit: int) -> None:
             f"the expressions of all operations have {total} terms together, of at most {limit}; "
             f"{name} alone has {most}",
         )
-
-
-def _used(program: Program) -> list[Op]:
-    return list({i.op.name: i.op for i in program.instructions}.values())

@@ -81,7 +81,8 @@ class TextPlace:
 class ProgramError(UsageError):
     """A program is wrong. ``code`` is one of spec/program.md P9.
 
-    ``place`` is set for text, ``pointer`` for JSON, neither for a Program built by hand.
+    ``place`` is set for text, ``pointer`` for JSON, neither for a Program built by hand. ``file``
+    is what the program is called in messages, where ``place`` does not say it.
     """
 
     def __init__(
@@ -90,18 +91,19 @@ class ProgramError(UsageError):
         message: str,
         place: TextPlace | None = None,
         pointer: str | None = None,
+        file: str = "program",
     ) -> None:
         self.code, self.message, self.place, self.pointer = code, message, place, pointer
+        self.file = place.file if place is not None else file
         super().__init__(str(self))
 
     def __str__(self) -> str:
         if self.place is not None:
             excerpt = "".join(f"\n  {line}" for line in self.place.excerpt().split("\n"))
-            place = f"{self.place.file}:{self.place.line}:{self.place.column}"
+            place = f"{self.file}:{self.place.line}:{self.place.column}"
             return f"{place}: {self.message}{excerpt}"
-        if self.pointer is not None:
-            return f"program#{self.pointer}: {self.message}"
-        return f"program: {self.message}"
+        pointer = "" if self.pointer is None else f"#{self.pointer}"
+        return f"{self.file}{pointer}: {self.message}"
 
 
 class ProgramErrors(ProgramError):
@@ -110,7 +112,7 @@ class ProgramErrors(ProgramError):
     def __init__(self, errors: Sequence[ProgramError]) -> None:
         self.errors = tuple(errors)
         first = errors[0]
-        super().__init__(first.code, first.message, first.place, first.pointer)
+        super().__init__(first.code, first.message, first.place, first.pointer, first.file)
 
     def __str__(self) -> str:
         return "\n".join(str(error) for error in getattr(self, "errors", ()))

@@ -122,16 +122,19 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 def reference(op: Op, data: bytes) -> int:
-    return interp.run(with_names([(op, (), None)]), data)[1][0]
+    (found,) = interp.run(with_names([(op, (), None)]), data)[1]
+    assert isinstance(found, int)
+    return found
 
 
 def prefixes(op: Op, data: bytes) -> Iterator[int]:
     """The reference CRC of every prefix of ``data``."""
     run = interp.Interpreter(with_names([(op, (), None)]))
-    yield run.finish()[0]
-    for byte in data:
-        run.update(bytes([byte]))
-        yield run.finish()[0]
+    for piece in (b"", *(bytes([byte]) for byte in data)):
+        run.update(piece)
+        (found,) = run.finish()
+        assert isinstance(found, int)
+        yield found
 
 
 @pytest.mark.parametrize("document", MODELS, ids=lambda m: m["name"])

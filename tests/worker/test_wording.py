@@ -67,6 +67,12 @@ def test_queries(server: Server, query: str, detail: str) -> None:
         "xor 1" + "0" * 40,
         "xor 1" + "0" * 100,
         "xor q",
+        "mask",
+        "mask 12",
+        "mask 0x123",
+        "mask 0x" + "00" * 65,
+        "lut 0x00",
+        "hist 1",
         "xor 1 '",
         'xor 1 "',
         "xor 1 \\",
@@ -99,6 +105,8 @@ def test_a_text_gets_the_words_of_the_command_line(server: Server, text: str) ->
         [{"op": "\n"}],
         [{"op": "xor", "imm": 1.5}],
         [{"op": "xor", "imm": -1}],
+        [{"op": "mask", "imm": 55}],
+        [{"op": "lut", "imm": "0x00"}],
         [{"op": "crc32c", "name": "A"}],
         [{"op": "crc32c", "name": 5}],
     ],
@@ -117,7 +125,7 @@ def test_syntax_has_a_title_for_both_notations(server: Server, form: dict[str, A
     assert (found["code"], found["title"]) == ("syntax", "The program is not well-formed")
 
 
-@pytest.mark.parametrize("slip", ["xr", "XOR", "nxor", "crc32", "crc23c", "fnv6", "cnteq", "ad"])
+@pytest.mark.parametrize("slip", ["xr", "XOR", "nxor", "crc33", "crc23c", "fnv6", "cnteq", "ad"])
 def test_a_slip_gets_the_suggestion_of_the_command_line(server: Server, slip: str) -> None:
     close = ISA.suggest(slip)
     hint = f"did you mean {close!r}?" if close else "GET /v1/isa lists them"

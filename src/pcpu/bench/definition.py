@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from pcpu.errors import UsageError
-from pcpu.ir import Program
-from pcpu.isa import Isa
+from pcpu.ir import Program, show_bytes
+from pcpu.isa import Immediate, Isa
 from pcpu.source import parse_pipeline
 
 ROOT = Path(__file__).parents[3] / "bench"
@@ -112,12 +112,12 @@ def _build(
     name: str, document: Mapping[str, Any], engines: Mapping[str, Any], isa: Isa
 ) -> Definition:
     program = parse_pipeline(document["program"], isa)
-    form = "program" if len(program.instructions) > 1 else "operation"
+    form = _form(program)
     access = "rmw" if program.has_map else "load"
     rows = [
         _row(engine)
         for engine in engines["engine"]
-        if engine.get("form", form) == form and engine.get("access", access) == access
+        if form in engine.get("forms", [form]) and engine.get("access", access) == access
     ]
     rows += [
         _row({"role": "peer", "kind": "function", **peer}) for peer in document.get("peer", [])
@@ -134,8 +134,18 @@ def _build(
     )
 
 
+def _form(program: Program) -> str:
+    """``operation``: one that numbers in registers do for; ``stream``: one that takes bytes, has
+    several results or asks for its place; ``program``: several operations."""
+    if len(program.instructions) > 1:
+        return "program"
+    (op,) = (instruction.op for instruction in program.instructions)
+    plain = not (op.is_array or op.uses_index or any(imm.sizes for imm in op.immediates))
+    return "operation" if plain else "stream"
+
+
 def _row(document: Mapping[str, Any]) -> Row:
-    known = {k: v for k, v in document.items() if k not in ("form", "access")}
+    known = {k: v for k, v in document.items() if k not in ("forms", "access")}
     return Row(**{**known, "runtimes": tuple(document["runtimes"])})
 
 
@@ -169,8 +179,15 @@ def _undefined(isa: Isa, name: str) -> dict[str, Any]:
         "source": f"{GENERATED}{name}#plain",
         "runtimes": ["node", "workerd"],
     }
-    program = " ".join([name, *("3" for _ in op.immediates)])
+    program = " ".join([name, *map(_any_operand, op.immediates)])
     return {"title": name, "program": program, "peer": [peer]}
+
+
+def _any_operand(imm: Immediate) -> str:
+    if imm.sizes is None:
+        return "3"
+    least, most = imm.sizes
+    return show_bytes(bytes(i * 37 & 255 for i in range(max(least, min(most, 4)))))
 
 
 def _read(path: Path) -> dict[str, Any]:

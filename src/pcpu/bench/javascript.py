@@ -1,14 +1,15 @@
 """JavaScript for an operation, written from its declaration: the baseline of those without one.
 
 It is the plain loop, a byte after the other: what anyone would write first. Values of up to 32
-bits are numbers, wider ones BigInts.
+bits are numbers, wider ones BigInts. An operand that is bytes is a Uint8Array, an array's result
+an Array.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Var
+from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Index, Var
 from pcpu.isa import CrcModel, Op
 
 
@@ -22,8 +23,7 @@ def source(op: Op) -> str:
 def _map(op: Op) -> str:
     value = _Writer(8).write(op.map_expr)
     return f"""  for (let i = 0; i < bytes.length; i++) {{
-    const byte = bytes[i];
-    bytes[i] = {value};
+{_names(op, wide=False)}    bytes[i] = {value};
   }}
 """
 
@@ -32,15 +32,31 @@ def _fold(op: Op) -> str:
     writer = _Writer(op.state_bits)
     wide = op.state_bits > 32
     # Immediates become as wide as the state; their names stay.
-    widened = "".join(f"  {i.name} = BigInt({i.name});\n" for i in op.immediates if wide)
-    byte = "BigInt(bytes[i])" if wide else "bytes[i]"
-    return f"""{widened}  let state = {writer.write(op.init_expr)};
+    numbers = [imm.name for imm in op.immediates if imm.sizes is None and wide]
+    widened = "".join(f"  {name} = BigInt({name});\n" for name in numbers)
+    init, step, finish = map(writer.write, (op.init_expr, op.step_expr, op.finish_expr))
+    if op.bin_expr is None:
+        return f"""{widened}  let state = {init};
   for (let i = 0; i < bytes.length; i++) {{
-    const byte = {byte};
-    state = {writer.write(op.step_expr)};
+{_names(op, wide)}    state = {step};
   }}
-  return {writer.write(op.finish_expr)};
+  return {finish};
 """
+    return f"""{widened}  const states = Array.from({{ length: {op.result_count} }}, () => {init});
+  for (let i = 0; i < bytes.length; i++) {{
+{_names(op, wide)}    const bin = {writer.place(op.bin_expr, str(op.result_count))};
+    const state = states[bin];
+    states[bin] = {step};
+  }}
+  return states.map((state) => {finish});
+"""
+
+
+def _names(op: Op, wide: bool) -> str:
+    """The byte, and where it matters its place."""
+    values = {"byte": "bytes[i]"} | ({"index": "i"} if op.uses_index else {})
+    shown = {name: f"BigInt({value})" if wide else value for name, value in values.items()}
+    return "".join(f"    const {name} = {value};\n" for name, value in shown.items())
 
 
 def _crc(model: CrcModel) -> str:
@@ -102,9 +118,13 @@ def _reflect(value: int, width: int) -> int:
 
 @dataclass(frozen=True)
 class _Writer:
-    """Writes an expression of unsigned integers of ``bits`` bits, each value cut to its width."""
+    """Writes an expression of unsigned integers of ``bits`` bits, each value cut to its width.
+
+    Names are of its kind, or else made so by ``convert``.
+    """
 
     bits: int
+    convert: str = ""
 
     @property
     def wide(self) -> bool:
@@ -122,7 +142,7 @@ class _Writer:
             case Const(value):
                 return self.number(value)
             case Var(name):
-                return name
+                return f"{self.convert}({name})" if self.convert else name
             case Cond(test, then, other):
                 # JavaScript holds zero of either kind for false, as the language does.
                 return f"({self.write(test)} ? {self.write(then)} : {self.write(other)})"
@@ -132,6 +152,20 @@ class _Writer:
                 return f"({truth} ? {self.number(1)} : {self.number(0)})"
             case Binary(op, left, right):
                 return self.binary(op, self.write(left), self.write(right))
+            case Index(name, index):
+                byte = f"{name}[{self.place(index, f'{name}.length')}]"
+                return f"BigInt({byte})" if self.wide else byte
+
+    def place(self, index: Expr, count: str) -> str:
+        """``index``, which has 64 bits, modulo ``count`` as a plain number."""
+        match index:
+            case Var("byte"):
+                return f"bytes[i] % {count}"
+            case Var("index"):
+                return f"i % {count}"
+            case _:
+                # BigInt of a BigInt is itself, so names may be of either kind.
+                return f"Number({_Writer(64, 'BigInt').write(index)} % BigInt({count}))"
 
     def binary(self, op: str, a: str, b: str) -> str:
         if op == "*" and not self.wide:

@@ -13,6 +13,7 @@ from typing import Protocol
 from pcpu import interp
 from pcpu.bench.definition import Definition, show_size
 from pcpu.errors import EngineError
+from pcpu.ir import ResultValue
 
 INTERPRETED = 4096  # bytes up to which the reference interpreter gives its answer
 WARM_SIZE = 1 << 20  # bytes: long enough for every form that depends on the length
@@ -95,9 +96,12 @@ def interpreted(definition: Definition, data: bytes) -> str:
     return shown(results, after if definition.program.has_map else None)
 
 
-def shown(results: Sequence[int], data: bytes | bytearray | memoryview | None) -> str:
-    """An answer as one line: the results, and the SHA-256 of the data where it changes."""
-    words = [str(result) for result in results]
+def shown(results: Sequence[ResultValue], data: bytes | bytearray | memoryview | None) -> str:
+    """An answer as one line: the numbers of the results, and the SHA-256 of the data where it
+    changes."""
+    words: list[str] = []
+    for result in results:
+        words += [str(result)] if isinstance(result, int) else map(str, result)
     return " ".join(words if data is None else [*words, hashlib.sha256(data).hexdigest()])
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pcpu.bench.runtimes.runtime import Unavailable
 
-Prepare = Callable[[bytearray, list[int]], Callable[[], Any]]
+Prepare = Callable[[bytearray, list[Any]], Callable[[], Any]]
 
 
 def load_peer(name: str) -> Prepare:

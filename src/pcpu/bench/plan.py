@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pcpu.bench.definition import Definition, Row
-from pcpu.ir import Instruction, Program
+from pcpu.errors import UsageError
+from pcpu.ir import Instruction, Program, show_bytes
 from pcpu.isa import Op
+from pcpu.layout import SLOT, layout
 
-# Where an argument is not a number: the data's address, its length, the program's state, and
-# where its results go.
-Argument = int | Literal["data", "size", "state", "out"]
+# Where an argument is not a number: the data's address, its length, the program's state, where
+# its results go; or bytes, in hexadecimal after "0x", which only functions get.
+Argument = int | str
+STATE = 16384  # room for the state of a program and, in its second half, the results
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,11 @@ def make_plan(row: Row, definition: Definition) -> Plan:
     program = definition.program
     calls, module, outputs = _operations(program), "ops", 0
     if row.kind == "program":
-        calls, module, outputs = PROGRAM, definition.name, len(program.results)
+        calls, module, outputs = PROGRAM, definition.name, layout(program).outputs
+        if SLOT * layout(program).slots > STATE // 2:
+            raise UsageError(
+                f"{definition.name} has a larger state than the benchmark has room for"
+            )
     elif row.source.startswith("limits#"):
         module, _, name = row.source.partition("#")
         is_limit = row.role == "limit"
@@ -72,13 +79,17 @@ PROGRAM = (
 
 def _operations(program: Program) -> tuple[Call, ...]:
     return tuple(
-        Call(f"pcpu_{i.op.name}", ("data", "size", *_numbers(i)), _bits(i.op))
+        Call(f"pcpu_{i.op.name}", ("data", "size", *_operands(i)), _bits(i.op))
         for i in program.instructions
     )
 
 
-def _numbers(instruction: Instruction) -> tuple[int, ...]:
-    return tuple(value for value in instruction.immediates if isinstance(value, int))
+def _operands(instruction: Instruction) -> tuple[Argument, ...]:
+    found: list[Argument] = []
+    for value in instruction.immediates:
+        assert isinstance(value, int | bytes)
+        found.append(show_bytes(value) if isinstance(value, bytes) else value)
+    return tuple(found)
 
 
 def _bits(op: Op) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from typing import Any
 
 from pcpu import expr, gf2
-from pcpu.ir import Instruction, Program
-from pcpu.isa import CrcModel, Op
+from pcpu.ir import Instruction, Program, ResultValue
+from pcpu.isa import CrcModel
 
 
 class Interpreter:
@@ -15,50 +15,86 @@ class Interpreter:
 
     def __init__(self, program: Program) -> None:
         self._steps = [_step(instruction) for instruction in program.instructions]
+        self._position = 0
 
     def update(self, data: bytes) -> bytes:
         """The bytes that come out for the next ones that go in."""
         for step in self._steps:
-            data = step.update(data)
+            data = step.update(data, self._position)
+        self._position += len(data)
         return data
 
-    def finish(self) -> tuple[int, ...]:
+    def finish(self) -> tuple[ResultValue, ...]:
         """The results in program order."""
         return tuple(step.finish() for step in self._steps if not isinstance(step, _Map))
 
 
-def run(program: Program, data: bytes) -> tuple[bytes, tuple[int, ...]]:
+def run(program: Program, data: bytes) -> tuple[bytes, tuple[ResultValue, ...]]:
     """The resulting bytes and the results of ``program`` on ``data``."""
     interpreter = Interpreter(program)
     return interpreter.update(data), interpreter.finish()
 
 
-class _Map:
-    def __init__(self, op: Op, imms: dict[str, int]) -> None:
-        new_byte = _bind(op.map_expr, ("byte",), imms, 8)
-        self._table = bytes(new_byte(byte) for byte in range(256))
+def states(instruction: Instruction, data: bytes, position: int) -> list[int]:
+    """The states of a fold, one but for an array, after the piece of a stream at ``position``."""
+    fold = _Fold(instruction)
+    fold.update(data, position)
+    return fold.states
 
-    def update(self, data: bytes) -> bytes:
-        return data.translate(self._table)
+
+def merge(instruction: Instruction) -> Callable[[int, int], int]:
+    """The function that joins two states of a fold, by its ``merge``."""
+    expression = instruction.op.merge_expr
+    assert expression is not None
+    bits = instruction.op.state_bits
+    return expr.function(expression, ("a", "b"), bits, _constants(instruction))
+
+
+class _Map:
+    def __init__(self, instruction: Instruction) -> None:
+        op = instruction.op
+        names = ("byte", "index") if op.uses_index else ("byte",)
+        self._new_byte = expr.function(op.map_expr, names, 8, _constants(instruction))
+        self._table = None if op.uses_index else bytes(map(self._new_byte, range(256)))
+
+    def update(self, data: bytes, position: int) -> bytes:
+        if self._table is not None:
+            return data.translate(self._table)
+        return bytes(map(self._new_byte, data, itertools.count(position)))
 
 
 class _Fold:
-    def __init__(self, op: Op, imms: dict[str, int]) -> None:
-        bits = op.state_bits
-        self._state = _bind(op.init_expr, (), imms, bits)()
-        self._step = _bind(op.step_expr, ("state", "byte"), imms, bits)
-        self._finish = _bind(op.finish_expr, ("state",), imms, bits)
+    """``states`` are all of an array's, or the one of any other fold."""
+
+    def __init__(self, instruction: Instruction) -> None:
+        op, bits = instruction.op, instruction.op.state_bits
+        constants = _constants(instruction)
+        init = expr.function(op.init_expr, (), bits, constants)
+        self.states = [init()] * op.result_count
+        names = ("byte", "index")
+        self._step = expr.function(op.step_expr, ("state", *names), bits, constants)
+        self._bin = None
+        if op.bin_expr is not None:
+            self._bin = expr.function(op.bin_expr, names, expr.INDEX_WIDTH, constants)
+        self._finish = expr.function(op.finish_expr, ("state",), bits, constants)
         self._mask = (1 << op.result_bits) - 1
 
-    def update(self, data: bytes) -> bytes:
-        state, step = self._state, self._step
-        for byte in data:
-            state = step(state, byte)
-        self._state = state
+    def update(self, data: bytes, position: int) -> bytes:
+        states, step, chosen = self.states, self._step, self._bin
+        if chosen is not None:
+            for index, byte in enumerate(data, position):
+                number = chosen(byte, index) % len(states)
+                states[number] = step(states[number], byte, index)
+            return data
+        state = states[0]
+        for index, byte in enumerate(data, position):
+            state = step(state, byte, index)
+        states[0] = state
         return data
 
-    def finish(self) -> int:
-        return self._finish(self._state) & self._mask
+    def finish(self) -> ResultValue:
+        results = tuple(self._finish(state) & self._mask for state in self.states)
+        return results[0] if self._bin is None else results
 
 
 class _Crc:
@@ -68,7 +104,8 @@ class _Crc:
         self._model = model
         self._register = model.init
 
-    def update(self, data: bytes) -> bytes:
+    def update(self, data: bytes, position: int) -> bytes:
+        del position
         register, (width, poly) = self._register, (self._model.width, self._model.poly)
         order = range(8) if self._model.refin else range(7, -1, -1)
         mask = (1 << width) - 1
@@ -90,14 +127,13 @@ def _step(instruction: Instruction) -> _Map | _Fold | _Crc:
     op = instruction.op
     if op.crc is not None:
         return _Crc(op.crc)
-    names = (imm.name for imm in op.immediates)
-    imms: dict[str, Any] = dict(zip(names, instruction.immediates, strict=True))
-    return _Map(op, imms) if op.kind == "map" else _Fold(op, imms)
+    return _Map(instruction) if op.kind == "map" else _Fold(instruction)
 
 
-def _bind(
-    expression: expr.Expr, parameters: tuple[str, ...], imms: dict[str, int], width: int
-) -> Callable[..., int]:
-    function = expr.function(expression, (*parameters, *imms), width)
-    constants = tuple(imms.values())
-    return lambda *values: function(*values, *constants)
+def _constants(instruction: Instruction) -> dict[str, int | bytes]:
+    """The operands of a stage by name."""
+    constants: dict[str, int | bytes] = {}
+    for imm, value in zip(instruction.op.immediates, instruction.immediates, strict=True):
+        assert isinstance(value, int | bytes)
+        constants[imm.name] = value
+    return constants

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from pcpu import expr
+from pcpu.errors import TrapError
 from pcpu.interp.stream import run
 from pcpu.ir import (
     Each,
@@ -21,24 +22,13 @@ from pcpu.ir import (
     Span,
     Statement,
 )
-from pcpu.ir.traps import trap
+from pcpu.ir.outcome import Arguments, Inputs, Outcome
+from pcpu.ir.traps import Part, statement_checks
 
 SPAN_BYTES = 16  # of a list: two numbers of 64 bits
-Value = int | tuple[int, ...]
 
 
-@dataclass
-class Outcome:
-    """What a program leaves: its writable buffers, its results, the rows of its output tables."""
-
-    buffers: dict[str, bytes]
-    results: dict[str, Value]
-    tables: dict[str, list[tuple[int, ...]]] = field(default_factory=dict)
-
-
-def run_whole(
-    program: Program, inputs: Mapping[str, bytes], arguments: Mapping[str, int | bytes]
-) -> Outcome:
+def run_whole(program: Program, inputs: Inputs, arguments: Arguments) -> Outcome:
     """Run a verified ``program``.
 
     ``inputs`` has every buffer but the outputs, ``arguments`` every parameter. Raises TrapError.
@@ -58,8 +48,8 @@ def output_sizes(
     program: Program, lengths: Mapping[str, int], arguments: Mapping[str, int | bytes]
 ) -> dict[str, int]:
     """The sizes in bytes of the ``out`` buffers, given the lengths of the others."""
-    values: dict[str, object] = dict(program.constants) | dict(arguments)
-    values |= {f"{name}.len": len(content) for name, content in program.tables}
+    values: dict[str, object] = {**dict(program.constants), **dict(program.tables), **arguments}
+    values |= {f"{n}.len": len(value) for n, value in values.items() if isinstance(value, bytes)}
     sizes = {}
     for buffer in program.buffers:
         if buffer.role == "spans":
@@ -91,9 +81,7 @@ class _Window:
 
 
 class _Machine:
-    def __init__(
-        self, program: Program, inputs: Mapping[str, bytes], arguments: Mapping[str, int | bytes]
-    ) -> None:
+    def __init__(self, program: Program, inputs: Inputs, arguments: Arguments) -> None:
         lengths = {name: len(content) for name, content in inputs.items()}
         sizes = output_sizes(program, lengths, arguments)
         self.buffers = {
@@ -127,7 +115,7 @@ class _Machine:
     def scalar(self, value: Scalar) -> int:
         return _evaluate(value, self.values)
 
-    def span(self, span: Span, line: int) -> _Window:
+    def span(self, span: Span, s: Statement, part: int) -> _Window:
         """The bytes of a span; a trap where its buffer has not got them."""
         whole = self.windows[span.buffer]
         offset = self.scalar(span.offset)
@@ -135,7 +123,7 @@ class _Machine:
         if span.length is not None:
             length = self.scalar(span.length)
         if offset > whole.length or length > whole.length - offset:
-            raise trap("span-range", span.buffer, line, (offset, length, whole.length))
+            raise _trap(s, part, offset, length, whole.length)
         return _Window(whole.buffer, whole.start + offset, length)
 
     def read(self, window: _Window) -> bytes:
@@ -169,13 +157,12 @@ class _Machine:
                 self.block(s.body)
 
     def instruction(self, s: Instruction) -> None:
-        window = self.span(s.span, s.line)
+        window = self.span(s.span, s, Part.TARGET)
         operands: list[Operand] = []
-        for operand, imm in zip(s.immediates, s.op.immediates, strict=True):
+        for number, (operand, imm) in enumerate(zip(s.immediates, s.op.immediates, strict=True)):
             value = self.operand(operand)
             if isinstance(value, int) and value >> imm.bits:
-                limit = (1 << imm.bits) - 1
-                raise trap("immediate-range", f"{imm.name} of {s.op.name}", s.line, (value, limit))
+                raise _trap(s, Part.OPERAND + number, value, (1 << imm.bits) - 1)
             operands.append(value)
         stage = Instruction(s.op, tuple(operands), s.name)
         data, results = run(Program((stage,)), self.read(window))
@@ -193,17 +180,20 @@ class _Machine:
         return self.scalar(operand)
 
     def move(self, s: Move) -> None:
-        target = self.span(s.target, s.line)
-        sources = [self.read(self.span(source, s.line)) for source in s.sources]
+        target = self.span(s.target, s, Part.TARGET)
+        sources = [
+            self.read(self.span(source, s, Part.SOURCE + number))
+            for number, source in enumerate(s.sources)
+        ]
         value = None if s.value is None else self.operand(s.value)
         if isinstance(value, bytes):
             sources.append(value)
-        elif value is not None and value > 255:
-            raise trap("immediate-range", f"the byte of {s.kind}", s.line, (value, 255))
-        for source, what in zip(sources, ("the source", "the differences"), strict=False):
+        for number, source in enumerate(sources):
             if len(source) != target.length:
-                raise trap("length-mismatch", what, s.line, (target.length, len(source)))
+                raise _trap(s, Part.SOURCE_LENGTH + number, target.length, len(source))
         byte = value if isinstance(value, int) else 0
+        if byte > 255:
+            raise _trap(s, Part.OPERAND, byte, 255)
         match s.kind:
             case "copy" | "lit":
                 content = sources[0]
@@ -218,13 +208,12 @@ class _Machine:
         self.write(target, content)
 
     def each(self, s: Each) -> None:
-        over = self.span(s.over, s.line)
+        over = self.span(s.over, s, Part.TARGET)
         for turn, (start, length) in enumerate(self.turns(s, over)):
             self.windows[s.name] = _Window(over.buffer, over.start + start, length)
-            base = self.windows[s.over.buffer].start
             self.values |= {
                 f"{s.name}.len": length,
-                f"{s.name}.start": over.start + start - base,
+                f"{s.name}.start": over.start + start,
                 f"{s.name}.index": turn,
             }
             self.block(s.body)
@@ -232,24 +221,28 @@ class _Machine:
                 row = tuple(self.values[column] for column in s.output.columns)
                 self.tables[s.output.name].append(row)  # type: ignore[arg-type]
 
-    def turns(self, s: Each, over: _Window) -> list[tuple[int, int]]:
+    def turns(self, s: Each, over: _Window) -> Iterator[tuple[int, int]]:
         """Where each window begins within ``over``, and its length."""
         if not isinstance(s.size, str):
             size = self.scalar(s.size)
             if size == 0:
-                raise trap("window-size", f"the size of {s.name}", s.line)
-            return [(at, min(size, over.length - at)) for at in range(0, over.length, size)]
+                raise _trap(s, Part.WINDOW)
+            yield from ((at, min(size, over.length - at)) for at in range(0, over.length, size))
+            return
         content = self.buffers[s.size]
         if len(content) % SPAN_BYTES:
-            raise trap("spans-size", s.size, s.line, (len(content),))
-        pairs = []
+            raise _trap(s, Part.LIST, len(content))
         for at in range(0, len(content), SPAN_BYTES):
             start = int.from_bytes(content[at : at + 8], "little")
             length = int.from_bytes(content[at + 8 : at + 16], "little")
             if start > over.length or length > over.length - start:
-                raise trap("span-range", s.name, s.line, (start, length, over.length))
-            pairs.append((start, length))
-        return pairs
+                raise _trap(s, Part.WINDOW, start, length, over.length)
+            yield start, length
+
+
+def _trap(s: Statement, part: int, *numbers: int) -> TrapError:
+    check = next(c for c in statement_checks(s) if c.part == part)
+    return check.error(numbers)
 
 
 def _loops(body: tuple[Statement, ...]) -> list[Each]:

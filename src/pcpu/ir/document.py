@@ -30,19 +30,20 @@ def to_json(program: Program) -> dict[str, Any]:
     if program.parameters:
         document["params"] = [
             {"name": p.name, "kind": show_kind(p.kind)}
-            | ({} if p.default is None else {"default": _operand(p.default)})
+            | ({} if p.default is None else {"default": operand_json(p.default)})
             for p in program.parameters
         ]
     if program.constants:
         document["constants"] = [
-            {"name": name, "value": _operand(value)} for name, value in program.constants
+            {"name": name, "value": operand_json(value)} for name, value in program.constants
         ]
     if program.tables:
         document["tables"] = [
             {"name": name, "bytes": show_bytes(content)} for name, content in program.tables
         ]
     document["buffers"] = [
-        {"name": b.name, "role": b.role} | ({} if b.size is None else {"size": _operand(b.size)})
+        {"name": b.name, "role": b.role}
+        | ({} if b.size is None else {"size": operand_json(b.size)})
         for b in program.buffers
     ]
     document["body"] = _body(program.body)
@@ -51,7 +52,8 @@ def to_json(program: Program) -> dict[str, Any]:
     return document
 
 
-def _operand(value: Operand) -> int | str:
+def operand_json(value: Operand) -> int | str:
+    """A number as itself while every reader of JSON keeps it; anything else as text."""
     if isinstance(value, bytes):
         return show_bytes(value)
     if isinstance(value, int) and value <= EXACT_JSON:
@@ -61,7 +63,7 @@ def _operand(value: Operand) -> int | str:
 
 def _stage(instruction: Instruction) -> dict[str, Any]:
     """An operation over all of the data, with one immediate by itself and more in a list."""
-    imms = [_operand(value) for value in instruction.immediates]
+    imms = [operand_json(value) for value in instruction.immediates]
     member: dict[str, Any] = {"op": instruction.op.name}
     if imms:
         member["imm"] = imms[0] if len(imms) == 1 else imms
@@ -79,23 +81,23 @@ def _statement(s: Statement) -> dict[str, Any]:
         case Instruction():
             member: dict[str, Any] = {"op": s.op.name, "span": _span(s.span)}
             if s.immediates:
-                member["imm"] = [_operand(value) for value in s.immediates]
+                member["imm"] = [operand_json(value) for value in s.immediates]
             return member | ({} if s.name is None else {"name": s.name})
         case Move():
             member = {"move": s.kind, "target": _span(s.target)}
             if s.sources:
                 member["sources"] = [_span(source) for source in s.sources]
-            return member | ({} if s.value is None else {"value": _operand(s.value)})
+            return member | ({} if s.value is None else {"value": operand_json(s.value)})
         case Let():
-            return {"let": s.name, "value": _operand(s.value)}
+            return {"let": s.name, "value": operand_json(s.value)}
         case If():
             other = {"else": _body(s.other)} if s.other else {}
-            return {"if": _operand(s.test), "then": _body(s.then), **other}
+            return {"if": operand_json(s.test), "then": _body(s.then), **other}
         case Repeat():
             counter = {} if s.counter is None else {"as": s.counter}
-            return {"repeat": _operand(s.count), **counter, "body": _body(s.body)}
+            return {"repeat": operand_json(s.count), **counter, "body": _body(s.body)}
         case Each():
-            size = {"spans": s.size} if isinstance(s.size, str) else {"size": _operand(s.size)}
+            size = {"spans": s.size} if isinstance(s.size, str) else {"size": operand_json(s.size)}
             member = {"each": s.name, "in": _span(s.over), **size, "body": _body(s.body)}
             if s.output is not None:
                 member["into"] = {"name": s.output.name, "columns": list(s.output.columns)}
@@ -105,5 +107,5 @@ def _statement(s: Statement) -> dict[str, Any]:
 
 
 def _span(span: Span) -> dict[str, Any]:
-    length = {} if span.length is None else {"length": _operand(span.length)}
-    return {"buffer": span.buffer, "offset": _operand(span.offset), **length}
+    length = {} if span.length is None else {"length": operand_json(span.length)}
+    return {"buffer": span.buffer, "offset": operand_json(span.offset), **length}

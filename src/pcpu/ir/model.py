@@ -11,12 +11,12 @@ over streams. ``pcpu.ir.verify`` says which values are programs.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from pcpu.expr import Expr
+from pcpu.expr import Expr, Var
 from pcpu.isa import Immediate, Op
 
 MAX_OPERATIONS = 256  # of a pipeline
@@ -94,6 +94,12 @@ class MoveForm:
     sources: int
     value: Literal["byte", "bytes"] | None
     doc: str
+
+    @property
+    def takes(self) -> str:
+        """In words."""
+        value = {"byte": ["a byte"], "bytes": ["bytes"], None: []}[self.value]
+        return ", ".join(["a target", *["a source", "differences"][: self.sources], *value])
 
 
 MOVES: dict[str, MoveForm] = {
@@ -221,6 +227,12 @@ class Buffer:
 STREAM = (Buffer("data", "inout"),)
 
 
+# What a run gives for a result: a number, or as many as the result's ``count`` where the
+# operation gives several; and how that is written in JSON.
+ResultValue = int | tuple[int, ...]
+Shown = int | str | list[int | str]
+
+
 @dataclass(frozen=True)
 class Result:
     """Where a program's result comes from and how it is shown.
@@ -235,9 +247,12 @@ class Result:
     count: int = 1
     op: Op | None = None
 
-    def show(self, value: int) -> int | str:
-        """A count as a number, anything else as a hexadecimal string of its full width."""
-        return show_result(value, self.returns, self.bits)
+    def show(self, value: ResultValue) -> Shown:
+        """A count as a number, anything else as a hexadecimal string of its full width; several
+        as a list of these."""
+        if isinstance(value, int):
+            return show_result(value, self.returns, self.bits)
+        return [show_result(number, self.returns, self.bits) for number in value]
 
 
 def show_result(value: int, returns: str, bits: int) -> int | str:
@@ -263,13 +278,37 @@ class Program:
             not (self.parameters or self.constants or self.tables)
             and self.buffers == STREAM
             and self.returns is None
+            and len(self.body) <= MAX_OPERATIONS
             and all(_is_stage(statement) for statement in self.body)
         )
 
+    @cached_property
+    def is_stream(self) -> bool:
+        """Whether streams can run it: a pipeline, but for parameters, constants and tables."""
+        return (
+            self.buffers == STREAM
+            and self.returns is None
+            and all(isinstance(s, Instruction) and self._is_stage(s) for s in self.body)
+        )
+
+    def _is_stage(self, s: Instruction) -> bool:
+        return s.span == DATA and all(
+            isinstance(operand, int | bytes)
+            or (isinstance(operand, Var) and self._fits(operand.name, imm))
+            for operand, imm in zip(s.immediates, s.op.immediates, strict=False)
+        )
+
+    def _fits(self, name: str, imm: Immediate) -> bool:
+        """Whether what ``name`` stands for is known, and needs no check when the program runs."""
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return imm.sizes is not None or parameter.kind.bits <= imm.bits
+        return any(name == known for known, _ in (*self.constants, *self.tables))
+
     @property
     def instructions(self) -> tuple[Instruction, ...]:
-        """The stages of a pipeline."""
-        assert self.is_pipeline
+        """The stages of a program for streams."""
+        assert self.is_stream
         return tuple(s for s in self.body if isinstance(s, Instruction))
 
     @cached_property
@@ -289,14 +328,32 @@ class Program:
         top = tuple(s for s in self.body if not isinstance(s, If | Repeat | Each))
         return tuple(dict(_registers(top)))
 
+    @cached_property
+    def written(self) -> frozenset[str]:
+        """The names of the buffers that the program changes, and of all of its outputs."""
+        from pcpu.ir.writes import written
+
+        return written(self) | {b.name for b in self.buffers if b.role == "out"}
+
+    def returning(self, names: tuple[str, ...]) -> Program:
+        """The program with these results."""
+        return replace(self, returns=None if names == self.usual_returns else names)
+
     @property
     def has_map(self) -> bool:
         """Whether the program changes the data."""
-        return any(
-            (isinstance(s, Instruction) and s.op.kind == "map" and s.span.buffer == "data")
-            or (isinstance(s, Move) and s.target.buffer == "data")
-            for s in walk(self.body)
-        )
+        return "data" in self.written
+
+    def bound(self, arguments: Mapping[str, int | bytes]) -> Program:
+        """The program without parameters, which ``arguments`` (or defaults) stand in for.
+
+        Verify it: a value may not fit where the program uses it. It is a pipeline if nothing but
+        parameters, constants, tables and ``fuse`` kept it from being one. Raises KeyError for a
+        parameter that has neither.
+        """
+        from pcpu.ir.bind import bind
+
+        return bind(self, arguments)
 
     def __str__(self) -> str:
         """The canonical text: a pipeline where it is one, else a .pasm file."""

@@ -39,8 +39,21 @@ def check_immediate_count(op: Op, count: int) -> None:
 
 
 def check_immediate(op: Op, index: int, value: Operand) -> None:
+    """That a number or bytes of the program fit operand number ``index`` of ``op``."""
     imm = op.immediates[index]
-    assert isinstance(value, int)
+    if imm.sizes is not None:
+        if not isinstance(value, bytes):
+            written = "'0x' and two hexadecimal digits for each byte"
+            raise ProgramError("syntax", f"{imm.name} of {op.name} is bytes: {written}")
+        least, most = imm.sizes
+        if not least <= len(value) <= most:
+            sizes = f"{least}" if least == most else f"{least} to {most}"
+            takes = f"{sizes} byte{'' if most == 1 else 's'}"
+            message = f"{imm.name} of {op.name} is {takes}, {len(value)} given"
+            raise ProgramError("immediate-range", message)
+        return
+    if not isinstance(value, int):
+        raise ProgramError("syntax", f"{imm.name} of {op.name} is a number")
     if value < 0 or value >> imm.bits:
         shown = str(value) if abs(value) < 10**30 else "the number"
         raise ProgramError(

@@ -1,6 +1,16 @@
 """The instruction set: operations declared as data, one JSON file each (spec/isa.md)."""
 
-from pcpu.isa.load import read_isa, to_bytes, to_int
+from pcpu.isa.load import read_isa, to_bytes, to_int, to_operand
 from pcpu.isa.model import CrcModel, Fold, Immediate, Isa, Op
 
-__all__ = ["CrcModel", "Fold", "Immediate", "Isa", "Op", "read_isa", "to_bytes", "to_int"]
+__all__ = [
+    "CrcModel",
+    "Fold",
+    "Immediate",
+    "Isa",
+    "Op",
+    "read_isa",
+    "to_bytes",
+    "to_int",
+    "to_operand",
+]

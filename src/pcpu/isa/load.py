@@ -21,7 +21,9 @@ MAX_FILE = 16 << 20
 # A kernel's exports are pcpu_OP and pcpu_OP_init, _update, _finish.
 RESERVED_SUFFIXES = ("_init", "_update", "_finish")
 RESERVED_NAMES = frozenset(["nop", "init", "update", "finish", "run"])
-TAKEN_NAMES = frozenset(["byte", "state", "a", "b", "data", "expect", "source"])
+TAKEN_NAMES = frozenset(["byte", "state", "index", "a", "b", "data", "expect", "source"])
+DERIVED = ("kind", "immediates", "uses_index", "state_bits", "result_bits", "result_count")
+MAX_SIZE = 65536  # of an operand that is bytes
 
 
 def read_isa(paths: Iterable[Path] = ()) -> Isa:
@@ -49,6 +51,16 @@ def _builtin() -> Iterator[Op]:
             yield _op(document, document["opcode"])
 
 
+def to_operand(value: int | str) -> int | bytes:
+    """The operand that a member of a vector stands for."""
+    return to_bytes(str(value)) if is_bytes(value) else to_int(value)
+
+
+def is_bytes(value: Any) -> bool:
+    """Whether a member of a vector stands for bytes."""
+    return isinstance(value, str) and value.startswith(("hex:", "utf8:"))
+
+
 def to_int(value: int | str) -> int:
     """The integer that a number of an operation file stands for."""
     if isinstance(value, int):
@@ -58,7 +70,10 @@ def to_int(value: int | str) -> int:
 
 def _immediate(arg: str) -> Immediate:
     name, _, kind = arg.rpartition(":")
-    return Immediate(name or kind, int(kind.removeprefix("imm")))
+    if kind.startswith("imm"):
+        return Immediate(name or kind, int(kind.removeprefix("imm")))
+    least, _, most = kind.removeprefix("bytes").partition("-")
+    return Immediate(name, 0, (int(least), int(most or least)))
 
 
 def _op(document: dict[str, Any], opcode: int, path: str | None = None, pointer: str = "") -> Op:
@@ -80,6 +95,8 @@ def _op(document: dict[str, Any], opcode: int, path: str | None = None, pointer:
             step=fold["step"],
             merge=fold.get("merge"),
             finish=fold.get("finish"),
+            bins=fold.get("bins"),
+            bin=fold.get("bin"),
         ),
         crc=crc
         and CrcModel(
@@ -217,7 +234,7 @@ class _Reader:
     def check_derived(self, op: Op, document: dict[str, Any], at: str) -> None:
         """Members that follow from others, as ``pcpu isa --json`` prints them, have to fit."""
         told = op.to_json()
-        for key in ("kind", "immediates", "state_bits", "result_bits"):
+        for key in DERIVED:
             if key in document and document[key] != told.get(key):
                 raise self.fail(f"does not fit the rest; leave {key!r} out", f"{at}/{key}")
 
@@ -239,10 +256,14 @@ class _Reader:
         seen: set[str] = set()
         for index, imm in enumerate(op.immediates, start=1):
             if imm.name in seen or imm.name in TAKEN_NAMES:
+                kind = op.args[index].rpartition(":")[2]
                 raise self.fail(
-                    f"the immediate name {imm.name!r} is taken; write 'key:imm{imm.bits}'",
+                    f"the immediate name {imm.name!r} is taken; write 'key:{kind}'",
                     f"{at}/args/{index}",
                 )
+            if imm.sizes is not None and not 1 <= imm.sizes[0] <= imm.sizes[1] <= MAX_SIZE:
+                message = f"bytes are 1 to {MAX_SIZE}, the least number first"
+                raise self.fail(message, f"{at}/args/{index}")
             seen.add(imm.name)
 
     def check_meaning(self, op: Op, at: str) -> None:
@@ -258,7 +279,7 @@ class _Reader:
         if op.map is not None:
             parts = [("map", "map_expr")]
         elif op.fold is not None:
-            names = ("init", "step", "merge", "finish")
+            names = ("init", "step", "bin", "merge", "finish")
             parts = [(f"fold/{name}", f"{name}_expr") for name in names]
         else:
             return
@@ -279,18 +300,37 @@ class _Reader:
 
     def check_vectors(self, op: Op, at: str) -> None:
         """That each vector has the operation's immediates and a fitting expectation."""
-        widths = {imm.name: imm.bits for imm in op.immediates}
+        names = [imm.name for imm in op.immediates]
         for index, vector in enumerate(op.document.get("vectors", [])):
             pointer = f"{at}/vectors/{index}"
-            given = vector.keys() - {"data", "expect", "source"}
-            if given != widths.keys():
-                wanted = ", ".join(widths) or "none"
+            if vector.keys() - {"data", "expect", "source"} != set(names):
+                wanted = ", ".join(names) or "none"
                 raise self.fail(f"the immediates of {op.name} are: {wanted}", pointer)
-            for name in sorted(given):
-                if to_int(vector[name]) >> widths[name]:
-                    raise self.fail(f"does not fit in {widths[name]} bits", f"{pointer}/{name}")
-            expect = vector["expect"]
-            is_bytes = isinstance(expect, str) and expect.startswith(("hex:", "utf8:"))
-            if is_bytes != (op.kind == "map"):
-                kind = "bytes ('hex:...')" if op.kind == "map" else "a number"
-                raise self.fail(f"a {op.kind} gives {kind}", f"{pointer}/expect")
+            for imm in op.immediates:
+                self.check_operand(imm, vector[imm.name], f"{pointer}/{imm.name}")
+            self.check_expectation(op, vector["expect"], f"{pointer}/expect")
+
+    def check_operand(self, imm: Immediate, value: int | str, pointer: str) -> None:
+        operand = to_operand(value)
+        if imm.sizes is None:
+            if isinstance(operand, bytes):
+                raise self.fail(f"{imm.name} is a number", pointer)
+            if operand >> imm.bits:
+                raise self.fail(f"does not fit in {imm.bits} bits", pointer)
+            return
+        if not isinstance(operand, bytes):
+            raise self.fail(f"{imm.name} is bytes ('hex:...')", pointer)
+        least, most = imm.sizes
+        if not least <= len(operand) <= most:
+            raise self.fail(f"{len(operand)} bytes, and {imm.name} has {least} to {most}", pointer)
+
+    def check_expectation(self, op: Op, expect: Any, pointer: str) -> None:
+        if op.is_array:
+            fits, kind = isinstance(expect, list), f"an array of {op.result_count} numbers"
+            fits = fits and len(expect) == op.result_count
+        elif op.kind == "map":
+            fits, kind = is_bytes(expect), "bytes ('hex:...')"
+        else:
+            fits, kind = not isinstance(expect, list) and not is_bytes(expect), "a number"
+        if not fits:
+            raise self.fail(f"{op.name} gives {kind}", pointer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from typing import Any, Literal
 from pcpu import expr
 
 Kind = Literal["map", "fold", "crc"]
+_INDEX = ("index", expr.INDEX_WIDTH)
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,25 @@ class Immediate:
     bits: int
     sizes: tuple[int, int] | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        sizes = {} if self.sizes is None else {"sizes": list(self.sizes)}
+        return {"name": self.name, "bits": self.bits, **sizes}
+
 
 @dataclass(frozen=True)
 class Fold:
-    """state = init; for each byte: state = step; result = finish."""
+    """state = init; for each byte: state = step; result = finish.
+
+    With ``bins`` there are so many states, and a byte is for number ``bin`` modulo that.
+    """
 
     state_bits: int
     init: str
     step: str
     merge: str | None
     finish: str | None
+    bins: int | None = None
+    bin: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,7 @@ class Op:
 
     @property
     def state_bits(self) -> int:
-        """Width of the state as it travels between calls: 8, 16, 32 or 64; 0 for a map."""
+        """Width of a state as it travels between calls: 8, 16, 32 or 64; 0 for a map."""
         if self.fold is not None:
             return self.fold.state_bits
         if self.crc is not None:
@@ -89,8 +100,22 @@ class Op:
 
     @property
     def result_count(self) -> int:
-        """How many numbers the result is."""
-        return 1
+        """How many numbers the result is, and how many states there are; 0 for a map."""
+        if self.fold is not None and self.fold.bins is not None:
+            return self.fold.bins
+        return int(self.has_result)
+
+    @property
+    def is_array(self) -> bool:
+        """Whether the result is a list of numbers."""
+        return self.fold is not None and self.fold.bins is not None
+
+    @property
+    def uses_index(self) -> bool:
+        """Whether the place of a byte in the stream is part of the meaning."""
+        # By the word and not by the tree: a program that is compiled already needs no parser.
+        texts = (self.map, *((self.fold.step, self.fold.bin) if self.fold else ()))
+        return any(text is not None and re.search(r"\bindex\b", text) for text in texts)
 
     @property
     def result_bits(self) -> int:
@@ -104,7 +129,7 @@ class Op:
     @cached_property
     def map_expr(self) -> expr.Expr:
         assert self.map is not None
-        return expr.parse(self.map, (("byte", 8), *self._imm_widths), 8)
+        return expr.parse(self.map, (("byte", 8), _INDEX, *self._imm_widths), 8)
 
     @cached_property
     def init_expr(self) -> expr.Expr:
@@ -115,8 +140,16 @@ class Op:
     def step_expr(self) -> expr.Expr:
         assert self.fold is not None
         bits = self.fold.state_bits
-        names = (("byte", 8), ("state", bits), *self._imm_widths)
+        names = (("byte", 8), ("state", bits), _INDEX, *self._imm_widths)
         return expr.parse(self.fold.step, names, bits)
+
+    @cached_property
+    def bin_expr(self) -> expr.Expr | None:
+        assert self.fold is not None
+        if self.fold.bin is None:
+            return None
+        names = (("byte", 8), _INDEX, *self._imm_widths)
+        return expr.parse(self.fold.bin, names, expr.INDEX_WIDTH)
 
     @cached_property
     def merge_expr(self) -> expr.Expr | None:
@@ -138,12 +171,16 @@ class Op:
     @property
     def terms(self) -> int:
         """How many names, constants and operators each byte costs, as a measure of code."""
-        body = self.map_expr if self.map is not None else self.step_expr if self.fold else None
-        return 0 if body is None else sum(1 for _ in expr.walk(body))
+        bodies: list[expr.Expr | None] = []
+        if self.map is not None:
+            bodies = [self.map_expr]
+        elif self.fold is not None:
+            bodies = [self.step_expr, self.bin_expr]
+        return sum(1 for body in bodies if body is not None for _ in expr.walk(body))
 
     @property
     def _imm_widths(self) -> tuple[tuple[str, int], ...]:
-        return tuple((i.name, i.bits) for i in self.immediates)
+        return tuple((i.name, expr.BYTES if i.sizes else i.bits) for i in self.immediates)
 
     def to_json(self) -> dict[str, Any]:
         """What ``pcpu isa --json`` prints and a module's manifest holds."""
@@ -153,12 +190,17 @@ class Op:
             "aliases": list(self.aliases),
             "kind": self.kind,
             "args": list(self.args),
-            "immediates": [{"name": i.name, "bits": i.bits} for i in self.immediates],
+            "immediates": [imm.to_json() for imm in self.immediates],
+            "uses_index": self.uses_index,
             "returns": self.returns,
             "doc": self.doc,
         }
         if self.has_result:
-            derived |= {"state_bits": self.state_bits, "result_bits": self.result_bits}
+            derived |= {
+                "state_bits": self.state_bits,
+                "result_bits": self.result_bits,
+                "result_count": self.result_count,
+            }
         meaning = {key: self.document[key] for key in ("map", "fold", "crc", "vectors")
                    if key in self.document}  # fmt: skip
         return derived | meaning

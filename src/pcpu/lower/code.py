@@ -6,8 +6,9 @@ lowering free of phi nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llvmlite import ir
@@ -17,6 +18,14 @@ from pcpu.target import Target
 Value = Any  # llvmlite has no types
 I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 POINTER = ir.PointerType()
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What code is of: a statement, by its number, and a part of it (mark.py)."""
+
+    statement: int | None = None
+    part: int = 0
 
 
 class Code:
@@ -31,10 +40,29 @@ class Code:
         self.entry.position_before(self.entry_branch)
         self.b: Any = ir.IRBuilder(start)
         self._kept: dict[tuple[int, int, int], Value] = {}
+        self.location: Callable[[Mark], Value] | None = None  # where code is marked
+        self._mark = Mark()
 
     @property
     def module(self) -> Any:
         return self.function.module
+
+    def mark(self, mark: Mark) -> None:
+        """Say what the code from here on is of."""
+        self._mark = mark
+        if self.location is not None:
+            self.b.debug_metadata = self.location(mark)
+
+    def mark_part(self, part: int) -> None:
+        """Say which part of its statement the code from here on is."""
+        self.mark(replace(self._mark, part=part))
+
+    @contextmanager
+    def marked(self, statement: int) -> Iterator[None]:
+        before = self._mark
+        self.mark(Mark(statement))
+        yield
+        self.mark(before)
 
     def size(self, value: int) -> Value:
         return self.usize(value)
@@ -44,6 +72,13 @@ class Code:
         slot = self.entry.alloca(kind, name=name)
         if value is not None:
             self.b.store(value, slot)
+        return slot
+
+    def room(self, size: int) -> Value:
+        """The address of ``size`` bytes of this function's own."""
+        slot = self.entry.alloca(ir.ArrayType(I8, size))
+        slot.align = 8
+        slot.type = POINTER  # of no kind, so that anything may be stored there
         return slot
 
     def load(self, kind: Value, pointer: Value, align: int | None = None) -> Value:
@@ -161,6 +196,57 @@ class Code:
         self.b.store(end, position)
         self.b.branch(head)
         self.b.position_at_end(after)
+
+    @contextmanager
+    def turns(self, count: Value) -> Iterator[Value]:
+        """A loop of ``count`` turns, a number of 64 bits; yields the turn's number, from 0."""
+        index = self.local(I64, I64(0))
+        head, body, after = (self.function.append_basic_block(n) for n in ("head", "turn", "after"))
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        turn = self.load(I64, index)
+        self.b.cbranch(self.b.icmp_unsigned("<", turn, count), body, after)
+        self.b.position_at_end(body)
+        yield turn
+        self.b.store(self.b.add(turn, I64(1)), index)
+        self.b.branch(head)
+        self.b.position_at_end(after)
+
+    @contextmanager
+    def unlikely(self, condition: Value) -> Iterator[None]:
+        """What is to be done in the rare case, which has to end with a return."""
+        rare, usual = (self.function.append_basic_block(n) for n in ("rare", "usual"))
+        branch = self.b.cbranch(condition, rare, usual)
+        branch.set_weights([1, 1 << 20])
+        self.b.position_at_end(rare)
+        yield
+        self.b.position_at_end(usual)
+
+    def to_size(self, value: Value) -> Value:
+        """A number of 64 bits that is known to be a size of this machine."""
+        return self.resize(value, self.usize.width)
+
+    def divide_up(self, value: Value, by: Value) -> Value:
+        """``value / by``, rounded up; ``by`` is not 0."""
+        left = self.b.icmp_unsigned("!=", self.b.urem(value, by), value.type(0))
+        return self.b.add(self.b.udiv(value, by), self.b.zext(left, value.type))
+
+    def fill(self, target: Value, byte: Value, size: Value) -> None:
+        """``size`` times ``byte``."""
+        self._memory("memset", [target, byte, size, I1(0)])
+
+    def move(self, target: Value, source: Value, size: Value) -> None:
+        """``size`` bytes; the two may overlap."""
+        self._memory("memmove", [target, source, size, I1(0)])
+
+    def _memory(self, name: str, arguments: list[Value]) -> None:
+        pointers = ".p0" if name == "memset" else ".p0.p0"
+        full = f"llvm.{name}{pointers}.i{self.usize.width}"
+        function = self.module.globals.get(full)
+        if function is None:
+            kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+            function = ir.Function(self.module, kind, full)
+        self.b.call(function, arguments)
 
     @contextmanager
     def when(self, condition: Value) -> Iterator[None]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from llvmlite import ir
 
-from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Var
+from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Index, Var
 from pcpu.lower.code import Code, Value
 
 _PLAIN = {"+": "add", "-": "sub", "*": "mul", "&": "and_", "|": "or_", "^": "xor", "%": "urem"}
@@ -30,8 +30,18 @@ def splat(code: Code, value: Value, lanes: int) -> Value:
     return code.b.shuffle_vector(first, ir.Constant(kind, ir.Undefined), mask)
 
 
-def emit(code: Code, expr: Expr, values: Mapping[str, Value], width: int, lanes: int = 1) -> Value:
-    """``expr`` in ``width`` bits; ``values`` have the type of the result."""
+def emit(
+    code: Code,
+    expr: Expr,
+    values: Mapping[str, Value],
+    width: int,
+    lanes: int = 1,
+    look_up: Callable[[Index], Value] | None = None,
+) -> Value:
+    """``expr`` in ``width`` bits; ``values`` have the type of the result.
+
+    ``look_up`` gives the byte that brackets stand for, in each lane.
+    """
     kind = lane_type(width, lanes)
     b = code.b
 
@@ -47,6 +57,10 @@ def emit(code: Code, expr: Expr, values: Mapping[str, Value], width: int, lanes:
                 return constant(value)
             case Var(name):
                 return values[name]
+            case Index():
+                assert look_up is not None
+                byte = look_up(node)
+                return byte if width == 8 else b.zext(byte, kind)
             case Cond(test, then, other):
                 return b.select(truth(test), visit(then), visit(other))
             case Binary(op, _, _) if op in COMPARISONS:

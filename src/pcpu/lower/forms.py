@@ -6,12 +6,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Var, uses
+from pcpu.expr import (
+    COMPARISONS,
+    INDEX_WIDTH,
+    Binary,
+    Cond,
+    Const,
+    Expr,
+    Index,
+    Var,
+    uses,
+    walk,
+)
 from pcpu.isa import Op
 
 Combine = Literal["add", "sub", "xor", "or", "and", "umin", "umax"]
 _COMBINES: dict[str, Combine] = {"+": "add", "^": "xor", "|": "or", "&": "and"}
-_STATE = Var("state")
+_STATE, _PLACE = Var("state"), Var("index")
 
 
 @dataclass(frozen=True)
@@ -30,13 +41,14 @@ class Reduction:
 
 def reduction(op: Op) -> Reduction | None:
     """The step of a fold as a Reduction, None where it is something else."""
-    if op.fold is None:
+    if op.fold is None or op.is_array:
         return None
     found = _match(op.step_expr)
     if found is None:
         return None
     combine, value = found
-    maxima = {"byte": 255} | {imm.name: (1 << imm.bits) - 1 for imm in op.immediates}
+    maxima = {"byte": 255, "index": (1 << INDEX_WIDTH) - 1}
+    maxima |= {imm.name: (1 << imm.bits) - 1 for imm in op.immediates}
     for bits in (8, 16):
         if op.state_bits == bits:  # lanes that wrap as the state does
             return Reduction(combine, value, bits, (1 << bits) - 1)
@@ -80,6 +92,11 @@ def _terms(expr: Expr, op: str) -> Iterator[Expr]:
         yield expr
 
 
+def turns(expr: Expr) -> bool:
+    """Whether all brackets in ``expr`` are ``key[index]``: bytes that come over and over."""
+    return all(node.index == _PLACE for node in walk(expr) if isinstance(node, Index))
+
+
 def upper_bound(expr: Expr, maxima: Mapping[str, int], bits: int) -> int | None:
     """A bound of ``expr`` when no part of it wraps or exceeds ``bits`` bits, else None.
 
@@ -90,6 +107,8 @@ def upper_bound(expr: Expr, maxima: Mapping[str, int], bits: int) -> int | None:
             bound = value
         case Var(name):
             bound = maxima[name]
+        case Index():
+            bound = 255
         case Cond(test, then, other):
             parts = [upper_bound(part, maxima, bits) for part in (test, then, other)]
             if parts[0] is None or parts[1] is None or parts[2] is None:

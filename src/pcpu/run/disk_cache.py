@@ -19,7 +19,7 @@ from platformdirs import user_cache_path
 
 from pcpu.artifact import write_beside
 from pcpu.errors import PcpuError
-from pcpu.ir import Program
+from pcpu.ir import Instruction, Program, walk
 
 KEPT = 256  # files; the least recently used go first
 _DIGEST = 32
@@ -37,7 +37,7 @@ def compiler_digest() -> str:
     digest = hashlib.sha256()
     package = Path(__file__).parents[1]
     for path in sorted(package.rglob("*")):
-        if path.suffix in (".py", ".lark", ".zig", ".json"):
+        if path.suffix in (".py", ".zig", ".json"):
             digest.update(path.relative_to(package).as_posix().encode() + b"\0")
             digest.update(path.read_bytes() + b"\0")
     for name in ("llvmlite", "ziglang"):
@@ -62,8 +62,10 @@ def _processor() -> str:
 
 def key(program: Program, *kind: str) -> str:
     """The name under which the code of ``program`` is kept; ``kind`` is what else matters."""
-    meaning = {i.op.name: i.op.to_json() for i in program.instructions}
-    parts = [*kind, compiler_digest(), program.signature, json.dumps(meaning, sort_keys=True)]
+    instructions = (s for s in walk(program.body) if isinstance(s, Instruction))
+    meaning = {i.op.name: i.op.to_json() for i in instructions}
+    text = program.signature if program.is_pipeline else str(program)
+    parts = [*kind, compiler_digest(), text, json.dumps(meaning, sort_keys=True)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

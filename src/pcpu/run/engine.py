@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from pcpu.ir import Program
+from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue
 from pcpu.isa import Isa
 
 Blocks = Iterator[memoryview]  # writable; valid until the next one is asked for
@@ -19,13 +19,17 @@ class Engine:
     """A way to run programs.
 
     ``run(program, isa, blocks, write)`` feeds the blocks through, hands the resulting bytes
-    to ``write`` unless that is None, and returns the results in program order. It raises
-    EngineError or ToolchainError. ``version()`` says what it runs on.
+    to ``write`` unless that is None, and returns the results in program order; it is for
+    pipelines. ``run_whole(program, isa, inputs, arguments)`` runs any program over whole buffers:
+    those of ``inputs`` that are ``inout`` are writable, and hold anything afterwards: what counts
+    is what comes back. Both raise EngineError or ToolchainError, the second TrapError too.
+    ``version()`` says what the engine runs on.
     """
 
     name: str
     doc: str
-    run: Callable[[Program, Isa, Blocks, Write | None], tuple[int, ...]]
+    run: Callable[[Program, Isa, Blocks, Write | None], tuple[ResultValue, ...]]
+    run_whole: Callable[[Program, Isa, Inputs, Arguments], Outcome]
     version: Callable[[], str]
 
 
@@ -35,11 +39,11 @@ class Session(Protocol):
     def update(self, block: memoryview) -> None:
         """Run the program over the next bytes, in place."""
 
-    def finish(self) -> tuple[int, ...]:
+    def finish(self) -> tuple[ResultValue, ...]:
         """The results."""
 
 
-def feed(session: Session, blocks: Blocks, write: Write | None) -> tuple[int, ...]:
+def feed(session: Session, blocks: Blocks, write: Write | None) -> tuple[ResultValue, ...]:
     for block in blocks:
         session.update(block)
         if write is not None:

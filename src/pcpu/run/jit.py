@@ -7,10 +7,12 @@ import platform
 from typing import Any
 
 from pcpu.errors import EngineError
-from pcpu.ir import Program
+from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue
 from pcpu.isa import Isa
+from pcpu.layout import layout
 from pcpu.run import disk_cache
 from pcpu.run.engine import Blocks, Engine, Write, feed
+from pcpu.run.whole import NativeWhole
 
 
 class Native:
@@ -23,7 +25,9 @@ class Native:
 
             return compile_program(program, isa, targets.find("host")).code
 
-        self.program = program
+        self.program, self.layout = program, layout(program)
+        # ``out`` of pcpu_run has room for a state, so both are of one size.
+        self.slots = ctypes.c_uint64 * max(1, self.layout.slots)
         path = disk_cache.fetch(disk_cache.key(program, "host") + ".so", make)
         try:
             library = ctypes.CDLL(str(path))
@@ -56,9 +60,7 @@ class NativeSession:
 
     def __init__(self, native: Native) -> None:
         self.native = native
-        count = len(native.program.results)
-        self._state = (ctypes.c_uint64 * count)()
-        self._out = (ctypes.c_uint64 * count)()
+        self._state, self._out = native.slots(), native.slots()
         native.init(self._state)
 
     def update(self, block: memoryview) -> None:
@@ -67,18 +69,18 @@ class NativeSession:
                 self._state, (ctypes.c_char * len(block)).from_buffer(block), len(block)
             )
 
-    def finish(self) -> tuple[int, ...]:
+    def finish(self) -> tuple[ResultValue, ...]:
         self.native.finish(self._state, self._out)
-        return tuple(self._out)
+        return self.native.layout.values(list(self._out))
 
 
-def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[int, ...]:
+def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[ResultValue, ...]:
     return feed(Native(program, isa).session(), blocks, write)
 
 
 def run_threads(
     program: Program, isa: Isa, blocks: Blocks, write: Write | None, threads: int
-) -> tuple[int, ...]:
+) -> tuple[ResultValue, ...]:
     """Like ``run``, on several cores. Raises UsageError when a fold does not merge."""
     from pcpu.run.parallel import ParallelSession
 
@@ -91,4 +93,8 @@ def _version() -> str:
     return f"LLVM {llvm.version()} for {platform.machine()}"
 
 
-ENGINE = Engine("jit", "native code in this process", run, _version)
+def run_whole(program: Program, isa: Isa, inputs: Inputs, arguments: Arguments) -> Outcome:
+    return NativeWhole(program, isa).run(inputs, arguments)
+
+
+ENGINE = Engine("jit", "native code in this process", run, run_whole, _version)

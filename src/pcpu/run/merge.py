@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pcpu import expr
+from pcpu import interp
 from pcpu.errors import UsageError
 from pcpu.ir import Instruction, Program
 from pcpu.isa import CrcModel
@@ -20,7 +20,10 @@ Merge = Callable[[int, int, int], int]
 
 
 def merges(program: Program) -> list[Merge]:
-    """One function for each result. Raises UsageError, naming the operations that do not merge."""
+    """One function for each number of the results, an array's being several.
+
+    Raises UsageError, naming the operations that do not merge.
+    """
     folds = [i for i in program.instructions if i.name is not None]
     serial = sorted({i.op.name for i in folds if i.op.fold is not None and not i.op.fold.merge})
     if serial:
@@ -28,23 +31,21 @@ def merges(program: Program) -> list[Merge]:
             f"{', '.join(serial)} cannot be shared between threads: the operation declares no "
             "'merge', so each byte needs the state of all before it; run with one thread"
         )
-    return [_merge(instruction) for instruction in folds]
+    return [join for i in folds for join in [_merge(i)] * i.op.result_count]
 
 
 def starts_from_zero(program: Program) -> list[bool]:
-    """For each result, whether a later piece is begun from zero in place of ``init``."""
-    return [i.op.crc is not None for i in program.instructions if i.name is not None]
+    """For each of ``merges``, whether a later piece is begun from zero in place of ``init``."""
+    folds = [i.op for i in program.instructions if i.name is not None]
+    return [zero for op in folds for zero in [op.crc is not None] * op.result_count]
 
 
 def _merge(instruction: Instruction) -> Merge:
     op = instruction.op
     if op.crc is not None:
         return _crc_merge(op.crc)
-    assert op.merge_expr is not None
-    names = tuple(imm.name for imm in op.immediates)
-    function = expr.function(op.merge_expr, ("a", "b", *names), op.state_bits)
-    imms = instruction.immediates
-    return lambda a, b, length: function(a, b, *imms)
+    join = interp.merge(instruction)
+    return lambda a, b, length: join(a, b)
 
 
 def _crc_merge(model: CrcModel) -> Merge:

@@ -3,61 +3,129 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any
 
 from pcpu.errors import EngineError, ToolchainError
-from pcpu.ir import Program
+from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue
+from pcpu.ir.outcome import results_of, table_rows
+from pcpu.ir.traps import NUMBERS, check_of
 from pcpu.isa import Isa
+from pcpu.layout import SLOT, Layout, fill_parameters, layout, outputs, whole_layout
 from pcpu.run import disk_cache
 from pcpu.run.engine import BLOCK, Blocks, Engine, Write, feed
 
+MOST = 1 << 32  # bytes that WebAssembly of 32 bits can address
 
-class WasmSession:
-    """One stream through an instance of a program module."""
 
-    def __init__(self, module: bytes, results: int) -> None:
+class Memory:
+    """An instance of a module, and its memory."""
+
+    def __init__(self, module: bytes) -> None:
         wasmtime = _wasmtime()
         self._store: Any = wasmtime.Store()
         compiled = wasmtime.Module(self._store.engine, module)
         self._exports: Any = wasmtime.Instance(self._store, compiled, []).exports(self._store)
-        self._results = results
-        self._state = self._allocate(8 * results)
-        self._out = self._allocate(8 * results)
-        self._buffer = self._allocate(BLOCK)
-        self._call("pcpu_init", self._state)
 
-    def _call(self, name: str, *arguments: int) -> Any:
+    def call(self, name: str, *arguments: int) -> Any:
         try:
             return self._exports[name](self._store, *arguments)
         except _wasmtime().Trap as trap:
             raise EngineError(f"{name} trapped: {trap}") from None
 
-    def _allocate(self, size: int) -> int:
-        pointer: int = self._call("malloc", max(size, 1)) & 0xFFFFFFFF
+    def allocate(self, size: int) -> int:
+        """The address of so many bytes, which may hold anything."""
+        if size >= MOST:
+            raise EngineError(f"{size} bytes are more than WebAssembly's memory has")
+        pointer: int = self.call("malloc", max(size, 1)) & 0xFFFFFFFF
         if pointer == 0:
-            raise EngineError("the module has no memory for its buffers")
+            raise EngineError(f"the module has no memory for {size} bytes")
         return pointer
 
-    def _view(self, pointer: int, size: int) -> memoryview:
+    def view(self, pointer: int, size: int) -> memoryview:
+        """Bytes of the memory, to be used before the next allocation."""
         base = self._exports["memory"].data_ptr(self._store)
         address = ctypes.cast(base, ctypes.c_void_p).value or 0
         return memoryview((ctypes.c_ubyte * size).from_address(address + pointer)).cast("B")
 
+    def numbers(self, pointer: int, count: int) -> tuple[int, ...]:
+        return struct.unpack(f"<{count}Q", bytes(self.view(pointer, SLOT * count)))
+
+
+class WasmSession:
+    """One stream through an instance of a program module."""
+
+    def __init__(
+        self, module: bytes, layout: Layout, arguments: Arguments = MappingProxyType({})
+    ) -> None:
+        self._memory = memory = Memory(module)
+        self._layout = layout
+        self._state = memory.allocate(SLOT * layout.slots)
+        self._out = memory.allocate(SLOT * layout.outputs)
+        self._buffer = memory.allocate(BLOCK)
+        state = memory.view(self._state, SLOT * layout.slots)
+        fill_parameters(state, layout.parameters, arguments)
+        memory.call("pcpu_init", self._state)
+
     def update(self, block: memoryview) -> None:
         for start in range(0, len(block), BLOCK):
             piece = block[start : start + BLOCK]
-            view = self._view(self._buffer, len(piece))
+            view = self._memory.view(self._buffer, len(piece))
             view[:] = piece
-            self._call("pcpu_update", self._state, self._buffer, len(piece))
+            self._memory.call("pcpu_update", self._state, self._buffer, len(piece))
             piece[:] = view
 
-    def finish(self) -> tuple[int, ...]:
-        self._call("pcpu_finish", self._state, self._out)
-        out = bytes(self._view(self._out, 8 * self._results))
-        return tuple(
-            int.from_bytes(out[start : start + 8], "little") for start in range(0, len(out), 8)
-        )
+    def finish(self) -> tuple[ResultValue, ...]:
+        self._memory.call("pcpu_finish", self._state, self._out)
+        return self._layout.values(self._memory.numbers(self._out, self._layout.outputs))
+
+
+def execute_whole(
+    memory: Memory, program: Program, inputs: Inputs, arguments: Arguments
+) -> Outcome:
+    """Copy the inputs in, run the program, and copy what it wrote out (spec/abi.md A12-A15)."""
+    layout, tables = whole_layout(program), outputs(program)
+    names = [b.name for b in program.buffers] + [output.name for output, _ in tables]
+    state = memory.allocate(SLOT * layout.slots)
+    count = sum(result.count for result in program.results)
+    out = memory.allocate(SLOT * max(NUMBERS, count))
+    spans = memory.allocate(2 * SLOT * len(names))
+    given = [memoryview(inputs[name]).cast("B") if name in inputs else None for name in names]
+    pairs = [0] * (2 * len(names))
+
+    def write_pairs() -> None:
+        memory.view(spans, SLOT * len(pairs))[:] = struct.pack(f"<{len(pairs)}Q", *pairs)
+
+    for number, content in enumerate(given):
+        if content is not None:
+            pairs[2 * number : 2 * number + 2] = memory.allocate(len(content)), len(content)
+            memory.view(pairs[2 * number], len(content))[:] = content
+    filled = bytearray(SLOT * layout.slots)
+    fill_parameters(filled, layout.parameters, arguments)
+    memory.view(state, len(filled))[:] = filled
+    write_pairs()
+    memory.call("pcpu_size", state, spans)
+    pairs = list(memory.numbers(spans, len(pairs)))
+    for number, content in enumerate(given):
+        if content is None:
+            size = pairs[2 * number + 1]
+            pairs[2 * number] = memory.allocate(size)
+            memory.view(pairs[2 * number], size)[:] = bytes(size)
+    write_pairs()
+    status = memory.call("pcpu_exec", state, spans, out) & 0xFFFFFFFF
+    if status:
+        raise check_of(program, status).error(memory.numbers(out, NUMBERS))
+    pairs = list(memory.numbers(spans, len(pairs)))
+    left = {
+        name: bytearray(memory.view(pairs[2 * i], pairs[2 * i + 1])) for i, name in enumerate(names)
+    }
+    return Outcome(
+        {b.name: left[b.name] for b in program.buffers if b.role in ("inout", "out")},
+        results_of(program, list(memory.numbers(out, count))),
+        {o.name: table_rows(left[o.name], len(o.columns)) for o, _ in tables},
+    )
 
 
 def _wasmtime() -> Any:
@@ -68,18 +136,28 @@ def _wasmtime() -> Any:
     return wasmtime
 
 
-def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[int, ...]:
+def _module(program: Program, isa: Isa, *, whole: bool) -> bytes:
     def make() -> bytes:
         from pcpu import targets  # LLVM is loaded only where the cache misses
         from pcpu.compiler import compile_program
 
-        return compile_program(program, isa, targets.find("wasm")).code
+        return compile_program(program, isa, targets.find("wasm"), whole=whole).code
 
-    name = disk_cache.key(program, "wasm", str(program), isa.digest) + ".wasm"
-    module = disk_cache.read(name, make)
-    return feed(WasmSession(module, len(program.results)), blocks, write)
+    kind = "wasm-whole" if whole else "wasm"
+    return disk_cache.read(disk_cache.key(program, kind, str(program), isa.digest) + ".wasm", make)
 
 
-ENGINE = Engine(
-    "wasmtime", "WebAssembly on wasmtime", run, lambda: f"wasmtime {version('wasmtime')}"
-)
+def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[ResultValue, ...]:
+    return feed(WasmSession(_module(program, isa, whole=False), layout(program)), blocks, write)
+
+
+def run_whole(program: Program, isa: Isa, inputs: Inputs, arguments: Arguments) -> Outcome:
+    memory = Memory(_module(program, isa, whole=True))
+    return execute_whole(memory, program, inputs, arguments)
+
+
+def _version() -> str:
+    return f"wasmtime {version('wasmtime')}"
+
+
+ENGINE = Engine("wasmtime", "WebAssembly on wasmtime", run, run_whole, _version)

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from pcpu import worker
 from pcpu.bundle import ANY_PORT, build_bundle
 from pcpu.errors import EngineError
-from pcpu.ir import Program
+from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue, Shown
 from pcpu.isa import Isa
 from pcpu.run.engine import Blocks, Engine, Write
 from pcpu.run.workerd_process import serving
@@ -22,7 +22,7 @@ from pcpu.run.workerd_process import serving
 READ = 1 << 18
 
 
-def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[int, ...]:
+def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[ResultValue, ...]:
     with tempfile.TemporaryDirectory(prefix="pcpu-workerd-") as folder:
         bundle = Path(folder) / "bundle"
         build_bundle(isa, [program], bundle)
@@ -50,7 +50,9 @@ class _Upload:
             connection.close()
 
 
-def _exchange(port: int, program: Program, blocks: Blocks, write: Write | None) -> tuple[int, ...]:
+def _exchange(
+    port: int, program: Program, blocks: Blocks, write: Write | None
+) -> tuple[ResultValue, ...]:
     want = "results" if write is None else "both" if program.results else "data"
     query = urlencode({"program": str(program), "want": want})
     connection = http.client.HTTPConnection("127.0.0.1", port)
@@ -76,7 +78,7 @@ def _exchange(port: int, program: Program, blocks: Blocks, write: Write | None) 
     report = json.loads(tail)
     if report["bytes_in"] != upload.sent:
         raise EngineError(f"workerd read {report['bytes_in']} of {upload.sent} bytes")
-    return tuple(_number(report["results"][result.name]) for result in program.results)
+    return tuple(_value(report["results"][result.name]) for result in program.results)
 
 
 def _receive(connection: http.client.HTTPConnection, upload: _Upload, write: Write | None) -> bytes:
@@ -106,6 +108,10 @@ def _pieces(response: http.client.HTTPResponse) -> Iterator[memoryview]:
         yield memoryview(piece)
 
 
+def _value(shown: Shown) -> ResultValue:
+    return tuple(map(_number, shown)) if isinstance(shown, list) else _number(shown)
+
+
 def _number(shown: int | str) -> int:
     return int(shown, 16) if isinstance(shown, str) else shown
 
@@ -117,4 +123,9 @@ def _version() -> str:
     return done.stdout.strip()
 
 
-ENGINE = Engine("workerd", "the Workers runtime", run, _version)
+def run_whole(program: Program, isa: Isa, inputs: Inputs, arguments: Arguments) -> Outcome:
+    del program, isa, inputs, arguments
+    raise EngineError("the engine workerd runs pipelines only")
+
+
+ENGINE = Engine("workerd", "the Workers runtime", run, run_whole, _version)

@@ -20,6 +20,7 @@ from pcpu.ir import (
     check_name,
 )
 from pcpu.isa import Isa
+from pcpu.source.number import Written
 from pcpu.source.unknown import unknown_operation
 
 Place = TextPlace | str  # in a text, or a JSON pointer
@@ -61,7 +62,7 @@ class Builder:
             check_length(len(self._instructions) + 1)
 
     def add(
-        self, word: Located[str], name: Located[str] | None, imms: Sequence[Located[int]]
+        self, word: Located[str], name: Located[str] | None, imms: Sequence[Located[Written]]
     ) -> None:
         op = self._isa.find(word.value)
         if op is None:
@@ -71,11 +72,14 @@ class Builder:
                 check_name(op, name.value, self._names.taken)
         with at(word.place):
             check_immediate_count(op, len(imms))
-        for index, imm in enumerate(imms):
+        operands: list[int | bytes] = []
+        for index, (kind, imm) in enumerate(zip(op.immediates, imms, strict=True)):
+            meant = imm.value.data if kind.sizes is not None else None
+            operands.append(imm.value.number if meant is None else meant)
             with at(imm.place):
-                check_immediate(op, index, imm.value)
+                check_immediate(op, index, operands[-1])
         given = self._names.add(op, name.value if name else None)
-        self._instructions.append(Instruction(op, tuple(imm.value for imm in imms), given))
+        self._instructions.append(Instruction(op, tuple(operands), given))
 
     def program(self) -> Program:
         return Program(tuple(self._instructions))

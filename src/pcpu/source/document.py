@@ -8,14 +8,21 @@ from pcpu.errors import ProgramError
 from pcpu.ir import EXACT_JSON, MAX_NAME, Program
 from pcpu.isa import Isa
 from pcpu.source.builder import NAME, Builder, Located
-from pcpu.source.number import read_immediate
+from pcpu.source.number import Written, read_immediate
 
 
-def parse_json(document: Any, isa: Isa) -> Program:
-    """The Program in a JSON value as ``json.loads`` gives it.
+def parse_json(document: Any, isa: Isa, file: str = "program") -> Program:
+    """The Program in a JSON value as ``json.loads`` gives it. ``file`` is its name in messages.
 
     Raises ProgramError with the JSON pointer of what is wrong.
     """
+    try:
+        return _pipeline(document, isa)
+    except ProgramError as error:
+        raise ProgramError(error.code, error.message, None, error.pointer, file) from None
+
+
+def _pipeline(document: Any, isa: Isa) -> Program:
     at = ""
     if isinstance(document, dict):
         _members(document, {"ops"}, {"ops"}, "")
@@ -29,7 +36,9 @@ def parse_json(document: Any, isa: Isa) -> Program:
     return builder.program()
 
 
-def _stage(member: Any, at: str) -> tuple[Located[str], Located[str] | None, list[Located[int]]]:
+def _stage(
+    member: Any, at: str
+) -> tuple[Located[str], Located[str] | None, list[Located[Written]]]:
     if not isinstance(member, dict):
         raise _wrong('expected an object {"op": ...}', at)
     _members(member, {"op", "imm", "name"}, {"op"}, at)
@@ -44,9 +53,9 @@ def _stage(member: Any, at: str) -> tuple[Located[str], Located[str] | None, lis
         name = Located(given, f"{at}/name")
     imm = member.get("imm", [])
     if isinstance(imm, list):
-        imms = [_integer(value, f"{at}/imm/{index}") for index, value in enumerate(imm)]
+        imms = [_operand(value, f"{at}/imm/{index}") for index, value in enumerate(imm)]
     else:
-        imms = [_integer(imm, f"{at}/imm")]
+        imms = [_operand(imm, f"{at}/imm")]
     return Located(member["op"], f"{at}/op"), name, imms
 
 
@@ -59,17 +68,18 @@ def _members(value: dict[str, Any], allowed: set[str], needed: set[str], at: str
         raise _wrong(f"the member {key!r} is missing", at)
 
 
-def _integer(value: Any, pointer: str) -> Located[int]:
-    number = None
+def _operand(value: Any, pointer: str) -> Located[Written]:
+    found = None
     if isinstance(value, str):
-        number = read_immediate(value)
-    # 90.0 is the integer 90 to JSON, which has one kind of number.
+        found = read_immediate(value)
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        number = int(value) if value == value // 1 and abs(value) <= EXACT_JSON else None
-    if number is None:
+        # 90.0 is the integer 90 to JSON, which has one kind of number.
+        whole = value == value // 1 and abs(value) <= EXACT_JSON
+        found = Written(int(value)) if whole else None
+    if found is None:
         message = "expected an integer of magnitude at most 2^53 - 1, or a string such as '0x5a'"
         raise _wrong(message, pointer)
-    return Located(number, pointer)
+    return Located(found, pointer)
 
 
 def _wrong(message: str, pointer: str) -> ProgramError:

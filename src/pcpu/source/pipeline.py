@@ -13,7 +13,7 @@ from pcpu.errors import ProgramError, TextPlace
 from pcpu.ir import MAX_NAME, Program
 from pcpu.isa import Isa
 from pcpu.source.builder import NAME, Builder, Located
-from pcpu.source.number import read_immediate
+from pcpu.source.number import Written, read_immediate
 
 MAX_TEXT = 65536
 _TOKEN = re.compile(r"[A-Za-z0-9_]+|[^ \t\r\n]")
@@ -36,17 +36,20 @@ class _Token:
         return repr(shown) if self.text else "the end"
 
 
-def parse_pipeline(text: str, isa: Isa) -> Program:
-    """The Program that ``text`` stands for. Raises ProgramError with its place."""
+def parse_pipeline(text: str, isa: Isa, file: str = "program") -> Program:
+    """The Program that ``text`` stands for. ``file`` is its name in messages.
+
+    Raises ProgramError with its place.
+    """
     if len(text) > MAX_TEXT:
-        place = TextPlace(text, MAX_TEXT)
+        place = TextPlace(text, MAX_TEXT, file)
         raise ProgramError("too-long", f"a program has at most {MAX_TEXT} characters", place)
-    return _Parser(text).program(Builder(isa))
+    return _Parser(text, file).program(Builder(isa))
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, file: str) -> None:
+        self.text, self.file = text, file
         self.tokens = [_Token(m.group(), m.start()) for m in _TOKEN.finditer(text)]
         last = self.tokens[-1] if self.tokens else _Token("", 0)
         self.tokens.append(_Token("", last.offset + len(last.text)))
@@ -56,24 +59,27 @@ class _Parser:
     def token(self) -> _Token:
         return self.tokens[self.position]
 
+    def place(self, token: _Token) -> TextPlace:
+        return TextPlace(self.text, token.offset, self.file)
+
     def take(self) -> Located[str]:
         token = self.token
         self.position += 1
-        return Located(token.text, TextPlace(self.text, token.offset))
+        return Located(token.text, self.place(token))
 
     def unexpected(self, wanted: str) -> ProgramError:
-        place = TextPlace(self.text, self.token.offset)
+        place = self.place(self.token)
         return ProgramError("syntax", f"expected {wanted}, found {self.token}", place)
 
     def program(self, builder: Builder) -> Program:
         while True:
-            builder.begin(TextPlace(self.text, self.token.offset))
+            builder.begin(self.place(self.token))
             builder.add(*self.stage())
             if not self.token.text:
                 return builder.program()
             self.take()
 
-    def stage(self) -> tuple[Located[str], Located[str] | None, list[Located[int]]]:
+    def stage(self) -> tuple[Located[str], Located[str] | None, list[Located[Written]]]:
         word, name = self.operation(), None
         if self.token.text == "=":
             name = word
@@ -92,7 +98,7 @@ class _Parser:
             raise self.unexpected("an operation")
         return self.take()
 
-    def immediates(self) -> list[Located[int]]:
+    def immediates(self) -> list[Located[Written]]:
         found = []
         if self.token.text == ":":
             while self.token.text == ":":
@@ -103,7 +109,7 @@ class _Parser:
                 found.append(self.immediate())
         return found
 
-    def immediate(self) -> Located[int]:
+    def immediate(self) -> Located[Written]:
         value = read_immediate(self.token.text)
         if value is None:
             raise self.unexpected("a number such as 90, 0x5a, 0o132 or 0b1011010")

@@ -3,40 +3,64 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from pcpu.errors import ProgramError, UsageError
 from pcpu.ir import Program
 from pcpu.isa import Isa
 from pcpu.source.document import parse_json
+from pcpu.source.pasm import parse_pasm
 from pcpu.source.pipeline import parse_pipeline
 
-MAX_FILE = 1 << 20
+MAX_FILE = 4 << 20
 
 
 def read_program(text: str, isa: Isa) -> Program:
-    """The program ``text``, or the one in the ``.json`` or ``.pcpu`` file of that name.
+    """The program ``text``, or the one in the ``.pasm``, ``.json`` or ``.pcpu`` file of that name.
 
     Raises ProgramError, or UsageError when the file cannot be read.
     """
-    suffix = text[-5:].lower()
-    if not suffix.endswith((".json", ".pcpu")):
+    if not names_file(text):
         return parse_pipeline(text, isa)
+    return _READERS[text[-5:].lower()](read_text(text), isa, text)
+
+
+def names_file(text: str) -> bool:
+    """Whether ``text`` names a program's file, by how it ends, and is none itself."""
+    return text[-5:].lower() in _READERS
+
+
+def read_text(path: str) -> str:
+    """The text of a program's file. Raises UsageError or ProgramError."""
     try:
-        with Path(text).open("rb") as file:
+        with Path(path).open("rb") as file:
             content = file.read(MAX_FILE + 1)
-    except OSError as error:
-        raise UsageError(f"{text} cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path} cannot be read: {reason}") from None
+    return decoded(content, path)
+
+
+def decoded(content: bytes, path: str) -> str:
+    """The text of a program. Raises ProgramError where it is too long or no UTF-8."""
     if len(content) > MAX_FILE:
-        raise ProgramError("too-long", f"{text} is larger than {MAX_FILE} bytes")
+        raise ProgramError("too-long", f"a file has at most {MAX_FILE} bytes", file=path)
     try:
-        decoded = content.decode()
+        return content.decode()
     except UnicodeDecodeError as error:
-        raise ProgramError("syntax", f"{text} is not UTF-8 at byte {error.start}") from None
-    if suffix == ".pcpu":
-        return parse_pipeline(decoded, isa)
+        message = f"the file is not UTF-8 at byte {error.start}"
+        raise ProgramError("syntax", message, file=path) from None
+
+
+def _json(text: str, isa: Isa, path: str) -> Program:
     try:
-        document = json.loads(decoded)
+        document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ProgramError("syntax", f"{text} is not JSON: {error}") from None
-    return parse_json(document, isa)
+        raise ProgramError("syntax", f"not JSON: {error}", file=path) from None
+    return parse_json(document, isa, path)
+
+
+_READERS: dict[str, Callable[[str, Isa, str], Program]] = {
+    ".pasm": parse_pasm, ".json": _json, ".pcpu": parse_pipeline,
+}  # fmt: skip

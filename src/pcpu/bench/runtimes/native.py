@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,11 +13,10 @@ from typing import Any
 
 from pcpu.bench.build import Kit
 from pcpu.bench.measure import Handle, shown
-from pcpu.bench.peers import load_peer
-from pcpu.bench.plan import Argument, Call, Plan
+from pcpu.bench.peers import Prepare, load_peer
+from pcpu.bench.plan import STATE, Argument, Call, Plan
 from pcpu.bench.runtimes.runtime import Runtime
 
-STATE = 4096  # room for the state and the results of a program
 ALIGN = 64
 
 
@@ -102,6 +101,10 @@ class Kernel:
         return (time.perf_counter_ns() - start) * 1e-9
 
 
+def _operand(argument: Argument) -> int | bytes:
+    return argument if isinstance(argument, int) else bytes.fromhex(argument.removeprefix("0x"))
+
+
 class Function:
     """Something that Python calls: a library, or our kernel through ctypes."""
 
@@ -109,17 +112,18 @@ class Function:
         self.session, self.plan = session, plan
         self.prepare = self.preparation()
 
-    def preparation(self) -> Callable[[bytearray, list[int]], Callable[[], Any]]:
+    def preparation(self) -> Prepare:
         return load_peer(self.plan.source)
 
     def load(self, size: int) -> None:
         self.bytes = bytearray(self.session.data[:size])
-        imms = [a for a in self.plan.calls[0].args if isinstance(a, int)]
+        imms = [_operand(argument) for argument in self.plan.calls[0].args[2:]]
         self.call = self.prepare(self.bytes, imms)
 
     def answer(self) -> str:
         result, bits = self.call(), self.plan.calls[0].bits
-        results = [int(result) & (1 << bits) - 1] if bits else []
+        numbers = result if isinstance(result, Sequence) else [result]
+        results = [int(number) & (1 << bits) - 1 for number in numbers] if bits else []
         return shown(results, self.bytes if self.plan.changes else None)
 
     def time(self, calls: int, warm: int) -> float:
@@ -135,12 +139,12 @@ class Function:
 class Ctypes(Function):
     """Our kernel, called from Python for each run."""
 
-    def preparation(self) -> Callable[[bytearray, list[int]], Callable[[], Any]]:
+    def preparation(self) -> Prepare:
         made: Call = self.plan.calls[0]
         function = getattr(self.session.module(self.plan.module), made.name)
         function.restype = ctypes.c_uint64 if made.bits > 32 else ctypes.c_uint32
 
-        def prepare(data: bytearray, imms: list[int]) -> Callable[[], Any]:
+        def prepare(data: bytearray, imms: list[Any]) -> Callable[[], Any]:
             buffer = (ctypes.c_char * len(data)).from_buffer(data)
             pointer, size = ctypes.c_void_p(ctypes.addressof(buffer)), ctypes.c_size_t(len(data))
             self.buffer = buffer  # alive as long as the pointer is in use

@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from pcpu.bench.build import Kit
 from pcpu.bench.measure import Handle, shown
-from pcpu.bench.plan import Argument, Plan
+from pcpu.bench.plan import STATE, Argument, Plan
 from pcpu.bench.runtimes.runtime import Runtime, Unavailable
 from pcpu.errors import EngineError
 
 if TYPE_CHECKING:
     from wasmtime import Engine, Instance, Memory, Module, Store
-
-STATE = 4096
 
 
 @dataclass

@@ -1,14 +1,22 @@
 """The kernels, the fastest first; an operation gets the first that accepts it.
 
-Selection is by the form of an operation, never by its name. ``chain`` is the generic form
-and accepts every fold.
+Selection is by the form of an operation, never by its name. ``lookup`` is the generic form of maps,
+and ``chain`` that of folds.
 """
 
 from pcpu.isa import Op
-from pcpu.lower.kernels import chain, crc, fnv, lanes
+from pcpu.lower.kernels import chain, crc, fnv, lanes, lookup
 from pcpu.lower.kernels.kernel import Kernel
 
-KERNELS: tuple[Kernel, ...] = (crc.KERNEL, fnv.KERNEL, lanes.KERNEL, chain.WIDE, chain.KERNEL)
+KERNELS: tuple[Kernel, ...] = (
+    crc.KERNEL,
+    fnv.KERNEL,
+    lanes.KERNEL,
+    lookup.KERNEL,
+    chain.WIDE,
+    chain.ARRAY,
+    chain.KERNEL,
+)
 
 __all__ = ["KERNELS", "Kernel", "select"]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from llvmlite import ir
 
+from pcpu.expr import INDEX_WIDTH
 from pcpu.isa import Op
-from pcpu.lower import expression
-from pcpu.lower.code import I8, Code, Value
+from pcpu.lower.code import I8, I64, Code, Value
 from pcpu.lower.forms import reduction
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.stage import Stage
@@ -18,19 +18,32 @@ from pcpu.lower.stage import Stage
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
     with ExitStack() as stack:
         i = stack.enter_context(code.loop(code.size(0), length, 1))
-        byte = code.load(I8, code.byte_at(data, i))
+        address = code.byte_at(data, i)
+        byte = code.load(I8, address)
         for stage in stages:
-            step(code, stage, byte)
+            step(code, stage, byte, address)
 
 
-def step(code: Code, stage: Stage, byte: Value) -> None:
-    """``state = step(state, byte)`` for one byte."""
-    bits = stage.op.state_bits
-    kind = ir.IntType(bits)
-    values = stage.values(code, bits)
-    values["byte"] = code.resize(byte, bits)
-    values["state"] = code.load(kind, stage.state)
-    code.b.store(expression.emit(code, stage.op.step_expr, values, bits), stage.state)
+def step(code: Code, stage: Stage, byte: Value, address: Value) -> None:
+    """``state = step(state, byte)`` for the byte at ``address``."""
+    bits, given = stage.op.state_bits, stage.given(code, byte, address)
+    if stage.op.is_array:
+        slot, state = _bin(code, stage, given)
+        value = stage.scalar(code, stage.op.step_expr, given | {"state": state}, bits)
+        code.b.store(code.resize(value, 64), slot)
+        return
+    given["state"] = code.load(ir.IntType(bits), stage.state)
+    code.b.store(stage.scalar(code, stage.op.step_expr, given, bits), stage.state)
+
+
+def _bin(code: Code, stage: Stage, given: Mapping[str, Value]) -> tuple[Value, Value]:
+    """Where the state of an array lies that a byte is for, and that state."""
+    assert stage.op.bin_expr is not None
+    number = stage.scalar(code, stage.op.bin_expr, given, INDEX_WIDTH)
+    number = code.b.urem(number, I64(stage.op.result_count))
+    place = code.resize(number, code.usize.width)
+    slot = code.b.gep(stage.state, [place], inbounds=True, source_etype=I64)
+    return slot, code.resize(code.load(I64, slot), stage.op.state_bits)
 
 
 def _is_wide_reduction(op: Op) -> bool:
@@ -38,6 +51,18 @@ def _is_wide_reduction(op: Op) -> bool:
 
 
 # A reduction alone in its loop is one that LLVM's own vectorizer can widen.
-WIDE = Kernel("wide", _is_wide_reduction, emit, fuses=False)
+WIDE = Kernel(
+    "wide", "a loop of its own, which LLVM vectorizes", _is_wide_reduction, emit, fuses=False
+)
+# Where each byte changes another state the processor overlaps the steps of one array already.
+ARRAY = Kernel(
+    "array", "one byte after the other, in memory", lambda op: op.is_array, emit, fuses=False
+)
 # Chains run side by side: the processor overlaps their latencies.
-KERNEL = Kernel("chain", lambda op: op.fold is not None, emit, fuses=True)
+KERNEL = Kernel(
+    "chain",
+    "one byte after the other, together with others of its kind",
+    lambda op: op.fold is not None,
+    emit,
+    fuses=True,
+)

@@ -11,7 +11,7 @@ from pcpu.isa import Op
 from pcpu.lower.code import Code, Value
 from pcpu.lower.kernels import crc_fold, crc_slice, crc_sparse, crc_x86
 from pcpu.lower.kernels.crc_model import Field, emit_finish, field_of, initial
-from pcpu.lower.kernels.function import states
+from pcpu.lower.kernels.function import variables
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
@@ -28,7 +28,7 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
     function = _function(code, field, fed)
     kind = ir.IntType(field.bits)
     register = code.load(kind, stage.state)
-    register = code.b.call(function, [register, data, length, *states(fed)])
+    register = code.b.call(function, [register, data, length, *variables(fed)])
     code.b.store(register, stage.state)
 
 
@@ -60,4 +60,11 @@ def _function(code: Code, field: Field, fed: Sequence[Stage]) -> Value:
     return function
 
 
-KERNEL = Kernel("crc", lambda op: op.crc is not None, emit, fuses=False, fed=_is_fed)
+KERNEL = Kernel(
+    "crc",
+    "sparse division on vectors, or carry-less multiplication where the processor has it",
+    lambda op: op.crc is not None,
+    emit,
+    fuses=False,
+    fed=_is_fed,
+)

@@ -76,7 +76,7 @@ class _Fold:
         done = code.local(code.usize, code.size(block))
         with (
             code.pieces(code.size(block), length, feed.limit(self.multiplier.streams)) as piece,
-            feed.block(),
+            feed.block(code.byte_at(data, piece[0])),
             code.loop(*piece, block, plain=True) as i,
         ):
             self.prefetch(code.b.add(i, code.size(AHEAD)), block)

@@ -161,7 +161,7 @@ def _write_window(
     stop = code.b.sub(length, code.size(block))
     with (
         code.pieces(code.size(0), stop, feed.limit(count)) as (first, last),
-        feed.block(),
+        feed.block(code.byte_at(data, first)),
         code.loop(first, last, block, plain=True) as i,
     ):
         window = _Window(code, lags)

@@ -11,7 +11,7 @@ FNV-1, which multiplies first, is FNV-1a between a multiplication by P and one b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
@@ -36,7 +36,7 @@ class Multiplication:
 
 def multiplication(op: Op) -> Multiplication | None:
     """The step of a fold of this family, None where it is something else."""
-    if op.fold is None or op.state_bits < 16:
+    if op.fold is None or op.is_array or op.state_bits < 16:
         return None
     found = _match(op.step_expr)
     # An even factor has no inverse, and its low bits are constant after 8 bytes: not a hash.
@@ -73,8 +73,7 @@ def _body(code: Code, op: Op, form: Multiplication) -> None:
     start, data, length = code.function.args
     bits = op.state_bits
     # A step of this form names no immediates, though init and finish may.
-    unused = tuple(ir.IntType(32 if imm.bits <= 32 else 64)(0) for imm in op.immediates)
-    stage = Stage(op, unused, code.local(ir.IntType(bits), start))
+    stage = Stage(replace(op, immediates=()), (), code.local(ir.IntType(bits), start))
     done = code.local(code.usize, code.size(0))
     for width in fnv_block.widths(code.target):
         block = fnv_block.Block(width, form.factor, bits)
@@ -85,7 +84,8 @@ def _body(code: Code, op: Op, form: Multiplication) -> None:
             _blocks(code, block, stage, data, length, done)
             _scale(code, stage, pow(form.factor, -1, 1 << bits) if form.first else 1)
     with code.loop(code.load(code.usize, done), length, 1, plain=True) as i:
-        chain.step(code, stage, code.load(ir.IntType(8), code.byte_at(data, i)))
+        address = code.byte_at(data, i)
+        chain.step(code, stage, code.load(ir.IntType(8), address), address)
     code.b.ret(code.load(ir.IntType(bits), stage.state))
 
 
@@ -119,4 +119,11 @@ def _blocks(
     code.b.position_at_end(after)
 
 
-KERNEL = Kernel("fnv", lambda op: multiplication(op) is not None, emit, fuses=False, yields=True)
+KERNEL = Kernel(
+    "fnv",
+    "an xor-multiply hash, many bytes at a time by bit planes",
+    lambda op: multiplication(op) is not None,
+    emit,
+    fuses=False,
+    yields=True,
+)

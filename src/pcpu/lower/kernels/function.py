@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from llvmlite import ir
@@ -21,10 +20,10 @@ def kernel_function(
     function of its own keeps a large kernel's code once however often a program uses it, and
     frees its scratch memory before the next one runs.
 
-    One that is ``fed`` runs these stages on the data first, and takes pointers to their states.
+    One that is ``fed`` runs these stages on the data first, and takes what ``variables`` gives.
     """
     for stage in fed:
-        name += "".join(f".{word}" for word in (stage.op.name, *stage.constants.values()))
+        name += "".join(f".{word}" for word in (stage.op.name, *_known(stage)))
     if name in code.module.globals:
         return code.module.globals[name], None
     function = ir.Function(code.module, _signature(code, state, fed), name)
@@ -35,15 +34,22 @@ def kernel_function(
 
 
 def _signature(code: Code, state: Any, fed: Sequence[Stage]) -> Any:
-    return ir.FunctionType(state, [state, POINTER, code.usize, *(POINTER for _ in states(fed))])
+    kinds = [POINTER if isinstance(v.type, ir.PointerType) else v.type for v in variables(fed)]
+    return ir.FunctionType(state, [state, POINTER, code.usize, *kinds])
 
 
-def states(stages: Sequence[Stage]) -> list[Value]:
-    """Pointers to the states of the stages that have one."""
-    return [stage.state for stage in stages if stage.state is not None]
+def _known(stage: Stage) -> list[object]:
+    """What of the operands makes the function another one."""
+    contents = [b.content.hex() for b in stage.bytes.values() if b.content is not None]
+    return [*stage.constants.values(), *contents]
+
+
+def variables(stages: Sequence[Stage]) -> list[Value]:
+    """What the stages need that is not known when compiling: pointers to states, above all."""
+    return [value for stage in stages for value in stage.variables()]
 
 
 def inside(body: Code, fed: Sequence[Stage]) -> list[Stage]:
     """The stages as the body of a function that is fed sees them."""
     given = iter(body.function.args[3:])
-    return [s if s.state is None else replace(s, state=next(given)) for s in fed]
+    return [stage.replaced(lambda _: next(given)) for stage in fed]

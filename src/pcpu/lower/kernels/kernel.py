@@ -16,7 +16,8 @@ Emit = Callable[[Code, Sequence[Stage], Value, Value], None]
 
 @dataclass(frozen=True)
 class Kernel:
-    """A way to run one or, where it ``fuses``, several adjacent stages in one loop.
+    """A way to run one or, where it ``fuses``, several adjacent stages in one loop; ``doc`` is
+    for people.
 
     One that ``yields`` is a faster form of a chain: it pays only where no other chain runs, in
     whose latency the operation would be free.
@@ -26,6 +27,7 @@ class Kernel:
     """
 
     name: str
+    doc: str
     accepts: Callable[[Op], bool]
     emit: Emit
     fuses: bool

@@ -6,20 +6,22 @@ costs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import reduce
 
 from llvmlite import ir
 
-from pcpu.expr import Expr, substitute
+from pcpu.expr import Expr, Index, substitute
 from pcpu.isa import Op
 from pcpu.lower import expression
 from pcpu.lower.code import I8, Code, Value
 from pcpu.lower.expression import lane_type, splat
-from pcpu.lower.forms import Reduction, reduction
+from pcpu.lower.forms import Reduction, reduction, turns
 from pcpu.lower.kernels import chain
 from pcpu.lower.kernels.accumulators import Accumulator, accumulator, combine
+from pcpu.lower.kernels.cycle import Cursors, Cycles
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.stage import Stage
 
@@ -28,9 +30,9 @@ SMALL_LANES = 16  # what is left after the main loop goes through one vector at 
 
 def accepts(op: Op) -> bool:
     if op.kind == "map":
-        return True
+        return turns(op.map_expr)
     form = reduction(op)
-    return form is not None and form.bits is not None
+    return form is not None and form.bits is not None and turns(form.value)
 
 
 @dataclass(frozen=True)
@@ -50,19 +52,43 @@ def _fold(code: Code, stage: Stage, lanes: int, unrolled: int) -> _Fold:
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
     lanes = code.target.lanes
+    cycles = [Cycles(code, stage, lanes) for stage in stages]
+    if any(cycle.prepares for cycle in cycles):
+        with code.when(code.b.icmp_unsigned(">=", length, code.size(SMALL_LANES))):
+            for cycle in cycles:
+                cycle.prepare()
     done = code.local(code.usize, code.size(0))
-    _vectors(code, stages, data, length, done, lanes)
+    for steady in _main_loops(code, cycles, length):
+        feed = Feed(code, stages, lanes, cycles=cycles, steady=steady)
+        _vectors(code, feed, data, length, done, lanes)
     if lanes > SMALL_LANES:
-        _vectors(code, stages, data, length, done, SMALL_LANES)
+        small = Feed(code, stages, SMALL_LANES, cycles=cycles)
+        _vectors(code, small, data, length, done, SMALL_LANES)
+    turning = [cycle.cursors(1) for cycle in cycles]
+    for cursor in turning:
+        cursor.begin(code.byte_at(data, code.load(code.usize, done)))
     with code.loop(code.load(code.usize, done), length, 1, plain=True) as i:
-        _tail(code, stages, code.byte_at(data, i))
+        _tail(code, stages, turning, code.byte_at(data, i))
 
 
-def _vectors(
-    code: Code, stages: Sequence[Stage], data: Value, length: Value, done: Value, lanes: int
-) -> None:
+def _main_loops(code: Code, cycles: Sequence[Cycles], length: Value) -> Iterator[bool]:
+    """The main loop once or, where keys are given, twice: for those that stay as they are from one
+    vector to the next, and for others."""
+    lanes = code.target.lanes
+    if not any(cycle.prepares for cycle in cycles):
+        yield False
+        return
+    with code.when(code.b.icmp_unsigned(">=", length, code.size(lanes))):
+        all_steady = reduce(code.b.and_, [c for cycle in cycles for c in cycle.steady(lanes)])
+        with code.b.if_else(all_steady) as (steady, turning):
+            with steady:
+                yield True
+            with turning:
+                yield False
+
+
+def _vectors(code: Code, feed: Feed, data: Value, length: Value, done: Value, lanes: int) -> None:
     """Run whole vectors of ``lanes`` bytes from ``done`` on, and move ``done`` behind them."""
-    feed = Feed(code, stages, lanes)
     start = code.load(code.usize, done)
     count = code.b.udiv(code.b.sub(length, start), code.size(lanes))
     end = code.b.add(start, code.b.mul(count, code.size(lanes)))
@@ -72,7 +98,7 @@ def _vectors(
         if size is None:
             stack.enter_context(code.when(code.b.icmp_unsigned("!=", start, end)))
         begin, stop = stack.enter_context(code.pieces(start, end, size))
-        with feed.block(), code.loop(begin, stop, lanes) as i:
+        with feed.block(code.byte_at(data, begin)), code.loop(begin, stop, lanes) as i:
             feed.load(code.byte_at(data, i))
     code.b.store(end, done)
 
@@ -83,8 +109,22 @@ class Feed:
     No more than ``limit`` bytes may go by within one ``block``. Without stages it is a load.
     """
 
-    def __init__(self, code: Code, stages: Sequence[Stage], lanes: int, unrolled: int = 1) -> None:
+    def __init__(
+        self,
+        code: Code,
+        stages: Sequence[Stage],
+        lanes: int,
+        unrolled: int = 1,
+        cycles: Sequence[Cycles] | None = None,
+        *,
+        steady: bool = False,
+    ) -> None:
         self._code, self._stages, self._lanes = code, stages, lanes
+        if cycles is None:
+            cycles = [Cycles(code, stage, lanes) for stage in stages]
+            for cycle in cycles:
+                cycle.prepare()
+        self._turning = [cycle.cursors(lanes, steady=steady) for cycle in cycles]
         self._folds = [_fold(code, s, lanes, unrolled) for s in stages if s.state is not None]
 
     def limit(self, step: int = 1) -> int | None:
@@ -97,10 +137,13 @@ class Feed:
         return None if size >> self._code.target.pointer_bits else size
 
     @contextmanager
-    def block(self) -> Iterator[None]:
-        """Gather in lanes what is loaded here, then join the lanes into the states."""
+    def block(self, first: Value) -> Iterator[None]:
+        """Gather in lanes what is loaded here, from the address ``first`` on without a gap, then
+        join the lanes into the states."""
         for fold in self._folds:
             fold.total.reset()
+        for cursor in self._turning:
+            cursor.begin(first)
         yield
         for fold in self._folds:
             _flush(self._code, fold)
@@ -109,13 +152,15 @@ class Feed:
         """The vector at ``pointer`` after all stages, which has been stored if they changed it."""
         code, folds = self._code, iter(self._folds)
         loaded = byte = code.load(lane_type(8, self._lanes), pointer, align=1)
-        for stage in self._stages:
+        for stage, cursor in zip(self._stages, self._turning, strict=True):
+            turn = cursor.next()
             if stage.op.kind == "map":
-                byte = _lanewise(code, stage, stage.op.map_expr, byte, 8)
+                byte = _lanewise(code, stage, stage.op.map_expr, byte, 8, turn)
             else:
                 fold = next(folds)
                 assert fold.form.bits is not None
-                fold.total.add(_lanewise(code, stage, fold.form.value, byte, fold.form.bits))
+                value = _lanewise(code, stage, fold.form.value, byte, fold.form.bits, turn)
+                fold.total.add(value)
         if byte is not loaded:
             code.b.store(byte, pointer, align=1)
         return byte
@@ -126,8 +171,11 @@ class Feed:
             emit(self._code, self._stages, data, length)
 
 
-def _lanewise(code: Code, stage: Stage, value: Expr, byte: Value, bits: int) -> Value:
-    """``value`` of every byte of a vector, in lanes of ``bits`` bits."""
+def _lanewise(
+    code: Code, stage: Stage, value: Expr, byte: Value, bits: int, turn: Mapping[str, Value]
+) -> Value:
+    """``value`` of every byte of a vector, in lanes of ``bits`` bits; ``turn`` are the bytes of
+    keys that it meets."""
     lanes = byte.type.count
     constants = stage.constants
     value = substitute(value, constants)
@@ -137,17 +185,22 @@ def _lanewise(code: Code, stage: Stage, value: Expr, byte: Value, bits: int) -> 
         if name not in constants
     }
     values["byte"] = byte if bits == 8 else code.b.zext(byte, lane_type(bits, lanes))
-    return expression.emit(code, value, values, bits, lanes)
+    return expression.emit(code, value, values, bits, lanes, _in(turn))
 
 
-def _tail(code: Code, stages: Sequence[Stage], pointer: Value) -> None:
+def _in(turn: Mapping[str, Value]) -> Callable[[Index], Value]:
+    return lambda node: turn[node.name]
+
+
+def _tail(code: Code, stages: Sequence[Stage], turning: Sequence[Cursors], pointer: Value) -> None:
     loaded = byte = code.load(I8, pointer)
-    for stage in stages:
+    for stage, cursor in zip(stages, turning, strict=True):
+        turn = cursor.next()
         if stage.op.kind == "map":
             values = stage.values(code, 8) | {"byte": byte}
-            byte = expression.emit(code, stage.op.map_expr, values, 8)
+            byte = expression.emit(code, stage.op.map_expr, values, 8, 1, _in(turn))
         else:
-            chain.step(code, stage, byte)
+            chain.step(code, stage, byte, pointer)
     if byte is not loaded:
         code.b.store(byte, pointer)
 
@@ -160,4 +213,6 @@ def _flush(code: Code, fold: _Fold) -> None:
     code.b.store(combine(code, fold.form.combine, state, joined), fold.stage.state)
 
 
-KERNEL = Kernel("lanes", accepts, emit, fuses=True)
+KERNEL = Kernel(
+    "lanes", "vectors of bytes, one pass with all its neighbours", accepts, emit, fuses=True
+)

@@ -1,0 +1,178 @@
+"""Kernels that take bytes and the place in the stream, called as spec/abi.md says they may be."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from pcpu import interp
+from pcpu.ir import Instruction, with_names
+from pcpu.isa import Op, read_isa
+from pcpu.lower.kernels import chain, lanes, lookup, select
+from tests.kernels.machine import (
+    GUARD,
+    NAMES,
+    Machine,
+    any_operand,
+    byte_map,
+    fold,
+    keyed,
+    machine,
+)
+
+ISA = {op.name: op for op in read_isa().operations}
+KEY, OUT, DATA = 0, 200_000, 300_000  # where things lie in the machine's memory
+
+
+MAPS = (
+    ISA["mask"],
+    ISA["lut"],
+    keyed(byte_map("long", "byte ^ key[index]"), ("key", 1, 3000)),
+    keyed(byte_map("five", "byte + key[index] * 3"), ("key", 5, 5)),
+    keyed(byte_map("large", "byte - key[index]"), ("key", 100, 3000)),
+    keyed(byte_map("both", "a[index] ^ byte ^ b[index] + a[index]"), ("a", 1, 9), ("b", 1, 200)),
+    keyed(byte_map("skewed", "byte ^ key[index * 3 + 1]"), ("key", 1, 70)),
+    keyed(byte_map("twice", "key[byte ^ key[index]]"), ("key", 1, 300)),
+)
+FOLDS = (
+    keyed(fold("weighted", 32, "state + byte * key[index]"), ("key", 1, 70)),
+    keyed(fold("agree", 64, "state + (byte == key[index])"), ("key", 1, 70)),
+    keyed(fold("rolling", 8, "state + (byte ^ key[index])"), ("key", 1, 70)),
+    keyed(fold("scored", 64, "state + key[byte]"), ("key", 256, 256)),
+    keyed(fold("hashed", 32, "(state ^ key[byte + state]) * 16777619 + key[index]"), ("key", 1, 9)),
+    fold("placed", 64, "state + byte * index"),
+    ISA["find"],
+)
+LENGTHS = (0, 1, 7, 15, 16, 17, 31, 63, 64, 65, 127, 128, 129, 200, 255, 256, 257, 1000, 5000)
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def on(request: pytest.FixtureRequest) -> Machine:
+    return machine(request.param, (*MAPS, *FOLDS, ISA["hist"]))
+
+
+def test_kernels_by_form() -> None:
+    kernels = {op.name: select(op) for op in (*MAPS, *FOLDS, ISA["hist"])}
+    of = {kernel: {n for n, k in kernels.items() if k is kernel} for kernel in kernels.values()}
+    assert of[lanes.KERNEL] == {
+        "mask", "long", "five", "large", "both", "weighted", "agree", "rolling",
+    }  # fmt: skip
+    assert of[lookup.KERNEL] == {"lut", "skewed", "twice"}
+    assert of[chain.WIDE] == {"scored", "placed"}
+    assert of[chain.KERNEL] == {"hashed", "find"}
+    assert of[chain.ARRAY] == {"hist"}
+
+
+def arguments(on: Machine, op: Op, operands: Sequence[int | bytes]) -> list[tuple[int, int]]:
+    found, place = [], KEY
+    for imm, operand in zip(op.immediates, operands, strict=True):
+        if isinstance(operand, bytes):
+            on.write(place, operand)
+            found += [(on.base + place, on.pointer_bits), (len(operand), on.pointer_bits)]
+            place += len(operand) + GUARD
+        else:
+            found.append((operand, 32 if imm.bits <= 32 else 64))
+    return found
+
+
+def operands_of(op: Op, dice: random.Random) -> tuple[int | bytes, ...]:
+    return tuple(any_operand(imm, dice) for imm in op.immediates)
+
+
+def updated(instruction: Instruction, data: bytes, index: int) -> bytes:
+    """What a map makes of data that begins at ``index``."""
+    run = interp.Interpreter(with_names([(instruction.op, instruction.immediates, None)]))
+    run.update(bytes(index))
+    return run.update(data)
+
+
+def run_map(
+    on: Machine, op: Op, start: int, length: int, operands: Sequence[int | bytes], index: int
+) -> bytes:
+    """The data after the map, having checked that nothing around it changed."""
+    data = on.read(start, length)
+    guard = b"\x5a" * GUARD
+    on.write(start - GUARD, guard + data + guard)
+    span = [(on.base + start, on.pointer_bits), (length, on.pointer_bits)]
+    place = [(index, 64)] if op.uses_index else []
+    on.call(f"pcpu_{op.name}", 0, [*span, *arguments(on, op, operands), *place])
+    after = on.read(start - GUARD, length + 2 * GUARD)
+    assert (after[:GUARD], after[-GUARD:]) == (guard, guard)
+    return after[GUARD:-GUARD]
+
+
+@pytest.mark.parametrize("op", MAPS, ids=lambda op: str(op.name))
+def test_A4_A6_maps(op: Op, on: Machine) -> None:
+    dice = random.Random(op.name)
+    for length in (*LENGTHS, *(dice.randrange(300) for _ in range(60))):
+        operands, index = operands_of(op, dice), dice.choice((0, 1, dice.randrange(5000)))
+        data, start = dice.randbytes(length), DATA + dice.randrange(64)
+        on.write(start, data)
+        got = run_map(on, op, start, length, operands, index)
+        assert got == updated(Instruction(op, operands), data, index), (length, operands, index)
+
+
+@pytest.mark.parametrize("op", FOLDS, ids=lambda op: str(op.name))
+def test_A4_A7_folds(op: Op, on: Machine) -> None:
+    dice = random.Random(op.name)
+    bits = 32 if op.state_bits <= 32 else 64
+    for length in (*LENGTHS, *(dice.randrange(300) for _ in range(60))):
+        operands, index = operands_of(op, dice), dice.randrange(5000)
+        data, start = dice.randbytes(length), DATA + dice.randrange(64)
+        on.write(start, data)
+        given = arguments(on, op, operands)
+        instruction = Instruction(op, operands, "result")
+        span = [(on.base + start, on.pointer_bits), (length, on.pointer_bits)]
+        first = on.call(f"pcpu_{op.name}_init", bits, given)
+        place = [(index, 64)] if op.uses_index else []
+        got = on.call(f"pcpu_{op.name}_update", bits, [(first, bits), *span, *given, *place])
+        assert [got] == interp.states(instruction, data, index), (length, operands, index)
+        whole = on.call(f"pcpu_{op.name}", bits, [*span, *given])
+        assert [whole] == interp.states(instruction, data, 0), (length, operands)
+
+
+def test_A12_an_array_travels_by_pointer(on: Machine) -> None:
+    data = random.Random(1).randbytes(5000)
+    on.write(DATA, data)
+    state, out = (on.base + OUT, on.pointer_bits), (on.base + OUT + 4096, on.pointer_bits)
+
+    def span(start: int, stop: int) -> list[tuple[int, int]]:
+        return [(on.base + DATA + start, on.pointer_bits), (stop - start, on.pointer_bits)]
+
+    def slots(offset: int) -> list[int]:
+        raw = on.read(OUT + offset, 2048)
+        return [int.from_bytes(raw[i : i + 8], "little") for i in range(0, 2048, 8)]
+
+    expected = [data.count(byte) for byte in range(256)]
+    on.call("pcpu_hist_init", 0, [state])
+    for start, stop in ((0, 0), (0, 1), (1, 4000), (4000, 5000)):
+        on.call("pcpu_hist_update", 0, [state, *span(start, stop)])
+    on.call("pcpu_hist_finish", 0, [state, out])
+    assert slots(4096) == expected == slots(0)
+    on.write(OUT + 4096, b"\xff" * 2048)
+    on.call("pcpu_hist", 0, [*span(0, 5000), out])
+    assert slots(4096) == expected
+
+
+@pytest.mark.parametrize("length", [0, 1, 4, 17, 64, 65, 100, 300])
+def test_A4_bytes_of_a_wrong_length_stay_within_their_own_result(length: int, on: Machine) -> None:
+    """Too few read as zeros, of too many the first ones count."""
+    data, key = random.Random(length).randbytes(1000), random.Random(2).randbytes(300)[:length]
+    for op in (ISA["mask"], ISA["lut"], MAPS[3]):
+        (sizes,) = (imm.sizes for imm in op.immediates)
+        assert sizes is not None
+        meant = key[: sizes[1]] if length >= sizes[0] else bytes(sizes[0])
+        on.write(DATA, data)
+        got = run_map(on, op, DATA, 1000, (key,), 3)
+        assert got == updated(Instruction(op, (meant,)), data, 3), op.name
+
+
+def test_A4_no_bytes_need_no_address(on: Machine) -> None:
+    on.write(DATA, b"unchanged" * 100)
+    span = [(on.base + DATA, on.pointer_bits), (900, on.pointer_bits)]
+    nowhere = (1 << on.pointer_bits) - 1
+    key = [(nowhere, on.pointer_bits), (0, on.pointer_bits)]
+    on.call("pcpu_mask", 0, [*span, *key, (0, 64)])
+    assert on.read(DATA, 900) == b"unchanged" * 100
