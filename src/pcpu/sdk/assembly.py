@@ -14,11 +14,11 @@ from pcpu.ir import (
     Instruction,
     Names,
     Parameter,
+    Path,
     Program,
     Statement,
     check,
 )
-from pcpu.ir.scope import Path
 from pcpu.isa import Isa
 from pcpu.sdk.place import Place
 from pcpu.source.builder import NAME
