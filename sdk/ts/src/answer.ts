@@ -2,7 +2,7 @@
 
 import type { Want } from "./client.js";
 import { PcpuError } from "./errors.js";
-import { parseReport, tablesOf, valuesOf, type AnyReport, type ProgramReport, type Report, type TableRows } from "./report.js";
+import { parseExact, tablesOf, valuesOf, type AnyReport, type ProgramReport, type Report, type TableRows } from "./report.js";
 import type { Results } from "./results.js";
 import { OCTETS, type Upload } from "./upload.js";
 
@@ -54,7 +54,7 @@ function reported(data: Uint8Array<ArrayBuffer> | undefined, line: Uint8Array): 
 
 /** The report; it has to say as many bytes as there were data. */
 function reportOf(line: Uint8Array, length?: number): AnyReport {
-  const report = attempt(() => parseReport(new TextDecoder().decode(line)));
+  const report = attempt(() => parseExact(new TextDecoder().decode(line)) as AnyReport);
   if (report === undefined || (length !== undefined && report.bytes_out !== length)) {
     throw new PcpuError("the answer broke off before the results; send the request again");
   }

@@ -271,6 +271,7 @@ export interface components {
             excerpt?: string;
             /** Format: json-pointer */
             pointer?: string;
+            numbers?: number[];
         };
         Op: {
             /** @enum {unknown} */

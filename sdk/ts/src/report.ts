@@ -11,8 +11,8 @@ export type AnyReport = Report | ProgramReport;
 export type TableRows = readonly (readonly (number | bigint)[])[];
 
 /** JSON whose large integers keep all their digits, as bigints. */
-export function parseReport(text: string): AnyReport {
-  return JSON.parse(text, exact) as AnyReport;
+export function parseExact(text: string): unknown {
+  return JSON.parse(text, exact);
 }
 
 /** A number beyond 2^53 - 1, from the digits that were written. */
