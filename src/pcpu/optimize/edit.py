@@ -20,7 +20,7 @@ from pcpu.ir import (
     Statement,
     walk,
 )
-from pcpu.ir.scope import names_of
+from pcpu.ir.parts import names_of
 
 Body = tuple[Statement, ...]
 

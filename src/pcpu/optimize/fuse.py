@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pcpu.ir import Fuse, Instruction, Program, Statement, bodies, walk
-from pcpu.ir.verify import MAX_DEPTH, MAX_STATEMENTS
+from pcpu.ir import MAX_BLOCKS, MAX_STATEMENTS, Fuse, Instruction, Program, Statement, bodies, walk
 from pcpu.optimize.edit import Body, names, with_blocks, with_body
 
 
@@ -34,7 +33,7 @@ class _Fuser:
                 (s,) = group
                 blocks = tuple(self.block(block, depth + 1) for block in bodies(s))
                 found.append(with_blocks(s, blocks))
-            elif depth < MAX_DEPTH and self.room > 0:
+            elif depth < MAX_BLOCKS and self.room > 0:
                 self.room -= 1
                 found.append(Fuse(_instructions(group), group[0].line))
             else:

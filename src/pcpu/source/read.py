@@ -10,6 +10,7 @@ from pcpu.errors import ProgramError, UsageError
 from pcpu.ir import Program
 from pcpu.isa import Isa
 from pcpu.source.document import parse_json
+from pcpu.source.pasm import parse_pasm
 from pcpu.source.pipeline import parse_pipeline
 
 MAX_FILE = 4 << 20
@@ -52,12 +53,6 @@ def decoded(content: bytes, path: str) -> str:
         raise ProgramError("syntax", message, file=path) from None
 
 
-def _pasm(text: str, isa: Isa, path: str) -> Program:
-    from pcpu.source.pasm import parse_pasm  # loads the grammar, which pipelines do without
-
-    return parse_pasm(text, isa, path)
-
-
 def _json(text: str, isa: Isa, path: str) -> Program:
     try:
         document = json.loads(text)
@@ -67,5 +62,5 @@ def _json(text: str, isa: Isa, path: str) -> Program:
 
 
 _READERS: dict[str, Callable[[str, Isa, str], Program]] = {
-    ".pasm": _pasm, ".json": _json, ".pcpu": parse_pipeline,
+    ".pasm": parse_pasm, ".json": _json, ".pcpu": parse_pipeline,
 }  # fmt: skip
