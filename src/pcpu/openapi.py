@@ -1,7 +1,7 @@
 """The OpenAPI document of the Worker's HTTP interface (spec/http.md).
 
-What is the same for all instruction sets is in ``openapi.json``; the operations come from the ISA, and
-the codes of problems from ``problems.json``, which the Worker reads too.
+What is the same for all instruction sets is in ``openapi.json``; the operations come from the ISA,
+and the codes of problems from ``problems.json``, which the Worker reads too.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from llvmlite import ir
 
 from pcpu.isa import Immediate, Op
 from pcpu.layout import SLOT
-from pcpu.lower.code import I8, I64, Code, Value
+from pcpu.lower.code import I8, I64, POINTER, Code, Value
 from pcpu.lower.fuse import Group, feed, fuse
 from pcpu.lower.kernels import crc
 from pcpu.lower.stage import Bytes, Stage
@@ -132,6 +132,7 @@ def array(code: Code, content: bytes) -> Value:
         made = ir.GlobalVariable(code.module, kind, name)
         made.linkage, made.global_constant, made.unnamed_addr = "internal", True, True
         made.initializer = kind(bytearray(content))
+        made.type = POINTER  # whatever its length: addresses of arrays stand for each other
     return code.module.globals[name]
 
 

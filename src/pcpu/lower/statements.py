@@ -24,7 +24,7 @@ from pcpu.ir import (
 )
 from pcpu.ir.traps import Part, status_of
 from pcpu.layout import SLOT
-from pcpu.lower import parts, probe
+from pcpu.lower import parts, probe, runs
 from pcpu.lower.code import I8, I32, I64, Code, Value
 from pcpu.lower.count import count
 from pcpu.lower.frame import SPAN_BYTES, Frame, Names, Window
@@ -52,10 +52,15 @@ class Emitter:
         self.depth = 0  # loops around the statement
 
     def block(self, body: Sequence[Statement], number: int) -> None:
-        for statement in body:
-            with self.code.marked(number):
-                self.statement(statement, number)
-            number += count(statement)
+        # A probe is told of each statement, so none may hide in a run.
+        alone = self.frame.shape.probes
+        for statements in ([s] for s in body) if alone else runs.split(body):
+            if len(statements) > 1:
+                self.run(statements, number)
+            else:
+                with self.code.marked(number):
+                    self.statement(statements[0], number)
+            number += sum(map(count, statements))
 
     def statement(self, s: Statement, number: int) -> None:
         match s:
@@ -80,10 +85,13 @@ class Emitter:
 
     def check(self, bad: Value, number: int, part: int, *numbers: Value) -> None:
         """End the program where ``bad`` is true, with the numbers that the message names."""
+        self.end_if(bad, I32(status_of(number, part)), numbers)
+
+    def end_if(self, bad: Value, status: Value, numbers: Sequence[Value]) -> None:
         with self.code.unlikely(bad):
             for index, value in enumerate(numbers):
                 self.code.b.store(value, self.frame.slot(self.frame.out, index))
-            self.code.b.ret(I32(status_of(number, part)))
+            self.code.b.ret(status)
 
     def place(self, span: Span, number: int, part: int) -> Place:
         """A span that has been checked."""
@@ -211,6 +219,18 @@ class Emitter:
                 self.bytewise(target, sources[1])
             elif s.kind in ("copyxor", "copyadd"):
                 self.bytewise(target, byte, "xor" if s.kind == "copyxor" else "add")
+
+    def run(self, moves: Sequence[Statement], number: int) -> None:
+        """Many block operations, the first of them ``number``."""
+        code, run = self.code, runs.Run(self.code, moves)
+
+        def check(bad: Value, turn: Value, part: int, *numbers: Value) -> None:
+            first, step = status_of(number, part), status_of(1, part) - status_of(0, part)
+            status = code.b.add(code.b.mul(code.resize(turn, 32), I32(step)), I32(first))
+            self.end_if(bad, status, numbers)
+
+        places = {name: (self.frame.base(name), self.frame.length(name)) for name in run.buffers}
+        run.emit(places, check)
 
     def same_length(self, target: Place, length: Value, number: int, part: int) -> None:
         bad = self.code.b.icmp_unsigned("!=", target.length, length)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from llvmlite import ir
 
 from pcpu.ir import Program, Scalar, Statement
 from pcpu.layout import SLOT, outputs
-from pcpu.lower import parts, probe
+from pcpu.lower import parts, probe, runs
 from pcpu.lower.code import I32, I64, POINTER, Code, Value
 from pcpu.lower.count import count
 from pcpu.lower.frame import Frame, Names, Shape
@@ -48,17 +48,18 @@ def lower_whole(
     return str(module), ["pcpu_size", "pcpu_exec"]
 
 
-def _pieces(body: Sequence[Statement]) -> Any:
-    """The body in pieces, each with the number of its first statement."""
-    number = start = 0
-    part: list[Statement] = []
-    for statement in body:
-        if len(part) == PIECE:
-            yield start, part
-            start, part = number, []
-        part.append(statement)
-        number += count(statement)
-    yield start, part
+def _pieces(body: Sequence[Statement]) -> Iterator[tuple[int, list[Statement]]]:
+    """The body in pieces, each with the number of its first statement. A run counts as one."""
+    number = start = length = 0
+    piece: list[Statement] = []
+    for statements in runs.split(body):
+        if length == PIECE:
+            yield start, piece
+            start, length, piece = number, 0, []
+        piece += statements
+        length += 1
+        number += sum(map(count, statements))
+    yield start, piece
 
 
 def _body(code: Code, frame: Frame, body: Sequence[Statement], first: int) -> None:

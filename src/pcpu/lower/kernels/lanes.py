@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import reduce
+from types import MappingProxyType
 
 from llvmlite import ir
 
@@ -57,7 +59,9 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
             for cycle in cycles:
                 cycle.prepare()
     done = code.local(code.usize, code.size(0))
-    _vectors(code, Feed(code, stages, lanes, cycles=cycles), data, length, done, lanes)
+    for steady in _main_loops(code, cycles, length):
+        feed = Feed(code, stages, lanes, cycles=cycles, steady=steady)
+        _vectors(code, feed, data, length, done, lanes)
     if lanes > SMALL_LANES:
         small = Feed(code, stages, SMALL_LANES, cycles=cycles)
         _vectors(code, small, data, length, done, SMALL_LANES)
@@ -66,6 +70,22 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
         cursor.begin(code.byte_at(data, code.load(code.usize, done)))
     with code.loop(code.load(code.usize, done), length, 1, plain=True) as i:
         _tail(code, stages, turning, code.byte_at(data, i))
+
+
+def _main_loops(code: Code, cycles: Sequence[Cycles], length: Value) -> Iterator[bool]:
+    """The main loop once or, where keys are given, twice: for those that stay as they are from one
+    vector to the next, and for others."""
+    lanes = code.target.lanes
+    if not any(cycle.prepares for cycle in cycles):
+        yield False
+        return
+    with code.when(code.b.icmp_unsigned(">=", length, code.size(lanes))):
+        all_steady = reduce(code.b.and_, [c for cycle in cycles for c in cycle.steady(lanes)])
+        with code.b.if_else(all_steady) as (steady, turning):
+            with steady:
+                yield True
+            with turning:
+                yield False
 
 
 def _vectors(code: Code, feed: Feed, data: Value, length: Value, done: Value, lanes: int) -> None:
@@ -97,13 +117,15 @@ class Feed:
         lanes: int,
         unrolled: int = 1,
         cycles: Sequence[Cycles] | None = None,
+        *,
+        steady: bool = False,
     ) -> None:
         self._code, self._stages, self._lanes = code, stages, lanes
         if cycles is None:
             cycles = [Cycles(code, stage, lanes) for stage in stages]
             for cycle in cycles:
                 cycle.prepare()
-        self._turning = [cycle.cursors(lanes) for cycle in cycles]
+        self._turning = [cycle.cursors(lanes, steady=steady) for cycle in cycles]
         self._folds = [_fold(code, s, lanes, unrolled) for s in stages if s.state is not None]
 
     def limit(self, step: int = 1) -> int | None:
@@ -134,11 +156,11 @@ class Feed:
         for stage, cursor in zip(self._stages, self._turning, strict=True):
             turn = cursor.next()
             if stage.op.kind == "map":
-                byte = _lanewise(code, stage, stage.op.map_expr, byte, 8, turn)
+                byte = lanewise(code, stage, stage.op.map_expr, byte, 8, turn)
             else:
                 fold = next(folds)
                 assert fold.form.bits is not None
-                value = _lanewise(code, stage, fold.form.value, byte, fold.form.bits, turn)
+                value = lanewise(code, stage, fold.form.value, byte, fold.form.bits, turn)
                 fold.total.add(value)
         if byte is not loaded:
             code.b.store(byte, pointer, align=1)
@@ -150,8 +172,13 @@ class Feed:
             emit(self._code, self._stages, data, length)
 
 
-def _lanewise(
-    code: Code, stage: Stage, value: Expr, byte: Value, bits: int, turn: Mapping[str, Value]
+def lanewise(
+    code: Code,
+    stage: Stage,
+    value: Expr,
+    byte: Value,
+    bits: int,
+    turn: Mapping[str, Value] = MappingProxyType({}),
 ) -> Value:
     """``value`` of every byte of a vector, in lanes of ``bits`` bits; ``turn`` are the bytes of
     keys that it meets."""
