@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pcpu.isa import Isa
 from pcpu.sim.simulate import simulate
-from pcpu.sim.source import Source
+from pcpu.sim.source import Source, parse_source
 from pcpu.sim.trace import Simulation
-from pcpu.source import bind_arguments, parse_pasm
+from pcpu.source import bind_arguments
 
 PCPU = Path(sys.executable).parent / "pcpu"
 TEXT = b"The quick brown fox jumps over the lazy dog.\n" * 40
@@ -64,7 +64,7 @@ f = fnv out
 
 
 def source(text: str, isa: Isa) -> Source:
-    return Source("test.pasm", text, parse_pasm(text, isa))
+    return parse_source(text, isa, "test.pasm")
 
 
 def run(
