@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from pcpu import ir, llvm, manifest
@@ -28,8 +29,7 @@ def compile_program(
 
     Raises ProgramError, UsageError (a form that the target does not have) or ToolchainError.
     """
-    ir.verify(program)
-    _check_size([s.op for s in ir.walk(program.body) if isinstance(s, Instruction)], MAX_TERMS)
+    _check_program(program)
     if program.is_stream and not whole:
         text, exports = lower_program(program, target)
         told = manifest.of_stream(program)
@@ -37,6 +37,34 @@ def compile_program(
         text, exports = lower_whole(program, target)
         told = manifest.of_whole(program)
     return _line(text, exports, told, isa, target, form)
+
+
+def compile_probed(program: Program, target: Target) -> bytes:
+    """The linked code of a program over whole buffers that tells its caller of each statement
+    (lower/probe.py). Raises like ``compile_program``."""
+    _check_program(program)
+    text, exports = lower_whole(program, target, probes=True)
+    module = llvm.parse(text, target)
+    llvm.optimise(module, target)
+    return target.link(llvm.emit(module, target, "obj"), exports)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The optimised IR of a program over whole buffers and the assembly that becomes of it, with
+    marks of the statements that they are of (lower/mark.py)."""
+
+    ir: str
+    asm: str
+
+
+def listing(program: Program, target: Target) -> Listing:
+    """What ``target`` makes of a program. Raises like ``compile_program``."""
+    _check_program(program)
+    text, _ = lower_whole(program, target, marked=True)
+    module = llvm.parse(text, target)
+    llvm.optimise(module, target)
+    return Listing(str(module), llvm.emit(module, target, "asm").decode())
 
 
 def compile_operations(isa: Isa, target: Target, form: str | None = None) -> Artifact:
@@ -100,6 +128,11 @@ def simd_counts(assembly: str, exports: Sequence[str]) -> dict[str, int]:
         return sum(len(_SIMD.findall(bodies[one])) for one in seen)
 
     return {name: count(name) for name in exports}
+
+
+def _check_program(program: Program) -> None:
+    ir.verify(program)
+    _check_size([s.op for s in ir.walk(program.body) if isinstance(s, Instruction)], MAX_TERMS)
 
 
 def _check_size(ops: Sequence[Op], limit: int) -> None:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from pcpu import run as engines
+from pcpu.artifact import write_all
 from pcpu.errors import PcpuError, UsageError
-from pcpu.files import open_sink, open_source, writer
+from pcpu.files import open_sink, open_source
 from pcpu.ir import Outcome, Program, Shown
 from pcpu.isa import Isa
 from pcpu.layout import outputs
@@ -141,7 +142,7 @@ def run_whole_files(
             content = outcome.buffers.get(name)
             if content is None:
                 content = _table_text(report.columns[name], report.tables[name])
-            writer(sink)(memoryview(content))
+            write_all(sink, memoryview(content))
             sink.flush()
         # Buffers are views of mapped files, which can only be closed without any.
         del inputs, outcome

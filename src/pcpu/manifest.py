@@ -52,7 +52,10 @@ def of_whole(program: Program) -> dict[str, Any]:
         "form": "whole",
         "state_bytes": SLOT * found.slots,
         "parameters": _parameters(program, found.parameters),
-        "buffers": [{"name": b.name, "role": b.role} for b in program.buffers],
+        "buffers": [
+            {"name": b.name, "role": b.role, "written": b.name in program.written}
+            for b in program.buffers
+        ],
         "tables": [
             {
                 "name": output.name,

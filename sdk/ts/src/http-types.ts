@@ -293,9 +293,17 @@ export interface components {
             /** @enum {unknown} */
             op: "adler32";
             name?: string;
+        } | {
+            /** @enum {unknown} */
+            op: "le";
+            name?: string;
+        } | {
+            /** @enum {unknown} */
+            op: "be";
+            name?: string;
         };
         /** @enum {unknown} */
-        Code: "syntax" | "unknown-op" | "immediate-count" | "immediate-range" | "duplicate-name" | "name-on-map" | "too-long" | "invalid-json" | "invalid-request" | "invalid-data" | "not-found" | "method-not-allowed" | "body-too-large" | "unsupported-media-type" | "trap" | "internal";
+        Code: "syntax" | "unknown-op" | "immediate-count" | "immediate-range" | "duplicate-name" | "name-on-map" | "too-long" | "invalid-json" | "invalid-request" | "invalid-data" | "not-found" | "method-not-allowed" | "body-too-large" | "unsupported-media-type" | "out-of-memory" | "trap-span-range" | "trap-length-mismatch" | "trap-immediate-range" | "trap-window-size" | "trap-spans-size" | "trap" | "internal";
     };
     responses: {
         /** @description An error (H9) */

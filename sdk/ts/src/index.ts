@@ -15,5 +15,5 @@ export type { Report } from "./report.js";
 export type { Result, Results, Shown, ShownResults } from "./results.js";
 export type { Outcome, Run } from "./run.js";
 export type { ProgramStream } from "./stream.js";
-export { Table, WholeProgram, type Input, type WholeOutcome } from "./whole.js";
+export { Table, WholeProgram, type Input, type WholeOptions, type WholeOutcome } from "./whole.js";
 export type { Body } from "./upload.js";

@@ -17,7 +17,7 @@ from pcpu.cli.options import (
     IsaFiles,
     Json,
     load_isa_files,
-    parse_program,
+    parse_bundled,
     print_json,
     read_with_isa,
 )
@@ -185,7 +185,8 @@ def build(
     from pcpu.bundle import build_bundle
 
     loaded = load_isa_files(isa)
-    build_bundle(loaded, [parse_program(text, loaded) for text in program or ()], out)
+    pipelines, named = parse_bundled(program, loaded)
+    build_bundle(loaded, pipelines, out, named=named)
     for path in sorted(out.iterdir()):
         typer.echo(f"{path.stat().st_size:>9}  {path}", err=True)
 
@@ -205,7 +206,8 @@ def serve(
     from pcpu.serve import serve_forever
 
     loaded = load_isa_files(isa)
-    serve_forever(loaded, [parse_program(text, loaded) for text in program or ()], port)
+    pipelines, named = parse_bundled(program, loaded)
+    serve_forever(loaded, pipelines, named, port)
 
 
 @app.command()

@@ -23,11 +23,9 @@ from pcpu.ir.statement import (
     If,
     Instruction,
     Let,
-    Move,
     Repeat,
     Scalar,
     Statement,
-    bodies,
     walk,
 )
 from pcpu.isa import Immediate, Op
@@ -170,16 +168,16 @@ class Program:
         top = tuple(s for s in self.body if not isinstance(s, If | Repeat | Each))
         return tuple(dict(_registers(top)))
 
+    @cached_property
+    def written(self) -> frozenset[str]:
+        """The names of the buffers that the program changes, and of all of its outputs."""
+        from pcpu.ir.writes import written
+
+        return written(self) | {b.name for b in self.buffers if b.role == "out"}
+
     def returning(self, names: tuple[str, ...]) -> Program:
         """The program with these results."""
         return replace(self, returns=None if names == self.usual_returns else names)
-
-    @cached_property
-    def written(self) -> frozenset[str]:
-        """The buffers that the program changes, and all of its outputs."""
-        return frozenset(_written(self.body, {})) | {
-            b.name for b in self.buffers if b.role == "out"
-        }
 
     @property
     def has_map(self) -> bool:
@@ -216,24 +214,6 @@ class Program:
     def signature(self) -> str:
         """A pipeline without names: programs of one signature run the same code."""
         return " | ".join(i.text for i in self.instructions)
-
-
-def _written(body: tuple[Statement, ...], roots: dict[str, str]) -> Iterator[str]:
-    """The buffers that statements write to; ``roots`` has those that windows are part of."""
-    for s in body:
-        name = None
-        if isinstance(s, Move):
-            name = s.target.buffer
-        elif isinstance(s, Instruction) and s.op.kind == "map":
-            name = s.span.buffer
-        if name is not None:
-            yield roots.get(name, name)
-        if isinstance(s, Each):
-            root = roots.get(s.over.buffer, s.over.buffer)
-            yield from _written(s.body, {**roots, s.name: root})
-        else:
-            for inner in bodies(s):
-                yield from _written(inner, roots)
 
 
 def _registers(body: tuple[Statement, ...]) -> Iterator[tuple[str, Result]]:

@@ -219,7 +219,8 @@ class Scope:
         return self.bounds.get(f"{buffer}.len") or Bound()
 
     def span_bound(self, span: Span) -> Bound:
-        """What the length of a span is at most: that of its buffer, unless it is a number."""
+        """What the length of a span is at most: that of its buffer, unless it is a number that a
+        program may take whatever its input."""
         length = None if span.length is None else self.bound(span.length)
         constant = None if length is None else length.constant
         useful = constant is not None and constant <= HELPFUL

@@ -21,10 +21,14 @@ def read_program(text: str, isa: Isa) -> Program:
 
     Raises ProgramError, or UsageError when the file cannot be read.
     """
-    suffix = text[-5:].lower()
-    if suffix not in _READERS:
+    if not names_file(text):
         return parse_pipeline(text, isa)
-    return _READERS[suffix](read_text(text), isa, text)
+    return _READERS[text[-5:].lower()](read_text(text), isa, text)
+
+
+def names_file(text: str) -> bool:
+    """Whether ``text`` names a program's file, by how it ends, and is none itself."""
+    return text[-5:].lower() in _READERS
 
 
 def read_text(path: str) -> str:
