@@ -14,7 +14,7 @@ from pcpu.optimize import PASSES, optimize
 from pcpu.source.pasm import parse_pasm
 from tests.optimize.programs import ISA, Case, make_case
 
-PROGRAMS, SHARE = 1000, 50
+PROGRAMS, SHARE = 600, 50
 
 
 def outcome(program: Program, case: Case) -> Any:

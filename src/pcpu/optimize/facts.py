@@ -206,9 +206,10 @@ class Facts:
             length = self.window_length(size, over.length)
         inside = {f"{s.name}.len": length, f"{s.name}.start": start}
         inside[f"{s.name}.index"] = self.values.fresh()
-        self.spans.passes(s.over.buffer, start, length)
         root, base = self._bases.get(s.over.buffer, (s.over.buffer, ZERO))
-        self._bases[s.name] = root, base + start
+        self.spans.passes(root, start, length)
+        self.spans.passes(s.over.buffer, start - base, length)
+        self._bases[s.name] = root, start
         nodes = self.loop(s.body, inside, window=None if is_list else s.name)
         self.spans.undo(spans)
         return Node(s, quiet and not is_list, (over,), (nodes,))
