@@ -9,6 +9,7 @@ from typing import Literal
 from pcpu.expr import Expr
 from pcpu.isa import Op
 
+SCALAR_BITS = 64
 # A number that is known when the program runs: a constant, or an expression of 64 bits over
 # registers, parameters, constants, counters and ``NAME.len``, ``NAME.start``, ``NAME.index``.
 Scalar = int | Expr
