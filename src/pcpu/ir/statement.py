@@ -86,7 +86,8 @@ class MoveForm:
     def takes(self) -> str:
         """In words."""
         value = {"byte": ["a byte"], "bytes": ["bytes"], None: []}[self.value]
-        return ", ".join(["a target", *["a source", "differences"][: self.sources], *value])
+        *first, last = ["a target", *["a source", "differences"][: self.sources], *value]
+        return f"{', '.join(first)} and {last}"
 
 
 MOVES: dict[str, MoveForm] = {
