@@ -27,17 +27,47 @@ if TYPE_CHECKING:
     from pcpu.library import load_isa
     from pcpu.sdk.builder import Builder
     from pcpu.sdk.compiled import Compiled, compile, load
+    from pcpu.sdk.function import program
+    from pcpu.sdk.language import (
+        U8,
+        U16,
+        U32,
+        U64,
+        Bits,
+        Bytes,
+        In,
+        InOut,
+        Length,
+        Out,
+        Rows,
+        Span,
+        Spans,
+        Window,
+        fuse,
+        out,
+        rows,
+    )
     from pcpu.sdk.outcome import Outcome, Table
     from pcpu.sdk.read import parse
     from pcpu.sdk.stream import Pieces, Stream
 
 __all__ = [
+    "U8",
+    "U16",
+    "U32",
+    "U64",
+    "Bits",
     "Builder",
+    "Bytes",
     "Compiled",
     "EngineError",
     "ExpressionError",
+    "In",
+    "InOut",
     "Isa",
     "IsaError",
+    "Length",
+    "Out",
     "Outcome",
     "OutputClosedError",
     "PcpuError",
@@ -45,37 +75,62 @@ __all__ = [
     "Program",
     "ProgramError",
     "ProgramErrors",
+    "Rows",
+    "Span",
+    "Spans",
     "Stream",
     "Table",
     "ToolchainError",
     "TrapError",
     "UsageError",
+    "Window",
     "compile",
+    "fuse",
     "load",
     "load_isa",
+    "out",
     "parse",
+    "program",
+    "rows",
 ]
 
 _HOMES = {
-    "Builder": "pcpu.sdk.builder",
-    "Compiled": "pcpu.sdk.compiled",
-    "Isa": "pcpu.isa",
-    "Outcome": "pcpu.sdk.outcome",
-    "Pieces": "pcpu.sdk.stream",
-    "Program": "pcpu.ir",
-    "Stream": "pcpu.sdk.stream",
-    "Table": "pcpu.sdk.outcome",
-    "compile": "pcpu.sdk.compiled",
-    "load": "pcpu.sdk.compiled",
-    "load_isa": "pcpu.library",
-    "parse": "pcpu.sdk.read",
+    "pcpu.ir": ("Program",),
+    "pcpu.isa": ("Isa",),
+    "pcpu.library": ("load_isa",),
+    "pcpu.sdk.builder": ("Builder",),
+    "pcpu.sdk.compiled": ("Compiled", "compile", "load"),
+    "pcpu.sdk.function": ("program",),
+    "pcpu.sdk.language": (
+        "Bits",
+        "Bytes",
+        "In",
+        "InOut",
+        "Length",
+        "Out",
+        "Rows",
+        "Span",
+        "Spans",
+        "U8",
+        "U16",
+        "U32",
+        "U64",
+        "Window",
+        "fuse",
+        "out",
+        "rows",
+    ),
+    "pcpu.sdk.outcome": ("Outcome", "Table"),
+    "pcpu.sdk.read": ("parse",),
+    "pcpu.sdk.stream": ("Pieces", "Stream"),
 }
 
 
 def __getattr__(name: str) -> Any:
     # Loaded when asked for: the command line needs little of it, and starts for each use.
-    if name not in _HOMES:
-        raise AttributeError(f"module 'pcpu' has no attribute {name!r}")
-    from importlib import import_module
+    for home, names in _HOMES.items():
+        if name in names:
+            from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module 'pcpu' has no attribute {name!r}")

@@ -72,9 +72,7 @@ class _Author(Drawing):
         body = self.block(names, 0) or (Let(self.fresh("r"), 1),)
         program = Program(body, parameters, constants, tables, buffers, None)
         if program.registers and self.chance(30):
-            chosen = self.draw(
-                st.lists(st.sampled_from(sorted(program.registers)), min_size=1, unique=True)
-            )
+            chosen = self.draw(st.lists(st.sampled_from(sorted(program.registers)), unique=True))
             if tuple(chosen) != program.usual_returns:
                 program = Program(body, parameters, constants, tables, buffers, tuple(chosen))
         return Case(program, inputs, arguments)
@@ -212,7 +210,7 @@ class _Author(Drawing):
             value = self.operand(Immediate("byte", 8), names)
         if kind == "lit":
             fixed = [n for n, (a, b) in names.literals.items() if a == b]
-            content = self.draw(st.binary(min_size=1, max_size=4))
+            content = self.draw(st.binary(max_size=4))
             value = content
             size: Scalar = len(content)
             if fixed and self.chance(40):

@@ -17,12 +17,14 @@ from pcpu.cli.options import (
     Bundled,
     IsaFiles,
     Json,
+    TargetName,
     load_isa_files,
     parse_bundled,
     print_json,
     read_with_isa,
 )
 from pcpu.cli.run import run
+from pcpu.cli.sim import sim
 from pcpu.errors import OutputClosedError, PcpuError, UsageError
 
 app = typer.Typer(
@@ -53,11 +55,7 @@ def options(
 
 
 app.command()(run)
-
-
-class TargetName(StrEnum):
-    wasm = "wasm"
-    host = "host"
+app.command()(sim)
 
 
 class EmitForm(StrEnum):

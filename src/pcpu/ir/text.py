@@ -7,6 +7,11 @@ from collections.abc import Iterable, Iterator
 
 from pcpu import expr
 from pcpu.ir.model import (
+    Parameter,
+    Program,
+)
+from pcpu.ir.names import Names
+from pcpu.ir.statement import (
     Each,
     Fuse,
     If,
@@ -15,15 +20,12 @@ from pcpu.ir.model import (
     Move,
     Operand,
     Output,
-    Parameter,
-    Program,
     Repeat,
     Scalar,
     Span,
     Statement,
     show_bytes,
 )
-from pcpu.ir.names import Names
 from pcpu.isa import Immediate
 
 INDENT = "    "

@@ -11,17 +11,17 @@ from collections.abc import Iterator
 
 from pcpu import expr
 from pcpu.ir.fault import Fault, Path, plural
-from pcpu.ir.model import (
+from pcpu.ir.model import Program
+from pcpu.ir.parts import block_paths, operands_of, spans_of
+from pcpu.ir.statement import (
     Each,
     Instruction,
     Let,
-    Program,
     Repeat,
     Scalar,
     Statement,
     bodies,
 )
-from pcpu.ir.parts import block_paths, operands_of, spans_of
 
 MAX_STATEMENTS = 65536
 MAX_BLOCKS = 16  # that are within each other

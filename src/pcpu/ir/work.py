@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pcpu.ir.bound import Bound
 
 MAX_PASSES = 65536  # over a byte of input
-MAX_CONSTANT = 1 << 32
+MAX_CONSTANT = 1 << 32  # of what does not depend on the input
 
 
 @dataclass(frozen=True)

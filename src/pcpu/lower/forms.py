@@ -23,6 +23,7 @@ from pcpu.isa import Op
 Combine = Literal["add", "sub", "xor", "or", "and", "umin", "umax"]
 _COMBINES: dict[str, Combine] = {"+": "add", "^": "xor", "|": "or", "&": "and"}
 _STATE, _PLACE = Var("state"), Var("index")
+LANES = (8, 16)  # bits of the lanes that values of a byte are computed in
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,10 @@ def reduction(op: Op) -> Reduction | None:
     if found is None:
         return None
     combine, value = found
-    maxima = {"byte": 255, "index": (1 << INDEX_WIDTH) - 1}
-    maxima |= {imm.name: (1 << imm.bits) - 1 for imm in op.immediates}
-    for bits in (8, 16):
+    for bits in LANES:
         if op.state_bits == bits:  # lanes that wrap as the state does
             return Reduction(combine, value, bits, (1 << bits) - 1)
-        bound = upper_bound(value, maxima, bits)
+        bound = upper_bound(value, maxima(op), bits)
         if bound is not None:
             return Reduction(combine, value, bits, bound)
     return Reduction(combine, value, None, None)
@@ -90,6 +89,21 @@ def _terms(expr: Expr, op: str) -> Iterator[Expr]:
         yield from _terms(expr.right, op)
     else:
         yield expr
+
+
+def maxima(op: Op) -> dict[str, int]:
+    """The greatest values of what a step may name besides the state."""
+    numbers = {imm.name: (1 << imm.bits) - 1 for imm in op.immediates}
+    return {"byte": 255, "index": (1 << INDEX_WIDTH) - 1, **numbers}
+
+
+def lane_bits(op: Op, expr: Expr) -> int | None:
+    """The least bits in which ``expr`` of a byte comes out exactly, None where 16 are too few or
+    it asks for more than the byte and the numbers that ``op`` takes."""
+    if any(isinstance(node, Index) or node in (_STATE, _PLACE) for node in walk(expr)):
+        return None
+    fitting = (bits for bits in LANES if upper_bound(expr, maxima(op), bits) is not None)
+    return next(fitting, None)
 
 
 def turns(expr: Expr) -> bool:

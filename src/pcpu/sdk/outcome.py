@@ -46,6 +46,17 @@ class Outcome:
         except KeyError:
             raise AttributeError(self._missing(name)) from None
 
+    def __repr__(self) -> str:
+        parts = [f"results={self.results}"]
+        if self.data is not None:
+            parts.insert(0, f"data=<{memoryview(self.data).nbytes} bytes>")
+        outputs = {
+            n: f"<{memoryview(content).nbytes} bytes>" for n, content in self.outputs.items()
+        }
+        parts += [f"outputs={outputs}"] if outputs else []
+        parts += [f"tables={self.tables}"] if self.tables else []
+        return f"Outcome({', '.join(parts)})"
+
     def _missing(self, name: str) -> str:
         known = [*self.results, *self.outputs, *self.tables]
         return f"the program left no {name!r}; it left {', '.join(known) or 'no names'}"

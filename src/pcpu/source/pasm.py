@@ -6,14 +6,13 @@ import re
 from dataclasses import dataclass
 
 from pcpu.errors import ExpressionError, ProgramError, ProgramErrors
-from pcpu.ir import MAX_STATEMENTS, Fault, Path, Program, check, with_data
+from pcpu.ir import MAX_ERRORS, MAX_STATEMENTS, Fault, Path, Program, check, with_data
 from pcpu.isa import Isa
 from pcpu.source.pasm_directives import DIRECTIVES, Declarations
 from pcpu.source.pasm_line import Line, LineError, Source, code_of
 from pcpu.source.pasm_statements import KEYWORDS, Body
 
 MAX_TEXT, MAX_LINE = 4 << 20, 262144
-MAX_ERRORS = 20
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 

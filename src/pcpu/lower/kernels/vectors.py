@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
 
-from pcpu.lower.code import I32, I64, Code, Value
+from pcpu.lower.code import I1, I8, I32, I64, Code, Value
 from pcpu.target import Target
 
 # Multiply 16-bit lanes and add neighbours, by architecture and bytes of a vector.
@@ -81,10 +82,7 @@ def pieces(code: Code, vector: Value, count: int) -> list[Value]:
 
 def total(code: Code, values: Sequence[Value]) -> Value:
     """All values added."""
-    added = values[0]
-    for value in values[1:]:
-        added = code.b.add(added, value)
-    return added
+    return functools.reduce(code.b.add, values)
 
 
 def shuffle(code: Code, first: Value, second: Value, lanes: Sequence[int]) -> Value:
@@ -97,6 +95,22 @@ def reduce(code: Code, combine: str, vector: Value) -> Value:
     kind = vector.type
     name = f"llvm.vector.reduce.{combine}.v{kind.count}i{kind.element.width}"
     return call(code, name, kind.element, [vector])
+
+
+def any_true(code: Code, truths: Value) -> Value:
+    """Whether any of the truths is, as one bit."""
+    count = truths.type.count
+    if _architecture(code.target) != "wasm32":
+        return call(code, f"llvm.vector.reduce.or.v{count}i1", I1, [truths])
+    # LLVM would look at them one after the other.
+    ones = pieces(code, code.b.sext(truths, ir.VectorType(I8, count)), 16)
+    found = call(code, "llvm.wasm.anytrue.v16i8", I32, [functools.reduce(code.b.or_, ones)])
+    return code.b.icmp_unsigned("!=", found, I32(0))
+
+
+def mask(code: Code, truths: Value) -> Value:
+    """The truths as the bits of a number."""
+    return code.b.bitcast(truths, ir.IntType(truths.type.count))
 
 
 def call(code: Code, name: str, returns: Value, arguments: list[Any]) -> Value:
