@@ -210,9 +210,11 @@ class _Writer:
         return Instruction(op, operands, name, span)
 
     def byte(self) -> Scalar:
+        byte: Scalar = self.one([self.scalar(), Binary("+", Var("x"), Const(250))])
         if self.often(self.wild):
-            return self.one([self.scalar(), Binary("+", Var("x"), Const(250))])
-        return self.one([1, 3, 7, Var("k"), Var("one"), Var("x"), *map(Var, self.names[8:])])
+            return byte
+        byte = self.one([1, 3, 7, Var("k"), Var("one"), Var("x"), *map(Var, self.names[8:])])
+        return byte
 
     def move(self) -> Move:
         kind = self.one(
@@ -234,7 +236,7 @@ class _Writer:
                 ]
             )
             target = replace(target, length=length)
-        return Move(kind, target, tuple(sources), value)  # type: ignore[arg-type]
+        return Move(kind, target, tuple(sources), value)
 
     def span(self) -> Span:
         buffer = self.one(self.buffers)
@@ -256,21 +258,19 @@ class _Writer:
 
     def test(self) -> Scalar:
         if self.often(0.5):
-            return self.one(
-                [0, 1, Var("none"), Var("one"), Var("x"), Var("k"), Binary("<", Var("x"), Const(4))]
-            )
+            few = Binary("<", Var("x"), Const(4))
+            scalar: Scalar = self.one([0, 1, Var("none"), Var("one"), Var("x"), Var("k"), few])
+            return scalar
         length = Var(f"{self.one(self.buffers)}.len")
         sides: list[Expr] = [length, self.one([Const(4), Const(8), Const(16), Var("x"), Var("m")])]
         self.chance.shuffle(sides)
         test = Binary(self.one(COMPARISONS), *sides)
-        return (
-            Binary(self.one("&|"), test, Binary("<", Var("k"), Const(99)))
-            if self.often(0.3)
-            else test
-        )
+        if self.often(0.7):
+            return test
+        return Binary(self.one("&|"), test, Binary("<", Var("k"), Const(99)))
 
     def scalar(self) -> Scalar:
-        small = self.one([0, 1, 4, 4, 8, 300])
+        small: int = self.one([0, 1, 4, 4, 8, 300])
         if self.often(0.4):
             return small
         left, right = (Var(self.one(self.names)) for _ in range(2))

@@ -17,7 +17,7 @@ from pcpu.source.pasm import parse_pasm
 from tests.optimize.programs import ISA, Case, make_case
 from tests.pasm import strategies
 
-PROGRAMS, SHARE = 600, 50
+PROGRAMS, SHARE = 400, 40
 
 
 def outcome(
@@ -53,6 +53,6 @@ def test_passes_keep_the_meaning(first: int) -> None:
 
 
 @given(case=strategies.cases(ISA))
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_passes_keep_the_meaning_of_any_program(case: strategies.Case) -> None:
     check_passes(case, pasm_text(case.program))
