@@ -210,11 +210,11 @@ class _Writer:
         return Instruction(op, operands, name, span)
 
     def byte(self) -> Scalar:
-        byte: Scalar = self.one([self.scalar(), Binary("+", Var("x"), Const(250))])
-        if self.often(self.wild):
-            return byte
-        byte = self.one([1, 3, 7, Var("k"), Var("one"), Var("x"), *map(Var, self.names[8:])])
-        return byte
+        any_scalar: Scalar = self.one([self.scalar(), Binary("+", Var("x"), Const(250))])
+        byte: Scalar = self.one(
+            [1, 3, 7, Var("k"), Var("one"), Var("x"), *map(Var, self.names[8:])]
+        )
+        return any_scalar if self.often(self.wild) else byte
 
     def move(self) -> Move:
         kind = self.one(
