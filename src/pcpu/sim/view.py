@@ -189,6 +189,7 @@ def head(source: Source, step: Step, width: int, time: str, speed: str) -> Text:
     about += [f"turn {'.'.join(map(str, step.turns))}"] if step.turns else []
     rest = f"{'  '.join(about)}  {time:>8} {speed:>5}"
     room = max(12, width - 15 - len(rest))
+    rest = rest.rstrip()
     return Text.assemble(
         (f"{step.index:>7}", "dim"), f" {step.site.line:>4}  ",
         f"{words.shortened(text, room):<{room}} ", (rest, "dim"),
