@@ -94,6 +94,7 @@ __all__ = [
     "rows",
 ]
 
+# fmt: off
 _HOMES = {
     "pcpu.ir": ("Program",),
     "pcpu.isa": ("Isa",),
@@ -102,28 +103,14 @@ _HOMES = {
     "pcpu.sdk.compiled": ("Compiled", "compile", "load"),
     "pcpu.sdk.function": ("program",),
     "pcpu.sdk.language": (
-        "Bits",
-        "Bytes",
-        "In",
-        "InOut",
-        "Length",
-        "Out",
-        "Rows",
-        "Span",
-        "Spans",
-        "U8",
-        "U16",
-        "U32",
-        "U64",
-        "Window",
-        "fuse",
-        "out",
-        "rows",
+        "Bits", "Bytes", "In", "InOut", "Length", "Out", "Rows", "Span", "Spans", "U8", "U16",
+        "U32", "U64", "Window", "fuse", "out", "rows",
     ),
     "pcpu.sdk.outcome": ("Outcome", "Table"),
     "pcpu.sdk.read": ("parse",),
     "pcpu.sdk.stream": ("Pieces", "Stream"),
 }
+# fmt: on
 
 
 def __getattr__(name: str) -> Any:
