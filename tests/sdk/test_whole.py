@@ -6,6 +6,7 @@ import mmap
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -171,7 +172,7 @@ def test_arrays_of_any_type() -> None:
     for held in (
         np.zeros(3, object),
         np.array(["a"], np.dtypes.StringDType()),
-        memoryview(np.zeros(3, object)),
+        memoryview(np.zeros(3, object)),  # type: ignore[arg-type]
     ):
         with pytest.raises(UsageError, match="is not a buffer of bytes: it holds objects"):
             program(held, in_place=True)
@@ -237,7 +238,7 @@ def test_traps() -> None:
          "buffers, registers or loops); only programs over streams share their work between threads"),
     ],
 )  # fmt: skip
-def test_wrong_arguments(given: dict[str, object], message: str) -> None:
+def test_wrong_arguments(given: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         pcpu.compile(UNMASK)(**given)
     assert str(caught.value) == message
