@@ -1,4 +1,4 @@
-"""CRCs that run the lanes before them on their own vectors, against the reference meaning."""
+"""Kernels that run the lanes before them on their own vectors, against the reference meaning."""
 
 from __future__ import annotations
 
@@ -33,8 +33,14 @@ FOLDS = (
     fold("squares", 64, "state + byte * byte"),
     fold("most", 8, "byte > state ? byte : state"),
     fold("parity", 64, "state ^ byte * 257"),
+    fold(
+        "sums", 32,
+        "((((state >> 16) + ((state & 0xffff) + byte) % 65521) % 65521) << 16)"
+        " | (((state & 0xffff) + byte) % 65521)",
+        "1",
+    ),
     fold("hash", 32, "(state ^ byte) * 16777619", "1"),
-)
+)  # fmt: skip
 FIXED = (
     ("flip", "plus", "count", "crc"),
     ("count", "flip", "count", "plus", "count", "crc", "count", "crc", "flip"),
@@ -43,6 +49,8 @@ FIXED = (
     ("squares", "parity", "most", "minus", "crc"),
     ("crc", "sum"),
     ("flip", "crc", "hash", "plus", "crc"),
+    ("count", "flip", "plus", "count", "sums"),
+    ("squares", "some", "sums", "sum", "most", "flip", "crc", "sums"),
 )
 
 
