@@ -16,6 +16,7 @@ from pcpu.ir.outcome import results_of, table_rows, zeros
 from pcpu.ir.traps import NUMBERS, check_of
 from pcpu.isa import Isa
 from pcpu.layout import SLOT, fill_parameters, outputs, whole_layout
+from pcpu.optimize import optimize
 from pcpu.run import disk_cache
 from pcpu.run.buffer import Span
 
@@ -129,7 +130,7 @@ class Call:
             _check_apart(callers, self.program.written.union(given))
             status = self._execute(address, spans, out)
         if status:
-            raise check_of(self.program, status).error(list(out)[:NUMBERS])
+            raise check_of(optimize(self.program, whole=True), status).error(list(out)[:NUMBERS])
         lengths = dict(zip(self._names, spans[1::2], strict=True))
         return Ran(
             {name: held[name] for name in self._left},
