@@ -28,6 +28,8 @@ def print_results(
             sizes = [s for d, r, s in results.found if (d, r) == (definition.name, runtime.name)]
             if sizes:
                 console.print(_table(definition, runtime, sorted(sizes), results))
+    if cases := [definition for definition in definitions if definition.family]:
+        console.print(_ratios(cases, runtimes, results))
     for missing in results.missing:
         what = " ".join(part for part in (missing.definition, missing.row) if part)
         where = f"{what} in {missing.runtime}" if what else missing.runtime
@@ -57,9 +59,37 @@ def _table(
     return table
 
 
+def _ratios(
+    definitions: Sequence[Definition], runtimes: Sequence[Runtime], results: Results
+) -> Table:
+    """The cases of a file beside each other: how many times as fast as the best peer."""
+    title = "times as fast, in the fastest sample (in the median one, the larger spread)"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for heading in ("", "size"):
+        table.add_column(heading, no_wrap=True)
+    for runtime in runtimes:
+        table.add_column(runtime.title, justify="right", no_wrap=True)
+    for definition in definitions:
+        for size in definition.sizes:
+            cells = [_ratio(definition, runtime, size, results) for runtime in runtimes]
+            if any(cells):
+                table.add_row(definition.title, show_size(size), *cells)
+    return table
+
+
+def _ratio(definition: Definition, runtime: Runtime, size: int, results: Results) -> str:
+    found = results.found.get((definition.name, runtime.name, size), {})
+    ours = next((r for r in definition.rows if r.role == "ours" and r.id in found), None)
+    peer = best_peer(definition, runtime.name, found)
+    if ours is None or peer is None:
+        return ""
+    a, b = found[ours.id], found[peer.id]
+    spread = max(a.spread, b.spread)
+    return f"{b.best / a.best:.2f}x ({b.median / a.median:.2f}x, {spread:.0%})"
+
+
 def _cells(row: Row, found: dict[str, Samples], size: int, peer: Row | None) -> list[str]:
     samples, limit = found[row.id], found.get("limit")
-    low, high = samples.decile(1), samples.decile(9)
     of_limit = ratio = ""
     if limit and row.role != "limit":
         of_limit = f"{limit.best / samples.best:.0%}"
@@ -69,7 +99,7 @@ def _cells(row: Row, found: dict[str, Samples], size: int, peer: Row | None) -> 
         row.title,
         rate(size / samples.best),
         rate(size / samples.median),
-        f"{(high - low) / samples.median:.0%}",
+        f"{samples.spread:.0%}",
         duration(samples.best),
         of_limit,
         ratio,
