@@ -321,7 +321,7 @@ def test_a_run_prints_and_records(
     table.print_verdicts(console, verdicts)
     assert isinstance(console.file, StringIO)
     assert "crc32c, Node" in console.file.getvalue()
-    shown = r"^ *fusing: 8 operations +4 KiB( +[0-9.]+x \([0-9.]+x, [0-9]+%\))+ *$"
+    shown = r"^ *fusing: 8 operations +Node +4 KiB +[0-9.]+x +[0-9.]+x +[0-9]+% *$"
     assert re.search(shown, console.file.getvalue(), re.MULTILINE)
 
     made = record.make_record(definitions, results, verdicts, kit, quick=True, seconds=1)

@@ -63,29 +63,32 @@ def _ratios(
     definitions: Sequence[Definition], runtimes: Sequence[Runtime], results: Results
 ) -> Table:
     """The cases of a file beside each other: how many times as fast as the best peer."""
-    title = "times as fast, in the fastest sample (in the median one, the larger spread)"
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for heading in ("", "size"):
-        table.add_column(heading, no_wrap=True)
-    for runtime in runtimes:
-        table.add_column(runtime.title, justify="right", no_wrap=True)
+    table = Table(
+        title="in short", title_justify="left", title_style="bold", box=None, pad_edge=False
+    )
+    for heading in ("", "runtime", "size", "peer", "median", "spread"):
+        left = heading in ("", "runtime")
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
     for definition in definitions:
-        for size in definition.sizes:
-            cells = [_ratio(definition, runtime, size, results) for runtime in runtimes]
-            if any(cells):
-                table.add_row(definition.title, show_size(size), *cells)
+        for runtime in runtimes:
+            for size in definition.sizes:
+                found = results.found.get((definition.name, runtime.name, size), {})
+                ours = next(
+                    (r for r in definition.rows if r.role == "ours" and r.id in found), None
+                )
+                peer = best_peer(definition, runtime.name, found)
+                if ours and peer:
+                    cells = _ratio(found[ours.id], found[peer.id])
+                    table.add_row(definition.title, runtime.title, show_size(size), *cells)
+        table.add_row()
     return table
 
 
-def _ratio(definition: Definition, runtime: Runtime, size: int, results: Results) -> str:
-    found = results.found.get((definition.name, runtime.name, size), {})
-    ours = next((r for r in definition.rows if r.role == "ours" and r.id in found), None)
-    peer = best_peer(definition, runtime.name, found)
-    if ours is None or peer is None:
-        return ""
-    a, b = found[ours.id], found[peer.id]
-    spread = max(a.spread, b.spread)
-    return f"{b.best / a.best:.2f}x ({b.median / a.median:.2f}x, {spread:.0%})"
+def _ratio(ours: Samples, peer: Samples) -> list[str]:
+    """Of the fastest samples, of the median ones, and the larger of both spreads."""
+    spread = max(ours.spread, peer.spread)
+    ratios = (peer.best / ours.best, peer.median / ours.median)
+    return [*(f"{ratio:.2f}x" for ratio in ratios), f"{spread:.0%}"]
 
 
 def _cells(row: Row, found: dict[str, Samples], size: int, peer: Row | None) -> list[str]:
