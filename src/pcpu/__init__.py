@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pcpu.sdk.builder import Builder
     from pcpu.sdk.compiled import Compiled, compile, load
     from pcpu.sdk.function import program
+    from pcpu.sdk.handles import Buffer, Number, Variable
     from pcpu.sdk.language import (
         U8,
         U16,
@@ -57,6 +58,7 @@ __all__ = [
     "U32",
     "U64",
     "Bits",
+    "Buffer",
     "Builder",
     "Bytes",
     "Compiled",
@@ -67,6 +69,7 @@ __all__ = [
     "Isa",
     "IsaError",
     "Length",
+    "Number",
     "Out",
     "Outcome",
     "OutputClosedError",
@@ -83,6 +86,7 @@ __all__ = [
     "ToolchainError",
     "TrapError",
     "UsageError",
+    "Variable",
     "Window",
     "compile",
     "fuse",
@@ -94,6 +98,7 @@ __all__ = [
     "rows",
 ]
 
+# fmt: off
 _HOMES = {
     "pcpu.ir": ("Program",),
     "pcpu.isa": ("Isa",),
@@ -101,36 +106,25 @@ _HOMES = {
     "pcpu.sdk.builder": ("Builder",),
     "pcpu.sdk.compiled": ("Compiled", "compile", "load"),
     "pcpu.sdk.function": ("program",),
+    "pcpu.sdk.handles": ("Buffer", "Number", "Variable"),
     "pcpu.sdk.language": (
-        "Bits",
-        "Bytes",
-        "In",
-        "InOut",
-        "Length",
-        "Out",
-        "Rows",
-        "Span",
-        "Spans",
-        "U8",
-        "U16",
-        "U32",
-        "U64",
-        "Window",
-        "fuse",
-        "out",
-        "rows",
+        "Bits", "Bytes", "In", "InOut", "Length", "Out", "Rows", "Span", "Spans", "U8", "U16",
+        "U32", "U64", "Window", "fuse", "out", "rows",
     ),
     "pcpu.sdk.outcome": ("Outcome", "Table"),
     "pcpu.sdk.read": ("parse",),
     "pcpu.sdk.stream": ("Pieces", "Stream"),
 }
+# fmt: on
 
 
-def __getattr__(name: str) -> Any:
-    # Loaded when asked for: the command line needs little of it, and starts for each use.
-    for home, names in _HOMES.items():
-        if name in names:
-            from importlib import import_module
+if not TYPE_CHECKING:  # a checker takes a module's __getattr__ for a promise of any name
 
-            return getattr(import_module(home), name)
-    raise AttributeError(f"module 'pcpu' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        # Loaded when asked for: the command line needs little of it, and starts for each use.
+        for home, names in _HOMES.items():
+            if name in names:
+                from importlib import import_module
+
+                return getattr(import_module(home), name)
+        raise AttributeError(f"module 'pcpu' has no attribute {name!r}")

@@ -105,7 +105,7 @@ test("a problem is an error with its document", async () => {
     assert.deepEqual([error.status, error.code, error.problem.line, error.problem.column], [400, "unknown-op", 1, 9]);
     return true;
   });
-  await assert.rejects(client.stream("xor", pieces(DATA.slice(0, 100), 50)), { name: "ProblemError", code: "immediate-count" });
+  await assert.rejects(client.stream("xor", DATA.slice(0, 100)), { name: "ProblemError", code: "immediate-count" });
   await assert.rejects(new Client(`${process.env.SERVER}/elsewhere`).health(), { status: 404, code: "not-found" });
 });
 

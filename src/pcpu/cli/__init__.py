@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pcpu.cli.check import check
+from pcpu.cli.fmt import fmt
 from pcpu.cli.options import (
     Bundled,
     IsaFiles,
@@ -55,6 +57,8 @@ def options(
 
 
 app.command()(run)
+app.command()(check)
+app.command()(fmt)
 app.command()(sim)
 
 

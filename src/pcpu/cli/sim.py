@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -102,5 +101,8 @@ def _prompt(source: Any, out: Any, lines: list[int], *, stepping: bool) -> Any:
     if sys.stdin.isatty() and sys.stdout.isatty():
         with suppress(ImportError):
             import_module("readline")  # input() has history and editing then
-    ask: Callable[[str], str] = input
+
+    def ask(prompt: str) -> str:
+        return input(prompt if sys.stdin.isatty() else "")
+
     return Prompt(source, out, ask, breaks=sites_of(source, lines), stepping=stepping)

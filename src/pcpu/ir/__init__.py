@@ -29,6 +29,7 @@ from pcpu.ir.pipeline import (
 from pcpu.ir.statement import (
     DATA,
     MOVES,
+    SCALAR_BITS,
     Each,
     Fuse,
     If,
@@ -51,12 +52,12 @@ from pcpu.ir.work import Work
 
 __all__ = [
     "DATA", "EXACT_JSON", "MAX_BLOCKS", "MAX_ERRORS", "MAX_NAME", "MAX_OPERATIONS",
-    "MAX_STATEMENTS", "MOVES", "STREAM", "Arguments", "Buffer", "Each", "Fault", "Fuse", "If",
-    "Inputs", "Instruction", "Let", "Move", "Names", "Operand", "Outcome", "Output",
-    "Parameter", "Path", "Program", "Repeat", "Result", "ResultValue", "Scalar", "Shown",
-    "Span", "Statement", "Work", "bodies", "check", "check_immediate", "check_immediate_count",
-    "check_length", "check_name", "named_in", "show_bytes", "show_result", "verify", "walk",
-    "with_data", "with_names",
+    "MAX_STATEMENTS", "MOVES", "SCALAR_BITS", "STREAM", "Arguments", "Buffer", "Each", "Fault",
+    "Fuse", "If", "Inputs", "Instruction", "Let", "Move", "Names", "Operand", "Outcome",
+    "Output", "Parameter", "Path", "Program", "Repeat", "Result", "ResultValue", "Scalar",
+    "Shown", "Span", "Statement", "Work", "bodies", "check", "check_immediate",
+    "check_immediate_count", "check_length", "check_name", "named_in", "show_bytes",
+    "show_result", "verify", "walk", "with_data", "with_names",
 ]  # fmt: skip
 
 

@@ -9,10 +9,10 @@ from fractions import Fraction
 
 from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Var
 from pcpu.ir.statement import (
+    SCALAR_BITS,
     Scalar,
 )
 
-WIDTH = 64
 HELPFUL = 1 << 20  # a number above this is no better a bound than a length
 Monomial = tuple[str, ...]  # the names of lengths, sorted, once for each power
 
@@ -151,7 +151,7 @@ def _binary(op: str, left: Expr, right: Expr, names: Mapping[str, Bound | None])
         match op:
             case "%":
                 return _least(a, Bound.of(right.value - 1))
-            case "<<" | ">>" if right.value >= WIDTH:
+            case "<<" | ">>" if right.value >= SCALAR_BITS:
                 return Bound()
             case ">>":
                 return None if a is None else a * Bound.of(Fraction(1, 1 << right.value))

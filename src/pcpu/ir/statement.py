@@ -9,6 +9,7 @@ from typing import Literal
 from pcpu.expr import Expr
 from pcpu.isa import Op
 
+SCALAR_BITS = 64
 # A number that is known when the program runs: a constant, or an expression of 64 bits over
 # registers, parameters, constants, counters and ``NAME.len``, ``NAME.start``, ``NAME.index``.
 Scalar = int | Expr
@@ -85,7 +86,8 @@ class MoveForm:
     def takes(self) -> str:
         """In words."""
         value = {"byte": ["a byte"], "bytes": ["bytes"], None: []}[self.value]
-        return ", ".join(["a target", *["a source", "differences"][: self.sources], *value])
+        *first, last = ["a target", *["a source", "differences"][: self.sources], *value]
+        return f"{', '.join(first)} and {last}"
 
 
 MOVES: dict[str, MoveForm] = {

@@ -185,7 +185,7 @@ class _Verifier:
             wanted = f"{least}" if least == most else f"{least} to {most}"
             given = f"{sizes[0]}" if sizes[0] == sizes[1] else f"{sizes[0]} to {sizes[1]}"
             self.fault("immediate-range", f"{what} is {wanted} bytes, {given} given", at)
-        return most
+        return most if sizes is None else sizes[1]
 
     def bytes_sizes(self, operand: Operand, what: str, at: Path) -> tuple[int, int] | None:
         """The least and the greatest length of an operand that has to be bytes."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 from pcpu.expr import (
@@ -63,14 +64,11 @@ def _match(step: Expr) -> tuple[Combine, Expr] | None:
             return "sub", value
         case Binary(op, _, _) if op in _COMBINES:
             # Each of these operators is associative and commutative modulo 2**W.
-            terms = list(_terms(step, op))
-            others = [term for term in terms if term != _STATE]
-            if len(others) != len(terms) - 1 or any(uses(term, "state") for term in others):
+            found = list(terms(step, op))
+            others = [term for term in found if term != _STATE]
+            if len(others) != len(found) - 1 or any(uses(term, "state") for term in others):
                 return None
-            value = others[0]
-            for term in others[1:]:
-                value = Binary(op, value, term)
-            return _COMBINES[op], value
+            return _COMBINES[op], joined(others, op)
         case Cond(Binary(op, left, right), then, other) if {left, right} == {then, other}:
             value = right if left == _STATE else left
             if _STATE not in (left, right) or uses(value, "state"):
@@ -82,11 +80,11 @@ def _match(step: Expr) -> tuple[Combine, Expr] | None:
     return None
 
 
-def _terms(expr: Expr, op: str) -> Iterator[Expr]:
+def terms(expr: Expr, op: str) -> Iterator[Expr]:
     """The operands of a chain of ``op``."""
     if isinstance(expr, Binary) and expr.op == op:
-        yield from _terms(expr.left, op)
-        yield from _terms(expr.right, op)
+        yield from terms(expr.left, op)
+        yield from terms(expr.right, op)
     else:
         yield expr
 
@@ -104,6 +102,11 @@ def lane_bits(op: Op, expr: Expr) -> int | None:
         return None
     fitting = (bits for bits in LANES if upper_bound(expr, maxima(op), bits) is not None)
     return next(fitting, None)
+
+
+def joined(operands: Sequence[Expr], op: str) -> Expr:
+    """The chain of ``op`` over those operands, of which there is one at least."""
+    return reduce(lambda left, right: Binary(op, left, right), operands)
 
 
 def turns(expr: Expr) -> bool:

@@ -11,9 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pcpu import expr
-from pcpu.ir import Instruction, Move, Program, Span, Statement
+from pcpu.ir import SCALAR_BITS, Instruction, Move, Program, Span, Statement
 from pcpu.ir.parts import spans_of
-from pcpu.ir.wellformed import SCALAR_BITS
 from pcpu.optimize.edit import Body, scalar_sum, with_blocks, with_body
 from pcpu.optimize.facts import Facts, Node, Place
 

@@ -47,19 +47,20 @@ class Outcome:
             raise AttributeError(self._missing(name)) from None
 
     def __repr__(self) -> str:
-        parts = [f"results={self.results}"]
+        parts = [("results", str(self.results))]
         if self.data is not None:
-            parts.insert(0, f"data=<{memoryview(self.data).nbytes} bytes>")
-        outputs = {
-            n: f"<{memoryview(content).nbytes} bytes>" for n, content in self.outputs.items()
-        }
-        parts += [f"outputs={outputs}"] if outputs else []
-        parts += [f"tables={self.tables}"] if self.tables else []
-        return f"Outcome({', '.join(parts)})"
+            parts.insert(0, ("data", _size(self.data)))
+        parts += [(name, _size(content)) for name, content in self.outputs.items()]
+        parts += [(name, repr(table)) for name, table in self.tables.items()]
+        return f"Outcome({', '.join(f'{name}={text}' for name, text in parts)})"
 
     def _missing(self, name: str) -> str:
         known = [*self.results, *self.outputs, *self.tables]
         return f"the program left no {name!r}; it left {', '.join(known) or 'no names'}"
+
+
+def _size(content: Any) -> str:
+    return f"<{memoryview(content).nbytes} bytes>"
 
 
 class Table(Sequence[Any]):

@@ -109,11 +109,11 @@ def parse(text: str) -> Assembly:
             if line.startswith(("\t.section", "\t.size", "\t.globl")):
                 function, place = None, NOWHERE
             continue
-        elif function is not None and line.strip():
-            function.code.append(Code(" ".join(line.split()), place))
-        elif not line.strip():
+        elif not line.strip() or line.startswith("\t#"):
             continue
+        elif function is not None:
+            function.code.append(Code(" ".join(line.split()), place))
         owner = None if function is None else function.name
         found.lines.append((line.replace("\t", "    ").rstrip(), owner, place))
-    found.functions = {name: f for name, f in found.functions.items() if f.code}
-    return found
+    functions = {name: f for name, f in found.functions.items() if f.code}  # no tables of data
+    return Assembly(functions, [line for line in found.lines if line[1] in functions])

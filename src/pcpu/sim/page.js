@@ -29,7 +29,7 @@
     for (const panel of document.querySelectorAll(".scroll")) {
       const first = panel.querySelector(".pinned");
       if (first === null || panel.contains(row)) continue;
-      panel.scrollTo({ top: first.offsetTop - panel.clientHeight / 3, behavior: "smooth" });
+      panel.scrollTo({ top: first.offsetTop - panel.clientHeight / 3 });
     }
   }
 

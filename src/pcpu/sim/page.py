@@ -81,7 +81,7 @@ class _Page:
             ("desc_count", f"{metrics.desc_count}"),
             ("checksum_out (CRC-32C)", "none" if checksum is None else f"0x{checksum:08x}"),
             ("ns", f"{metrics.ns}"),
-            ("good to", f"{simulation.precision.clock:.0f} ns"),
+            ("times good to", f"{simulation.precision.clock:.0f} ns"),
         ))  # fmt: skip
         if simulation.trap is not None:
             trap = simulation.trap

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from pcpu import expr
-from pcpu.errors import ExpressionError, UsageError
-from pcpu.expr import Const, Located, Typer
-from pcpu.ir import Scalar
+from pcpu.errors import UsageError
 from pcpu.sim import words
 from pcpu.sim.memory import Memory
 from pcpu.sim.simulate import precision
 from pcpu.sim.source import Source
 from pcpu.sim.trace import Step
 from pcpu.sim.view import head, step_lines
-from pcpu.source.pasm_line import Piece, parse_line
+from pcpu.source import pasm_line
 
 PROMPT = "(pcpu) "
 SHOWN_BYTES = 256  # of a dump
+MAX_LINE = 4096
 AROUND = 4  # lines before and after the one that is listed
 HELP = """\
 step, s          run this statement; stop before the next one (as Enter does)
@@ -106,7 +103,7 @@ class Prompt:
                 continue
             try:
                 going = command(self, rest.strip(), step, memory)
-            except (UsageError, ExpressionError) as error:
+            except (UsageError, pasm_line.LineError) as error:
                 self.line(Text(str(error), style="red"))
                 continue
             if going is not None:
@@ -152,11 +149,10 @@ class Prompt:
             numbers = memory.register(text)
             shown = result.show(numbers if result.count > 1 else numbers[0])
             return words.several(shown) if isinstance(shown, list) else str(shown)
-        line = f"x = {text}"
-        parsed = parse_line(line)
-        if parsed.kind != "let":
-            raise UsageError(f"{text!r} is no scalar")
-        return str(memory.scalar(_scalar(line, parsed.parts[1])))
+        line = _line(text)
+        found = line.scalar(())
+        line.end()
+        return str(memory.scalar(found))
 
     def dump(self, rest: str, step: Step, memory: Memory) -> None:
         if rest:
@@ -166,22 +162,19 @@ class Prompt:
         else:
             raise UsageError("this statement has no span; give one: dump data[0:64]")
         shown = min(length, SHOWN_BYTES)
-        memory.read(name, offset + length, 0)  # the span is in the buffer
+        memory.require(name, offset, length)
         for row in words.dump(offset, memory.read(name, offset, shown)):
             self.line(Text(f"  {row}"))
         if length > shown:
             self.line(Text(f"  ... and {length - shown:,} more bytes", style="dim"))
 
     def span(self, text: str, memory: Memory) -> tuple[str, int, int]:
-        line = f"x {text}"
-        parsed = parse_line(line)
-        piece: Any = parsed.parts[1] if len(parsed.parts) == 2 else None
-        if not isinstance(piece, Piece):
-            raise UsageError(f"{text!r} is no span such as data[0:64]")
-        offset = memory.scalar(_scalar(line, piece.offset)) if piece.offset else 0
-        rest = memory.length(piece.name.text) - offset
-        length = memory.scalar(_scalar(line, piece.length)) if piece.length else max(0, rest)
-        return piece.name.text, offset, length
+        line = _line(text)
+        found = line.span(())
+        line.end()
+        offset = memory.scalar(found.offset)
+        rest = max(0, memory.length(found.buffer) - offset)
+        return found.buffer, offset, rest if found.length is None else memory.scalar(found.length)
 
     def list(self, rest: str, step: Step, memory: Memory) -> None:
         here = step.site.line
@@ -213,7 +206,8 @@ _COMMANDS: dict[str, Command] = {
 }
 
 
-def _scalar(line: str, node: Located) -> Scalar:
-    expr.check_depth(node, line)
-    found = Typer(line, None, 64).typed(node)
-    return found.value if isinstance(found, Const) else found
+def _line(text: str) -> pasm_line.Line:
+    """What was asked for, to be read as a part of a line of a program."""
+    if len(text) > MAX_LINE:
+        raise UsageError("that is too long")
+    return pasm_line.Line(pasm_line.Source("", ""), text, 0, 1)

@@ -41,7 +41,7 @@ def simulate(
 def precision() -> Precision:
     """What it costs here to measure statements that do nothing: the least of some tries."""
     program = Program((Repeat(_TURNS, (Let("x", 0),)),), buffers=())
-    source = Source("", "", program)
+    source = Source("", "", program, {})
     runs = [run_probed(source, {}, {}, 0).recording.totals for _ in range(_TRIES)]
     return Precision(
         min(inner.ns for _, inner in runs) / _TURNS, min(outer.ns for outer, _ in runs) / _TURNS
@@ -68,7 +68,7 @@ def _metrics(
 
 
 def _checksum(outcome: Outcome, isa: Isa) -> int:
-    """The CRC-32C of all buffers that the program changed or made, one after the other."""
+    """The CRC-32C of the buffers, one after the other."""
     session = jit.Native(parse_pipeline("crc32c", isa), isa).session()
     for content in outcome.buffers.values():
         session.update(memoryview(content))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from pcpu.ir import (
     Instruction,
     Let,
     Move,
+    Path,
     Program,
     Repeat,
     Span,
@@ -23,14 +24,16 @@ from pcpu.ir import (
 from pcpu.ir.text import first_line, pasm_text
 from pcpu.isa import Isa
 from pcpu.layout import outputs
-from pcpu.source import parse_pasm, read_program
+from pcpu.source import read_program
+from pcpu.source.pasm import parse_places
 from pcpu.source.read import read_text
 
 
 @dataclass(frozen=True)
 class Site:
-    """A statement and its place: ``number`` in the order of ``walk``, the loops around it by
-    their numbers, the outer one first, and the number behind its last inner statement.
+    """A statement and its place: ``number`` in the order of ``walk``, its ``path`` in the JSON
+    form, the loops around it by their numbers, the outer one first, and the number behind its last
+    inner statement.
 
     ``buffer`` is what its span lies in (None without a span), of a window the buffer that the
     window is of; ``spans`` is how many spans of that length it reads or writes in one run;
@@ -39,6 +42,7 @@ class Site:
 
     number: int
     statement: Statement
+    path: Path
     loops: tuple[int, ...]
     depth: int
     end: int
@@ -73,11 +77,13 @@ class Site:
 @dataclass(frozen=True)
 class Source:
     """``program``, each of whose statements has its line in ``text``; ``file`` is what the text
-    is called. The text is that of its file, or the canonical one where there is none."""
+    is called. The text is that of its file, or the canonical one where there is none. ``places``
+    are the offsets of parts by their paths."""
 
     file: str
     text: str
     program: Program
+    places: Mapping[Path, int]
 
     @cached_property
     def lines(self) -> list[str]:
@@ -86,7 +92,7 @@ class Source:
     @cached_property
     def sites(self) -> list[Site]:
         """All statements; those in a ``fuse`` run as a part of it."""
-        return list(_sites(self.program.body, 0, (), 0, {}))
+        return list(_sites(self.program.body, ("body",), 0, (), {}))
 
     def line(self, site: Site) -> str:
         """The line of a statement, without its indentation."""
@@ -108,8 +114,7 @@ class Source:
 def load_source(text: str, isa: Isa) -> Source:
     """The program ``text`` as a command line names it. Raises ProgramError or UsageError."""
     if text[-5:].lower() == ".pasm":
-        content = read_text(text)
-        return Source(text, content, parse_pasm(content, isa, text))
+        return parse_source(read_text(text), isa, text)
     program = read_program(text, isa)
     file = text if text[-5:].lower() in (".json", ".pcpu") else "program"
     return canonical_source(program, isa, file)
@@ -117,29 +122,48 @@ def load_source(text: str, isa: Isa) -> Source:
 
 def canonical_source(program: Program, isa: Isa, file: str = "program") -> Source:
     """A program by its canonical text; of a pipeline each stage is a line."""
-    content = pasm_text(program)
-    return Source(file, content, parse_pasm(content, isa, file))
+    return parse_source(pasm_text(program), isa, file)
+
+
+def parse_source(text: str, isa: Isa, file: str) -> Source:
+    """The program that ``text`` is. Raises ProgramErrors."""
+    parsed = parse_places(text, isa, file)
+    return Source(file, text, parsed.program, parsed.places)
 
 
 def _sites(
-    body: tuple[Statement, ...], number: int, loops: tuple[int, ...], depth: int,
-    roots: dict[str, str],
+    body: tuple[Statement, ...], path: Path, number: int, loops: tuple[int, ...],
+    roots: dict[str, str], depth: int = 0,
 ) -> Iterator[Site]:  # fmt: skip
-    """The sites of a block that begins with statement ``number``; ``roots`` are the buffers of
-    the windows around it."""
-    for s in body:
+    """The sites of the block at ``path`` that begins with statement ``number``; ``roots`` are the
+    buffers of the windows around it."""
+    for index, s in enumerate(body):
         size = sum(1 for _ in walk((s,)))
         span = _span(s)
         buffer = None if span is None else roots.get(span.buffer, span.buffer)
-        yield Site(number, s, loops, depth, number + size, buffer, _spans(s), _sets(s))
+        here = (*path, index)
+        yield Site(number, s, here, loops, depth, number + size, buffer, _spans(s), _sets(s))
         inner = (*loops, number) if isinstance(s, Repeat | Each) else loops
         within = roots
         if isinstance(s, Each) and buffer is not None:
             within = roots | {s.name: buffer}
         number += 1
-        for block in bodies(s):
-            yield from _sites(block, number, inner, depth + 1, within)
+        for block, key in zip(bodies(s), _keys(s), strict=True):
+            yield from _sites(block, (*here, key), number, inner, within, depth + 1)
             number += sum(1 for _ in walk(block))
+
+
+def _keys(s: Statement) -> tuple[str, ...]:
+    """What the blocks of a statement are called in its JSON form."""
+    match s:
+        case If():
+            return ("then", "else")
+        case Fuse():
+            return ("fuse",)
+        case Repeat() | Each():
+            return ("body",)
+        case _:
+            return ()
 
 
 def _span(s: Statement) -> Span | None:

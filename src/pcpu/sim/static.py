@@ -144,7 +144,9 @@ class _Analysis:
                 cycles = machine.throughput(code) if code else 0.0
                 found[place[0]] += max(cycles, hot.latency(machine.latency)) / hot.bytes
         for site in self.source.sites:
-            if isinstance(site.statement, Move):
+            if site.is_block:
+                found.pop(site.number, None)  # of what LLVM moved out of the loop
+            elif isinstance(site.statement, Move):
                 found[site.number] += self._bulk(site, machine)
         return {number: cycles for number, cycles in found.items() if cycles}
 

@@ -91,7 +91,8 @@ class _View:
         if trap is None:
             return
         place = f"{trap.place.file}:{trap.place.line}:{trap.place.column}"
-        self.out.print(Text(f"trap {trap.error.code} at {place}", style="bold red"))
+        heading = Text(f"trap {trap.error.code} at {place}", style="bold red")
+        self.out.print(heading, soft_wrap=True)
         for line in trap.place.excerpt(self.out.width - 4).split("\n"):
             self.out.print(Text(f"  {line}"), soft_wrap=True)
         self.out.print(Text(trap.error.message), style="red")
@@ -189,6 +190,7 @@ def head(source: Source, step: Step, width: int, time: str, speed: str) -> Text:
     about += [f"turn {'.'.join(map(str, step.turns))}"] if step.turns else []
     rest = f"{'  '.join(about)}  {time:>8} {speed:>5}"
     room = max(12, width - 15 - len(rest))
+    rest = rest.rstrip()
     return Text.assemble(
         (f"{step.index:>7}", "dim"), f" {step.site.line:>4}  ",
         f"{words.shortened(text, room):<{room}} ", (rest, "dim"),

@@ -15,6 +15,7 @@ from pcpu.ir import (
     MAX_ERRORS,
     MAX_NAME,
     MOVES,
+    SCALAR_BITS,
     Buffer,
     Each,
     Fault,
@@ -43,7 +44,6 @@ from pcpu.source.json_value import check_members, whole_number, wrong
 from pcpu.source.number import read_bytes
 from pcpu.source.unknown import unknown_operation
 
-WIDTH = 64  # bits of a scalar
 _MEMBERS = ("params", "constants", "tables", "buffers", "body", "returns")
 _ROLES = ("inout", "in", "out", "spans")
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
@@ -198,7 +198,7 @@ class _Reader:
             if name not in self.constants:
                 message = f"a constant is made of numbers and earlier constants, not of {name!r}"
                 raise wrong(message, at, "unknown-name")
-        return expr.evaluate(found, self.constants, WIDTH)
+        return expr.evaluate(found, self.constants, SCALAR_BITS)
 
     def scalar(self, value: Any, at: str) -> Scalar:
         if isinstance(value, str):
@@ -217,7 +217,7 @@ class _Reader:
             tokens = Tokens(text)
             node = expr.read_expression(tokens)
             tokens.end()
-            return Typer(text, None, WIDTH).typed(node)
+            return Typer(text, None, SCALAR_BITS).typed(node)
         except ExpressionError as error:
             place = f"at character {error.column or 1} of {expr.shown(text)}"
             raise wrong(f"{error.message} {place}", at) from None

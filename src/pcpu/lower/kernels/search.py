@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
 
 from llvmlite import ir
 
@@ -19,7 +18,7 @@ from pcpu.expr import COMPARISONS, INDEX_WIDTH, Binary, Cond, Const, Expr, Var
 from pcpu.isa import Op
 from pcpu.lower.code import I1, I8, I64, Code, Value
 from pcpu.lower.expression import lane_type
-from pcpu.lower.forms import lane_bits
+from pcpu.lower.forms import joined, lane_bits, terms
 from pcpu.lower.kernels import chain, vectors
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.lanes import SMALL_LANES, lanewise
@@ -54,14 +53,14 @@ def search(op: Op) -> Search | None:
     guards: list[str] = []
     truths: list[Expr] = []
     for test in tests:
-        factors = list(_factors(test))
+        factors = list(terms(test, "&"))
         found = [guard for factor in factors if (guard := _guard(factor)) is not None]
         rest = [factor for factor in factors if _guard(factor) is None]
         # Beside a guard, which is 0 or 1, only the lowest bit of the others counts.
         rest += [Const(1)] if found and not all(map(_is_truth, rest)) else []
-        truths += [_all(rest)] if rest else []
+        truths += [joined(rest, "&")] if rest else []
         guards += found
-    predicate = _all([_truth(value) for value in truths] or [Const(1)])
+    predicate = joined([_truth(value) for value in truths] or [Const(1)], "&")
     bits = lane_bits(op, predicate)
     if not tests or len(guards) > 1 or bits is None:
         return None
@@ -76,14 +75,6 @@ def _tests(step: Expr) -> list[Expr]:
             return [test, *inner] if inner or then == _INDEX else []
         case _:
             return []
-
-
-def _factors(expr: Expr) -> Iterator[Expr]:
-    if isinstance(expr, Binary) and expr.op == "&":
-        yield from _factors(expr.left)
-        yield from _factors(expr.right)
-    else:
-        yield expr
 
 
 def _guard(expr: Expr) -> str | None:
@@ -106,11 +97,6 @@ def _is_truth(expr: Expr) -> bool:
 def _truth(value: Expr) -> Expr:
     """1 where ``value`` is not 0."""
     return value if _is_truth(value) else Binary("!=", value, Const(0))
-
-
-def _all(terms: Sequence[Expr]) -> Expr:
-    """The bits that are set in all ``terms``."""
-    return reduce(lambda left, right: Binary("&", left, right), terms)
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:

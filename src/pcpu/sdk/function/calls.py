@@ -8,7 +8,7 @@ from typing import Any
 from pcpu import ir
 from pcpu.expr import Var
 from pcpu.ir import MOVES, Instruction, Move
-from pcpu.ir.fault import Path
+from pcpu.ir.fault import Path, plural
 from pcpu.isa import Isa, Op
 from pcpu.sdk.function.names import SPANS, WORDS, Names, shown
 from pcpu.sdk.function.values import Values
@@ -95,16 +95,18 @@ class Calls:
         return self._ordered(node, [method_name(imm.name) for imm in op.immediates])
 
     def _ordered(self, node: ast.Call, wanted: list[str]) -> list[ast.expr]:
+        starred = next((a for a in node.args if isinstance(a, ast.Starred)), None)
+        if starred is not None:
+            raise self._names.wrong(starred, "the operands are given one by one")
         found = dict(zip(wanted, node.args, strict=False))
         for keyword in node.keywords:
             if keyword.arg is None or keyword.arg in found or keyword.arg not in wanted:
                 names = ", ".join(wanted) or "none"
                 raise self._names.wrong(keyword, f"the operands are {names}", "immediate-count")
             found[keyword.arg] = keyword.value
-        starred = any(isinstance(argument, ast.Starred) for argument in node.args)
-        if len(found) != len(wanted) or len(node.args) > len(wanted) or starred:
+        if len(found) != len(wanted) or len(node.args) > len(wanted):
             given = len(node.args) + len(node.keywords)
-            takes = f"{shown(node.func)} takes {len(wanted)} operands"
+            takes = f"{shown(node.func)} takes {plural(len(wanted), 'operand')}"
             message = f"{takes} ({', '.join(wanted) or 'none'}), {given} given"
             raise self._names.wrong(node, message, "immediate-count")
         return [found[name] for name in wanted]
