@@ -3,12 +3,14 @@
 ;
 ;   pcpu run examples/scrub.pasm archive.gz -o clean.gz
 
+.inout data
+
 is_gzip = 0
 if data.len >= 18
     magic = be data[0:3]
     is_gzip = magic == 0x1f8b08
 end
 if is_gzip
-    fill data[4:4], 0       ; MTIME
-    fill data[9:1], 255     ; OS: unknown
+    fill data[4:4], 0  ; MTIME
+    fill data[9:1], 255  ; OS: unknown
 end

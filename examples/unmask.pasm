@@ -3,6 +3,7 @@
 ;   pcpu run examples/unmask.pasm MESSAGE --param key=0x37fa213d -o plain
 
 .param key bytes4
+.inout data
 
 mask data, key
 crc = crc32c data

@@ -311,7 +311,7 @@ def test_memory_stays_flat(length: str, program: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "run", "compile", "isa", "build", "serve", "doctor", "bench"]
+    "command", ["", "run", "check", "fmt", "compile", "isa", "build", "serve", "doctor", "bench"]
 )
 def test_help_has_an_example(command: str) -> None:
     done = pcpu(*command.split(), "--help", COLUMNS="100")

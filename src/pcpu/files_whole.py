@@ -185,10 +185,11 @@ def _input(stack: ExitStack, path: str, *, writable: bool) -> Any:
             return mmap.mmap(file.fileno(), 0, access=access)
         except OSError as error:
             raise PcpuError(f"{path} cannot be read: {error.strerror}") from None
-    return _read(file, path)
+    return read_all(file, path)
 
 
-def _read(file: IO[bytes], path: str) -> bytearray:
+def read_all(file: IO[bytes], path: str) -> bytearray:
+    """The bytes of a file, in memory. Raises PcpuError."""
     content = io.BytesIO()
     try:
         shutil.copyfileobj(file, content, 1 << 20)

@@ -10,7 +10,7 @@ import pytest
 from pcpu import interp
 from pcpu.ir import Instruction, with_names
 from pcpu.isa import Op, read_isa
-from pcpu.lower.kernels import chain, lanes, lookup, select
+from pcpu.lower.kernels import chain, lanes, lookup, search, select
 from tests.kernels.machine import (
     GUARD,
     NAMES,
@@ -61,7 +61,8 @@ def test_kernels_by_form() -> None:
     }  # fmt: skip
     assert of[lookup.KERNEL] == {"lut", "skewed", "twice"}
     assert of[chain.WIDE] == {"scored", "placed"}
-    assert of[chain.KERNEL] == {"hashed", "find"}
+    assert of[chain.KERNEL] == {"hashed"}
+    assert of[search.KERNEL] == {"find"}
     assert of[chain.ARRAY] == {"hist"}
 
 

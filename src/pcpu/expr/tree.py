@@ -19,6 +19,7 @@ LEVELS = {
     )
     for op in ops.split()
 }
+UNARY = 1 + max(LEVELS.values())
 _NAME = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z]+)?")
 
 
@@ -138,23 +139,32 @@ def _malformed_node(node: Expr, width: int) -> str | None:
             return None
 
 
-def show(expr: Expr) -> str:
-    """The text of ``expr``, with the parentheses that it needs and no others."""
-    return _show(expr, 0)
+def show(expr: Expr, width: int) -> str:
+    """The text of ``expr``, of ``width`` bits, with the parentheses that it needs and no others."""
+    return _Show((1 << width) - 1).text(expr, 0)
 
 
-def _show(expr: Expr, least: int) -> str:
-    """``expr`` where operators looser than ``least`` need parentheses."""
-    match expr:
-        case Const(value):
-            return str(value)
-        case Var(name):
-            return name
-        case Index(name, index):
-            return f"{name}[{show(index)}]"
-        case Cond(test, then, other):
-            level, text = 0, f"{_show(test, 1)} ? {show(then)} : {_show(other, 0)}"
-        case Binary(op, left, right):
-            level = LEVELS[op]
-            text = f"{_show(left, level)} {op} {_show(right, level + 1)}"
-    return f"({text})" if level < least else text
+@dataclass(frozen=True)
+class _Show:
+    ones: int  # what '~' stands for an XOR with
+
+    def text(self, expr: Expr, least: int) -> str:
+        """``expr`` where operators looser than ``least`` need parentheses."""
+        match expr:
+            case Const(value):
+                return str(value)
+            case Var(name):
+                return name
+            case Index(name, index):
+                return f"{name}[{show(index, INDEX_WIDTH)}]"
+            case Cond(test, then, other):
+                level, choices = 0, f"{self.text(then, 0)} : {self.text(other, 0)}"
+                text = f"{self.text(test, 1)} ? {choices}"
+            case Binary("-", Const(0), right):
+                level, text = UNARY, f"-{self.text(right, UNARY)}"
+            case Binary("^", left, Const(self.ones)):
+                level, text = UNARY, f"~{self.text(left, UNARY)}"
+            case Binary(op, left, right):
+                level = LEVELS[op]
+                text = f"{self.text(left, level)} {op} {self.text(right, level + 1)}"
+        return f"({text})" if level < least else text

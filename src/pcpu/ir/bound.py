@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Var
-from pcpu.ir.model import Scalar
+from pcpu.ir.statement import (
+    SCALAR_BITS,
+    Scalar,
+)
 
-WIDTH = 64
+HELPFUL = 1 << 20  # a number above this is no better a bound than a length
 Monomial = tuple[str, ...]  # the names of lengths, sorted, once for each power
 
 
@@ -134,11 +137,10 @@ def _is_least(op: str, a: Expr, b: Expr, then: Expr, other: Expr) -> bool:
 
 
 def _least(a: Bound | None, b: Bound | None) -> Bound | None:
-    """What is at most both. A number is the better bound: lengths may be large."""
+    """What is at most both, so as good as either: a number, unless it is too large to help."""
     if a is None or b is None:
         return b if a is None else a
-    numbers = [(x.constant, x) for x in (a, b) if x.constant is not None]
-    return min(numbers, key=lambda pair: pair[0])[1] if numbers else b
+    return min(a, b, key=lambda x: HELPFUL if x.constant is None else x.constant)
 
 
 def _binary(op: str, left: Expr, right: Expr, names: Mapping[str, Bound | None]) -> Bound | None:
@@ -149,7 +151,7 @@ def _binary(op: str, left: Expr, right: Expr, names: Mapping[str, Bound | None])
         match op:
             case "%":
                 return _least(a, Bound.of(right.value - 1))
-            case "<<" | ">>" if right.value >= WIDTH:
+            case "<<" | ">>" if right.value >= SCALAR_BITS:
                 return Bound()
             case ">>":
                 return None if a is None else a * Bound.of(Fraction(1, 1 << right.value))

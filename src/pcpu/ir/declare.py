@@ -6,9 +6,16 @@ from collections.abc import Iterator
 
 from pcpu.ir.bound import Bound
 from pcpu.ir.fault import Fault, Path
-from pcpu.ir.model import Buffer, Parameter, Program, Scalar
+from pcpu.ir.model import (
+    Buffer,
+    Parameter,
+    Program,
+)
 from pcpu.ir.parts import named_in, names_of
 from pcpu.ir.scope import Scope, known
+from pcpu.ir.statement import (
+    Scalar,
+)
 from pcpu.ir.work import excess_of
 
 MAX_BYTES = 65536  # of a table or a parameter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MAX_ERRORS = 20  # that are reported at once
 # To a part of a Program, as JSON pointers into its JSON form go: ("body", 3, "span", "offset").
 Path = tuple[str | int, ...]
 

@@ -9,15 +9,17 @@ from pcpu import expr
 from pcpu.expr import Index, Var
 from pcpu.ir.fault import Path
 from pcpu.ir.model import (
-    DATA,
     STREAM,
+    Program,
+)
+from pcpu.ir.statement import (
+    DATA,
     Each,
     If,
     Instruction,
     Let,
     Move,
     Operand,
-    Program,
     Repeat,
     Scalar,
     Span,

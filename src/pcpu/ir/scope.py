@@ -8,11 +8,21 @@ from fractions import Fraction
 
 from pcpu import expr
 from pcpu.expr import Index, Var
-from pcpu.ir.bound import Bound, upper
+from pcpu.ir.bound import HELPFUL, Bound, upper
 from pcpu.ir.fault import Fault, Path
-from pcpu.ir.model import MAX_NAME, Each, Instruction, Parameter, Program, Scalar, Span
+from pcpu.ir.model import (
+    MAX_NAME,
+    Parameter,
+    Program,
+)
 from pcpu.ir.parts import names_of
-from pcpu.ir.work import MAX_CONSTANT, LoopWork
+from pcpu.ir.statement import (
+    Each,
+    Instruction,
+    Scalar,
+    Span,
+)
+from pcpu.ir.work import LoopWork
 
 RESERVED = frozenset(["if", "else", "end", "repeat", "each", "fuse"])
 SPAN_BYTES = 16  # of one span of a list: two numbers of 64 bits
@@ -212,9 +222,9 @@ class Scope:
         """What the length of a span is at most: that of its buffer, unless it is a number that a
         program may take whatever its input."""
         length = None if span.length is None else self.bound(span.length)
-        if length is None or length.constant is None or length.constant > MAX_CONSTANT:
-            return self.whole(span.buffer)
-        return length
+        constant = None if length is None else length.constant
+        useful = constant is not None and constant <= HELPFUL
+        return Bound.of(constant or 0) if useful else self.whole(span.buffer)
 
     def loop_work(self, s: Each) -> LoopWork:
         """The turns of a loop over windows or spans."""

@@ -13,7 +13,10 @@ from pcpu.expr import Var
 from pcpu.ir.bound import Bound
 from pcpu.ir.declare import declare
 from pcpu.ir.fault import Fault, Path, plural, show_number
-from pcpu.ir.model import (
+from pcpu.ir.model import Program
+from pcpu.ir.parts import named_in, names_of, operands_of
+from pcpu.ir.scope import SPAN_BYTES, Scope, known
+from pcpu.ir.statement import (
     MOVES,
     Each,
     Fuse,
@@ -23,14 +26,11 @@ from pcpu.ir.model import (
     Move,
     Operand,
     Output,
-    Program,
     Repeat,
     Scalar,
     Span,
     Statement,
 )
-from pcpu.ir.parts import named_in, names_of, operands_of
-from pcpu.ir.scope import SPAN_BYTES, Scope, known
 from pcpu.ir.wellformed import malformed
 from pcpu.ir.work import Work, excess
 from pcpu.isa import Immediate
@@ -146,7 +146,7 @@ class _Verifier:
 
     def instruction(self, s: Instruction, at: Path) -> Work:
         self.span(s.span, (*at, "span"), writes=s.op.kind == "map")
-        work = Work(self.scope.span_bound(s.span), Bound.of(s.op.result_count))
+        work = Work(self.scope.span_bound(s.span), Bound.of(max(1, s.op.result_count)))
         wanted = s.op.immediates
         if len(s.immediates) != len(wanted):
             names = ", ".join(imm.name for imm in wanted)
@@ -185,7 +185,7 @@ class _Verifier:
             wanted = f"{least}" if least == most else f"{least} to {most}"
             given = f"{sizes[0]}" if sizes[0] == sizes[1] else f"{sizes[0]} to {sizes[1]}"
             self.fault("immediate-range", f"{what} is {wanted} bytes, {given} given", at)
-        return most
+        return most if sizes is None else sizes[1]
 
     def bytes_sizes(self, operand: Operand, what: str, at: Path) -> tuple[int, int] | None:
         """The least and the greatest length of an operand that has to be bytes."""
@@ -214,6 +214,8 @@ class _Verifier:
         lengths = [self.length(span) for span in s.sources]
         places: list[Path] = [(*at, "sources", index) for index in range(len(s.sources))]
         if s.value is not None:
+            if form.value == "bytes":
+                work += Work(self.scope.span_bound(s.target), Bound())
             lengths.append(self.value(s, s.value, (*at, "value")))
             places.append((*at, "value"))
         target = self.length(s.target)
@@ -252,7 +254,7 @@ class _Verifier:
                     message = f"{name} is set in this fuse, and nothing in it can use it"
                     self.fault("block", message, (*here, *path))
                     set_here.discard(name)
-        return Work.of(0, 1) + self.block(s.body, (*at, "fuse"))
+        return self.block(s.body, (*at, "fuse"))
 
     # Loops
 

@@ -11,24 +11,24 @@ from collections.abc import Iterator
 
 from pcpu import expr
 from pcpu.ir.fault import Fault, Path, plural
-from pcpu.ir.model import (
+from pcpu.ir.model import Program
+from pcpu.ir.parts import block_paths, operands_of, spans_of
+from pcpu.ir.statement import (
+    SCALAR_BITS,
     Each,
     Instruction,
     Let,
-    Program,
     Repeat,
     Scalar,
     Statement,
     bodies,
 )
-from pcpu.ir.parts import block_paths, operands_of, spans_of
 
 MAX_STATEMENTS = 65536
 MAX_BLOCKS = 16  # that are within each other
 MAX_LITERALS = 16 << 20  # bytes of tables and literals
 MAX_CONSTANTS = 65536
 MAX_PARAMETERS, MAX_BUFFERS, MAX_TABLES = 64, 64, 1024
-SCALAR_BITS = 64
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 

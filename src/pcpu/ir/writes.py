@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pcpu.ir.model import Each, Instruction, Move, Program, Statement, bodies
+from pcpu.ir.model import Program
+from pcpu.ir.statement import Each, Instruction, Move, Statement, bodies
 
 
 def written(program: Program) -> frozenset[str]:

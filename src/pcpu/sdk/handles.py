@@ -28,7 +28,7 @@ class Number:
         self._expr, self._depth = expr, depth
 
     def __repr__(self) -> str:
-        return f"<Number {expr.show(self._expr)}>"
+        return f"<Number {expr.show(self._expr, ir.SCALAR_BITS)}>"
 
     def _binary(self, op: str, other: object, *, swapped: bool = False) -> Number:
         if isinstance(other, Number):

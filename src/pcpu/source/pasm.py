@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass
 
 from pcpu.errors import ExpressionError, ProgramError, ProgramErrors
-from pcpu.ir import MAX_STATEMENTS, Fault, Path, Program, check, with_data
+from pcpu.ir import MAX_ERRORS, MAX_STATEMENTS, Fault, Path, Program, check, with_data
 from pcpu.isa import Isa
 from pcpu.source.pasm_directives import DIRECTIVES, Declarations
 from pcpu.source.pasm_line import Line, LineError, Source, code_of
 from pcpu.source.pasm_statements import KEYWORDS, Body
 
 MAX_TEXT, MAX_LINE = 4 << 20, 262144
-MAX_ERRORS = 20
+_NESTING = frozenset(["too-much-work", "block"])  # faults of blocks within blocks
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
@@ -54,6 +54,7 @@ class _Parser:
         self.declarations = Declarations()
         self.body = Body(isa, self.declarations.names)
         self.doubtful: set[str] = set()  # names on lines that could not be read
+        self.unended = False  # a block does not end, so what is in it may not belong there
 
     def read(self) -> None:
         """Read all lines. Raises ProgramErrors where there is no sense in going on."""
@@ -71,8 +72,10 @@ class _Parser:
                 break
         else:
             for block in self.body.blocks[1:]:
-                message = "this block does not end; 'end' is missing"
-                source.error("block", message, block.opened)
+                self.unended = True
+                if not block.lost:  # of which there is an error already
+                    message = "this block does not end; 'end' is missing"
+                    source.error("block", message, block.opened)
             return
         raise_errors(source.errors)
 
@@ -123,7 +126,7 @@ class _Parser:
     def program(self) -> tuple[Program, bool]:
         """The program so far, and whether the buffer ``data`` had to be put before the others."""
         while len(self.body.blocks) > 1:  # not ended, which has been noted
-            self.body.blocks.pop()
+            self.body.close()
         found = self.declarations
         program = Program(
             tuple(self.body.blocks[0].body),
@@ -142,11 +145,16 @@ class _Parser:
         errors = self.source.errors
         if program.body or not errors:
             faults, _ = check(program)
-            lines_lost = bool(errors)
             for fault in faults:
-                if not (lines_lost and self.doubtful & fault.about):
+                if not self.follows(fault):
                     self.source.error(fault.code, fault.message, _place(fault, places))
         raise_errors(errors)
+
+    def follows(self, fault: Fault) -> bool:
+        """Whether a fault may come from a mistake that is in the errors already."""
+        if self.unended and fault.code in _NESTING:
+            return True
+        return bool(self.doubtful & fault.about)
 
 
 def _place(fault: Fault, places: dict[Path, int]) -> int:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pcpu import expr
-from pcpu.ir import Buffer, Parameter, Path, named_in
+from pcpu.ir import SCALAR_BITS, Buffer, Parameter, Path, named_in
 from pcpu.ir.text import read_kind
-from pcpu.source.pasm_line import WIDTH, Line, LineError
+from pcpu.source.pasm_line import Line, LineError
 
 _KIND = re.compile(r"[^\s=]*")
 
@@ -76,7 +76,7 @@ def _const(found: Declarations, line: Line) -> None:
             message = f"a constant is made of numbers and earlier constants, not of {used!r}"
             raise LineError("unknown-name", message, start.column)
     used_values = {used: found.constants[used] for used in named_in(value)}
-    found.constants[name] = expr.evaluate(value, used_values, WIDTH)
+    found.constants[name] = expr.evaluate(value, used_values, SCALAR_BITS)
 
 
 def _table(found: Declarations, line: Line) -> None:

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from pcpu import expr
 from pcpu.errors import ProgramError, TextPlace
 from pcpu.expr import Const, Expr, Located, Token, Tokens, Typer
-from pcpu.ir import Operand, Path, Scalar, Span
+from pcpu.ir import SCALAR_BITS, Operand, Path, Scalar, Span
 from pcpu.source.number import read_bytes
 
 _CODE = re.compile(r'(?:[^";]|"(?:[^"\\]|\\.)*"?)*')  # what is before a comment
-WIDTH = 64  # bits of a scalar
 BYTES_FORMS = "0x and pairs of hexadecimal digits, or a string"
 _STRING_FORM = 'not a JSON string: its escapes are \\n \\t \\\\ \\" \\u0041'
 
@@ -93,7 +92,7 @@ class Line:
         """``first`` is the operand that it begins with, if that has been read."""
         node = expr.read_expression(self.tokens, first)
         self.note(path, node.column)
-        return Typer(self.code, None, WIDTH).typed(node)
+        return Typer(self.code, None, SCALAR_BITS).typed(node)
 
     def _first(self, word: Token, path: Path) -> Located:
         """The first operand of a scalar, which begins with ``word``."""
@@ -137,7 +136,7 @@ class Line:
 
     def _typed(self, node: Located, path: Path) -> Scalar:
         self.note(path, node.column)
-        found = Typer(self.code, None, WIDTH).typed(node)
+        found = Typer(self.code, None, SCALAR_BITS).typed(node)
         return found.value if isinstance(found, Const) else found
 
     # Operands
@@ -172,7 +171,7 @@ class Line:
         number = expr.read_number(token.text)
         if number is None:
             raise self.tokens.unexpected()
-        if number >> WIDTH:
+        if number >> SCALAR_BITS:
             raise LineError("immediate-range", "a number has at most 64 bits", token.column)
         self.tokens.next()
         return number

@@ -182,10 +182,10 @@ class Body:
         outer = self.blocks[-1]
         self.blocks.append(Block(outer.path, opened, lost=True, can_else=True, body=outer.body))
 
-    def close(self, line: Line) -> None:
+    def close(self) -> None:
+        """End the innermost block."""
         block = self.blocks.pop()
         if block.close is not None:
-            line.note((*self.path, "end"), line.first.column)
             self.blocks[-1].body.append(block.close(tuple(block.body)))
             self.count += 1
 
@@ -219,7 +219,9 @@ def _end(body: Body, line: Line) -> None:
     line.end()
     if len(body.blocks) == 1:
         raise LineError("block", "'end' without a block before it", line.first.column)
-    body.close(line)
+    if not body.blocks[-1].lost:
+        line.note((*body.blocks[-2].path, len(body.blocks[-2].body), "end"), line.first.column)
+    body.close()
 
 
 def _repeat(body: Body, line: Line) -> None:
