@@ -262,7 +262,7 @@ def test_what_the_callers_iterator_raises(client: pcpu.Client) -> None:
         with pytest.raises(OwnError):
             client.run(program, broken())
     with pytest.raises(UsageError, match="the data's pieces are bytes, not int"):
-        client.run("crc32", [1, 2])  # type: ignore[arg-type]
+        client.run("crc32", [1, 2])  # type: ignore[list-item]
     with pytest.raises(UsageError, match="open it in binary mode"):
         client.run("crc32", io.StringIO("text"))  # type: ignore[arg-type]
     for wrong in ("text", 5, None):

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Literal, Self
+from typing import IO, TYPE_CHECKING, Any, Literal, Self, SupportsIndex
 from urllib.parse import quote
 
 from pcpu.artifact import open_output, write_all
@@ -147,7 +147,7 @@ class Client:
         want: Want | None = None,
         buffer: str | None = None,
         target: Target | None = None,
-        **parameters: int | bytes | str,
+        **parameters: SupportsIndex | bytes | str,
     ) -> Answer:
         """Run a program that the Worker has, and wait for all of the answer.
 
@@ -168,7 +168,7 @@ class Client:
         inputs: Mapping[str, Any] | None = None,
         want: Want | None = None,
         buffer: str | None = None,
-        **parameters: int | bytes | str,
+        **parameters: SupportsIndex | bytes | str,
     ) -> StreamedAnswer:
         """``run_named`` with an answer that is iterated over."""
         query = {key: _written(key, value) for key, value in parameters.items()}
