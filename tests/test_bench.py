@@ -77,16 +77,41 @@ OPERATION = {
 }
 
 
+WITH_BYTES: list[dict[str, Any]] = [
+    {
+        "op": "tables",
+        "args": ["data", "table:bytes7-30", "k:imm8"],
+        "returns": "u32",
+        "fold": {
+            "state": "u32",
+            "bins": 5,
+            "bin": "byte * index + k",
+            "init": "table[k]",
+            "step": "state * 3 + table[byte - index * 77] ^ table[table[byte]]",
+            "finish": "~state",
+        },
+    },
+    {
+        "op": "placed",
+        "args": ["data", "table:bytes1-30"],
+        "returns": "u64",
+        "fold": {"state": "u64", "init": "0", "step": "(state ^ index) * 31 + byte * table[state]"},
+    },
+]
+
+
 def test_an_operation_without_a_definition_is_measured(tmp_path: Path) -> None:
     """Beside JavaScript written from its declaration, which must give the same."""
     wide = json.loads(json.dumps(OPERATION).replace("u32", "u64").replace("mixed", "wide"))
     (tmp_path / "mixed.json").write_text(json.dumps(OPERATION))
     (tmp_path / "wide.json").write_text(json.dumps({**wide, "opcode": 201}))
-    ours = load_isa([tmp_path / "mixed.json", tmp_path / "wide.json"])
-    runtimes = [runtime for runtime in all_runtimes() if runtime.name == "node"]
+    (tmp_path / "bytes.json").write_text(json.dumps({"operations": WITH_BYTES}))
+    ours = load_isa([tmp_path / f"{name}.json" for name in ("mixed", "wide", "bytes")])
+    runtimes = [runtime for runtime in all_runtimes() if runtime.name != "workerd"]
+    names = ("mixed", "wide", "mask", "lut", "hist", "find", "adler32", "tables", "placed")
     definitions = [
         replace(definition, sizes=SIZES, quick_sizes=SIZES)
-        for name in ("mixed", "wide")
+        for name in names
         for definition in load_definitions(ours, name)
     ]
     kit, plan = (
@@ -94,7 +119,7 @@ def test_an_operation_without_a_definition_is_measured(tmp_path: Path) -> None:
         run.steps(definitions, runtimes, quick=True),
     )
     results = run.run(kit, plan, runtimes, TINY, lambda _: None)
-    for name in ("mixed", "wide"):
+    for name in names:
         assert {"pcpu", "js-plain"} <= set(results.found[name, "node", SIZES[1]])
 
 

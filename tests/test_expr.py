@@ -10,6 +10,7 @@ from pcpu import expr
 from pcpu.errors import ExpressionError
 
 NAMES = (("byte", 8), ("state", 32), ("imm8", 8))
+KEYED = (("byte", 8), ("index", 64), ("key", expr.BYTES), ("k", 8))
 
 
 def value(text: str, width: int = 32, **values: int) -> int:
@@ -71,11 +72,58 @@ def test_E1_a_wider_name_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["(" * 5000 + "1" + ")" * 5000, "1+" * 2000 + "1", "~" * 4000 + "1"]
+    "text", ["(" * 5000 + "1" + ")" * 5000, "key[" * 4000, "1+" * 2000 + "1", "~" * 4000 + "1"]
 )
 def test_E6_hostile_depth_is_an_error(text: str) -> None:
     with pytest.raises(ExpressionError):
         expr.parse(text, NAMES, 32)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("key[0]", 10),
+        ("key[index]", 20),  # 4 modulo 3
+        ("key[k]", 30),  # 200 modulo 3
+        ("key[k + 100]", 10),  # 300 and not 44: the index has 64 bits
+        ("key[0 - 1]", 10),  # 2^64 - 1 is a multiple of 3
+        ("key[key[1]] ^ byte", 30 ^ 7),
+        ("key[index] > 10 ? 1 : 2", 1),
+        ("-key[0]", 246),
+    ],
+)
+def test_E7_bytes_in_turn(text: str, expected: int) -> None:
+    values: dict[str, int | bytes] = {"byte": 7, "index": 4, "key": bytes([10, 20, 30]), "k": 200}
+    assert expr.evaluate(expr.parse(text, KEYED, 8), values, 8) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "column"),
+    [
+        ("byte ^ key", "key is bytes; write key[...] for one of them", 8),
+        ("byte[0]", "byte is a number, and only bytes take brackets", 1),
+        ("byte + nothing[0]", "unknown name 'nothing'; known here: byte, index, key, k", 8),
+        ("byte ^ index", "index has 64 bits, the result only 8", 8),
+        ("key[key]", "key is bytes; write key[...] for one of them", 5),
+        ("key[1", "the expression ends too soon", 6),
+        ("key[]", "unexpected ']'", 5),
+        ("key[0][1]", "unexpected '['", 7),
+        ("(key)[1]", "unexpected '['", 6),
+        ("key[18446744073709551616]", "18446744073709551616 does not fit in 64 bits", 5),
+    ],
+)
+def test_E7_errors_state_the_column(text: str, message: str, column: int) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        expr.parse(text, KEYED, 8)
+    assert (caught.value.message, caught.value.column) == (message, column)
+
+
+def test_E7_substitution_reaches_into_brackets() -> None:
+    parsed = expr.parse("key[k + index]", KEYED, 8)
+    known = expr.substitute(parsed, {"k": 2})
+    assert not expr.uses(known, "k")
+    assert expr.uses(known, "index")
+    assert expr.evaluate(known, {"index": 2, "key": b"abc"}, 8) == ord("b")
 
 
 @given(st.text(alphabet="byte 0123()+-*&|^~<>=?:%stailm", max_size=60))

@@ -21,10 +21,10 @@ BUILTIN = read_isa().operations
 
 
 def test_I2_the_operations() -> None:
-    assert [op.opcode for op in BUILTIN] == list(range(1, 23))
+    assert [op.opcode for op in BUILTIN] == list(range(1, 25))
     assert " ".join(op.name for op in BUILTIN) == (
         "fnv xor add counteq crc32c sub and or not rotl lut mask sum min max find hist crc32 "
-        "crc64nvme crc16 fnv32 adler32"
+        "crc64nvme crc16 fnv32 adler32 le be"
     )
     found = read_isa().find("fnv64")
     assert found is not None
@@ -83,12 +83,56 @@ CRC = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("document", [SUM, ROT, CRC], ids=["fold", "map", "crc"])
+XORED = {
+    "op": "xored",
+    "args": ["data", "key:bytes2-4"],
+    "returns": "data",
+    "map": "byte ^ key[index]",
+}
+BITS: dict[str, Any] = {
+    "op": "bits",
+    "args": ["data"],
+    "returns": "count",
+    "fold": {"state": "u16", "bins": 3, "bin": "byte", "init": "7", "step": "state + 1"},
+}
+LAST: dict[str, Any] = {
+    "op": "last",
+    "args": ["data", "imm8"],
+    "returns": "count",
+    "fold": {"state": "u64", "init": "0", "step": "byte == imm8 ? index + 1 : state"},
+}
+
+
+@pytest.mark.parametrize("document", [SUM, ROT, CRC, XORED, BITS, LAST], ids=lambda d: str(d["op"]))
 def test_I1_a_single_operation_is_a_file(tmp_path: Path, document: dict[str, Any]) -> None:
     loaded = load_isa([write(tmp_path, document)])
     op = loaded.find(document["op"])
     assert op is not None
     assert op.opcode == 1024
+
+
+def test_I3_I4_I10_what_they_mean(tmp_path: Path) -> None:
+    finish = {**BITS["fold"], "finish": "state * 1000"}
+    ops = {"operations": [XORED, {**BITS, "returns": "u8", "fold": finish}, LAST]}
+    isa = load_isa([write(tmp_path, ops)])
+    program = parse_pipeline("bits | last 0x62 | xored 0x0100 | last 0x62", isa)
+    run = interp.Interpreter(program)
+    assert run.update(b"ab") + run.update(b"") + run.update(b"bcb") == b"`bccc"
+    # Three of b (98), one of a (97), one of c (99), modulo 3; results are cut to 8 bits.
+    thousands = tuple((7 + n) * 1000 % 256 for n in (1, 1, 3))
+    assert run.finish() == (thousands, 5, 2)
+
+
+def test_I4_merges_know_the_place_in_the_stream(tmp_path: Path) -> None:
+    later = {**LAST, "fold": {**LAST["fold"], "merge": "b > a ? b : a"}}
+    load_isa([write(tmp_path, later)])
+    first = {**LAST, "fold": {**LAST["fold"], "merge": "a ? a : b"}}
+    with pytest.raises(IsaError, match="merge gives"):
+        load_isa([write(tmp_path, first)])
+    counts = {**BITS, "fold": {**BITS["fold"], "merge": "a + b - 7"}}
+    load_isa([write(tmp_path, counts)])
+    with pytest.raises(IsaError, match="merge gives"):
+        load_isa([write(tmp_path, {**BITS, "fold": {**BITS["fold"], "merge": "a + b"}})])
 
 
 @pytest.mark.parametrize(
@@ -129,6 +173,29 @@ def test_I1_a_single_operation_is_a_file(tmp_path: Path, document: dict[str, Any
         ({**ROT, "kind": "crc"}, "/kind", "does not fit the rest"),
         ({**ROT, "args": ["data", "expect:imm3"], "map": "byte"}, "/args/1", "is taken"),
         ({"op": "xor", "args": ["data", "imm8"], "returns": "data", "aliases": ["eor"]}, "/aliases", "exists already"),
+        ({**XORED, "args": ["data", "bytes2"]}, "/args/1", "does not match"),
+        ({**XORED, "args": ["data", "key:bytes0-4"]}, "/args/1", "does not match"),
+        ({**XORED, "args": ["data", "key:bytes4-2"]}, "/args/1", "the least number first"),
+        ({**XORED, "args": ["data", "key:bytes1-65537"]}, "/args/1", "bytes are 1 to 65536"),
+        ({**XORED, "args": ["data", "index:bytes4"]}, "/args/1", "write 'key:bytes4'"),
+        ({**XORED, "map": "byte ^ key"}, "/map", "key is bytes"),
+        ({**XORED, "map": "byte ^ index"}, "/map", "index has 64 bits"),
+        ({**SUM, "fold": {"state": "u64", "init": "index", "step": "state"}}, "/fold/init", "unknown name 'index'"),
+        ({**LAST, "fold": {**LAST["fold"], "finish": "state + index"}}, "/fold/finish", "unknown name 'index'"),
+        ({**XORED, "vectors": [{"data": "hex:01", "key": 5, "expect": "hex:02"}]}, "/vectors/0/key", "key is bytes"),
+        ({**XORED, "vectors": [{"data": "hex:01", "key": "hex:05", "expect": "hex:02"}]}, "/vectors/0/key", "has 2 to 4"),
+        ({**XORED, "vectors": [{"data": "hex:01", "key": "hex:0506", "expect": "hex:02"}]}, "/vectors/0/expect", "gives hex:04"),
+        ({**ROT, "vectors": [{"data": "hex:01", "imm3": "hex:02", "expect": "hex:02"}]}, "/vectors/0/imm3", "imm3 is a number"),
+        ({**BITS, "fold": {**BITS["fold"], "bins": 1}}, "/fold/bins", ""),
+        ({**BITS, "fold": {**BITS["fold"], "bins": 65537}}, "/fold/bins", ""),
+        ({**SUM, "fold": {"state": "u64", "init": "0", "step": "state", "bins": 4}}, "/fold", "dependency"),
+        ({**BITS, "fold": {**BITS["fold"], "bin": "state"}}, "/fold/bin", "unknown name 'state'"),
+        ({**BITS, "vectors": [{"data": "hex:", "expect": 7}]}, "/vectors/0/expect", "an array of 3 numbers"),
+        ({**BITS, "vectors": [{"data": "hex:", "expect": [7, 7]}]}, "/vectors/0/expect", "an array of 3 numbers"),
+        ({**BITS, "vectors": [{"data": "hex:", "expect": [7, 7, 8]}]}, "/vectors/0/expect", "gives [7, 7, 7]"),
+        ({**SUM, "vectors": [{"data": "hex:", "expect": [0]}]}, "/vectors/0/expect", "gives a number"),
+        ({**BITS, "result_count": 4}, "/result_count", "does not fit the rest"),
+        ({**XORED, "uses_index": False}, "/uses_index", "does not fit the rest"),
         ({"operations": [{**ROT, "opcode": 65535}, SUM]}, "/operations/1/opcode", "no opcode is free"),
         ({**SUM, "fold": {"state": "u64", "init": "5", "step": "state + byte", "merge": "a + b"}}, "/fold/merge", "merge gives"),
     ],

@@ -53,6 +53,13 @@ export const loops = {
    * only one it may draw the function into the loop, and then keeps BigInts on the heap.
    */
   function(f, bytes, imms) {
+    if (imms.length > 1) {
+      return (calls) => {
+        let last;
+        for (let i = 0; i < calls; i++) last = f(bytes, ...imms);
+        return last;
+      };
+    }
     const [imm] = imms;
     return (calls) => {
       let last;

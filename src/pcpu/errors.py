@@ -9,7 +9,8 @@
     ├── OutputClosedError     whoever read our output left; ``exit_code`` 141, as of a shell's pipe
     ├── TrapError             a program asked for what its buffers do not have, with its line
     ├── ToolchainError        a tool is missing or failed
-    └── EngineError           an engine could not run a program
+    ├── EngineError           an engine could not run a program
+    └── InternalError         pCPU broke a rule of its own
 
 Messages say what is wrong, where, and what to do about it.
 """
@@ -141,3 +142,7 @@ class ToolchainError(PcpuError):
 
 class EngineError(PcpuError):
     """An engine could not run a program."""
+
+
+class InternalError(PcpuError):
+    """pCPU broke a rule of its own: a mistake of ours, not of the caller."""

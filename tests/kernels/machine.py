@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import random
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -130,6 +132,17 @@ def fold(
         document={"fold": {"state": bits, "init": init, "step": step}},
         fold=Fold(bits, init, step, None, None),
     )  # fmt: skip
+
+
+def keyed(op: Op, *sizes: tuple[str, int, int]) -> Op:
+    """``op`` with operands that are bytes, which its expressions may name."""
+    return replace(op, immediates=tuple(Immediate(name, 0, (a, b)) for name, a, b in sizes))
+
+
+def any_operand(imm: Immediate, dice: random.Random) -> int | bytes:
+    if imm.sizes is None:
+        return dice.getrandbits(imm.bits)
+    return dice.randbytes(dice.randint(*imm.sizes))
 
 
 def byte_map(name: str, text: str, immediates: tuple[tuple[str, int], ...] = ()) -> Op:

@@ -10,10 +10,20 @@ import pytest
 
 from pcpu import interp
 from pcpu.compiler import compile_program
-from pcpu.ir import Program, with_names
+from pcpu.ir import Program, ResultValue, with_names
 from pcpu.isa import Isa, Op
+from pcpu.layout import layout
 from tests.kernels import test_crc
-from tests.kernels.machine import GUARD, Machine, Native, Wasm, byte_map, fold
+from tests.kernels.machine import (
+    GUARD,
+    Machine,
+    Native,
+    Wasm,
+    any_operand,
+    byte_map,
+    fold,
+    keyed,
+)
 from tests.kernels.test_crc import WITHOUT
 
 # Reflected and not, of every width of register, by one division and by two; "CRC-64/WE" is not
@@ -23,7 +33,12 @@ MODELS = (
     "CRC-64/WE",
 )  # fmt: skip
 K = (("k", 8),)
-MAPS = (byte_map("flip", "byte ^ k", K), byte_map("plus", "byte + k", K))
+MAPS = (
+    byte_map("flip", "byte ^ k", K),
+    byte_map("plus", "byte + k", K),
+    keyed(byte_map("turn", "byte ^ key[index]"), ("key", 1, 40)),
+    keyed(byte_map("four", "byte + key[index]"), ("key", 4, 4)),
+)
 # Of every way to gather values in lanes, and of none of them: the last one is a chain.
 FOLDS = (
     fold("count", 64, "state + (byte == k)", immediates=K),
@@ -33,6 +48,7 @@ FOLDS = (
     fold("squares", 64, "state + byte * byte"),
     fold("most", 8, "byte > state ? byte : state"),
     fold("parity", 64, "state ^ byte * 257"),
+    keyed(fold("agree", 64, "state + (byte == key[index])"), ("key", 1, 9)),
     fold(
         "sums", 32,
         "((((state >> 16) + ((state & 0xffff) + byte) % 65521) % 65521) << 16)"
@@ -48,6 +64,8 @@ FIXED = (
     ("flip", "crc"),
     ("squares", "parity", "most", "minus", "crc"),
     ("crc", "sum"),
+    ("turn", "agree", "four", "crc", "agree"),
+    ("four", "crc", "turn", "crc", "hash"),
     ("flip", "crc", "hash", "plus", "crc"),
     ("count", "flip", "plus", "count", "sums"),
     ("squares", "some", "sums", "sum", "most", "flip", "crc", "sums"),
@@ -63,7 +81,7 @@ class Running:
 
     @property
     def room(self) -> int:
-        return 16 * len(self.program.results)
+        return 16 * layout(self.program).slots
 
     def start(self) -> None:
         self._call("init", 0)
@@ -73,11 +91,11 @@ class Running:
         span = [(base, bits), (base + offset, bits), (length, bits)]
         self.machine.call("pcpu_update", 0, span)
 
-    def finish(self) -> tuple[int, ...]:
+    def finish(self) -> tuple[ResultValue, ...]:
         half = self.room // 2
         self._call("finish", 0, half)
-        out = self.machine.read(half, half)
-        return tuple(int.from_bytes(out[i : i + 8], "little") for i in range(0, half, 8))
+        out = self.machine.read(half, 8 * layout(self.program).outputs)
+        return layout(self.program).values(memoryview(out).cast("Q"))
 
     def _call(self, name: str, *offsets: int) -> None:
         bits, base = self.machine.pointer_bits, self.machine.base
@@ -88,8 +106,8 @@ def compiled(target: str, names: Sequence[str], dice: random.Random) -> Running:
     models = test_crc.ops(MODELS)
     known = {op.name: op for op in (*MAPS, *FOLDS)}
     chosen = [models[dice.choice(MODELS)] if n == "crc" else known[n] for n in names]
-    stages: list[tuple[Op, tuple[int, ...], None]] = [
-        (op, tuple(dice.getrandbits(i.bits) for i in op.immediates), None) for op in chosen
+    stages: list[tuple[Op, tuple[int | bytes, ...], None]] = [
+        (op, tuple(any_operand(imm, dice) for imm in op.immediates), None) for op in chosen
     ]
     program = with_names(stages)
     isa = Isa(tuple({op.name: op for op in chosen}.values()))

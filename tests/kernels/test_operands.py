@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
 from pcpu import interp
 from pcpu.ir import Instruction, with_names
 from pcpu.isa import Op, read_isa
-from pcpu.isa.model import Immediate
 from pcpu.lower.kernels import chain, histogram, lanes, lookup, search, select
-from tests.kernels.machine import GUARD, NAMES, Machine, byte_map, fold, machine
+from tests.kernels.machine import (
+    GUARD,
+    NAMES,
+    Machine,
+    any_operand,
+    byte_map,
+    fold,
+    keyed,
+    machine,
+)
 
 ISA = {op.name: op for op in read_isa().operations}
 KEY, OUT, DATA = 0, 200_000, 300_000  # where things lie in the machine's memory
-
-
-def keyed(op: Op, *sizes: tuple[str, int, int]) -> Op:
-    """``op`` with operands that are bytes; ``expr`` texts may name them."""
-    return replace(op, immediates=tuple(Immediate(name, 0, (a, b)) for name, a, b in sizes))
 
 
 MAPS = (
@@ -77,12 +79,7 @@ def arguments(on: Machine, op: Op, operands: Sequence[int | bytes]) -> list[tupl
 
 
 def operands_of(op: Op, dice: random.Random) -> tuple[int | bytes, ...]:
-    return tuple(
-        dice.getrandbits(imm.bits)
-        if imm.sizes is None
-        else dice.randbytes(dice.randint(*imm.sizes))
-        for imm in op.immediates
-    )
+    return tuple(any_operand(imm, dice) for imm in op.immediates)
 
 
 def updated(instruction: Instruction, data: bytes, index: int) -> bytes:

@@ -73,19 +73,20 @@ export class PcpuTrap extends PcpuError {
     this.prototype.name = "PcpuTrap";
   }
 
-  /** What was wrong, such as `out-of-bounds`. */
+  /** One of spec/pasm.md S17, such as `span-range`. */
   readonly code: string;
-  /** The line of the program, from 1, and its text. */
+  /** The line of the program that it is about, from 1; 0 where the program has no lines. */
   readonly line: number;
-  readonly text: string;
-  /** The numbers that failed the check, as the trap's message names them. */
+  /** What is wrong, without the line. */
+  readonly detail: string;
+  /** The numbers that the detail states. */
   readonly numbers: readonly bigint[];
 
-  constructor(message: string, trap: { code: string; line: number; text: string; numbers: readonly bigint[] }) {
-    super(message);
-    this.code = trap.code;
-    this.line = trap.line;
-    this.text = trap.text;
-    this.numbers = trap.numbers;
+  constructor(code: string, line: number, detail: string, numbers: readonly bigint[]) {
+    super(line > 0 ? `line ${line}: ${detail}` : detail);
+    this.code = code;
+    this.line = line;
+    this.detail = detail;
+    this.numbers = numbers;
   }
 }

@@ -3,6 +3,7 @@
 import { ModuleError, UsageError } from "./errors.js";
 import { Operations } from "./operations.js";
 import { Program } from "./program.js";
+import type { Results } from "./results.js";
 import { WholeProgram } from "./whole.js";
 
 /**
@@ -12,13 +13,13 @@ import { WholeProgram } from "./whole.js";
 export type ModuleSource = WebAssembly.Module | BufferSource | Response | URL | string;
 
 /** A program over streams: what `pcpu compile PROGRAM` wrote. */
-export async function load(source: ModuleSource | PromiseLike<Response>): Promise<Program> {
-  return new Program(await compile(source));
+export async function load<R extends Results = Results>(source: ModuleSource | PromiseLike<Response>): Promise<Program<R>> {
+  return new Program<R>(await compile(source));
 }
 
 /** A program over whole buffers, such as one with control flow. */
-export async function loadWhole(source: ModuleSource | PromiseLike<Response>): Promise<WholeProgram> {
-  return new WholeProgram(await compile(source));
+export async function loadWhole<R extends Results = Results>(source: ModuleSource | PromiseLike<Response>): Promise<WholeProgram<R>> {
+  return new WholeProgram<R>(await compile(source));
 }
 
 /** The operations, for pipelines that are put together later: what `pcpu compile --ops` wrote. */

@@ -38,7 +38,7 @@ export interface Parameter {
   readonly name: string;
   readonly bits?: number;
   readonly sizes?: readonly [least: number, most: number];
-  readonly default?: number | string | null;
+  readonly default?: number | string;
   readonly offset: number;
 }
 
@@ -46,6 +46,8 @@ export interface BufferForm {
   readonly name: string;
   /** `inout` is changed in place, `in` is only read, `out` is made by the program, `spans` is pairs of u64: offset, length. */
   readonly role: "inout" | "in" | "out" | "spans";
+  /** Whether the program changes it. */
+  readonly written: boolean;
 }
 
 export interface TableForm {
@@ -53,11 +55,11 @@ export interface TableForm {
   readonly columns: readonly ResultForm[];
 }
 
-/** A way in which a whole program can stop. */
+/** A check that a whole program can fail; in the message `{0}` to `{2}` stand for the numbers. */
 export interface Trap {
+  readonly status: number;
   readonly code: string;
   readonly line: number;
-  readonly text: string;
   readonly message: string;
 }
 
@@ -76,25 +78,25 @@ export interface OperationsManifest extends Compiled {
 
 export interface ProgramManifest extends Compiled {
   readonly kind: "program";
-  readonly form?: "stream";
+  readonly form: "stream";
   readonly program: string;
   /** The program without names; of pipelines alone. */
   readonly signature?: string;
   readonly state_bytes: number;
   readonly results: readonly ResultForm[];
-  readonly parameters?: readonly Parameter[];
+  readonly parameters: readonly Parameter[];
 }
 
 export interface WholeManifest extends Compiled {
   readonly kind: "program";
   readonly form: "whole";
   readonly program: string;
-  readonly state_bytes?: number;
+  readonly state_bytes: number;
   readonly results: readonly ResultForm[];
-  readonly parameters?: readonly Parameter[];
+  readonly parameters: readonly Parameter[];
   readonly buffers: readonly BufferForm[];
-  readonly tables?: readonly TableForm[];
-  readonly traps?: readonly Trap[];
+  readonly tables: readonly TableForm[];
+  readonly traps: readonly Trap[];
 }
 
 export type Manifest = OperationsManifest | ProgramManifest | WholeManifest;
@@ -124,7 +126,7 @@ export function readManifest(module: WebAssembly.Module): Manifest {
 }
 
 export function formOf(manifest: Manifest): Form {
-  return manifest.kind === "ops" ? "operations" : (manifest.form ?? "stream");
+  return manifest.kind === "ops" ? "operations" : manifest.form;
 }
 
 /** The manifest of a module that has to be of the form `wanted`. */

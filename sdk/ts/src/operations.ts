@@ -62,19 +62,19 @@ export class Operations {
    * Runs over all of `data`, which stays as it is; but a view that `buffer` gave is changed in place, without
    * a copy.
    */
-  run(pipeline: PipelineSource, data: Bytes): Outcome {
+  run<R extends Results = Results>(pipeline: PipelineSource, data: Bytes): Outcome<R> {
     const bytes = bytesOf(data);
     return runOver(new OperationsSession(this.#host, this.parse(pipeline)), bytes, this.#host.holds(bytes));
   }
 
   /** A new run over data that comes in pieces. */
-  start(pipeline: PipelineSource): Run {
+  start<R extends Results = Results>(pipeline: PipelineSource): Run<R> {
     return new Run(new OperationsSession(this.#host, this.parse(pipeline)));
   }
 
   /** A new run as a pair of streams, with a promise of the results. */
-  stream(pipeline: PipelineSource): ProgramStream {
-    return streamOf(this.start(pipeline));
+  stream<R extends Results = Results>(pipeline: PipelineSource): ProgramStream<R> {
+    return streamOf(this.start<R>(pipeline));
   }
 
   /** As Program.buffer: `size` bytes of the module's own memory. */

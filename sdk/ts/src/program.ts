@@ -24,8 +24,8 @@ interface Areas {
   readonly update: Kernel;
 }
 
-/** A program module. One instance of it serves any number of runs, which may overlap. */
-export class Program {
+/** A program module with results of type R. One instance of it serves any number of runs, which may overlap. */
+export class Program<R extends Results = Results> {
   readonly manifest: ProgramManifest;
   /** Whether the program changes the data. */
   readonly writes: boolean;
@@ -40,7 +40,7 @@ export class Program {
     this.#host = new Host(module, (instance) => ({
       tile: { address: instance.allocate(TILE), size: TILE, most: Infinity },
       state: instance.allocate(manifest.state_bytes),
-      out: instance.allocate(8 * countOf(manifest.results)),
+      out: instance.allocate(Math.max(manifest.state_bytes, 8 * countOf(manifest.results))),
       buffer: new Area(),
       run: instance.kernel("pcpu_run"),
       update: instance.kernel("pcpu_update"),
@@ -56,7 +56,7 @@ export class Program {
    * Runs over all of `data`, which stays as it is; but a view that `buffer` gave is changed in place, without
    * a copy.
    */
-  run(data: Bytes, options: RunOptions = {}): Outcome {
+  run(data: Bytes, options: RunOptions = {}): Outcome<R> {
     const bytes = bytesOf(data);
     const inPlace = this.#host.holds(bytes);
     if (options.params === undefined && (inPlace || bytes.length <= TILE)) return this.#runAtOnce(bytes, inPlace);
@@ -64,12 +64,12 @@ export class Program {
   }
 
   /** A new run over data that comes in pieces. */
-  start(options: RunOptions = {}): Run {
+  start(options: RunOptions = {}): Run<R> {
     return new Run(this.#session(options));
   }
 
   /** A new run as a pair of streams, with a promise of the results. */
-  stream(options: RunOptions = {}): ProgramStream {
+  stream(options: RunOptions = {}): ProgramStream<R> {
     return streamOf(this.start(options));
   }
 
@@ -87,19 +87,19 @@ export class Program {
   }
 
   /** Data that lies in memory, or in the tile, as a whole: one call, half the time of a session for few bytes. */
-  #runAtOnce(bytes: Uint8Array, inPlace: boolean): Outcome {
+  #runAtOnce(bytes: Uint8Array, inPlace: boolean): Outcome<R> {
     return this.#host.call((instance, { tile, out, run }) => {
       const address = inPlace ? bytes.byteOffset : tile.address;
       if (!inPlace) instance.write(address, bytes);
       run(address, bytes.length, out);
       const numbers = instance.numbers(out, countOf(this.#results));
       const data = inPlace || !this.writes ? bytes : instance.read(address, bytes.length);
-      return { data, results: resultsOf(this.#results, numbers) };
+      return { data, results: resultsOf(this.#results, numbers) as R };
     });
   }
 
   #session({ params = {} }: RunOptions): Session {
-    const { state_bytes, parameters = [] } = this.manifest;
+    const { state_bytes, parameters } = this.manifest;
     const state = new Uint8Array(state_bytes);
     writeParameters(state, parameters, params);
     return new ProgramSession(this.#host, this.#results, this.writes, state);

@@ -16,13 +16,13 @@ export interface Session {
 }
 
 /** The data after a program (the very same bytes where it changes none), and the results by name. */
-export interface Outcome {
+export interface Outcome<R extends Results = Results> {
   readonly data: Uint8Array;
-  readonly results: Results;
+  readonly results: R;
 }
 
-/** One run over data in pieces of any sizes: the bytes and results are those of the data as a whole. */
-export class Run {
+/** One run over data in pieces of any sizes, with results of type R: the bytes and results are those of the data as a whole. */
+export class Run<R extends Results = Results> {
   readonly #session: Session;
 
   constructor(session: Session) {
@@ -44,8 +44,8 @@ export class Run {
   }
 
   /** The results so far. More pieces may follow. */
-  finish(): Results {
-    return resultsOf(this.#session.results, this.#session.numbers());
+  finish(): R {
+    return resultsOf(this.#session.results, this.#session.numbers()) as R;
   }
 
   /** The numbers of the results so far, in program order: what `finish` names. */
@@ -55,8 +55,8 @@ export class Run {
 }
 
 /** All of the data at once. Data in the module's own memory is changed where it lies. */
-export function runOver(session: Session, data: Uint8Array, inPlace: boolean): Outcome {
-  const run = new Run(session);
+export function runOver<R extends Results>(session: Session, data: Uint8Array, inPlace: boolean): Outcome<R> {
+  const run = new Run<R>(session);
   if (!inPlace) return { data: run.process(data), results: run.finish() };
   run.update(data);
   return { data, results: run.finish() };

@@ -5,10 +5,10 @@ import type { Results } from "./results.js";
 import type { Run } from "./run.js";
 
 /** Bytes go in at `writable` and come out at `readable`; the results are there when the input has ended. */
-export interface ProgramStream {
+export interface ProgramStream<R extends Results = Results> {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Bytes>;
-  readonly results: Promise<Results>;
+  readonly results: Promise<R>;
 }
 
 /** The most that is asked of the network at a time: the 4 KiB of a default reader cost ten times the time. */
@@ -19,9 +19,9 @@ interface Workerd {
   IdentityTransformStream?: new () => TransformStream<Bytes, Uint8Array>;
 }
 
-export function streamOf(run: Run): ProgramStream {
+export function streamOf<R extends Results>(run: Run<R>): ProgramStream<R> {
   const { IdentityTransformStream } = globalThis as Workerd;
-  const outcome = Promise.withResolvers<Results>();
+  const outcome = Promise.withResolvers<R>();
   outcome.promise.catch(() => {}); // who reads the streams learns of the error there
   const { readable, writable } =
     IdentityTransformStream === undefined
@@ -30,10 +30,10 @@ export function streamOf(run: Run): ProgramStream {
   return { readable, writable, results: outcome.promise };
 }
 
-type Outcome = PromiseWithResolvers<Results>;
+type Outcome<R> = PromiseWithResolvers<R>;
 
 /** In Node as fast as streams joined by hand. */
-function transform(run: Run, outcome: Outcome) {
+function transform<R extends Results>(run: Run<R>, outcome: Outcome<R>) {
   const failing = <T>(body: () => T): T => {
     try {
       return body();
@@ -53,9 +53,9 @@ function transform(run: Run, outcome: Outcome) {
 }
 
 /** From one native stream to another, by a BYOB reader. */
-function pump(
-  run: Run,
-  outcome: Outcome,
+function pump<R extends Results>(
+  run: Run<R>,
+  outcome: Outcome<R>,
   input: TransformStream<Bytes, Uint8Array>,
   output: TransformStream<Bytes, Uint8Array>,
 ) {

@@ -49,7 +49,7 @@ def build(isa: Isa, definitions: Sequence[Definition], folder: Path) -> Kit:
         target = targets.find(name)
         artifacts = {"ops": compile_operations(isa, target)}
         for definition in definitions:
-            if len(definition.program.instructions) > 1:
+            if any(row.kind == "program" for row in definition.rows):
                 artifacts[definition.name] = compile_program(definition.program, isa, target)
         modules[name] = {"limits": _zig("limits", name)}
         for module, artifact in artifacts.items():

@@ -48,7 +48,8 @@ def run(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None
         _run_group(code, groups[0], stages, data, length)
         return
     with code.pieces(code.size(0), length, TILE) as (start, stop):
-        for group in groups:
+        for number, group in enumerate(groups):
+            code.mark_part(number)
             _run_group(code, group, stages, code.byte_at(data, start), code.b.sub(stop, start))
 
 

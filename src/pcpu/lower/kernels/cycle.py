@@ -40,7 +40,7 @@ class Cycle(Protocol):
     def prepare(self) -> None:
         """To be emitted before any vector is loaded. Single bytes need it not."""
 
-    def cursor(self, lanes: int) -> Cursor: ...
+    def cursor(self, lanes: int, *, steady: bool) -> Cursor: ...
 
 
 class Cycles:
@@ -61,8 +61,14 @@ class Cycles:
         for cycle in self._cycles.values():
             cycle.prepare()
 
-    def cursors(self, lanes: int) -> Cursors:
-        cursors = {name: cycle.cursor(lanes) for name, cycle in self._cycles.items()}
+    def steady(self, lanes: int) -> list[Value]:
+        """Where all of these hold, no phase changes from one vector to the next."""
+        given = (cycle for cycle in self._cycles.values() if isinstance(cycle, _Given))
+        return [cycle.steady(lanes) for cycle in given]
+
+    def cursors(self, lanes: int, *, steady: bool = False) -> Cursors:
+        """Loads of so many bytes; ``steady`` says that what ``steady`` gives holds."""
+        cursors = {n: cycle.cursor(lanes, steady=steady) for n, cycle in self._cycles.items()}
         return Cursors(self._code, self._stage, cursors)
 
 
@@ -106,7 +112,7 @@ class _Known:
     def prepare(self) -> None:
         pass
 
-    def cursor(self, lanes: int) -> Cursor:
+    def cursor(self, lanes: int, *, steady: bool) -> Cursor:
         code, length = self._code, len(self._content)
         if length == 1:
             return _Same(code, self._content[0], lanes)
@@ -163,16 +169,15 @@ class _Given:
                 code.b.store(last, self._limit)
 
     def _repeat(self) -> None:
-        """The key over and over: byte by byte until a chunk is full, then chunks."""
+        """The key over and over: a whole number of times until a chunk is full, then chunks."""
         code, length = self._code, self._key.length
         copies = code.b.udiv(code.b.add(length, code.size(CHUNK - 1)), length)
         period = code.b.mul(copies, length)  # at least a chunk
-        phase = code.local(code.usize, code.size(0))
-        with code.loop(code.size(0), period, 1, plain=True) as i:
-            here = code.load(code.usize, phase)
-            byte = code.load(I8, code.byte_at(self._key.pointer, here))
-            code.b.store(byte, code.byte_at(self._scratch, i))
-            code.b.store(_next(code, here, code.size(1), length), phase)
+        with code.b.if_else(code.b.icmp_unsigned("<", length, code.size(CHUNK))) as (tiny, other):
+            with tiny:
+                self._copy_bytes(period)
+            with other:
+                self._copy_chunks()
         # The last chunk may begin anywhere before the end, and so reach beyond it.
         end = code.b.add(length, code.size(self._lanes + CHUNK - 1))
         chunk = lane_type(8, CHUNK)
@@ -180,9 +185,34 @@ class _Given:
             before = code.byte_at(self._scratch, code.b.sub(i, period))
             code.b.store(code.load(chunk, before, 1), code.byte_at(self._scratch, i), 1)
 
-    def cursor(self, lanes: int) -> Cursor:
+    def _copy_bytes(self, count: Value) -> None:
+        code = self._code
+        phase = code.local(code.usize, code.size(0))
+        with code.loop(code.size(0), count, 1, plain=True) as i:
+            here = code.load(code.usize, phase)
+            byte = code.load(I8, code.byte_at(self._key.pointer, here))
+            code.b.store(byte, code.byte_at(self._scratch, i))
+            code.b.store(_next(code, here, code.size(1), self._key.length), phase)
+
+    def _copy_chunks(self) -> None:
+        """The key, which is no shorter than a chunk; the last one may overlap the one before."""
+        code, length = self._code, self._key.length
+        last = code.b.sub(length, code.size(CHUNK))
+        end = code.b.add(length, code.size(CHUNK - 1))
+        with code.loop(code.size(0), end, CHUNK, plain=True) as i:
+            at = code.at_most(i, last)
+            chunk = code.load(lane_type(8, CHUNK), code.byte_at(self._key.pointer, at), 1)
+            code.b.store(chunk, code.byte_at(self._scratch, at), 1)
+
+    def steady(self, lanes: int) -> Value:
+        code = self._code
+        left = code.b.urem(code.size(lanes), self._key.length)
+        return code.b.icmp_unsigned("==", left, code.size(0))
+
+    def cursor(self, lanes: int, *, steady: bool) -> Cursor:
         address = self._byte if lanes == 1 else self._vector
-        return _Turn(self._code, address, self._key.length, lanes)
+        turn = _Turn(self._code, address, self._key.length, lanes)
+        return _Held(self._code, turn) if steady else turn
 
     def _byte(self, phase: Value) -> Value:
         return self._code.byte_at(self._key.pointer, phase)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from types import MappingProxyType
 
 from llvmlite import ir
@@ -58,7 +59,9 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
             for cycle in cycles:
                 cycle.prepare()
     done = code.local(code.usize, code.size(0))
-    _vectors(code, Feed(code, stages, lanes, cycles=cycles), data, length, done, lanes)
+    for steady in _main_loops(code, cycles, length):
+        feed = Feed(code, stages, lanes, cycles=cycles, steady=steady)
+        _vectors(code, feed, data, length, done, lanes)
     if lanes > SMALL_LANES:
         small = Feed(code, stages, SMALL_LANES, cycles=cycles)
         _vectors(code, small, data, length, done, SMALL_LANES)
@@ -67,6 +70,22 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
         cursor.begin(code.byte_at(data, code.load(code.usize, done)))
     with code.loop(code.load(code.usize, done), length, 1, plain=True) as i:
         _tail(code, stages, turning, code.byte_at(data, i))
+
+
+def _main_loops(code: Code, cycles: Sequence[Cycles], length: Value) -> Iterator[bool]:
+    """The main loop once or, where keys are given, twice: for those that stay as they are from one
+    vector to the next, and for others."""
+    lanes = code.target.lanes
+    if not any(cycle.prepares for cycle in cycles):
+        yield False
+        return
+    with code.when(code.b.icmp_unsigned(">=", length, code.size(lanes))):
+        all_steady = reduce(code.b.and_, [c for cycle in cycles for c in cycle.steady(lanes)])
+        with code.b.if_else(all_steady) as (steady, turning):
+            with steady:
+                yield True
+            with turning:
+                yield False
 
 
 def _vectors(code: Code, feed: Feed, data: Value, length: Value, done: Value, lanes: int) -> None:
@@ -98,13 +117,15 @@ class Feed:
         lanes: int,
         unrolled: int = 1,
         cycles: Sequence[Cycles] | None = None,
+        *,
+        steady: bool = False,
     ) -> None:
         self._code, self._stages, self._lanes = code, stages, lanes
         if cycles is None:
             cycles = [Cycles(code, stage, lanes) for stage in stages]
             for cycle in cycles:
                 cycle.prepare()
-        self._turning = [cycle.cursors(lanes) for cycle in cycles]
+        self._turning = [cycle.cursors(lanes, steady=steady) for cycle in cycles]
         self._folds = [_fold(code, s, lanes, unrolled) for s in stages if s.state is not None]
 
     def limit(self, step: int = 1) -> int | None:
