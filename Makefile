@@ -6,7 +6,7 @@ NPM = PATH="$(CURDIR)/.venv/bin:$$PATH" npm --no-update-notifier --no-fund --no-
 
 .PHONY: setup serve test bench check clean
 
-setup: .venv/ready worker/node_modules/ready
+setup: .venv/ready worker/node_modules/ready sdk/ts/node_modules/ready
 
 serve: setup
 	.venv/bin/pcpu serve
@@ -23,6 +23,7 @@ check: setup
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	cd worker && $(NPM) run --silent check
+	cd sdk/ts && $(NPM) run --silent check
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -39,4 +40,4 @@ check: setup
 	@touch $@
 
 clean:
-	rm -rf .venv build worker/node_modules bench/js/node_modules
+	rm -rf .venv build worker/node_modules sdk/ts/node_modules sdk/ts/dist bench/js/node_modules

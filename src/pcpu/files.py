@@ -8,12 +8,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from pcpu import run as engines
-from pcpu.artifact import open_output
-from pcpu.errors import OutputClosedError, PcpuError, UsageError
+from pcpu.artifact import open_output, write_all
+from pcpu.errors import PcpuError, UsageError
 from pcpu.ir import Program, Shown
 from pcpu.isa import Isa
 
@@ -51,17 +52,17 @@ def run_file(
     if threads > 1 and engine != "jit":
         raise UsageError("only the engine jit runs on several threads")
     with ExitStack() as stack:
-        data = stack.enter_context(_open_source(source))
+        data = stack.enter_context(open_source(source))
         if out is None and data_to_stdout and program.has_map:
             if sys.stdout.isatty():
                 raise UsageError("the data would go to the terminal; give -o OUT, -o - or a pipe")
             out = "-"
         elif out == "-" and not data_to_stdout:
             raise UsageError("with --json stdout holds the results; give another OUT for the data")
-        sink = None if out is None else stack.enter_context(_open_sink(out))
+        sink = None if out is None else stack.enter_context(open_sink(out))
         block = engines.BLOCK * (THREAD_BLOCKS * threads if threads > 1 else 1)
         counted = stack.enter_context(_Counted.opened(data, source, block))
-        write = None if sink is None else _writer(sink)
+        write = None if sink is None else partial(write_all, sink)
         if threads > 1:
             from pcpu.run.jit import run_threads
 
@@ -72,19 +73,6 @@ def run_file(
             sink.flush()
     shown = {r.name: r.show(v) for r, v in zip(program.results, values, strict=True)}
     return Report(shown, counted.size, counted.size)
-
-
-def _writer(sink: IO[bytes]) -> Any:
-    def write(block: memoryview) -> None:
-        try:
-            while block:
-                block = block[sink.write(block) :]
-        except BrokenPipeError:
-            raise OutputClosedError("the reader of the data left") from None
-        except OSError as error:
-            raise PcpuError(f"the data cannot be written: {error.strerror}") from None
-
-    return write
 
 
 class _Counted:
@@ -134,7 +122,7 @@ def _progress_bar(name: str, total: int | None) -> Iterator[Any]:
 
 
 @contextmanager
-def _open_source(source: str) -> Iterator[IO[bytes]]:
+def open_source(source: str) -> Iterator[IO[bytes]]:
     if source == "-":
         yield sys.stdin.buffer.raw if hasattr(sys.stdin.buffer, "raw") else sys.stdin.buffer
         return
@@ -147,7 +135,7 @@ def _open_source(source: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _open_sink(out: str) -> Iterator[IO[bytes]]:
+def open_sink(out: str) -> Iterator[IO[bytes]]:
     if out == "-":
         yield sys.stdout.buffer
         return

@@ -68,8 +68,8 @@ def bundle_script(out: Path) -> None:
     esbuild = _package("esbuild", "bin/esbuild")
     command = [
         str(node()), str(esbuild), "src/index.ts", "--bundle", "--format=esm", "--target=es2024",
-        "--external:./pcpu_ops.wasm", "--external:./programs.js", "--log-level=warning",
-        f"--outfile={out.resolve()}",
+        "--external:./pcpu_ops.wasm", "--external:./programs.js", "--external:./openapi.json",
+        "--log-level=warning", f"--outfile={out.resolve()}",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=folder(), capture_output=True, text=True, check=False)
     if done.returncode != 0:

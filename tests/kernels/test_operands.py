@@ -14,7 +14,7 @@ from pcpu import interp
 from pcpu.ir import Instruction, with_names
 from pcpu.isa import Op, read_isa
 from pcpu.isa.model import Immediate
-from pcpu.lower.kernels import chain, lanes, lookup, select
+from pcpu.lower.kernels import chain, histogram, lanes, lookup, search, select
 from tests.kernels.machine import (
     GUARD,
     NAMES,
@@ -69,8 +69,9 @@ def test_kernels_by_form() -> None:
     }  # fmt: skip
     assert of[lookup.KERNEL] == {"lut", "skewed", "twice"}
     assert of[chain.WIDE] == {"scored", "shifted", "placed"}
-    assert of[chain.KERNEL] == {"hashed", "find"}
-    assert of[chain.ARRAY] == {"hist"}
+    assert of[chain.KERNEL] == {"hashed"}
+    assert of[search.KERNEL] == {"find"}
+    assert of[histogram.KERNEL] == {"hist"}
 
 
 def arguments(on: Machine, op: Op, operands: Sequence[int | bytes]) -> list[tuple[int, int]]:

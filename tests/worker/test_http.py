@@ -10,6 +10,7 @@ from typing import Any
 import google_crc32c
 import pytest
 
+from pcpu.artifact import ABI_VERSION
 from pcpu.isa import read_isa
 from tests.worker.server import JSON, OCTETS, Server, problem
 
@@ -22,7 +23,7 @@ def test_h1_health(server: Server) -> None:
     members = answer.json()
     assert list(members) == ["status", "abi", "isa_digest", "compiled_with"]
     assert members["status"] == "ok"
-    assert members["abi"] == 1
+    assert members["abi"] == ABI_VERSION
     assert members["isa_digest"] == read_isa().digest
     assert "LLVM" in members["compiled_with"]
 

@@ -11,11 +11,13 @@ const pcpu :Workerd.Worker = (
   modules = [
     (name = "index.js", esModule = embed "index.js"),
     (name = "programs.js", esModule = embed "programs.js"),
+    (name = "openapi.json", text = embed "openapi.json"),
     (name = "pcpu_ops.wasm", wasm = embed "pcpu_ops.wasm"),
     @MODULES@
   ],
   bindings = [
     (name = "MAX_JSON_BYTES", text = "@MAX_JSON_BYTES@"),
     (name = "MAX_STREAM_BYTES", text = "@MAX_STREAM_BYTES@"),
+    (name = "MAX_BODY_BYTES", text = "@MAX_BODY_BYTES@"),
   ],
 );

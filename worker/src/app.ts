@@ -1,28 +1,33 @@
 /** The routes (spec/http.md). */
 
-import { Hono, type Context } from "hono";
+import { Hono, type Context, type HonoRequest } from "hono";
 import * as v from "valibot";
+import { ProgramError } from "../../sdk/ts/src/errors";
+import type { Isa } from "../../sdk/ts/src/isa";
+import { parsed, type ParsedPipeline } from "../../sdk/ts/src/operations";
+import { writes, type Pipeline } from "../../sdk/ts/src/pipeline";
+import { parseOperation, parseOps } from "../../sdk/ts/src/pipeline-json";
+import { parseText } from "../../sdk/ts/src/pipeline-text";
+import { quote } from "../../sdk/ts/src/text";
 import { text } from "./body";
 import { decode, encode, ENCODINGS } from "./encoding";
 import type { Engine } from "./engine";
-import { isaOf, type Isa } from "./isa";
-import { Problem, quote } from "./problem";
-import { parseOperation, parseOps, parseText, type Program } from "./program";
+import { toJson } from "./json";
+import { jsonLimit, streamLimit } from "./limits";
+import { Problem, type Place } from "./problem";
+import { describeAll, run } from "./named";
 import { report } from "./report";
 import { object, oneOf, read, string } from "./shape";
-import { stream, wanted, WANTS } from "./stream";
-
-/** An isolate has 128 MB. At its peak a JSON body takes 9 times its size, 13 times where it is not ASCII (measured). */
-const MAX_JSON_BYTES = 8 * 1024 * 1024;
+import { stream, usual, WANTS } from "./stream";
 
 type App = Hono<{ Bindings: Env }>;
 
-export function createApp(engine: Engine): App {
-  const { abi, isa_digest, compiled_with, operations } = engine.manifest;
-  const isa = isaOf(engine.manifest);
+export function createApp(engine: Engine, openapi: string): App {
+  const { abi, isa_digest, compiled_with, operations } = engine.operations.manifest;
   const app: App = new Hono();
 
   app.get("/health", (c) => c.json({ status: "ok", abi, isa_digest, compiled_with }));
+  app.get("/openapi.json", (c) => c.body(openapi, 200, { "content-type": "application/json" }));
   app.get("/v1/isa", (c) => c.json({ operations, isa_digest }));
   app.post("/v1/pipeline", (c) => {
     const type = c.req.header("content-type") ?? "";
@@ -33,11 +38,19 @@ export function createApp(engine: Engine): App {
         `send application/json, or application/octet-stream and ?program=, not ${type || "a body without content-type"}`,
       );
     }
-    return route(c, engine, isa);
+    return route(c, engine);
   });
 
-  for (const [path, allow] of [["/health", "GET, HEAD"], ["/v1/isa", "GET, HEAD"], ["/v1/pipeline", "POST"]] as const) {
-    app.all(path, (c) => new Problem("method-not-allowed", `${path} takes ${allow}, not ${c.req.method}`).response({ allow }));
+  app.get("/v1/programs", (c) => c.json(describeAll(engine)));
+  app.all("/v1/programs/:name", (c) => {
+    const name = c.req.param("name");
+    const named = engine.named.get(name);
+    if (named === undefined) throw new Problem("not-found", `there is no program ${quote(name)}; GET /v1/programs lists them`);
+    return c.req.method === "POST" ? run(c, name, named) : notAllowed(c.req, "POST");
+  });
+
+  for (const [path, allow] of Object.entries(ALLOWED)) {
+    app.all(path, (c) => notAllowed(c.req, allow));
   }
   app.notFound((c) => new Problem("not-found", `there is no ${c.req.path}`).response());
   app.onError((error) => {
@@ -48,7 +61,19 @@ export function createApp(engine: Engine): App {
   return app;
 }
 
-type Route = (c: Context<{ Bindings: Env }>, engine: Engine, isa: Isa) => Promise<Response>;
+const ALLOWED = {
+  "/health": "GET, HEAD",
+  "/openapi.json": "GET, HEAD",
+  "/v1/isa": "GET, HEAD",
+  "/v1/pipeline": "POST",
+  "/v1/programs": "GET, HEAD",
+};
+
+function notAllowed({ method, path }: HonoRequest, allow: string): Response {
+  return new Problem("method-not-allowed", `${path} takes ${allow}, not ${method}`).response({ allow });
+}
+
+type Route = (c: Context<{ Bindings: Env }>, engine: Engine) => Promise<Response>;
 
 const BODIES: Readonly<Record<string, Route>> = Object.assign(Object.create(null), {
   "application/json": json,
@@ -66,18 +91,19 @@ const Body = object({
   operation: v.exactOptional(string),
 });
 
-async function json(...[c, engine, isa]: Parameters<Route>): Promise<Response> {
+async function json(...[c, engine]: Parameters<Route>): Promise<Response> {
   const [parameter] = new URL(c.req.url).searchParams.keys();
   if (parameter !== undefined) {
     throw new Problem("invalid-request", `a JSON body takes no query parameters: ${quote(parameter)} belongs into the body`);
   }
-  const value = parseJson(await text(c.req.raw, limit(c.env.MAX_JSON_BYTES, MAX_JSON_BYTES)));
+  const value = parseJson(await text(c.req.raw, jsonLimit(c.env)));
   const body = read(Body, value, (reason, pointer) => new Problem("invalid-request", reason, { pointer }));
-  const program = programOf(isa, body);
+  const pipeline = pipelineOf(engine.operations.isa, body);
   const data = decode(body.data, body.encoding);
-  const run = engine.start(program);
-  run.update(data);
-  return c.json({ ...encode(data, body.encoding), ...report(program, run, data.length) });
+  const execution = engine.start(pipeline);
+  execution.update(data);
+  const answer = toJson({ ...encode(data, body.encoding), ...report(execution, data.length) });
+  return c.body(answer, 200, { "content-type": "application/json" });
 }
 
 function parseJson(text: string): unknown {
@@ -89,21 +115,31 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The program, in whichever one of its forms the body gives it (H4). */
-function programOf(isa: Isa, body: v.InferOutput<typeof Body>): Program {
+/** The pipeline, in whichever one of its forms the body gives it (H4). */
+function pipelineOf(isa: Isa, body: v.InferOutput<typeof Body>): ParsedPipeline {
   const forms = ["ops", "program", "operation", "imm"].filter((member) => member in body);
   switch (forms.join()) {
     case "ops":
-      return parseOps(isa, body.ops, "/ops");
+      return checked(() => parseOps(isa, body.ops, "/ops"));
     case "program":
-      return parseText(isa, body.program!, { pointer: "/program" });
+      return checked(() => parseText(isa, body.program!), { pointer: "/program" });
     case "operation":
     case "operation,imm":
-      return parseOperation(isa, body.operation!, body.imm, { op: "/operation", imm: "/imm" });
+      return checked(() => parseOperation(isa, body.operation!, body.imm, { op: "/operation", imm: "/imm" }));
     case "imm":
-      return parseOperation(isa, "xor", body.imm, { op: "/imm", imm: "/imm" });
+      return checked(() => parseOperation(isa, "xor", body.imm, { op: "/imm", imm: "/imm" }));
     default:
       throw new Problem("invalid-request", `give one of ops, program, operation or imm, not ${forms.join(" and ") || "none"}`);
+  }
+}
+
+/** A pipeline that `parse` gives. Where it is wrong the problem states its place, and that of the text in the request. */
+function checked(parse: () => Pipeline, of: Partial<Place> = {}): ParsedPipeline {
+  try {
+    return parsed(parse());
+  } catch (error) {
+    if (!(error instanceof ProgramError)) throw error;
+    throw new Problem(error.code, error.message, { ...of, ...error.place });
   }
 }
 
@@ -117,18 +153,17 @@ const Query = object(
   "query parameter",
 );
 
-async function octets(...[c, engine, isa]: Parameters<Route>): Promise<Response> {
+async function octets(...[c, engine]: Parameters<Route>): Promise<Response> {
   const pairs = [...new URL(c.req.url).searchParams];
   const parameters = Object.fromEntries(pairs);
   const query = read(Query, parameters, (reason) => new Problem("invalid-request", reason));
   if (pairs.length > Object.keys(parameters).length) throw new Problem("invalid-request", "a query parameter is given twice");
-  const program = parseText(isa, query.program);
-  const want = query.want ?? wanted(program);
-  return stream(c.req.raw, program, engine.start(program), want, limit(c.env.MAX_STREAM_BYTES, 0));
-}
-
-function limit(text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise;
-  if (!/^[0-9]+$/.test(text)) throw new Error(`a limit is a decimal number of bytes, not ${JSON.stringify(text)}`);
-  return Number(text);
+  const pipeline = checked(() => parseText(engine.operations.isa, query.program));
+  const want = query.want ?? usual(writes(pipeline.steps), pipeline.results.length > 0);
+  const execution = engine.start(pipeline);
+  const task = {
+    update: (block: Uint8Array) => execution.update(block),
+    report: (bytes: number) => report(execution, bytes),
+  };
+  return stream(c.req.raw, task, want, streamLimit(c.env));
 }

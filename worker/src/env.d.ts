@@ -5,6 +5,7 @@ interface Env {
   /** Limits in bytes, decimal. Unset: see app.ts. */
   readonly MAX_JSON_BYTES?: string;
   readonly MAX_STREAM_BYTES?: string;
+  readonly MAX_BODY_BYTES?: string;
 }
 
 declare module "*.wasm" {
@@ -14,7 +15,14 @@ declare module "*.wasm" {
 
 declare module "*/programs.js" {
   const programs: readonly WebAssembly.Module[];
+  /** Programs by name. */
+  export const named: readonly (readonly [name: string, module: WebAssembly.Module])[];
   export default programs;
+}
+
+declare module "*/openapi.json" {
+  const text: string;
+  export default text;
 }
 
 declare class IdentityTransformStream extends TransformStream<Uint8Array, Uint8Array> {

@@ -1,39 +1,30 @@
 /** What an answer says about a run (spec/http.md H5, H6). */
 
-import type { Run } from "./engine";
-import type { Operation } from "./isa";
-import type { Program } from "./program";
+import { written, type Operand } from "../../sdk/ts/src/pipeline";
+import type { Execution } from "./engine";
 
-export function report(program: Program, run: Run, bytes: number) {
-  const values = run.finish().values();
-  const results: [string, unknown][] = [];
-  const ops = program.map((step) => {
-    const { op, imm, name } = step;
-    const row = { op: op.op, ...(imm.length > 0 && { imm: immediates(imm) }) };
-    const vectorized = run.vectorized(step);
-    if (name === undefined) return { ...row, vectorized };
-    const result = written(op, values.next().value!);
-    results.push([name, result]);
-    return { ...row, name, result, vectorized };
-  });
+export function report(execution: Execution, bytes: number) {
+  const results = execution.results();
+  const ops = execution.pipeline.steps.map(({ op, operands, name }) => ({
+    op: op.op,
+    ...(operands.length > 0 && { imm: immediates(operands) }),
+    ...(name !== undefined && { name, result: results[name] }),
+    vectorized: execution.vectorized(op),
+  }));
   return {
-    results: Object.fromEntries(results),
+    results,
     ops,
     bytes_in: bytes,
     bytes_out: bytes,
-    compiled_with: run.manifest.compiled_with,
+    compiled_with: execution.manifest.compiled_with,
     vectorized: ops.every(({ vectorized }) => vectorized),
   };
 }
 
-/** A count as an exact JSON number, anything else as hexadecimal of its full width. */
-function written(op: Operation, value: bigint): unknown {
-  if (op.returns === "count") return JSON.rawJSON(value.toString());
-  return "0x" + value.toString(16).padStart(Math.ceil(op.result_bits! / 4), "0");
-}
-
 /** As spec/program.md P12 writes them. */
-function immediates(imm: readonly bigint[]): unknown {
-  const [first, ...more] = imm.map((value) => (value <= Number.MAX_SAFE_INTEGER ? Number(value) : value.toString()));
+function immediates(operands: readonly Operand[]): unknown {
+  const [first, ...more] = operands.map((operand) =>
+    typeof operand === "bigint" && operand <= Number.MAX_SAFE_INTEGER ? Number(operand) : written(operand),
+  );
   return more.length === 0 ? first : [first, ...more];
 }

@@ -1,7 +1,7 @@
 /** Objects of a known form, and what to say of others. */
 
 import * as v from "valibot";
-import { quote } from "./problem";
+import { quote } from "../../sdk/ts/src/text";
 
 export const string = v.string("expected a string");
 

@@ -6,8 +6,9 @@ lowering free of phi nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llvmlite import ir
@@ -17,6 +18,14 @@ from pcpu.target import Target
 Value = Any  # llvmlite has no types
 I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 POINTER = ir.PointerType()
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What code is of: a statement, by its number, and a part of it (mark.py)."""
+
+    statement: int | None = None
+    part: int = 0
 
 
 class Code:
@@ -31,10 +40,29 @@ class Code:
         self.entry.position_before(self.entry_branch)
         self.b: Any = ir.IRBuilder(start)
         self._kept: dict[tuple[int, int, int], Value] = {}
+        self.location: Callable[[Mark], Value] | None = None  # where code is marked
+        self._mark = Mark()
 
     @property
     def module(self) -> Any:
         return self.function.module
+
+    def mark(self, mark: Mark) -> None:
+        """Say what the code from here on is of."""
+        self._mark = mark
+        if self.location is not None:
+            self.b.debug_metadata = self.location(mark)
+
+    def mark_part(self, part: int) -> None:
+        """Say which part of its statement the code from here on is."""
+        self.mark(replace(self._mark, part=part))
+
+    @contextmanager
+    def marked(self, statement: int) -> Iterator[None]:
+        before = self._mark
+        self.mark(Mark(statement))
+        yield
+        self.mark(before)
 
     def size(self, value: int) -> Value:
         return self.usize(value)

@@ -84,7 +84,7 @@ class _Module:
         data, length, out = code.function.args
         # An array may be too large for the stack; ``out`` has room for a state.
         large = self.layout.outputs > len(self.layout.results)
-        state = out if large else code.local(ir.ArrayType(I64, self.layout.slots))
+        state = out if large else code.room(SLOT * max(1, self.layout.slots))
         for name, offset in self.layout.parameters.items():
             parts.store_parameter(code, code.byte_at(state, code.size(offset)), self.defaults[name])
         for name, arguments in (

@@ -10,7 +10,7 @@ from llvmlite import ir
 
 from pcpu.isa import Immediate, Op
 from pcpu.layout import SLOT
-from pcpu.lower.code import I8, I64, Code, Value
+from pcpu.lower.code import I8, I64, POINTER, Code, Value
 from pcpu.lower.fuse import Group, feed, fuse
 from pcpu.lower.kernels import crc
 from pcpu.lower.stage import Bytes, Stage
@@ -48,7 +48,8 @@ def run(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None
         _run_group(code, groups[0], stages, data, length)
         return
     with code.pieces(code.size(0), length, TILE) as (start, stop):
-        for group in groups:
+        for number, group in enumerate(groups):
+            code.mark_part(number)
             _run_group(code, group, stages, code.byte_at(data, start), code.b.sub(stop, start))
 
 
@@ -131,6 +132,7 @@ def array(code: Code, content: bytes) -> Value:
         made = ir.GlobalVariable(code.module, kind, name)
         made.linkage, made.global_constant, made.unnamed_addr = "internal", True, True
         made.initializer = kind(bytearray(content))
+        made.type = POINTER  # whatever its length: addresses of arrays stand for each other
     return code.module.globals[name]
 
 
