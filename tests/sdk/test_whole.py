@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import mmap
+import pickle
 import struct
 import zlib
 from pathlib import Path
@@ -160,6 +162,12 @@ def test_tables() -> None:
     words = pcpu.compile("each window w of 2 in data into t(class, class)\nclass = w.start\nend")
     assert list(words(b"abc").t) == [(0, 0), (2, 2)]
     assert words(b"abc").t.numpy().shape == (2,)
+
+
+def test_an_outcome_travels() -> None:
+    for outcome in (pcpu.compile(SLICES)(TEXT, [(1, 2)]), pcpu.compile("xor 1 | crc32")(TEXT)):
+        assert pickle.loads(pickle.dumps(outcome)) == outcome
+        assert copy.deepcopy(outcome) == copy.copy(outcome) == outcome
 
 
 def test_arrays_of_any_type() -> None:
