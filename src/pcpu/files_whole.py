@@ -167,9 +167,9 @@ def _report(program: Program, outcome: Outcome, sizes: dict[str, int]) -> WholeR
 
 
 def _table_text(columns: tuple[str, ...], rows: list[list[Shown]]) -> bytes:
-    """CSV (RFC 4180) with a heading."""
+    """CSV with a heading, and the line ends of text files."""
     text = io.StringIO(newline="")
-    sheet = csv.writer(text)
+    sheet = csv.writer(text, lineterminator="\n")
     sheet.writerow(columns)
     sheet.writerows(rows)
     return text.getvalue().encode()

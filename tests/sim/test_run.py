@@ -177,14 +177,13 @@ def test_no_steps_are_kept_where_none_are_wanted(isa: Isa) -> None:
 
 
 def test_times_are_those_of_the_code(isa: Isa) -> None:
-    """A chain of 4 MB takes milliseconds, thousands of times the clock; the callback is no part."""
+    """A statement over 64 MiB takes longer than one that sets a register."""
     costs = precision()
-    assert 0 < costs.clock < costs.probe < 5000
-    result = run("f = adler32 data\nx = 1", isa, {"data": bytes(1 << 22)})
-    chain, let = result.totals
-    assert chain.rate is not None
-    assert 0.01 < chain.rate < 10
-    assert let.ns < chain.ns / 100
+    assert 0 < costs.clock < costs.probe
+    result = run("f = fnv data\nx = 1", isa, {"data": bytes(1 << 26)})
+    fold, let = result.totals
+    assert fold.rate is not None
+    assert let.ns < fold.ns
 
 
 def test_a_fuse_is_one_step(isa: Isa) -> None:

@@ -45,7 +45,7 @@ def reduction(op: Op) -> Reduction | None:
     """The step of a fold as a Reduction, None where it is something else."""
     if op.fold is None or op.is_array:
         return None
-    found = _match(op.step_expr)
+    found = combination(op.step_expr)
     if found is None:
         return None
     combine, value = found
@@ -58,7 +58,8 @@ def reduction(op: Op) -> Reduction | None:
     return Reduction(combine, value, None, None)
 
 
-def _match(step: Expr) -> tuple[Combine, Expr] | None:
+def combination(step: Expr) -> tuple[Combine, Expr] | None:
+    """What a step joins the state with, and how, where that does not look at the state."""
     match step:
         case Binary("-", Var("state"), value) if not uses(value, "state"):
             return "sub", value

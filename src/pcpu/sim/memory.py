@@ -56,13 +56,17 @@ class Memory:
 
     def read(self, name: str, offset: int, length: int) -> bytes:
         """Bytes of a buffer, a table or a parameter. Raises UsageError where it has none."""
+        self.require(name, offset, length)
         content = self._constant(name)
-        size = self.spans[name][1] if content is None else len(content)
-        if offset > size or length > size - offset:
-            raise UsageError(f"{name} has {size} bytes, and none at {offset} + {length}")
         if content is not None:
             return content[offset : offset + length]
         return ctypes.string_at(self.spans[name][0] + offset, length) if length else b""
+
+    def require(self, name: str, offset: int, length: int) -> None:
+        """Raise UsageError unless what is called ``name`` has bytes there."""
+        size = self.length(name)
+        if offset > size or length > size - offset:
+            raise UsageError(f"{name} has {size} bytes, and none at {offset} + {length}")
 
     def length(self, name: str) -> int:
         """The bytes of a buffer, table or parameter. Raises UsageError where it is none."""

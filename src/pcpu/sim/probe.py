@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
@@ -93,7 +95,8 @@ def run_probed(
 
     run = Run(machine.recording)
     try:
-        run.outcome = run_native(source.program, inputs, arguments, size, call)
+        with _signals_kept(machine):
+            run.outcome = run_native(source.program, inputs, arguments, size, call)
     except TrapError as error:
         run.trap, run.status = error, machine.status
     except _Stopped:
@@ -172,6 +175,8 @@ class _Machine:
         self, number: int, phase: int, address: int, offset: int, length: int, ns: int
     ) -> int:
         try:
+            if self.raised is not None:
+                return STOPPED
             if not self.flags[number]:
                 return 0  # Python has had its chance to see a signal
             going = self.before(number, address, offset, length) if phase == BEFORE else (
@@ -234,6 +239,25 @@ class _Machine:
             inside = before[site.end] - before[site.number + 1]
             took = self.corrected(ns, runs, inside)
             self.recording.totals.append(Total(runs, size, size * site.spans, took))
+
+
+@contextmanager
+def _signals_kept(machine: _Machine) -> Iterator[None]:
+    """What a signal raises just as Python enters the probe has no ``try`` around it there; ctypes
+    gives it to a hook, which notes it for the next call."""
+    usual = sys.unraisablehook
+
+    def hook(found: sys.UnraisableHookArgs) -> None:
+        if isinstance(found.exc_value, Exception):
+            usual(found)
+        else:
+            machine.raised = found.exc_value
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = usual
 
 
 def _address(function: Any) -> int:

@@ -162,7 +162,7 @@ class Prompt:
         else:
             raise UsageError("this statement has no span; give one: dump data[0:64]")
         shown = min(length, SHOWN_BYTES)
-        memory.read(name, offset + length, 0)  # the span is in the buffer
+        memory.require(name, offset, length)
         for row in words.dump(offset, memory.read(name, offset, shown)):
             self.line(Text(f"  {row}"))
         if length > shown:

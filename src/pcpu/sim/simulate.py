@@ -68,7 +68,7 @@ def _metrics(
 
 
 def _checksum(outcome: Outcome, isa: Isa) -> int:
-    """The CRC-32C of all buffers that the program changed or made, one after the other."""
+    """The CRC-32C of the buffers, one after the other."""
     session = jit.Native(parse_pipeline("crc32c", isa), isa).session()
     for content in outcome.buffers.values():
         session.update(memoryview(content))

@@ -105,8 +105,9 @@ class Precision:
 @dataclass(frozen=True)
 class Metrics:
     """What a run comes to, in the words of the first pCPU: bytes of the inputs; bytes of all
-    spans that were read or written, and how many spans; the CRC-32C of the outputs, one after the
-    other (None where there are none that count); nanoseconds of the statements."""
+    spans that were read or written, and how many spans; the CRC-32C of the ``inout`` and ``out``
+    buffers, one after the other (None where what is in them counts for nothing); nanoseconds of
+    the statements."""
 
     bytes_total: int
     bytes_touched: int

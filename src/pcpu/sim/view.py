@@ -91,7 +91,8 @@ class _View:
         if trap is None:
             return
         place = f"{trap.place.file}:{trap.place.line}:{trap.place.column}"
-        self.out.print(Text(f"trap {trap.error.code} at {place}", style="bold red"))
+        heading = Text(f"trap {trap.error.code} at {place}", style="bold red")
+        self.out.print(heading, soft_wrap=True)
         for line in trap.place.excerpt(self.out.width - 4).split("\n"):
             self.out.print(Text(f"  {line}"), soft_wrap=True)
         self.out.print(Text(trap.error.message), style="red")

@@ -5,7 +5,7 @@ and ``chain`` that of folds.
 """
 
 from pcpu.isa import Op
-from pcpu.lower.kernels import adler, chain, crc, fnv, lanes, lookup, search
+from pcpu.lower.kernels import adler, chain, crc, fnv, histogram, lanes, lookup, search
 from pcpu.lower.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
@@ -16,6 +16,7 @@ KERNELS: tuple[Kernel, ...] = (
     lanes.KERNEL,
     lookup.KERNEL,
     chain.WIDE,
+    histogram.KERNEL,
     chain.ARRAY,
     chain.KERNEL,
 )
