@@ -261,6 +261,13 @@ def test_wrong_positions() -> None:
         pcpu.compile("crc32c")(b"", key=1)
 
 
+def test_parameters_that_are_called_like_options() -> None:
+    program = pcpu.compile(
+        ".param threads imm8\n.param in_place imm8\nxor data, threads + in_place"
+    )
+    assert program(b"abc", 0, 1).data == b"`cb"
+
+
 def test_what_is_not_there() -> None:
     outcome = pcpu.compile(UNMASK)(b"x", b"k")
     with pytest.raises(KeyError, match="the program left no 'crcc'; it left crc, head"):
