@@ -293,6 +293,9 @@ def test_forms_of_programs(tmp_path: Path) -> None:
         outcome = pcpu.compile(source)(data)
         assert (outcome.data, outcome.results) == (b"\1\0\3", {"n": 1})
     assert pcpu.load(file)(data, k=2).data == b"\2\3\0"
+    whole = pcpu.parse(UNMASK)
+    assert pcpu.compile(whole.to_json()).program == whole
+    assert pcpu.compile(whole.canonical_json()).program == whole
     assert pcpu.load(str(tmp_path / "p.pcpu"))(data).n == 1
 
 
