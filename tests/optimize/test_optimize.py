@@ -158,6 +158,17 @@ def test_all_the_work_that_is_allowed() -> None:
     assert fuses(parse_pasm(text, ISA)) == 1
 
 
+def test_lengths_stay_where_their_numbers_would_be_too_much_work() -> None:
+    """The bound of the work takes a small length for what it is, and else that of the buffer."""
+    names = [f"b{n}" for n in range(20)]
+    head = "".join(f".inout {name}\n" for name in names)
+    text = head + "n = 1 << 20\nrepeat 60000\n" + "".join(f"xor {b}[n:n], n & 7\n" for b in names)
+    folded = PASSES[0].run(parse_pasm(text + "end\n", ISA))
+    assert "xor b0[1048576:n], 0" in pasm_text(folded)
+    fewer = PASSES[0].run(parse_pasm(text.replace("60000", "50000") + "end\n", ISA))
+    assert "xor b0[1048576:1048576], 0" in pasm_text(fewer)
+
+
 # Time: ten times the statements take ten times as long. Calls are counted, as clocks are not exact.
 
 BLOCK = """x = x + {n}
