@@ -37,8 +37,8 @@ def _greeting(port: int, programs: Sequence[Program], named: Mapping[str, Progra
     body = json.dumps({"data": "hello", "program": text})
     listed = f"  curl -sS {shlex.quote(f'{address}/v1/programs')}\n\n" if named else ""
     return (
-        f"pCPU is serving on {address}; Ctrl-C stops it. Try:\n\n"
+        f"pCPU is serving on {address}; Ctrl-C stops it. Try:\n\n{listed}"
         f"  curl -sS -H 'content-type: application/json' -d {shlex.quote(body)} {query}\n\n"
         f"  curl -sS -H 'content-type: application/octet-stream' --data-binary @README.md "
-        f"'{address}/v1/pipeline?program=crc32c'\n\n{listed}"
+        f"'{address}/v1/pipeline?program=crc32c'\n\n"
     )

@@ -4,8 +4,9 @@ registers are set again, and checks fail now and then. ``tests/pasm`` has progra
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pcpu.expr import Binary, Cond, Const, Expr, Index, Var
 from pcpu.ir import (
@@ -37,6 +38,7 @@ PARAMETERS = (Parameter(Immediate("k", 8), 3), Parameter(Immediate("m", 3), 2),
 CONSTANTS = (("four", 4), ("one", 1), ("none", 0))
 TABLES = (("magic", b"\x00\x01GET \x07\xff"),)
 SIZES: tuple[Scalar, ...] = (16, Var("src.len"), Binary("+", Var("data.len"), Const(4)))
+OPERATIONS = ("xor", "xor", "add", "add", "mask", "counteq", "crc32c", "find", "max", "hist")
 REGISTERS = ("x", "y")
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
@@ -76,11 +78,17 @@ def make_case(seed: int) -> Case:
 
 class _Writer:
     def __init__(self, chance: random.Random) -> None:
-        self.chance, self.one = chance, chance.choice
-        self.often: Callable[[float], bool] = lambda share: chance.random() < share
+        self.chance = chance
+
+    def one(self, of: Sequence[Any]) -> Any:
+        return self.chance.choice(of)
+
+    def often(self, share: float) -> bool:
+        return self.chance.random() < share
 
     def program(self) -> Program | None:
         self.results = 0
+        self.arrays = ["magic", "key"]
         self.names = ["k", "m", "four", "one", "none", "data.len", "src.len", "magic.len"]
         self.buffers = self.one(
             [["data"], ["data", "out"], ["data", "data", "out", "out", "src", "magic"]]
@@ -135,9 +143,7 @@ class _Writer:
             return replace(span, offset=Binary("+", span.offset, Const(abs(own))))
 
         if isinstance(s, Instruction):
-            return replace(
-                s, span=moved(s.span), immediates=s.immediates if self.often(0.8) else (1,)
-            )
+            return replace(s, span=moved(s.span))
         if isinstance(s, Move):
             return replace(s, target=moved(s.target), sources=tuple(map(moved, s.sources)))
         return self.statement(0)
@@ -192,20 +198,23 @@ class _Writer:
         return Each(name, over, size, body, output)
 
     def operation(self, span: Span) -> Instruction:
-        op = ISA.find(self.one(["xor", "add", "xor", "add", "counteq", "crc32c"]))
+        op = ISA.find(self.one(OPERATIONS))
         assert op is not None
-        operands = tuple(self.byte() for _ in op.immediates)
+        literal = self.one([b"ab", Var("key"), Var("magic")])
+        operands = tuple(literal if imm.sizes else self.byte() for imm in op.immediates)
         name = None
         if op.has_result:
             self.results += 1
             name = f"c{self.results}"
-            self.names.append(name)
+            (self.names if op.result_count == 1 else self.arrays).append(name)
         return Instruction(op, operands, name, span)
 
     def byte(self) -> Scalar:
-        if self.often(self.wild):
-            return self.one([self.scalar(), Binary("+", Var("x"), Const(250))])
-        return self.one([1, 3, 7, Var("k"), Var("one"), Var("x"), *map(Var, self.names[8:])])
+        any_scalar: Scalar = self.one([self.scalar(), Binary("+", Var("x"), Const(250))])
+        byte: Scalar = self.one(
+            [1, 3, 7, Var("k"), Var("one"), Var("x"), *map(Var, self.names[8:])]
+        )
+        return any_scalar if self.often(self.wild) else byte
 
     def move(self) -> Move:
         kind = self.one(
@@ -227,7 +236,7 @@ class _Writer:
                 ]
             )
             target = replace(target, length=length)
-        return Move(kind, target, tuple(sources), value)  # type: ignore[arg-type]
+        return Move(kind, target, tuple(sources), value)
 
     def span(self) -> Span:
         buffer = self.one(self.buffers)
@@ -249,21 +258,19 @@ class _Writer:
 
     def test(self) -> Scalar:
         if self.often(0.5):
-            return self.one(
-                [0, 1, Var("none"), Var("one"), Var("x"), Var("k"), Binary("<", Var("x"), Const(4))]
-            )
+            few = Binary("<", Var("x"), Const(4))
+            scalar: Scalar = self.one([0, 1, Var("none"), Var("one"), Var("x"), Var("k"), few])
+            return scalar
         length = Var(f"{self.one(self.buffers)}.len")
         sides: list[Expr] = [length, self.one([Const(4), Const(8), Const(16), Var("x"), Var("m")])]
         self.chance.shuffle(sides)
         test = Binary(self.one(COMPARISONS), *sides)
-        return (
-            Binary(self.one("&|"), test, Binary("<", Var("k"), Const(99)))
-            if self.often(0.3)
-            else test
-        )
+        if self.often(0.7):
+            return test
+        return Binary(self.one("&|"), test, Binary("<", Var("k"), Const(99)))
 
     def scalar(self) -> Scalar:
-        small = self.one([0, 1, 4, 4, 8, 300])
+        small: int = self.one([0, 1, 4, 4, 8, 300])
         if self.often(0.4):
             return small
         left, right = (Var(self.one(self.names)) for _ in range(2))
@@ -271,7 +278,7 @@ class _Writer:
             case "name":
                 return left
             case "table":
-                return Index("magic", left)
+                return Index(self.one(self.arrays), left)
             case "cond":
                 return Cond(left, right, Const(small))
             case "<":
@@ -286,10 +293,10 @@ def _valid(program: Program) -> Program | None:
         faults, _ = check(program)
         if not faults:
             return program
-        wrong = {f.path[1] for f in faults if f.path[0] == "body" and len(f.path) > 1}
+        wrong = [f.path for f in faults if f.path[0] == "body" and len(f.path) > 1]
         if not wrong:
             return None
-        program = replace(program, body=_without(program.body, faults[0].path[1:]))
+        program = replace(program, body=_without(program.body, wrong[0][1:]))
     return None
 
 
@@ -297,7 +304,8 @@ def _without(body: tuple[Statement, ...], path: tuple[str | int, ...]) -> tuple[
     """``body`` without the innermost statement that ``path`` leads into."""
     index, *rest = path
     assert isinstance(index, int)
-    s, inner = body[index], None
+    s = body[index]
+    inner: Statement | None = None
     if len(rest) > 1 and isinstance(rest[1], int) and rest[0] in ("body", "then", "else"):
         inside = tuple(rest[1:])
         if isinstance(s, If) and rest[0] == "then":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from pcpu.errors import ProgramErrors, TrapError
@@ -17,15 +19,15 @@ def parse(text: str) -> Program:
     return parse_pasm(text, ISA)
 
 
-def run(text: str, arguments: dict[str, int | bytes] | None = None, **inputs: bytes) -> Outcome:
+def run(text: str, arguments: Mapping[str, int | bytes] | None = None, **inputs: bytes) -> Outcome:
     """What the program ``text`` leaves of its inputs; parameters have their defaults."""
     program = parse(text)
     values = {p.name: p.default for p in program.parameters if p.default is not None}
-    return run_whole(program, inputs, values | (arguments or {}))
+    return run_whole(program, inputs, values | dict(arguments or {}))
 
 
 def results(text: str, **inputs: bytes) -> dict[str, int | tuple[int, ...]]:
-    return run(text, **inputs).results
+    return run(text, None, **inputs).results
 
 
 def value(scalar: str, before: str = "", **inputs: bytes) -> int:

@@ -29,14 +29,18 @@ from pcpu.ir import (
     Statement,
 )
 from pcpu.ir.text import pasm_text
-from pcpu.isa import Immediate
+from pcpu.isa import Immediate, Op
 from pcpu.source import parse_pasm
 from tests.pasm.running import ISA, codes, mistakes, parse
 
-XOR, CRC, HIST = (ISA.find(name) for name in ("xor", "crc32c", "hist"))
-assert XOR is not None
-assert CRC is not None
-assert HIST is not None
+
+def operation(name: str) -> Op:
+    found = ISA.find(name)
+    assert found is not None
+    return found
+
+
+XOR, CRC = operation("xor"), operation("crc32c")
 
 
 def fault_codes(program: Program) -> list[str]:
@@ -95,9 +99,7 @@ def test_S22_literals() -> None:
     moves = tuple(Move("lit", Span("data", 0, 65536), (), piece) for _ in range(256))
     assert fault_codes(Program(moves)) == []
     assert fault_codes(Program((*moves, Move("lit", Span("data", 0, 1), (), b"x")))) == ["too-long"]
-    mask = ISA.find("mask")
-    assert mask is not None
-    operations = tuple(Instruction(mask, (bytes(64),)) for _ in range(64))
+    operations = tuple(Instruction(operation("mask"), (bytes(64),)) for _ in range(64))
     assert fault_codes(Program((*moves, *operations))) == ["too-long"]
 
 

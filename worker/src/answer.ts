@@ -1,7 +1,7 @@
 /** What a whole program made, as an answer (spec/http.md H15, H16). */
 
 import type { Table } from "../../sdk/ts/src/whole";
-import { toJson } from "./report";
+import { toJson } from "./json";
 import { TYPES, type Want } from "./stream";
 
 /** What is encoded at a time. Rows are many, and each takes more as text, and much more as values, than as numbers. */

@@ -12,10 +12,11 @@ import { quote } from "../../sdk/ts/src/text";
 import { text } from "./body";
 import { decode, encode, ENCODINGS } from "./encoding";
 import type { Engine } from "./engine";
+import { toJson } from "./json";
 import { jsonLimit, streamLimit } from "./limits";
 import { Problem, type Place } from "./problem";
 import { describeAll, run } from "./named";
-import { report, toJson } from "./report";
+import { report } from "./report";
 import { object, oneOf, read, string } from "./shape";
 import { stream, usual, WANTS } from "./stream";
 

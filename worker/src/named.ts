@@ -121,7 +121,8 @@ function attempt(run: () => WholeOutcome): WholeOutcome {
     return trapping(run);
   } catch (error) {
     if (error instanceof PcpuTrap) {
-      throw new Problem(`trap-${error.code}` as Code, error.detail, error.line > 0 ? { line: error.line } : {});
+      const { code, detail, line, numbers } = error;
+      throw new Problem(`trap-${code}` as Code, detail, { ...(line > 0 && { line }), numbers });
     }
     if (error instanceof MemoryError) throw new Problem("out-of-memory", error.message);
     throw error;

@@ -1,7 +1,7 @@
 /** The octet-stream route: data in, data out, block by block (spec/http.md H7, H8). */
 
 import { blocks } from "./body";
-import { toJson } from "./report";
+import { toJson } from "./json";
 
 export const WANTS = ["data", "results", "both"] as const;
 export type Want = (typeof WANTS)[number];

@@ -2,7 +2,7 @@
 
 import { UsageError } from "./errors.js";
 import type { Parameter } from "./manifest.js";
-import { BYTES, closest, fromHex, NUMBER, quote } from "./text.js";
+import { BYTES, closest, fromHex, NUMBER, quote, toHex } from "./text.js";
 
 /** Values of parameters by name; one that is not given has its default. */
 export type Params = Readonly<Record<string, number | bigint | Uint8Array>>;
@@ -36,6 +36,12 @@ export function parseParameters(parameters: readonly Parameter[], texts: Readonl
     params[name] = sizes === undefined ? parseNumber(name, bits!, text) : parseBytes(name, text);
   }
   return params;
+}
+
+/** A value as `parseParameters` reads it. */
+export function writtenParam(value: number | bigint | Uint8Array): string {
+  if (!(value instanceof Uint8Array)) return value.toString();
+  return value.length === 0 ? '""' : toHex(value); // no bytes have no hexadecimal form
 }
 
 function find(parameters: readonly Parameter[], name: string): Parameter {

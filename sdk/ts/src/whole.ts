@@ -164,6 +164,7 @@ class Call {
     this.#spans = allocate(SPAN * (buffers.length + tables.length));
     this.#out = allocate(8 * Math.max(countOf(results), MIN_OUT));
     instance.write(this.#state, state);
+    instance.clear(this.#out, 8 * Math.max(countOf(results), MIN_OUT)); // a trap need not state them all
   }
 
   run(): WholeOutcome {

@@ -45,6 +45,11 @@ class EngineName(StrEnum):
     interp = "interp"
 
 
+class TargetName(StrEnum):
+    wasm = "wasm"
+    host = "host"
+
+
 Named = Annotated[
     list[str] | None,
     typer.Option("--in", metavar="NAME=FILE", help="The file of another input; may be repeated."),

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pcpu.ir.bound import Bound
 
 MAX_PASSES = 65536  # over a byte of input
-MAX_CONSTANT = 1 << 32  # of what does not depend on the input
+# Of what does not depend on the input: some minutes.
+MAX_BYTES, MAX_STEPS = 1 << 40, 1 << 32
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,15 @@ def excess(work: Work, windows: Collection[str] = ()) -> str | None:
     Terms with the lengths of ``windows``, of loops that we are still in, are judged when these
     loops end and the lengths are known to be shares of something.
     """
-    return excess_of(work.bytes, "the work", windows) or excess_of(work.steps, "the work", windows)
+    return excess_of(work.bytes, "the work", windows, MAX_BYTES) or excess_of(
+        work.steps, "the work", windows
+    )
 
 
-def excess_of(bound: Bound, what: str, windows: Collection[str] = ()) -> str | None:
-    """Why ``bound`` is too large, or None."""
+def excess_of(
+    bound: Bound, what: str, windows: Collection[str] = (), constant: int = MAX_STEPS
+) -> str | None:
+    """Why ``bound`` is too large, or None. ``constant`` limits what no length is in."""
     for monomial, factor in bound.terms.items():
         if any(name in windows for name in monomial):
             continue
@@ -67,6 +72,6 @@ def excess_of(bound: Bound, what: str, windows: Collection[str] = ()) -> str | N
             return f"{what} grows like {lengths}, not like the input"
         if monomial and factor > MAX_PASSES:
             return f"{what} is more than {MAX_PASSES} times {lengths}"
-        if not monomial and factor > MAX_CONSTANT:
-            return f"{what} is more than 2^32 whatever the input"
+        if not monomial and factor > constant:
+            return f"{what} is more than 2^{constant.bit_length() - 1} whatever the input"
     return None

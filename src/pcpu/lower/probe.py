@@ -91,8 +91,7 @@ def _tell(
     """Call the caller's probe, and take its time from the program's clock."""
     values = [*told, I64(0) if took is None else took]
     kind = ir.FunctionType(I32, [value.type for value in values])
-    probe = code.b.bitcast(_address(code, hooks, Hooks.PROBE), kind.as_pointer())
-    stop = code.b.call(probe, values)
+    stop = code.b.call(_address(code, hooks, Hooks.PROBE, kind.as_pointer()), values)
     spent = code.b.sub(_clock(code, hooks), since)
     _add(code, _slot(code, hooks, Hooks.PAUSED), spent)
     with code.unlikely(code.b.icmp_unsigned("!=", stop, I32(0))):
@@ -104,8 +103,7 @@ def _clock(code: Code, hooks: Value) -> Value:
     time = code.room(2 * SLOT)
     which = code.resize(code.load(I64, _slot(code, hooks, Hooks.CLOCK_ID)), 32)
     kind = ir.FunctionType(I32, [I32, POINTER])
-    clock = code.b.bitcast(_address(code, hooks, Hooks.CLOCK), kind.as_pointer())
-    code.b.call(clock, [which, time])
+    code.b.call(_address(code, hooks, Hooks.CLOCK, kind.as_pointer()), [which, time])
     seconds, rest = (code.load(I64, _slot(code, time, index)) for index in range(2))
     return code.b.add(code.b.mul(seconds, I64(10**9)), rest)
 
@@ -137,7 +135,7 @@ def _slot(code: Code, base: Value, index: int) -> Value:
     return code.byte_at(base, code.size(SLOT * index))
 
 
-def _address(code: Code, hooks: Value, slot: Hooks) -> Value:
-    """The address in a slot."""
+def _address(code: Code, hooks: Value, slot: Hooks, kind: Any = POINTER) -> Value:
+    """The address in a slot, of what is of that kind."""
     number = code.load(I64, _slot(code, hooks, slot))
-    return code.b.inttoptr(code.resize(number, code.usize.width), POINTER)
+    return code.b.inttoptr(code.resize(number, code.usize.width), kind)

@@ -1,8 +1,5 @@
 """Operations that follow each other on one span as a ``fuse``, which is lowered as one pass over
 tiles that fit in the cache (lower/fuse.py says which of them share a loop).
-
-A pipeline is one span and one pass as it is, and stays a pipeline: only then can it run over a
-stream.
 """
 
 from __future__ import annotations
@@ -14,8 +11,6 @@ from pcpu.optimize.edit import Body, names, with_blocks, with_body
 
 
 def fuse(program: Program) -> Program:
-    if program.is_pipeline:
-        return program
     room = MAX_STATEMENTS - sum(1 for s in walk(program.body) if not isinstance(s, Fuse))
     return with_body(program, _Fuser(room).block(program.body, depth=0))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import combinations
@@ -16,6 +16,7 @@ from pcpu.ir.outcome import results_of, table_rows, zeros
 from pcpu.ir.traps import NUMBERS, check_of
 from pcpu.isa import Isa
 from pcpu.layout import SLOT, fill_parameters, outputs, whole_layout
+from pcpu.optimize import optimize
 from pcpu.run import disk_cache
 from pcpu.run.buffer import Span
 
@@ -44,11 +45,7 @@ class NativeWhole:
 
             return compile_program(self.program, isa, targets.find("host"), whole=True).code
 
-        path = disk_cache.fetch(disk_cache.key(self.program, "host-whole") + ".so", make)
-        try:
-            library = ctypes.CDLL(str(path))
-        except OSError as error:
-            raise EngineError(f"the compiled program does not load: {error}") from None
+        library = load(disk_cache.key(self.program, "host-whole") + ".so", make)
         pointer = ctypes.c_void_p
         size, execute = library.pcpu_size, library.pcpu_exec
         size.argtypes, size.restype = [pointer, pointer], None
@@ -66,6 +63,15 @@ class NativeWhole:
         where a buffer that is written shares memory with another one.
         """
         return self._call.ran(inputs, arguments, given)
+
+
+def load(name: str, make: Callable[[], bytes]) -> ctypes.CDLL:
+    """The shared object ``name`` of the cache, made when missing. Raises EngineError."""
+    path = disk_cache.fetch(name, make)
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise EngineError(f"the compiled program does not load: {error}") from None
 
 
 def run_native(
@@ -124,7 +130,7 @@ class Call:
             _check_apart(callers, self.program.written.union(given))
             status = self._execute(address, spans, out)
         if status:
-            raise check_of(self.program, status).error(list(out)[:NUMBERS])
+            raise check_of(optimize(self.program, whole=True), status).error(list(out)[:NUMBERS])
         lengths = dict(zip(self._names, spans[1::2], strict=True))
         return Ran(
             {name: held[name] for name in self._left},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import secrets
 import subprocess
 import tempfile
 import threading
@@ -14,16 +13,14 @@ from urllib.parse import urlencode
 
 from pcpu import worker
 from pcpu.bundle import ANY_PORT, build_bundle
-from pcpu.errors import EngineError, TrapError
-from pcpu.ir import Arguments, Buffer, Inputs, Outcome, Program, ResultValue, Shown
+from pcpu.errors import EngineError
+from pcpu.ir import Program, ResultValue
 from pcpu.isa import Isa
 from pcpu.run.engine import Blocks, Engine, Write
 from pcpu.run.workerd_process import serving
+from pcpu.run.workerd_whole import run_whole, value
 
 READ = 1 << 18
-WHOLE = "whole"  # what the Worker calls a whole program
-UNPROCESSABLE = 422
-TRAP = "trap-"
 
 
 def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[ResultValue, ...]:
@@ -82,7 +79,7 @@ def _exchange(
     report = json.loads(tail)
     if report["bytes_in"] != upload.sent:
         raise EngineError(f"workerd read {report['bytes_in']} of {upload.sent} bytes")
-    return tuple(_value(report["results"][result.name]) for result in program.results)
+    return tuple(value(report["results"][result.name]) for result in program.results)
 
 
 def _receive(connection: http.client.HTTPConnection, upload: _Upload, write: Write | None) -> bytes:
@@ -112,87 +109,11 @@ def _pieces(response: http.client.HTTPResponse) -> Iterator[memoryview]:
         yield memoryview(piece)
 
 
-def _value(shown: Shown) -> ResultValue:
-    return tuple(map(_number, shown)) if isinstance(shown, list) else _number(shown)
-
-
-def _number(shown: int | str) -> int:
-    return int(shown, 16) if isinstance(shown, str) else shown
-
-
 def _version() -> str:
     done = subprocess.run(
         [worker.workerd(), "--version"], capture_output=True, text=True, check=True
     )
     return done.stdout.strip()
-
-
-def run_whole(program: Program, isa: Isa, inputs: Inputs, arguments: Arguments) -> Outcome:
-    with tempfile.TemporaryDirectory(prefix="pcpu-workerd-") as folder:
-        bundle = Path(folder) / "bundle"
-        build_bundle(isa, [], bundle, named={WHOLE: program})
-        with serving(bundle, ANY_PORT, subprocess.DEVNULL) as (port, _):
-            return _whole(port, program, inputs, arguments)
-
-
-def _whole(port: int, program: Program, inputs: Inputs, arguments: Arguments) -> Outcome:
-    """Ask for one buffer after the other: an answer holds the data of one."""
-    query = {
-        name: f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
-        for name, value in arguments.items()
-    }
-    body, kind = _form(inputs)
-    report = json.loads(_post(port, query | {"want": "results"}, body, kind))
-    buffers = {}
-    for name in program.written:
-        buffers[name] = _post(port, query | {"want": "data", "buffer": name}, body, kind)
-    buffers |= {b.name: inputs[b.name] for b in program.buffers if _is_left(b, buffers)}
-    tables = {
-        name: [tuple(map(_number, row)) for row in rows] for name, rows in report["tables"].items()
-    }
-    results = {r.name: _value(report["results"][r.name]) for r in program.results}
-    return Outcome(buffers, results, tables)
-
-
-def _is_left(buffer: Buffer, buffers: dict[str, bytes]) -> bool:
-    """Whether a buffer that may be changed was not, and so did not come back."""
-    return buffer.role == "inout" and buffer.name not in buffers
-
-
-def _form(inputs: Inputs) -> tuple[bytes, str]:
-    """The inputs as a form (RFC 7578), and its content type."""
-    if not inputs:
-        return b"", "application/octet-stream"
-    boundary = secrets.token_hex(24)
-    parts = b"".join(
-        f'--{boundary}\r\ncontent-disposition: form-data; name="{name}"; filename="{name}"\r\n'
-        "content-type: application/octet-stream\r\n\r\n".encode()
-        + bytes(content)
-        + b"\r\n"
-        for name, content in inputs.items()
-    )
-    return parts + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
-
-
-def _post(port: int, query: dict[str, str], body: bytes, kind: str) -> bytes:
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    try:
-        url = f"/v1/programs/{WHOLE}?{urlencode(query)}"
-        connection.request("POST", url, body, {"content-type": kind})
-        response = connection.getresponse()
-        answer = response.read()
-    except (OSError, http.client.HTTPException) as error:
-        raise EngineError(f"workerd broke the connection off: {error}") from None
-    finally:
-        connection.close()
-    if response.status == UNPROCESSABLE:
-        problem = json.loads(answer)
-        if problem["code"].startswith(TRAP):
-            code = problem["code"].removeprefix(TRAP)
-            raise TrapError(code, problem["detail"], problem.get("line", 0))
-    if response.status != 200:
-        raise EngineError(f"workerd answered {response.status}: {answer[:2000].decode()}")
-    return answer
 
 
 ENGINE = Engine("workerd", "the Workers runtime", run, run_whole, _version)

@@ -47,6 +47,8 @@ class Compiled:
         buffers = [b.name for b in program.buffers if b.role != "out"]
         self._buffers = (*buffers, *(b.name for b in program.buffers if b.role == "out"))
         self._positions = tuple(positions) or (*buffers, *(p.name for p in program.parameters))
+        first = "data" if "data" in buffers else next(iter(buffers), None)
+        self.main_input = first  # what a file is
         self._plain: StreamRunner | None = None  # that of a pipeline, once there is one
 
     def __repr__(self) -> str:

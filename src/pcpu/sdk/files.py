@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pcpu.artifact import open_output, write_all
 from pcpu.errors import PcpuError, UsageError
+from pcpu.run.buffer import copied
 from pcpu.run.engine import BLOCK
 from pcpu.sdk.outcome import Outcome
 
@@ -49,15 +50,38 @@ def run_file(
                 if sink is not None:
                     write_all(sink, block)
             return Outcome(None, session.results())
-        changes = "data" in compiled.program.written
-        buffers = {n: stack.enter_context(_path(n, v, compiled)) for n, v in named.items()}
-        data = stack.enter_context(_whole(file, writable=changes))
-        outcome = compiled(**buffers, data=data, in_place=changes, threads=threads)
-        if target is not None:
-            left = _left(outcome)
-            with _sink(target) as sink:
-                write_all(sink, memoryview(left).cast("B"))
-        return Outcome(None, outcome.results, outcome.outputs, outcome.tables)
+        return _run_whole(compiled, file, target, threads, named, stack)
+
+
+def _run_whole(
+    compiled: Compiled,
+    file: IO[bytes],
+    target: Target | None,
+    threads: int,
+    named: Mapping[str, Any],
+    stack: ExitStack,
+) -> Outcome:
+    """``stack`` closes what is mapped, once nothing looks at it any more."""
+    main = compiled.main_input
+    if main is None:
+        raise UsageError("the program has no input that a file could be")
+    program = compiled.program
+    changed = {b.name for b in program.buffers if b.role == "inout"} & program.written
+    values = {
+        name: stack.enter_context(_mapped(value, writable=name in changed))
+        for name, value in named.items()
+    }
+    values[main] = data = stack.enter_context(_whole(file, writable=main in changed))
+    outcome = compiled(**values, in_place=True, threads=threads)
+    if target is not None:
+        with _sink(target) as sink, memoryview(_left(outcome)) as left:
+            write_all(sink, left.cast("B"))
+    kept = {
+        name: bytearray(content) if isinstance(content, mmap.mmap) else content
+        for name, content in outcome.outputs.items()
+        if content is not data
+    }
+    return Outcome(None, outcome.results, kept, outcome.tables)
 
 
 def _opened(source: Target) -> AbstractContextManager[IO[bytes]]:
@@ -113,19 +137,18 @@ def _whole(file: IO[bytes], *, writable: bool) -> AbstractContextManager[Any]:
     return nullcontext(content)
 
 
-def _path(name: str, value: Any, compiled: Compiled) -> AbstractContextManager[Any]:
-    """A buffer that is named by a Path, mapped; any other value as it is."""
+def _mapped(value: Any, *, writable: bool) -> AbstractContextManager[Any]:
+    """The file that a Path names; any other value as it is, or copied before it is changed."""
     if not isinstance(value, os.PathLike):
-        return nullcontext(value)
+        return nullcontext(copied(value) if writable else value)
     with _opened(value) as file:
-        return _whole(file, writable=name in compiled.program.written)
+        return _whole(file, writable=writable)
 
 
 def _left(outcome: Outcome) -> Any:
-    """What goes to the target."""
-    if outcome.data is not None:
-        return outcome.data
-    if len(outcome.outputs) == 1:
-        return next(iter(outcome.outputs.values()))
-    names = ", ".join(outcome.outputs) or "no outputs"
-    raise UsageError(f"the program does not change 'data', and has {names}: nothing to write")
+    """What goes to the target: the changed data, or else the one output."""
+    left = outcome.outputs if outcome.data is None else {"data": outcome.data}
+    if len(left) != 1:
+        names = ", ".join(left) or "nothing"
+        raise UsageError(f"the program leaves {names}, and one buffer can be written; use a call")
+    return next(iter(left.values()))

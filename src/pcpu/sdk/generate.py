@@ -89,7 +89,7 @@ def _builder_move(kind: str) -> str:
 def _span_op(op: Op) -> str:
     takes = ", ".join(["self", *(f"{n}: {kind}" for n, kind in _operands(op, "int", "bytes"))])
     kind = "None" if not op.has_result else "tuple[int, ...]" if op.is_array else "int"
-    return _method(op.name, takes, kind, op.doc, "only_in_programs()")
+    return _method(op.name, takes, kind, op.doc, "raise only_in_programs()")
 
 
 def _span_move(kind: str) -> str:
@@ -97,7 +97,7 @@ def _span_move(kind: str) -> str:
     sources = ["source: SpanOperations", "diff: SpanOperations"][: form.sources]
     value = {None: [], "byte": ["byte: int"], "bytes": ["content: bytes"]}[form.value]
     signature = ", ".join(["self", *sources, *value])
-    return _method(kind, signature, "None", f"Write {form.doc}.", "only_in_programs()")
+    return _method(kind, signature, "None", f"Write {form.doc}.", "raise only_in_programs()")
 
 
 def _first(parameter: str) -> str:

@@ -9,6 +9,7 @@ from typing import NoReturn, overload
 from pcpu import expr, ir
 from pcpu.expr import MAX_DEPTH, Binary, Cond, Const, Expr, Var
 from pcpu.sdk.place import caller
+from pcpu.sdk.slices import as_scalar, span_between
 
 
 class Number:
@@ -163,23 +164,24 @@ def _constant(value: int) -> Expr:
     """An int in an expression; one below 0 is its difference from 0, modulo 2**64."""
     if value.bit_length() > 64 or value < -(1 << 63):
         raise caller().error("immediate-range", "a number has at most 64 bits")
-    value = operator.index(value)
     return Const(value) if value >= 0 else Binary("-", Const(0), Const(-value))
 
 
 def _part(value: object) -> tuple[Expr, int]:
+    """The expression of a number or int, and how deep it nests."""
     if isinstance(value, Number):
         return value._expr, value._depth
-    if isinstance(value, int):
-        return _constant(value), 1 if value >= 0 else 2
-    what = type(value).__name__
-    raise caller().error("wrong-kind", f"a number is needed here, an int or a Number, not {what}")
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        what = f"an int or a Number, not {type(value).__name__}"
+        raise caller().error("wrong-kind", f"a number is needed here: {what}") from None
+    return _constant(number), 1 if number >= 0 else 2
 
 
 def scalar_of(value: object) -> ir.Scalar:
     """The scalar of a program that ``value`` stands for. Raises ProgramError."""
-    found, _ = _part(value)
-    return found.value if isinstance(found, Const) else found
+    return as_scalar(_part(value)[0])
 
 
 class Slice:
@@ -318,39 +320,20 @@ def item(name: str, index: Scalar) -> Number:
 
 
 def span_of_slice(name: str, part: object) -> ir.Span:
-    """The span ``name[start:stop]``, of which pASM has offset and length. Raises ProgramError."""
+    """The span ``name[start:stop]``. Raises ProgramError."""
     if not isinstance(part, slice):
         message = f"write {name}[{part!r}:...] for a span; a byte of a buffer is no number"
         raise caller().error("wrong-kind", message)
     if part.step is not None:
         raise caller().error("syntax", "a span has no step")
-    start = _from_end(name, 0 if part.start is None else part.start)
-    offset = scalar_of(start)
-    if part.stop is None:
-        return ir.Span(name, offset)
-    stop = _from_end(name, part.stop)
-    return ir.Span(name, offset, _difference(stop, start))
+    start = 0 if part.start is None else _place(part.start)
+    stop = None if part.stop is None else _place(part.stop)
+    try:
+        return span_between(name, start, stop)
+    except ValueError as error:
+        raise caller().error("span-range", str(error)) from None
 
 
-def _from_end(name: str, place: Scalar) -> Scalar:
-    """A place that is counted from the end, as Python's slices can: -4 is ``name.len - 4``."""
-    if isinstance(place, int) and place < 0:
-        return Number(Var(f"{name}.len")) - -place
-    return place
-
-
-def _difference(stop: Scalar, start: Scalar) -> ir.Scalar:
-    """``stop - start``, shorter where one is made from the other."""
-    end, begin = scalar_of(stop), scalar_of(start)
-    if isinstance(end, int) and isinstance(begin, int):
-        if end < begin:
-            raise caller().error("span-range", f"the slice {begin}:{end} ends before it begins")
-        return end - begin
-    match end:
-        case Binary("+", left, right) if left == begin:
-            return right.value if isinstance(right, Const) else right
-        case Binary("+", left, right) if right == begin:
-            return left.value if isinstance(left, Const) else left
-    if begin == 0:
-        return end
-    return scalar_of(stop - start)
+def _place(value: object) -> ir.Scalar:
+    """A start or stop; an int below 0 stays one."""
+    return scalar_of(value) if isinstance(value, Number) else operator.index(value)  # type: ignore[arg-type]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from pcpu.errors import UsageError
 
 
-def only_in_programs() -> NoReturn:
-    """Raise UsageError: there is nothing here that Python could run."""
-    raise UsageError("this is for functions that pcpu.program turns into programs")
+def only_in_programs() -> UsageError:
+    """An error, to be raised: there is nothing here that Python could run."""
+    return UsageError("this is for functions that pcpu.program turns into programs")

@@ -112,6 +112,16 @@ class BuilderOperations:
         """Adler-32, the checksum of zlib (RFC 1950)."""
         return cast("Number", self._fold("adler32", name, span))
 
+    def le(self, span: SpanLike, *, name: str | None = None) -> Number:
+        """The first eight bytes, or fewer, as a little-endian number: reads a field of a header."""
+        return cast("Number", self._fold("le", name, span))
+
+    def be(self, span: SpanLike, *, name: str | None = None) -> Number:
+        """The bytes, up to eight, as a big-endian number (of more, modulo 2^64): reads a field
+        of a header.
+        """
+        return cast("Number", self._fold("be", name, span))
+
     def copy(self, target: SpanLike, source: SpanLike) -> None:
         """Write the source's bytes."""
         self._move("copy", target, source)
@@ -142,114 +152,124 @@ class SpanOperations:
 
     def fnv(self) -> int:
         """FNV-1a, 64 bits, with the standard offset basis."""
-        only_in_programs()
+        raise only_in_programs()
 
     def xor(self, imm8: int) -> None:
         """XOR every byte with imm8."""
-        only_in_programs()
+        raise only_in_programs()
 
     def add(self, imm8: int) -> None:
         """Add imm8 to every byte, modulo 256."""
-        only_in_programs()
+        raise only_in_programs()
 
     def counteq(self, imm8: int) -> int:
         """Count the bytes equal to imm8."""
-        only_in_programs()
+        raise only_in_programs()
 
     def crc32c(self) -> int:
         """CRC-32C (Castagnoli), the checksum of iSCSI, ext4, SCTP and Btrfs."""
-        only_in_programs()
+        raise only_in_programs()
 
     def sub(self, imm8: int) -> None:
         """Subtract imm8 from every byte, modulo 256."""
-        only_in_programs()
+        raise only_in_programs()
 
     def and_(self, imm8: int) -> None:
         """AND every byte with imm8."""
-        only_in_programs()
+        raise only_in_programs()
 
     def or_(self, imm8: int) -> None:
         """OR every byte with imm8."""
-        only_in_programs()
+        raise only_in_programs()
 
     def not_(self) -> None:
         """Invert every bit."""
-        only_in_programs()
+        raise only_in_programs()
 
     def rotl(self, imm3: int) -> None:
         """Rotate every byte left by imm3 bits."""
-        only_in_programs()
+        raise only_in_programs()
 
     def lut(self, table: bytes) -> None:
         """Replace every byte by the one that a table of 256 bytes holds for it."""
-        only_in_programs()
+        raise only_in_programs()
 
     def mask(self, key: bytes) -> None:
         """XOR the data with a key of 1 to 64 bytes, over and over: WebSocket's masking, and its
         undoing.
         """
-        only_in_programs()
+        raise only_in_programs()
 
     def sum(self) -> int:
         """The sum of all bytes."""
-        only_in_programs()
+        raise only_in_programs()
 
     def min(self) -> int:
         """The least byte; 255 where there is none."""
-        only_in_programs()
+        raise only_in_programs()
 
     def max(self) -> int:
         """The greatest byte; 0 where there is none."""
-        only_in_programs()
+        raise only_in_programs()
 
     def find(self, imm8: int) -> int:
         """The position of the first byte equal to imm8, from 0; 2^64 - 1 where there is none."""
-        only_in_programs()
+        raise only_in_programs()
 
     def hist(self) -> tuple[int, ...]:
         """How often each of the 256 bytes occurs."""
-        only_in_programs()
+        raise only_in_programs()
 
     def crc32(self) -> int:
         """CRC-32 (ISO-HDLC), the checksum of zip, gzip, PNG and Ethernet."""
-        only_in_programs()
+        raise only_in_programs()
 
     def crc64nvme(self) -> int:
         """CRC-64/NVME, the checksum of NVMe's protection information and of Amazon S3."""
-        only_in_programs()
+        raise only_in_programs()
 
     def crc16(self) -> int:
         """CRC-16/ARC, the checksum of ARC and LHA archives."""
-        only_in_programs()
+        raise only_in_programs()
 
     def fnv32(self) -> int:
         """FNV-1a, 32 bits, with the standard offset basis."""
-        only_in_programs()
+        raise only_in_programs()
 
     def adler32(self) -> int:
         """Adler-32, the checksum of zlib (RFC 1950)."""
-        only_in_programs()
+        raise only_in_programs()
+
+    def le(self) -> int:
+        """The first eight bytes, or fewer, as a little-endian number: reads a field of a header."""
+        raise only_in_programs()
+
+    def be(self) -> int:
+        """The bytes, up to eight, as a big-endian number (of more, modulo 2^64): reads a field
+        of a header.
+        """
+        raise only_in_programs()
 
     def copy(self, source: SpanOperations) -> None:
         """Write the source's bytes."""
-        only_in_programs()
+        raise only_in_programs()
 
     def copyxor(self, source: SpanOperations, byte: int) -> None:
         """Write the source's bytes, each XORed with a byte."""
-        only_in_programs()
+        raise only_in_programs()
 
     def copyadd(self, source: SpanOperations, byte: int) -> None:
         """Write the source's bytes plus a byte, modulo 256."""
-        only_in_programs()
+        raise only_in_programs()
 
     def adddiff(self, source: SpanOperations, diff: SpanOperations) -> None:
         """Write the first source's bytes plus the second's, modulo 256."""
-        only_in_programs()
+        raise only_in_programs()
 
     def fill(self, byte: int) -> None:
         """Write one byte over and over."""
-        only_in_programs()
+        raise only_in_programs()
 
     def lit(self, content: bytes) -> None:
         """Write the bytes that are written in the program."""
-        only_in_programs()
+        raise only_in_programs()

@@ -1,5 +1,5 @@
 ; Has no input.
-.param n imm32 = 3
+.param n imm31 = 3
 .out out, n
 
 fill out, 7

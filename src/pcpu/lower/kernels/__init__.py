@@ -5,15 +5,18 @@ and ``chain`` that of folds.
 """
 
 from pcpu.isa import Op
-from pcpu.lower.kernels import chain, crc, fnv, lanes, lookup
+from pcpu.lower.kernels import adler, chain, crc, fnv, histogram, lanes, lookup, search
 from pcpu.lower.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
     crc.KERNEL,
     fnv.KERNEL,
+    search.KERNEL,
+    adler.KERNEL,
     lanes.KERNEL,
     lookup.KERNEL,
     chain.WIDE,
+    histogram.KERNEL,
     chain.ARRAY,
     chain.KERNEL,
 )

@@ -28,7 +28,7 @@ def step(code: Code, stage: Stage, byte: Value, address: Value) -> None:
     """``state = step(state, byte)`` for the byte at ``address``."""
     bits, given = stage.op.state_bits, stage.given(code, byte, address)
     if stage.op.is_array:
-        slot, state = _bin(code, stage, given)
+        slot, state = bin_of(code, stage, given)
         value = stage.scalar(code, stage.op.step_expr, given | {"state": state}, bits)
         code.b.store(code.resize(value, 64), slot)
         return
@@ -36,7 +36,7 @@ def step(code: Code, stage: Stage, byte: Value, address: Value) -> None:
     code.b.store(stage.scalar(code, stage.op.step_expr, given, bits), stage.state)
 
 
-def _bin(code: Code, stage: Stage, given: Mapping[str, Value]) -> tuple[Value, Value]:
+def bin_of(code: Code, stage: Stage, given: Mapping[str, Value]) -> tuple[Value, Value]:
     """Where the state of an array lies that a byte is for, and that state."""
     assert stage.op.bin_expr is not None
     number = stage.scalar(code, stage.op.bin_expr, given, INDEX_WIDTH)

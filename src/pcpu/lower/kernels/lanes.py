@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import reduce
+from types import MappingProxyType
 
 from llvmlite import ir
 
@@ -155,11 +156,11 @@ class Feed:
         for stage, cursor in zip(self._stages, self._turning, strict=True):
             turn = cursor.next()
             if stage.op.kind == "map":
-                byte = _lanewise(code, stage, stage.op.map_expr, byte, 8, turn)
+                byte = lanewise(code, stage, stage.op.map_expr, byte, 8, turn)
             else:
                 fold = next(folds)
                 assert fold.form.bits is not None
-                value = _lanewise(code, stage, fold.form.value, byte, fold.form.bits, turn)
+                value = lanewise(code, stage, fold.form.value, byte, fold.form.bits, turn)
                 fold.total.add(value)
         if byte is not loaded:
             code.b.store(byte, pointer, align=1)
@@ -171,8 +172,13 @@ class Feed:
             emit(self._code, self._stages, data, length)
 
 
-def _lanewise(
-    code: Code, stage: Stage, value: Expr, byte: Value, bits: int, turn: Mapping[str, Value]
+def lanewise(
+    code: Code,
+    stage: Stage,
+    value: Expr,
+    byte: Value,
+    bits: int,
+    turn: Mapping[str, Value] = MappingProxyType({}),
 ) -> Value:
     """``value`` of every byte of a vector, in lanes of ``bits`` bits; ``turn`` are the bytes of
     keys that it meets."""

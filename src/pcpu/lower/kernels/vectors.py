@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
 
-from pcpu.lower.code import I32, I64, Code, Value
+from pcpu.lower.code import I1, I8, I16, I32, I64, Code, Value
 from pcpu.target import Target
 
 # Multiply 16-bit lanes and add neighbours, by architecture and bytes of a vector.
@@ -23,6 +24,12 @@ _ADD_EIGHTS = {
     ("x86_64", 16): "llvm.x86.sse2.psad.bw",
     ("x86_64", 32): "llvm.x86.avx2.psad.bw",
     ("x86_64", 64): "llvm.x86.avx512.psad.bw.512",
+}
+# Multiply unsigned with signed bytes and add neighbours, by bytes of a vector.
+_PAIR_SUMS = {
+    16: "llvm.x86.ssse3.pmadd.ub.sw.128",
+    32: "llvm.x86.avx2.pmadd.ub.sw",
+    64: "llvm.x86.avx512.pmaddubs.w.512",
 }
 
 
@@ -62,6 +69,28 @@ def add_eights(code: Code, vector: Value) -> Value:
     return call(code, name, ir.VectorType(I64, size // 8), [vector, vector.type([0] * size)])
 
 
+def pair_sums(code: Code, vector: Value) -> Value:
+    """Each pair of neighbouring bytes added in 16 bits."""
+    count = vector.type.count
+    architecture, kind = _architecture(code.target), ir.VectorType(I16, count // 2)
+    if (architecture, count) == ("wasm32", 16):
+        return call(code, "llvm.wasm.extadd.pairwise.unsigned.v8i16", kind, [vector])
+    if (architecture, count) == ("aarch64", 16):
+        return call(code, "llvm.aarch64.neon.uaddlp.v8i16.v16i8", kind, [vector])
+    if architecture == "x86_64" and "+ssse3" in code.target.features:
+        return call(code, _PAIR_SUMS[count], kind, [vector, vector.type([1] * count)])
+    return add_neighbours(code, vector)
+
+
+def half_sums(code: Code, vector: Value) -> Value:
+    """Each pair of neighbouring signed 16-bit lanes added in 32 bits."""
+    count = vector.type.count
+    if (_architecture(code.target), count) == ("aarch64", 8):
+        kind = ir.VectorType(I32, 4)
+        return call(code, "llvm.aarch64.neon.saddlp.v4i32.v8i16", kind, [vector])
+    return dot(code, vector, code.kept(1, 16, count))
+
+
 def add_neighbours(code: Code, vector: Value) -> Value:
     """Each pair of lanes added in a lane of twice the width."""
     bits = vector.type.element.width
@@ -81,10 +110,7 @@ def pieces(code: Code, vector: Value, count: int) -> list[Value]:
 
 def total(code: Code, values: Sequence[Value]) -> Value:
     """All values added."""
-    added = values[0]
-    for value in values[1:]:
-        added = code.b.add(added, value)
-    return added
+    return functools.reduce(code.b.add, values)
 
 
 def shuffle(code: Code, first: Value, second: Value, lanes: Sequence[int]) -> Value:
@@ -97,6 +123,22 @@ def reduce(code: Code, combine: str, vector: Value) -> Value:
     kind = vector.type
     name = f"llvm.vector.reduce.{combine}.v{kind.count}i{kind.element.width}"
     return call(code, name, kind.element, [vector])
+
+
+def any_true(code: Code, truths: Value) -> Value:
+    """Whether any of the truths is, as one bit."""
+    count = truths.type.count
+    if _architecture(code.target) != "wasm32":
+        return call(code, f"llvm.vector.reduce.or.v{count}i1", I1, [truths])
+    # LLVM would look at them one after the other.
+    ones = pieces(code, code.b.sext(truths, ir.VectorType(I8, count)), 16)
+    found = call(code, "llvm.wasm.anytrue.v16i8", I32, [functools.reduce(code.b.or_, ones)])
+    return code.b.icmp_unsigned("!=", found, I32(0))
+
+
+def mask(code: Code, truths: Value) -> Value:
+    """The truths as the bits of a number."""
+    return code.b.bitcast(truths, ir.IntType(truths.type.count))
 
 
 def call(code: Code, name: str, returns: Value, arguments: list[Any]) -> Value:

@@ -21,7 +21,7 @@ MASKED = bytes(b ^ 0x5A for b in DATA)
 def test_the_module_names_what_it_exports() -> None:
     assert all(getattr(pcpu, name) is not None for name in pcpu.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        pcpu.nothing  # noqa: B018
+        pcpu.nothing  # type: ignore[attr-defined]  # noqa: B018
     assert doctest.testmod(pcpu).failed == 0
 
 
