@@ -25,9 +25,7 @@ results     crc              32 bits, hexadecimal
 tables      rows(x)          a row for each turn
 traps       span-range       line 6: copyxor out[2:], data, n
             length-mismatch  line 6: copyxor out[2:], data, n
-            span-range       line 7: crc = crc32c out[data.len:]
             window-size      line 9: each window w of n in data into rows(x)
-            span-range       line 12: mask out[0:2], key
             spans-size       line 13: each span s of list in data
             span-range       line 13: each span s of list in data
 work        bytes touched    at most 13 * data.len + 16 * list.count + 2,060
