@@ -205,6 +205,15 @@ def test_names_are_checked(name: str) -> None:
         assert fault_codes(program) == ["syntax"]
 
 
+@pytest.mark.parametrize("name", ["copy", "if"])
+def test_operations_whose_names_pasm_needs(name: str) -> None:
+    named = replace(XOR, name=name)
+    assert fault_codes(Program((Instruction(named, (1,), None, Span("data", 1)),))) == [
+        "unknown-op"
+    ]
+    ir.verify(Program((Instruction(named, (1,)),)))
+
+
 def test_blocks_within_blocks_without_end() -> None:
     body: tuple[Statement, ...] = (Let("x", 1),)
     for _ in range(5000):
