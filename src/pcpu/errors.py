@@ -96,7 +96,7 @@ class ProgramError(UsageError):
     ) -> None:
         self.code, self.message, self.place, self.pointer = code, message, place, pointer
         self.file = place.file if place is not None else file
-        super().__init__(str(self))
+        super().__init__(message)
 
     def __str__(self) -> str:
         if self.place is not None:
