@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pcpu import interp
+from pcpu import interp, targets
 from pcpu.ir import Instruction, with_names
 from pcpu.isa import Op, read_isa
 from pcpu.lower.kernels import chain, histogram, lanes, lookup, search, select
@@ -54,7 +54,7 @@ def on(request: pytest.FixtureRequest) -> Machine:
 
 
 def test_kernels_by_form() -> None:
-    kernels = {op.name: select(op) for op in (*MAPS, *FOLDS, ISA["hist"])}
+    kernels = {op.name: select(op, targets.find("wasm")) for op in (*MAPS, *FOLDS, ISA["hist"])}
     of = {kernel: {n for n, k in kernels.items() if k is kernel} for kernel in kernels.values()}
     assert of[lanes.KERNEL] == {
         "mask", "long", "five", "large", "both", "weighted", "agree", "rolling",

@@ -88,6 +88,15 @@ class Code:
         """The address ``pointer + offset``; spans never wrap around memory."""
         return self.b.gep(pointer, [offset], inbounds=True, source_etype=I8)
 
+    def within(self, pointer: Value, offset: Value) -> Value:
+        """The address ``pointer + offset`` where the addition does not wrap either.
+
+        Only then may it move into the offset field of a WebAssembly load or store.
+        """
+        made = _Offset(self.b.block, pointer, [offset], True, "", source_etype=I8)
+        self.b._insert(made)
+        return made
+
     def resize(self, value: Value, bits: int) -> Value:
         """``value`` zero-extended or truncated to ``bits``."""
         kind = ir.IntType(bits)
@@ -255,6 +264,15 @@ class Code:
 
     def at_most(self, value: Value, limit: Value) -> Value:
         return self.b.select(self.b.icmp_unsigned("<", value, limit), value, limit)
+
+
+class _Offset(ir.instructions.GEPInstr):  # type: ignore[misc]
+    """An offset that does not wrap, for which llvmlite has no word."""
+
+    def descr(self, buf: list[str]) -> None:
+        parts: list[str] = []
+        super().descr(parts)
+        buf += [part.replace("inbounds", "inbounds nuw") for part in parts]
 
 
 def _plain_loop(module: Any) -> Value:

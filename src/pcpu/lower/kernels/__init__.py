@@ -7,6 +7,7 @@ and ``chain`` that of folds.
 from pcpu.isa import Op
 from pcpu.lower.kernels import adler, chain, crc, fnv, histogram, lanes, lookup, search
 from pcpu.lower.kernels.kernel import Kernel
+from pcpu.target import Target
 
 KERNELS: tuple[Kernel, ...] = (
     crc.KERNEL,
@@ -24,5 +25,5 @@ KERNELS: tuple[Kernel, ...] = (
 __all__ = ["KERNELS", "Kernel", "select"]
 
 
-def select(op: Op) -> Kernel:
-    return next(kernel for kernel in KERNELS if kernel.accepts(op))
+def select(op: Op, target: Target) -> Kernel:
+    return next(kernel for kernel in KERNELS if kernel.accepts(op, target))

@@ -192,7 +192,7 @@ class Emitter:
                     for part in range(0, self.block.width, STRIP):
                         offset = code.b.mul(stride, code.size(part + lane))
                         parts.append(code.load(piece, code.byte_at(start, offset), align=1))
-                    lanes.append(_joined(code, parts))
+                    lanes.append(vectors.joined(code, parts))
                 to = code.byte_at(out, code.b.mul(r, code.size(self.block.width)))
                 for i, vector in enumerate(transpose_bytes(code, lanes)):
                     code.b.store(vector, at(code, to, i * self.row_bytes))
@@ -296,16 +296,6 @@ def _splat(code: Code, value: Value, kind: Value) -> Value:
     first = code.b.insert_element(undefined, value, I32(0))
     mask = ir.Constant(ir.VectorType(I32, kind.count), [0] * kind.count)
     return code.b.shuffle_vector(first, undefined, mask)
-
-
-def _joined(code: Code, parts: list[Value]) -> Value:
-    """Vectors one after the other as one."""
-    while len(parts) > 1:
-        lanes = range(2 * parts[0].type.count)
-        parts = [
-            vectors.shuffle(code, a, b, lanes) for a, b in zip(parts[::2], parts[1::2], strict=True)
-        ]
-    return parts[0]
 
 
 def _scratch(code: Code, size: int, align: int) -> Value:

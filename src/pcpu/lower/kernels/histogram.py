@@ -198,7 +198,7 @@ def _times(code: Code, how: Combine, value: Value, count: Value) -> Value:
 KERNEL = Kernel(
     "histogram",
     "counts of the bytes in several tables, each byte's step once at the end",
-    lambda op: histogram(op) is not None,
+    lambda op, target: histogram(op) is not None,
     emit,
     fuses=False,
 )

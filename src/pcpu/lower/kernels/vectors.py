@@ -108,6 +108,15 @@ def pieces(code: Code, vector: Value, count: int) -> list[Value]:
     return [shuffle(code, vector, vector, range(i, i + count)) for i in starts]
 
 
+def joined(code: Code, parts: Sequence[Value]) -> Value:
+    """Vectors one after the other, a power of two of them, as one."""
+    while len(parts) > 1:
+        lanes = range(2 * parts[0].type.count)
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        parts = [shuffle(code, a, b, lanes) for a, b in pairs]
+    return parts[0]
+
+
 def total(code: Code, values: Sequence[Value]) -> Value:
     """All values added."""
     return functools.reduce(code.b.add, values)
