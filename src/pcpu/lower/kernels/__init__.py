@@ -5,7 +5,7 @@ and ``chain`` that of folds.
 """
 
 from pcpu.isa import Op
-from pcpu.lower.kernels import adler, chain, crc, fnv, histogram, lanes, lookup, search
+from pcpu.lower.kernels import adler, chain, crc, fnv, histogram, lanes, lookup, polynomial, search
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.target import Target
 
@@ -16,6 +16,7 @@ KERNELS: tuple[Kernel, ...] = (
     adler.KERNEL,
     lanes.KERNEL,
     lookup.KERNEL,
+    polynomial.KERNEL,
     chain.WIDE,
     histogram.KERNEL,
     chain.ARRAY,

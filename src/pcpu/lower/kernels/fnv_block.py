@@ -132,8 +132,8 @@ class Emitter:
         sizes = range(1, block.most_strips + 1)
         weights = [weight for strips in sizes for weight in block.weights(strips)]
         constants = [number for strips in sizes for number in block.constants(strips)]
-        self.weights = _table(code, f"fnv.{name}.{block.width}.weights", I32, weights)
-        self.constants = _table(code, f"fnv.{name}.{block.width}.constants", self.scalar, constants)
+        self.weights = code.table(f"fnv.{name}.{block.width}.weights", I32, weights)
+        self.constants = code.table(f"fnv.{name}.{block.width}.constants", self.scalar, constants)
 
     def emit(self, state: Value, data: Value, strips: Value) -> None:
         """The block at ``data`` of ``16 * strips`` rows; updates the local ``state``."""
@@ -303,13 +303,3 @@ def _scratch(code: Code, size: int, align: int) -> Value:
     slot.align = align
     slot.type = POINTER  # llvmlite would else take it for a pointer to arrays
     return slot
-
-
-def _table(code: Code, name: str, kind: Value, values: list[int]) -> Value:
-    """A constant array, shared by the module."""
-    if name not in code.module.globals:
-        array = ir.ArrayType(kind, len(values))
-        table = ir.GlobalVariable(code.module, array, name)
-        table.linkage, table.global_constant, table.unnamed_addr = "internal", True, True
-        table.initializer = array(values)
-    return code.module.globals[name]

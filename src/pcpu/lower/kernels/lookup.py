@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from llvmlite import ir
-
-from pcpu.lower.code import I8, POINTER, Code, Value
+from pcpu.lower.code import I8, Code, Value
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.stage import Bytes, Stage
 
@@ -58,26 +56,16 @@ def _given(stage: Stage) -> list[Bytes]:
 
 def _moved(code: Code, stages: Sequence[Stage]) -> list[Stage]:
     """The stages with their tables at addresses that are constants, where an engine that checks
-    every address has less to check. Modules with such code have one thread."""
+    every address has less to check."""
     places: dict[Bytes, Bytes] = {}
     for table in (table for stage in stages for table in _given(stage)):
-        place = _place(code, len(places))
+        place = code.memory(f"table.{len(places)}", TABLE)
         code.move(place, table.pointer, code.size(TABLE))
         places[table] = replace(table, pointer=place)
     return [
         replace(stage, immediates=tuple(places.get(value, value) for value in stage.immediates))
         for stage in stages
     ]
-
-
-def _place(code: Code, number: int) -> Value:
-    name = f"table.{number}"
-    if name not in code.module.globals:
-        kind = ir.ArrayType(I8, TABLE)
-        memory = ir.GlobalVariable(code.module, kind, name)
-        memory.linkage, memory.initializer, memory.align = "internal", ir.Constant(kind, None), 16
-        memory.type = POINTER  # llvmlite would type it
-    return code.module.globals[name]
 
 
 KERNEL = Kernel(
