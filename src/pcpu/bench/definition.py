@@ -59,13 +59,15 @@ class Goal:
 
 @dataclass(frozen=True)
 class Definition:
-    """A program, the sizes that it is run on, and the rows that run it."""
+    """A program, the kind (build.py) and the sizes of the data that it is run on, and the rows that
+    run it."""
 
     name: str
     title: str
     program: Program
     sizes: tuple[int, ...]
     quick_sizes: tuple[int, ...]
+    data: str
     rows: tuple[Row, ...]
     goals: tuple[Goal, ...]
 
@@ -129,6 +131,7 @@ def _build(
         program=program,
         sizes=sizes,
         quick_sizes=_sizes(document.get("quick_sizes", engines["quick_sizes"])),
+        data=document.get("data", "random"),
         rows=tuple(rows),
         goals=tuple(_goal(goal, sizes) for goal in document.get("goal", [])),
     )
