@@ -336,7 +336,7 @@ def test_a_wrong_answer_ends_the_run(
     tiny: tuple[list[Definition], run.Results, build.Kit],
 ) -> None:
     definitions, _, kit = tiny
-    answers = Answers(kit.data.read_bytes())
+    answers = Answers({kind: path.read_bytes() for kind, path in kit.data.items()})
     with pytest.raises(EngineError, match="crc32c of 64 B: me gives 1, the interpreter "):
         answers.check(next(d for d in definitions if d.name == "crc32c"), 64, "me", "1")
 

@@ -33,7 +33,8 @@ def test_loops(program: str, loops: list[str], user_isa: Isa) -> None:
     isa = Isa((*user_isa.operations, fold("twist", 32, "state * state + byte")))
     instructions = parse_pipeline(program, isa).instructions
     found = [
-        f"{name}: {' '.join(i.op.name for i in group)}" for name, group in describe(instructions)
+        f"{name}: {' '.join(i.op.name for i in group)}"
+        for name, group in describe(instructions, targets.find("wasm"))
     ]
     assert found == loops
 
@@ -54,5 +55,6 @@ def test_loops(program: str, loops: list[str], user_isa: Isa) -> None:
 )
 def test_some_kernels_take_lanes_along(program: str, loops: list[str], user_isa: Isa) -> None:
     ops = [i.op for i in parse_pipeline(program, user_isa).instructions]
-    groups = feed(fuse(ops), ops, targets.find("wasm"))
+    wasm = targets.find("wasm")
+    groups = feed(fuse(ops, wasm), ops, wasm)
     assert [f"{g.kernel.name}: {' '.join(ops[i].name for i in g.members)}" for g in groups] == loops

@@ -21,6 +21,7 @@ wasmtime: Any = _wasmtime  # its types name too many kinds of exports
 ROOM = 1 << 20  # bytes for data, and as many around it
 GUARD = 64
 NAMES = ("host", "wasm")
+HOST = targets.find("host")
 
 
 class Machine(Protocol):

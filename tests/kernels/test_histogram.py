@@ -14,7 +14,7 @@ from pcpu.isa import Op, read_isa
 from pcpu.isa.model import Fold, Immediate
 from pcpu.lower.kernels import chain, histogram, select
 from pcpu.lower.kernels.histogram import Histogram
-from tests.kernels.machine import NAMES, ROOM, Machine, fold, machine
+from tests.kernels.machine import HOST, NAMES, ROOM, Machine, fold, machine
 from tests.kernels.test_operands import arguments, operands_of
 
 HIST = next(op for op in read_isa().operations if op.name == "hist")
@@ -88,7 +88,7 @@ def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
 def test_lengths_alignments_and_pieces(op: Op, on: Machine) -> None:
-    assert select(op) is histogram.KERNEL
+    assert select(op, HOST) is histogram.KERNEL
     dice = random.Random(op.name)
     for length in (0, 1, 7, 8, 1023, 1024, 1025, 1031, 2039, 2040, 2041, 4080, 4087, 10_000):
         check(on, op, dice, length)
@@ -142,4 +142,4 @@ def test_recognised() -> None:
 def test_not_a_histogram(step: str, where: str) -> None:
     op = array("op", 64, step, where, 256)
     assert histogram.histogram(op) is None
-    assert select(op) is chain.ARRAY
+    assert select(op, HOST) is chain.ARRAY

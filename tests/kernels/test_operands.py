@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pcpu import interp
+from pcpu import interp, targets
 from pcpu.ir import Instruction, with_names
 from pcpu.isa import Op, read_isa
 from pcpu.isa.model import Immediate
@@ -62,7 +62,7 @@ def on(request: pytest.FixtureRequest) -> Machine:
 
 
 def test_kernels_by_form() -> None:
-    kernels = {op.name: select(op) for op in (*MAPS, *FOLDS, ISA["hist"])}
+    kernels = {op.name: select(op, targets.find("wasm")) for op in (*MAPS, *FOLDS, ISA["hist"])}
     of = {kernel: {n for n, k in kernels.items() if k is kernel} for kernel in kernels.values()}
     assert of[lanes.KERNEL] == {
         "mask", "long", "five", "large", "both", "weighted", "agree", "truths", "rolling",

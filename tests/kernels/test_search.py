@@ -13,7 +13,7 @@ from pcpu.isa import Op
 from pcpu.isa.model import Immediate
 from pcpu.lower.kernels import search, select
 from pcpu.lower.kernels.search import Search
-from tests.kernels.machine import NAMES, ROOM, Machine, fold, machine
+from tests.kernels.machine import HOST, NAMES, ROOM, Machine, fold, machine
 
 K = (("k", 8),)
 NONE = (1 << 64) - 1
@@ -65,7 +65,7 @@ def states(dice: random.Random, index: int, length: int) -> int:
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
 def test_every_length_place_and_state(op: Op, on: Machine) -> None:
-    assert select(op) is search.KERNEL
+    assert select(op, HOST) is search.KERNEL
     dice = random.Random(op.name)
     for length in (*LENGTHS, *(dice.randrange(1025) for _ in range(300))):
         k, start = dice.randrange(256), dice.randrange(64)

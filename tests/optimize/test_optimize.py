@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import pcpu.optimize
+from pcpu import targets
 from pcpu.errors import InternalError, ProgramError, UsageError
 from pcpu.expr import Var
 from pcpu.ir import MAX_BLOCKS, MAX_STATEMENTS, Fuse, If, Program, Repeat, Statement, walk
@@ -112,16 +113,17 @@ def test_the_report_leaves_out_passes_that_change_nothing() -> None:
 
 
 def test_loops_are_explained() -> None:
-    assert list(explain(optimize(parse_pasm(TEXT, ISA)))) == [
+    target = targets.find("wasm")
+    assert list(explain(optimize(parse_pasm(TEXT, ISA)), target)) == [
         "loop 1 over data[0:16], lanes: xor 90",
         "loop 2 over data[0:16], crc: crc32c",
     ]
     looped = "each window w of 64 in data\n    xor w, w.index & 7\n    add w, 1\nend\nnot data\n"
-    assert list(explain(optimize(parse_pasm(looped, ISA)))) == [
+    assert list(explain(optimize(parse_pasm(looped, ISA)), target)) == [
         "loop 1 over w, lanes: xor w.index & 7 | add 1",
         "loop 2 over data, lanes: not",
     ]
-    assert list(explain(parse_pipeline("xor 1 | mask 0x0102", ISA))) == [
+    assert list(explain(parse_pipeline("xor 1 | mask 0x0102", ISA), target)) == [
         "loop 1, lanes: xor 1 | mask 0x0102"
     ]
 

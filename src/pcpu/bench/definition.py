@@ -60,7 +60,8 @@ class Goal:
 
 @dataclass(frozen=True)
 class Definition:
-    """A program, the sizes that it is run on, and the rows that run it; ``family`` is the file that
+    """A program, the kind (build.py) and the sizes of the data that it is run on, and the rows that
+    run it; ``family`` is the file that
     has it as one case of several."""
 
     name: str
@@ -68,6 +69,7 @@ class Definition:
     program: Program
     sizes: tuple[int, ...]
     quick_sizes: tuple[int, ...]
+    data: str
     rows: tuple[Row, ...]
     goals: tuple[Goal, ...]
     family: str | None = None
@@ -141,6 +143,7 @@ def _build(
         program=program,
         sizes=sizes,
         quick_sizes=_sizes(document.get("quick_sizes", engines["quick_sizes"])),
+        data=document.get("data", "random"),
         rows=tuple(rows),
         goals=tuple(_goal(goal, sizes) for goal in document.get("goal", [])),
     )

@@ -81,13 +81,13 @@ class Answers:
     """What every row must give, by definition and size: the interpreter's answer on short data,
     on longer data that of whoever came first, which all others then have to agree with."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Mapping[str, bytes]) -> None:
         self._data = data
         self._known: dict[tuple[str, int], tuple[str, str]] = {}
 
     def check(self, definition: Definition, size: int, who: str, answer: str) -> None:
         if size <= INTERPRETED:
-            known = interpreted(definition, self._data[:size]), "the interpreter"
+            known = interpreted(definition, self._data[definition.data][:size]), "the interpreter"
             self._known.setdefault((definition.name, size), known)
         expected, first = self._known.setdefault((definition.name, size), (answer, who))
         if answer != expected:

@@ -129,7 +129,7 @@ def compile(
         loaded, parsed = read_with_isa(program, isa)
         artifact = compile_program(parsed, loaded, found, form, without=without or ())
         if explain:
-            _explain(parsed, without or ())
+            _explain(parsed, without or (), found)
     if out not in (None, "-"):
         artifact.write(Path(out))
     elif artifact.is_text:
@@ -154,11 +154,11 @@ def _write_passes(program: Any, without: Sequence[str], as_json: bool, out: str 
             file.write(text.encode())
 
 
-def _explain(program: Any, without: Sequence[str]) -> None:
+def _explain(program: Any, without: Sequence[str], target: Any) -> None:
     from pcpu.lower.explain import explain
     from pcpu.optimize import optimize
 
-    for line in explain(optimize(program, without)):
+    for line in explain(optimize(program, without), target):
         typer.echo(line, err=True)
 
 

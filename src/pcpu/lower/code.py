@@ -6,7 +6,7 @@ lowering free of phi nodes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -81,12 +81,44 @@ class Code:
         slot.type = POINTER  # of no kind, so that anything may be stored there
         return slot
 
+    def table(self, name: str, kind: Value, values: Sequence[int]) -> Value:
+        """The address of a constant array, shared by the module."""
+        if name not in self.module.globals:
+            array = ir.ArrayType(kind, len(values))
+            table = ir.GlobalVariable(self.module, array, name)
+            table.linkage, table.global_constant, table.unnamed_addr = "internal", True, True
+            table.align = 64
+            table.initializer = array(bytearray(values) if kind == I8 else list(values))
+            table.type = POINTER  # llvmlite would type it
+        return self.module.globals[name]
+
+    def memory(self, name: str, size: int) -> Value:
+        """The address of ``size`` bytes that all functions of the module share, once for all of
+        its instances' calls: only for modules that one thread runs."""
+        assert self.target.plain_engine
+        if name not in self.module.globals:
+            kind = ir.ArrayType(I8, size)
+            memory = ir.GlobalVariable(self.module, kind, name)
+            memory.linkage, memory.initializer = "internal", ir.Constant(kind, None)
+            memory.align = 64
+            memory.type = POINTER  # llvmlite would type it
+        return self.module.globals[name]
+
     def load(self, kind: Value, pointer: Value, align: int | None = None) -> Value:
         return self.b.load(pointer, typ=kind, align=align)
 
     def byte_at(self, pointer: Value, offset: Value) -> Value:
         """The address ``pointer + offset``; spans never wrap around memory."""
         return self.b.gep(pointer, [offset], inbounds=True, source_etype=I8)
+
+    def within(self, pointer: Value, offset: Value) -> Value:
+        """The address ``pointer + offset`` where the addition does not wrap either.
+
+        Only then may it move into the offset field of a WebAssembly load or store.
+        """
+        made = _Offset(self.b.block, pointer, [offset], True, "", source_etype=I8)
+        self.b._insert(made)
+        return made
 
     def resize(self, value: Value, bits: int) -> Value:
         """``value`` zero-extended or truncated to ``bits``."""
@@ -267,6 +299,15 @@ class Code:
 
     def at_most(self, value: Value, limit: Value) -> Value:
         return self.b.select(self.b.icmp_unsigned("<", value, limit), value, limit)
+
+
+class _Offset(ir.instructions.GEPInstr):  # type: ignore[misc]
+    """An offset that does not wrap, for which llvmlite has no word."""
+
+    def descr(self, buf: list[str]) -> None:
+        parts: list[str] = []
+        super().descr(parts)
+        buf += [part.replace("inbounds", "inbounds nuw") for part in parts]
 
 
 def _plain_loop(module: Any) -> Value:

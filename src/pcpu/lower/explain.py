@@ -7,15 +7,17 @@ from collections.abc import Iterator, Sequence
 from pcpu.ir import Fuse, Instruction, Program, Statement, bodies
 from pcpu.ir.text import show_operand, show_span
 from pcpu.lower.fuse import describe
+from pcpu.target import Target
 
 
-def explain(program: Program) -> Iterator[str]:
-    """One line for each loop over data that the operations of ``program`` become."""
+def explain(program: Program, target: Target) -> Iterator[str]:
+    """One line for each loop over data that the operations of ``program`` become
+    for ``target``."""
     parts = [program.instructions] if program.is_stream else _parts(program.body)
     number = 0
     for part in parts:
         over = "" if program.is_stream else f" over {show_span(part[0].span)}"
-        for kernel, instructions in describe(part):
+        for kernel, instructions in describe(part, target):
             number += 1
             yield f"loop {number}{over}, {kernel}: {' | '.join(map(_stage, instructions))}"
 

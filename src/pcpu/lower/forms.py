@@ -23,7 +23,7 @@ from pcpu.isa import Op
 
 Combine = Literal["add", "sub", "xor", "or", "and", "umin", "umax"]
 _COMBINES: dict[str, Combine] = {"+": "add", "^": "xor", "|": "or", "&": "and"}
-_STATE, _PLACE = Var("state"), Var("index")
+_STATE, PLACE = Var("state"), Var("index")
 LANES = (8, 16)  # bits of the lanes that values of a byte are computed in
 
 
@@ -98,8 +98,8 @@ def maxima(op: Op) -> dict[str, int]:
 
 def lane_bits(op: Op, expr: Expr) -> int | None:
     """The least bits in which ``expr`` of a byte comes out exactly, None where 16 are too few or
-    it asks for more than the byte and the numbers that ``op`` takes."""
-    if any(isinstance(node, Index) or node in (_STATE, _PLACE) for node in walk(expr)):
+    it asks for more than the byte and the operands of ``op``."""
+    if any(node in (_STATE, PLACE) for node in walk(expr)):
         return None
     fitting = (bits for bits in LANES if upper_bound(expr, maxima(op), bits) is not None)
     return next(fitting, None)
@@ -110,9 +110,20 @@ def joined(operands: Sequence[Expr], op: str) -> Expr:
     return reduce(lambda left, right: Binary(op, left, right), operands)
 
 
-def turns(expr: Expr) -> bool:
-    """Whether all brackets in ``expr`` are ``key[index]``: bytes that come over and over."""
-    return all(node.index == _PLACE for node in walk(expr) if isinstance(node, Index))
+def low_byte(expr: Expr, maxima: Mapping[str, int]) -> Expr | None:
+    """An expression that has in 8 bits the low byte of ``expr``, None where there may be none."""
+    if upper_bound(expr, maxima, 8) is not None:
+        return expr
+    match expr:
+        case Const(value):
+            return Const(value & 255)
+        case Binary("+" | "-" | "*" | "&" | "|" | "^" as op, left, right):
+            a, b = low_byte(left, maxima), low_byte(right, maxima)
+            return None if a is None or b is None else Binary(op, a, b)
+        case Binary("<<", left, Const(amount)):
+            a = low_byte(left, maxima)
+            return None if a is None else Binary("<<", a, Const(min(amount, 8)))
+    return None
 
 
 def upper_bound(expr: Expr, maxima: Mapping[str, int], bits: int) -> int | None:

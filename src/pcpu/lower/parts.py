@@ -43,7 +43,7 @@ def abi_type(bits: int) -> Any:
 def run(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
     """All stages over ``data[0:length]``, tile by tile where they need several loops."""
     ops = [stage.op for stage in stages]
-    groups = feed(fuse(ops), ops, code.target)
+    groups = feed(fuse(ops, code.target), ops, code.target)
     if len(groups) == 1:
         _run_group(code, groups[0], stages, data, length)
         return

@@ -24,8 +24,10 @@ from pcpu.lower.forms import joined, lane_bits, terms
 from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.function import inside, kernel_function, variables
 from pcpu.lower.kernels.kernel import Kernel
-from pcpu.lower.kernels.lanes import SMALL_LANES, Feed, lanewise
+from pcpu.lower.kernels.lanes import SMALL_LANES, Feed, Values
+from pcpu.lower.kernels.table import in_lanes
 from pcpu.lower.stage import Stage
+from pcpu.target import Target
 
 LARGEST = 1 << 32  # the greatest modulus with which PIECE bytes leave 64 bits alone
 PIECE = 1 << 27
@@ -141,6 +143,7 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
 class _Writer:
     def __init__(self, code: Code, stage: Stage, fed: Sequence[Stage]) -> None:
         self.code, self.stage, self.fed = code, stage, fed
+        self.values = Values(code, stage)
         form = sums(stage.op)
         assert form is not None
         self.form = form
@@ -239,7 +242,8 @@ class _Vectors:
     def add(self, loaded: Sequence[Value]) -> None:
         """One vector, or two in the order of the data."""
         code, b = self.code, self.code.b
-        values = [lanewise(code, self.writer.stage, self.writer.form.value, v, 8) for v in loaded]
+        form = self.writer.form
+        values = [self.writer.values.of(vector, form.value, 8) for vector in loaded]
         words = [b.bitcast(value, self.half) for value in values]
         pairs = [vectors.pair_sums(code, value) for value in values]
         before = code.load(self.half, self.pairs)
@@ -280,10 +284,15 @@ class _Vectors:
         return self.code.kept(value, 16, self.half.count)
 
 
+def _accepts(op: Op, target: Target) -> bool:
+    form = sums(op)
+    return form is not None and in_lanes(op, form.value, target)
+
+
 KERNEL = Kernel(
     "adler",
     "two sums modulo a number, by weighted sums of vectors",
-    lambda op: sums(op) is not None,
+    _accepts,
     emit,
     fuses=False,
     fed=lambda op, target: True,

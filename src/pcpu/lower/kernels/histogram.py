@@ -16,7 +16,7 @@ from llvmlite import ir
 
 from pcpu.expr import Expr, uses
 from pcpu.isa import Op
-from pcpu.lower.code import I8, I32, I64, POINTER, Code, Value
+from pcpu.lower.code import I8, I32, I64, Code, Value
 from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import Combine, combination
 from pcpu.lower.kernels import chain, vectors
@@ -92,8 +92,7 @@ class _Tables(Protocol):
 
 
 class _Words:
-    """Counts of 32 bits in memory that is not on the stack, which saves an addition a byte where
-    addresses are constants. Modules with such code have one thread."""
+    """Counts of 32 bits at an address that is constant, which saves an addition a byte."""
 
     limit: int | None = None
     # Tables that lie a multiple of 4096 bytes apart look to some processors like one.
@@ -101,13 +100,8 @@ class _Words:
 
     def __init__(self, code: Code) -> None:
         self._code = code
-        name, size = "histogram.tables", TABLES * self.STRIDE
-        if name not in code.module.globals:
-            memory = ir.GlobalVariable(code.module, ir.ArrayType(I8, size), name)
-            memory.linkage, memory.initializer = "internal", ir.Constant(memory.value_type, None)
-            memory.align = 64
-            memory.type = POINTER  # llvmlite would type it
-        self._tables = code.module.globals[name]
+        size = TABLES * self.STRIDE
+        self._tables = code.memory("histogram.tables", size)
         code.fill(self._tables, I8(0), code.size(size))
 
     def _place(self, number: int, byte: Value) -> Value:
@@ -198,7 +192,7 @@ def _times(code: Code, how: Combine, value: Value, count: Value) -> Value:
 KERNEL = Kernel(
     "histogram",
     "counts of the bytes in several tables, each byte's step once at the end",
-    lambda op: histogram(op) is not None,
+    lambda op, target: histogram(op) is not None,
     emit,
     fuses=False,
 )

@@ -21,8 +21,10 @@ from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import joined, lane_bits, terms
 from pcpu.lower.kernels import chain, vectors
 from pcpu.lower.kernels.kernel import Kernel
-from pcpu.lower.kernels.lanes import SMALL_LANES, lanewise
+from pcpu.lower.kernels.lanes import SMALL_LANES, Values
+from pcpu.lower.kernels.table import in_lanes
 from pcpu.lower.stage import Stage
+from pcpu.target import Target
 
 _STATE, _INDEX = Var("state"), Var("index")
 BLOCK = 128  # bytes that one test is for
@@ -140,6 +142,7 @@ class _Scan:
 
     def __init__(self, code: Code, stage: Stage, form: Search, base: Value, size: Value) -> None:
         self.code, self.stage, self.form, self.base, self.size = code, stage, form, base, size
+        self.values = Values(code, stage)
         self.left, self.place = code.local(code.usize, size), code.local(code.usize)
         blocks = (code.function.append_basic_block(n) for n in ("close", "found", "absent"))
         self.close, self.found, self.absent = blocks
@@ -202,7 +205,7 @@ class _Scan:
             value = self.stage.scalar(code, self.form.predicate, given, bits)
         else:
             byte = code.load(lane_type(8, lanes), address, 1)
-            value = lanewise(code, self.stage, self.form.predicate, byte, bits)
+            value = self.values.of(byte, self.form.predicate, bits)
         return code.b.icmp_unsigned("!=", value, ir.Constant(value.type, None))
 
     def take(self, offset: Value, truths: Value) -> None:
@@ -218,10 +221,15 @@ class _Scan:
         self.go_if(code.b.icmp_unsigned("!=", mask, kind(0)), self.found)
 
 
+def _accepts(op: Op, target: Target) -> bool:
+    form = search(op)
+    return form is not None and in_lanes(op, form.predicate, target)
+
+
 KERNEL = Kernel(
     "search",
     "vectors of bytes, from the end where what is looked for comes first",
-    lambda op: search(op) is not None,
+    _accepts,
     emit,
     fuses=False,
 )

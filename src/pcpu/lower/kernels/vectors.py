@@ -31,6 +31,10 @@ _PAIR_SUMS = {
     32: "llvm.x86.avx2.pmadd.ub.sw",
     64: "llvm.x86.avx512.pmaddubs.w.512",
 }
+# What has them, by bytes of a vector.
+_BYTE_PRODUCTS = {
+    16: ("+avxvnni", "+avx512vnni"), 32: ("+avxvnni", "+avx512vnni"), 64: ("+avx512vnni",),
+}  # fmt: skip
 
 
 def width(target: Target) -> int:
@@ -51,6 +55,18 @@ def dot(code: Code, left: Value, right: Value) -> Value:
     products = code.b.mul(code.b.sext(left, wide), code.b.sext(right, wide))
     even, odd = (shuffle(code, products, products, range(i, count, 2)) for i in (0, 1))
     return code.b.add(even, odd)
+
+
+def multiplies_bytes(target: Target, count: int) -> bool:
+    """Whether vectors of ``count`` bytes have ``add_products``."""
+    return any(feature in target.features for feature in _BYTE_PRODUCTS.get(count, ()))
+
+
+def add_products(code: Code, total: Value, left: Value, right: Value) -> Value:
+    """Products of unsigned bytes with signed ones, four neighbours added to a lane of 32 bits."""
+    count = left.type.count
+    name = f"llvm.x86.avx512.vpdpbusd.{8 * count}"
+    return call(code, name, total.type, [total, left, right])
 
 
 def has_masks(target: Target) -> bool:
@@ -106,6 +122,15 @@ def pieces(code: Code, vector: Value, count: int) -> list[Value]:
         return [vector]
     starts = range(0, vector.type.count, count)
     return [shuffle(code, vector, vector, range(i, i + count)) for i in starts]
+
+
+def joined(code: Code, parts: Sequence[Value]) -> Value:
+    """Vectors one after the other, a power of two of them, as one."""
+    while len(parts) > 1:
+        lanes = range(2 * parts[0].type.count)
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        parts = [shuffle(code, a, b, lanes) for a, b in pairs]
+    return parts[0]
 
 
 def total(code: Code, values: Sequence[Value]) -> Value:
