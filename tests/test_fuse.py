@@ -8,6 +8,7 @@ from pcpu import targets
 from pcpu.isa import Isa
 from pcpu.lower.fuse import describe, feed, fuse
 from pcpu.source import parse_pipeline
+from tests.kernels.machine import fold
 
 
 @pytest.mark.parametrize(
@@ -23,14 +24,17 @@ from pcpu.source import parse_pipeline
         ),
         ("xor 1 | crc32c | fnv | xor 2", ["lanes: xor", "crc: crc32c", "fnv: fnv", "lanes: xor"]),
         # A chain runs anyway, so the hash goes with it; not so across a map.
-        ("fnv | sum | adler32", ["chain: fnv adler32", "lanes: sum"]),
-        ("fnv | xor 1 | adler32", ["fnv: fnv", "lanes: xor", "chain: adler32"]),
+        ("fnv | sum | twist", ["chain: fnv twist", "lanes: sum"]),
+        ("fnv | xor 1 | twist", ["fnv: fnv", "lanes: xor", "chain: twist"]),
+        ("find 1 | find 2 | adler32", ["search: find", "search: find", "adler: adler32"]),
     ],
 )
 def test_loops(program: str, loops: list[str], user_isa: Isa) -> None:
-    instructions = parse_pipeline(program, user_isa).instructions
+    isa = Isa((*user_isa.operations, fold("twist", 32, "state * state + byte")))
+    instructions = parse_pipeline(program, isa).instructions
     found = [
-        f"{name}: {' '.join(i.op.name for i in group)}" for name, group in describe(instructions)
+        f"{name}: {' '.join(i.op.name for i in group)}"
+        for name, group in describe(instructions, targets.find("wasm"))
     ]
     assert found == loops
 
@@ -46,9 +50,11 @@ def test_loops(program: str, loops: list[str], user_isa: Isa) -> None:
         ("xor 1 | crc32c | xor 2 | crc32c", ["crc: xor crc32c", "crc: xor crc32c"]),
         ("xor 1 | fnv | crc32c", ["lanes: xor", "fnv: fnv", "crc: crc32c"]),
         ("xor 1 | fnv", ["lanes: xor", "fnv: fnv"]),
+        ("xor 1 | sum | adler32", ["adler: xor sum adler32"]),
     ],
 )
-def test_crcs_take_lanes_along(program: str, loops: list[str], user_isa: Isa) -> None:
+def test_some_kernels_take_lanes_along(program: str, loops: list[str], user_isa: Isa) -> None:
     ops = [i.op for i in parse_pipeline(program, user_isa).instructions]
-    groups = feed(fuse(ops), ops, targets.find("wasm"))
+    wasm = targets.find("wasm")
+    groups = feed(fuse(ops, wasm), ops, wasm)
     assert [f"{g.kernel.name}: {' '.join(ops[i].name for i in g.members)}" for g in groups] == loops

@@ -71,6 +71,14 @@ def test_serve_prints_curl_lines_that_work() -> None:
         os.kill(workerd, 0)
 
 
+def test_serve_says_where_programs_are_listed() -> None:
+    program = ROOT / "tests" / "worker" / "programs" / "unmask.pasm"
+    with served("--port", "0", "--program", str(program)) as (text, _):
+        first, *_ = re.findall(r"^  (curl .*)$", text, re.MULTILINE)
+        (found,) = json.loads(subprocess.check_output(first, shell=True))["programs"]
+        assert found["name"] == "unmask"
+
+
 def test_serve_stops_workerd_on_sigterm() -> None:
     with served("--port", "0") as (_, process):
         (workerd,) = children(process.pid)
@@ -146,3 +154,55 @@ def test_wrangler_takes_the_bundle(tmp_path: Path, isa: Isa) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "pcpu_ops.wasm" in done.stdout
+
+
+def test_programs_of_files_have_names(tmp_path: Path) -> None:
+    (tmp_path / "checks.pcpu").write_text("crc32c | fnv")
+    (tmp_path / "Masked data.pasm").write_text(".param key imm8\nxor data, key\n")
+    done = build(tmp_path, "checks.pcpu", "masked=Masked data.pasm", "xor 1", "fnv=crc32c")
+    assert done.returncode == 0
+    names = {path.name for path in (tmp_path / "out").glob("*.wasm")}
+    assert {"named-checks.wasm", "named-masked.wasm", "pcpu_ops.wasm"} <= names
+    assert len(names) == 5
+    script = (tmp_path / "out" / "programs.js").read_text()
+    numbers = dict(re.findall(r'import p(\d) from "./(.*)\.wasm";', script))
+    by_name = {name: number for number, name in numbers.items()}
+    checks, masked = by_name["named-checks"], by_name["named-masked"]
+    assert f'export const named = [["checks", p{checks}], ["masked", p{masked}]];' in script
+    fused = ", ".join(f"p{number}" for number in sorted(numbers) if number != masked)
+    assert f"export default [{fused}];" in script
+    assert build(tmp_path, "xor 1").returncode == 0  # the old programs go
+    assert len([*(tmp_path / "out").glob("*.wasm")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("programs", "message"),
+    [
+        (["A b.pasm"], "--program A b.pasm: give the program a name, --program NAME=A b.pasm"),
+        (["a.pasm", "a=b.pasm"], "--program a=b.pasm: two programs are called a"),
+        (["c.pasm"], "c.pasm cannot be read: No such file or directory"),
+        (
+            ["b.pasm"],
+            "the parameter 'want' of b cannot be given over HTTP, where the word means something "
+            "else; rename it",
+        ),
+    ],
+)
+def test_programs_that_cannot_have_a_name(
+    tmp_path: Path, programs: list[str], message: str
+) -> None:
+    (tmp_path / "a.pasm").write_text("crc32c data")
+    (tmp_path / "b.pasm").write_text(".param want imm8\nxor data, want\n")
+    done = build(tmp_path, *programs)
+    assert (done.returncode, done.stderr) == (2, f"pcpu: error: {message}\n")
+
+
+def build(folder: Path, *programs: str) -> subprocess.CompletedProcess[str]:
+    options = [f"--program={program}" for program in programs]
+    return subprocess.run(
+        [PCPU, "build", "-o", "out", *options],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -1,14 +1,14 @@
 // The benchmark's side in Node: one command a line on standard input, one answer a line back.
-// argv: a JSON object {data, size, modules: {name: path}, scripts: {name: path}}.
+// argv: a JSON object {data: {kind: path}, size, modules: {name: path}, scripts: {name: path}}.
 
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { session, withRoom } from "./rows.js";
 import * as libraries from "./libraries.js";
 
-const { data: path, size, modules, scripts } = JSON.parse(process.argv[2]);
-const data = new Uint8Array(size);
-data.set(readFileSync(path).subarray(0, size));
+const { data: paths, size, modules, scripts } = JSON.parse(process.argv[2]);
+const read = ([kind, path]) => [kind, new Uint8Array(readFileSync(path)).subarray(0, size)];
+const data = Object.fromEntries(Object.entries(paths).map(read));
 
 const compiled = new Map();
 async function instance(name) {

@@ -1,5 +1,5 @@
-// What a row of a definition runs here. `env` is the runtime's: data (what every row starts
-// from), instance(name), load(path) and loops(). Every row has memory of its own, as none may find
+// What a row of a definition runs here. `env` is the runtime's: data (what rows start
+// from, by its kind), instance(name), load(path) and loops(). Every row has memory of its own, as none may find
 // the bytes in the cache that another one has just left there.
 
 import { loops as shared } from "./loops.js";
@@ -50,7 +50,7 @@ async function wasm(row, env) {
   return {
     load(length) {
       size = length;
-      view().set(env.data.subarray(0, size), data);
+      view().set(env.data[row.data].subarray(0, size), data);
       run = bind();
     },
     run: (calls) => run(calls),
@@ -77,7 +77,7 @@ async function copied(row, env) {
   let run;
   return {
     load(size) {
-      bytes = copyOf(env.data, size, bytes);
+      bytes = copyOf(env.data[row.data], size, bytes);
       run = loops.copied(exports[name], memory, data, bytes, args.slice(2), row.changes);
     },
     run: (calls) => run(calls),
@@ -103,7 +103,7 @@ async function plain(row, env) {
   let run;
   return {
     load(size) {
-      bytes = copyOf(env.data, size, bytes);
+      bytes = copyOf(env.data[row.data], size, bytes);
       run = shared.function(f, bytes, operands);
     },
     run: (calls) => run(calls),

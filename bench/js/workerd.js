@@ -7,7 +7,7 @@ import * as libraries from "./libraries.js";
 async function instance(name) {
   const { default: module } = await import(`./${name}.wasm`);
   const { exports } = await WebAssembly.instantiate(module);
-  return withRoom(exports, env.data.length);
+  return withRoom(exports, Math.max(...Object.values(env.data).map((bytes) => bytes.length)));
 }
 
 async function load(source) {
@@ -21,13 +21,14 @@ async function load(source) {
 let copies = 0;
 const loops = () => import(`./loops-${copies++}.js`);
 
-const env = { data: new Uint8Array(0), instance, load, loops };
+const env = { data: {}, instance, load, loops };
 const answer = session(env);
 
 export default {
   async fetch(request) {
     if (request.method === "PUT") {
-      env.data = new Uint8Array(await request.arrayBuffer());
+      const { pathname } = new URL(request.url);
+      env.data[pathname.slice(1)] = new Uint8Array(await request.arrayBuffer());
       return Response.json({});
     }
     return Response.json(await answer(await request.json()));

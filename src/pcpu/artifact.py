@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from pcpu.errors import PcpuError, UsageError
+from pcpu.errors import OutputClosedError, PcpuError, UsageError
 
 ABI_VERSION = 2
 SECTION = "pcpu.manifest"
@@ -89,6 +89,20 @@ def write_beside(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def write_all(file: IO[bytes], block: memoryview) -> None:
+    """Write all of ``block``, also to a file that takes less at a time.
+
+    Raises OutputClosedError where whoever reads has left, else PcpuError.
+    """
+    try:
+        while block:
+            block = block[file.write(block) :]
+    except BrokenPipeError:
+        raise OutputClosedError("the reader of the data left") from None
+    except OSError as error:
+        raise PcpuError(f"the data cannot be written: {error.strerror}") from None
 
 
 def _cannot_write(path: Path, error: Exception) -> PcpuError:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from pcpu import openapi, targets, worker
 from pcpu.artifact import Artifact, write_beside
@@ -16,24 +17,40 @@ from pcpu.ir import Program
 from pcpu.isa import Isa
 
 # 64 MiB of data in hexadecimal, and the JSON around it. A deployed isolate has 128 MB in
-# all, so wrangler.jsonc states its own, smaller limit.
+# all, so wrangler.jsonc states its own, smaller limits.
 LOCAL_JSON_BYTES = 168 << 20
+LOCAL_BODY_BYTES = 1 << 30
 ANY_PORT = 0
+OPERATIONS = "pcpu_ops.wasm"
+# Query parameters that a program's own could not be told from.
+RESERVED = frozenset(["want", "buffer"])
 
 
-def build_bundle(isa: Isa, programs: Sequence[Program], out: Path, port: int = 8787) -> None:
+def build_bundle(
+    isa: Isa,
+    programs: Sequence[Program],
+    out: Path,
+    port: int = 8787,
+    *,
+    named: Mapping[str, Program] = MappingProxyType({}),
+) -> None:
     """Write a bundle into the folder ``out``.
 
-    Each of ``programs`` becomes a module of its own, fused, which the Worker runs in place of
-    the single operations. In a folder that holds a bundle already its files are replaced, all but
+    Each of ``programs``, which are pipelines, becomes a module of its own, fused, which the Worker
+    runs in place of the single operations. Those of ``named``, which may be any programs, can be
+    asked for by name. In a folder that holds a bundle already its files are replaced, all but
     ``wrangler.jsonc``, where people keep their routes. Raises PcpuError.
     """
     _check_folder(out)
+    _check_parameters(named)
     target = targets.find("wasm")
-    modules = {"pcpu_ops.wasm": compile_operations(isa, target)}
-    for program in {program.signature: program for program in programs}.values():
+    modules = {OPERATIONS: compile_operations(isa, target)}
+    pipelines = {p.signature: p for p in named.values() if p.is_pipeline}
+    for program in {p.signature: p for p in programs if p.signature not in pipelines}.values():
         digest = hashlib.sha256(program.signature.encode()).hexdigest()[:16]
         modules[f"program-{digest}.wasm"] = compile_program(program, isa, target)
+    for name, program in named.items():
+        modules[f"named-{name}.wasm"] = compile_program(program, isa, target)
     with tempfile.TemporaryDirectory(prefix="pcpu-bundle-") as folder:
         _write(Path(folder), isa, modules, port)
         try:
@@ -41,6 +58,14 @@ def build_bundle(isa: Isa, programs: Sequence[Program], out: Path, port: int = 8
             _move(Path(folder), out)
         except OSError as error:
             raise PcpuError(f"{out} cannot be written: {error.strerror}") from None
+
+
+def _check_parameters(named: Mapping[str, Program]) -> None:
+    for name, program in named.items():
+        for parameter in program.parameters:
+            if parameter.name in RESERVED:
+                what = f"the parameter {parameter.name!r} of {name} cannot be given over HTTP"
+                raise UsageError(f"{what}, where the word means something else; rename it")
 
 
 def _check_folder(out: Path) -> None:
@@ -61,28 +86,43 @@ def _move(new: Path, out: Path) -> None:
         if name != "wrangler.jsonc" or not (out / name).exists():
             with write_beside(out / name) as file:
                 file.write((new / name).read_bytes())
-    for old in out.glob("program-*.wasm"):
-        if old.name not in names:
+    for old in out.glob("*.wasm"):
+        if old.name.startswith(("program-", "named-")) and old.name not in names:
             old.unlink()
 
 
 def _write(folder: Path, isa: Isa, modules: dict[str, Artifact], port: int) -> None:
     for name, artifact in modules.items():
         artifact.write(folder / name)
-    fused = [name for name in modules if name != "pcpu_ops.wasm"]
-    imports = "".join(f'import p{i} from "./{name}";\n' for i, name in enumerate(fused))
-    listed = ", ".join(f"p{i}" for i in range(len(fused)))
-    (folder / "programs.js").write_text(f"{imports}export default [{listed}];\n")
+    (folder / "programs.js").write_text(_list_of(modules))
     (folder / "openapi.json").write_text(json.dumps(openapi.document(isa)) + "\n")
     worker.bundle_script(folder / "index.js")
-    embedded = "\n    ".join(f'(name = "{name}", wasm = embed "{name}"),' for name in fused)
+    embedded = "\n    ".join(
+        f'(name = "{name}", wasm = embed "{name}"),' for name in modules if name != OPERATIONS
+    )
     values = {
         "PORT": str(port),
         "MODULES": embedded,
         "MAX_JSON_BYTES": str(LOCAL_JSON_BYTES),
         "MAX_STREAM_BYTES": "0",
+        "MAX_BODY_BYTES": str(LOCAL_BODY_BYTES),
     }
     (folder / "config.capnp").write_text(worker.template("config.capnp", values))
     (folder / "wrangler.jsonc").write_text(worker.template("wrangler.jsonc", {}))
     manifests = {name: artifact.manifest for name, artifact in modules.items()}
     (folder / "manifest.json").write_text(json.dumps(manifests, indent=2) + "\n")
+
+
+def _list_of(modules: dict[str, Artifact]) -> str:
+    """The script that lists the program modules: pipelines to run fused, and programs by name."""
+    programs = [name for name in modules if name != OPERATIONS]
+    imports = [f'import p{i} from "./{name}";' for i, name in enumerate(programs)]
+    fused = {modules[name].manifest.get("signature", ""): i for i, name in enumerate(programs)}
+    listed = ", ".join(f"p{i}" for signature, i in fused.items() if signature)
+    named = ", ".join(
+        f'["{name.removeprefix("named-").removesuffix(".wasm")}", p{i}]'
+        for i, name in enumerate(programs)
+        if name.startswith("named-")
+    )
+    exports = [f"export default [{listed}];", f"export const named = [{named}];"]
+    return "\n".join([*imports, *exports, ""])

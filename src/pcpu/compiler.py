@@ -1,10 +1,11 @@
-"""The whole compiler: what to compile -> IR -> -O3 -> object -> linked, with a manifest."""
+"""The whole compiler: from a Program over passes, IR, -O3 and an object to what is linked."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from pcpu import ir, llvm, manifest
@@ -13,6 +14,7 @@ from pcpu.errors import ProgramError, UsageError
 from pcpu.ir import Instruction, Program
 from pcpu.isa import Isa, Op
 from pcpu.lower import lower_operations, lower_program, lower_whole
+from pcpu.optimize import optimize
 from pcpu.target import Target
 
 MAX_TERMS = 8192  # names, constants and operators; about ten seconds of compiling
@@ -21,22 +23,58 @@ FORMS: tuple[Form, ...] = get_args(Form)
 
 
 def compile_program(
-    program: Program, isa: Isa, target: Target, form: str | None = None, *, whole: bool = False
+    program: Program,
+    isa: Isa,
+    target: Target,
+    form: str | None = None,
+    *,
+    whole: bool = False,
+    without: Collection[str] = (),
 ) -> Artifact:
     """One program for ``target``: for streams where it can run over them, else, or where ``whole``
-    says so, for data that is there as a whole. ``form`` stops the line earlier.
+    says so, for data that is there as a whole. ``form`` stops the line earlier, and the passes
+    named in ``without`` are left out.
 
-    Raises ProgramError, UsageError (a form that the target does not have) or ToolchainError.
+    Raises ProgramError, UsageError (a form that the target does not have, a pass that there is
+    not) or ToolchainError.
     """
-    ir.verify(program)
-    _check_size([s.op for s in ir.walk(program.body) if isinstance(s, Instruction)], MAX_TERMS)
+    _check_program(program)
+    optimized = optimize(program, without, whole=whole)
     if program.is_stream and not whole:
-        text, exports = lower_program(program, target)
+        text, exports = lower_program(optimized, target)
         told = manifest.of_stream(program)
     else:
-        text, exports = lower_whole(program, target)
-        told = manifest.of_whole(program)
+        text, exports = lower_whole(optimized, target)
+        told = manifest.of_whole(program, optimized)
     return _line(text, exports, told, isa, target, form)
+
+
+def compile_probed(program: Program, target: Target) -> bytes:
+    """The linked code of a program over whole buffers that tells its caller of each statement
+    (lower/probe.py). Raises like ``compile_program``."""
+    _check_program(program)
+    text, exports = lower_whole(program, target, probes=True)
+    module = llvm.parse(text, target)
+    llvm.optimise(module, target)
+    return target.link(llvm.emit(module, target, "obj"), exports)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The optimised IR of a program over whole buffers and the assembly that becomes of it, with
+    marks of the statements that they are of (lower/mark.py)."""
+
+    ir: str
+    asm: str
+
+
+def listing(program: Program, target: Target) -> Listing:
+    """What ``target`` makes of a program. Raises like ``compile_program``."""
+    _check_program(program)
+    text, _ = lower_whole(program, target, marked=True)
+    module = llvm.parse(text, target)
+    llvm.optimise(module, target)
+    return Listing(str(module), llvm.emit(module, target, "asm").decode())
 
 
 def compile_operations(isa: Isa, target: Target, form: str | None = None) -> Artifact:
@@ -100,6 +138,11 @@ def simd_counts(assembly: str, exports: Sequence[str]) -> dict[str, int]:
         return sum(len(_SIMD.findall(bodies[one])) for one in seen)
 
     return {name: count(name) for name in exports}
+
+
+def _check_program(program: Program) -> None:
+    ir.verify(program)
+    _check_size([s.op for s in ir.walk(program.body) if isinstance(s, Instruction)], MAX_TERMS)
 
 
 def _check_size(ops: Sequence[Op], limit: int) -> None:

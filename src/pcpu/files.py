@@ -8,12 +8,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from pcpu import run as engines
-from pcpu.artifact import open_output
-from pcpu.errors import OutputClosedError, PcpuError, UsageError
+from pcpu.artifact import open_output, write_all
+from pcpu.errors import PcpuError, UsageError
 from pcpu.ir import Program, Shown
 from pcpu.isa import Isa
 
@@ -61,7 +62,7 @@ def run_file(
         sink = None if out is None else stack.enter_context(open_sink(out))
         block = engines.BLOCK * (THREAD_BLOCKS * threads if threads > 1 else 1)
         counted = stack.enter_context(_Counted.opened(data, source, block))
-        write = None if sink is None else writer(sink)
+        write = None if sink is None else partial(write_all, sink)
         if threads > 1:
             from pcpu.run.jit import run_threads
 
@@ -72,19 +73,6 @@ def run_file(
             sink.flush()
     shown = {r.name: r.show(v) for r, v in zip(program.results, values, strict=True)}
     return Report(shown, counted.size, counted.size)
-
-
-def writer(sink: IO[bytes]) -> Any:
-    def write(block: memoryview) -> None:
-        try:
-            while block:
-                block = block[sink.write(block) :]
-        except BrokenPipeError:
-            raise OutputClosedError("the reader of the data left") from None
-        except OSError as error:
-            raise PcpuError(f"the data cannot be written: {error.strerror}") from None
-
-    return write
 
 
 class _Counted:

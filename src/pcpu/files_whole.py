@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from pcpu import run as engines
+from pcpu.artifact import write_all
 from pcpu.errors import PcpuError, UsageError
-from pcpu.files import open_sink, open_source, writer
+from pcpu.files import open_sink, open_source
 from pcpu.ir import Outcome, Program, Shown
 from pcpu.isa import Isa
 from pcpu.layout import outputs
@@ -141,7 +142,7 @@ def run_whole_files(
             content = outcome.buffers.get(name)
             if content is None:
                 content = _table_text(report.columns[name], report.tables[name])
-            writer(sink)(memoryview(content))
+            write_all(sink, memoryview(content))
             sink.flush()
         # Buffers are views of mapped files, which can only be closed without any.
         del inputs, outcome
@@ -166,9 +167,9 @@ def _report(program: Program, outcome: Outcome, sizes: dict[str, int]) -> WholeR
 
 
 def _table_text(columns: tuple[str, ...], rows: list[list[Shown]]) -> bytes:
-    """CSV (RFC 4180) with a heading."""
+    """CSV with a heading, and the line ends of text files."""
     text = io.StringIO(newline="")
-    sheet = csv.writer(text)
+    sheet = csv.writer(text, lineterminator="\n")
     sheet.writerow(columns)
     sheet.writerows(rows)
     return text.getvalue().encode()
@@ -184,10 +185,11 @@ def _input(stack: ExitStack, path: str, *, writable: bool) -> Any:
             return mmap.mmap(file.fileno(), 0, access=access)
         except OSError as error:
             raise PcpuError(f"{path} cannot be read: {error.strerror}") from None
-    return _read(file, path)
+    return read_all(file, path)
 
 
-def _read(file: IO[bytes], path: str) -> bytearray:
+def read_all(file: IO[bytes], path: str) -> bytearray:
+    """The bytes of a file, in memory. Raises PcpuError."""
     content = io.BytesIO()
     try:
         shutil.copyfileobj(file, content, 1 << 20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 from pcpu.ir import Each, Output, Parameter, Program, ResultValue, walk
@@ -76,6 +77,42 @@ def whole_layout(program: Program) -> WholeLayout:
             arrays[register.name] = SLOT * start
             start += register.count
     return WholeLayout(_parameter_offsets(program, 0), arrays, start)
+
+
+class Hooks(IntEnum):
+    """The slots of what a program with probes shares with its caller (lower/probe.py).
+
+    ``PROBE`` is the address of ``probe(i32 statement, i32 phase, i64 address, i64 offset,
+    i64 length, i64 ns) -> i32``, which ends the program by anything but 0; ``CLOCK`` that of
+    ``clock_gettime``, and ``CLOCK_ID`` what it is asked for. ``WANTED`` is the address of a byte
+    for each statement, which says whether the probe is called; ``COUNTERS`` that of the slots of
+    ``Counter`` for each; ``TURNS`` that of the turns of the loops around a statement, the outer
+    one first. The program writes the others: where its registers are, the nanoseconds that it
+    spent in the probe, and how many statements have begun.
+    """
+
+    PROBE = 0
+    CLOCK = 1
+    CLOCK_ID = 2
+    WANTED = 3
+    COUNTERS = 4
+    TURNS = 5
+    REGISTERS = 6
+    PAUSED = 7
+    BEGUN = 8
+
+
+class Counter(IntEnum):
+    """What is counted for each statement: how often it ran, bytes of its spans, nanoseconds."""
+
+    RUNS = 0
+    BYTES = 1
+    NS = 2
+
+
+BEFORE, AFTER = 0, 1  # phases of a statement
+STOPPED = 0xFFFF_FFFF  # the status where a probe ended the program; no check has it
+PULSE = 1 << 16  # once in so many statements the probe is called, wanted or not
 
 
 def outputs(program: Program) -> list[tuple[Output, Each]]:

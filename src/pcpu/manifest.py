@@ -45,14 +45,18 @@ def of_stream(program: Program) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def of_whole(program: Program) -> dict[str, Any]:
-    """Of the module of a program over data that is there as a whole."""
+def of_whole(program: Program, optimized: Program) -> dict[str, Any]:
+    """Of the module of a program over data that is there as a whole; its checks are those that
+    are left in the ``optimized`` one."""
     found = whole_layout(program)
     return _common(program) | {
         "form": "whole",
         "state_bytes": SLOT * found.slots,
         "parameters": _parameters(program, found.parameters),
-        "buffers": [{"name": b.name, "role": b.role} for b in program.buffers],
+        "buffers": [
+            {"name": b.name, "role": b.role, "written": b.name in program.written}
+            for b in program.buffers
+        ],
         "tables": [
             {
                 "name": output.name,
@@ -62,7 +66,7 @@ def of_whole(program: Program) -> dict[str, Any]:
         ],
         "traps": [
             {"status": c.status, "code": c.code, "line": c.line, "message": c.message}
-            for c in checks(program)
+            for c in checks(optimized)
         ],
     }  # fmt: skip
 

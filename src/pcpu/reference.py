@@ -32,9 +32,10 @@ def print_table(isa: Isa) -> None:
 
 def describe(op: Op) -> list[str]:
     """The lines of the page of ``op``."""
-    from pcpu.lower.kernels import select  # LLVM, which only this page of the reference needs
+    from pcpu import targets  # LLVM, which only this page of the reference needs
+    from pcpu.lower.kernels import select
 
-    kernel = select(op)
+    kernel = select(op, targets.find("host"))
     facts = [
         ("program", " ".join([op.name, *(imm.name.upper() for imm in op.immediates)])),
         *((imm.name.upper(), _range(imm)) for imm in op.immediates),

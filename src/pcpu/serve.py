@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pcpu.bundle import build_bundle
@@ -16,25 +16,28 @@ from pcpu.isa import Isa
 from pcpu.run.workerd_process import serving
 
 
-def serve_forever(isa: Isa, programs: Sequence[Program], port: int) -> None:
+def serve_forever(
+    isa: Isa, programs: Sequence[Program], named: Mapping[str, Program], port: int
+) -> None:
     """Build the bundle and serve it until Ctrl-C or SIGTERM. Raises PcpuError."""
     with tempfile.TemporaryDirectory(prefix="pcpu-serve-") as folder:
         bundle = Path(folder) / "bundle"
-        build_bundle(isa, programs, bundle, port)
+        build_bundle(isa, programs, bundle, port, named=named)
         with serving(bundle, port) as (listening, process):
-            sys.stdout.write(_greeting(listening, programs))
+            sys.stdout.write(_greeting(listening, programs, named))
             sys.stdout.flush()
             code = process.wait()
             raise EngineError(f"workerd stopped with exit code {code}")
 
 
-def _greeting(port: int, programs: Sequence[Program]) -> str:
+def _greeting(port: int, programs: Sequence[Program], named: Mapping[str, Program]) -> str:
     address = f"http://127.0.0.1:{port}"
     text = str(programs[0]) if programs else "xor 0x5a | crc32c"
     query = shlex.quote(f"{address}/v1/pipeline")
     body = json.dumps({"data": "hello", "program": text})
+    listed = f"  curl -sS {shlex.quote(f'{address}/v1/programs')}\n\n" if named else ""
     return (
-        f"pCPU is serving on {address}; Ctrl-C stops it. Try:\n\n"
+        f"pCPU is serving on {address}; Ctrl-C stops it. Try:\n\n{listed}"
         f"  curl -sS -H 'content-type: application/json' -d {shlex.quote(body)} {query}\n\n"
         f"  curl -sS -H 'content-type: application/octet-stream' --data-binary @README.md "
         f"'{address}/v1/pipeline?program=crc32c'\n\n"

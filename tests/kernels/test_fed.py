@@ -1,4 +1,4 @@
-"""CRCs that run the lanes before them on their own vectors, against the reference meaning."""
+"""Kernels that run the lanes before them on their own vectors, against the reference meaning."""
 
 from __future__ import annotations
 
@@ -49,8 +49,14 @@ FOLDS = (
     fold("most", 8, "byte > state ? byte : state"),
     fold("parity", 64, "state ^ byte * 257"),
     keyed(fold("agree", 64, "state + (byte == key[index])"), ("key", 1, 9)),
+    fold(
+        "sums", 32,
+        "((((state >> 16) + ((state & 0xffff) + byte) % 65521) % 65521) << 16)"
+        " | (((state & 0xffff) + byte) % 65521)",
+        "1",
+    ),
     fold("hash", 32, "(state ^ byte) * 16777619", "1"),
-)
+)  # fmt: skip
 FIXED = (
     ("flip", "plus", "count", "crc"),
     ("count", "flip", "count", "plus", "count", "crc", "count", "crc", "flip"),
@@ -61,6 +67,8 @@ FIXED = (
     ("turn", "agree", "four", "crc", "agree"),
     ("four", "crc", "turn", "crc", "hash"),
     ("flip", "crc", "hash", "plus", "crc"),
+    ("count", "flip", "plus", "count", "sums"),
+    ("squares", "some", "sums", "sum", "most", "flip", "crc", "sums"),
 )
 
 

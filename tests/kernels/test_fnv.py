@@ -12,7 +12,7 @@ from pcpu.ir import with_names
 from pcpu.isa import Op
 from pcpu.lower.kernels import chain, fnv, fnv_block, select
 from pcpu.lower.kernels.fnv_planes import addition_chain
-from tests.kernels.machine import NAMES, VECTORS, Machine, fold, machine, update
+from tests.kernels.machine import HOST, NAMES, VECTORS, Machine, fold, machine, update
 
 AUTHORS = json.loads((VECTORS / "fnv1a.json").read_text())["vectors"]
 BASIS = {64: 0xCBF29CE484222325, 32: 0x811C9DC5}
@@ -63,7 +63,7 @@ def test_authors_vectors_interp(name: str) -> None:
 
 @pytest.mark.parametrize("op", [*MEMBERS.values(), *OTHERS], ids=lambda op: str(op.name))
 def test_long(op: Op, on: Machine) -> None:
-    assert select(op) is fnv.KERNEL
+    assert select(op, HOST) is fnv.KERNEL
     rng = random.Random(op.name)
     for length in (2047, 2048, 2049, 8191, 8192, 12345):
         check(on, op, rng, length)
@@ -111,7 +111,7 @@ def test_selection_by_form() -> None:
     assert found == fnv.Multiplication(7, first=False)
     found = fnv.multiplication(fold("op", 32, "byte ^ (7 * state)"))
     assert found == fnv.Multiplication(7, first=True)
-    assert select(fold("op", 64, "(state ^ byte) * 4")) is chain.KERNEL
+    assert select(fold("op", 64, "(state ^ byte) * 4"), HOST) is chain.KERNEL
 
 
 def test_addition_chains_multiply() -> None:

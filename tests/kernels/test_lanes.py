@@ -10,10 +10,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pcpu import expr
-from pcpu.errors import ExpressionError
 from pcpu.isa import Op
 from pcpu.lower.kernels import lanes, select
-from tests.kernels.machine import NAMES, ROOM, Machine, byte_map, fold, machine, run_map, update
+from tests.kernels.machine import (
+    HOST,
+    NAMES,
+    ROOM,
+    Machine,
+    byte_map,
+    fold,
+    machine,
+    run_map,
+    typed,
+    update,
+)
 from tests.kernels.steps import IMMEDIATES, folds, values
 
 FIXED = (
@@ -27,6 +37,9 @@ FIXED = (
     fold("every", 32, "state & (byte | 1)"),
     fold("wrap", 8, "state + byte * 3"),
     fold("wrap16", 16, "state + byte * 771"),
+    fold("ones8", 8, "state - (255 >> byte)"),
+    fold("ones16", 16, "state + (65535 >> (byte & 15))"),
+    byte_map("ones", "(byte | 255) >> byte"),
     byte_map("shifted", "byte + k ^ n", IMMEDIATES),
 )
 LENGTHS = (0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 255, 256, 1023)
@@ -79,7 +92,7 @@ def on(request: pytest.FixtureRequest) -> Machine:
 
 @pytest.mark.parametrize("op", FIXED, ids=lambda op: str(op.name))
 def test_fixed(op: Op, on: Machine) -> None:
-    assert select(op) is lanes.KERNEL
+    assert select(op, HOST) is lanes.KERNEL
     rng = random.Random(op.name)
     for length in (*LENGTHS, 5000, 20_000):
         check(on, op, rng, length)
@@ -122,14 +135,6 @@ def attack(ops: list[Op], rng: random.Random, lengths: list[int]) -> None:
         for op in named:
             for length in lengths:
                 check(on, op, rng, length)
-
-
-def typed(op: Op) -> bool:
-    """Whether the constants fit: what the text was drawn for may be narrower than they are."""
-    try:
-        return bool(op.map_expr if op.kind == "map" else op.step_expr)
-    except ExpressionError:
-        return False
 
 
 @settings(FUZZ, max_examples=4)

@@ -1,53 +1,58 @@
-"""Whatever a pass does to a program, the program means the same."""
+"""Whatever a pass does to a program, the program means the same: random programs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from pcpu.errors import TrapError
 from pcpu.interp.whole import run_whole
 from pcpu.ir import Program, check
 from pcpu.ir.text import pasm_text
-from pcpu.optimize import PASSES, Pass, optimize
+from pcpu.optimize import PASSES, optimize
 from pcpu.source.pasm import parse_pasm
-from tests.optimize.programs import ISA, Case, cases
+from tests.optimize.programs import ISA, Case, make_case
+from tests.pasm import strategies
 
-SETTINGS = settings(
-    deadline=None,
-    max_examples=60,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+PROGRAMS, SHARE = 400, 40
 
 
-def outcome(program: Program, case: Case) -> Any:
+def outcome(
+    program: Program, case: Case | strategies.Case, run: Callable[..., Any] = run_whole
+) -> Any:
     """Buffers, results in their order and tables; or the trap with its line and numbers."""
     try:
-        found = run_whole(program, case.inputs, case.arguments)
+        found = run(program, case.inputs, case.arguments)
     except TrapError as trap:
         return trap.code, trap.line, trap.numbers, str(trap)
     return found.buffers, list(found.results.items()), found.tables
 
 
-@pytest.mark.parametrize("one", PASSES, ids=lambda p: p.name)
-@SETTINGS
-@given(data=st.data())
-def test_a_pass_keeps_the_meaning(one: Pass, data: st.DataObject) -> None:
-    case = data.draw(cases())
-    after = one.run(case.program)
-    text = pasm_text(after)
-    assert check(after)[0] == [], text
-    assert outcome(after, case) == outcome(case.program, case), text
-    assert pasm_text(one.run(after)) == text
-    assert pasm_text(parse_pasm(text, ISA)) == text
+def check_passes(case: Case | strategies.Case, what: str) -> None:
+    """Each alone and all together; each is done after one time, and what it gives can be written."""
+    wanted = outcome(case.program, case)
+    for one in PASSES:
+        after = one.run(case.program)
+        text = pasm_text(after)
+        shown = f"{what}\n; after {one.name}\n{text}"
+        assert check(after)[0] == [], shown
+        assert outcome(after, case) == wanted, shown
+        assert pasm_text(one.run(after)) == text, shown
+        assert pasm_text(parse_pasm(text, ISA)) == text, shown
+    assert outcome(optimize(case.program, whole=True), case) == wanted, what
 
 
-@SETTINGS
-@given(cases())
-def test_all_passes_keep_the_meaning(case: Case) -> None:
-    after = optimize(case.program)
-    assert outcome(after, case) == outcome(case.program, case)
-    assert pasm_text(optimize(after)) == pasm_text(after)
+@pytest.mark.parametrize("first", range(0, PROGRAMS, SHARE))
+def test_passes_keep_the_meaning(first: int) -> None:
+    for seed in range(first, first + SHARE):
+        case = make_case(seed)
+        check_passes(case, f"seed {seed}, {case}")
+
+
+@given(case=strategies.cases(ISA))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_passes_keep_the_meaning_of_any_program(case: strategies.Case) -> None:
+    check_passes(case, pasm_text(case.program))

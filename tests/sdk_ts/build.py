@@ -62,9 +62,9 @@ BY_HAND = {
         "results": [_number("count", "count"), _number("last", "u32")],
         "parameters": [{"name": "key", "bits": 8, "offset": 0}],
         "buffers": [
-            {"name": "source", "role": "in"},
-            {"name": "list", "role": "spans"},
-            {"name": "out", "role": "out"},
+            {"name": "source", "role": "in", "written": False},
+            {"name": "list", "role": "spans", "written": False},
+            {"name": "out", "role": "out", "written": True},
         ],
         "tables": [
             {"name": "lines", "columns": [_number("index", "count"), _number("total", "u32")]}

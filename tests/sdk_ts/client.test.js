@@ -105,7 +105,7 @@ test("a problem is an error with its document", async () => {
     assert.deepEqual([error.status, error.code, error.problem.line, error.problem.column], [400, "unknown-op", 1, 9]);
     return true;
   });
-  await assert.rejects(client.stream("xor", pieces(DATA.slice(0, 100), 50)), { name: "ProblemError", code: "immediate-count" });
+  await assert.rejects(client.stream("xor", DATA.slice(0, 100)), { name: "ProblemError", code: "immediate-count" });
   await assert.rejects(new Client(`${process.env.SERVER}/elsewhere`).health(), { status: 404, code: "not-found" });
 });
 
@@ -157,4 +157,55 @@ test("answers that are not the Worker's, or not whole", async () => {
     await assert.rejects(results, error);
   }
   server.close();
+});
+
+test("programs by name", async () => {
+  const programs = await client.programs();
+  assert.deepEqual(programs.find(({ name }) => name === "twins").buffers.map(({ name, role }) => `${role} ${name}`), ["in source", "out first", "out second"]);
+
+  const key = new Uint8Array([1, 2, 3]);
+  const expected = DATA.map((byte, i) => byte ^ key[i % 3]);
+  const { data, results, tables } = await client.runProgram("unmask", DATA, { params: { key, mark: 7 } });
+  const marks = histogram(expected)[7];
+  assert.deepEqual([data, { ...results }, { ...tables }], [expected, { crc: BigInt(crc32c(expected)), marks }, {}]);
+
+  const list = new BigUint64Array([0n, 3n, 5n, 10n]);
+  const frames = await client.runProgram("frames", { source: new Blob([DATA]), list }, { params: { key: 0x5an } });
+  assert.deepEqual(frames.data, MASKED);
+  const rows = [DATA.slice(0, 3), DATA.slice(5, 15)].map((piece) => [piece.reduce((sum, byte) => sum + byte, 0), BigInt(crc32c(piece))]);
+  assert.deepEqual({ ...frames.tables }, { frames: rows });
+  assert.deepEqual(frames.report.buffers, { source: 700_000, list: 32, out: 700_000 });
+
+  assert.deepEqual((await client.runProgram("maker", {}, { params: { n: 4 } })).data, new Uint8Array([7, 7, 7, 7]));
+  const twin = await client.runProgram("twins", DATA, { buffer: "second", want: "data" });
+  assert.deepEqual([twin.data, twin.tables], [DATA.map((byte) => byte + 1), undefined]);
+  const reader = await client.runProgram("reader", DATA, { params: { size: 65_535 } });
+  assert.deepEqual([reader.data, reader.results.longest, reader.tables.rows.length], [undefined, DATA.indexOf(0), 11]);
+});
+
+test("programs by name, streamed", async () => {
+  const expected = DATA.map((byte) => byte ^ 9);
+  const unmask = await client.streamProgram("unmask", pieces(DATA, 100_000), { params: { key: new Uint8Array([9]) } });
+  assert.deepEqual(await collect(unmask.data), expected);
+  assert.equal((await unmask.results).crc, BigInt(crc32c(expected)));
+  const list = new Uint8Array(); // the data is longer than some and shorter than all that was sent
+  const frames = await client.streamProgram("frames", { source: DATA, list }, { params: { key: 0x5a }, want: "both" });
+  assert.deepEqual(await collect(frames.data), MASKED);
+  assert.deepEqual([{ ...(await frames.results) }, (await frames.report).tables], [{ count: 0 }, { frames: [] }]);
+  const twins = await client.streamProgram("twins", DATA, { buffer: "first", want: "both" });
+  assert.deepEqual(await collect(twins.data), DATA.slice(0, 4));
+  assert.equal((await twins.report).bytes_in, 700_000);
+});
+
+test("what is wrong with a program's request is a problem", async () => {
+  const fails = (name, inputs, options, problem) => assert.rejects(client.runProgram(name, inputs, options), { name: "ProblemError", ...problem });
+  await fails("nothing", new Uint8Array(), {}, { status: 404, code: "not-found" });
+  await fails("frames", new Uint8Array(), {}, { status: 400, code: "invalid-request" });
+  await fails("unmask", new Uint8Array(), { params: { key: new Uint8Array() } }, { code: "invalid-request" });
+  await fails("twins", new Uint8Array(3), { buffer: "first" }, {
+    status: 422,
+    code: "trap-span-range",
+    message: "A span leaves its buffer: the span of source, 0 + 4, leaves its 3 bytes",
+  });
+  for (const wrong of [null, 5, "text", [1]]) await assert.rejects(client.runProgram("unmask", wrong), { name: "UsageError" });
 });

@@ -158,14 +158,14 @@ test("parameters have defaults, ranges and sizes", async () => {
   expect({ key: 255n, pad: new Uint8Array([1, 2, 3]) }, 255, [1, 2, 3]);
   expect({ pad: random(16) }, 0x5a, random(16));
   const wrong = (params, message) => assert.throws(() => program.run(data, { params }), { name: "UsageError", message });
-  wrong({ key: 256 }, "the parameter key is outside 0..255: 256");
-  wrong({ key: -1n }, "the parameter key is outside 0..255: -1");
-  wrong({ key: 1.5 }, "the parameter key is an integer of 0..255; beyond 2^53 - 1 give a bigint");
+  wrong({ key: 256 }, "the parameter 'key' is a number of 0..255, and 256 is outside");
+  wrong({ key: -1n }, "the parameter 'key' is a number of 0..255, and -1 is outside");
+  wrong({ key: 1.5 }, "the parameter 'key' is an integer, beyond 2^53 - 1 a bigint");
   wrong({ key: "1" }, /an integer/);
   wrong({ key: new Uint8Array(1) }, /an integer/);
-  wrong({ pad: 1 }, "the parameter pad is a Uint8Array of 0 to 16 bytes");
-  wrong({ pad: new Uint8Array(17) }, "the parameter pad is 0 to 16 bytes, 17 given");
-  wrong({ other: 1 }, 'the program has no parameter "other"; known: key, pad');
+  wrong({ pad: 1 }, "the parameter 'pad' is a Uint8Array of 0 to 16 bytes");
+  wrong({ pad: new Uint8Array(17) }, "the parameter 'pad' is 0 to 16 bytes, and 17 are given");
+  wrong({ other: 1 }, "there is no parameter 'other'; it has key, pad");
   assert.throws(() => program.stream({ params: { x: 1 } }), UsageError);
 });
 

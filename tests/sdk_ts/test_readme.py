@@ -11,14 +11,18 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pcpu import worker
+from pcpu import targets, worker
+from pcpu.compiler import compile_program
+from pcpu.library import load_isa
 from pcpu.run.workerd_process import serving
+from pcpu.source import parse_pasm
 from tests.sdk_ts.build import SDK, node
 from tests.worker.server import Server
 
 TEXT = (SDK / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```ts( worker)?\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 EXAMPLES = [text for of_worker, text in BLOCKS if not of_worker]
+(FRAMES,) = re.findall(r"^```pasm\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 (WORKER,) = [text for of_worker, text in BLOCKS if of_worker]
 
 TSCONFIG = """{
@@ -51,6 +55,9 @@ def examples(project: Path, modules: Path, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("examples")
     for name in ("masked", "ops"):
         shutil.copy(modules / f"{name}.wasm", folder)
+    isa = load_isa()
+    frames = compile_program(parse_pasm(FRAMES, isa), isa, targets.find("wasm"))
+    frames.write(folder / "frames.wasm")
     (folder / "package.json").write_text('{"type": "module"}')
     (folder / "node_modules").symlink_to(project / "node_modules")
     return folder

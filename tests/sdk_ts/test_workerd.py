@@ -74,7 +74,7 @@ def test_streams(sdk: Server, size: int) -> None:
     assert logged(sdk) == f"crc32c,{google_crc32c.value(MASKED[:count])}"
 
 
-def test_parameters(sdk: Server) -> None:
+def test_a13_parameters(sdk: Server) -> None:
     data = DATA.replace(b"\xee", b"")
     answer = sdk.client.post("/stream?program=program&key=1", content=data)
     assert answer.content == bytes(byte ^ 1 for byte in data)
@@ -108,7 +108,7 @@ def test_operations(sdk: Server) -> None:
     assert found == {"data": expected.hex(), "results": {"crc32c": crc, "find": 2}}
 
 
-def test_whole(sdk: Server) -> None:
+def test_a14_a15_a16_whole(sdk: Server) -> None:
     assert sdk.client.post("/whole", content=b"abc").json() == {
         "data": bytes(byte ^ 1 for byte in b"bca").hex(),
         "lines": [[0, f"{(0x63 + 0x62):#010x}"], [1, "0x00000060"]],

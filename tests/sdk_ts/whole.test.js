@@ -71,6 +71,16 @@ test("what does not fit says so", () => {
   assert.throws(() => program.run({ source: SOURCE, list: [[0, 2n ** 63n]] }, { params }), { name: "MemoryError" });
 });
 
+test("buffers and tables have a limit together, where one is given", () => {
+  const run = (most) => program.run({ source: SOURCE, list: [[0, 100]] }, { params, most });
+  const all = 100_000 + 16 + 100 + (16 + 160); // the table's bound, of which one row is written
+  assert.equal(run(all).data.length, 100);
+  assert.throws(() => run(all - 1), {
+    name: "MemoryError",
+    message: "lines would have 176 bytes, 1 more than buffers and tables may have together",
+  });
+});
+
 test("inputs and parameters that are wrong say so", () => {
   const wrong = (inputs, message, params = { key: 1 }) =>
     assert.throws(() => program.run(inputs, { params }), { name: "UsageError", message });
@@ -78,5 +88,5 @@ test("inputs and parameters that are wrong say so", () => {
   wrong({ source: SOURCE }, "the input buffer list is not given; the program has source, list");
   wrong({ source: SOURCE, list: [], out: SOURCE }, 'the program has no input buffer "out"; it has source, list');
   wrong({ source: "text", list: [] }, /^data is an ArrayBuffer or a view of one, not string/);
-  wrong({ source: SOURCE, list: [] }, "the parameter key has no default; give it in params", {});
+  wrong({ source: SOURCE, list: [] }, "the parameter 'key' has no default; give it a value: key=0", {});
 });

@@ -9,21 +9,30 @@ import wasmtime
 
 from pcpu.artifact import ABI_VERSION, with_manifest
 from pcpu.bundle import build_bundle
+from pcpu.ir import Program
 from pcpu.library import load_isa
+from pcpu.source import read_program
 from pcpu.source.pipeline import parse_pipeline
 
 FUSED = "xor 90 | add 1 | counteq 7 | crc32c"
+PROGRAMS = Path(__file__).with_name("programs")
+
+
+def named_programs() -> dict[str, Program]:
+    """The programs of the folder ``programs`` by name."""
+    isa = load_isa()
+    return {path.stem: read_program(str(path), isa) for path in sorted(PROGRAMS.iterdir())}
 
 
 def build(directory: Path) -> None:
     isa = load_isa()
-    build_bundle(isa, [parse_pipeline(FUSED, isa)], directory)
+    build_bundle(isa, [parse_pipeline(FUSED, isa)], directory, named=named_programs())
 
 
 def build_trapping(directory: Path) -> None:
     """Replace the operations by those of fixture.wat; no programs."""
     (directory / "pcpu_ops.wasm").write_bytes(trapping_module())
-    (directory / "programs.js").write_text("export default [];\n")
+    (directory / "programs.js").write_text("export default [];\nexport const named = [];\n")
 
 
 def trapping_module() -> bytes:

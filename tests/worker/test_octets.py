@@ -40,6 +40,9 @@ def test_h7_want(server: Server, program: str, want: str | None, kind: str) -> N
 def test_h7_data_of_known_length_has_an_answer_of_known_length(server: Server) -> None:
     assert server.octets("xor 1", b"x" * 300_000).headers["content-length"] == "300000"
     assert server.octets("xor 1").headers["content-length"] == "0"
+    both = server.octets("xor 1 | crc32c", b"x" * 300_000)
+    assert both.headers["pcpu-data-length"] == "300000"
+    assert "pcpu-data-length" not in server.octets("xor 1", b"x").headers
 
 
 @pytest.mark.parametrize("want", ["data", "results", "both"])

@@ -7,11 +7,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from pcpu.ir.traps import TrapCode
 from pcpu.library import load_isa
 from pcpu.openapi import document, problems
 from pcpu.source import parse_pipeline
@@ -50,7 +51,7 @@ def test_the_schemas_are_schemas() -> None:
 
 def test_paths_and_methods_are_those_of_the_worker(server: Server) -> None:
     for path, methods in DOCUMENT["paths"].items():
-        answer = server.client.request("TRACE", path)
+        answer = server.client.request("TRACE", path.replace("{name}", "unmask"))
         allowed = {"HEAD" if method == "head" else method.upper() for method in methods}
         allow = set(answer.headers["allow"].split(", "))
         assert (answer.status_code, allow - {"HEAD"}) == (405, allowed)
@@ -74,6 +75,19 @@ def test_health_and_operations_are_as_described(server: Server) -> None:
     assert fits("Isa", isa)
     described = {*DOCUMENT["components"]["schemas"]["Operation"]["properties"]}
     assert {member for op in isa["operations"] for member in op} == described
+
+
+def test_programs_are_as_described(server: Server) -> None:
+    found = server.client.get("/v1/programs").json()
+    assert fits("Programs", found)
+    members = {member for program in found["programs"] for member in program}
+    assert members == {*DOCUMENT["components"]["schemas"]["Program"]["properties"]}
+    headers = {"content-type": "application/octet-stream"}
+    for name in ("unmask", "reader"):
+        url = f"/v1/programs/{name}?want=results"
+        report = server.client.post(url, content=b"abcdef", headers=headers).json()
+        assert fits("ProgramReport", report)
+        assert {*report} == {*DOCUMENT["components"]["schemas"]["ProgramReport"]["properties"]}
 
 
 REQUESTS = [
@@ -135,6 +149,11 @@ def test_h9_the_codes_are_those_of_the_specification() -> None:
               for code, status in _pairs(codes, statuses)}  # fmt: skip
     stated |= {(code, 400) for code in re.findall(r"^\| `([a-z-]+)` \|", language, re.MULTILINE)}
     assert stated == {(code, problem["status"]) for code, problem in problems().items()}
+
+
+def test_h17_every_trap_has_a_code() -> None:
+    traps = {f"trap-{code}" for code in get_args(TrapCode)}
+    assert {code for code in problems() if code.startswith("trap-")} == traps
 
 
 def _pairs(codes: str, statuses: str) -> list[tuple[str, int]]:

@@ -18,5 +18,6 @@ const pcpu :Workerd.Worker = (
   bindings = [
     (name = "MAX_JSON_BYTES", text = "@MAX_JSON_BYTES@"),
     (name = "MAX_STREAM_BYTES", text = "@MAX_STREAM_BYTES@"),
+    (name = "MAX_BODY_BYTES", text = "@MAX_BODY_BYTES@"),
   ],
 );

@@ -1,24 +1,24 @@
 /** The routes (spec/http.md). */
 
-import { Hono, type Context } from "hono";
+import { Hono, type Context, type HonoRequest } from "hono";
 import * as v from "valibot";
 import { ProgramError } from "../../sdk/ts/src/errors";
 import type { Isa } from "../../sdk/ts/src/isa";
 import { parsed, type ParsedPipeline } from "../../sdk/ts/src/operations";
-import type { Pipeline } from "../../sdk/ts/src/pipeline";
+import { writes, type Pipeline } from "../../sdk/ts/src/pipeline";
 import { parseOperation, parseOps } from "../../sdk/ts/src/pipeline-json";
 import { parseText } from "../../sdk/ts/src/pipeline-text";
 import { quote } from "../../sdk/ts/src/text";
 import { text } from "./body";
 import { decode, encode, ENCODINGS } from "./encoding";
 import type { Engine } from "./engine";
+import { toJson } from "./json";
+import { jsonLimit, streamLimit } from "./limits";
 import { Problem, type Place } from "./problem";
-import { report, toJson } from "./report";
+import { describeAll, run } from "./named";
+import { report } from "./report";
 import { object, oneOf, read, string } from "./shape";
-import { stream, wanted, WANTS } from "./stream";
-
-/** An isolate has 128 MB. At its peak a JSON body takes 9 times its size, 13 times where it is not ASCII (measured). */
-const MAX_JSON_BYTES = 8 * 1024 * 1024;
+import { stream, usual, WANTS } from "./stream";
 
 type App = Hono<{ Bindings: Env }>;
 
@@ -41,8 +41,16 @@ export function createApp(engine: Engine, openapi: string): App {
     return route(c, engine);
   });
 
+  app.get("/v1/programs", (c) => c.json(describeAll(engine)));
+  app.all("/v1/programs/:name", (c) => {
+    const name = c.req.param("name");
+    const named = engine.named.get(name);
+    if (named === undefined) throw new Problem("not-found", `there is no program ${quote(name)}; GET /v1/programs lists them`);
+    return c.req.method === "POST" ? run(c, name, named) : notAllowed(c.req, "POST");
+  });
+
   for (const [path, allow] of Object.entries(ALLOWED)) {
-    app.all(path, (c) => new Problem("method-not-allowed", `${path} takes ${allow}, not ${c.req.method}`).response({ allow }));
+    app.all(path, (c) => notAllowed(c.req, allow));
   }
   app.notFound((c) => new Problem("not-found", `there is no ${c.req.path}`).response());
   app.onError((error) => {
@@ -53,7 +61,17 @@ export function createApp(engine: Engine, openapi: string): App {
   return app;
 }
 
-const ALLOWED = { "/health": "GET, HEAD", "/openapi.json": "GET, HEAD", "/v1/isa": "GET, HEAD", "/v1/pipeline": "POST" };
+const ALLOWED = {
+  "/health": "GET, HEAD",
+  "/openapi.json": "GET, HEAD",
+  "/v1/isa": "GET, HEAD",
+  "/v1/pipeline": "POST",
+  "/v1/programs": "GET, HEAD",
+};
+
+function notAllowed({ method, path }: HonoRequest, allow: string): Response {
+  return new Problem("method-not-allowed", `${path} takes ${allow}, not ${method}`).response({ allow });
+}
 
 type Route = (c: Context<{ Bindings: Env }>, engine: Engine) => Promise<Response>;
 
@@ -78,7 +96,7 @@ async function json(...[c, engine]: Parameters<Route>): Promise<Response> {
   if (parameter !== undefined) {
     throw new Problem("invalid-request", `a JSON body takes no query parameters: ${quote(parameter)} belongs into the body`);
   }
-  const value = parseJson(await text(c.req.raw, limit(c.env.MAX_JSON_BYTES, MAX_JSON_BYTES)));
+  const value = parseJson(await text(c.req.raw, jsonLimit(c.env)));
   const body = read(Body, value, (reason, pointer) => new Problem("invalid-request", reason, { pointer }));
   const pipeline = pipelineOf(engine.operations.isa, body);
   const data = decode(body.data, body.encoding);
@@ -141,12 +159,11 @@ async function octets(...[c, engine]: Parameters<Route>): Promise<Response> {
   const query = read(Query, parameters, (reason) => new Problem("invalid-request", reason));
   if (pairs.length > Object.keys(parameters).length) throw new Problem("invalid-request", "a query parameter is given twice");
   const pipeline = checked(() => parseText(engine.operations.isa, query.program));
-  const want = query.want ?? wanted(pipeline);
-  return stream(c.req.raw, engine.start(pipeline), want, limit(c.env.MAX_STREAM_BYTES, 0));
-}
-
-function limit(text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise;
-  if (!/^[0-9]+$/.test(text)) throw new Error(`a limit is a decimal number of bytes, not ${JSON.stringify(text)}`);
-  return Number(text);
+  const want = query.want ?? usual(writes(pipeline.steps), pipeline.results.length > 0);
+  const execution = engine.start(pipeline);
+  const task = {
+    update: (block: Uint8Array) => execution.update(block),
+    report: (bytes: number) => report(execution, bytes),
+  };
+  return stream(c.req.raw, task, want, streamLimit(c.env));
 }

@@ -1,21 +1,32 @@
 /** Runs pipelines with the modules of the bundle (spec/abi.md); the SDK alone touches WebAssembly memory. */
 
 import { WasmTrap } from "../../sdk/ts/src/errors";
-import type { Operation, OperationsManifest, ProgramManifest } from "../../sdk/ts/src/manifest";
+import { formOf, readManifest, type Operation, type OperationsManifest, type ProgramManifest } from "../../sdk/ts/src/manifest";
 import { Operations, type ParsedPipeline } from "../../sdk/ts/src/operations";
 import { signature } from "../../sdk/ts/src/pipeline";
 import { Program } from "../../sdk/ts/src/program";
 import { resultsOf, show, type ShownResults } from "../../sdk/ts/src/results";
 import type { Run } from "../../sdk/ts/src/run";
+import { WholeProgram } from "../../sdk/ts/src/whole";
 import { Problem } from "./problem";
+
+/** A program that can be asked for by name. */
+export type Named = Program | WholeProgram;
 
 export class Engine {
   readonly operations: Operations;
+  readonly named: ReadonlyMap<string, Named>;
   readonly #programs: ReadonlyMap<string, Program>;
 
-  constructor(operations: WebAssembly.Module, programs: readonly WebAssembly.Module[]) {
+  /** `programs` are pipelines, to be run in place of their operations. */
+  constructor(
+    operations: WebAssembly.Module,
+    programs: readonly WebAssembly.Module[],
+    named: readonly (readonly [name: string, module: WebAssembly.Module])[],
+  ) {
     this.operations = new Operations(operations, "GET /v1/isa lists them");
     this.#programs = new Map(programs.map((module) => this.#fused(module)));
+    this.named = new Map(named.map(([name, module]) => [name, programOf(module)]));
   }
 
   /** A new execution: of the fused module where one is bundled, else operation by operation. */
@@ -33,6 +44,10 @@ export class Engine {
     if (isa_digest !== this.operations.manifest.isa_digest) throw new Error(`the program module ${signature} is of another ISA`);
     return [signature, program];
   }
+}
+
+function programOf(module: WebAssembly.Module): Named {
+  return formOf(readManifest(module)) === "whole" ? new WholeProgram(module) : new Program(module);
 }
 
 /** One run of a pipeline over data that comes in pieces of any size. */
@@ -68,7 +83,8 @@ export class Execution {
   }
 }
 
-function trapping<T>(body: () => T): T {
+/** What `body` gives; a trap of the code is a problem, and in the log. */
+export function trapping<T>(body: () => T): T {
   try {
     return body();
   } catch (error) {

@@ -5,6 +5,7 @@ interface Env {
   /** Limits in bytes, decimal. Unset: see app.ts. */
   readonly MAX_JSON_BYTES?: string;
   readonly MAX_STREAM_BYTES?: string;
+  readonly MAX_BODY_BYTES?: string;
 }
 
 declare module "*.wasm" {
@@ -14,6 +15,8 @@ declare module "*.wasm" {
 
 declare module "*/programs.js" {
   const programs: readonly WebAssembly.Module[];
+  /** Programs by name. */
+  export const named: readonly (readonly [name: string, module: WebAssembly.Module])[];
   export default programs;
 }
 

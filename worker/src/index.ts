@@ -2,6 +2,6 @@ import { createApp } from "./app";
 import { Engine } from "./engine";
 import openapi from "./openapi.json";
 import ops from "./pcpu_ops.wasm";
-import programs from "./programs.js";
+import programs, { named } from "./programs.js";
 
-export default createApp(new Engine(ops, programs), openapi);
+export default createApp(new Engine(ops, programs, named), openapi);

@@ -21,11 +21,6 @@ export function report(execution: Execution, bytes: number) {
   };
 }
 
-/** JSON text, where a bigint is a number with all its digits. */
-export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_key, each: unknown) => (typeof each === "bigint" ? JSON.rawJSON(each.toString()) : each));
-}
-
 /** As spec/program.md P12 writes them. */
 function immediates(operands: readonly Operand[]): unknown {
   const [first, ...more] = operands.map((operand) =>

@@ -1,39 +1,48 @@
 /** The octet-stream route: data in, data out, block by block (spec/http.md H7, H8). */
 
-import type { ParsedPipeline } from "../../sdk/ts/src/operations";
-import { writes } from "../../sdk/ts/src/pipeline";
 import { blocks } from "./body";
-import type { Execution } from "./engine";
-import { report, toJson } from "./report";
+import { toJson } from "./json";
 
 export const WANTS = ["data", "results", "both"] as const;
 export type Want = (typeof WANTS)[number];
 
-const TYPES: Record<Want, string> = {
+export function isWant(word: string): word is Want {
+  return (WANTS as readonly string[]).includes(word);
+}
+
+export const TYPES: Record<Want, string> = {
   data: "application/octet-stream",
   results: "application/json",
   both: "application/vnd.pcpu.data-then-results",
 };
 
 /** What comes back where the request does not say. */
-export function wanted({ steps, results }: ParsedPipeline): Want {
-  if (!writes(steps)) return "results";
-  return results.length === 0 ? "data" : "both";
+export function usual(writes: boolean, hasResults: boolean): Want {
+  if (!writes) return "results";
+  return hasResults ? "both" : "data";
 }
 
-export async function stream(request: Request, execution: Execution, want: Want, limit: number): Promise<Response> {
-  const headers = { "content-type": TYPES[want] };
+/** A run over a body. */
+export interface Task {
+  /** Runs over the next block, in place. */
+  update(block: Uint8Array): void;
+  /** What to say of the run, when `bytes` have gone by. */
+  report(bytes: number): object;
+}
+
+export async function stream(request: Request, task: Task, want: Want, limit: number): Promise<Response> {
+  const headers = new Headers({ "content-type": TYPES[want] });
   const body = blocks(request, limit);
   let bytes = 0;
   const next = async () => {
     const { value } = await body.next();
     if (value !== undefined) {
       bytes += value.length;
-      execution.update(value);
+      task.update(value);
     }
     return value;
   };
-  const results = () => toJson(report(execution, bytes)) + "\n";
+  const results = () => toJson(task.report(bytes)) + "\n";
 
   if (want === "results") {
     while (await next());
@@ -43,8 +52,10 @@ export async function stream(request: Request, execution: Execution, want: Want,
   // The first block is through before the answer begins: an error in it still gets a status of its own.
   let block = await next();
   // Data is as long as the body: the answer says how long where the request did.
-  const length = want === "data" ? request.headers.get("content-length") : null;
-  const { readable, writable } = length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
+  const length = request.headers.get("content-length");
+  const isFixed = want === "data" && length !== null;
+  if (want === "both" && length !== null) headers.set("pcpu-data-length", length);
+  const { readable, writable } = isFixed ? new FixedLengthStream(Number(length)) : new IdentityTransformStream();
   const writer = writable.getWriter();
   const pump = async () => {
     for (; block !== undefined; block = await next()) await writer.write(block);

@@ -1,12 +1,15 @@
 /** Programs on a Worker (spec/http.md). */
 
-import { streamedAnswer, wholeAnswer, type Answer, type StreamedAnswer } from "./answer.js";
+import { streamedAnswer, wholeAnswer, withTables, type Answer, type ProgramAnswer, type StreamedAnswer } from "./answer.js";
 import type { components } from "./http-types.js";
+import { writtenParam, type Params } from "./parameters.js";
 import { checked } from "./problem.js";
-import { OCTETS, Upload, type Body } from "./upload.js";
+import type { ProgramReport } from "./report.js";
+import { Upload, type Body, type Inputs } from "./upload.js";
 
 export type Health = components["schemas"]["Health"];
 export type IsaDocument = components["schemas"]["Isa"];
+export type ProgramDocument = components["schemas"]["Program"];
 export type Want = components["schemas"]["Want"];
 
 export interface ClientOptions {
@@ -20,6 +23,13 @@ export interface RequestOptions<W extends Want | undefined = Want | undefined> {
   /** What comes back. Without it: the data where the program changes it, and the results where it has any. */
   readonly want?: W;
   readonly signal?: AbortSignal;
+}
+
+export interface ProgramOptions<W extends Want | undefined = Want | undefined> extends RequestOptions<W> {
+  /** Values of the program's parameters; one that is not given has its default. */
+  readonly params?: Params;
+  /** The buffer whose bytes are the data, where the program writes several. */
+  readonly buffer?: string;
 }
 
 export class Client {
@@ -44,9 +54,14 @@ export class Client {
     return (await this.#get("v1/isa")) as IsaDocument;
   }
 
+  /** The programs that the Worker has by name. */
+  async programs(): Promise<readonly ProgramDocument[]> {
+    return ((await this.#get("v1/programs")) as components["schemas"]["Programs"]).programs;
+  }
+
   /** Runs a pipeline such as `xor 0x5a | crc32c` over data, and waits for all of the answer. */
   async run<W extends Want | undefined = undefined>(program: string, data: Body, options: RequestOptions<W> = {}): Promise<Answer<W>> {
-    const answer: unknown = await wholeAnswer(await this.#pipeline(program, new Upload(data), options));
+    const answer: unknown = await wholeAnswer(await this.#post(pipelinePath(program), new Upload(data), options));
     return answer as Answer<W>;
   }
 
@@ -57,19 +72,38 @@ export class Client {
     options: RequestOptions<W> = {},
   ): Promise<StreamedAnswer<W>> {
     const upload = new Upload(data);
-    const answer: unknown = streamedAnswer(await this.#pipeline(program, upload, options), upload);
+    const answer: unknown = streamedAnswer(await this.#post(pipelinePath(program), upload, options), upload);
     return answer as StreamedAnswer<W>;
   }
 
-  async #pipeline(program: string, upload: Upload, { want, signal }: RequestOptions): Promise<Response> {
-    const url = new URL("v1/pipeline", this.#url);
-    url.searchParams.set("program", program);
+  /** Runs a program by its name over its inputs, and waits for all of the answer. */
+  async runProgram<W extends Want | undefined = undefined>(
+    name: string,
+    inputs: Inputs,
+    options: ProgramOptions<W> = {},
+  ): Promise<ProgramAnswer<W>> {
+    const answer = await wholeAnswer(await this.#post(programPath(name, options), new Upload(inputs), options));
+    return withTables(answer) as unknown as ProgramAnswer<W>;
+  }
+
+  /** Runs a program by its name; the data of one over streams begins to come back before its input has ended. */
+  async streamProgram<W extends Want | undefined = undefined>(
+    name: string,
+    inputs: Inputs,
+    options: ProgramOptions<W> = {},
+  ): Promise<StreamedAnswer<W, ProgramReport>> {
+    const upload = new Upload(inputs);
+    const answer: unknown = streamedAnswer(await this.#post(programPath(name, options), upload, options), upload);
+    return answer as StreamedAnswer<W, ProgramReport>;
+  }
+
+  async #post(path: string, upload: Upload, { want, signal }: RequestOptions): Promise<Response> {
+    const url = new URL(path, this.#url);
     if (want !== undefined) url.searchParams.set("want", want);
-    const headers = new Headers(this.#headers);
-    headers.set("content-type", OCTETS);
-    // Not yet in TypeScript's library: the answer may begin before the request has ended.
-    const streaming = upload.body instanceof ReadableStream ? { duplex: "half" } : {};
-    const init = { method: "POST", headers, body: upload.body, signal: signal ?? null, ...streaming };
+    const { headers, ...duplex } = upload.init;
+    const all = new Headers(this.#headers);
+    for (const [name, value] of Object.entries(headers)) all.set(name, value);
+    const init = { method: "POST", headers: all, body: upload.body, signal: signal ?? null, ...duplex };
     return checked(await this.#fetch(url, init));
   }
 
@@ -77,4 +111,14 @@ export class Client {
     const response = await checked(await this.#fetch(new URL(path, this.#url), { headers: this.#headers }));
     return response.json();
   }
+}
+
+function pipelinePath(program: string): string {
+  return `v1/pipeline?${new URLSearchParams({ program })}`;
+}
+
+function programPath(name: string, { params = {}, buffer }: ProgramOptions): string {
+  const query = new URLSearchParams(Object.entries(params).map(([name, value]) => [name, writtenParam(value)]));
+  if (buffer !== undefined) query.set("buffer", buffer);
+  return `v1/programs/${encodeURIComponent(name)}?${query}`;
 }

@@ -72,6 +72,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/programs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The programs that have names (H12) */
+        get: operations["programs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/programs/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Runs a program over its inputs (H13 to H17) */
+        post: operations["program"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -170,6 +204,60 @@ export interface components {
             data: string;
             encoding: components["schemas"]["Encoding"];
         };
+        Programs: {
+            programs: components["schemas"]["Program"][];
+        };
+        Program: {
+            name: string;
+            program: string;
+            /** @enum {unknown} */
+            form: "stream" | "whole";
+            parameters: components["schemas"]["Parameter"][];
+            buffers: components["schemas"]["Buffer"][];
+            tables: components["schemas"]["Table"][];
+            results: components["schemas"]["ResultForm"][];
+        };
+        /** @description A number of so many bits, or bytes: the least and the greatest length */
+        Parameter: {
+            name: string;
+            bits?: number;
+            sizes?: [
+                number,
+                number
+            ];
+            default?: number | string;
+        };
+        Buffer: {
+            name: string;
+            /** @enum {unknown} */
+            role: "inout" | "in" | "out" | "spans";
+            written: boolean;
+        };
+        Table: {
+            name: string;
+            columns: components["schemas"]["ResultForm"][];
+        };
+        ResultForm: {
+            name: string;
+            op: string | null;
+            bits: number;
+            returns: string;
+            count: number;
+        };
+        ProgramReport: {
+            program: string;
+            results: components["schemas"]["Results"];
+            tables: {
+                [key: string]: components["schemas"]["Number"][][];
+            };
+            buffers: {
+                [key: string]: number;
+            };
+            bytes_in: number;
+            bytes_out: number;
+            compiled_with: string;
+            vectorized: boolean;
+        };
         /** @description RFC 9457 */
         Problem: {
             /** Format: uri */
@@ -183,6 +271,7 @@ export interface components {
             excerpt?: string;
             /** Format: json-pointer */
             pointer?: string;
+            numbers?: number[];
         };
         Op: {
             /** @enum {unknown} */
@@ -293,9 +382,17 @@ export interface components {
             /** @enum {unknown} */
             op: "adler32";
             name?: string;
+        } | {
+            /** @enum {unknown} */
+            op: "le";
+            name?: string;
+        } | {
+            /** @enum {unknown} */
+            op: "be";
+            name?: string;
         };
         /** @enum {unknown} */
-        Code: "syntax" | "unknown-op" | "immediate-count" | "immediate-range" | "duplicate-name" | "name-on-map" | "too-long" | "invalid-json" | "invalid-request" | "invalid-data" | "not-found" | "method-not-allowed" | "body-too-large" | "unsupported-media-type" | "trap" | "internal";
+        Code: "syntax" | "unknown-op" | "immediate-count" | "immediate-range" | "duplicate-name" | "name-on-map" | "too-long" | "invalid-json" | "invalid-request" | "invalid-data" | "not-found" | "method-not-allowed" | "body-too-large" | "unsupported-media-type" | "out-of-memory" | "trap-span-range" | "trap-length-mismatch" | "trap-immediate-range" | "trap-window-size" | "trap-spans-size" | "trap" | "internal";
     };
     responses: {
         /** @description An error (H9) */
@@ -308,7 +405,18 @@ export interface components {
             };
         };
     };
-    parameters: never;
+    parameters: {
+        /** @description One of those that GET /v1/programs lists */
+        Name: string;
+        /** @description What comes back; without it the data where the program writes any, and results where it has any */
+        Want: components["schemas"]["Want"];
+        /** @description The buffer whose bytes are the data, where the program writes several */
+        Buffer: string;
+        /** @description Values of the program's parameters, written as in programs: key=0x5a */
+        Arguments: {
+            [key: string]: string;
+        };
+    };
     requestBodies: never;
     headers: never;
     pathItems: never;
@@ -388,8 +496,8 @@ export interface operations {
                  * @example xor 0x5a | crc32c
                  */
                 program?: string;
-                /** @description What comes back of an octet-stream body */
-                want?: components["schemas"]["Want"];
+                /** @description What comes back; without it the data where the program writes any, and results where it has any */
+                want?: components["parameters"]["Want"];
             };
             header?: never;
             path?: never;
@@ -409,6 +517,69 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PipelineAnswer"] | components["schemas"]["Report"];
+                    "application/octet-stream": string;
+                    "application/vnd.pcpu.data-then-results": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    programs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Programs"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    program: {
+        parameters: {
+            query?: {
+                /** @description What comes back; without it the data where the program writes any, and results where it has any */
+                want?: components["parameters"]["Want"];
+                /** @description The buffer whose bytes are the data, where the program writes several */
+                buffer?: components["parameters"]["Buffer"];
+                /** @description Values of the program's parameters, written as in programs: key=0x5a */
+                parameters?: components["parameters"]["Arguments"];
+            };
+            header?: never;
+            path: {
+                /** @description One of those that GET /v1/programs lists */
+                name: components["parameters"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/octet-stream": string;
+                "multipart/form-data": {
+                    [key: string]: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The data, the results, or both */
+            200: {
+                headers: {
+                    /** @description Of both, where it is known before */
+                    "Pcpu-Data-Length"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramReport"];
                     "application/octet-stream": string;
                     "application/vnd.pcpu.data-then-results": string;
                 };

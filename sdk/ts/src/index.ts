@@ -1,7 +1,16 @@
 /** pCPU: byte programs, compiled. */
 
-export type { Answer, StreamedAnswer } from "./answer.js";
-export { Client, type ClientOptions, type Health, type IsaDocument, type RequestOptions, type Want } from "./client.js";
+export type { Answer, ProgramAnswer, StreamedAnswer } from "./answer.js";
+export {
+  Client,
+  type ClientOptions,
+  type Health,
+  type IsaDocument,
+  type ProgramDocument,
+  type ProgramOptions,
+  type RequestOptions,
+  type Want,
+} from "./client.js";
 export { compile, load, loadOperations, loadWhole, type ModuleSource } from "./load.js";
 export * from "./errors.js";
 export { formOf, readManifest, type Form, type Manifest, type Operation } from "./manifest.js";
@@ -11,9 +20,9 @@ export type { Params } from "./parameters.js";
 export type { Op, OpImmediate } from "./pipeline-json.js";
 export { ProblemError, type Problem, type ProblemCode } from "./problem.js";
 export { Program, type RunOptions } from "./program.js";
-export type { Report } from "./report.js";
+export type { ProgramReport, Report, TableRows } from "./report.js";
 export type { Result, Results, Shown, ShownResults } from "./results.js";
 export type { Outcome, Run } from "./run.js";
 export type { ProgramStream } from "./stream.js";
-export { Table, WholeProgram, type Input, type WholeOutcome } from "./whole.js";
-export type { Body } from "./upload.js";
+export { Table, WholeProgram, type Input, type WholeOptions, type WholeOutcome } from "./whole.js";
+export type { Body, Inputs } from "./upload.js";

@@ -46,6 +46,8 @@ export interface BufferForm {
   readonly name: string;
   /** `inout` is changed in place, `in` is only read, `out` is made by the program, `spans` is pairs of u64: offset, length. */
   readonly role: "inout" | "in" | "out" | "spans";
+  /** Whether the program changes it. */
+  readonly written: boolean;
 }
 
 export interface TableForm {

@@ -20,6 +20,11 @@ export class Instance {
     this.#bytes = new Uint8Array(memory.buffer);
   }
 
+  /** Of its memory, in bytes. */
+  get size(): number {
+    return this.#bytes.length;
+  }
+
   kernel(name: string): Kernel {
     const found = this.#exports[name];
     if (typeof found !== "function") throw new ModuleError(`the module does not export ${name}`);
@@ -112,6 +117,11 @@ export class Host<Areas> {
       if (error instanceof WebAssembly.RuntimeError) throw new WasmTrap(error.message, { cause: error });
       throw error;
     }
+  }
+
+  /** Lets go of an instance whose memory has grown beyond `most` bytes. */
+  drop(most: number): void {
+    if (this.#current !== undefined && this.#current.instance.size > most) this.#current = undefined;
   }
 
   holds(bytes: Uint8Array): boolean {

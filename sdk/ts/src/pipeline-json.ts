@@ -1,8 +1,8 @@
 /** Pipelines as JSON, or as JavaScript values of that shape, to checked steps (spec/program.md P10, P11). */
 
 import type { Isa } from "./isa.js";
-import { Builder, Fault, IMMEDIATE, located, NAME, NAMES, type Pipeline, type Token, type Written } from "./pipeline.js";
-import { quote } from "./text.js";
+import { Builder, Fault, located, NAME, NAMES, type Pipeline, type Token, type Written } from "./pipeline.js";
+import { NUMBER, quote } from "./text.js";
 
 /** An immediate: a number, text in the notation of pipelines, or bytes. */
 export type OpImmediate = number | bigint | string | Uint8Array;
@@ -76,7 +76,7 @@ function immediates(imm: unknown, pointer: string): Token<string, Written>[] {
 
 function immediate(value: unknown, at: string): Token<string, Written> {
   if (Number.isSafeInteger(value)) return { value: value as number, at };
-  if (typeof value === "string" && IMMEDIATE.test(value)) return { value, at };
+  if (typeof value === "string" && NUMBER.test(value)) return { value, at };
   if (typeof value === "bigint" || value instanceof Uint8Array) return { value, at };
   throw new Fault("syntax", at, "expected an integer of magnitude at most 2^53 - 1, or a string such as '0x5a'");
 }

@@ -1,8 +1,8 @@
 /** Pipeline text to checked steps (spec/program.md P5 to P9). */
 
 import type { Isa } from "./isa.js";
-import { Builder, Fault, IMMEDIATE, located, NAME, NAMES, type Pipeline, type Stage, type Token } from "./pipeline.js";
-import { quote } from "./text.js";
+import { Builder, Fault, located, NAME, NAMES, type Pipeline, type Stage, type Token } from "./pipeline.js";
+import { NUMBER, quote } from "./text.js";
 
 const MAX_TEXT = 65536;
 const WORD = /^[A-Za-z_]/;
@@ -39,7 +39,7 @@ function readText(text: string, builder: Builder<number>): Pipeline {
     advance();
     return taken;
   };
-  const immediate = () => take(IMMEDIATE, "a number such as 90, 0x5a, 0o132 or 0b1011010");
+  const immediate = () => take(NUMBER, "a number such as 90, 0x5a, 0o132 or 0b1011010");
 
   advance();
   for (;;) {

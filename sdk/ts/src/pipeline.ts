@@ -3,7 +3,7 @@
 import { ProgramError, type Place, type ProgramCode } from "./errors.js";
 import type { Isa } from "./isa.js";
 import type { Immediate, Operation } from "./manifest.js";
-import { fromHex, toHex } from "./text.js";
+import { BYTES, fromHex, toHex } from "./text.js";
 
 /** What an operation takes: a number, or bytes. */
 export type Operand = bigint | Uint8Array;
@@ -34,8 +34,6 @@ export function written(operand: Operand): string {
 
 export const NAME = /^[a-z_][a-z0-9_]{0,31}$/;
 export const NAMES = "a name of a-z, 0-9 and _, at most 32";
-export const IMMEDIATE = /^(?:[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+)$/;
-const BYTES = /^0x(?:[0-9a-fA-F]{2})+$/;
 const MAX_STEPS = 256;
 
 /** An error whose place is an offset into the text, or a JSON pointer. */
@@ -65,7 +63,7 @@ export interface Token<At, T> {
   readonly at: At;
 }
 
-/** An immediate as it was written: text of the form IMMEDIATE, or already a value. */
+/** An immediate as it was written: text of the form NUMBER, or already a value. */
 export type Written = string | number | bigint | Uint8Array;
 
 /** What both notations give: a stage of the right shape, not yet checked. */

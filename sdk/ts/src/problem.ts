@@ -2,6 +2,7 @@
 
 import { PcpuError } from "./errors.js";
 import type { components } from "./http-types.js";
+import { parseExact } from "./report.js";
 
 export type Problem = components["schemas"]["Problem"];
 export type ProblemCode = components["schemas"]["Code"];
@@ -32,7 +33,7 @@ export class ProblemError extends PcpuError {
 export async function checked(response: Response): Promise<Response> {
   if (response.ok) return response;
   const isProblem = response.headers.get("content-type") === "application/problem+json";
-  if (isProblem) throw new ProblemError(response.status, (await response.json()) as Problem);
+  if (isProblem) throw new ProblemError(response.status, parseExact(await response.text()) as Problem);
   await response.body?.cancel();
   throw new ProblemError(response.status);
 }

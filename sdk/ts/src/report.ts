@@ -4,10 +4,15 @@ import type { components } from "./http-types.js";
 import type { Result, Results } from "./results.js";
 
 export type Report = components["schemas"]["Report"];
+export type ProgramReport = components["schemas"]["ProgramReport"];
+export type AnyReport = Report | ProgramReport;
+
+/** The rows of a table, each with a value for each column. */
+export type TableRows = readonly (readonly (number | bigint)[])[];
 
 /** JSON whose large integers keep all their digits, as bigints. */
-export function parseReport(text: string): Report {
-  return JSON.parse(text, exact) as Report;
+export function parseExact(text: string): unknown {
+  return JSON.parse(text, exact);
 }
 
 /** A number beyond 2^53 - 1, from the digits that were written. */
@@ -17,10 +22,17 @@ function exact(_key: string, value: unknown, context?: { readonly source?: strin
 }
 
 /** The results of a report as a module here would give them. */
-export function valuesOf({ results }: Report): Results {
+export function valuesOf({ results }: AnyReport): Results {
   const values: Record<string, Result> = Object.create(null);
   for (const [name, shown] of Object.entries(results)) values[name] = Array.isArray(shown) ? arrayOf(shown) : numberOf(shown);
   return values;
+}
+
+/** The tables of a report. */
+export function tablesOf({ tables }: ProgramReport): Readonly<Record<string, TableRows>> {
+  const found: Record<string, TableRows> = Object.create(null);
+  for (const [name, rows] of Object.entries(tables)) found[name] = rows.map((row) => row.map(numberOf));
+  return found;
 }
 
 type Written = number | bigint | string;

@@ -41,7 +41,8 @@ export function show(forms: readonly ResultForm[], results: Results): ShownResul
   return shown;
 }
 
-function numberOf(returns: string, value: bigint): number | bigint {
+/** One number of a result. */
+export function numberOf(returns: string, value: bigint): number | bigint {
   return returns === "count" && isSafe(value) ? Number(value) : value;
 }
 
@@ -53,6 +54,7 @@ function isSafe(value: bigint): boolean {
   return value <= Number.MAX_SAFE_INTEGER;
 }
 
-function showNumber({ returns, bits }: ResultForm, value: number | bigint): Shown {
+/** One number of a result, as pCPU shows it. */
+export function showNumber({ returns, bits }: ResultForm, value: number | bigint): Shown {
   return returns === "count" ? value : "0x" + value.toString(16).padStart(Math.ceil(bits / 4), "0");
 }

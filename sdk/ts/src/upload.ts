@@ -7,23 +7,34 @@ export const OCTETS = "application/octet-stream";
 /** What a request carries. A stream is sent as it comes, where the host can do that (Node, Workers). */
 export type Body = Bytes | Blob | ReadableStream<Uint8Array>;
 
+/** The one input of a program, or each by its name. */
+export type Inputs = Body | Readonly<Record<string, Bytes | Blob>>;
+
 /** A request's body, counted as it is sent. */
 export class Upload {
-  readonly body: Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
-  /** In bytes. What a Worker has sent back by then is data, up to so many bytes (H8). */
-  sent: number;
+  readonly body: Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | FormData | null;
+  /** In bytes, of a body that is data. */
+  sent = 0;
 
-  constructor(data: Body) {
-    if (data instanceof ReadableStream) {
-      this.sent = 0;
-      this.body = this.#counted(data.getReader());
-    } else if (data instanceof Blob) {
-      this.sent = data.size;
-      this.body = data;
+  constructor(inputs: Inputs) {
+    if (inputs instanceof ReadableStream) {
+      this.body = this.#counted(inputs.getReader());
+    } else if (inputs instanceof Blob) {
+      this.body = inputs;
+      this.sent = inputs.size;
+    } else if (isNamed(inputs)) {
+      this.body = formOf(inputs);
     } else {
-      this.body = bytesOf(data) as Uint8Array<ArrayBuffer>;
+      this.body = bytesOf(inputs) as Uint8Array<ArrayBuffer>;
       this.sent = this.body.length;
     }
+  }
+
+  /** What a request with this body says beside it. */
+  get init(): { headers: Record<string, string>; duplex?: "half" } {
+    const headers: Record<string, string> = this.body === null || this.body instanceof FormData ? {} : { "content-type": OCTETS };
+    // Not yet in TypeScript's library: the answer may begin before the request has ended.
+    return this.body instanceof ReadableStream ? { headers, duplex: "half" } : { headers };
   }
 
   #counted(reader: ReadableStreamDefaultReader<Uint8Array>): ReadableStream<Uint8Array> {
@@ -37,4 +48,19 @@ export class Upload {
       cancel: (reason) => reader.cancel(reason),
     });
   }
+}
+
+function isNamed(inputs: Exclude<Inputs, ReadableStream | Blob>): inputs is Readonly<Record<string, Bytes | Blob>> {
+  return inputs !== null && typeof inputs === "object" && Object.getPrototypeOf(inputs) === Object.prototype;
+}
+
+/** A part for each input; no body where there is none. */
+function formOf(inputs: Readonly<Record<string, Bytes | Blob>>): FormData | null {
+  const entries = Object.entries(inputs);
+  if (entries.length === 0) return null;
+  const form = new FormData();
+  for (const [name, input] of entries) {
+    form.append(name, input instanceof Blob ? input : new Blob([bytesOf(input) as Uint8Array<ArrayBuffer>]));
+  }
+  return form;
 }

@@ -1,20 +1,25 @@
 /** Programs over whole buffers (spec/abi.md). */
 
-import { ModuleError, PcpuTrap, UsageError } from "./errors.js";
+import { MemoryError, ModuleError, PcpuTrap, UsageError } from "./errors.js";
 import { manifestOf, type BufferForm, type ResultForm, type WholeManifest } from "./manifest.js";
 import { bytesOf, Host, type Bytes, type Instance } from "./memory.js";
 import { writeParameters } from "./parameters.js";
 import type { RunOptions } from "./program.js";
-import { countOf, resultsOf, show, type Results, type Shown, type ShownResults } from "./results.js";
+import { countOf, numberOf, resultsOf, show, showNumber, type Results, type Shown, type ShownResults } from "./results.js";
+
+export interface WholeOptions extends RunOptions {
+  /** The most bytes that buffers and tables may take together; else MemoryError. */
+  readonly most?: number;
+}
 
 /** Bytes, or for a buffer of spans pairs of offset and length. */
 export type Input = Bytes | readonly (readonly [offset: number | bigint, length: number | bigint])[];
 
 export interface WholeOutcome<R extends Results = Results> {
   /** The one buffer that the program writes; undefined where there is none, or several. */
-  readonly data: Uint8Array | undefined;
+  readonly data: Uint8Array<ArrayBuffer> | undefined;
   /** All buffers that it writes, by name. */
-  readonly buffers: Readonly<Record<string, Uint8Array>>;
+  readonly buffers: Readonly<Record<string, Uint8Array<ArrayBuffer>>>;
   readonly tables: Readonly<Record<string, Table>>;
   readonly results: R;
 }
@@ -32,24 +37,35 @@ export class Table implements Iterable<Results> {
 
   /** The number of rows. */
   get length(): number {
-    return this.numbers.length / countOf(this.columns);
+    return this.numbers.length / this.columns.length;
   }
 
   *[Symbol.iterator](): Generator<Results, void> {
-    const width = countOf(this.columns);
+    const width = this.columns.length; // a column is one number
     for (let start = 0; start < this.numbers.length; start += width) {
       yield resultsOf(this.columns, this.numbers.subarray(start, start + width));
     }
   }
 
   /** The rows as pCPU shows them: arrays in the order of the columns. */
-  show(): (Shown | readonly Shown[])[][] {
-    return Array.from(this, (row) => Object.values(show(this.columns, row)));
+  show(): Shown[][] {
+    return [...this.shown()];
+  }
+
+  /** The same, one row after the other. */
+  *shown(): Generator<Shown[], void> {
+    const { columns, numbers } = this;
+    for (let start = 0; start < numbers.length; start += columns.length) {
+      yield columns.map((column, i) => showNumber(column, numberOf(column.returns, numbers[start + i]!)));
+    }
   }
 }
 
 /** The numbers that a trap leaves where the results are otherwise. */
 const MIN_OUT = 3;
+
+/** What the memory of an instance may have grown to, in bytes, for it to be kept: it never shrinks. */
+const KEPT = 16 << 20;
 
 /** The address and the length of a buffer, each a u64. */
 const SPAN = 16;
@@ -71,7 +87,7 @@ export class WholeProgram<R extends Results = Results> {
 
   /** The buffers that the program writes. */
   get outputs(): readonly BufferForm[] {
-    return this.manifest.buffers.filter(({ role }) => role === "inout" || role === "out");
+    return this.manifest.buffers.filter(({ written }) => written);
   }
 
   get vectorized(): boolean {
@@ -82,14 +98,16 @@ export class WholeProgram<R extends Results = Results> {
    * Runs over `inputs`: the bytes of each input buffer by name, or those of the only one. They stay as they
    * are. Throws PcpuTrap where the program stops.
    */
-  run(inputs: Input | Readonly<Record<string, Input>>, { params = {} }: RunOptions = {}): WholeOutcome<R> {
+  run(inputs: Input | Readonly<Record<string, Input>>, { params = {}, most = Infinity }: WholeOptions = {}): WholeOutcome<R> {
     const given = this.#given(inputs);
     const { state_bytes, parameters } = this.manifest;
     const state = new Uint8Array(state_bytes);
     writeParameters(state, parameters, params);
-    return this.#host.call((instance) =>
-      instance.scope((allocate) => new Call(this.manifest, instance, allocate, given, state).run()),
-    ) as WholeOutcome<R>;
+    const outcome = this.#host.call((instance) =>
+      instance.scope((allocate) => new Call(this.manifest, instance, allocate, given, state, most).run()),
+    );
+    this.#host.drop(KEPT);
+    return outcome as WholeOutcome<R>;
   }
 
   /** Results as the command line and the Worker show them. */
@@ -125,6 +143,8 @@ class Call {
   readonly #state: number;
   readonly #spans: number;
   readonly #out: number;
+  /** The bytes that buffers and tables may still take. */
+  #left: number;
 
   constructor(
     manifest: WholeManifest,
@@ -132,24 +152,27 @@ class Call {
     allocate: (size: number) => number,
     given: ReadonlyMap<string, Uint8Array>,
     state: Uint8Array,
+    most: number,
   ) {
     const { buffers, tables, results } = manifest;
     this.#manifest = manifest;
     this.#instance = instance;
     this.#allocate = allocate;
     this.#given = given;
+    this.#left = most;
     this.#state = allocate(state.length);
     this.#spans = allocate(SPAN * (buffers.length + tables.length));
     this.#out = allocate(8 * Math.max(countOf(results), MIN_OUT));
     instance.write(this.#state, state);
+    instance.clear(this.#out, 8 * Math.max(countOf(results), MIN_OUT)); // a trap need not state them all
   }
 
   run(): WholeOutcome {
     this.#fillInputs();
     this.#instance.kernel("pcpu_size")(this.#state, this.#spans);
     this.#makeRoom();
-    const status = this.#instance.kernel("pcpu_exec")(this.#state, this.#spans, this.#out) as number;
-    if (status !== 0) throw this.#trap(status);
+    const status = this.#instance.kernel("pcpu_exec")(this.#state, this.#spans, this.#out);
+    if (status !== 0) throw this.#trap((status as number) >>> 0);
     return this.#outcome();
   }
 
@@ -157,7 +180,7 @@ class Call {
     for (const [i, { name }] of this.#manifest.buffers.entries()) {
       const bytes = this.#given.get(name);
       if (bytes === undefined) continue;
-      const address = this.#allocate(bytes.length);
+      const address = this.#room(name, bytes.length);
       this.#instance.write(address, bytes);
       this.#setSpan(i, address, bytes.length);
     }
@@ -169,18 +192,24 @@ class Call {
     for (let i = 0; i < buffers.length + tables.length; i++) {
       if (buffers[i] !== undefined && buffers[i]!.role !== "out") continue;
       const { length } = this.#span(i);
-      const address = this.#allocate(length);
+      const address = this.#room((buffers[i] ?? tables[i - buffers.length])!.name, length);
       this.#instance.clear(address, length);
       this.#setSpan(i, address, length);
     }
   }
 
+  #room(name: string, size: number): number {
+    this.#left -= size;
+    if (this.#left >= 0) return this.#allocate(size);
+    throw new MemoryError(`${name} would have ${size} bytes, ${-this.#left} more than buffers and tables may have together`);
+  }
+
   #outcome(): WholeOutcome {
     const { buffers: forms, tables: tableForms, results } = this.#manifest;
-    const buffers: Record<string, Uint8Array> = Object.create(null);
-    for (const [i, { name, role }] of forms.entries()) {
+    const buffers: Record<string, Uint8Array<ArrayBuffer>> = Object.create(null);
+    for (const [i, { name, written }] of forms.entries()) {
       const { address, length } = this.#span(i);
-      if (role === "inout" || role === "out") buffers[name] = this.#instance.read(address, length);
+      if (written) buffers[name] = this.#instance.read(address, length);
     }
     const tables: Record<string, Table> = Object.create(null);
     for (const [i, { name, columns }] of tableForms.entries()) {

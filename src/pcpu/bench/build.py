@@ -6,7 +6,7 @@ import hashlib
 import random
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,12 @@ ZIG = {
 
 @dataclass(frozen=True)
 class Kit:
-    """Paths of the modules by target and name, of the data, and what compiled them; ``scripts`` are
-    modules of JavaScript that were written for the run, by the name that rows have for them."""
+    """Paths of the modules by target and name, of the data by its kind, and what compiled them;
+    ``scripts`` are modules of JavaScript that were written for the run, by the name that rows have
+    for them."""
 
     modules: dict[str, dict[str, Path]]
-    data: Path
+    data: dict[str, Path]
     manifest: dict[str, Any]
     scripts: dict[str, Path]
 
@@ -57,8 +58,11 @@ def build(isa: Isa, definitions: Sequence[Definition], folder: Path) -> Kit:
             artifact.write(path)
         manifest[name] = artifacts["ops"].manifest
     modules["host"]["repeat"] = _zig("repeat", "host")
-    size = max(max(definition.sizes) for definition in definitions)
-    return Kit(modules, _data(size), manifest, _scripts(isa, definitions, folder))
+    sizes: dict[str, int] = {}
+    for definition in definitions:
+        sizes[definition.data] = max(sizes.get(definition.data, 0), *definition.sizes)
+    data = {kind: _data(kind, size) for kind, size in sizes.items()}
+    return Kit(modules, data, manifest, _scripts(isa, definitions, folder))
 
 
 def _scripts(isa: Isa, definitions: Sequence[Definition], folder: Path) -> dict[str, Path]:
@@ -92,10 +96,19 @@ def _zig(name: str, target: str) -> Path:
     return path
 
 
-def _data(size: int) -> Path:
-    """Random bytes, the same in every run: the folds' speed does not hang on their values."""
-    path = BUILD / f"data-{size}.bin"
+def _data(kind: str, size: int) -> Path:
+    """Bytes of that kind, the same in every run."""
+    path = BUILD / f"{kind}-{size}.bin"
     if not path.exists():
         with write_beside(path) as file:
-            file.write(random.Random(SEED).randbytes(size))
+            file.write(DATA[kind](random.Random(SEED), size))
     return path
+
+
+# Few operations' speed hangs on the values of bytes; random ones are for all the others.
+DATA: dict[str, Callable[[random.Random, int], bytes]] = {
+    "random": lambda dice, size: dice.randbytes(size),
+    "no-newline": lambda dice, size: dice.randbytes(size).replace(b"\n", b"\r"),
+    "constant": lambda _, size: bytes(size),
+    "skewed": lambda dice, size: bytes(dice.choices((0, 1, 2, 255), (90, 5, 3, 2), k=size)),
+}

@@ -66,6 +66,11 @@ class Samples:
     def median(self) -> float:
         return statistics.median(self.seconds)
 
+    @property
+    def spread(self) -> float:
+        """(p90 - p10) / median."""
+        return (self.decile(9) - self.decile(1)) / self.median
+
     def decile(self, tenth: int) -> float:
         """p10 for 1, p90 for 9, by the nearest rank."""
         ordered = sorted(self.seconds)
@@ -76,13 +81,13 @@ class Answers:
     """What every row must give, by definition and size: the interpreter's answer on short data,
     on longer data that of whoever came first, which all others then have to agree with."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Mapping[str, bytes]) -> None:
         self._data = data
         self._known: dict[tuple[str, int], tuple[str, str]] = {}
 
     def check(self, definition: Definition, size: int, who: str, answer: str) -> None:
         if size <= INTERPRETED:
-            known = interpreted(definition, self._data[:size]), "the interpreter"
+            known = interpreted(definition, self._data[definition.data][:size]), "the interpreter"
             self._known.setdefault((definition.name, size), known)
         expected, first = self._known.setdefault((definition.name, size), (answer, who))
         if answer != expected:

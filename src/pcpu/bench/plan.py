@@ -29,9 +29,10 @@ class Call:
 @dataclass(frozen=True)
 class Plan:
     """``outputs`` u64 are read from ``out`` after the calls; ``changes`` says whether the data is
-    part of the answer; a row that is not ``checked`` has no answer."""
+    part of the answer; a row that is not ``checked`` has no answer. ``data`` is a kind of bytes."""
 
     kind: str
+    data: str
     module: str
     source: str
     calls: tuple[Call, ...]
@@ -61,6 +62,7 @@ def make_plan(row: Row, definition: Definition) -> Plan:
         calls = (Call(name, ("data", "size", *([SEED] if is_limit else [])), calls[-1].bits),)
     return Plan(
         kind="kernel" if row.kind == "limit" else row.kind,
+        data=definition.data,
         module=module,
         source=row.source,
         calls=calls,

@@ -58,7 +58,7 @@ def run(
 ) -> Results:
     """Raises EngineError when two rows disagree about an answer."""
     results = Results()
-    answers = Answers(kit.data.read_bytes())
+    answers = Answers({kind: path.read_bytes() for kind, path in kit.data.items()})
     for runtime in runtimes:
         wanted = plan[runtime.name]
         if not wanted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
@@ -13,16 +14,20 @@ from typing import Annotated, Any
 import typer
 
 from pcpu.cli import iprog
+from pcpu.cli.check import check
+from pcpu.cli.fmt import fmt
 from pcpu.cli.options import (
     Bundled,
     IsaFiles,
     Json,
+    TargetName,
     load_isa_files,
-    parse_program,
+    parse_bundled,
     print_json,
     read_with_isa,
 )
 from pcpu.cli.run import run
+from pcpu.cli.sim import sim
 from pcpu.errors import OutputClosedError, PcpuError, UsageError
 
 app = typer.Typer(
@@ -53,18 +58,17 @@ def options(
 
 
 app.command()(run)
+app.command()(check)
+app.command()(fmt)
+app.command()(sim)
 app.command()(iprog.plan)
 app.command()(iprog.apply)
 app.command()(iprog.inspect)
 app.command()(iprog.verify)
 
 
-class TargetName(StrEnum):
-    wasm = "wasm"
-    host = "host"
-
-
 class EmitForm(StrEnum):
+    passes = "passes"
     ir = "ir"
     opt_ir = "opt-ir"
     asm = "asm"
@@ -94,10 +98,18 @@ def compile(
     ops: Annotated[
         bool, typer.Option("--ops", help="Every operation as a kernel of its own, not a program.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PASS", help="Leave a pass of the optimizer out; may be repeated."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the manifest, or the passes, as JSON.")
+    ] = False,
     isa: IsaFiles = None,
 ) -> None:
     """Compile a program, or with --ops the whole instruction set.
+
+    --emit passes prints the program after each pass of the optimizer that changes it.
 
     Example: pcpu compile 'xor 0x5a | crc32c' --target wasm -o masked.wasm
     """
@@ -106,8 +118,13 @@ def compile(
 
     if ops == (program is not None):
         raise UsageError("give either a program or --ops")
-    if explain and program is None:
-        raise UsageError("--explain is about a program")
+    for option, given in (("--explain", explain), ("--without", without),
+                          ("--emit passes", emit is EmitForm.passes)):  # fmt: skip
+        if given and program is None:
+            raise UsageError(f"{option} is about a program")
+    if emit is EmitForm.passes and program is not None:
+        _write_passes(read_with_isa(program, isa)[1], without or (), as_json, out)
+        return
     if as_json and out in (None, "-"):
         raise UsageError("--json takes stdout for the manifest; give -o OUT for the code")
     found, form = targets.find(target.value), emit.value if emit else None
@@ -115,9 +132,9 @@ def compile(
         artifact = compile_operations(load_isa_files(isa), found, form)
     else:
         loaded, parsed = read_with_isa(program, isa)
-        artifact = compile_program(parsed, loaded, found, form)
+        artifact = compile_program(parsed, loaded, found, form, without=without or ())
         if explain:
-            _explain(parsed)
+            _explain(parsed, without or (), found)
     if out not in (None, "-"):
         artifact.write(Path(out))
     elif artifact.is_text:
@@ -130,11 +147,24 @@ def compile(
         print_json(artifact.manifest)
 
 
-def _explain(program: Any) -> None:
-    from pcpu.lower.fuse import describe
+def _write_passes(program: Any, without: Sequence[str], as_json: bool, out: str | None) -> None:
+    from pcpu.artifact import open_output
+    from pcpu.optimize import report
 
-    for number, (kernel, instructions) in enumerate(describe(program.instructions), start=1):
-        typer.echo(f"loop {number}, {kernel}: {' | '.join(i.text for i in instructions)}", err=True)
+    text = report(program, without, as_json=as_json)
+    if out in (None, "-"):
+        sys.stdout.write(text)
+    else:
+        with open_output(Path(out)) as file:
+            file.write(text.encode())
+
+
+def _explain(program: Any, without: Sequence[str], target: Any) -> None:
+    from pcpu.lower.explain import explain
+    from pcpu.optimize import optimize
+
+    for line in explain(optimize(program, without), target):
+        typer.echo(line, err=True)
 
 
 @app.command("isa")
@@ -190,7 +220,8 @@ def build(
     from pcpu.bundle import build_bundle
 
     loaded = load_isa_files(isa)
-    build_bundle(loaded, [parse_program(text, loaded) for text in program or ()], out)
+    pipelines, named = parse_bundled(program, loaded)
+    build_bundle(loaded, pipelines, out, named=named)
     for path in sorted(out.iterdir()):
         typer.echo(f"{path.stat().st_size:>9}  {path}", err=True)
 
@@ -210,7 +241,8 @@ def serve(
     from pcpu.serve import serve_forever
 
     loaded = load_isa_files(isa)
-    serve_forever(loaded, [parse_program(text, loaded) for text in program or ()], port)
+    pipelines, named = parse_bundled(program, loaded)
+    serve_forever(loaded, pipelines, named, port)
 
 
 @app.command()

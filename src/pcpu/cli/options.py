@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -19,7 +20,12 @@ IsaFiles = Annotated[
 ]
 Bundled = Annotated[
     list[str] | None,
-    typer.Option("--program", metavar="PROG", help="Also bundle PROG, fused; may be repeated."),
+    typer.Option(
+        "--program",
+        metavar="PROG",
+        help="Also bundle PROG: a pipeline, fused; or [NAME=]FILE, a program to be asked for by "
+        "name. May be repeated.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 ProgramArgument = Annotated[
@@ -37,6 +43,11 @@ class EngineName(StrEnum):
     wasmtime = "wasmtime"
     workerd = "workerd"
     interp = "interp"
+
+
+class TargetName(StrEnum):
+    wasm = "wasm"
+    host = "host"
 
 
 Named = Annotated[
@@ -64,6 +75,37 @@ def parse_program(text: str, isa: Any) -> Any:
 def read_with_isa(text: str, files: list[Path] | None) -> tuple[Any, Any]:
     isa = load_isa_files(files)
     return isa, parse_program(text, isa)
+
+
+def parse_bundled(texts: Sequence[str] | None, isa: Any) -> tuple[list[Any], dict[str, Any]]:
+    """The pipelines of ``--program`` options, and the programs that have names: those of files."""
+    from pcpu.source import names_file, read_program
+
+    pipelines: list[Any] = []
+    named: dict[str, Any] = {}
+    for text in texts or ():
+        if not names_file(text):
+            pipelines.append(read_program(text, isa))
+            continue
+        name, path = _named_file(text)
+        if name in named:
+            raise UsageError(f"--program {text}: two programs are called {name}")
+        named[name] = read_program(path, isa)
+    return pipelines, named
+
+
+def _named_file(text: str) -> tuple[str, str]:
+    given = _NAMED.fullmatch(text)
+    if given is not None:
+        return given[1], given[2]
+    name = Path(text).stem
+    if _NAME.fullmatch(name) is None:
+        raise UsageError(f"--program {text}: give the program a name, --program NAME={text}")
+    return name, text
+
+
+_NAME = re.compile("[a-z_][a-z0-9_]{0,31}")
+_NAMED = re.compile(f"({_NAME.pattern})=(.+)", re.DOTALL)
 
 
 def print_json(document: Any) -> None:

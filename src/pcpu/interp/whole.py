@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pcpu import expr
 from pcpu.errors import TrapError
@@ -22,18 +23,28 @@ from pcpu.ir import (
     Span,
     Statement,
 )
-from pcpu.ir.outcome import Arguments, Inputs, Outcome
+from pcpu.ir.outcome import Arguments, Inputs, Outcome, zeros
 from pcpu.ir.traps import Part, statement_checks
 
 SPAN_BYTES = 16  # of a list: two numbers of 64 bits
 
 
-def run_whole(program: Program, inputs: Inputs, arguments: Arguments) -> Outcome:
-    """Run a verified ``program``.
+@dataclass
+class Spent:
+    """What a run did: the bytes that it touched; statements begun, and turns of loops (S20)."""
+
+    bytes: int = 0
+    steps: int = 0
+
+
+def run_whole(
+    program: Program, inputs: Inputs, arguments: Arguments, spent: Spent | None = None
+) -> Outcome:
+    """Run a verified ``program``; add what it did to ``spent``.
 
     ``inputs`` has every buffer but the outputs, ``arguments`` every parameter. Raises TrapError.
     """
-    machine = _Machine(program, inputs, arguments)
+    machine = _Machine(program, inputs, arguments, spent or Spent())
     machine.block(program.body)
     written = {
         b.name: bytes(machine.buffers[b.name])
@@ -65,10 +76,17 @@ def output_sizes(
 def _evaluate(scalar: Scalar, values: Mapping[str, object]) -> int:
     if isinstance(scalar, int):
         return scalar
+    names, function = _compiled(scalar)
+    return function(*(values[name] for name in names))
+
+
+@lru_cache(maxsize=4096)
+def _compiled(scalar: expr.Expr) -> tuple[tuple[str, ...], Callable[..., int]]:
+    """A function of the values of these names."""
     names = tuple(
         sorted({n.name for n in expr.walk(scalar) if isinstance(n, expr.Var | expr.Index)})
     )
-    return expr.function(scalar, names, 64)(*(values[name] for name in names))
+    return names, expr.function(scalar, names, 64)
 
 
 @dataclass(frozen=True)
@@ -81,11 +99,14 @@ class _Window:
 
 
 class _Machine:
-    def __init__(self, program: Program, inputs: Inputs, arguments: Arguments) -> None:
+    def __init__(
+        self, program: Program, inputs: Inputs, arguments: Arguments, spent: Spent
+    ) -> None:
+        self.spent = spent
         lengths = {name: len(content) for name, content in inputs.items()}
         sizes = output_sizes(program, lengths, arguments)
         self.buffers = {
-            b.name: bytearray(sizes[b.name] if b.role == "out" else inputs[b.name])
+            b.name: zeros(b.name, sizes[b.name]) if b.role == "out" else bytearray(inputs[b.name])
             for b in program.buffers
         }
         self.windows = {
@@ -95,7 +116,9 @@ class _Machine:
                 *((name, bytearray(content)) for name, content in program.tables),
             )
         }
-        self.values: dict[str, object] = dict.fromkeys(program.registers, 0)
+        arrays = {r.name: (0,) * r.count for r in program.registers.values() if r.count > 1}
+        self.spent.bytes += sum(sizes.values()) + sum(8 * len(zero) for zero in arrays.values())
+        self.values: dict[str, object] = {**dict.fromkeys(program.registers, 0), **arrays}
         self.values |= dict(program.constants) | dict(arguments) | dict(program.tables)
         self.values |= {f"{name}.len": w.length for name, w in self.windows.items()}
         self.values |= {
@@ -137,6 +160,7 @@ class _Machine:
             self.statement(statement)
 
     def statement(self, s: Statement) -> None:
+        self.spent.steps += not isinstance(s, Fuse)  # its operations are the statements
         match s:
             case Instruction():
                 self.instruction(s)
@@ -148,6 +172,7 @@ class _Machine:
                 self.block(s.then if self.scalar(s.test) else s.other)
             case Repeat():
                 for turn in range(self.scalar(s.count)):
+                    self.spent.steps += 1
                     if s.counter is not None:
                         self.values[s.counter] = turn
                     self.block(s.body)
@@ -164,6 +189,8 @@ class _Machine:
             if isinstance(value, int) and value >> imm.bits:
                 raise _trap(s, Part.OPERAND + number, value, (1 << imm.bits) - 1)
             operands.append(value)
+        self.spent.bytes += window.length + sum(len(o) for o in operands if isinstance(o, bytes))
+        self.spent.steps += max(0, s.op.result_count - 1)
         stage = Instruction(s.op, tuple(operands), s.name)
         data, results = run(Program((stage,)), self.read(window))
         if s.op.kind == "map":
@@ -205,10 +232,12 @@ class _Machine:
                 content = bytes((b + d) % 256 for b, d in zip(*sources, strict=True))
             case "fill":
                 content = bytes([byte]) * target.length
+        self.spent.bytes += (1 + len(sources)) * target.length
         self.write(target, content)
 
     def each(self, s: Each) -> None:
         over = self.span(s.over, s, Part.TARGET)
+        columns = () if s.output is None else s.output.columns
         for turn, (start, length) in enumerate(self.turns(s, over)):
             self.windows[s.name] = _Window(over.buffer, over.start + start, length)
             self.values |= {
@@ -216,9 +245,11 @@ class _Machine:
                 f"{s.name}.start": over.start + start,
                 f"{s.name}.index": turn,
             }
+            self.spent.steps += 1
+            self.spent.bytes += 8 * len(columns) + SPAN_BYTES * isinstance(s.size, str)
             self.block(s.body)
             if s.output is not None:
-                row = tuple(self.values[column] for column in s.output.columns)
+                row = tuple(self.values[column] for column in columns)
                 self.tables[s.output.name].append(row)  # type: ignore[arg-type]
 
     def turns(self, s: Each, over: _Window) -> Iterator[tuple[int, int]]:

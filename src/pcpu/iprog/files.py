@@ -10,12 +10,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from pcpu.artifact import write_all
 from pcpu.errors import DamagedPlanError, UsageError
-from pcpu.files import open_sink, writer
+from pcpu.files import open_sink
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import content_json, to_json
-from pcpu.iprog.format import read_header, stored_streams
+from pcpu.iprog.format import read_header
 from pcpu.iprog.numbers import Bytes
+from pcpu.iprog.streams import stored_streams
 from pcpu.iprog.undocument import from_json
 
 _RANGE = re.compile(r"(\d{1,15})-(\d{0,15})")
@@ -76,9 +78,9 @@ def rebuild(reader: Reader, out: str, span: tuple[int, int] | None, advance: Adv
     count = 0
     with ExitStack() as stack:
         first = next(pieces, b"")  # what is wrong with the plan is said before a file is made
-        write = writer(stack.enter_context(open_sink(out)))
+        sink = stack.enter_context(open_sink(out))
         for piece in _chained(first, pieces):
-            write(memoryview(piece))
+            write_all(sink, memoryview(piece))
             count += len(piece)
             advance(len(piece))
     return count

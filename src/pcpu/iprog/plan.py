@@ -22,7 +22,6 @@ from pcpu.iprog.format import (
     Content,
     Header,
     plain_name,
-    stored_streams,
 )
 from pcpu.iprog.gains import finder_gains
 from pcpu.iprog.index import Octets, Seeds, find_seeds, make_index
@@ -33,6 +32,7 @@ from pcpu.iprog.rebuild import FastReader
 from pcpu.iprog.reference import digest
 from pcpu.iprog.shifts import NOTHING_MOVES, fit
 from pcpu.iprog.sites import Sites
+from pcpu.iprog.streams import stored_streams
 from pcpu.iprog.strengths import FIRST, INSTANT, Trial
 from pcpu.iprog.subject import Subject, make_subject
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pcpu.errors import UsageError
 from pcpu.iprog.apply import Cover, Reader, literal_runs
 from pcpu.ir import Buffer, Move, Program, Span, Statement
-from pcpu.ir.scope import MAX_BYTES
-from pcpu.ir.verify import MAX_LITERALS, MAX_STATEMENTS
+from pcpu.ir.declare import MAX_BYTES
+from pcpu.ir.wellformed import MAX_LITERALS, MAX_STATEMENTS
 
 APART = 16  # equal bytes between two differences that are worth a statement of their own
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pcpu.iprog.align import Costs, Covers
 from pcpu.iprog.columns import Columns
 from pcpu.iprog.encode import Encoded
-from pcpu.iprog.format import stored_streams
+from pcpu.iprog.streams import stored_streams
 
 # The larger the cost of a cover, the more is left to zstd.
 FIRST = (

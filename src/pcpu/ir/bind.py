@@ -7,13 +7,15 @@ from dataclasses import replace
 
 from pcpu import expr
 from pcpu.ir.model import (
-    DATA,
     MAX_OPERATIONS,
     STREAM,
+    Program,
+)
+from pcpu.ir.statement import (
+    DATA,
     Fuse,
     Instruction,
     Operand,
-    Program,
     Statement,
 )
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Var
-from pcpu.ir.model import Scalar
+from pcpu.ir.statement import (
+    SCALAR_BITS,
+    Scalar,
+)
 
+HELPFUL = 1 << 20  # a number above this is no better a bound than a length
 Monomial = tuple[str, ...]  # the names of lengths, sorted, once for each power
 
 
@@ -72,21 +77,30 @@ class Bound:
             found += term
         return found
 
+    def at(self, lengths: Mapping[str, int]) -> int:
+        """Its value for these lengths (rounded up)."""
+        value = Fraction(0)
+        for monomial, factor in self.terms.items():
+            value += factor * math.prod(lengths[name] for name in monomial)
+        return -(-value // 1)
+
     def __str__(self) -> str:
-        shown = []
-        for monomial, factor in sorted(self.terms.items(), key=lambda t: (-len(t[0]), t[0])):
-            if factor == 0:
-                continue
-            number = f"{factor.numerator:,}" if factor.denominator == 1 or not monomial else ""
-            if not monomial:
-                number = f"{-(-factor // 1):,}"
-            parts = [*([number] if number and (number != "1" or not monomial) else []), *monomial]
-            text = " * ".join(parts)
-            if monomial and factor.denominator != 1:
-                over = f"{factor.numerator:,} * " if factor.numerator != 1 else ""
-                text = f"{over}{' * '.join(monomial)} / {factor.denominator:,}"
-            shown.append(text)
+        """Such as ``2 * data.len + data.len / 64 + 12``: the longest products first."""
+        shown = [
+            _show_term(monomial, factor)
+            for monomial, factor in sorted(self.terms.items(), key=lambda t: (-len(t[0]), t[0]))
+            if factor
+        ]
         return " + ".join(shown) or "0"
+
+
+def _show_term(monomial: Monomial, factor: Fraction) -> str:
+    if not monomial:
+        return f"{-(-factor // 1):,}"
+    product = " * ".join(monomial)
+    if factor.numerator != 1:
+        product = f"{factor.numerator:,} * {product}"
+    return product if factor.denominator == 1 else f"{product} / {factor.denominator:,}"
 
 
 def upper(scalar: Scalar, names: Mapping[str, Bound | None]) -> Bound | None:
@@ -102,10 +116,8 @@ def upper(scalar: Scalar, names: Mapping[str, Bound | None]) -> Bound | None:
             return Bound.of(value)
         case Var(name):
             return names.get(name)
-        case Cond(Binary("<" | "<=", a, b), then, other) if (a, b) == (then, other):
-            return upper(b, names)
-        case Cond(Binary(">" | ">=", a, b), then, other) if (b, a) == (then, other):
-            return upper(b, names)
+        case Cond(Binary(op, a, b), then, other) if _is_least(op, a, b, then, other):
+            return _least(upper(a, names), upper(b, names))
         case Cond(_, then, other):
             x, y = upper(then, names), upper(other, names)
             return None if x is None or y is None else x | y
@@ -117,25 +129,40 @@ def upper(scalar: Scalar, names: Mapping[str, Bound | None]) -> Bound | None:
             return names.get(scalar.name)
 
 
+def _is_least(op: str, a: Expr, b: Expr, then: Expr, other: Expr) -> bool:
+    """Whether ``a op b ? then : other`` is the lesser of ``a`` and ``b``."""
+    if op in ("<", "<="):
+        return (a, b) == (then, other)
+    return op in (">", ">=") and (b, a) == (then, other)
+
+
+def _least(a: Bound | None, b: Bound | None) -> Bound | None:
+    """What is at most both, so as good as either: a number, unless it is too large to help."""
+    if a is None or b is None:
+        return b if a is None else a
+    return min(a, b, key=lambda x: HELPFUL if x.constant is None else x.constant)
+
+
 def _binary(op: str, left: Expr, right: Expr, names: Mapping[str, Bound | None]) -> Bound | None:
     a, b = upper(left, names), upper(right, names)
+    if op == "&":
+        return _least(a, b)
+    if isinstance(right, Const):
+        match op:
+            case "%":
+                return _least(a, Bound.of(right.value - 1))
+            case "<<" | ">>" if right.value >= SCALAR_BITS:
+                return Bound()
+            case ">>":
+                return None if a is None else a * Bound.of(Fraction(1, 1 << right.value))
+            case "<<":
+                return None if a is None else a * Bound.of(1 << right.value)
     match op:
-        case "&":
-            constants = [x for x in (a, b) if x is not None and x.constant is not None]
-            if constants:
-                return min(constants, key=lambda x: x.constant or 0)
-            return a if a is not None else b
-        case "%":
-            return a if b is None or b.constant is None else Bound.of(b.constant - 1)
         case ">>":
             return a
-        case _ if a is None or b is None:
-            return None
-        case "+" | "|" | "^":
+        case "+" | "|" | "^" if a is not None and b is not None:
             return a + b
-        case "*":
+        case "*" if a is not None and b is not None:
             return a * b
-        case "<<" if b.constant is not None and b.constant < 64:
-            return a * Bound.of(1 << b.constant)
-        case _:  # '-' may wrap
+        case _:  # '-' may wrap, and a shift to the left by a number that is not known be anything
             return None

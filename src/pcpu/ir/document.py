@@ -6,6 +6,9 @@ from typing import Any
 
 from pcpu.ir.model import (
     EXACT_JSON,
+    Program,
+)
+from pcpu.ir.statement import (
     Each,
     Fuse,
     If,
@@ -13,7 +16,6 @@ from pcpu.ir.model import (
     Let,
     Move,
     Operand,
-    Program,
     Repeat,
     Span,
     Statement,

@@ -10,22 +10,32 @@ from pcpu.isa import Op
 class Names:
     """Gives the results of a pipeline their names, in program order."""
 
-    def __init__(self) -> None:
-        self.taken: set[str] = set()
-        self._unnamed: dict[str, int] = {}
+    def __init__(self, taken: set[str] | None = None) -> None:
+        """``taken`` are names that no result may get."""
+        self.taken = set[str]() if taken is None else taken
+        self._next: dict[str, int] = {}  # the number for the next unnamed result of an operation
 
     def default(self, op: Op) -> str:
         """What the next result would be called without a name of its own."""
-        first = self._unnamed.get(op.name, 0) + 1
-        numbered = (op.name if n == 1 else f"{op.name}_{n}" for n in itertools.count(first))
-        return next(name for name in numbered if name not in self.taken)
+        return _numbered(op, self._free(op))
+
+    def _free(self, op: Op) -> int:
+        numbers = itertools.count(self._next.get(op.name, 1))
+        return next(n for n in numbers if _numbered(op, n) not in self.taken)
 
     def add(self, op: Op, given: str | None) -> str | None:
         """The name of the next result of the program; None for a map."""
         if not op.has_result:
             return None
-        name = given or self.default(op)
-        if given is None:
-            self._unnamed[op.name] = self._unnamed.get(op.name, 0) + 1
+        name = given
+        if name is None:
+            number = self._free(op)
+            # All numbers before this one are taken, and stay so.
+            self._next[op.name] = number + 1
+            name = _numbered(op, number)
         self.taken.add(name)
         return name
+
+
+def _numbered(op: Op, number: int) -> str:
+    return op.name if number == 1 else f"{op.name}_{number}"

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pcpu.ir.model import Program, ResultValue, Shown
+from pcpu.errors import PcpuError
+from pcpu.ir.model import (
+    Program,
+    ResultValue,
+    Shown,
+)
 
 Row = tuple[int, ...]
 
@@ -39,6 +44,14 @@ def table_rows(content: Any, columns: int) -> list[Row]:
     """The rows of an output table in memory."""
     numbers = memoryview(content).cast("B").cast("Q").tolist()
     return [tuple(numbers[i : i + columns]) for i in range(0, len(numbers), columns)]
+
+
+def zeros(name: str, size: int) -> bytearray:
+    """The output ``name`` before a run. Raises PcpuError where there is no memory for it."""
+    try:
+        return bytearray(size)
+    except (MemoryError, OverflowError):
+        raise PcpuError(f"{name} would have {size} bytes, more than there is memory") from None
 
 
 Inputs = Mapping[str, Any]  # buffers by name; all but the outputs

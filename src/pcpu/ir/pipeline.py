@@ -6,8 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pcpu.errors import ProgramError
-from pcpu.ir.model import MAX_OPERATIONS, Instruction, Operand, Program
+from pcpu.ir.model import (
+    MAX_OPERATIONS,
+    Program,
+)
 from pcpu.ir.names import Names
+from pcpu.ir.statement import (
+    Instruction,
+    Operand,
+)
 from pcpu.isa import Op
 
 

@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterable, Iterator
 
 from pcpu import expr
+from pcpu.ir.fault import Path
 from pcpu.ir.model import (
+    Parameter,
+    Program,
+)
+from pcpu.ir.names import Names
+from pcpu.ir.parts import block_paths
+from pcpu.ir.statement import (
+    SCALAR_BITS,
     Each,
     Fuse,
     If,
@@ -15,15 +23,13 @@ from pcpu.ir.model import (
     Move,
     Operand,
     Output,
-    Parameter,
-    Program,
     Repeat,
     Scalar,
     Span,
     Statement,
+    bodies,
     show_bytes,
 )
-from pcpu.ir.names import Names
 from pcpu.isa import Immediate
 
 INDENT = "    "
@@ -49,7 +55,7 @@ def show_kind(kind: Immediate) -> str:
 
 
 def show_scalar(scalar: Scalar) -> str:
-    return str(scalar) if isinstance(scalar, int) else expr.show(scalar)
+    return str(scalar) if isinstance(scalar, int) else expr.show(scalar, SCALAR_BITS)
 
 
 def show_operand(operand: Operand) -> str:
@@ -75,20 +81,24 @@ def pipeline_text(program: Program) -> str:
 
 def pasm_text(program: Program) -> str:
     """The program as a .pasm file."""
-    directives = list(_directives(program))
-    lines = [*directives, *([""] if directives else []), *body_lines(program.body)]
-    return "\n".join(lines) + "\n"
+    directives = [line for _, line in directive_lines(program)]
+    body = [INDENT * depth + line for _, depth, line in body_lines(program.body)]
+    return "\n".join([*directives, *([""] if directives else []), *body]) + "\n"
 
 
-def _directives(program: Program) -> Iterator[str]:
-    yield from (show_parameter(parameter) for parameter in program.parameters)
-    yield from (f".const {name} = {value}" for name, value in program.constants)
-    yield from (f".table {name} = {show_bytes(content)}" for name, content in program.tables)
-    for buffer in program.buffers:
+def directive_lines(program: Program) -> Iterator[tuple[Path, str]]:
+    """The lines before the statements, with the path of what each declares."""
+    for index, parameter in enumerate(program.parameters):
+        yield ("params", index), show_parameter(parameter)
+    for index, (name, value) in enumerate(program.constants):
+        yield ("constants", index), f".const {name} = {value}"
+    for index, (name, content) in enumerate(program.tables):
+        yield ("tables", index), f".table {name} = {show_bytes(content)}"
+    for index, buffer in enumerate(program.buffers):
         size = "" if buffer.size is None else f", {show_scalar(buffer.size)}"
-        yield f".{buffer.role} {buffer.name}{size}"
+        yield ("buffers", index), f".{buffer.role} {buffer.name}{size}"
     if program.returns is not None:
-        yield f".return {', '.join(program.returns)}"
+        yield ("returns",), f".return {', '.join(program.returns)}".rstrip()
 
 
 def show_parameter(parameter: Parameter) -> str:
@@ -96,50 +106,46 @@ def show_parameter(parameter: Parameter) -> str:
     return f".param {parameter.name} {show_kind(parameter.kind)}{default}"
 
 
-def body_lines(body: Iterable[Statement], indent: str = "") -> Iterator[str]:
-    for statement in body:
-        yield from (indent + line for line in _lines(statement))
+def body_lines(
+    body: Iterable[Statement], path: Path = ("body",), depth: int = 0
+) -> Iterator[tuple[Path, int, str]]:
+    """The lines of statements: each with the path of the statement, and with ``else`` or ``end``
+    after that for such a line; and in how many blocks it is."""
+    for index, s in enumerate(body):
+        at = (*path, index)
+        yield at, depth, first_line(s)
+        for number, (key, block) in enumerate(zip(block_paths(s), bodies(s), strict=True)):
+            if number and block:
+                yield (*at, "else"), depth, "else"
+            yield from body_lines(block, (*at, key), depth + 1)
+        if block_paths(s):
+            yield (*at, "end"), depth, "end"
 
 
-def first_line(statement: Statement) -> str:
+def first_line(s: Statement) -> str:
     """The line that a statement begins with."""
-    return next(_lines(statement))
-
-
-def _lines(s: Statement) -> Iterator[str]:
     match s:
         case Instruction():
             parts = [show_span(s.span), *map(show_operand, s.immediates)]
             name = "" if s.name is None else f"{s.name} = "
-            yield f"{name}{s.op.name} {', '.join(parts)}"
+            return f"{name}{s.op.name} {', '.join(parts)}"
         case Move():
             parts = [show_span(span) for span in (s.target, *s.sources)]
             parts += [] if s.value is None else [show_operand(s.value)]
-            yield f"{s.kind} {', '.join(parts)}"
+            return f"{s.kind} {', '.join(parts)}"
         case Let():
-            yield f"{s.name} = {show_scalar(s.value)}"
+            return f"{s.name} = {show_scalar(s.value)}"
         case If():
-            yield f"if {show_scalar(s.test)}"
-            yield from body_lines(s.then, INDENT)
-            if s.other:
-                yield "else"
-                yield from body_lines(s.other, INDENT)
-            yield "end"
+            return f"if {show_scalar(s.test)}"
         case Repeat():
             counter = "" if s.counter is None else f" as {s.counter}"
-            yield f"repeat {show_scalar(s.count)}{counter}"
-            yield from body_lines(s.body, INDENT)
-            yield "end"
+            return f"repeat {show_scalar(s.count)}{counter}"
         case Each():
             kind = "span" if isinstance(s.size, str) else "window"
             size = s.size if isinstance(s.size, str) else show_scalar(s.size)
-            yield f"each {kind} {s.name} of {size} in {show_span(s.over)}{_into(s.output)}"
-            yield from body_lines(s.body, INDENT)
-            yield "end"
+            return f"each {kind} {s.name} of {size} in {show_span(s.over)}{_into(s.output)}"
         case Fuse():
-            yield "fuse"
-            yield from body_lines(s.body, INDENT)
-            yield "end"
+            return "fuse"
 
 
 def _into(output: Output | None) -> str:

@@ -12,7 +12,15 @@ from enum import IntEnum
 from typing import Literal
 
 from pcpu.errors import TrapError
-from pcpu.ir.model import Each, Instruction, Move, Program, Span, Statement, walk
+from pcpu.ir.model import Program
+from pcpu.ir.statement import (
+    Each,
+    Instruction,
+    Move,
+    Span,
+    Statement,
+    walk,
+)
 
 TrapCode = Literal["span-range", "length-mismatch", "immediate-range", "window-size", "spans-size"]
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from pcpu.ir.bound import Bound
-from pcpu.ir.model import Instruction, Move, Statement
-
-if TYPE_CHECKING:
-    from pcpu.ir.scope import Scope
 
 MAX_PASSES = 65536  # over a byte of input
-MAX_CONSTANT = 1 << 32
+# Of what does not depend on the input: some minutes.
+MAX_BYTES, MAX_STEPS = 1 << 40, 1 << 32
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,7 @@ class LoopWork:
 
 @dataclass(frozen=True)
 class Work:
-    """``bytes`` that operations touch, and ``steps``, the statements that run."""
+    """``bytes`` that are touched, and ``steps``: statements that begin and turns of loops."""
 
     bytes: Bound = field(default_factory=Bound)
     steps: Bound = field(default_factory=Bound)
@@ -53,36 +49,29 @@ class Work:
         return Work(self.bytes.over_turns(*parts), self.steps.over_turns(*parts))
 
 
-def cost(statement: Statement, scope: Scope) -> Work:
-    """The work of a statement that holds no others."""
-    match statement:
-        case Instruction():
-            return Work(scope.span_bound(statement.span), Bound.of(1))
-        case Move():
-            spans = (statement.target, *statement.sources)
-            touched = Bound()
-            for span in spans:
-                touched += scope.span_bound(span)
-            return Work(touched, Bound.of(1))
-        case _:
-            return Work.of(0, 1)
-
-
 def excess(work: Work, windows: Collection[str] = ()) -> str | None:
     """Why this is too much work, or None.
 
     Terms with the lengths of ``windows``, of loops that we are still in, are judged when these
     loops end and the lengths are known to be shares of something.
     """
-    for bound in (work.bytes, work.steps):
-        for monomial, factor in bound.terms.items():
-            if any(name in windows for name in monomial):
-                continue
-            lengths = " * ".join(monomial)
-            if len(monomial) > 1:
-                return f"the work grows like {lengths}, not like the input"
-            if monomial and factor > MAX_PASSES:
-                return f"the work is more than {MAX_PASSES} times {lengths}"
-            if not monomial and factor > MAX_CONSTANT:
-                return "the work is more than 2^32 whatever the input"
+    return excess_of(work.bytes, "the work", windows, MAX_BYTES) or excess_of(
+        work.steps, "the work", windows
+    )
+
+
+def excess_of(
+    bound: Bound, what: str, windows: Collection[str] = (), constant: int = MAX_STEPS
+) -> str | None:
+    """Why ``bound`` is too large, or None. ``constant`` limits what no length is in."""
+    for monomial, factor in bound.terms.items():
+        if any(name in windows for name in monomial):
+            continue
+        lengths = " * ".join(monomial)
+        if len(monomial) > 1:
+            return f"{what} grows like {lengths}, not like the input"
+        if monomial and factor > MAX_PASSES:
+            return f"{what} is more than {MAX_PASSES} times {lengths}"
+        if not monomial and factor > constant:
+            return f"{what} is more than 2^{constant.bit_length() - 1} whatever the input"
     return None

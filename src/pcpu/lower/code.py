@@ -6,8 +6,9 @@ lowering free of phi nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llvmlite import ir
@@ -17,6 +18,14 @@ from pcpu.target import Target
 Value = Any  # llvmlite has no types
 I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 POINTER = ir.PointerType()
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What code is of: a statement, by its number, and a part of it (mark.py)."""
+
+    statement: int | None = None
+    part: int = 0
 
 
 class Code:
@@ -31,10 +40,29 @@ class Code:
         self.entry.position_before(self.entry_branch)
         self.b: Any = ir.IRBuilder(start)
         self._kept: dict[tuple[int, int, int], Value] = {}
+        self.location: Callable[[Mark], Value] | None = None  # where code is marked
+        self._mark = Mark()
 
     @property
     def module(self) -> Any:
         return self.function.module
+
+    def mark(self, mark: Mark) -> None:
+        """Say what the code from here on is of."""
+        self._mark = mark
+        if self.location is not None:
+            self.b.debug_metadata = self.location(mark)
+
+    def mark_part(self, part: int) -> None:
+        """Say which part of its statement the code from here on is."""
+        self.mark(replace(self._mark, part=part))
+
+    @contextmanager
+    def marked(self, statement: int) -> Iterator[None]:
+        before = self._mark
+        self.mark(Mark(statement))
+        yield
+        self.mark(before)
 
     def size(self, value: int) -> Value:
         return self.usize(value)
@@ -53,12 +81,44 @@ class Code:
         slot.type = POINTER  # of no kind, so that anything may be stored there
         return slot
 
+    def table(self, name: str, kind: Value, values: Sequence[int]) -> Value:
+        """The address of a constant array, shared by the module."""
+        if name not in self.module.globals:
+            array = ir.ArrayType(kind, len(values))
+            table = ir.GlobalVariable(self.module, array, name)
+            table.linkage, table.global_constant, table.unnamed_addr = "internal", True, True
+            table.align = 64
+            table.initializer = array(bytearray(values) if kind == I8 else list(values))
+            table.type = POINTER  # llvmlite would type it
+        return self.module.globals[name]
+
+    def memory(self, name: str, size: int) -> Value:
+        """The address of ``size`` bytes that all functions of the module share, once for all of
+        its instances' calls: only for modules that one thread runs."""
+        assert self.target.plain_engine
+        if name not in self.module.globals:
+            kind = ir.ArrayType(I8, size)
+            memory = ir.GlobalVariable(self.module, kind, name)
+            memory.linkage, memory.initializer = "internal", ir.Constant(kind, None)
+            memory.align = 64
+            memory.type = POINTER  # llvmlite would type it
+        return self.module.globals[name]
+
     def load(self, kind: Value, pointer: Value, align: int | None = None) -> Value:
         return self.b.load(pointer, typ=kind, align=align)
 
     def byte_at(self, pointer: Value, offset: Value) -> Value:
         """The address ``pointer + offset``; spans never wrap around memory."""
         return self.b.gep(pointer, [offset], inbounds=True, source_etype=I8)
+
+    def within(self, pointer: Value, offset: Value) -> Value:
+        """The address ``pointer + offset`` where the addition does not wrap either.
+
+        Only then may it move into the offset field of a WebAssembly load or store.
+        """
+        made = _Offset(self.b.block, pointer, [offset], True, "", source_etype=I8)
+        self.b._insert(made)
+        return made
 
     def resize(self, value: Value, bits: int) -> Value:
         """``value`` zero-extended or truncated to ``bits``."""
@@ -100,10 +160,22 @@ class Code:
         V8 makes vector constants anew in each turn of a loop, so for WebAssembly this one comes
         from memory, once where the function begins. Zeroes and ones are cheap to make.
         """
-        kind = ir.VectorType(ir.IntType(bits), lanes)
-        literal = kind([value] * lanes)
         if not self.target.plain_engine or value in (0, (1 << bits) - 1):
-            return literal
+            return ir.VectorType(ir.IntType(bits), lanes)([value] * lanes)
+        return self._kept_vector(value, bits, lanes)
+
+    def unknown_zero(self, bits: int, lanes: int) -> Value:
+        """Zeros, or one, of which LLVM for WebAssembly knows nothing; elsewhere plain ones."""
+        if lanes == 1:
+            kind = ir.IntType(bits)
+            plain = not self.target.plain_engine
+            return kind(0) if plain else self._from_memory(self.entry, 0, bits)
+        if not self.target.plain_engine:
+            return ir.VectorType(ir.IntType(bits), lanes)([0] * lanes)
+        return self._kept_vector(0, bits, lanes)
+
+    def _kept_vector(self, value: int, bits: int, lanes: int) -> Value:
+        kind = ir.VectorType(ir.IntType(bits), lanes)
         key = (value, bits, lanes)
         if key not in self._kept:
             b = self.entry
@@ -227,6 +299,15 @@ class Code:
 
     def at_most(self, value: Value, limit: Value) -> Value:
         return self.b.select(self.b.icmp_unsigned("<", value, limit), value, limit)
+
+
+class _Offset(ir.instructions.GEPInstr):  # type: ignore[misc]
+    """An offset that does not wrap, for which llvmlite has no word."""
+
+    def descr(self, buf: list[str]) -> None:
+        parts: list[str] = []
+        super().descr(parts)
+        buf += [part.replace("inbounds", "inbounds nuw") for part in parts]
 
 
 def _plain_loop(module: Any) -> Value:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 from pcpu.expr import (
@@ -22,7 +23,8 @@ from pcpu.isa import Op
 
 Combine = Literal["add", "sub", "xor", "or", "and", "umin", "umax"]
 _COMBINES: dict[str, Combine] = {"+": "add", "^": "xor", "|": "or", "&": "and"}
-_STATE, _PLACE = Var("state"), Var("index")
+_STATE, PLACE = Var("state"), Var("index")
+LANES = (8, 16)  # bits of the lanes that values of a byte are computed in
 
 
 @dataclass(frozen=True)
@@ -43,35 +45,31 @@ def reduction(op: Op) -> Reduction | None:
     """The step of a fold as a Reduction, None where it is something else."""
     if op.fold is None or op.is_array:
         return None
-    found = _match(op.step_expr)
+    found = combination(op.step_expr)
     if found is None:
         return None
     combine, value = found
-    maxima = {"byte": 255, "index": (1 << INDEX_WIDTH) - 1}
-    maxima |= {imm.name: (1 << imm.bits) - 1 for imm in op.immediates}
-    for bits in (8, 16):
+    for bits in LANES:
         if op.state_bits == bits:  # lanes that wrap as the state does
             return Reduction(combine, value, bits, (1 << bits) - 1)
-        bound = upper_bound(value, maxima, bits)
+        bound = upper_bound(value, maxima(op), bits)
         if bound is not None:
             return Reduction(combine, value, bits, bound)
     return Reduction(combine, value, None, None)
 
 
-def _match(step: Expr) -> tuple[Combine, Expr] | None:
+def combination(step: Expr) -> tuple[Combine, Expr] | None:
+    """What a step joins the state with, and how, where that does not look at the state."""
     match step:
         case Binary("-", Var("state"), value) if not uses(value, "state"):
             return "sub", value
         case Binary(op, _, _) if op in _COMBINES:
             # Each of these operators is associative and commutative modulo 2**W.
-            terms = list(_terms(step, op))
-            others = [term for term in terms if term != _STATE]
-            if len(others) != len(terms) - 1 or any(uses(term, "state") for term in others):
+            found = list(terms(step, op))
+            others = [term for term in found if term != _STATE]
+            if len(others) != len(found) - 1 or any(uses(term, "state") for term in others):
                 return None
-            value = others[0]
-            for term in others[1:]:
-                value = Binary(op, value, term)
-            return _COMBINES[op], value
+            return _COMBINES[op], joined(others, op)
         case Cond(Binary(op, left, right), then, other) if {left, right} == {then, other}:
             value = right if left == _STATE else left
             if _STATE not in (left, right) or uses(value, "state"):
@@ -83,18 +81,49 @@ def _match(step: Expr) -> tuple[Combine, Expr] | None:
     return None
 
 
-def _terms(expr: Expr, op: str) -> Iterator[Expr]:
+def terms(expr: Expr, op: str) -> Iterator[Expr]:
     """The operands of a chain of ``op``."""
     if isinstance(expr, Binary) and expr.op == op:
-        yield from _terms(expr.left, op)
-        yield from _terms(expr.right, op)
+        yield from terms(expr.left, op)
+        yield from terms(expr.right, op)
     else:
         yield expr
 
 
-def turns(expr: Expr) -> bool:
-    """Whether all brackets in ``expr`` are ``key[index]``: bytes that come over and over."""
-    return all(node.index == _PLACE for node in walk(expr) if isinstance(node, Index))
+def maxima(op: Op) -> dict[str, int]:
+    """The greatest values of what a step may name besides the state."""
+    numbers = {imm.name: (1 << imm.bits) - 1 for imm in op.immediates}
+    return {"byte": 255, "index": (1 << INDEX_WIDTH) - 1, **numbers}
+
+
+def lane_bits(op: Op, expr: Expr) -> int | None:
+    """The least bits in which ``expr`` of a byte comes out exactly, None where 16 are too few or
+    it asks for more than the byte and the operands of ``op``."""
+    if any(node in (_STATE, PLACE) for node in walk(expr)):
+        return None
+    fitting = (bits for bits in LANES if upper_bound(expr, maxima(op), bits) is not None)
+    return next(fitting, None)
+
+
+def joined(operands: Sequence[Expr], op: str) -> Expr:
+    """The chain of ``op`` over those operands, of which there is one at least."""
+    return reduce(lambda left, right: Binary(op, left, right), operands)
+
+
+def low_byte(expr: Expr, maxima: Mapping[str, int]) -> Expr | None:
+    """An expression that has in 8 bits the low byte of ``expr``, None where there may be none."""
+    if upper_bound(expr, maxima, 8) is not None:
+        return expr
+    match expr:
+        case Const(value):
+            return Const(value & 255)
+        case Binary("+" | "-" | "*" | "&" | "|" | "^" as op, left, right):
+            a, b = low_byte(left, maxima), low_byte(right, maxima)
+            return None if a is None or b is None else Binary(op, a, b)
+        case Binary("<<", left, Const(amount)):
+            a = low_byte(left, maxima)
+            return None if a is None else Binary("<<", a, Const(min(amount, 8)))
+    return None
 
 
 def upper_bound(expr: Expr, maxima: Mapping[str, int], bits: int) -> int | None:

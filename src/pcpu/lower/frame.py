@@ -23,7 +23,8 @@ class Shape:
     """Where a program's names lie: known before any code is."""
 
     program: Program
-    probes: bool = False
+    probes: bool = False  # probe.py
+    marked: bool = False  # mark.py
 
     @cached_property
     def slots(self) -> dict[str, int]:
@@ -85,7 +86,7 @@ class Frame:
     windows: dict[str, Window] = field(default_factory=dict)
     counters: dict[str, Value] = field(default_factory=dict)
 
-    POINTERS = ("registers", "state", "spans", "out", "probe")
+    POINTERS = ("registers", "state", "spans", "out", "hooks")
 
     @property
     def registers(self) -> Value:
@@ -100,7 +101,7 @@ class Frame:
         return self.arguments[3]
 
     @property
-    def probe(self) -> Value:
+    def hooks(self) -> Value:
         return self.arguments[4]
 
     def slot(self, base: Value, index: int) -> Value:

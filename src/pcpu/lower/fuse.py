@@ -20,14 +20,14 @@ class Group:
     writes: bool = False
 
 
-def fuse(ops: Sequence[Op]) -> list[Group]:
+def fuse(ops: Sequence[Op], target: Target) -> list[Group]:
     """Group the operations of a program into as few loops as their kernels allow.
 
     A fold leaves the data alone, so it may run earlier, beside the last loop of its kind after
     which nothing changed the data; a map must run after everything before it.
     """
     groups: list[Group] = []
-    for index, (op, kernel) in enumerate(zip(ops, _kernels(ops), strict=True)):
+    for index, (op, kernel) in enumerate(zip(ops, _kernels(ops, target), strict=True)):
         group = _joinable(groups, kernel, writes=op.kind == "map")
         if group is None:
             group = Group(kernel)
@@ -37,9 +37,9 @@ def fuse(ops: Sequence[Op]) -> list[Group]:
     return groups
 
 
-def _kernels(ops: Sequence[Op]) -> list[Kernel]:
+def _kernels(ops: Sequence[Op], target: Target) -> list[Kernel]:
     """The kernel of each operation, given its neighbours."""
-    kernels = [select(op) for op in ops]
+    kernels = [select(op, target) for op in ops]
     start = 0
     for end in [*(i for i, op in enumerate(ops) if op.kind == "map"), len(ops)]:
         if chain.KERNEL in kernels[start:end]:
@@ -79,7 +79,9 @@ def _joinable(groups: Sequence[Group], kernel: Kernel, *, writes: bool) -> Group
     return None
 
 
-def describe(instructions: Sequence[Instruction]) -> list[tuple[str, list[Instruction]]]:
+def describe(
+    instructions: Sequence[Instruction], target: Target
+) -> list[tuple[str, list[Instruction]]]:
     """The loops of a program for people: kernel and instructions."""
-    groups = fuse([instruction.op for instruction in instructions])
+    groups = fuse([instruction.op for instruction in instructions], target)
     return [(g.kernel.name, [instructions[i] for i in g.members]) for g in groups]

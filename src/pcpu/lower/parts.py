@@ -43,12 +43,13 @@ def abi_type(bits: int) -> Any:
 def run(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
     """All stages over ``data[0:length]``, tile by tile where they need several loops."""
     ops = [stage.op for stage in stages]
-    groups = feed(fuse(ops), ops, code.target)
+    groups = feed(fuse(ops, code.target), ops, code.target)
     if len(groups) == 1:
         _run_group(code, groups[0], stages, data, length)
         return
     with code.pieces(code.size(0), length, TILE) as (start, stop):
-        for group in groups:
+        for number, group in enumerate(groups):
+            code.mark_part(number)
             _run_group(code, group, stages, code.byte_at(data, start), code.b.sub(stop, start))
 
 

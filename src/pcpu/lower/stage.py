@@ -124,4 +124,4 @@ def byte_of(code: Code, data: Bytes, index: Value) -> Value:
     """Byte number ``index``, of 64 bits, modulo their number."""
     length = code.resize(data.length, INDEX_WIDTH)
     place = code.resize(code.b.urem(index, length), code.usize.width)
-    return code.load(I8, code.byte_at(data.pointer, place))
+    return code.load(I8, code.within(data.pointer, place))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,18 +24,19 @@ from pcpu.ir import (
 )
 from pcpu.ir.traps import Part, status_of
 from pcpu.layout import SLOT
-from pcpu.lower import parts, runs
+from pcpu.lower import parts, probe, runs
 from pcpu.lower.code import I8, I32, I64, Code, Value
 from pcpu.lower.count import count
 from pcpu.lower.frame import SPAN_BYTES, Frame, Names, Window
 from pcpu.lower.stage import Bytes, Stage
 
-BEFORE, AFTER = 0, 1  # the phases that a probe is told
-
 
 @dataclass(frozen=True)
 class Place:
-    """A span in memory: its address, and its length in 64 bits."""
+    """A span in memory: its address, and in 64 bits where it begins in its buffer and its length.
+
+    A span of a window begins somewhere in the buffer that the window is of.
+    """
 
     base: Value
     offset: Value
@@ -47,6 +49,7 @@ class Emitter:
     def __init__(self, code: Code, frame: Frame) -> None:
         self.code, self.frame = code, frame
         self.names = Names(code, frame)
+        self.depth = 0  # loops around the statement
 
     def block(self, body: Sequence[Statement], number: int) -> None:
         # A probe is told of each statement, so none may hide in a run.
@@ -55,7 +58,8 @@ class Emitter:
             if len(statements) > 1:
                 self.run(statements, number)
             else:
-                self.statement(statements[0], number)
+                with self.code.marked(number):
+                    self.statement(statements[0], number)
             number += sum(map(count, statements))
 
     def statement(self, s: Statement, number: int) -> None:
@@ -67,10 +71,9 @@ class Emitter:
             case Move():
                 self.move(s, number)
             case Let():
-                value = self.names.scalar(s.value)
-                self.probe(number, BEFORE)
-                self.code.b.store(value, self.frame.register(s.name))
-                self.probe(number, AFTER)
+                with self.probed(number):
+                    value = self.names.scalar(s.value)
+                    self.code.b.store(value, self.frame.register(s.name))
             case If():
                 self.branch(s, number)
             case Repeat():
@@ -101,18 +104,21 @@ class Emitter:
             bad = code.b.or_(beyond, code.b.icmp_unsigned(">", length, left))
             self.check(bad, number, part, offset, length, whole)
         base = code.byte_at(self.frame.base(span.buffer), code.to_size(offset))
-        return Place(base, offset, length)
+        outer = self.frame.windows.get(span.buffer)
+        return Place(base, offset if outer is None else code.b.add(outer.start, offset), length)
 
-    def probe(self, number: int, phase: int, place: Place | None = None) -> None:
-        """Tell the caller where the program is, where it wants to know."""
+    @contextmanager
+    def probed(self, number: int, place: Place | None = None) -> Iterator[None]:
+        """The code of a statement behind its checks, with what tells the caller of it."""
         if not self.frame.shape.probes:
+            yield
             return
-        b = self.code.b
-        address = I64(0) if place is None else b.ptrtoint(place.base, I64)
-        length = I64(0) if place is None else place.length
-        values = [I32(number), I32(phase), address, length, self.frame.registers]
-        kind = ir.FunctionType(ir.VoidType(), [value.type for value in values])
-        b.call(b.bitcast(self.frame.probe, kind.as_pointer()), values)
+        spot = [I64(0)] * 3
+        if place is not None:
+            spot = [self.code.b.ptrtoint(place.base, I64), place.offset, place.length]
+        started = probe.before(self.code, self.frame, number, spot)
+        yield
+        probe.after(self.code, self.frame, number, spot, started)
 
     # Operations
 
@@ -123,18 +129,19 @@ class Emitter:
         code, first = self.code, number if first is None else first
         places = [self.place(i.span, first + k, Part.TARGET) for k, i in enumerate(instructions)]
         place = places[0]  # they are all the same
-        stages = []
-        for index, instruction in enumerate(instructions):
-            operands = tuple(
-                self.operand(instruction, k, operand, first + index)
-                for k, operand in enumerate(instruction.immediates)
+        operands = [
+            tuple(
+                self.operand(i, k, operand, first + index) for k, operand in enumerate(i.immediates)
             )
-            stages.append(self.stage(instruction, operands, place))
-        self.probe(number, BEFORE, place)
-        parts.run(code, stages, place.base, code.to_size(place.length))
-        for instruction, stage in zip(instructions, stages, strict=True):
-            self.finish(instruction, stage)
-        self.probe(number, AFTER, place)
+            for index, i in enumerate(instructions)
+        ]
+        with self.probed(number, place):
+            stages = [
+                self.stage(i, given, place) for i, given in zip(instructions, operands, strict=True)
+            ]
+            parts.run(code, stages, place.base, code.to_size(place.length))
+            for instruction, stage in zip(instructions, stages, strict=True):
+                self.finish(instruction, stage)
 
     def operand(self, s: Instruction, index: int, operand: Operand, number: int) -> Any:
         imm = s.op.immediates[index]
@@ -202,16 +209,16 @@ class Emitter:
             self.same_length(target, length, number, Part.SOURCE_LENGTH)
             sources = [Place(base, I64(0), length)]
         byte = None if s.value is None or s.kind == "lit" else self.byte(s, number)
-        self.probe(number, BEFORE, target)
-        if s.kind == "fill":
-            code.fill(target.base, byte, size)
-        else:
-            code.move(target.base, sources[0].base, size)
-        if s.kind == "adddiff":
-            self.bytewise(target, sources[1])
-        elif s.kind in ("copyxor", "copyadd"):
-            self.bytewise(target, byte, "xor" if s.kind == "copyxor" else "add")
-        self.probe(number, AFTER, target)
+        with self.probed(number, target):
+            if s.kind == "fill":
+                code.fill(target.base, byte, size)
+            else:
+                code.move(target.base, sources[0].base, size)
+            code.mark_part(1)
+            if s.kind == "adddiff":
+                self.bytewise(target, sources[1])
+            elif s.kind in ("copyxor", "copyadd"):
+                self.bytewise(target, byte, "xor" if s.kind == "copyxor" else "add")
 
     def run(self, moves: Sequence[Statement], number: int) -> None:
         """Many block operations, the first of them ``number``."""
@@ -262,29 +269,34 @@ class Emitter:
 
     def branch(self, s: If, number: int) -> None:
         test = self.names.scalar(s.test)
-        self.probe(number, BEFORE)
-        truth = self.code.b.icmp_unsigned("!=", test, I64(0))
-        with self.code.b.if_else(truth) as (then, other):
-            with then:
-                self.block(s.then, number + 1)
-            with other:
-                self.block(s.other, number + 1 + sum(map(count, s.then)))
-        self.probe(number, AFTER)
+        with self.probed(number):
+            truth = self.code.b.icmp_unsigned("!=", test, I64(0))
+            with self.code.b.if_else(truth) as (then, other):
+                with then:
+                    self.block(s.then, number + 1)
+                with other:
+                    self.block(s.other, number + 1 + sum(map(count, s.then)))
 
     def repeat(self, s: Repeat, number: int) -> None:
         turns = self.names.scalar(s.count)
-        self.probe(number, BEFORE)
-        with self.code.turns(turns) as turn:
+        with self.probed(number), self.turns(turns) as turn:
             if s.counter is not None:
                 self.frame.counters[s.counter] = turn
             self.block(s.body, number + 1)
-        self.probe(number, AFTER)
+
+    @contextmanager
+    def turns(self, count: Value) -> Iterator[Value]:
+        """A loop of ``count`` turns around the statements that are written in it."""
+        with self.code.turns(count) as turn:
+            if self.frame.shape.probes:
+                probe.tell_turn(self.code, self.frame, self.depth, turn)
+            self.depth += 1
+            yield turn
+            self.depth -= 1
 
     def each(self, s: Each, number: int) -> None:
         code, frame = self.code, self.frame
         over = self.place(s.over, number, Part.TARGET)
-        outer = frame.windows.get(s.over.buffer)
-        start = over.offset if outer is None else code.b.add(outer.start, over.offset)
         row = code.local(I64, I64(0))
         if isinstance(s.size, str):
             turns = self.spans_of(s.size, number)
@@ -292,22 +304,22 @@ class Emitter:
             size = self.names.scalar(s.size)
             self.check(code.b.icmp_unsigned("==", size, I64(0)), number, Part.WINDOW)
             turns = code.divide_up(over.length, size)
-        self.probe(number, BEFORE, over)
-        with code.turns(turns) as turn:
-            if isinstance(s.size, str):
-                at, length = self.listed(s.size, turn, over, number)
-            else:
-                at = code.b.mul(turn, size)
-                length = code.at_most(code.b.sub(over.length, at), size)
-            base = code.byte_at(over.base, code.to_size(at))
-            frame.windows[s.name] = Window(base, code.b.add(start, at), length, turn)
-            self.block(s.body, number + 1)
+        with self.probed(number, over):
+            with self.turns(turns) as turn:
+                if isinstance(s.size, str):
+                    at, length = self.listed(s.size, turn, over, number)
+                else:
+                    at = code.b.mul(turn, size)
+                    length = code.at_most(code.b.sub(over.length, at), size)
+                base = code.byte_at(over.base, code.to_size(at))
+                start = code.b.add(over.offset, at)
+                frame.windows[s.name] = Window(base, start, length, turn)
+                self.block(s.body, number + 1)
+                if s.output is not None:
+                    self.write_row(s, row)
             if s.output is not None:
-                self.write_row(s, row)
-        if s.output is not None:
-            size = code.b.mul(code.load(I64, row), I64(SLOT * len(s.output.columns)))
-            code.b.store(size, frame.length_slot(s.output.name))
-        self.probe(number, AFTER, over)
+                size = code.b.mul(code.load(I64, row), I64(SLOT * len(s.output.columns)))
+                code.b.store(size, frame.length_slot(s.output.name))
 
     def spans_of(self, name: str, number: int) -> Value:
         """The spans in a list."""

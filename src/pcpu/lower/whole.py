@@ -9,10 +9,11 @@ from llvmlite import ir
 
 from pcpu.ir import Program, Scalar, Statement
 from pcpu.layout import SLOT, outputs
-from pcpu.lower import parts, runs
+from pcpu.lower import parts, probe, runs
 from pcpu.lower.code import I32, I64, POINTER, Code, Value
 from pcpu.lower.count import count
 from pcpu.lower.frame import Frame, Names, Shape
+from pcpu.lower.mark import mark
 from pcpu.lower.statements import Emitter
 from pcpu.target import Target
 
@@ -20,14 +21,16 @@ from pcpu.target import Target
 PIECE = 64
 
 
-def lower_whole(program: Program, target: Target, *, probes: bool = False) -> tuple[str, list[str]]:
+def lower_whole(
+    program: Program, target: Target, *, probes: bool = False, marked: bool = False
+) -> tuple[str, list[str]]:
     """The IR text of a module for a whole program, and the names of its functions.
 
-    With ``probes`` the code calls a function of the caller's before and after each statement
-    (run/probe.py).
+    With ``probes`` each statement is counted and timed, and the caller told of it (probe.py); code
+    that is ``marked`` says what statement it is of (mark.py).
     """
     module = parts.module("program", target)
-    shape = Shape(program, probes=probes)
+    shape = Shape(program, probes=probes, marked=marked)
     _size(module, target, shape)
     pieces = list(_pieces(program.body))
     functions = []
@@ -35,6 +38,8 @@ def lower_whole(program: Program, target: Target, *, probes: bool = False) -> tu
         code = parts.function(
             module, target, f"piece.{number}", I32, [POINTER] * len(Frame.POINTERS)
         )
+        if marked:
+            mark(code)
         code.function.linkage = "internal"
         code.function.attributes.add("noinline")
         _body(code, Frame(code, shape, code.function.args), part, first)
@@ -66,11 +71,15 @@ def _exec(module: Any, target: Target, shape: Shape, pieces: Sequence[Any]) -> N
     """``pcpu_exec(state, spans, out) -> status``, and with probes a fourth argument."""
     pointers = [POINTER] * (4 if shape.probes else 3)
     code = parts.function(module, target, "pcpu_exec", I32, pointers)
+    if shape.marked:
+        mark(code)
     registers = code.room(SLOT * max(1, len(shape.slots)))
     given = list(code.function.args)
-    probe = given[3] if shape.probes else ir.Constant(POINTER, None)
-    frame = Frame(code, shape, [registers, *given[:3], probe])
+    hooks = given[3] if shape.probes else ir.Constant(POINTER, None)
+    frame = Frame(code, shape, [registers, *given[:3], hooks])
     frame.clear()
+    if shape.probes:
+        probe.begin(code, frame)
     if pieces:
         for function in pieces:
             status = code.b.call(function, frame.arguments)

@@ -38,26 +38,30 @@ PASSES = (
 )
 
 
-def optimize(program: Program, without: Collection[str] = ()) -> Program:
+def optimize(program: Program, without: Collection[str] = (), *, whole: bool = False) -> Program:
     """``program`` after all passes but those named in ``without``.
+
+    One that can run over streams stays as it is, unless it is to run on data that is there as a
+    ``whole``: its operations have one span, and are lowered as one pass.
 
     Raises ProgramError where ``program`` is none, UsageError for a pass that does not exist, and
     InternalError where a pass breaks the program.
     """
-    for _, after in steps(program, without):
+    for _, after in steps(program, without, whole=whole):
         program = after
     return program
 
 
-def steps(program: Program, without: Collection[str] = ()) -> Iterator[tuple[Pass, Program]]:
-    """Each pass and the program after it. A pipeline is one span with numbers for operands, in as
-    few loops as can be, and no pass has anything to do."""
+def steps(
+    program: Program, without: Collection[str] = (), *, whole: bool = False
+) -> Iterator[tuple[Pass, Program]]:
+    """Each pass and the program after it. Raises like ``optimize``."""
     known = [p.name for p in PASSES]
     for name in without:
         if name not in known:
             raise UsageError(f"there is no pass {name!r}; known: {', '.join(known)}")
     verify(program)
-    if program.is_pipeline:
+    if program.is_stream and not whole:
         return
     for one in PASSES:
         if one.name in without:

@@ -15,17 +15,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pcpu.ir import Each, Fuse, Instruction, Move, Program, Statement, walk
-from pcpu.optimize.edit import (
-    Body,
-    names,
-    returned,
-    scalar_names,
-    sets,
-    spans,
-    with_blocks,
-    with_body,
-)
+from pcpu.ir import Each, Fuse, Instruction, Move, Program, Statement, named_in, walk
+from pcpu.ir.parts import spans_of
+from pcpu.optimize.edit import Body, names, returned, sets, with_blocks, with_body
 from pcpu.optimize.facts import Facts, Node
 
 
@@ -110,9 +102,9 @@ def _with(s: Statement, blocks: tuple[Body, ...]) -> Statement:
 
 def _used(program: Program) -> Program:
     """``program`` without the constants and tables that nothing names."""
-    used = {name for buffer in program.buffers for name in scalar_names(buffer.size)}
+    used = {name for b in program.buffers if b.size is not None for name in named_in(b.size)}
     for s in walk(program.body):
-        used |= {*names(s), *(span.buffer for span in spans(s))}
+        used |= {*names(s), *(span.buffer for _, span in spans_of(s))}
     constants = tuple(c for c in program.constants if c[0] in used)
     tables = tuple(t for t in program.tables if t[0] in used)
     return replace(program, constants=constants, tables=tables)

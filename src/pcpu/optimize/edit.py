@@ -2,78 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from pcpu.expr import Binary, Const
 from pcpu.ir import (
     Each,
     Fuse,
     If,
     Instruction,
     Let,
-    Move,
-    Operand,
     Program,
     Repeat,
     Scalar,
-    Span,
     Statement,
+    named_in,
     walk,
 )
-from pcpu.ir.scope import names_of
+from pcpu.ir.parts import operands_of
 
 Body = tuple[Statement, ...]
 
 
-def spans(statement: Statement) -> tuple[Span, ...]:
-    """The spans that a statement itself names, the one that it writes to first."""
-    match statement:
-        case Instruction():
-            return (statement.span,)
-        case Move():
-            return (statement.target, *statement.sources)
-        case Each():
-            return (statement.over,)
-        case _:
-            return ()
-
-
-def _operands(statement: Statement) -> Iterable[Operand | None]:
-    match statement:
-        case Instruction():
-            return statement.immediates
-        case Move() | Let():
-            return (statement.value,)
-        case If():
-            return (statement.test,)
-        case Repeat():
-            return (statement.count,)
-        case Each() if not isinstance(statement.size, str):
-            return (statement.size,)
-        case _:
-            return ()
-
-
-def span_names(span: Span) -> Iterator[str]:
-    """The names in the offset and the length of a span, as far as the first dot."""
-    for scalar in (span.offset, span.length):
-        yield from scalar_names(scalar)
-
-
-def scalar_names(value: Operand | None) -> Iterator[str]:
-    if value is not None and not isinstance(value, int | bytes):
-        for name, _ in names_of(value):
-            yield name.partition(".")[0]
-
-
-def names(statement: Statement) -> Iterator[str]:
-    """The names that the scalars and operands of a statement use; not those of its blocks."""
-    for span in spans(statement):
-        yield from span_names(span)
-    for operand in _operands(statement):
-        yield from scalar_names(operand)
+def names(statement: Statement) -> set[str]:
+    """The names that the scalars and operands of a statement use, as far as a dot, and the columns
+    of its output table; not those of its blocks."""
+    found = {name for _, operand in operands_of(statement) for name in named_in(operand)}
     if isinstance(statement, Each) and statement.output is not None:
-        yield from statement.output.columns
+        found |= set(statement.output.columns)
+    return found
 
 
 def sets(statement: Statement) -> str | None:
@@ -92,9 +48,7 @@ def returned(program: Program) -> tuple[str, ...]:
 
 def with_body(program: Program, body: Body) -> Program:
     """``program`` with another body and the same results, in the same order."""
-    found = replace(program, body=body, returns=None)
-    wanted = returned(program)
-    return found if found.usual_returns == wanted else replace(found, returns=wanted)
+    return replace(program, body=body).returning(returned(program))
 
 
 def with_blocks(statement: Statement, blocks: tuple[Body, ...]) -> Statement:
@@ -114,8 +68,6 @@ def with_blocks(statement: Statement, blocks: tuple[Body, ...]) -> Statement:
 
 def scalar_sum(a: Scalar, b: Scalar) -> Scalar:
     """The expression of ``a + b``, its constants taken together."""
-    from pcpu.expr import Binary, Const
-
     if isinstance(a, int) and isinstance(b, int):
         return (a + b) % (1 << 64)
     if isinstance(a, int):

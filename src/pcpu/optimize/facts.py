@@ -206,9 +206,12 @@ class Facts:
             length = self.window_length(size, over.length)
         inside = {f"{s.name}.len": length, f"{s.name}.start": start}
         inside[f"{s.name}.index"] = self.values.fresh()
-        self.spans.passes(s.over.buffer, start, length)
         root, base = self._bases.get(s.over.buffer, (s.over.buffer, ZERO))
-        self._bases[s.name] = root, base + start
+        for buffer, at in ((root, start), (s.over.buffer, start - base)):
+            self.spans.passes(buffer, at, length)
+            if not is_list:  # no window is empty
+                self.spans.reaches(buffer, at + Number(1))
+        self._bases[s.name] = root, start
         nodes = self.loop(s.body, inside, window=None if is_list else s.name)
         self.spans.undo(spans)
         return Node(s, quiet and not is_list, (over,), (nodes,))

@@ -22,6 +22,7 @@ from pcpu.ir import (
     Let,
     Move,
     Operand,
+    Path,
     Program,
     Repeat,
     Scalar,
@@ -29,7 +30,7 @@ from pcpu.ir import (
     Statement,
     check,
 )
-from pcpu.ir.scope import Path, names_of
+from pcpu.ir.parts import names_of
 from pcpu.optimize.edit import Body, assigned, with_blocks, with_body
 from pcpu.optimize.settle import settle
 from pcpu.optimize.trail import Trail

@@ -1,24 +1,18 @@
 """Operations that follow each other on one span as a ``fuse``, which is lowered as one pass over
 tiles that fit in the cache (lower/fuse.py says which of them share a loop).
-
-A pipeline is one span and one pass as it is, and stays a pipeline: only then can it run over a
-stream.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pcpu.ir import Fuse, Instruction, Program, Statement, bodies, walk
-from pcpu.ir.verify import MAX_DEPTH, MAX_STATEMENTS
+from pcpu.ir import MAX_BLOCKS, MAX_STATEMENTS, Fuse, Instruction, Program, Statement, bodies, walk
 from pcpu.optimize.edit import Body, names, with_blocks, with_body
 
 
 def fuse(program: Program) -> Program:
-    if program.is_pipeline:
-        return program
     room = MAX_STATEMENTS - sum(1 for s in walk(program.body) if not isinstance(s, Fuse))
-    return with_body(program, _Fuser(room).block(program.body, depth=1))
+    return with_body(program, _Fuser(room).block(program.body, depth=0))
 
 
 class _Fuser:
@@ -34,7 +28,7 @@ class _Fuser:
                 (s,) = group
                 blocks = tuple(self.block(block, depth + 1) for block in bodies(s))
                 found.append(with_blocks(s, blocks))
-            elif depth < MAX_DEPTH and self.room > 0:
+            elif depth < MAX_BLOCKS and self.room > 0:
                 self.room -= 1
                 found.append(Fuse(_instructions(group), group[0].line))
             else:

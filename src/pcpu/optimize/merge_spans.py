@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pcpu import expr
-from pcpu.expr import MAX_DEPTH, Expr
-from pcpu.ir import Instruction, Move, Program, Scalar, Span, Statement
-from pcpu.optimize.edit import Body, scalar_sum, spans, with_blocks, with_body
+from pcpu.ir import SCALAR_BITS, Instruction, Move, Program, Span, Statement
+from pcpu.ir.parts import spans_of
+from pcpu.optimize.edit import Body, scalar_sum, with_blocks, with_body
 from pcpu.optimize.facts import Facts, Node, Place
 
 MAX_LITERAL = 65536  # bytes of a merged one, as of a table: a line of text has to hold it
@@ -58,9 +58,9 @@ def _joined(a: Node, b: Node, facts: Facts) -> Node | None:
 def _alike(a: Statement, b: Statement) -> bool:
     """Whether two statements do the same to every byte."""
     if isinstance(a, Instruction) and isinstance(b, Instruction):
-        by_place = a.op.map is not None and expr.uses(a.op.map_expr, "index")
         same = (a.op, a.immediates) == (b.op, b.immediates)
-        return a.op.kind == "map" and same and not by_place
+        # An index counts from where a span begins.
+        return same and a.op.kind == "map" and not a.op.uses_index
     if isinstance(a, Move) and isinstance(b, Move) and a.kind == b.kind:
         return a.value == b.value if a.kind != "lit" else _literal(a, b) is not None
     return False
@@ -76,15 +76,16 @@ def _literal(a: Move, b: Move) -> bytes | None:
 
 def _adjacent(a: Node, b: Node) -> bool:
     """Whether each span of ``b`` begins where that of ``a`` ends."""
-    buffers = [span.buffer for span in spans(a.statement)]
-    return buffers == [span.buffer for span in spans(b.statement)] and all(
+    buffers = [span.buffer for _, span in spans_of(a.statement)]
+    return buffers == [span.buffer for _, span in spans_of(b.statement)] and all(
         p.offset + p.length == q.offset for p, q in zip(a.places, b.places, strict=True)
     )
 
 
 def _statement(first: Statement, second: Statement, line: int) -> Statement | None:
     """``first`` over what both touch."""
-    found = [_span(x, y) for x, y in zip(spans(first), spans(second), strict=True)]
+    pairs = zip(spans_of(first), spans_of(second), strict=True)
+    found = [_span(x, y) for (_, x), (_, y) in pairs]
     if isinstance(first, Instruction) and found[0] is not None:
         return replace(first, span=found[0], line=line)
     if isinstance(first, Move) and isinstance(second, Move):
@@ -100,11 +101,6 @@ def _span(first: Span, second: Span) -> Span | None:
     if first.length is None:
         return None
     length = None if second.length is None else scalar_sum(first.length, second.length)
-    return Span(first.buffer, first.offset, length) if _depth(length) < MAX_DEPTH else None
-
-
-def _depth(scalar: Scalar | None) -> int:
-    def depth(e: Expr) -> int:
-        return 1 + max(map(depth, expr.children(e)), default=0)
-
-    return 1 if scalar is None or isinstance(scalar, int) else depth(scalar)
+    if not isinstance(length, int | None) and expr.malformed(length, SCALAR_BITS):
+        return None
+    return Span(first.buffer, first.offset, length)

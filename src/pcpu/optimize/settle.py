@@ -44,16 +44,21 @@ class _Settler:
         match s:
             case If(test=int(test)):
                 chosen, dead = (s.then, s.other) if test else (s.other, s.then)
-                if self.keep & assigned(dead):
+                if self.is_needed(dead):
                     return (s,)
                 if self.may_join(chosen, top):
                     return chosen
                 return (replace(s, test=1, then=chosen, other=()),)
-            case Repeat(count=0) if not self.keep & assigned(s.body):
+            case Repeat(count=0) if not self.is_needed(s.body):
                 return ()
             case Repeat(count=1) if self.may_join(s.body, top):
                 return (s,) if s.counter in _mentioned(s.body) else s.body
         return (s,)
+
+    def is_needed(self, dead: Body) -> bool:
+        """Whether a block that never runs declares something: a register, an output table."""
+        outputs = any(isinstance(s, Each) and s.output is not None for s in walk(dead))
+        return outputs or not self.keep.isdisjoint(assigned(dead))
 
     def may_join(self, body: Body, top: bool) -> bool:
         """Whether the statements of a block may stand where the block stands."""

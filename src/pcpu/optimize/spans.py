@@ -5,7 +5,7 @@ from __future__ import annotations
 from pcpu.expr import Binary, Expr, Var
 from pcpu.ir import Scalar
 from pcpu.optimize.trail import Trail
-from pcpu.optimize.values import LONGEST, Number, Values
+from pcpu.optimize.values import LONGEST, ZERO, Number, Values
 
 Terms = tuple[tuple[int, int], ...]
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
@@ -66,23 +66,24 @@ class Spans:
 
     def inside(self, buffer: str, offset: Number, length: Number) -> bool:
         """Whether a span lies in its buffer, whatever the input."""
-        return any(
-            self._inside(buffer, o, n)
-            for o in self.values.uppers(offset)
-            for n in self.values.uppers(length)
-        )
-
-    def _inside(self, buffer: str, offset: Number, length: Number) -> bool:
         if self._passed.get((buffer, offset, length)):
             return True
+        whole = self.length(buffer)
+        for most in self.values.uppers(length):
+            # A length that is no number may still be known to end so far before the buffer does.
+            short = whole - offset - most
+            room = [n.known for n in (most, short) if n.known is not None]
+            if offset == ZERO and self._has(buffer, most, 0):
+                return True
+            offsets = self.values.uppers(offset)
+            if any(self._has(buffer, o, n) for o in offsets for n in room):
+                return True
+        return False
+
+    def _has(self, buffer: str, offset: Number, length: int) -> bool:
+        """Whether these bytes are known to be there."""
         known, at = self._range(buffer, offset.terms), offset.signed
-        if known is None or at < known[0]:
-            return False
-        # A length that is no number may still be known to end some bytes before the buffer does.
-        short = self.length(buffer) - offset - length
-        return any(
-            number.known is not None and at + number.known <= known[1] for number in (length, short)
-        )
+        return known is not None and known[0] <= at and at + length <= known[1]
 
     def assume(self, test: Scalar, *, holds: bool) -> None:
         """Note what a test says about lengths, where it is not 0 or, without ``holds``, is 0."""

@@ -119,8 +119,7 @@ def _own_effects(node: Node) -> _Effects:
 def _may_join(s: _Effects, group: _Group, facts: Facts) -> bool:
     passed = group.passed
     return not (
-        s.reads & (group.results | passed.sets)
-        or s.sets & (passed.reads | passed.sets)
+        s.reads & (group.results | passed.sets)  # nothing above reads a result of s
         or (s.may_fail and passed.may_fail)
         or _meet(s.read, passed.written, passed.roots_written, facts)
         or _meet(s.written, passed.written, passed.roots_written, facts)

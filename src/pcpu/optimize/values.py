@@ -149,19 +149,24 @@ class Values:
                 return None
 
     def _cond(self, test: Expr, then: Expr, other: Expr) -> Number:
-        chosen, a, b = self.of(test), self.of(then), self.of(other)
+        a, b = self.of(then), self.of(other)
+        left = right = None
+        if isinstance(test, Binary) and test.op in COMPARISONS:
+            left, right = self.of(test.left), self.of(test.right)
+            chosen = self._binary(test.op, left, right)
+        else:
+            chosen = self.of(test)
         if chosen.known is not None:
             return a if chosen.known else b
         x, y = self.most(a), self.most(b)
         most = None if x is None or y is None else max(x, y)
         under: tuple[Number, ...] = ()
-        if isinstance(test, Binary) and test.op in COMPARISONS:
-            left, right = self.of(test.left), self.of(test.right)
-            if (test.op in ("<", "<=") and (left, right) == (a, b)) or (
-                test.op in (">", ">=") and (right, left) == (a, b)
-            ):
-                under = (a, b)  # it is the smaller one
-                most = min((m for m in (x, y) if m is not None), default=None)
+        if isinstance(test, Binary) and (
+            (test.op in ("<", "<=") and (left, right) == (a, b))
+            or (test.op in (">", ">=") and (right, left) == (a, b))
+        ):
+            under = (a, b)  # it is the smaller one
+            most = min((m for m in (x, y) if m is not None), default=None)
         return self._atom(("?", chosen, a, b), most, under)
 
     def _index(self, name: str, index: Number) -> Number:

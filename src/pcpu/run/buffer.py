@@ -33,13 +33,15 @@ class Span:
     """The address and the length in bytes of ``data``, which stays in place until ``release``.
 
     ``data`` is anything with a contiguous buffer: bytes, bytearray, memoryview, array, mmap, a
-    numpy array. Raises UsageError where there is none, or none to write to.
+    numpy array of any type but objects. Raises UsageError where there is none, or none to write to.
     """
 
     __slots__ = ("_view", "address", "length")
 
     def __init__(self, data: Any, *, writable: bool) -> None:
         self._view = view = _Buffer()
+        if type(data) not in _PLAIN:
+            _refuse_objects(data)
         try:
             _get(data, view, _WRITABLE if writable else _SIMPLE)
         except (BufferError, TypeError, ValueError) as error:
@@ -52,8 +54,23 @@ class Span:
         _release(self._view)
 
 
+_PLAIN = frozenset([bytes, bytearray])
+
+
+def _refuse_objects(data: Any) -> None:
+    """Raise UsageError where the bytes are references to Python's objects: changing them would
+    crash the interpreter, and reading them gives addresses."""
+    holds = getattr(getattr(data, "dtype", None), "hasobject", False)
+    if isinstance(data, memoryview | ctypes.Array):
+        holds = "O" in memoryview(data).format
+    if holds:
+        raise UsageError(f"{type(data).__name__} is not a buffer of bytes: it holds objects")
+
+
 def copied(data: Any) -> bytearray:
     """A copy of the bytes of a buffer; unlike bytearray() of nothing else."""
+    if type(data) in _PLAIN:
+        return bytearray(data)
     span = Span(data, writable=False)
     try:
         return (

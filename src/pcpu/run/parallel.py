@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 
 from pcpu.ir import ResultValue
 from pcpu.run.jit import Native
-from pcpu.run.merge import merges, starts_from_zero
+from pcpu.run.merge import Merge, merges, starts_from_zero
 
 MIN_PIECE = 1 << 16  # below, starting a thread costs more than it saves
 ALIGN = 64  # no two threads write to one cache line
@@ -20,12 +20,11 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="pcpu")
 
 
-def update_threads(native: Native, state: State, address: int, length: int, threads: int) -> None:
-    """``pcpu_update`` on ``threads`` cores.
-
-    Raises UsageError when the program holds a fold that does not merge.
-    """
-    joins = merges(native.program)
+def update_threads(
+    native: Native, state: State, address: int, length: int, threads: int, joins: list[Merge]
+) -> None:
+    """``pcpu_update`` on ``threads`` cores; ``joins`` are the ``merges`` of the program, of one
+    with parameters those of the program that they are bound in."""
     size = max(MIN_PIECE, (length // threads + ALIGN) // ALIGN * ALIGN)
     pieces = [(start, min(size, length - start)) for start in range(0, length, size)]
     states = [state, *(_begun(native, state, start) for start, _ in pieces[1:])]
@@ -34,7 +33,10 @@ def update_threads(native: Native, state: State, address: int, length: int, thre
         native.update(begun, address + piece[0], piece[1])
 
     # ctypes lets go of the interpreter's lock during a call.
-    list(_pool(threads).map(run, states, pieces))
+    running = [_pool(threads).submit(run, *task) for task in zip(states, pieces, strict=False)]
+    wait(running)  # all of them, whatever happens: they work on the caller's memory
+    for done in running:
+        done.result()
     for later, (_, count) in zip(states[1:], pieces[1:], strict=True):
         for index, join in enumerate(joins):
             state[index] = join(state[index], later[index], count)
@@ -44,7 +46,7 @@ def update_threads(native: Native, state: State, address: int, length: int, thre
 
 def _begun(native: Native, state: State, start: int) -> State:
     """The state before the piece that begins ``start`` bytes after where ``state`` is."""
-    begun = type(state)()
+    begun = type(state).from_buffer_copy(state)  # with the parameters, which init leaves
     native.init(begun)
     for index, from_zero in enumerate(starts_from_zero(native.program)):
         begun[index] = 0 if from_zero else begun[index]
@@ -61,14 +63,14 @@ class ParallelSession:
 
     def __init__(self, native: Native, threads: int) -> None:
         self._native, self._threads = native, threads
-        merges(native.program)
+        self._joins = merges(native.program)
         self._state, self._out = native.slots(), native.slots()
         native.init(self._state)
 
     def update(self, block: memoryview) -> None:
         if length := len(block):
             address = ctypes.addressof((ctypes.c_char * length).from_buffer(block))
-            update_threads(self._native, self._state, address, length, self._threads)
+            update_threads(self._native, self._state, address, length, self._threads, self._joins)
 
     def finish(self) -> tuple[ResultValue, ...]:
         self._native.finish(self._state, self._out)

@@ -14,6 +14,7 @@ from pcpu.ir.outcome import results_of, table_rows
 from pcpu.ir.traps import NUMBERS, check_of
 from pcpu.isa import Isa
 from pcpu.layout import SLOT, Layout, fill_parameters, layout, outputs, whole_layout
+from pcpu.optimize import optimize
 from pcpu.run import disk_cache
 from pcpu.run.engine import BLOCK, Blocks, Engine, Write, feed
 
@@ -116,7 +117,7 @@ def execute_whole(
     write_pairs()
     status = memory.call("pcpu_exec", state, spans, out) & 0xFFFFFFFF
     if status:
-        raise check_of(program, status).error(memory.numbers(out, NUMBERS))
+        raise check_of(optimize(program, whole=True), status).error(memory.numbers(out, NUMBERS))
     pairs = list(memory.numbers(spans, len(pairs)))
     left = {
         name: bytearray(memory.view(pairs[2 * i], pairs[2 * i + 1])) for i, name in enumerate(names)

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import combinations
+from types import MappingProxyType
 from typing import Any
 
-from pcpu.errors import EngineError, PcpuError
-from pcpu.ir import Arguments, Inputs, Outcome, Program
-from pcpu.ir.outcome import results_of, table_rows
+from pcpu.errors import EngineError, UsageError
+from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue
+from pcpu.ir.outcome import results_of, table_rows, zeros
 from pcpu.ir.traps import NUMBERS, check_of
 from pcpu.isa import Isa
 from pcpu.layout import SLOT, fill_parameters, outputs, whole_layout
+from pcpu.optimize import optimize
 from pcpu.run import disk_cache
 from pcpu.run.buffer import Span
+
+Outputs = Mapping[str, Any]  # buffers that the caller gives for outputs, by name
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run left: the ``inout`` and ``out`` buffers, the results, and the output tables as
+    they lie in memory, row after row of numbers of 64 bits."""
+
+    buffers: dict[str, Any]
+    results: dict[str, ResultValue]
+    tables: dict[str, memoryview]
 
 
 class NativeWhole:
@@ -29,69 +45,117 @@ class NativeWhole:
 
             return compile_program(self.program, isa, targets.find("host"), whole=True).code
 
-        path = disk_cache.fetch(disk_cache.key(self.program, "host-whole") + ".so", make)
-        try:
-            library = ctypes.CDLL(str(path))
-        except OSError as error:
-            raise EngineError(f"the compiled program does not load: {error}") from None
+        library = load(disk_cache.key(self.program, "host-whole") + ".so", make)
         pointer = ctypes.c_void_p
-        self._size = library.pcpu_size
-        self._size.argtypes, self._size.restype = [pointer, pointer], None
-        self._exec = library.pcpu_exec
-        self._exec.argtypes, self._exec.restype = [pointer, pointer, pointer], ctypes.c_uint32
+        size, execute = library.pcpu_size, library.pcpu_exec
+        size.argtypes, size.restype = [pointer, pointer], None
+        execute.argtypes, execute.restype = [pointer, pointer, pointer], ctypes.c_uint32
+        self._call = Call(program, size, execute)
 
     def run(self, inputs: Inputs, arguments: Arguments) -> Outcome:
         """Run over buffers by name, the ``inout`` ones changed in place. Raises TrapError."""
-        return run_native(self.program, inputs, arguments, self._size, self._exec)
+        return self._call.outcome(inputs, arguments)
+
+    def ran(self, inputs: Inputs, arguments: Arguments, given: Outputs) -> Ran:
+        """Like ``run``, with ``given`` in the place of outputs that would be made.
+
+        Raises UsageError where one of these has not exactly the size that the program says, or
+        where a buffer that is written shares memory with another one.
+        """
+        return self._call.ran(inputs, arguments, given)
+
+
+def load(name: str, make: Callable[[], bytes]) -> ctypes.CDLL:
+    """The shared object ``name`` of the cache, made when missing. Raises EngineError."""
+    path = disk_cache.fetch(name, make)
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise EngineError(f"the compiled program does not load: {error}") from None
 
 
 def run_native(
     program: Program, inputs: Inputs, arguments: Arguments, size: Any, execute: Any
 ) -> Outcome:
     """Give a program its memory, and call it (spec/abi.md A12-A15)."""
-    layout = whole_layout(program)
-    state = bytearray(SLOT * max(1, layout.slots))
-    fill_parameters(state, layout.parameters, arguments)
-    count = sum(result.count for result in program.results)
-    out = (ctypes.c_uint64 * max(NUMBERS, count))()
-    tables = outputs(program)
-    names = [b.name for b in program.buffers] + [output.name for output, _ in tables]
-    spans = (ctypes.c_uint64 * (2 * len(names)))()
-    held: dict[str, Any] = {}
-    with ExitStack() as stack:
-        state_span = stack.enter_context(_held(state, writable=True))
-        for number, buffer in enumerate(program.buffers):
-            if buffer.role != "out":
-                writable = buffer.role == "inout"
-                held[buffer.name] = inputs[buffer.name]
-                span = stack.enter_context(_held(held[buffer.name], writable=writable))
-                spans[2 * number], spans[2 * number + 1] = span.address, span.length
-        size(state_span.address, spans)
-        for number, name in enumerate(names):
-            if name not in held:
-                held[name] = _allocate(name, spans[2 * number + 1])
-                spans[2 * number] = stack.enter_context(_held(held[name], writable=True)).address
-        status = execute(state_span.address, spans, out)
-    if status:
-        raise check_of(program, status).error(list(out)[:NUMBERS])
-    return Outcome(
-        {b.name: held[b.name] for b in program.buffers if b.role in ("inout", "out")},
-        results_of(program, list(out)),
-        {
-            output.name: table_rows(
-                memoryview(held[output.name])[: spans[2 * names.index(output.name) + 1]],
-                len(output.columns),
-            )
-            for output, _ in tables
-        },
-    )
+    return Call(program, size, execute).outcome(inputs, arguments)
 
 
-def _allocate(name: str, size: int) -> bytearray:
-    try:
-        return bytearray(size)
-    except (MemoryError, OverflowError):
-        raise PcpuError(f"{name} would have {size} bytes, more than there is memory") from None
+class Call:
+    """The two functions of a compiled whole program, and what a call has to know of it."""
+
+    def __init__(self, program: Program, size: Any, execute: Any) -> None:
+        self.program, self._size, self._execute = program, size, execute
+        self._layout = whole_layout(program)
+        self._state = SLOT * max(1, self._layout.slots)
+        count = sum(result.count for result in program.results)
+        self._out = ctypes.c_uint64 * max(NUMBERS, count)
+        self._columns = {output.name: len(output.columns) for output, _ in outputs(program)}
+        self._names = [*(b.name for b in program.buffers), *self._columns]
+        self._spans = ctypes.c_uint64 * (2 * len(self._names))
+        self._left = [b.name for b in program.buffers if b.role in ("inout", "out")]
+
+    def outcome(self, inputs: Inputs, arguments: Arguments) -> Outcome:
+        ran = self.ran(inputs, arguments, MappingProxyType({}))
+        tables = {n: table_rows(content, self._columns[n]) for n, content in ran.tables.items()}
+        return Outcome(ran.buffers, ran.results, tables)
+
+    def ran(self, inputs: Inputs, arguments: Arguments, given: Outputs) -> Ran:
+        state = bytearray(self._state)
+        fill_parameters(state, self._layout.parameters, arguments)
+        out, spans = self._out(), self._spans()
+        held: dict[str, Any] = {}
+        with ExitStack() as stack:
+            address = stack.enter_context(_held(state, writable=True)).address
+            callers: dict[str, Span] = {}
+            for number, buffer in enumerate(self.program.buffers):
+                if buffer.role != "out":
+                    name = buffer.name
+                    held[name] = inputs[name]
+                    writable = name in self.program.written
+                    span = stack.enter_context(_held(held[name], writable=writable))
+                    spans[2 * number], spans[2 * number + 1] = span.address, span.length
+                    callers[name] = span
+            self._size(address, spans)
+            for number, name in enumerate(self._names):
+                if name in held:
+                    continue
+                size = spans[2 * number + 1]
+                held[name] = given[name] if name in given else zeros(name, size)
+                span = stack.enter_context(_held(held[name], writable=True))
+                if name in given:
+                    _clear(name, span, size)
+                    callers[name] = span
+                spans[2 * number] = span.address
+            _check_apart(callers, self.program.written.union(given))
+            status = self._execute(address, spans, out)
+        if status:
+            raise check_of(optimize(self.program, whole=True), status).error(list(out)[:NUMBERS])
+        lengths = dict(zip(self._names, spans[1::2], strict=True))
+        return Ran(
+            {name: held[name] for name in self._left},
+            results_of(self.program, list(out)),
+            {name: memoryview(held[name])[: lengths[name]] for name in self._columns},
+        )
+
+
+def _clear(name: str, span: Span, size: int) -> None:
+    """Outputs begin as zeros, those that the caller gives too."""
+    if span.length != size:
+        raise UsageError(f"{name} has {span.length} bytes, and the program writes {size}")
+    ctypes.memset(span.address, 0, size)
+
+
+def _check_apart(spans: Mapping[str, Span], written: frozenset[str]) -> None:
+    """Raise UsageError where a buffer that is written shares memory with another one."""
+    for (a, first), (b, second) in combinations(spans.items(), 2):
+        shared = min(first.address + first.length, second.address + second.length) - max(
+            first.address, second.address
+        )
+        if shared > 0 and (a in written or b in written):
+            changed = a if a in written else b
+            message = f"{a} and {b} share memory, and the program writes to {changed}; pass a copy"
+            raise UsageError(message)
 
 
 @contextmanager

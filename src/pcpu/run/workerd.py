@@ -14,10 +14,11 @@ from urllib.parse import urlencode
 from pcpu import worker
 from pcpu.bundle import ANY_PORT, build_bundle
 from pcpu.errors import EngineError
-from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue, Shown
+from pcpu.ir import Program, ResultValue
 from pcpu.isa import Isa
 from pcpu.run.engine import Blocks, Engine, Write
 from pcpu.run.workerd_process import serving
+from pcpu.run.workerd_whole import run_whole, value
 
 READ = 1 << 18
 
@@ -78,7 +79,7 @@ def _exchange(
     report = json.loads(tail)
     if report["bytes_in"] != upload.sent:
         raise EngineError(f"workerd read {report['bytes_in']} of {upload.sent} bytes")
-    return tuple(_value(report["results"][result.name]) for result in program.results)
+    return tuple(value(report["results"][result.name]) for result in program.results)
 
 
 def _receive(connection: http.client.HTTPConnection, upload: _Upload, write: Write | None) -> bytes:
@@ -108,24 +109,11 @@ def _pieces(response: http.client.HTTPResponse) -> Iterator[memoryview]:
         yield memoryview(piece)
 
 
-def _value(shown: Shown) -> ResultValue:
-    return tuple(map(_number, shown)) if isinstance(shown, list) else _number(shown)
-
-
-def _number(shown: int | str) -> int:
-    return int(shown, 16) if isinstance(shown, str) else shown
-
-
 def _version() -> str:
     done = subprocess.run(
         [worker.workerd(), "--version"], capture_output=True, text=True, check=True
     )
     return done.stdout.strip()
-
-
-def run_whole(program: Program, isa: Isa, inputs: Inputs, arguments: Arguments) -> Outcome:
-    del program, isa, inputs, arguments
-    raise EngineError("the engine workerd runs pipelines only")
 
 
 ENGINE = Engine("workerd", "the Workers runtime", run, run_whole, _version)

@@ -1,9 +1,10 @@
-"""Values of a program's parameters, as a command line writes them."""
+"""Values of a program's parameters, as a command line writes them and as Python has them."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 
 from pcpu.errors import UsageError
 from pcpu.ir import Parameter, Program
@@ -21,8 +22,20 @@ def bind_arguments(program: Program, given: Mapping[str, str]) -> dict[str, int 
         if name not in parameters:
             raise UsageError(f"there is no parameter {name!r}; {_hint(name, parameters)}")
     return {
-        name: _value(parameter, given[name]) if name in given else _default(parameter)
+        name: _value(parameter, given[name]) if name in given else _default(parameter, _example)
         for name, parameter in parameters.items()
+    }
+
+
+def bind_values(program: Program, given: Mapping[str, object]) -> dict[str, int | bytes]:
+    """The value of every parameter of ``program``: one of ``given``, else its default.
+
+    Numbers are anything with ``__index__``; bytes are a buffer of bytes, or a str for its UTF-8.
+    Raises UsageError that names the parameter. Names that are no parameters are not looked at.
+    """
+    return {
+        p.name: _checked(p, given[p.name]) if p.name in given else _default(p, _python_example)
+        for p in program.parameters
     }
 
 
@@ -33,10 +46,10 @@ def _hint(name: str, parameters: Mapping[str, Parameter]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"it has {', '.join(parameters)}"
 
 
-def _default(parameter: Parameter) -> int | bytes:
+def _default(parameter: Parameter, example: Callable[[Parameter], str]) -> int | bytes:
     if parameter.default is None:
         what = f"the parameter {parameter.name!r} has no default"
-        raise UsageError(f"{what}; give it a value: {_example(parameter)}")
+        raise UsageError(f"{what}; give it a value: {example(parameter)}")
     return parameter.default
 
 
@@ -46,24 +59,56 @@ def _example(parameter: Parameter) -> str:
     return f"{parameter.name}={value}"
 
 
+def _python_example(parameter: Parameter) -> str:
+    sizes = parameter.kind.sizes
+    return f"{parameter.name}={0 if sizes is None else bytes(min(sizes[0], 4))!r}"
+
+
 def _value(parameter: Parameter, text: str) -> int | bytes:
     what = f"the parameter {parameter.name!r}"
     if parameter.kind.sizes is None:
         written = read_immediate(text)
         if written is None:
             raise UsageError(f"{what} is a number such as 90 or 0x5a, not {_shown(text)}")
-        number = written.number
-        if number >> parameter.kind.bits:
-            most = (1 << parameter.kind.bits) - 1
-            raise UsageError(f"{what} is a number of 0..{most}, and {_shown(text)} is outside")
-        return number
+        return _number(parameter, written.number, _shown(text))
     content = read_bytes(text)
     if content is None:
         forms = 'bytes such as 0x37fa213d or "GET "'
         raise UsageError(f"{what} is {forms}, not {_shown(text)}")
+    return _bytes(parameter, content)
+
+
+def _checked(parameter: Parameter, value: object) -> int | bytes:
+    what = f"the parameter {parameter.name!r}"
+    if parameter.kind.sizes is None:
+        try:
+            number = operator.index(value)  # type: ignore[arg-type]
+        except TypeError:
+            raise UsageError(f"{what} is an int, not {type(value).__name__}") from None
+        return _number(parameter, number, str(number) if abs(number) < 10**40 else "this one")
+    try:
+        content = value.encode() if isinstance(value, str) else bytes(memoryview(value))  # type: ignore[arg-type]
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{what} is no text that UTF-8 has: {error.reason}") from None
+    except TypeError:
+        raise UsageError(f"{what} is bytes or str, not {type(value).__name__}") from None
+    return _bytes(parameter, content)
+
+
+def _number(parameter: Parameter, number: int, shown: str) -> int:
+    if number < 0 or number >> parameter.kind.bits:
+        what = f"the parameter {parameter.name!r}"
+        most = (1 << parameter.kind.bits) - 1
+        raise UsageError(f"{what} is a number of 0..{most}, and {shown} is outside")
+    return number
+
+
+def _bytes(parameter: Parameter, content: bytes) -> bytes:
+    assert parameter.kind.sizes is not None
     least, most = parameter.kind.sizes
     if not least <= len(content) <= most:
         wanted = f"{least}" if least == most else f"{least} to {most}"
+        what = f"the parameter {parameter.name!r}"
         raise UsageError(f"{what} is {wanted} bytes, and {len(content)} are given")
     return content
 

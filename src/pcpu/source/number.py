@@ -6,10 +6,11 @@ import json
 import re
 from dataclasses import dataclass
 
+from pcpu.expr import read_number
+
 _IMMEDIATE = re.compile(r"0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+|[0-9]+")
 _BYTES = re.compile(r"0x(?:[0-9a-fA-F]{2})+")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
-_BASES = {"0x": 16, "0o": 8, "0b": 2}
 
 
 @dataclass(frozen=True)
@@ -27,17 +28,14 @@ def read_immediate(text: str) -> Written | None:
     """What ``text`` stands for, None where it is no operand. Leading zeros are decimal."""
     if not _IMMEDIATE.fullmatch(text):
         return None
-    base = _BASES.get(text[:2], 10)
-    digits = (text[2:] if base != 10 else text).lstrip("0") or "0"
-    # Python refuses to read long decimals, and any number fits in 64 bits: beyond 64
-    # digits only "too large" matters.
-    number = int(digits, base) if len(digits) <= 64 else 1 << 256
+    number = read_number(text)
+    assert number is not None
     return Written(number, bytes.fromhex(text[2:]) if _BYTES.fullmatch(text) else None)
 
 
 def read_bytes(text: str) -> bytes | None:
     """The bytes of ``0x`` and pairs of digits, or of a JSON string; None where it is neither."""
-    if _BYTES.fullmatch(text):
+    if text == "0x" or _BYTES.fullmatch(text):
         return bytes.fromhex(text[2:])
     if not _STRING.fullmatch(text):
         return None

@@ -1,51 +1,41 @@
-"""One line of pASM as a syntax tree: what stands where, not yet what it means."""
+"""One line of pASM: its words, scalars, spans and literals, and where each stands."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
 
 from pcpu import expr
-from pcpu.errors import ExpressionError
-from pcpu.expr import Located
-
-if TYPE_CHECKING:
-    from lark import Lark
+from pcpu.errors import ProgramError, TextPlace
+from pcpu.expr import Const, Expr, Located, Token, Tokens, Typer
+from pcpu.ir import SCALAR_BITS, Operand, Path, Scalar, Span
+from pcpu.source.number import read_bytes
 
 _CODE = re.compile(r'(?:[^";]|"(?:[^"\\]|\\.)*"?)*')  # what is before a comment
+BYTES_FORMS = "0x and pairs of hexadecimal digits, or a string"
+_STRING_FORM = 'not a JSON string: its escapes are \\n \\t \\\\ \\" \\u0041'
 
 
-@dataclass(frozen=True)
-class Word:
-    """A name, number or string with its column, from 1."""
+class LineError(Exception):
+    """What is wrong with a line. The rest of it is not read."""
+
+    def __init__(self, code: str, message: str, column: int) -> None:
+        self.code, self.message, self.column = code, message, column
+        super().__init__(message)
+
+
+@dataclass
+class Source:
+    """A text, what is wrong with it, and where the parts of the program stand in it."""
 
     text: str
-    column: int
+    file: str
+    errors: list[ProgramError] = field(default_factory=list)
+    places: dict[Path, int] = field(default_factory=dict)  # offsets
 
-
-@dataclass(frozen=True)
-class Piece:
-    """``name``, or with ``sliced`` ``name[offset:length]``."""
-
-    name: Word
-    offset: Located | None = None
-    length: Located | None = None
-    sliced: bool = False
-
-    @property
-    def column(self) -> int:
-        return self.name.column
-
-
-@dataclass(frozen=True)
-class Line:
-    """``kind`` is the rule of pasm.lark; ``parts`` are Word, Located, Piece, None or tuples."""
-
-    kind: str
-    parts: tuple[Any, ...]
+    def error(self, code: str, message: str, offset: int) -> None:
+        place = TextPlace(self.text, offset, self.file)
+        self.errors.append(ProgramError(code, message, place))
 
 
 def code_of(line: str) -> str:
@@ -54,57 +44,134 @@ def code_of(line: str) -> str:
     return match.group() if match else line
 
 
-def parse_line(code: str) -> Line:
-    """The syntax of one line that is not blank. Raises ExpressionError with the column."""
-    found = expr.parsed(_grammar(), code)
-    assert isinstance(found, Line)
-    return found
+class Line:
+    """Reads the parts of one line in their order, and notes their places."""
 
+    def __init__(self, source: Source, code: str, start: int, number: int) -> None:
+        self.source, self.code, self.start, self.number = source, code, start, number
+        self.tokens = Tokens(code)
+        self.first = self.tokens.token
 
-@cache
-def _grammar() -> Lark:
-    from lark import Lark, Token
+    def note(self, path: Path, column: int) -> None:
+        self.source.places[path] = self.start + column - 1
 
-    def word(token: Token) -> Word:
-        return Word(str(token), token.column or 1)
+    # Words
 
-    class Build(expr.builder()):  # type: ignore[misc]
-        def whole(self, name: Token) -> Piece:
-            return Piece(word(name))
+    def take(self, text: str) -> bool:
+        """Whether ``text`` came next; it is read then."""
+        return self.tokens.take(text) is not None
 
-        def slice(self, name: Token, offset: Located, length: Located | None) -> Piece:
-            return Piece(word(name), offset, length, sliced=True)
+    def expect(self, text: str) -> None:
+        self.tokens.expect(text)
 
-        def scalar(self, value: Located) -> Located:
-            return value
+    def end(self) -> None:
+        self.tokens.end()
 
-        def string(self, token: Token) -> Word:
-            return word(token)
+    def name(self, *paths: Path) -> str:
+        """A name, which stands for each of ``paths``."""
+        token = self.tokens.name()
+        for path in paths:
+            self.note(path, token.column)
+        return token.text
 
-        number = string
+    def names(self, path: Path) -> tuple[str, ...]:
+        """Names with commas between them, whose paths are numbered."""
+        found = [self.name((*path, 0))]
+        while self.take(","):
+            found.append(self.name((*path, len(found))))
+        return tuple(found)
 
-        def into(self, name: Token, *columns: Token) -> tuple[Word, tuple[Word, ...]]:
-            return word(name), tuple(map(word, columns))
+    # Scalars and spans
 
-    def rule(kind: str) -> Any:
-        def build(self: Any, *parts: Any) -> Line:
-            del self
-            return Line(kind, tuple(word(p) if isinstance(p, Token) else p for p in parts))
+    def scalar(self, path: Path, word: Token | None = None) -> Scalar:
+        """``word`` is the name that it begins with, if that has been read."""
+        found = self.expression(path, None if word is None else self._first(word, path))
+        return found.value if isinstance(found, Const) else found
 
-        return build
+    def expression(self, path: Path, first: Located | None = None) -> Expr:
+        """``first`` is the operand that it begins with, if that has been read."""
+        node = expr.read_expression(self.tokens, first)
+        self.note(path, node.column)
+        return Typer(self.code, None, SCALAR_BITS).typed(node)
 
-    for kind in (
-        "param", "constant_is", "table", "buffer", "out", "returns_", "let", "named", "unnamed",
-        "if_", "else_", "end", "repeat", "windows", "spans", "fuse",
-    ):  # fmt: skip
-        setattr(Build, kind, rule(kind))
-    from lark import v_args
+    def _first(self, word: Token, path: Path) -> Located:
+        """The first operand of a scalar, which begins with ``word``."""
+        if self.tokens.token.text != "[":
+            return Located("var", word.text, word.column)
+        found = self._bracket(word, path)
+        if isinstance(found, Span):
+            message = "a span stands here where a number or bytes are needed"
+            raise LineError("wrong-kind", message, word.column)
+        return found
 
-    text = expr.grammar_text() + (files("pcpu.source") / "pasm.lark").read_text("utf-8")
-    return Lark(
-        text, parser="lalr", start="line", transformer=v_args(inline=True)(Build)(),
-        maybe_placeholders=True,
-    )  # fmt: skip
+    def span(self, path: Path) -> Span:
+        token = self.tokens.name()
+        if self.tokens.token.text != "[":
+            return self._whole(token, path)
+        found = self._bracket(token, path)
+        if isinstance(found, Located):
+            message = f"{token.text}[...] is a number; a span has a colon: {token.text}[0:4]"
+            raise LineError("wrong-kind", message, token.column)
+        return found
 
+    def _whole(self, name: Token, path: Path) -> Span:
+        self.note(path, name.column)
+        self.note((*path, "buffer"), name.column)
+        return Span(name.text)
 
-__all__ = ["ExpressionError", "Line", "Piece", "Word", "code_of", "parse_line"]
+    def _bracket(self, name: Token, path: Path) -> Span | Located:
+        """``name[offset:length]``, or the ``name[index]`` that a scalar begins with."""
+        self.expect("[")
+        node = expr.read_expression(self.tokens)
+        if self.tokens.token.text != ":":
+            return expr.read_index(self.tokens, name, node)
+        self.tokens.next()
+        self._whole(name, path)
+        offset = self._typed(node, (*path, "offset"))
+        length = None
+        if self.tokens.token.text != "]":
+            length = self.scalar((*path, "length"))
+        self.expect("]")
+        return Span(name.text, offset, length)
+
+    def _typed(self, node: Located, path: Path) -> Scalar:
+        self.note(path, node.column)
+        found = Typer(self.code, None, SCALAR_BITS).typed(node)
+        return found.value if isinstance(found, Const) else found
+
+    # Operands
+
+    def operand(self, path: Path, *, is_bytes: bool) -> Operand:
+        """A scalar, or where ``is_bytes`` a literal or the name of bytes."""
+        token = self.tokens.token
+        self.note(path, token.column)
+        if token.kind == "string" or (is_bytes and token.kind == "number"):
+            return self.literal(path)
+        if token.kind != "name" or "." in token.text:
+            return self.scalar(path)
+        return self.scalar(path, self.tokens.next())
+
+    def literal(self, path: Path) -> bytes:
+        """Bytes that are written out."""
+        token = self.tokens.token
+        self.note(path, token.column)
+        if token.kind not in ("string", "number"):
+            raise self.tokens.unexpected()
+        found = read_bytes(token.text)
+        if found is None:
+            is_string = token.kind == "string"
+            message = _STRING_FORM if is_string else f"bytes are {BYTES_FORMS}"
+            raise LineError("syntax", message, token.column)
+        self.tokens.next()
+        return found
+
+    def number_literal(self, path: Path) -> int:
+        token = self.tokens.token
+        self.note(path, token.column)
+        number = expr.read_number(token.text)
+        if number is None:
+            raise self.tokens.unexpected()
+        if number >> SCALAR_BITS:
+            raise LineError("immediate-range", "a number has at most 64 bits", token.column)
+        self.tokens.next()
+        return number

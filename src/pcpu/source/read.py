@@ -10,6 +10,7 @@ from pcpu.errors import ProgramError, UsageError
 from pcpu.ir import Program
 from pcpu.isa import Isa
 from pcpu.source.document import parse_json
+from pcpu.source.pasm import parse_pasm
 from pcpu.source.pipeline import parse_pipeline
 
 MAX_FILE = 4 << 20
@@ -20,10 +21,14 @@ def read_program(text: str, isa: Isa) -> Program:
 
     Raises ProgramError, or UsageError when the file cannot be read.
     """
-    suffix = text[-5:].lower()
-    if suffix not in _READERS:
+    if not names_file(text):
         return parse_pipeline(text, isa)
-    return _READERS[suffix](read_text(text), isa, text)
+    return _READERS[text[-5:].lower()](read_text(text), isa, text)
+
+
+def names_file(text: str) -> bool:
+    """Whether ``text`` names a program's file, by how it ends, and is none itself."""
+    return text[-5:].lower() in _READERS
 
 
 def read_text(path: str) -> str:
@@ -48,12 +53,6 @@ def decoded(content: bytes, path: str) -> str:
         raise ProgramError("syntax", message, file=path) from None
 
 
-def _pasm(text: str, isa: Isa, path: str) -> Program:
-    from pcpu.source.pasm import parse_pasm  # loads the grammar, which pipelines do without
-
-    return parse_pasm(text, isa, path)
-
-
 def _json(text: str, isa: Isa, path: str) -> Program:
     try:
         document = json.loads(text)
@@ -63,5 +62,5 @@ def _json(text: str, isa: Isa, path: str) -> Program:
 
 
 _READERS: dict[str, Callable[[str, Isa, str], Program]] = {
-    ".pasm": _pasm, ".json": _json, ".pcpu": parse_pipeline,
+    ".pasm": parse_pasm, ".json": _json, ".pcpu": parse_pipeline,
 }  # fmt: skip

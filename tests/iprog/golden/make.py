@@ -13,13 +13,12 @@ import sys
 from pathlib import Path
 from random import Random
 
-from tests.iprog.forge import number
-from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, module, u64
-from tests.iprog.pairs import edited
-
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import to_json
 from pcpu.iprog.plan import make_plan
+from tests.iprog.forge import number
+from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, module, u64
+from tests.iprog.pairs import edited
 
 
 def program(moved: int, machine: int) -> bytes:

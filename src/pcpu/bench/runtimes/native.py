@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,7 +33,7 @@ class NativeSession:
     versions: dict[str, str] = field(default_factory=lambda: {"python": platform.python_version()})
 
     def __post_init__(self) -> None:
-        self.data = memoryview(self.kit.data.read_bytes())[: self.size]
+        self.data = {k: memoryview(path.read_bytes()) for k, path in self.kit.data.items()}
         self._modules: dict[str, ctypes.CDLL] = {}
         self.repeat = self.module("repeat").repeat
         self.repeat.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64)
@@ -59,7 +59,7 @@ class Kernel:
     def load(self, size: int) -> None:
         if size != self.size:
             self.place(size)
-        self.work[:size] = self.session.data[:size]
+        self.work[:size] = self.session.data[self.plan.data][:size]
         self.calls = (_Call * len(self.functions))()
         for call, function, made in zip(self.plan.calls, self.functions, self.calls, strict=True):
             made.function = ctypes.cast(function, ctypes.c_void_p)
@@ -116,13 +116,13 @@ class Function:
         return load_peer(self.plan.source)
 
     def load(self, size: int) -> None:
-        self.bytes = bytearray(self.session.data[:size])
+        self.bytes = bytearray(self.session.data[self.plan.data][:size])
         imms = [_operand(argument) for argument in self.plan.calls[0].args[2:]]
         self.call = self.prepare(self.bytes, imms)
 
     def answer(self) -> str:
         result, bits = self.call(), self.plan.calls[0].bits
-        numbers = result if isinstance(result, Sequence) else [result]
+        numbers = list(result) if isinstance(result, Iterable) else [result]
         results = [int(number) & (1 << bits) - 1 for number in numbers] if bits else []
         return shown(results, self.bytes if self.plan.changes else None)
 

@@ -52,9 +52,8 @@ def start(kit: Kit, size: int) -> Iterator[NodeSession]:
         raise Unavailable(str(error)) from None
     modules = {name: str(path) for name, path in kit.modules["wasm"].items()}
     scripts = {name: str(path) for name, path in kit.scripts.items()}
-    options = json.dumps(
-        {"data": str(kit.data), "size": size, "modules": modules, "scripts": scripts}
-    )
+    data = {kind: str(path) for kind, path in kit.data.items()}
+    options = json.dumps({"data": data, "size": size, "modules": modules, "scripts": scripts})
     process = subprocess.Popen(
         [executable, str(ROOT / "js" / "node.js"), options],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

@@ -39,7 +39,7 @@ class WasmtimeSession:
         self.kit, self.size = kit, size
         self.engine: Engine = wasmtime.Engine()
         self.store: Store = wasmtime.Store(self.engine)
-        self.data = kit.data.read_bytes()[:size]
+        self.data = {kind: path.read_bytes() for kind, path in kit.data.items()}
         self.versions = {"wasmtime": version("wasmtime")}
         self._modules: dict[str, Module] = {}
 
@@ -77,7 +77,7 @@ class Kernel:
 
         self.size = size
         store, loaded = self.session.store, self.loaded
-        loaded.memory.write(store, self.session.data[:size], loaded.data)
+        loaded.memory.write(store, self.session.data[self.plan.data][:size], loaded.data)
         module = wasmtime.Module(self.session.engine, self.loop())
         instance = wasmtime.Instance(store, module, self.functions)
         self.repeat: Any = instance.exports(store)["repeat"]

@@ -31,7 +31,7 @@ from pcpu.errors import EngineError, ToolchainError
 from pcpu.run.workerd_process import serving
 
 MIB = 1 << 20
-COPIES = 64  # of loops.js; a module cannot be imported twice here
+COPIES = 128  # of loops.js; a module cannot be imported twice here
 TIMEOUT = 300  # seconds that one request may take
 EMPTY = 30  # how many of the latest empty requests are looked at
 COMPATIBILITY = "2026-10-20"
@@ -43,8 +43,8 @@ class WorkerdSession:
     versions: dict[str, str]
     empty: deque[float] = field(default_factory=lambda: deque(maxlen=EMPTY))
 
-    def request(self, method: str, body: bytes) -> dict[str, Any]:
-        self.connection.request(method, "/", body)
+    def request(self, method: str, body: bytes, path: str = "/") -> dict[str, Any]:
+        self.connection.request(method, path, body)
         with self.connection.getresponse() as response:
             content = response.read()
         if response.status != http.client.OK:
@@ -94,7 +94,8 @@ def start(kit: Kit, size: int) -> Iterator[WorkerdSession]:
         with serving(Path(folder), 0) as (port, _):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
             session = WorkerdSession(connection, {"workerd": version.stdout.split()[-1]})
-            session.request("PUT", kit.data.read_bytes()[:size])
+            for kind, path in kit.data.items():
+                session.request("PUT", path.read_bytes()[:size], f"/{kind}")
             yield session
             connection.close()
 

@@ -5,15 +5,20 @@ and ``chain`` that of folds.
 """
 
 from pcpu.isa import Op
-from pcpu.lower.kernels import chain, crc, fnv, lanes, lookup
+from pcpu.lower.kernels import adler, chain, crc, fnv, histogram, lanes, lookup, polynomial, search
 from pcpu.lower.kernels.kernel import Kernel
+from pcpu.target import Target
 
 KERNELS: tuple[Kernel, ...] = (
     crc.KERNEL,
     fnv.KERNEL,
+    search.KERNEL,
+    adler.KERNEL,
     lanes.KERNEL,
     lookup.KERNEL,
+    polynomial.KERNEL,
     chain.WIDE,
+    histogram.KERNEL,
     chain.ARRAY,
     chain.KERNEL,
 )
@@ -21,5 +26,5 @@ KERNELS: tuple[Kernel, ...] = (
 __all__ = ["KERNELS", "Kernel", "select"]
 
 
-def select(op: Op) -> Kernel:
-    return next(kernel for kernel in KERNELS if kernel.accepts(op))
+def select(op: Op, target: Target) -> Kernel:
+    return next(kernel for kernel in KERNELS if kernel.accepts(op, target))

@@ -13,6 +13,7 @@ from pcpu.lower.code import I8, I64, Code, Value
 from pcpu.lower.forms import reduction
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.stage import Stage
+from pcpu.target import Target
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
@@ -28,7 +29,7 @@ def step(code: Code, stage: Stage, byte: Value, address: Value) -> None:
     """``state = step(state, byte)`` for the byte at ``address``."""
     bits, given = stage.op.state_bits, stage.given(code, byte, address)
     if stage.op.is_array:
-        slot, state = _bin(code, stage, given)
+        slot, state = bin_of(code, stage, given)
         value = stage.scalar(code, stage.op.step_expr, given | {"state": state}, bits)
         code.b.store(code.resize(value, 64), slot)
         return
@@ -36,7 +37,7 @@ def step(code: Code, stage: Stage, byte: Value, address: Value) -> None:
     code.b.store(stage.scalar(code, stage.op.step_expr, given, bits), stage.state)
 
 
-def _bin(code: Code, stage: Stage, given: Mapping[str, Value]) -> tuple[Value, Value]:
+def bin_of(code: Code, stage: Stage, given: Mapping[str, Value]) -> tuple[Value, Value]:
     """Where the state of an array lies that a byte is for, and that state."""
     assert stage.op.bin_expr is not None
     number = stage.scalar(code, stage.op.bin_expr, given, INDEX_WIDTH)
@@ -46,7 +47,7 @@ def _bin(code: Code, stage: Stage, given: Mapping[str, Value]) -> tuple[Value, V
     return slot, code.resize(code.load(I64, slot), stage.op.state_bits)
 
 
-def _is_wide_reduction(op: Op) -> bool:
+def _is_wide_reduction(op: Op, target: Target) -> bool:
     return reduction(op) is not None
 
 
@@ -56,13 +57,17 @@ WIDE = Kernel(
 )
 # Where each byte changes another state the processor overlaps the steps of one array already.
 ARRAY = Kernel(
-    "array", "one byte after the other, in memory", lambda op: op.is_array, emit, fuses=False
+    "array",
+    "one byte after the other, in memory",
+    lambda op, target: op.is_array,
+    emit,
+    fuses=False,
 )
 # Chains run side by side: the processor overlaps their latencies.
 KERNEL = Kernel(
     "chain",
     "one byte after the other, together with others of its kind",
-    lambda op: op.fold is not None,
+    lambda op, target: op.fold is not None,
     emit,
     fuses=True,
 )

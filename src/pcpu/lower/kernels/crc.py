@@ -63,7 +63,7 @@ def _function(code: Code, field: Field, fed: Sequence[Stage]) -> Value:
 KERNEL = Kernel(
     "crc",
     "sparse division on vectors, or carry-less multiplication where the processor has it",
-    lambda op: op.crc is not None,
+    lambda op, target: op.crc is not None,
     emit,
     fuses=False,
     fed=_is_fed,

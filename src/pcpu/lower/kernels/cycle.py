@@ -20,6 +20,7 @@ from llvmlite import ir
 from pcpu.expr import INDEX_WIDTH, Index, walk
 from pcpu.lower.code import I8, POINTER, Code, Value
 from pcpu.lower.expression import lane_type
+from pcpu.lower.forms import PLACE
 from pcpu.lower.stage import Bytes, Stage
 
 CHUNK = 16  # bytes that are copied at a time
@@ -93,7 +94,7 @@ class Cursors:
 def _turning(stage: Stage) -> list[tuple[str, int]]:
     """The bytes that the stage looks into in lanes, and how many they may be."""
     expr = stage.op.map_expr if stage.op.kind == "map" else stage.op.step_expr
-    used = {node.name for node in walk(expr) if isinstance(node, Index)}
+    used = {n.name for n in walk(expr) if isinstance(n, Index) and n.index == PLACE}
     sizes = {imm.name: imm.sizes for imm in stage.op.immediates if imm.name in used}
     return [(name, size[1]) for name, size in sizes.items() if size is not None]
 

@@ -122,7 +122,7 @@ def _blocks(
 KERNEL = Kernel(
     "fnv",
     "an xor-multiply hash, many bytes at a time by bit planes",
-    lambda op: multiplication(op) is not None,
+    lambda op, target: multiplication(op) is not None,
     emit,
     fuses=False,
     yields=True,

@@ -132,8 +132,8 @@ class Emitter:
         sizes = range(1, block.most_strips + 1)
         weights = [weight for strips in sizes for weight in block.weights(strips)]
         constants = [number for strips in sizes for number in block.constants(strips)]
-        self.weights = _table(code, f"fnv.{name}.{block.width}.weights", I32, weights)
-        self.constants = _table(code, f"fnv.{name}.{block.width}.constants", self.scalar, constants)
+        self.weights = code.table(f"fnv.{name}.{block.width}.weights", I32, weights)
+        self.constants = code.table(f"fnv.{name}.{block.width}.constants", self.scalar, constants)
 
     def emit(self, state: Value, data: Value, strips: Value) -> None:
         """The block at ``data`` of ``16 * strips`` rows; updates the local ``state``."""
@@ -192,7 +192,7 @@ class Emitter:
                     for part in range(0, self.block.width, STRIP):
                         offset = code.b.mul(stride, code.size(part + lane))
                         parts.append(code.load(piece, code.byte_at(start, offset), align=1))
-                    lanes.append(_joined(code, parts))
+                    lanes.append(vectors.joined(code, parts))
                 to = code.byte_at(out, code.b.mul(r, code.size(self.block.width)))
                 for i, vector in enumerate(transpose_bytes(code, lanes)):
                     code.b.store(vector, at(code, to, i * self.row_bytes))
@@ -298,28 +298,8 @@ def _splat(code: Code, value: Value, kind: Value) -> Value:
     return code.b.shuffle_vector(first, undefined, mask)
 
 
-def _joined(code: Code, parts: list[Value]) -> Value:
-    """Vectors one after the other as one."""
-    while len(parts) > 1:
-        lanes = range(2 * parts[0].type.count)
-        parts = [
-            vectors.shuffle(code, a, b, lanes) for a, b in zip(parts[::2], parts[1::2], strict=True)
-        ]
-    return parts[0]
-
-
 def _scratch(code: Code, size: int, align: int) -> Value:
     slot = code.local(ir.ArrayType(I8, size))
     slot.align = align
     slot.type = POINTER  # llvmlite would else take it for a pointer to arrays
     return slot
-
-
-def _table(code: Code, name: str, kind: Value, values: list[int]) -> Value:
-    """A constant array, shared by the module."""
-    if name not in code.module.globals:
-        array = ir.ArrayType(kind, len(values))
-        table = ir.GlobalVariable(code.module, array, name)
-        table.linkage, table.global_constant, table.unnamed_addr = "internal", True, True
-        table.initializer = array(values)
-    return code.module.globals[name]

@@ -107,24 +107,9 @@ def transpose_bits(code: Code, vectors: Sequence[Value], masks: Sequence[Value])
     return rows
 
 
-class _Offset(ir.instructions.GEPInstr):  # type: ignore[misc]
-    """An offset that does not wrap, for which llvmlite has no word.
-
-    Only then may it move into the offset field of a WebAssembly load or store.
-    """
-
-    def descr(self, buf: list[str]) -> None:
-        parts: list[str] = []
-        super().descr(parts)
-        buf += [part.replace("inbounds", "inbounds nuw") for part in parts]
-
-
 def at(code: Code, pointer: Value, offset: int) -> Value:
     """The address ``offset`` bytes behind ``pointer``."""
-    block, place = code.b.block, [code.size(offset)]
-    instruction = _Offset(block, pointer, place, True, "", source_etype=I8)
-    code.b._insert(instruction)
-    return instruction
+    return code.within(pointer, code.size(offset))
 
 
 def splat64(kind: Value, value: int) -> Value:

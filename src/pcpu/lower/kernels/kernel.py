@@ -28,7 +28,7 @@ class Kernel:
 
     name: str
     doc: str
-    accepts: Callable[[Op], bool]
+    accepts: Callable[[Op, Target], bool]
     emit: Emit
     fuses: bool
     yields: bool = False

@@ -18,21 +18,23 @@ from pcpu.isa import Op
 from pcpu.lower import expression
 from pcpu.lower.code import I8, Code, Value
 from pcpu.lower.expression import lane_type, splat
-from pcpu.lower.forms import Reduction, reduction, turns
+from pcpu.lower.forms import PLACE, Reduction, reduction
 from pcpu.lower.kernels import chain
 from pcpu.lower.kernels.accumulators import Accumulator, accumulator, combine
 from pcpu.lower.kernels.cycle import Cursors, Cycles
 from pcpu.lower.kernels.kernel import Kernel
+from pcpu.lower.kernels.table import Tables, in_lanes
 from pcpu.lower.stage import Stage
+from pcpu.target import Target
 
 SMALL_LANES = 16  # what is left after the main loop goes through one vector at a time
 
 
-def accepts(op: Op) -> bool:
+def accepts(op: Op, target: Target) -> bool:
     if op.kind == "map":
-        return turns(op.map_expr)
+        return in_lanes(op, op.map_expr, target)
     form = reduction(op)
-    return form is not None and form.bits is not None and turns(form.value)
+    return form is not None and form.bits is not None and in_lanes(op, form.value, target)
 
 
 @dataclass(frozen=True)
@@ -50,25 +52,41 @@ def _fold(code: Code, stage: Stage, lanes: int, unrolled: int) -> _Fold:
     return _Fold(stage, form, accumulator(code, form, stage.op.state_bits, lanes, unrolled))
 
 
+class _Operands:
+    """What a stage takes bytes from, for vectors of up to ``lanes`` bytes."""
+
+    def __init__(self, code: Code, stage: Stage, lanes: int) -> None:
+        self.cycles, self.tables = Cycles(code, stage, lanes), Tables(code, stage)
+
+    @property
+    def prepares(self) -> bool:
+        """Whether ``prepare`` emits anything."""
+        return self.cycles.prepares or bool(self.tables)
+
+    def prepare(self) -> None:
+        self.cycles.prepare()
+        self.tables.prepare()
+
+
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
     lanes = code.target.lanes
-    cycles = [Cycles(code, stage, lanes) for stage in stages]
-    if any(cycle.prepares for cycle in cycles):
+    operands = [_Operands(code, stage, lanes) for stage in stages]
+    if any(each.prepares for each in operands):
         with code.when(code.b.icmp_unsigned(">=", length, code.size(SMALL_LANES))):
-            for cycle in cycles:
-                cycle.prepare()
+            for each in operands:
+                each.prepare()
     done = code.local(code.usize, code.size(0))
-    for steady in _main_loops(code, cycles, length):
-        feed = Feed(code, stages, lanes, cycles=cycles, steady=steady)
+    for steady in _main_loops(code, [each.cycles for each in operands], length):
+        feed = Feed(code, stages, lanes, 1, operands, steady=steady)
         _vectors(code, feed, data, length, done, lanes)
     if lanes > SMALL_LANES:
-        small = Feed(code, stages, SMALL_LANES, cycles=cycles)
+        small = Feed(code, stages, SMALL_LANES, 1, operands)
         _vectors(code, small, data, length, done, SMALL_LANES)
-    turning = [cycle.cursors(1) for cycle in cycles]
+    turning = [each.cycles.cursors(1) for each in operands]
     for cursor in turning:
         cursor.begin(code.byte_at(data, code.load(code.usize, done)))
     with code.loop(code.load(code.usize, done), length, 1, plain=True) as i:
-        _tail(code, stages, turning, code.byte_at(data, i))
+        _tail(code, stages, turning, operands, code.byte_at(data, i))
 
 
 def _main_loops(code: Code, cycles: Sequence[Cycles], length: Value) -> Iterator[bool]:
@@ -115,16 +133,17 @@ class Feed:
         stages: Sequence[Stage],
         lanes: int,
         unrolled: int = 1,
-        cycles: Sequence[Cycles] | None = None,
+        operands: Sequence[_Operands] | None = None,
         *,
         steady: bool = False,
     ) -> None:
         self._code, self._stages, self._lanes = code, stages, lanes
-        if cycles is None:
-            cycles = [Cycles(code, stage, lanes) for stage in stages]
-            for cycle in cycles:
-                cycle.prepare()
-        self._turning = [cycle.cursors(lanes, steady=steady) for cycle in cycles]
+        if operands is None:
+            operands = [_Operands(code, stage, lanes) for stage in stages]
+            for each in operands:
+                each.prepare()
+        self._turning = [each.cycles.cursors(lanes, steady=steady) for each in operands]
+        self._tables = [each.tables for each in operands]
         self._folds = [_fold(code, s, lanes, unrolled) for s in stages if s.state is not None]
 
     def limit(self, step: int = 1) -> int | None:
@@ -152,14 +171,15 @@ class Feed:
         """The vector at ``pointer`` after all stages, which has been stored if they changed it."""
         code, folds = self._code, iter(self._folds)
         loaded = byte = code.load(lane_type(8, self._lanes), pointer, align=1)
-        for stage, cursor in zip(self._stages, self._turning, strict=True):
+        operands = zip(self._stages, self._turning, self._tables, strict=True)
+        for stage, cursor, tables in operands:
             turn = cursor.next()
             if stage.op.kind == "map":
-                byte = _lanewise(code, stage, stage.op.map_expr, byte, 8, turn)
+                byte = _lanewise(code, stage, stage.op.map_expr, byte, 8, turn, tables)
             else:
                 fold = next(folds)
                 assert fold.form.bits is not None
-                value = _lanewise(code, stage, fold.form.value, byte, fold.form.bits, turn)
+                value = _lanewise(code, stage, fold.form.value, byte, fold.form.bits, turn, tables)
                 fold.total.add(value)
         if byte is not loaded:
             code.b.store(byte, pointer, align=1)
@@ -172,37 +192,70 @@ class Feed:
 
 
 def _lanewise(
-    code: Code, stage: Stage, value: Expr, byte: Value, bits: int, turn: Mapping[str, Value]
+    code: Code,
+    stage: Stage,
+    value: Expr,
+    byte: Value,
+    bits: int,
+    turn: Mapping[str, Value],
+    tables: Tables,
 ) -> Value:
     """``value`` of every byte of a vector, in lanes of ``bits`` bits; ``turn`` are the bytes of
-    keys that it meets."""
-    lanes = byte.type.count
-    constants = stage.constants
-    value = substitute(value, constants)
-    values = {
-        name: splat(code, v, lanes)
-        for name, v in stage.values(code, bits).items()
-        if name not in constants
-    }
-    values["byte"] = byte if bits == 8 else code.b.zext(byte, lane_type(bits, lanes))
-    return expression.emit(code, value, values, bits, lanes, _in(turn))
+    keys that it meets, ``tables`` those that it is looked up in."""
+    lanes, constants = byte.type.count, stage.constants
+
+    def emit_in(bits: int, expr: Expr) -> Value:
+        values = {
+            name: splat(code, v, lanes)
+            for name, v in stage.values(code, bits).items()
+            if name not in constants
+        }
+        values["byte"] = byte if bits == 8 else code.b.zext(byte, lane_type(bits, lanes))
+        return expression.emit(code, substitute(expr, constants), values, bits, lanes, look_up)
+
+    def look_up(node: Index) -> Value:
+        if node.index == PLACE:
+            return turn[node.name]
+        return tables.look_up(node.name, emit_in(8, tables.index(node)))
+
+    return emit_in(bits, value)
+
+
+class Values:
+    """Values of bytes in lanes, for a stage whose expressions do not ask for the place."""
+
+    def __init__(self, code: Code, stage: Stage) -> None:
+        self._code, self._stage = code, stage
+        self._tables = Tables(code, stage)
+        self._tables.prepare()
+
+    def of(self, byte: Value, value: Expr, bits: int) -> Value:
+        return _lanewise(self._code, self._stage, value, byte, bits, {}, self._tables)
+
+
+def _tail(
+    code: Code,
+    stages: Sequence[Stage],
+    turning: Sequence[Cursors],
+    operands: Sequence[_Operands],
+    pointer: Value,
+) -> None:
+    loaded = byte = code.load(I8, pointer)
+    for stage, cursor, each in zip(stages, turning, operands, strict=True):
+        turn = cursor.next()
+        if stage.op.kind != "map":
+            chain.step(code, stage, byte, pointer)
+        elif each.tables:
+            byte = stage.scalar(code, stage.op.map_expr, stage.given(code, byte, pointer), 8)
+        else:
+            values = stage.values(code, 8) | {"byte": byte}
+            byte = expression.emit(code, stage.op.map_expr, values, 8, 1, _in(turn))
+    if byte is not loaded:
+        code.b.store(byte, pointer)
 
 
 def _in(turn: Mapping[str, Value]) -> Callable[[Index], Value]:
     return lambda node: turn[node.name]
-
-
-def _tail(code: Code, stages: Sequence[Stage], turning: Sequence[Cursors], pointer: Value) -> None:
-    loaded = byte = code.load(I8, pointer)
-    for stage, cursor in zip(stages, turning, strict=True):
-        turn = cursor.next()
-        if stage.op.kind == "map":
-            values = stage.values(code, 8) | {"byte": byte}
-            byte = expression.emit(code, stage.op.map_expr, values, 8, 1, _in(turn))
-        else:
-            chain.step(code, stage, byte, pointer)
-    if byte is not loaded:
-        code.b.store(byte, pointer)
 
 
 def _flush(code: Code, fold: _Fold) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
 
-from pcpu.lower.code import I32, I64, Code, Value
+from pcpu.lower.code import I1, I8, I16, I32, I64, Code, Value
 from pcpu.target import Target
 
 # Multiply 16-bit lanes and add neighbours, by architecture and bytes of a vector.
@@ -24,6 +25,16 @@ _ADD_EIGHTS = {
     ("x86_64", 32): "llvm.x86.avx2.psad.bw",
     ("x86_64", 64): "llvm.x86.avx512.psad.bw.512",
 }
+# Multiply unsigned with signed bytes and add neighbours, by bytes of a vector.
+_PAIR_SUMS = {
+    16: "llvm.x86.ssse3.pmadd.ub.sw.128",
+    32: "llvm.x86.avx2.pmadd.ub.sw",
+    64: "llvm.x86.avx512.pmaddubs.w.512",
+}
+# What has them, by bytes of a vector.
+_BYTE_PRODUCTS = {
+    16: ("+avxvnni", "+avx512vnni"), 32: ("+avxvnni", "+avx512vnni"), 64: ("+avx512vnni",),
+}  # fmt: skip
 
 
 def width(target: Target) -> int:
@@ -46,6 +57,18 @@ def dot(code: Code, left: Value, right: Value) -> Value:
     return code.b.add(even, odd)
 
 
+def multiplies_bytes(target: Target, count: int) -> bool:
+    """Whether vectors of ``count`` bytes have ``add_products``."""
+    return any(feature in target.features for feature in _BYTE_PRODUCTS.get(count, ()))
+
+
+def add_products(code: Code, total: Value, left: Value, right: Value) -> Value:
+    """Products of unsigned bytes with signed ones, four neighbours added to a lane of 32 bits."""
+    count = left.type.count
+    name = f"llvm.x86.avx512.vpdpbusd.{8 * count}"
+    return call(code, name, total.type, [total, left, right])
+
+
 def has_masks(target: Target) -> bool:
     """Whether comparing bytes gives masks of a bit a lane that move to integer registers."""
     return "+avx512bw" in target.features
@@ -60,6 +83,28 @@ def add_eights(code: Code, vector: Value) -> Value:
     size = vector.type.count
     name = _ADD_EIGHTS[_architecture(code.target), size]
     return call(code, name, ir.VectorType(I64, size // 8), [vector, vector.type([0] * size)])
+
+
+def pair_sums(code: Code, vector: Value) -> Value:
+    """Each pair of neighbouring bytes added in 16 bits."""
+    count = vector.type.count
+    architecture, kind = _architecture(code.target), ir.VectorType(I16, count // 2)
+    if (architecture, count) == ("wasm32", 16):
+        return call(code, "llvm.wasm.extadd.pairwise.unsigned.v8i16", kind, [vector])
+    if (architecture, count) == ("aarch64", 16):
+        return call(code, "llvm.aarch64.neon.uaddlp.v8i16.v16i8", kind, [vector])
+    if architecture == "x86_64" and "+ssse3" in code.target.features:
+        return call(code, _PAIR_SUMS[count], kind, [vector, vector.type([1] * count)])
+    return add_neighbours(code, vector)
+
+
+def half_sums(code: Code, vector: Value) -> Value:
+    """Each pair of neighbouring signed 16-bit lanes added in 32 bits."""
+    count = vector.type.count
+    if (_architecture(code.target), count) == ("aarch64", 8):
+        kind = ir.VectorType(I32, 4)
+        return call(code, "llvm.aarch64.neon.saddlp.v4i32.v8i16", kind, [vector])
+    return dot(code, vector, code.kept(1, 16, count))
 
 
 def add_neighbours(code: Code, vector: Value) -> Value:
@@ -79,12 +124,18 @@ def pieces(code: Code, vector: Value, count: int) -> list[Value]:
     return [shuffle(code, vector, vector, range(i, i + count)) for i in starts]
 
 
+def joined(code: Code, parts: Sequence[Value]) -> Value:
+    """Vectors one after the other, a power of two of them, as one."""
+    while len(parts) > 1:
+        lanes = range(2 * parts[0].type.count)
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        parts = [shuffle(code, a, b, lanes) for a, b in pairs]
+    return parts[0]
+
+
 def total(code: Code, values: Sequence[Value]) -> Value:
     """All values added."""
-    added = values[0]
-    for value in values[1:]:
-        added = code.b.add(added, value)
-    return added
+    return functools.reduce(code.b.add, values)
 
 
 def shuffle(code: Code, first: Value, second: Value, lanes: Sequence[int]) -> Value:
@@ -97,6 +148,22 @@ def reduce(code: Code, combine: str, vector: Value) -> Value:
     kind = vector.type
     name = f"llvm.vector.reduce.{combine}.v{kind.count}i{kind.element.width}"
     return call(code, name, kind.element, [vector])
+
+
+def any_true(code: Code, truths: Value) -> Value:
+    """Whether any of the truths is, as one bit."""
+    count = truths.type.count
+    if _architecture(code.target) != "wasm32":
+        return call(code, f"llvm.vector.reduce.or.v{count}i1", I1, [truths])
+    # LLVM would look at them one after the other.
+    ones = pieces(code, code.b.sext(truths, ir.VectorType(I8, count)), 16)
+    found = call(code, "llvm.wasm.anytrue.v16i8", I32, [functools.reduce(code.b.or_, ones)])
+    return code.b.icmp_unsigned("!=", found, I32(0))
+
+
+def mask(code: Code, truths: Value) -> Value:
+    """The truths as the bits of a number."""
+    return code.b.bitcast(truths, ir.IntType(truths.type.count))
 
 
 def call(code: Code, name: str, returns: Value, arguments: list[Any]) -> Value:

@@ -1,0 +1,164 @@
+"""Sums of sums modulo a number against zlib and the reference arithmetic."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from dataclasses import replace
+
+import pytest
+
+from pcpu import expr, targets
+from pcpu.compiler import compile_operations
+from pcpu.expr import Var
+from pcpu.isa import Isa, Op, read_isa
+from pcpu.lower.kernels import adler, chain, select
+from pcpu.lower.kernels.adler import Sums
+from tests.kernels.machine import HOST, NAMES, ROOM, Machine, Native, fold, machine, update
+
+ADLER = next(op for op in read_isa().operations if op.name == "adler32")
+K = (("k", 8),)
+A16, B16 = "(state & 0xffff)", "(state >> 16)"
+
+
+def packed(plain: str, double: str, at: int) -> str:
+    """A step whose sum is in the low bits."""
+    return f"(({double}) << {at}) | ({plain})"
+
+
+def both(a: str, b: str, modulo: str, value: str = "byte") -> tuple[str, str]:
+    plain = f"({a} + {value}) {modulo}"
+    return plain, f"({b} + ({plain})) {modulo}"
+
+
+OPS = (
+    ADLER,
+    fold("fletcher16", 16, packed(*both("(state & 255)", "(state >> 8)", "% 255"), 8)),
+    fold("fletcher8", 32, packed(*both("(state & 15)", "((state >> 4) & 15)", "% 15"), 4)),
+    fold("rsync", 32, f"(({B16} + {A16} + byte) << 16) + (({A16} + byte) & 0xffff)"),
+    fold("swapped", 32, "({1}) ^ (({0}) << 16)".format(*both(B16, A16, "% 65521"))),
+    fold("wide", 64, packed(*both("(state & 0xffffffff)", "(state >> 32)", "% 4294967291"), 32)),
+    fold("odd_place", 64, packed(*both("(state % 2048)", "(state >> 11)", "% 1999"), 11)),
+    fold("tiny", 32, packed(*both(A16, B16, "% 1"), 16)),
+    fold("twelve", 8, packed(*both("(state & 15)", "(state >> 4)", "& 15"), 4)),
+    fold("of_values", 32, packed(*both(A16, B16, "% 65521", "((byte ^ k) & 127)"), 16), immediates=K),
+    fold("of_two", 32, packed(*both(A16, B16, "% 251", "(byte >> 1) + (k & 127)"), 16), immediates=K),
+)  # fmt: skip
+WIDTHS = {"avx2": ("avx512",), "sse": ("avx",), "sse2": ("avx", "ssse3", "sse4")}
+
+
+def reference(op: Op, state: int, data: bytes, k: int) -> int:
+    step = expr.function(op.step_expr, ("state", "byte"), op.state_bits, {"k": k})
+    for byte in data:
+        state = step(state, byte)
+    return state
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def on(request: pytest.FixtureRequest) -> Machine:
+    return machine(request.param, OPS)
+
+
+def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
+    data, state, k = dice.randbytes(length), dice.getrandbits(op.state_bits), dice.randrange(256)
+    if dice.random() < 0.4:  # the greatest sums, and states that are no remainders
+        data, state = b"\xff" * length, (1 << op.state_bits) - 1
+    start, cut = dice.randrange(64), dice.randrange(length + 1)
+    on.write(start, b"\xff" * 64 + data + b"\xff" * 64)
+    given = (k,) if op.immediates else ()
+    want = reference(op, state, data, k)
+    assert update(on, op, state, start + 64, length, given) == want, (length, start, state, k)
+    first = update(on, op, state, start + 64, cut, given)
+    assert update(on, op, first, start + 64 + cut, length - cut, given) == want, (length, cut)
+
+
+@pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
+def test_lengths_alignments_pieces_and_states(op: Op, on: Machine) -> None:
+    assert select(op, HOST) is adler.KERNEL
+    dice = random.Random(op.name)
+    for length in (*range(70), 127, 128, 129, 511, 512, 513, 1023, 1024, 1025, 4096, 20_000):
+        check(on, op, dice, length)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
+def test_any_length(op: Op, on: Machine) -> None:
+    dice = random.Random(op.name)
+    for length in (*range(1025), *(dice.randrange(100_000) for _ in range(20))):
+        check(on, op, dice, length)
+
+
+def test_adler32_against_zlib(on: Machine) -> None:
+    dice = random.Random(2)
+    data = dice.randbytes(ROOM // 2) + b"\xff" * (ROOM // 2)
+    on.write(0, data)
+    lengths = [*range(1025), *(dice.randrange(ROOM) for _ in range(60)), ROOM - 64]
+    for length in lengths:
+        start = dice.randrange(min(64, ROOM - length))
+        piece, state = data[start : start + length], zlib.adler32(dice.randbytes(9))
+        assert update(on, ADLER, state, start, length) == zlib.adler32(piece, state), length
+
+
+@pytest.mark.parametrize("target", NAMES)
+def test_the_modulo_waits_for_as_long_as_it_may(
+    target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adler, "PIECE", 4096)
+    op = OPS[5]
+    on, dice = machine(target, (op,)), random.Random(target)
+    for length in (4095, 4096, 4097, 8192, 12_345):
+        check(on, op, dice, length)
+
+
+@pytest.mark.parametrize("without", WIDTHS)
+def test_native_widths(without: str) -> None:
+    """Narrower vectors, and processors that cannot add neighbours."""
+    host = targets.find("host")
+    features = tuple(f"-{f[1:]}" if f[1:].startswith(WIDTHS[without]) else f for f in host.features)
+    narrow = replace(host, cpu="x86-64", features=features)
+    if not host.triple.startswith("x86_64"):
+        pytest.skip("these are the widths of x86-64")
+    native, dice = Native(compile_operations(Isa(OPS[:2]), narrow).code), random.Random(without)
+    for op in OPS[:2]:
+        for length in (*range(0, 300, 7), 1000, 4096, 5000):
+            check(native, op, dice, length)
+
+
+@pytest.mark.parametrize(
+    ("op", "expected"),
+    [
+        (OPS[0], Sums(Var("byte"), 65521, (0, 16), (16, 16))),
+        (OPS[1], Sums(Var("byte"), 255, (0, 8), (8, 8))),
+        (OPS[3], Sums(Var("byte"), 65536, (0, 16), (16, 16))),
+        (OPS[4], Sums(Var("byte"), 65521, (16, 16), (0, 16))),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_recognised(op: Op, expected: Sums) -> None:
+    assert adler.sums(op) == expected
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        packed(f"({A16} + byte) % 65521", f"({B16} + ({A16} + byte) % 65520) % 65521", 16),
+        packed(f"({A16} + byte) % 65521", f"({B16} + {A16}) % 65521", 16),
+        packed(f"({A16} + byte) % 65537", f"({B16} + ({A16} + byte) % 65537) % 65537", 16),
+        packed(f"({A16} + byte)", f"({B16} + {A16} + byte)", 16),
+        packed("((state & 0x7fff) + byte) % 65521", f"({B16} + ((state & 0x7fff) + byte) % 65521) % 65521", 16),
+        packed(*both(A16, "(state >> 15)", "% 251"), 16),
+        packed(*both(A16, B16, "% 65521", "byte * byte"), 16),
+        packed(*both(A16, B16, "% 65521", "(state & 1)"), 16),
+        "((state + byte) << 0) | byte",
+    ],
+)  # fmt: skip
+def test_not_such_sums(step: str) -> None:
+    op = fold("op", 32, step)
+    assert adler.sums(op) is None
+    assert select(op, HOST) is chain.KERNEL
+
+
+def test_a_sum_that_overflows_is_another() -> None:
+    step = packed(*both("(state & 15)", "(state >> 4)", "% 15"), 4)
+    assert adler.sums(fold("op", 32, step)) is not None
+    assert adler.sums(fold("op", 8, step)) is None

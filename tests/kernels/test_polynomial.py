@@ -1,0 +1,186 @@
+"""Multiply-add hashes against known values, other ways to compute them, and the reference arithmetic."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from pcpu import expr, targets
+from pcpu.compiler import compile_operations
+from pcpu.expr import Binary, Const, Var
+from pcpu.isa import Isa, Op
+from pcpu.lower.kernels import chain, lanes, polynomial, select
+from pcpu.lower.kernels.polynomial import Polynomial, Weights
+from tests.kernels.machine import HOST, NAMES, ROOM, Machine, Native, fold, machine, update
+
+K = (("k", 8),)
+P64 = 0x9E3779B97F4A7C15
+DJB2 = fold("djb2", 32, "(state << 5) + state + byte", "5381")
+JAVA = fold("java", 32, "31 * state + byte")
+WIDE = fold("wide", 64, f"byte + state * {P64}")
+OPS = (
+    DJB2,
+    JAVA,
+    fold("sdbm", 32, "byte + (state << 6) + (state << 16) - state"),
+    WIDE,
+    fold("even", 64, "state * 0x123456789abcde + byte"),
+    fold("vanishing", 32, "state * 256 + byte"),
+    fold("half", 16, "state * 40503 + byte"),
+    fold("byte", 8, "state * 5 + byte"),
+    fold("after", 64, "(state + byte) * 0x100000001b3"),
+    fold("minus", 32, "state * 65599 - byte"),
+    fold("negative", 64, "byte - state"),
+    fold("value", 32, "state * 17 + ((byte ^ k) >> 1)", immediates=K),
+    fold("sum", 64, "state * 3 + (byte & 127) + (k & 127)", immediates=K),
+    fold("scaled", 32, "state * 7 + byte * 1000003"),
+)
+WIDTHS = {
+    "without VNNI": ("avx512vnni", "avxvnni"),
+    "avx2": ("avx512", "avxvnni"),
+    "avx2 with VNNI": ("avx512",),
+    "sse": ("avx",),
+}
+
+
+def serial(op: Op, state: int, data: bytes, k: int) -> int:
+    step = expr.function(op.step_expr, ("state", "byte"), op.state_bits, {"k": k})
+    for byte in data:
+        state = step(state, byte)
+    return state
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def on(request: pytest.FixtureRequest) -> Machine:
+    return machine(request.param, OPS)
+
+
+def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
+    data, state, k = dice.randbytes(length), dice.getrandbits(op.state_bits), dice.randrange(256)
+    if dice.random() < 0.3:  # the greatest products
+        data = b"\xff" * length
+    start, cut = dice.randrange(64), dice.randrange(length + 1)
+    on.write(start, b"\xff" * 64 + data + b"\xff" * 64)
+    given = (k,) if op.immediates else ()
+    want = serial(op, state, data, k)
+    assert update(on, op, state, start + 64, length, given) == want, (length, start, state, k)
+    first = update(on, op, state, start + 64, cut, given)
+    assert update(on, op, first, start + 64 + cut, length - cut, given) == want, (length, cut)
+
+
+@pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
+def test_lengths_alignments_pieces_and_states(op: Op, on: Machine) -> None:
+    assert select(op, HOST) is polynomial.KERNEL
+    dice = random.Random(op.name)
+    for length in (*range(70), 127, 128, 129, 511, 512, 513, 1023, 1024, 2047, 2048, 2049, 20_000):
+        check(on, op, dice, length)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
+def test_any_length(op: Op, on: Machine) -> None:
+    dice = random.Random(op.name)
+    for length in (*range(1025), *(dice.randrange(100_000) for _ in range(20))):
+        check(on, op, dice, length)
+
+
+def test_published_values(on: Machine) -> None:
+    """Those that tutorials of djb2 and of Java's String.hashCode give for "hello"."""
+    on.write(5, b"hello")
+    assert update(on, DJB2, 5381, 5, 5) == 261238937
+    assert update(on, JAVA, 0, 5, 5) == 99162322
+
+
+def test_long_data_as_one_number(on: Machine) -> None:
+    """The bytes as digits of a number in base P, by Python's large integers."""
+    dice = random.Random(6)
+    for op, factor, bits in ((JAVA, 31, 32), (WIDE, P64, 64), (OPS[4], 0x123456789ABCDE, 64)):
+        for _ in range(3):
+            length, state = dice.randrange(ROOM), dice.getrandbits(bits)
+            data = dice.randbytes(length)
+            on.write(2, data)
+            got = update(on, op, state, 2, length)
+            assert got == digits(bytes(data), state, factor, bits), length
+
+
+def digits(data: bytes, state: int, factor: int, bits: int) -> int:
+    """By halves: the first half's number times the power that belongs to the second half."""
+
+    def value(numbers: list[int], power: int) -> int:
+        while len(numbers) > 1:
+            if len(numbers) % 2:
+                numbers = [0, *numbers]
+            pairs = zip(numbers[::2], numbers[1::2], strict=True)
+            numbers = [(a * power + b) % (1 << bits) for a, b in pairs]
+            power = power * power % (1 << bits)
+        return numbers[0] if numbers else 0
+
+    ahead = state * pow(factor, len(data), 1 << bits)
+    return (ahead + value(list(data), factor)) % (1 << bits)
+
+
+@pytest.mark.parametrize("without", WIDTHS)
+def test_native_widths(without: str) -> None:
+    """Narrower vectors, and limbs of 16 bits where this processor would take 8."""
+    if not HOST.triple.startswith("x86_64"):
+        pytest.skip("these are the widths of x86-64")
+    features = tuple(f"-{f[1:]}" if f[1:].startswith(WIDTHS[without]) else f for f in HOST.features)
+    narrow = replace(HOST, cpu="x86-64", features=features)
+    ops = (DJB2, WIDE, OPS[6], OPS[7])
+    native, dice = Native(compile_operations(Isa(ops), narrow).code), random.Random(without)
+    for op in ops:
+        for length in (*range(0, 200, 7), 1000, 4096, 5000):
+            check(native, op, dice, length)
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32, 64])
+@pytest.mark.parametrize("limb", [8, 16])
+def test_limbs_make_the_weights(bits: int, limb: int) -> None:
+    weights = Weights(Polynomial(P64 % (1 << bits), 3, Var("byte")), bits, 16, limb)
+    rows, size, part = weights.rows(), limb // 8, 16 * 8 // limb
+    exponent = polynomial.ROWS * 16
+    for at in range(0, len(rows), part * weights.limbs * size):
+        for lane in range(part):
+            exponent -= 1
+            value = 0
+            for number in range(weights.limbs):
+                place = at + size * (number * part + lane)
+                limb_value = int.from_bytes(rows[place : place + size], "little", signed=True)
+                value += limb_value << limb * number
+            assert value % (1 << bits) == 3 * pow(P64, exponent, 1 << bits) % (1 << bits)
+    assert exponent == 0
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ("(state << 5) + state + byte", Polynomial(33, 1, Var("byte"))),
+        ("byte + (state << 6) + (state << 16) - state", Polynomial(65599, 1, Var("byte"))),
+        ("(state + byte) * 10", Polynomial(10, 10, Var("byte"))),
+        ("state * 9 - state + byte * 5", Polynomial(8, 5, Var("byte"))),
+        ("3 - state * 7", Polynomial((1 << 32) - 7, 1, Const(3))),
+        ("state * 3 + (byte & 15) + k * 1", Polynomial(3, 1, Binary("+", Binary("&", Var("byte"), Const(15)), Binary("*", Var("k"), Const(1))))),
+    ],
+)  # fmt: skip
+def test_recognised(step: str, expected: Polynomial) -> None:
+    op = fold("op", 32, step, immediates=(("k", 3),))
+    assert polynomial.polynomial(op) == expected
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "state * state + byte", "(state >> 3) + byte", "state * byte + 1", "state * 3 ^ byte", "byte * 3",
+        "state * 33 + byte * byte", "state * 3 + byte * 5 + k", "(state & 255) * 3 + byte", "state % 7 + byte",
+    ],
+)  # fmt: skip
+def test_not_a_polynomial(step: str) -> None:
+    assert polynomial.polynomial(fold("op", 32, step, immediates=K)) is None
+
+
+def test_other_kernels_come_first() -> None:
+    wasm = targets.find("wasm")
+    assert select(fold("op", 32, "state + byte"), wasm) is lanes.KERNEL
+    assert select(fold("op", 32, "state + byte * 65536"), wasm) is chain.WIDE
+    assert select(fold("op", 32, "state * state + byte"), wasm) is chain.KERNEL

@@ -1,0 +1,135 @@
+"""Searches for the first or the last byte against the reference arithmetic and Python's own."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from pcpu import expr
+from pcpu.expr import Binary, Const, Var
+from pcpu.isa import Op
+from pcpu.isa.model import Immediate
+from pcpu.lower.kernels import search, select
+from pcpu.lower.kernels.search import Search
+from tests.kernels.machine import HOST, NAMES, ROOM, Machine, fold, machine
+
+K = (("k", 8),)
+NONE = (1 << 64) - 1
+OPS = (
+    fold("first", 64, "byte == k & index < state ? index : state", immediates=K),
+    fold("first_or_same", 64, "state >= index & k == byte ? index : state", immediates=K),
+    fold("last", 64, "byte == k & index > state ? index : state", immediates=K),
+    fold("last_or_same", 64, "(byte == k) & (state <= index) ? index : state", immediates=K),
+    fold("latest", 64, "byte == k ? index : state", immediates=K),
+    fold("above", 64, "byte > k & index < state ? index : state", immediates=K),
+    fold("between", 64, "byte >= k & byte < k + 3 & index < state ? index : state", immediates=K),
+    fold("odd_sums", 64, "byte * k + 1 & index < state ? index : state", immediates=K),
+    fold("any_bit", 64, "byte & k ? (index < state ? index : state) : state", immediates=K),
+    fold("whatever", 64, "index > state ? index : state"),
+)
+LENGTHS = (*range(36), 63, 64, 65, 127, 128, 129, 191, 255, 256, 257, 300, 511, 512, 1024)
+
+
+def reference(op: Op, state: int, data: bytes, k: int, index: int) -> int:
+    step = expr.function(op.step_expr, ("state", "byte", "index"), 64, {"k": k})
+    for place, byte in enumerate(data, start=index):
+        state = step(state, byte, place % (1 << 64))
+    return state
+
+
+def update(on: Machine, op: Op, state: int, start: int, length: int, k: int, index: int) -> int:
+    span = [(on.base + start, on.pointer_bits), (length, on.pointer_bits)]
+    given = [(k, 32)] if op.immediates else []
+    return on.call(f"pcpu_{op.name}_update", 64, [(state, 64), *span, *given, (index, 64)])
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def on(request: pytest.FixtureRequest) -> Machine:
+    return machine(request.param, OPS)
+
+
+def rare(dice: random.Random, length: int, k: int) -> bytes:
+    """Bytes of which few match whatever is looked for, or none."""
+    data = bytearray([dice.choice((0, k ^ 1, k - 1 & 255))]) * length
+    for _ in range(dice.choice((0, 1, 1, 2, 5)) if length else 0):
+        data[dice.randrange(length)] = dice.choice((k, dice.randrange(256)))
+    return bytes(data)
+
+
+def states(dice: random.Random, index: int, length: int) -> int:
+    near = index + dice.randrange(-2, length + 3)
+    return dice.choice((0, NONE, max(0, min(near, NONE)), index, dice.getrandbits(64)))
+
+
+@pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
+def test_every_length_place_and_state(op: Op, on: Machine) -> None:
+    assert select(op, HOST) is search.KERNEL
+    dice = random.Random(op.name)
+    for length in (*LENGTHS, *(dice.randrange(1025) for _ in range(300))):
+        k, start = dice.randrange(256), dice.randrange(64)
+        index = dice.choice((0, 1, dice.randrange(5000), (NONE - length), -length % (1 << 64)))
+        data, state = rare(dice, length, k), states(dice, index, length)
+        # What is around the data matches, and does not count.
+        on.write(start, bytes([k]) * 64 + data + bytes([k]) * 64)
+        want = reference(op, state, data, k, index)
+        context = (length, k, start, index, state, data.hex())
+        assert update(on, op, state, start + 64, length, k, index) == want, context
+        cut = dice.randrange(length + 1)
+        first = update(on, op, state, start + 64, cut, k, index)
+        later = (index + cut) % (1 << 64)
+        assert update(on, op, first, start + 64 + cut, length - cut, k, later) == want, context
+
+
+@pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
+def test_an_index_that_begins_anew(op: Op, on: Machine) -> None:
+    dice = random.Random(op.name)
+    for _ in range(60):
+        length, k = dice.randrange(2, 400), dice.randrange(256)
+        index = (1 << 64) - dice.randrange(1, length)
+        data, state = rare(dice, length, k), states(dice, index, length)
+        on.write(3, data)
+        want = reference(op, state, data, k, index)
+        assert update(on, op, state, 3, length, k, index) == want, (length, k, index, state, data)
+
+
+def test_long_data_against_python(on: Machine) -> None:
+    dice = random.Random(9)
+    for _ in range(60):
+        length, k = dice.randrange(ROOM), dice.randrange(256)
+        data = rare(dice, length, k)
+        on.write(1, data)
+        assert update(on, OPS[0], NONE, 1, length, k, 0) == data.find(k) % (1 << 64)
+        assert update(on, OPS[4], NONE, 1, length, k, 0) == data.rfind(k) % (1 << 64)
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ("byte == 3 & index < state ? index : state", Search(Binary("==", Var("byte"), Const(3)), "<", 8)),
+        ("state > index & byte ? index : state", Search(_low := Binary("!=", Binary("&", Var("byte"), Const(1)), Const(0)), "<", 8)),
+        ("index >= state ? (byte & 1 ? index : state) : state", Search(_low, ">=", 8)),
+        ("byte * byte == 9 ? index : state", Search(Binary("==", Binary("*", Var("byte"), Var("byte")), Const(9)), None, 16)),
+    ],
+)  # fmt: skip
+def test_recognised(step: str, expected: Search) -> None:
+    assert search.search(fold("op", 64, step)) == expected
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "byte == 3 ? state : index", "byte == 3 ? index + 1 : state", "byte == state ? index : state",
+        "byte == 3 & index < state & index > state ? index : state", "index & 1 ? index : state",
+        "byte * byte * byte == 3 ? index : state", "byte == 3 | index < state ? index : state",
+        "byte == 3 ? (byte == 4 ? index : 0) : state", "state == 0 & byte == 3 ? index : state",
+    ],
+)  # fmt: skip
+def test_not_a_search(step: str) -> None:
+    assert search.search(fold("op", 64, step)) is None
+
+
+def test_brackets_are_looked_up_elsewhere() -> None:
+    op = fold("op", 64, "key[index] == byte ? index : state")
+    assert search.search(replace(op, immediates=(Immediate("key", 0, (1, 9)),))) is None

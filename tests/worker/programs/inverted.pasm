@@ -1,0 +1,5 @@
+.inout data
+
+if data.len > 2
+    not data
+end

@@ -1,0 +1,5 @@
+; Has no input.
+.param n imm31 = 3
+.out out, n
+
+fill out, 7

@@ -1,0 +1,15 @@
+/** How many bytes a request may have; 0 is no limit (spec/http.md H9). */
+
+/** An isolate has 128 MB. At its peak a JSON body takes 9 times its size, 13 times where it is not ASCII (measured). */
+export const jsonLimit = (env: Env) => limit(env.MAX_JSON_BYTES, 8 << 20);
+
+export const streamLimit = (env: Env) => limit(env.MAX_STREAM_BYTES, 0);
+
+/** Of what a whole program works on, which is in memory up to three times. */
+export const bodyLimit = (env: Env) => limit(env.MAX_BODY_BYTES, 32 << 20);
+
+function limit(text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  if (!/^[0-9]+$/.test(text)) throw new Error(`a limit is a decimal number of bytes, not ${JSON.stringify(text)}`);
+  return Number(text);
+}
