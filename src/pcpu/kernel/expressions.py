@@ -96,12 +96,12 @@ class Expressions:
             room = self.b.sub(array.length, I64(count))
             enough = self.b.icmp_signed(">=", room, I64(0))
             self.check(self.b.and_(enough, self.b.icmp_unsigned("<=", index, room)))
-        return self.b.gep(array.pointer, [index], inbounds=True, source_etype=array.item)
+        return self.b.gep(array.pointer, [index], source_etype=array.item)
 
     def slice(self, array: Array, first: Any, last: Any) -> Array:
         before = self.b.icmp_unsigned("<=", first, last)
         self.check(self.b.and_(before, self.b.icmp_unsigned("<=", last, array.length)))
-        start = self.b.gep(array.pointer, [first], inbounds=True, source_etype=array.item)
+        start = self.b.gep(array.pointer, [first], source_etype=array.item)
         return Array(array.kind, start, self.b.sub(last, first))
 
     # Values
@@ -135,7 +135,8 @@ class Expressions:
 
     def of_attribute(self, node: ast.Attribute) -> Any:
         assert isinstance(node.value, ast.Name)
-        return self.constant(node, getattr(self.kernel.outer(node.value.id), node.attr, None))
+        outer = getattr(self.kernel.outer(node.value.id), node.attr, None)
+        return self.constant(node, self.translation.known.get(node.attr, outer))
 
     def of_subscript(self, node: ast.Subscript) -> Any:
         array = self.array(node.value)
@@ -292,7 +293,11 @@ class Expressions:
                 passed += [value.pointer, value.length]
             else:
                 passed.append(self.truth(value) if kind == "bool" else self.wide(value))
-        return self.b.call(function, passed)
+        result = self.b.call(function, passed)
+        if kernel.result and kernel.result[0] in ITEMS:
+            pointer, length = (self.b.extract_value(result, n) for n in range(2))
+            return Array(kernel.result[0], pointer, length)
+        return result
 
     def of_extern(self, callee: Extern, arguments: Sequence[Any]) -> Any:
         passed: list[Any] = []

@@ -9,7 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from pcpu.kernel.values import I64
+from pcpu.kernel.values import I8, I64
 
 Emit = Callable[[Any, Sequence[Any]], Any]
 
@@ -58,6 +58,13 @@ def _store(bits: int) -> Emit:
     return emit
 
 
+def _move_16(code: Any, arguments: Sequence[Any]) -> None:
+    to, at, source, start = arguments
+    vector = ir.VectorType(I8, 16)
+    loaded = code.b.load(code.element(source, code.wide(start), 16), typ=vector, align=1)
+    code.b.store(loaded, code.element(to, code.wide(at), 16), align=1)
+
+
 INTRINSICS: Mapping[str, Emit] = MappingProxyType({
     "min": _least,
     "max": _most,
@@ -69,6 +76,7 @@ INTRINSICS: Mapping[str, Emit] = MappingProxyType({
     "u32_at": _load(32, signed=False),
     "i32_at": _load(32, signed=True),
     "i64_at": _load(64, signed=True),
+    "move_16": _move_16,
     "put_32": _store(32),
     "put_64": _store(64),
 })  # fmt: skip

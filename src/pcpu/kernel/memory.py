@@ -1,4 +1,4 @@
-"""Numbers of several bytes in arrays of bytes, little-endian: one instruction each when compiled."""
+"""Several bytes at once, numbers little-endian: one instruction each when compiled."""
 
 from __future__ import annotations
 
@@ -30,3 +30,8 @@ def put_32(b: Bytes, at: int, value: int) -> None:
 def put_64(b: Bytes, at: int, value: int) -> None:
     for n in range(8):
         b[at + n] = (value >> (8 * n)) & 255
+
+
+def move_16(to: Bytes, at: int, source: Bytes, start: int) -> None:
+    for n in range(16):
+        to[at + n] = source[start + n]

@@ -59,7 +59,7 @@ def _result(function: Any, returns: ast.expr | None) -> tuple[str, ...] | None:
         kinds = tuple(ast.unparse(item) for item in returns.slice.elts)
     else:
         kinds = (ast.unparse(returns),)
-    if not set(kinds) <= {"int", "bool"}:
+    if not (set(kinds) <= {"int", "bool"} or kinds[0] in ITEMS):
         raise InternalError(f"{function.__qualname__}: it cannot give {ast.unparse(returns)}")
     return kinds
 
@@ -73,6 +73,10 @@ class Translation:
         self.known = known
         self._kernels: dict[Any, tuple[Kernel, Any]] = {}
         self._tables: dict[int, Array] = {}
+
+    def text(self) -> str:
+        """The module's IR. Memory may be one array that begins at 0, which llvmlite cannot say."""
+        return str(self.module).replace(" nounwind", " nounwind null_pointer_is_valid")
 
     def kernel(self, function: Callable[..., Any]) -> tuple[Kernel, Any]:
         """A kernel, and its function in IR."""

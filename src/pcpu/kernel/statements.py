@@ -200,6 +200,10 @@ class _Body(Expressions):
         if len(kinds) > 1 and not isinstance(node.value, ast.Tuple):
             self.b.ret(self.value(node.value))
             return
+        if kinds[0] in ITEMS:
+            array = self.array(node.value)
+            self.b.ret(self.struct([array.pointer, array.length]))
+            return
         items = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
         found = [
             self.truth(value) if kind == "bool" else self.wide(value)
@@ -208,10 +212,14 @@ class _Body(Expressions):
         if len(found) == 1:
             self.b.ret(found[0])
             return
+        self.b.ret(self.struct(found))
+
+    def struct(self, found: list[Any]) -> Any:
+        """Several values that are returned as one."""
         whole = ir.Constant(self.function.function_type.return_type, ir.Undefined)
         for place, value in enumerate(found):
             whole = self.b.insert_value(whole, value, place)
-        self.b.ret(whole)
+        return whole
 
     def on_expr(self, node: ast.Expr) -> None:
         if not isinstance(node.value, ast.Constant):  # a docstring

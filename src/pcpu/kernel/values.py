@@ -36,5 +36,7 @@ def result_type(kinds: tuple[str, ...] | None) -> Any:
     """Of a function that gives values of these kinds; several are a struct, and None is void."""
     if kinds is None:
         return ir.VoidType()
+    if kinds[0] in ITEMS:
+        return ir.LiteralStructType([POINTER, I64])
     types = [I1 if kind == "bool" else I64 for kind in kinds]
     return types[0] if len(types) == 1 else ir.LiteralStructType(types)
