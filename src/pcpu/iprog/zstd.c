@@ -37,6 +37,8 @@
 #include "decompress/zstd_decompress.c"
 #include "decompress/zstd_decompress_block.c"
 
+#pragma GCC visibility push(default)
+
 // The bytes that pcpu_zstd works in.
 size_t pcpu_zstd_workspace(void) { return sizeof(ZSTD_DCtx) + sizeof(ZSTD_DDict); }
 

@@ -33,14 +33,11 @@ def _archive() -> Path:
 
 
 def _options(target: Target) -> list[str]:
-    architecture, _, system, *abi = target.triple.split("-")
-    # The headers of a system are needed, though none of its functions.
-    system = "wasi" if system == "unknown" else "-".join([system, *abi])
-    cpu = "".join([target.cpu, *target.features]).replace("-", "_")
+    cpu = "".join([target.cpu, *target.features]).translate(str.maketrans("-.", "__"))
     pic = ["-fPIC"] if target.reloc == "pic" else []
     # -Os is as fast as -O2 here, and a fifth smaller.
     return [
-        "-target", f"{architecture}-{system}", f"-mcpu={cpu}", "-Os", "-DNDEBUG", *pic,
+        "-target", lld.zig_triple(target), f"-mcpu={cpu}", "-Os", "-DNDEBUG", *pic,
         "-ffunction-sections", "-fdata-sections", "-fvisibility=hidden", "-fno-sanitize=all",
         "-fno-stack-protector", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables",
     ]  # fmt: skip
