@@ -121,7 +121,7 @@ def explain(planned: Planned) -> Explanation:
     )
     return Explanation(
         planned, contents.format, parts, along, _spent(planned, along, columns),
-        _copies(covers), _finders(moved, covers),
+        _copies(covers), finder_lines(planned),
     )  # fmt: skip
 
 
@@ -192,12 +192,13 @@ def _copies(covers: Covers) -> tuple[tuple[int, int, int], ...]:
     return tuple(every[n] for n in chosen)
 
 
-def _finders(moved: Moved, covers: Covers) -> tuple[FinderLine, ...]:
-    gains = finder_gains(moved, covers)
+def finder_lines(planned: Planned) -> tuple[FinderLine, ...]:
+    """What the finders of a plan were worth, in the order in which they run."""
+    gains = finder_gains(planned.moved, planned.covers)
     return tuple(
         FinderLine(
             number, FINDERS[number].name, FINDERS[number].doc,
-            int(np.count_nonzero(moved.sites.finder == number)), gained,
+            int(np.count_nonzero(planned.moved.sites.finder == number)), gained,
         )
         for number, gained in gains.items()
     )  # fmt: skip

@@ -151,7 +151,7 @@ def _reference(numbers: Numbers, kind: int) -> Site:
 def code(module: Module) -> Sites:
     """Finder 10: what instructions name."""
     data = np.frombuffer(module.data, np.uint8)
-    bodies = [b for section in module.contents(_CODE) for b in _until_wrong(_bodies(section))]
+    bodies = function_bodies(module)
     longest = max((stop - start for start, stop in bodies), default=0)
     room = np.empty((longest // 2 + 1, _FIELDS), np.int64)
     found = [room[: find_in_code(data, *body, _LIMIT, room)].copy() for body in bodies]
@@ -163,8 +163,12 @@ def code(module: Module) -> Sites:
     ])  # fmt: skip
 
 
-def _bodies(numbers: Numbers) -> Iterator[tuple[int, int]]:
+def function_bodies(module: Module) -> list[tuple[int, int]]:
     """Where the instructions of functions begin and end."""
+    return [b for section in module.contents(_CODE) for b in _until_wrong(_bodies(section))]
+
+
+def _bodies(numbers: Numbers) -> Iterator[tuple[int, int]]:
     for _ in range(numbers.varint()):
         size = numbers.varint()
         start = numbers.at
