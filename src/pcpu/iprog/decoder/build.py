@@ -16,7 +16,7 @@ from pcpu.compiler import compile_operations
 from pcpu.iprog.decoder import exports, state
 from pcpu.iprog.zstd import zstd_object
 from pcpu.isa import Isa
-from pcpu.kernel import Kernel, translate
+from pcpu.kernel import translate
 from pcpu.kernel.module import Translation
 from pcpu.library import load_isa
 from pcpu.target import Target
@@ -75,7 +75,9 @@ def any_plan() -> bytes:
 
 def _linked(wanted: Sequence[Export], known: Mapping[str, int], plan: bytes) -> bytes:
     target = targets.find("wasm")
-    translation = translate([e.kernel for e in wanted], "decoder", target.pointer_bits, {"MOST": _MOST, **known})
+    translation = translate(
+        [e.kernel for e in wanted], "decoder", target.pointer_bits, {"MOST": _MOST, **known}
+    )
     numbers = ir.ArrayType(I64, state.STATE_LENGTH)
     known_state = ir.GlobalVariable(translation.module, numbers, "state")
     known_state.linkage, known_state.initializer = "internal", ir.Constant(numbers, None)
@@ -109,15 +111,10 @@ def _memory(translation: Translation) -> None:
     module = translation.module
     base = ir.GlobalVariable(module, I8, "__heap_base")
     base.linkage = "external"
-    for name, body in (("pcpu_heap", lambda b: base.ptrtoint(I32)), ("pcpu_more", None)):
-        if name not in module.globals:
-            continue
-        function = module.globals[name]
-        b = ir.IRBuilder(function.append_basic_block())
-        if body is not None:
-            b.ret(body(b))
-        else:
-            _grow(module, function, b)
+    start = module.globals["pcpu_heap"]
+    ir.IRBuilder(start.append_basic_block()).ret(base.ptrtoint(I32))
+    more = module.globals["pcpu_more"]
+    _grow(module, more, ir.IRBuilder(more.append_basic_block()))
 
 
 def _grow(module: Any, function: Any, b: Any) -> None:
