@@ -8,6 +8,7 @@ of values, and ``joined``, all that was added since the reset, as one integer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from llvmlite import ir
@@ -39,6 +40,8 @@ def accumulator(
     ``unrolled`` times in a turn."""
     assert form.bits is not None
     assert form.bound is not None
+    if lanes > code.target.lanes:
+        return _Paired(code, form, state_bits, lanes // 2, unrolled)
     if form.combine not in ("add", "sub"):
         return _Lanewise(code, form.combine, form.bits, lanes)
     if state_bits == form.bits:  # lanes overflow as the state does
@@ -51,6 +54,13 @@ def accumulator(
         if vectors.adds_eights(code.target):
             return _Eights(code, lanes)
     return _Halves(code, form.bits, max(1, form.bound), lanes)
+
+
+def pairs(form: Reduction) -> bool:
+    """Whether two values can be joined in a lane of 8 bits."""
+    if form.bits != 8 or form.bound is None:
+        return False
+    return form.combine not in ("add", "sub") or 2 * form.bound * NARROW_TURNS <= 255
 
 
 def combine(code: Code, how: str, a: Value, b: Value) -> Value:
@@ -67,6 +77,40 @@ def combine(code: Code, how: str, a: Value, b: Value) -> Value:
 def _keep(code: Code, slot: Value, total: Value) -> None:
     """Set ``slot``. LLVM would rather keep all that a long block adds and add it at the end."""
     code.b.store(code.here(total), slot)
+
+
+class _Paired:
+    """Twice as many values as there are lanes, pairs of which are joined first: half as many steps
+    wait for each other."""
+
+    def __init__(
+        self, code: Code, form: Reduction, state_bits: int, lanes: int, unrolled: int
+    ) -> None:
+        self._code, self._form = code, form
+        assert form.bound is not None
+        bound = form.bound if form.combine not in ("add", "sub") else 2 * form.bound
+        inner = accumulator(code, replace(form, bound=bound), state_bits, lanes, unrolled)
+        self._add, self.steps = inner.add, inner.steps
+        self.reset, self.joined = inner.reset, inner.joined
+
+    def add(self, values: Value) -> None:
+        code = self._code
+        parts = vectors.pieces(code, values, 16)
+        half = len(parts) // 2
+        joined = [self._join(a, b) for a, b in zip(parts[:half], parts[half:], strict=True)]
+        self._add(vectors.joined(code, joined))
+
+    def _join(self, a: Value, b: Value) -> Value:
+        # LLVM would rather add one after the other.
+        code, form = self._code, self._form
+        if form.combine not in ("add", "sub"):
+            return code.opaque(combine(code, form.combine, a, b))
+        if form.bound != 1:
+            return code.opaque(code.b.add(a, b))
+        # What vectors have for a truth is -1.
+        zero = ir.Constant(a.type, None)
+        both = code.opaque(code.b.sub(code.b.sub(zero, a), b))
+        return code.b.sub(zero, both)
 
 
 class _Lanewise:
