@@ -18,8 +18,9 @@ from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import Reduction
 from pcpu.lower.kernels import vectors
 
-# So many turns of a loop make widening what 8-bit lanes gather cheap.
+# So many turns of a loop, or vectors in few long ones, make widening what 8-bit lanes gather cheap.
 NARROW_TURNS = 16
+NARROW_VECTORS = 128
 
 
 class Accumulator(Protocol):
@@ -49,18 +50,23 @@ def accumulator(
     if form.bits == 8:
         if form.bound <= 1 and vectors.has_masks(code.target):
             return _Masks(code, lanes)
-        if form.bound * unrolled * NARROW_TURNS <= 255:
+        if _stays_narrow(form.bound, unrolled):
             return _Narrow(code, max(1, form.bound), lanes)
         if vectors.adds_eights(code.target):
             return _Eights(code, lanes)
     return _Halves(code, form.bits, max(1, form.bound), lanes)
 
 
+def _stays_narrow(bound: int, unrolled: int) -> bool:
+    turns = 255 // (max(1, bound) * unrolled)
+    return turns >= NARROW_TURNS or turns * unrolled >= NARROW_VECTORS
+
+
 def pairs(form: Reduction) -> bool:
     """Whether two values can be joined in a lane of 8 bits."""
     if form.bits != 8 or form.bound is None:
         return False
-    return form.combine not in ("add", "sub") or 2 * form.bound * NARROW_TURNS <= 255
+    return form.combine not in ("add", "sub") or _stays_narrow(2 * form.bound, 1)
 
 
 def combine(code: Code, how: str, a: Value, b: Value) -> Value:
