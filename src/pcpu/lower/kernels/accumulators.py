@@ -248,9 +248,10 @@ class _Masks:
 
     def add(self, values: Value) -> None:
         code = self._code
-        for total, part in zip(self._totals, vectors.pieces(code, values, self._size), strict=True):
-            truths = code.b.icmp_unsigned("!=", part, part.type([0] * self._size))
-            mask = code.resize(code.b.bitcast(truths, ir.IntType(self._size)), 64)
+        truths = code.b.icmp_unsigned("!=", values, ir.Constant(values.type, None))
+        parts = vectors.pieces(code, truths, self._size)
+        for total, part in zip(self._totals, parts, strict=True):
+            mask = code.resize(vectors.mask(code, part), 64)
             count = vectors.call(code, "llvm.ctpop.i64", I64, [mask])
             code.b.store(code.b.add(code.load(I64, total), count), total)
 
