@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import zlib
 from collections.abc import Callable
@@ -47,6 +48,11 @@ def test_definitions_are_whole() -> None:
         "xor", "add", "counteq", "crc32c", "fnv", "fused", "sum", "min", "find", "hist", "hist-skewed",
         "hist-constant", "crc32", "adler32", "fnv32", "lut", "mask",
     ]  # fmt: skip
+    cases = load_definitions(isa, "fusing")
+    assert [d.name for d in cases] == ["fusing-2", "fusing-4", "fusing-8"]
+    for definition in cases:
+        assert definition.title == f"fusing: {len(definition.program.body)} operations"
+    definitions += cases
     runtimes = {runtime.name for runtime in all_runtimes()}
     for definition in definitions:
         ids = [row.id for row in definition.rows]
@@ -123,7 +129,7 @@ def test_an_operation_without_a_definition_is_measured(tmp_path: Path) -> None:
     (tmp_path / "bytes.json").write_text(json.dumps({"operations": [*WITH_BYTES, *copies]}))
     ours = load_isa([tmp_path / f"{name}.json" for name in ("mixed", "wide", "bytes")])
     runtimes = [runtime for runtime in all_runtimes() if runtime.name != "workerd"]
-    names = ("mixed", "wide", *(copy["op"] for copy in copies), "tables", "placed")
+    names = ("mixed", "wide", "sub", "rotl", *(copy["op"] for copy in copies), "tables", "placed")
     definitions = [
         replace(definition, sizes=SIZES, quick_sizes=SIZES)
         for name in names
@@ -319,8 +325,8 @@ def tiny(
 ) -> tuple[list[Definition], run.Results, build.Kit]:
     definitions = [
         replace(d, sizes=SIZES, quick_sizes=SIZES)
-        for d in load_definitions(isa)
-        if d.name in ("xor", "fnv", "crc32c", "fused")
+        for d in (*load_definitions(isa), *load_definitions(isa, "fusing"))
+        if d.name in ("xor", "fnv", "crc32c", "fused", "fusing-8")
     ]
     kit, runtimes = build.build(isa, definitions, tmp_path_factory.mktemp("kit")), all_runtimes()
     plan = run.steps(definitions, runtimes, quick=True)
@@ -349,12 +355,14 @@ def test_a_run_prints_and_records(
     tiny: tuple[list[Definition], run.Results, build.Kit], tmp_path: Path
 ) -> None:
     definitions, results, kit = tiny
-    console = Console(file=StringIO(), width=100)
+    console = Console(file=StringIO(), width=120)
     verdicts = goals.judge(definitions, results, {d.name: set(SIZES) for d in definitions})
     table.print_results(console, definitions, all_runtimes(), results)
     table.print_verdicts(console, verdicts)
     assert isinstance(console.file, StringIO)
     assert "crc32c, Node" in console.file.getvalue()
+    shown = r"^ *fusing: 8 operations +Node +4 KiB +[0-9.]+x +[0-9.]+x +[0-9]+% *$"
+    assert re.search(shown, console.file.getvalue(), re.MULTILINE)
 
     made = record.make_record(definitions, results, verdicts, kit, quick=True, seconds=1)
     record.write_record(made, tmp_path / "record.json")

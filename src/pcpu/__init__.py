@@ -19,6 +19,7 @@ from pcpu.errors import (
     ToolchainError,
     TrapError,
     UsageError,
+    WorkerError,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pcpu.isa import Isa
     from pcpu.library import load_isa
     from pcpu.sdk.builder import Builder
+    from pcpu.sdk.client import Client, Health, NamedProgram
+    from pcpu.sdk.client.answer import Answer, StreamedAnswer
     from pcpu.sdk.compiled import Compiled, compile, load
     from pcpu.sdk.function import program
     from pcpu.sdk.handles import Buffer, Number, Variable
@@ -57,18 +60,22 @@ __all__ = [
     "U16",
     "U32",
     "U64",
+    "Answer",
     "Bits",
     "Buffer",
     "Builder",
     "Bytes",
+    "Client",
     "Compiled",
     "EngineError",
     "ExpressionError",
+    "Health",
     "In",
     "InOut",
     "Isa",
     "IsaError",
     "Length",
+    "NamedProgram",
     "Number",
     "Out",
     "Outcome",
@@ -82,12 +89,14 @@ __all__ = [
     "Span",
     "Spans",
     "Stream",
+    "StreamedAnswer",
     "Table",
     "ToolchainError",
     "TrapError",
     "UsageError",
     "Variable",
     "Window",
+    "WorkerError",
     "compile",
     "fuse",
     "load",
@@ -104,6 +113,8 @@ _HOMES = {
     "pcpu.isa": ("Isa",),
     "pcpu.library": ("load_isa",),
     "pcpu.sdk.builder": ("Builder",),
+    "pcpu.sdk.client": ("Client", "Health", "NamedProgram"),
+    "pcpu.sdk.client.answer": ("Answer", "StreamedAnswer"),
     "pcpu.sdk.compiled": ("Compiled", "compile", "load"),
     "pcpu.sdk.function": ("program",),
     "pcpu.sdk.handles": ("Buffer", "Number", "Variable"),

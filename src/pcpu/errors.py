@@ -10,6 +10,7 @@
     ├── TrapError             a program asked for what its buffers do not have, with its line
     ├── ToolchainError        a tool is missing or failed
     ├── EngineError           an engine could not run a program
+    ├── WorkerError           a Worker refused a request, or could not be reached
     └── InternalError         pCPU broke a rule of its own
 
 Messages say what is wrong, where, and what to do about it.
@@ -95,7 +96,7 @@ class ProgramError(UsageError):
     ) -> None:
         self.code, self.message, self.place, self.pointer = code, message, place, pointer
         self.file = place.file if place is not None else file
-        super().__init__(str(self))
+        super().__init__(message)
 
     def __str__(self) -> str:
         if self.place is not None:
@@ -142,6 +143,34 @@ class ToolchainError(PcpuError):
 
 class EngineError(PcpuError):
     """An engine could not run a program."""
+
+
+class WorkerError(PcpuError):
+    """A Worker refused a request, or the connection to it failed.
+
+    ``code`` is one of spec/http.md H9, or ``unreachable``, ``timeout`` or ``cut-off``; ``status``
+    is that of the answer, 0 where there was none. ``line``, ``column`` and ``excerpt`` say where a
+    program's text is wrong, ``pointer`` where JSON is; None where the Worker did not say.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        url: str,
+        status: int = 0,
+        line: int | None = None,
+        column: int | None = None,
+        excerpt: str | None = None,
+        pointer: str | None = None,
+    ) -> None:
+        self.code, self.detail, self.url, self.status = code, detail, url, status
+        self.line, self.column, self.excerpt, self.pointer = line, column, excerpt, pointer
+        place = "" if line is None else f":{line}" + ("" if column is None else f":{column}")
+        place += "" if pointer is None else f"#{pointer}"
+        shown = "".join(f"\n  {part}" for part in (excerpt or "").split("\n") if part)
+        super().__init__(f"{url}: " + (f"program{place}: " if place else "") + detail + shown)
 
 
 class InternalError(PcpuError):

@@ -13,6 +13,7 @@ import wasmtime as _wasmtime
 
 from pcpu import targets
 from pcpu.compiler import compile_operations
+from pcpu.errors import ExpressionError
 from pcpu.isa import Isa, Op
 from pcpu.isa.model import Fold, Immediate
 
@@ -154,6 +155,14 @@ def byte_map(name: str, text: str, immediates: tuple[tuple[str, int], ...] = ())
         immediates=tuple(Immediate(*pair) for pair in immediates), returns="data", doc="",
         document={"map": text}, map=text,
     )  # fmt: skip
+
+
+def typed(op: Op) -> bool:
+    """Whether the constants fit: what the text was drawn for may be narrower than they are."""
+    try:
+        return bool(op.map_expr if op.kind == "map" else op.step_expr)
+    except ExpressionError:
+        return False
 
 
 VECTORS = Path(__file__).parents[1] / "data"

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import strategies as st
 
 IMMEDIATES = (("k", 8), ("n", 3))
 _CONSTANTS = [0, 1, 2, 3, 7, 8, 15, 16, 17, 127, 128, 254, 255]
 
 
-def values(bits: int = 64, *, state: bool = False) -> st.SearchStrategy[str]:
-    """Texts over ``byte`` and the immediates, with a liking for values that stay small."""
+LOOKUPS = ("key[index]", "key[index]", "key[byte]", "key[byte + index]", "key[key[n] ^ index]")
+
+
+def values(
+    bits: int = 64, *, state: bool = False, more: Sequence[str] = ()
+) -> st.SearchStrategy[str]:
+    """Texts over ``byte``, the immediates and ``more``, with a liking for values that stay small."""
     constants = _CONSTANTS if bits == 8 else [*_CONSTANTS, 256, 257, 1000, 65535]
-    names = ["byte", "byte", "k", "n", *(["state"] if state else [])]
+    names = ["byte", "byte", "k", "n", *(["state"] if state else []), *more]
     leaves = st.sampled_from([*names, *map(str, constants)])
 
     def combine(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -39,12 +46,12 @@ def values(bits: int = 64, *, state: bool = False) -> st.SearchStrategy[str]:
     return st.recursive(leaves, combine, max_leaves=6)
 
 
-def folds(bits: int) -> st.SearchStrategy[str]:
+def folds(bits: int, more: Sequence[str] = ()) -> st.SearchStrategy[str]:
     """Steps of every form: reductions most of the time."""
     joined = st.builds(
         lambda op, value, flipped: f"({value}) {op} state" if flipped else f"state {op} ({value})",
         st.sampled_from(["+", "+", "^", "|", "&"]),
-        values(bits),
+        values(bits, more=more),
         st.booleans(),
     )
     minus = st.builds("state - ({})".format, values(bits))
@@ -54,7 +61,7 @@ def folds(bits: int) -> st.SearchStrategy[str]:
             f" : {f'({value})' if first else 'state'}"
         ),
         st.sampled_from(["<", "<=", ">", ">="]),
-        values(bits),
+        values(bits, more=more),
         st.booleans(),
     )
-    return joined | joined | minus | chosen | values(bits, state=True)
+    return joined | joined | minus | chosen | values(bits, state=True, more=more)

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pcpu import expr
-from pcpu.errors import ExpressionError
 from pcpu.isa import Op
 from pcpu.lower.kernels import lanes, select
 from tests.kernels.machine import (
@@ -22,6 +21,7 @@ from tests.kernels.machine import (
     fold,
     machine,
     run_map,
+    typed,
     update,
 )
 from tests.kernels.steps import IMMEDIATES, folds, values
@@ -39,6 +39,9 @@ FIXED = (
     fold("few", 32, "state - (byte >> 6 ^ n & 3)", immediates=IMMEDIATES),
     fold("wrap", 8, "state + byte * 3"),
     fold("wrap16", 16, "state + byte * 771"),
+    fold("ones8", 8, "state - (255 >> byte)"),
+    fold("ones16", 16, "state + (65535 >> (byte & 15))"),
+    byte_map("ones", "(byte | 255) >> byte"),
     byte_map("shifted", "byte + k ^ n", IMMEDIATES),
 )
 LENGTHS = (0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 255, 256, 1023)
@@ -134,14 +137,6 @@ def attack(ops: list[Op], rng: random.Random, lengths: list[int]) -> None:
         for op in named:
             for length in lengths:
                 check(on, op, rng, length)
-
-
-def typed(op: Op) -> bool:
-    """Whether the constants fit: what the text was drawn for may be narrower than they are."""
-    try:
-        return bool(op.map_expr if op.kind == "map" else op.step_expr)
-    except ExpressionError:
-        return False
 
 
 @settings(FUZZ, max_examples=4)

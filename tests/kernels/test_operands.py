@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pcpu import interp, targets
 from pcpu.ir import Instruction, with_names
 from pcpu.isa import Op, read_isa
+from pcpu.isa.model import Immediate
 from pcpu.lower.kernels import chain, histogram, lanes, lookup, search, select
 from tests.kernels.machine import (
     GUARD,
@@ -20,7 +24,9 @@ from tests.kernels.machine import (
     fold,
     keyed,
     machine,
+    typed,
 )
+from tests.kernels.steps import IMMEDIATES, LOOKUPS, folds, values
 
 ISA = {op.name: op for op in read_isa().operations}
 KEY, OUT, DATA = 0, 200_000, 300_000  # where things lie in the machine's memory
@@ -39,8 +45,10 @@ MAPS = (
 FOLDS = (
     keyed(fold("weighted", 32, "state + byte * key[index]"), ("key", 1, 70)),
     keyed(fold("agree", 64, "state + (byte == key[index])"), ("key", 1, 70)),
+    keyed(fold("truths", 16, "state & (128 >= (key[index] << 1))"), ("key", 1, 64)),
     keyed(fold("rolling", 8, "state + (byte ^ key[index])"), ("key", 1, 70)),
     keyed(fold("scored", 64, "state + key[byte]"), ("key", 256, 256)),
+    keyed(fold("shifted", 8, "state + (254 >> key[byte])"), ("key", 1, 256)),
     keyed(fold("hashed", 32, "(state ^ key[byte + state]) * 16777619 + key[index]"), ("key", 1, 9)),
     fold("placed", 64, "state + byte * index"),
     ISA["find"],
@@ -57,10 +65,10 @@ def test_kernels_by_form() -> None:
     kernels = {op.name: select(op, targets.find("wasm")) for op in (*MAPS, *FOLDS, ISA["hist"])}
     of = {kernel: {n for n, k in kernels.items() if k is kernel} for kernel in kernels.values()}
     assert of[lanes.KERNEL] == {
-        "mask", "long", "five", "large", "both", "weighted", "agree", "rolling",
+        "mask", "long", "five", "large", "both", "weighted", "agree", "truths", "rolling",
     }  # fmt: skip
     assert of[lookup.KERNEL] == {"lut", "skewed", "twice"}
-    assert of[chain.WIDE] == {"scored", "placed"}
+    assert of[chain.WIDE] == {"scored", "shifted", "placed"}
     assert of[chain.KERNEL] == {"hashed"}
     assert of[search.KERNEL] == {"find"}
     assert of[histogram.KERNEL] == {"hist"}
@@ -104,34 +112,75 @@ def run_map(
     return after[GUARD:-GUARD]
 
 
+def check_map(op: Op, on: Machine, dice: random.Random, length: int) -> None:
+    operands, index = operands_of(op, dice), dice.choice((0, 1, dice.randrange(5000)))
+    data, start = dice.randbytes(length), DATA + dice.randrange(64)
+    on.write(start, data)
+    got = run_map(on, op, start, length, operands, index)
+    expected = updated(Instruction(op, operands), data, index)
+    assert got == expected, (op.document, length, operands, index)
+
+
+def check_fold(op: Op, on: Machine, dice: random.Random, length: int) -> None:
+    operands, index = operands_of(op, dice), dice.randrange(5000)
+    data, start = dice.randbytes(length), DATA + dice.randrange(64)
+    on.write(start, data)
+    bits = 32 if op.state_bits <= 32 else 64
+    given = arguments(on, op, operands)
+    instruction = Instruction(op, operands, "result")
+    span = [(on.base + start, on.pointer_bits), (length, on.pointer_bits)]
+    first = on.call(f"pcpu_{op.name}_init", bits, given)
+    place = [(index, 64)] if op.uses_index else []
+    got = on.call(f"pcpu_{op.name}_update", bits, [(first, bits), *span, *given, *place])
+    assert [got] == interp.states(instruction, data, index), (op.document, length, operands, index)
+    whole = on.call(f"pcpu_{op.name}", bits, [*span, *given])
+    assert [whole] == interp.states(instruction, data, 0), (op.document, length, operands)
+
+
 @pytest.mark.parametrize("op", MAPS, ids=lambda op: str(op.name))
 def test_A4_A6_maps(op: Op, on: Machine) -> None:
     dice = random.Random(op.name)
     for length in (*LENGTHS, *(dice.randrange(300) for _ in range(60))):
-        operands, index = operands_of(op, dice), dice.choice((0, 1, dice.randrange(5000)))
-        data, start = dice.randbytes(length), DATA + dice.randrange(64)
-        on.write(start, data)
-        got = run_map(on, op, start, length, operands, index)
-        assert got == updated(Instruction(op, operands), data, index), (length, operands, index)
+        check_map(op, on, dice, length)
 
 
 @pytest.mark.parametrize("op", FOLDS, ids=lambda op: str(op.name))
 def test_A4_A7_folds(op: Op, on: Machine) -> None:
     dice = random.Random(op.name)
-    bits = 32 if op.state_bits <= 32 else 64
     for length in (*LENGTHS, *(dice.randrange(300) for _ in range(60))):
-        operands, index = operands_of(op, dice), dice.randrange(5000)
-        data, start = dice.randbytes(length), DATA + dice.randrange(64)
-        on.write(start, data)
-        given = arguments(on, op, operands)
-        instruction = Instruction(op, operands, "result")
-        span = [(on.base + start, on.pointer_bits), (length, on.pointer_bits)]
-        first = on.call(f"pcpu_{op.name}_init", bits, given)
-        place = [(index, 64)] if op.uses_index else []
-        got = on.call(f"pcpu_{op.name}_update", bits, [(first, bits), *span, *given, *place])
-        assert [got] == interp.states(instruction, data, index), (length, operands, index)
-        whole = on.call(f"pcpu_{op.name}", bits, [*span, *given])
-        assert [whole] == interp.states(instruction, data, 0), (length, operands)
+        check_fold(op, on, dice, length)
+
+
+def with_key(op: Op) -> Op:
+    numbers = tuple(Immediate(name, bits) for name, bits in IMMEDIATES)
+    return replace(op, immediates=(*numbers, Immediate("key", 0, (1, 150))))
+
+
+def any_fold(bits: int) -> st.SearchStrategy[Op]:
+    more = [*LOOKUPS, *(["index"] if bits == 64 else [])]
+    return folds(bits, more).map(lambda text: with_key(fold("op", bits, text)))
+
+
+operations = st.one_of(
+    values(8, more=LOOKUPS).map(lambda text: with_key(byte_map("op", text))),
+    *map(any_fold, (8, 16, 32, 64)),
+)
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(operations, min_size=6, max_size=6), st.integers(0, 1 << 30))
+def test_random_operations(ops: list[Op], seed: int) -> None:
+    dice = random.Random(seed)
+    named = tuple(
+        replace(op, name=f"op{number}", opcode=2000 + number)
+        for number, op in enumerate(ops)
+        if typed(op)
+    )
+    for target in NAMES:
+        on = machine(target, named)
+        for op in named:
+            for length in (0, 13, 64, 200, dice.randrange(1025)):
+                (check_map if op.kind == "map" else check_fold)(op, on, dice, length)
 
 
 def test_A12_an_array_travels_by_pointer(on: Machine) -> None:

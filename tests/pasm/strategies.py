@@ -323,5 +323,7 @@ class _Author(Drawing):
 def cases(draw: Draw, isa: Isa) -> Case:
     """Programs over the operations of ``isa``, with inputs and arguments."""
     case = _Author(draw, isa).program()
-    assume(not check(case.program)[0])  # a few do more work than is allowed
+    faults, _ = check(case.program)
+    # Loops within loops may come to too much; nothing else is wrong with what is drawn.
+    assume(all(fault.code != "too-much-work" for fault in faults))
     return case

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import mmap
+import pickle
 import struct
 import zlib
 from pathlib import Path
@@ -162,6 +164,12 @@ def test_tables() -> None:
     assert words(b"abc").t.numpy().shape == (2,)
 
 
+def test_an_outcome_travels() -> None:
+    for outcome in (pcpu.compile(SLICES)(TEXT, [(1, 2)]), pcpu.compile("xor 1 | crc32")(TEXT)):
+        assert pickle.loads(pickle.dumps(outcome)) == outcome
+        assert copy.deepcopy(outcome) == copy.copy(outcome) == outcome
+
+
 def test_arrays_of_any_type() -> None:
     program = pcpu.compile("xor data[8:], 0xff")
     for kind in ("f2", "f8", "c16", "M8[s]", "?", "S3", ">i4", [("a", "i4"), ("b", "f8")]):
@@ -253,6 +261,13 @@ def test_wrong_positions() -> None:
         pcpu.compile("crc32c")(b"", key=1)
 
 
+def test_parameters_that_are_called_like_options() -> None:
+    program = pcpu.compile(
+        ".param threads imm8\n.param in_place imm8\nxor data, threads + in_place"
+    )
+    assert program(b"abc", 0, 1).data == b"`cb"
+
+
 def test_what_is_not_there() -> None:
     outcome = pcpu.compile(UNMASK)(b"x", b"k")
     with pytest.raises(KeyError, match="the program left no 'crcc'; it left crc, head"):
@@ -278,6 +293,9 @@ def test_forms_of_programs(tmp_path: Path) -> None:
         outcome = pcpu.compile(source)(data)
         assert (outcome.data, outcome.results) == (b"\1\0\3", {"n": 1})
     assert pcpu.load(file)(data, k=2).data == b"\2\3\0"
+    whole = pcpu.parse(UNMASK)
+    assert pcpu.compile(whole.to_json()).program == whole
+    assert pcpu.compile(whole.canonical_json()).program == whole
     assert pcpu.load(str(tmp_path / "p.pcpu"))(data).n == 1
 
 

@@ -164,6 +164,12 @@ def test_colours_only_where_they_are_wanted(data: Path) -> None:
     assert b"\x1b[" not in plain.stdout
 
 
+def test_an_encoding_without_lines(data: Path) -> None:
+    done = pcpu_sim("xor 1", data, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"xor data, 1" in done.stdout
+
+
 def test_data_from_stdin() -> None:
     done = pcpu_sim("crc32c", "-", stdin=b"123456789")
     assert b"crc32c 0xe3069283\n" in done.stdout

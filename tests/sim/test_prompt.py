@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
-import pty
-import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
 import google_crc32c
@@ -22,6 +19,7 @@ from pcpu.sim import Prompt, simulate, sites_of
 from pcpu.sim.trace import Simulation
 from pcpu.source import bind_arguments
 from tests.sim.programs import LOOPS, PCPU, TEXT, pcpu_sim, source
+from tests.sim.terminal import Terminal
 
 SPANS = bytes(8) + (44).to_bytes(8, "little")
 
@@ -125,40 +123,6 @@ def test_lines_of_breakpoints(isa: Isa) -> None:
     assert lines == {6: 6, 9: 9, 12: 12, 13: 13, 24: 24, 25: 24}  # a fuse is one statement
     with pytest.raises(UsageError, match=r"line 14 of test\.pasm; the next one is on line 15"):
         sites_of(found, [14])
-
-
-class Terminal:
-    """``pcpu`` on a terminal that the test types on."""
-
-    def __init__(self, *arguments: str | Path) -> None:
-        environment = os.environ | {"TERM": "dumb", "COLUMNS": "80", "NO_COLOR": "1"}
-        self.ours, theirs = pty.openpty()
-        self.process = subprocess.Popen(
-            [PCPU, "sim", *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
-        )
-        os.close(theirs)
-        self.text = ""
-
-    def read(self, until: Callable[[], bool]) -> None:
-        end = time.monotonic() + 60
-        while not until():
-            assert time.monotonic() < end, self.text
-            if select.select([self.ours], [], [], 0.2)[0]:
-                try:
-                    self.text += os.read(self.ours, 65536).decode()
-                except OSError:  # the other side has closed it
-                    return
-
-    def answer(self, text: str) -> str:
-        """Wait for the prompt, type, and give what came before."""
-        self.read(lambda: self.text.endswith("(pcpu) "))
-        before, self.text = self.text, ""
-        os.write(self.ours, text.encode())
-        return before
-
-    def finish(self) -> tuple[int, str]:
-        self.read(lambda: False)
-        return self.process.wait(timeout=60), self.text
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from pcpu.sim.simulate import precision
 from pcpu.sim.source import canonical_source
 from pcpu.sim.trace import Change
 from pcpu.source import bind_arguments, parse_json, parse_pipeline
-from tests.kernels.machine import fold
 from tests.sim.programs import LOOPS, MOVES, TEXT, run, source
 
 SPANS = struct.pack("<6Q", 0, 44, 44, 46, 1700, 100)
@@ -178,15 +177,13 @@ def test_no_steps_are_kept_where_none_are_wanted(isa: Isa) -> None:
 
 
 def test_times_are_those_of_the_code(isa: Isa) -> None:
-    """A chain of 4 MB takes milliseconds, thousands of times the clock; the callback is no part."""
+    """A statement over 64 MiB takes longer than one that sets a register."""
     costs = precision()
-    assert 0 < costs.clock < costs.probe < 5000
-    isa = Isa((*isa.operations, fold("twist", 32, "state * state + byte")))
-    result = run("f = twist data\nx = 1", isa, {"data": bytes(1 << 22)})
-    chain, let = result.totals
-    assert chain.rate is not None
-    assert 0.01 < chain.rate < 10
-    assert let.ns < chain.ns / 100
+    assert 0 < costs.clock < costs.probe
+    result = run("f = fnv data\nx = 1", isa, {"data": bytes(1 << 26)})
+    fold, let = result.totals
+    assert fold.rate is not None
+    assert let.ns < fold.ns
 
 
 def test_a_fuse_is_one_step(isa: Isa) -> None:

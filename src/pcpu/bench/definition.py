@@ -1,14 +1,15 @@
 """Definitions: which rows are run side by side on what, and what is expected of them.
 
 ``bench/engines.toml`` holds the rows that every definition has: our own and the machine's limits.
-``bench/definitions/*.toml`` holds, one a file, a program, its sizes, the peers and the goals.
+``bench/definitions/*.toml`` holds, one a file, a program, its sizes, the peers and the goals; or
+several programs as cases of one question, which are only measured when they are asked for.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,8 @@ class Goal:
 @dataclass(frozen=True)
 class Definition:
     """A program, the kind (build.py) and the sizes of the data that it is run on, and the rows that
-    run it."""
+    run it; ``family`` is the file that
+    has it as one case of several."""
 
     name: str
     title: str
@@ -70,6 +72,7 @@ class Definition:
     data: str
     rows: tuple[Row, ...]
     goals: tuple[Goal, ...]
+    family: str | None = None
 
     def rows_in(self, runtime: str) -> list[Row]:
         return [row for row in self.rows if runtime in row.runtimes]
@@ -92,7 +95,8 @@ def show_size(size: int) -> str:
 
 
 def load_definitions(isa: Isa, only: str | None = None) -> list[Definition]:
-    """The definitions, or the one called ``only``; an operation without a file gets plain rows."""
+    """The definitions without cases, or those of the file ``only``; an operation without a file
+    gets plain rows."""
     if not ROOT.is_dir():
         raise UsageError(f"the benchmark's definitions are not at {ROOT}; run it from a checkout")
     engines = _read(ROOT / "engines.toml")
@@ -105,9 +109,17 @@ def load_definitions(isa: Isa, only: str | None = None) -> list[Definition]:
             [*documents, *(o.name for o in isa.operations if o.name not in documents)]
         )
         raise UsageError(f"nothing to measure is called {only!r}; known: {known}")
-    chosen = documents if only is None else {only: documents[only]}
+    if only is not None and "case" in documents[only]:
+        family = documents[only]
+        return [
+            replace(_build(f"{only}-{case['id']}", family | case, engines, isa), family=only)
+            for case in family["case"]
+        ]
+    chosen = {
+        name: d for name, d in documents.items() if name == (only or name) and "case" not in d
+    }
     found = [_build(name, document, engines, isa) for name, document in chosen.items()]
-    return sorted(found, key=lambda d: documents[d.name].get("order", 99) if documents else 0)
+    return sorted(found, key=lambda d: documents[d.name]["order"])
 
 
 def _build(

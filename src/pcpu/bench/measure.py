@@ -66,6 +66,11 @@ class Samples:
     def median(self) -> float:
         return statistics.median(self.seconds)
 
+    @property
+    def spread(self) -> float:
+        """(p90 - p10) / median."""
+        return (self.decile(9) - self.decile(1)) / self.median
+
     def decile(self, tenth: int) -> float:
         """p10 for 1, p90 for 9, by the nearest rank."""
         ordered = sorted(self.seconds)

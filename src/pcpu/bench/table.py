@@ -28,6 +28,8 @@ def print_results(
             sizes = [s for d, r, s in results.found if (d, r) == (definition.name, runtime.name)]
             if sizes:
                 console.print(_table(definition, runtime, sorted(sizes), results))
+    if cases := [definition for definition in definitions if definition.family]:
+        console.print(_ratios(cases, runtimes, results))
     for missing in results.missing:
         what = " ".join(part for part in (missing.definition, missing.row) if part)
         where = f"{what} in {missing.runtime}" if what else missing.runtime
@@ -57,9 +59,40 @@ def _table(
     return table
 
 
+def _ratios(
+    definitions: Sequence[Definition], runtimes: Sequence[Runtime], results: Results
+) -> Table:
+    """The cases of a file beside each other: how many times as fast as the best peer."""
+    table = Table(
+        title="in short", title_justify="left", title_style="bold", box=None, pad_edge=False
+    )
+    for heading in ("", "runtime", "size", "peer", "median", "spread"):
+        left = heading in ("", "runtime")
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
+    for definition in definitions:
+        for runtime in runtimes:
+            for size in definition.sizes:
+                found = results.found.get((definition.name, runtime.name, size), {})
+                ours = next(
+                    (r for r in definition.rows if r.role == "ours" and r.id in found), None
+                )
+                peer = best_peer(definition, runtime.name, found)
+                if ours and peer:
+                    cells = _ratio(found[ours.id], found[peer.id])
+                    table.add_row(definition.title, runtime.title, show_size(size), *cells)
+        table.add_row()
+    return table
+
+
+def _ratio(ours: Samples, peer: Samples) -> list[str]:
+    """Of the fastest samples, of the median ones, and the larger of both spreads."""
+    spread = max(ours.spread, peer.spread)
+    ratios = (peer.best / ours.best, peer.median / ours.median)
+    return [*(f"{ratio:.2f}x" for ratio in ratios), f"{spread:.0%}"]
+
+
 def _cells(row: Row, found: dict[str, Samples], size: int, peer: Row | None) -> list[str]:
     samples, limit = found[row.id], found.get("limit")
-    low, high = samples.decile(1), samples.decile(9)
     of_limit = ratio = ""
     if limit and row.role != "limit":
         of_limit = f"{limit.best / samples.best:.0%}"
@@ -69,7 +102,7 @@ def _cells(row: Row, found: dict[str, Samples], size: int, peer: Row | None) -> 
         row.title,
         rate(size / samples.best),
         rate(size / samples.median),
-        f"{(high - low) / samples.median:.0%}",
+        f"{samples.spread:.0%}",
         duration(samples.best),
         of_limit,
         ratio,

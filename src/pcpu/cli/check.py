@@ -19,7 +19,7 @@ def check(program: ProgramArgument, as_json: Json = False, isa: IsaFiles = None)
     Example: pcpu check examples/unmask.pasm
     """
     from pcpu import ir
-    from pcpu.ir.summary import summary
+    from pcpu.summary import summary
 
     try:
         _, parsed = read_with_isa(program, isa)

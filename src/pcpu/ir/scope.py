@@ -54,6 +54,8 @@ class Scope:
         self.constants: dict[str, int] = {}
         self.parameters: dict[str, Parameter] = {}
         self.bounds: dict[str, Bound | None] = {}
+        self.windows: list[str] = []  # that we are in
+        self._longest: dict[str, int] = {}  # windows -> what their length is at most, where known
         self._roots: dict[str, str] = {}  # windows -> the buffer or table that they lie in
         self._ended: dict[str, str] = {}  # names of loops that have ended, and their kinds
         self._results: set[str] = set()  # registers that an operation sets
@@ -95,13 +97,16 @@ class Scope:
         else:
             yield from self.take(name, "register", at)
 
-    def enter_window(self, s: Each, turns: Bound, at: Path) -> Iterator[Fault]:
+    def enter_window(self, s: Each, loop: LoopWork, at: Path) -> Iterator[Fault]:
         self._roots[s.name] = root = self.root(s.over.buffer)
+        if loop.most.constant is not None:
+            self._longest[s.name] = loop.most.constant
         self.bounds |= {
             f"{s.name}.len": Bound.length(f"{s.name}.len"),
             f"{s.name}.start": self.bounds.get(f"{root}.len"),
-            f"{s.name}.index": turns,
+            f"{s.name}.index": loop.turns,
         }
+        self.windows.append(s.name)
         return self.take(s.name, "window", at)
 
     def enter_counter(self, name: str, turns: Bound | None, at: Path) -> Iterator[Fault]:
@@ -112,6 +117,7 @@ class Scope:
         """End the loop whose counter or window is ``name``, which then means nothing."""
         if self.kinds.get(name) in _LOOPS:
             self._ended[name] = self.kinds.pop(name)
+            self._longest.pop(name, None)
             for known in (name, f"{name}.len", f"{name}.start", f"{name}.index"):
                 self.bounds.pop(known, None)
 
@@ -219,12 +225,13 @@ class Scope:
         return self.bounds.get(f"{buffer}.len") or Bound()
 
     def span_bound(self, span: Span) -> Bound:
-        """What the length of a span is at most: that of its buffer, unless it is a number that a
-        program may take whatever its input."""
+        """What the length of a span is at most: that of its buffer, or a number where that is
+        the better bound."""
         length = None if span.length is None else self.bound(span.length)
         constant = None if length is None else length.constant
-        useful = constant is not None and constant <= HELPFUL
-        return Bound.of(constant or 0) if useful else self.whole(span.buffer)
+        if constant is None or constant >= self._longest.get(span.buffer, HELPFUL):
+            return self.whole(span.buffer)
+        return Bound.of(constant)
 
     def loop_work(self, s: Each) -> LoopWork:
         """The turns of a loop over windows or spans."""
@@ -238,9 +245,9 @@ class Scope:
         turns = over * Bound.of(Fraction(1, size)) + Bound.of(1) if size else over
         return LoopWork(name, over, self.bound(s.size) or over, turns)
 
-    def window_lengths(self) -> set[str]:
+    def window_lengths(self) -> list[str]:
         """The names of the lengths of all windows that we are in."""
-        return {f"{name}.len" for name, kind in self.kinds.items() if kind == "window"}
+        return [f"{name}.len" for name in self.windows]
 
 
 def known(scalar: Scalar, scope: Scope) -> int | None:

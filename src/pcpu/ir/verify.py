@@ -15,7 +15,7 @@ from pcpu.ir.declare import declare
 from pcpu.ir.fault import Fault, Path, plural, show_number
 from pcpu.ir.model import Program
 from pcpu.ir.parts import named_in, names_of, operands_of
-from pcpu.ir.scope import SPAN_BYTES, Scope, known
+from pcpu.ir.scope import RESERVED, SPAN_BYTES, Scope, known
 from pcpu.ir.statement import (
     MOVES,
     Each,
@@ -145,6 +145,9 @@ class _Verifier:
     # Operations
 
     def instruction(self, s: Instruction, at: Path) -> Work:
+        if s.op.name in MOVES or s.op.name in RESERVED:
+            message = f"an operation that is called {s.op.name} can only stand in a pipeline"
+            self.fault("unknown-op", message, (*at, "op"))
         self.span(s.span, (*at, "span"), writes=s.op.kind == "map")
         work = Work(self.scope.span_bound(s.span), Bound.of(max(1, s.op.result_count)))
         wanted = s.op.immediates
@@ -295,7 +298,7 @@ class _Verifier:
             message = "a loop with an output table stands in no other loop"
             self.fault("block", message, (*at, "into", "name"))
         loop = self.scope.loop_work(s)
-        entered = self.enter(self.scope.enter_window(s, loop.turns, (*at, "each")))
+        entered = self.enter(self.scope.enter_window(s, loop, (*at, "each")))
         self.loops += 1
         columns = 0 if s.output is None else len(s.output.columns)
         entry = NUMBER_BYTES * columns + (SPAN_BYTES if isinstance(s.size, str) else 0)
@@ -309,6 +312,7 @@ class _Verifier:
         self.loops -= 1
         if s.output is not None:
             self.output(s.output, (*at, "into"))
+        self.scope.windows.pop()
         if entered:
             self.scope.leave(s.name)
         return work
@@ -345,14 +349,16 @@ class _Verifier:
 
     def results(self, program: Program) -> None:
         returns = program.returns or ()
+        seen: set[str] = set()
         for index, name in enumerate(returns):
             if name not in self.scope.registers:
                 about = frozenset([name])
                 message = f"there is no register {name[:40]!r} to return"
                 self.faults.append(Fault("unknown-name", message, ("returns", index), about))
-            elif name in returns[:index]:
+            elif name in seen:
                 message = f"{name!r} is returned twice"
                 self.fault("name-taken", message, ("returns", index))
+            seen.add(name)
         count = len(program.usual_returns if program.returns is None else returns)
         if count > MAX_RESULTS:
             message = f"a program has at most {MAX_RESULTS} results, this one {count}"

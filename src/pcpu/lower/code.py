@@ -160,10 +160,22 @@ class Code:
         V8 makes vector constants anew in each turn of a loop, so for WebAssembly this one comes
         from memory, once where the function begins. Zeroes and ones are cheap to make.
         """
-        kind = ir.VectorType(ir.IntType(bits), lanes)
-        literal = kind([value] * lanes)
         if not self.target.plain_engine or value in (0, (1 << bits) - 1):
-            return literal
+            return ir.VectorType(ir.IntType(bits), lanes)([value] * lanes)
+        return self._kept_vector(value, bits, lanes)
+
+    def unknown_zero(self, bits: int, lanes: int) -> Value:
+        """Zeros, or one, of which LLVM for WebAssembly knows nothing; elsewhere plain ones."""
+        if lanes == 1:
+            kind = ir.IntType(bits)
+            plain = not self.target.plain_engine
+            return kind(0) if plain else self._from_memory(self.entry, 0, bits)
+        if not self.target.plain_engine:
+            return ir.VectorType(ir.IntType(bits), lanes)([0] * lanes)
+        return self._kept_vector(0, bits, lanes)
+
+    def _kept_vector(self, value: int, bits: int, lanes: int) -> Value:
+        kind = ir.VectorType(ir.IntType(bits), lanes)
         key = (value, bits, lanes)
         if key not in self._kept:
             b = self.entry

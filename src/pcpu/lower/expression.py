@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from llvmlite import ir
 
-from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Index, Var
+from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Index, Var, walk
 from pcpu.lower.code import Code, Value
 
 _PLAIN = {"+": "add", "-": "sub", "*": "mul", "&": "and_", "|": "or_", "^": "xor", "%": "urem"}
@@ -83,8 +83,19 @@ def emit(
         if isinstance(right, Const):
             return instruction(value, literal(right.value)) if right.value < width else literal(0)
         amount = visit(right)
+        if op == ">>" and _varies(right):
+            # Of vectors, which it may make of this by itself, LLVM for WebAssembly shifts each
+            # lane alone then, and of a constant all 32 bits rather than the lane's: 255 >> 1
+            # gave 255. So it sees no constant here.
+            value = b.xor(value, code.unknown_zero(width, lanes))
         # LLVM leaves a shift by the width or more undefined; here it gives 0.
         fits = b.icmp_unsigned("<", amount, constant(width))
         return b.select(fits, instruction(value, amount), constant(0))
 
     return visit(expr)
+
+
+def _varies(expr: Expr) -> bool:
+    """Whether ``expr`` may differ from byte to byte."""
+    names = (Var("byte"), Var("index"), Var("state"))
+    return any(node in names or isinstance(node, Index) for node in walk(expr))

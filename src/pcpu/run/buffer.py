@@ -69,6 +69,8 @@ def _refuse_objects(data: Any) -> None:
 
 def copied(data: Any) -> bytearray:
     """A copy of the bytes of a buffer; unlike bytearray() of nothing else."""
+    if type(data) in _PLAIN:
+        return bytearray(data)
     span = Span(data, writable=False)
     try:
         return (

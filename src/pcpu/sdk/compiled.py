@@ -64,7 +64,8 @@ class Compiled:
         with ``in_place`` these are changed themselves, else the changed bytes are new bytearrays.
         A list of spans may also be pairs (offset, length). A buffer for an output is optional; it
         has exactly the size that the program says. Numbers are ints, bytes are bytes or str.
-        The interpreter's lock is free meanwhile.
+        The interpreter's lock is free meanwhile. What the program itself calls ``in_place`` or
+        ``threads`` is given by position.
 
         Raises UsageError: what is missing or does not fit, buffers that share memory where one
         of them is written, ``threads`` above 1 for what cannot be shared. Raises TrapError where

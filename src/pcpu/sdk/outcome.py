@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, overload
 
 from pcpu.ir import ResultValue
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
     import numpy
 
 
-@dataclass(slots=True)
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(slots=True, init=False, repr=False)
 class Outcome:
     """What a program left.
 
@@ -26,8 +30,18 @@ class Outcome:
 
     data: Any
     results: dict[str, ResultValue]
-    outputs: dict[str, Any] = field(default_factory=dict)
-    tables: dict[str, Table] = field(default_factory=dict)
+    outputs: Mapping[str, Any]
+    tables: Mapping[str, Table]
+
+    def __init__(
+        self,
+        data: Any,
+        results: dict[str, ResultValue],
+        outputs: Mapping[str, Any] = _NOTHING,
+        tables: Mapping[str, Table] = _NOTHING,
+    ) -> None:
+        # By hand: a factory of each default would cost a tenth of a short call.
+        self.data, self.results, self.outputs, self.tables = data, results, outputs, tables
 
     def __getitem__(self, name: str) -> Any:
         for named in (self.results, self.outputs, self.tables):
@@ -54,6 +68,10 @@ class Outcome:
         parts += [(name, repr(table)) for name, table in self.tables.items()]
         return f"Outcome({', '.join(f'{name}={text}' for name, text in parts)})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        parts = (self.data, self.results, dict(self.outputs), dict(self.tables))
+        return Outcome, parts
+
     def _missing(self, name: str) -> str:
         known = [*self.results, *self.outputs, *self.tables]
         return f"the program left no {name!r}; it left {', '.join(known) or 'no names'}"
@@ -70,9 +88,9 @@ class Table(Sequence[Any]):
     numbers of 64 bits, which copies nothing), ``table.numpy()`` a structured array.
     """
 
-    def __init__(self, columns: Sequence[str], content: memoryview) -> None:
+    def __init__(self, columns: Sequence[str], content: bytes | memoryview) -> None:
         self.columns = tuple(columns)
-        self._content = content.cast("B")
+        self._content = memoryview(content).cast("B")
         self._numbers = self._content.cast("Q")
         # A column may be called as Python's words are; its place has a name all the same.
         row: Any = namedtuple("Row", self.columns, rename=True)  # type: ignore[misc]
@@ -107,6 +125,9 @@ class Table(Sequence[Any]):
         return isinstance(other, Sequence) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Table, (self.columns, bytes(self._content))
 
     def __repr__(self) -> str:
         return f"<Table of {len(self)} rows: {', '.join(self.columns)}>"

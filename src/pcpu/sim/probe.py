@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from pcpu.errors import EngineError, TrapError
 from pcpu.ir import Arguments, Inputs, Outcome, Program
 from pcpu.layout import BEFORE, STOPPED, Counter, Hooks, outputs
-from pcpu.lower.frame import Shape
 from pcpu.run import disk_cache
 from pcpu.run.whole import load, run_native
 from pcpu.sim.difference import Snapshot
@@ -38,8 +37,8 @@ class Watcher(Protocol):
     def after(self, step: Step, memory: Memory) -> bool:
         """A statement has run; False ends the program."""
 
-    def wanted(self) -> Collection[int] | None:
-        """The numbers of the statements to be told of; None for all of them."""
+    def wanted(self) -> Collection[int]:
+        """The numbers of the statements to be told of."""
 
 
 @dataclass
@@ -140,7 +139,6 @@ class _Machine:
             (Hooks.WANTED, self.flags), (Hooks.COUNTERS, self.counters), (Hooks.TURNS, self.turns),
         ):  # fmt: skip
             self.hooks[slot] = ctypes.addressof(array)
-        self.slots = Shape(source.program).slots
         self.memory = Memory(source.program, arguments, 0, 0, {})
 
     def enter(self, state: int, spans: Any) -> None:
@@ -163,13 +161,12 @@ class _Machine:
 
     def ask(self) -> None:
         """Set which statements the program tells us of."""
-        wanted = None if self.watcher is None else self.watcher.wanted()
-        if len(self.recording.steps) < self.limit or (self.watcher is not None and wanted is None):
-            ctypes.memset(self.flags, 1, len(self.flags))
-            return
-        ctypes.memset(self.flags, 0, len(self.flags))
-        for number in (*(wanted or ()), *self.pending):
-            self.flags[number] = 1
+        everything = len(self.recording.steps) < self.limit
+        ctypes.memset(self.flags, int(everything), len(self.flags))
+        if not everything:
+            wanted = () if self.watcher is None else self.watcher.wanted()
+            for number in (*wanted, *self.pending):
+                self.flags[number] = 1
 
     def called(
         self, number: int, phase: int, address: int, offset: int, length: int, ns: int

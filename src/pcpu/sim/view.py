@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Sequence
 from typing import IO
@@ -22,7 +23,10 @@ _STATUS = {"ended": "green", "stopped": "yellow", "trapped": "bold red"}
 
 
 def console(file: IO[str]) -> Console:
-    """Plain text where it is not a terminal, or where NO_COLOR asks for it."""
+    """Plain text where it is not a terminal, or where NO_COLOR asks for it; a question mark for
+    what the file's encoding has not got."""
+    if isinstance(file, io.TextIOWrapper):
+        file.reconfigure(errors="replace")
     return Console(
         file=file, color_system=None if os.environ.get("NO_COLOR") else "auto", highlight=False
     )

@@ -21,15 +21,22 @@ def count(number: int) -> str:
     value = float(number)
     for unit in _UNITS:
         if value < 999.5:
-            return f"{value:.3g}{unit}" if value < 99.95 else f"{value:.0f}{unit}"
+            return f"{three(value)}{unit}"
         value /= 1000
     return f"{number:.1e}"
+
+
+def three(value: float) -> str:
+    """A number that is not negative with three digits, as far as 5 characters show them."""
+    if value < 0.0995:
+        return f"{value:.3f}"
+    return f"{value:.3g}" if value < 99.95 else f"{value:.0f}"
 
 
 def duration(ns: float) -> str:
     for size, unit in _TIMES:
         if ns >= size:
-            return f"{ns / size:.3g} {unit}"
+            return f"{three(ns / size)} {unit}"
     return f"{ns:.0f} ns"
 
 
@@ -40,7 +47,7 @@ def brief(ns: int, clock: float) -> str:
 
 def speed(rate: float | None) -> str:
     """GB/s."""
-    return "" if rate is None else f"{rate:.3g}" if rate < 99.95 else f"{rate:.0f}"
+    return "" if rate is None else three(rate)
 
 
 def cycles(value: float | None) -> str:
@@ -65,7 +72,7 @@ def dump(offset: int, content: bytes) -> Iterator[str]:
     for start in range(0, len(content), ROW):
         row = content[start : start + ROW]
         text = "".join(chr(b) if 32 <= b < 127 else "." for b in row)
-        yield f"{offset + start:08x}  {row.hex(' '):<{3 * ROW - 1}}  {text}"
+        yield f"{offset + start:08x}  {row.hex(' '):<{3 * ROW - 1}}  {text}".rstrip()
 
 
 def several(numbers: Sequence[int | str]) -> str:

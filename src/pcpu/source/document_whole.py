@@ -48,6 +48,7 @@ _MEMBERS = ("params", "constants", "tables", "buffers", "body", "returns")
 _ROLES = ("inout", "in", "out", "spans")
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 _BYTES = "expected bytes: '0x' and pairs of hexadecimal digits"
+ANY = "*"  # among names: all of them
 T = TypeVar("T")
 
 
@@ -58,22 +59,16 @@ def parse_whole(document: dict[str, Any], isa: Isa) -> Program:
     complete = with_data(program)
     if program.body or not reader.errors:
         faults, _ = check(complete)
-        lost = bool(reader.errors)
-        for fault in faults:
-            if not (lost and reader.doubtful & fault.about):
-                pointer = _pointer(fault, moved=complete is not program)
-                reader.errors.append(ProgramError(fault.code, fault.message, pointer=pointer))
+        moved = complete is not program
+        found = [
+            ProgramError(fault.code, fault.message, pointer=reader.pointer(fault, moved=moved))
+            for fault in faults
+            if not reader.follows(fault)
+        ]
+        reader.errors += found
     if reader.errors:
         raise ProgramErrors(reader.errors[:MAX_ERRORS])
     return complete
-
-
-def _pointer(fault: Fault, *, moved: bool) -> str:
-    """Where a fault is, though a buffer may have been put before those of the document."""
-    path = fault.path
-    if moved and len(path) > 1 and path[0] == "buffers" and isinstance(path[1], int):
-        path = ("buffers", max(0, path[1] - 1), *path[2:])
-    return "".join(f"/{part}" for part in path)
 
 
 class _Reader:
@@ -81,6 +76,7 @@ class _Reader:
         self.isa, self.names = isa, Names()
         self.errors: list[ProgramError] = []
         self.doubtful: set[str] = set()  # names in what could not be read
+        self.kept: dict[str, list[int]] = {}  # arrays -> the places of the items that were read
         self.constants: dict[str, int] = {}
 
     @contextmanager
@@ -92,7 +88,7 @@ class _Reader:
             raise
         except ProgramError as error:
             self.errors.append(error)
-            self.doubtful.update(_words(value))
+            self.doubtful.update(list(_words(value)) or [ANY])
             if len(self.errors) >= MAX_ERRORS:
                 raise ProgramErrors(self.errors) from None
 
@@ -101,10 +97,29 @@ class _Reader:
         if not isinstance(value, list):
             raise wrong("expected an array", at)
         found: list[T] = []
+        kept = self.kept[at] = list[int]()
         for index, item in enumerate(value):
             with self.item(item):
                 found.append(read(item, f"{at}/{index}"))
+                kept.append(index)
         return tuple(found)
+
+    def follows(self, fault: Fault) -> bool:
+        """Whether a fault may come from what could not be read."""
+        return bool(fault.about and self.doubtful & {*fault.about, ANY})
+
+    def pointer(self, fault: Fault, *, moved: bool) -> str:
+        """Where in the document a fault is. Items may be missing from the program; ``moved`` says
+        that a buffer has been put before those of the document."""
+        found = ""
+        for part in fault.path:
+            if isinstance(part, int) and found in self.kept:
+                place = part - 1 if moved and found == "/buffers" else part
+                kept = self.kept[found]
+                found = f"{found}/{kept[place] if 0 <= place < len(kept) else place}"
+            else:
+                found = f"{found}/{part}"
+        return found
 
     def program(self, document: dict[str, Any]) -> Program:
         with self.item(None):

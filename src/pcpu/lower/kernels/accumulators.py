@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import reduce
 from typing import Protocol
 
 from llvmlite import ir
@@ -139,7 +140,15 @@ class _Lanewise:
         _keep(code, self._total, combine(code, self._how, total, values))
 
     def joined(self) -> Value:
-        return vectors.reduce(self._code, self._how, self._code.load(self._kind, self._total))
+        code = self._code
+        total = code.load(self._kind, self._total)
+        if code.target.plain_engine:
+            # Of wide vectors of truths LLVM makes a mask, which its WebAssembly has only for lanes
+            # of bytes: others end the process. So what is reduced is a register.
+            register = 8 * vectors.width(code.target) // self._kind.element.width
+            parts = vectors.pieces(code, total, register)
+            total = reduce(lambda a, b: combine(code, self._how, a, b), parts)
+        return vectors.reduce(code, self._how, total)
 
 
 class _Narrow:

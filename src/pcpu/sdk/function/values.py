@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pcpu import ir
-from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Index, Var
+from pcpu.expr import COMPARISONS, MAX_DEPTH, Binary, Cond, Const, Expr, Index, Var
 from pcpu.sdk.function.names import MISSING, SPANS, WORDS, Kind, Names, shown
 from pcpu.sdk.slices import as_expr
 
@@ -38,6 +38,7 @@ class Values:
 
     def __init__(self, names: Names, operation: Operation) -> None:
         self._names, self._operation = names, operation
+        self._depth = 0
 
     def number(self, node: ast.expr, *, always: bool = True) -> ir.Scalar:
         found = self.signed(node, always=always)
@@ -46,6 +47,15 @@ class Values:
     def signed(self, node: ast.expr, *, always: bool = True) -> ir.Scalar:
         """A scalar; what is made of constants is the int that Python makes of it, which may be
         below 0."""
+        if self._depth == MAX_DEPTH:
+            message = f"an expression nests at most {MAX_DEPTH} deep; give a part of it a name"
+            raise self._names.wrong(node, message, "too-long")
+        self._depth += 1
+        found = self._translated(node, always)
+        self._depth -= 1
+        return found
+
+    def _translated(self, node: ast.expr, always: bool) -> ir.Scalar:
         match node:
             case ast.Constant(value=int() as value):
                 return int(value)

@@ -16,6 +16,7 @@ from pcpu.ir.statement import Each, Instruction, Move, Operand, Span, Statement,
 from pcpu.ir.text import first_line, show_kind, show_scalar
 from pcpu.ir.traps import Check, Part, checks
 from pcpu.ir.work import Work
+from pcpu.optimize.facts import Facts, Node
 
 
 def summary(program: Program, work: Work) -> dict[str, Any]:
@@ -104,11 +105,19 @@ def possible_traps(program: Program) -> Iterator[tuple[Check, Statement]]:
     scope = Scope(program)
     assert not list(declare(scope, program))
     plain = _Plain(scope)
-    statements = list(walk(program.body))
+    nodes = list(_flat(Facts(program).nodes))
     for check in checks(program):
-        statement = statements[check.index]
-        if not plain.holds(statement, check.part):
-            yield check, statement
+        node = nodes[check.index]
+        if not node.quiet and not plain.holds(node.statement, check.part):
+            yield check, node.statement
+
+
+def _flat(nodes: tuple[Node, ...]) -> Iterator[Node]:
+    """The statements in the order in which checks number them."""
+    for node in nodes:
+        yield node
+        for block in node.blocks:
+            yield from _flat(block)
 
 
 @dataclass(frozen=True)
