@@ -8,6 +8,10 @@
     │       └── ProgramErrors several of them, in the order of their places
     ├── OutputClosedError     whoever read our output left; ``exit_code`` 141, as of a shell's pipe
     ├── TrapError             a program asked for what its buffers do not have, with its line
+    ├── IprogError            a plan cannot be read or made; ``kind`` is one of spec/iprog.md G31
+    │   ├── DamagedPlanError  it is none, is cut off, or breaks a rule
+    │   ├── UnsupportedPlanError  it uses what this version does not know
+    │   └── WrongBlobError    a blob is not the one that it was made for
     ├── ToolchainError        a tool is missing or failed
     ├── EngineError           an engine could not run a program
     ├── WorkerError           a Worker refused a request, or could not be reached
@@ -135,6 +139,30 @@ class OutputClosedError(PcpuError):
     """The reader of our output left, as ``head`` does."""
 
     exit_code = 141
+
+
+class IprogError(PcpuError):
+    """A plan cannot be read or made (spec/iprog.md)."""
+
+    kind = "plan"
+
+
+class DamagedPlanError(IprogError):
+    """What should be a plan is none, is cut off, or breaks a rule of spec/iprog.md."""
+
+    kind = "damaged"
+
+
+class UnsupportedPlanError(IprogError):
+    """A plan uses a version, codec, finder or transform that is not known here."""
+
+    kind = "unsupported"
+
+
+class WrongBlobError(IprogError):
+    """A blob is not the one that the plan was made for."""
+
+    kind = "wrong-blob"
 
 
 class ToolchainError(PcpuError):

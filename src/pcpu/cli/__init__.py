@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pcpu.cli import iprog
 from pcpu.cli.check import check
 from pcpu.cli.fmt import fmt
 from pcpu.cli.options import (
@@ -60,6 +61,10 @@ app.command()(run)
 app.command()(check)
 app.command()(fmt)
 app.command()(sim)
+app.command()(iprog.plan)
+app.command()(iprog.apply)
+app.command()(iprog.inspect)
+app.command()(iprog.verify)
 
 
 class EmitForm(StrEnum):

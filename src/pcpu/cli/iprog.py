@@ -1,0 +1,200 @@
+"""``pcpu plan``, ``apply``, ``inspect`` and ``verify``: files from plans."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pcpu.cli.options import Json, print_json
+from pcpu.errors import UsageError
+
+BAR_FROM = 4 << 20  # bytes of a file; smaller ones are done before a bar would be read
+
+
+class ModeName(StrEnum):
+    small = "small"
+    instant = "instant"
+
+
+Blobs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--blob", metavar="BLOB", help="What the file is rebuilt from; may be repeated, in order."
+    ),
+]
+PlanFile = Annotated[
+    str, typer.Argument(metavar="X.iprog", help="The plan, or a .json file with it.")
+]
+
+
+def plan(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The file to plan.")],
+    out: Annotated[
+        str,
+        typer.Option("-o", "--out", metavar="OUT", help="Where the plan goes; as JSON if .json."),
+    ],
+    blob: Blobs = None,
+    mode: Annotated[
+        ModeName, typer.Option(help="Smallest, or rebuilt at the speed of memory.")
+    ] = ModeName.small,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            min=4096,
+            max=4 << 20,
+            help="Bytes of a window, a power of two; by default 65536 or more.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say how to rebuild a file from others that the reader holds.
+
+    The plan is applied and compared before it is written.
+
+    Example: pcpu plan new.bin --blob old.bin -o new.iprog
+    """
+    from pcpu.iprog import files
+    from pcpu.iprog.plan import make_plan
+
+    if window is not None and window & (window - 1):
+        raise UsageError(f"--window {window}: a power of two is wanted")
+    content, blobs = files.mapped(file), [files.mapped(name) for name in blob or ()]
+    with _stages(len(content)) as progress:
+        planned = make_plan(
+            content,
+            blobs,
+            mode.value,
+            name=Path(file).name,
+            blob_names=[Path(name).name for name in blob or ()],
+            window_bits=None if window is None else window.bit_length() - 1,
+            progress=progress,
+        )
+    files.write_plan(planned.plan, blobs, out)
+    if as_json:
+        print_json(planned.to_json())
+    else:
+        _show_plan(planned)
+
+
+def apply(
+    plan: PlanFile,
+    out: Annotated[
+        str, typer.Option("-o", "--out", metavar="OUT", help="Where the file goes; - is stdout.")
+    ],
+    blob: Blobs = None,
+    span: Annotated[
+        str | None,
+        typer.Option("--range", metavar="A-B", help="Only the bytes A to B, as HTTP counts them."),
+    ] = None,
+) -> None:
+    """Rebuild a file from its plan and what it was planned from.
+
+    Every byte is checked before it is written, and the file appears whole or not at all.
+
+    Example: pcpu apply new.iprog --blob old.bin -o new.bin
+    """
+    from pcpu.iprog import files
+
+    reader = files.open_plan(plan, blob or ())
+    size = reader.header.file.size
+    wanted = None if span is None else files.parse_range(span, size)
+    with _bar("rebuilding", size if wanted is None else wanted[1] - wanted[0]) as advance:
+        files.rebuild(reader, out, wanted, advance)
+
+
+def inspect(plan: PlanFile, blob: Blobs = None, as_json: Json = False) -> None:
+    """Show what a plan says.
+
+    With --json and its blobs, all of it: the JSON form of spec/iprog.md.
+
+    Example: pcpu inspect new.iprog
+    """
+    from pcpu.iprog import files
+    from pcpu.iprog.document import to_json
+
+    if blob and as_json:
+        print_json(to_json(files.open_plan(plan, blob)))
+        return
+    described = files.describe(files.read_plan(plan, [files.mapped(name) for name in blob or ()]))
+    if as_json:
+        print_json(described)
+    else:
+        _show_header(described)
+
+
+def verify(plan: PlanFile, blob: Blobs = None) -> None:
+    """Rebuild a file, keep nothing, and say whether all of it is right.
+
+    Example: pcpu verify new.iprog --blob old.bin
+    """
+    from pcpu.iprog import files
+
+    reader = files.open_plan(plan, blob or ())
+    with _bar("verifying", reader.header.file.size) as advance:
+        files.verify(reader, advance)
+    header = reader.header
+    typer.echo(f"{header.file.size} bytes in {header.windows} windows are right", err=True)
+
+
+def _show_plan(planned: Any) -> None:
+    report = planned.to_json()
+    typer.echo(
+        f"{report['size']} bytes for {report['file_size']}: {report['ratio']:.1f} to 1, in windows "
+        f"of {report['window_size']}",
+        err=True,
+    )
+    _show_streams(report["streams"])
+
+
+def _show_streams(streams: list[dict[str, Any]]) -> None:
+    for row in streams:
+        typer.echo(f"{row['stored']:>10}  {row['stream']} ({row['bytes']})", err=True)
+
+
+def _show_header(described: dict[str, Any]) -> None:
+    for key in ("file", *(f"blob {n}" for n in range(len(described["blobs"])))):
+        content = described["file"] if key == "file" else described["blobs"][int(key[5:])]
+        name = f" {content['name']}" if content["name"] else ""
+        typer.echo(f"{key}:{name} {content['size']} bytes, SHA-256 {content['sha256']}")
+    typer.echo(f"windows: {described['windows']} of {described['window_size']} bytes")
+    about = described["relocation"]
+    if about is not None:
+        finders = " ".join(map(str, about["finders"]))
+        typer.echo(f"relocation: {about['sites']} sites of finders {finders}")
+    typer.echo(f"plan: {described['size']} bytes in {described['blocks']} blocks")
+    for row in described["streams"]:
+        typer.echo(f"{row['stored']:>10}  {row['stream']} ({row['bytes']})")
+
+
+@contextmanager
+def _stages(size: int) -> Iterator[Callable[[str, float], None]]:
+    """A bar for work that says what it is doing and how much of it is done."""
+    if size < BAR_FROM or not sys.stderr.isatty():
+        yield lambda what, share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("planning", total=1.0)
+        yield lambda what, share: progress.update(task, description=what, completed=share)
+
+
+@contextmanager
+def _bar(what: str, size: int) -> Iterator[Callable[[int], None]]:
+    with _stages(size) as progress:
+        done = 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            progress(what, done / size)
+
+        yield advance

@@ -1,0 +1,181 @@
+"""From covers to the streams of all windows (spec/iprog.md G14-G21)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pcpu.iprog.align import Covers
+from pcpu.iprog.format import check
+from pcpu.iprog.index import Octets
+from pcpu.iprog.jit import jit
+from pcpu.iprog.moved import Moved
+from pcpu.iprog.sites import Places
+from pcpu.iprog.subject import Relocatable
+from pcpu.iprog.transforms import transform
+
+NAMES = ("gaps", "lengths", "turns", "steps", "fixes", "literals")
+_PIECE = 1 << 22  # bytes of the file that are looked at at a time: one or more windows
+
+
+@dataclass(frozen=True)
+class Columns:
+    """``data`` is a stream for the whole file; ``ends`` where each window's part of it ends, a row
+    for each stream; ``skews`` with which the windows begin; ``checks`` of the windows."""
+
+    data: dict[str, Octets]
+    ends: Places
+    skews: Places
+    checks: list[int]
+    covers: Covers
+
+    def sizes(self) -> dict[str, int]:
+        return {name: len(self.data[name]) for name in NAMES}
+
+
+def cut(covers: Covers, bits: int) -> Covers:
+    """The same copies, none of which reaches over the end of a window of ``2^bits`` bytes."""
+    first, last = covers.start >> bits, (covers.stop - 1) >> bits
+    pieces = last - first + 1
+    which = np.repeat(np.arange(len(pieces)), pieces)
+    turn = np.arange(len(which)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    window = first[which] + turn
+    start = np.maximum(covers.start[which], window << bits)
+    stop = np.minimum(covers.stop[which], (window + 1) << bits)
+    return Covers(start, stop, covers.skew[which])
+
+
+def make_columns(moved: Moved, covers: Covers, bits: int) -> Columns:
+    """What all windows take of each stream. The covers are in order and lie in the file."""
+    covers = cut(covers, bits)
+    file = moved.subject.file
+    windows = -(-len(file) // (1 << bits))
+    fixed, fixes, literals = _contents(moved, covers, bits)
+    ends = np.empty((len(NAMES), windows), np.int64)
+    borders = np.minimum((np.arange(windows) + 1) << bits, len(file))
+    last_cover, last_fix = (np.searchsorted(a, borders) for a in (covers.start, fixed))
+    ends[4] = last_fix
+    ends[5] = borders - np.concatenate([[0], np.cumsum(covers.stop - covers.start)])[last_cover]
+    skews = _first_skews(covers, last_cover)
+    gaps, lengths, turns = _cover_numbers(covers, skews, bits, len(file))
+    before = np.maximum(
+        np.concatenate([[-1], fixed[:-1]])[: len(fixed)], (fixed >> bits << bits) - 1
+    )
+    data = {"fixes": fixes, "literals": literals}
+    numbers = (gaps, lengths, turns, fixed - before - 1)
+    for row, (name, values) in enumerate(zip(NAMES, numbers, strict=False)):
+        data[name], stops = write_varints(values)
+        ends[row] = np.concatenate([[0], stops])[last_fix if name == "steps" else last_cover]
+    checks = [check(file[at : at + (1 << bits)].data) for at in range(0, len(file), 1 << bits)]
+    return Columns(data, ends, skews, checks, covers)
+
+
+def _contents(moved: Moved, covers: Covers, bits: int) -> tuple[Places, Octets, Octets]:
+    """Where bytes of covers differ, what is added there, and the literals."""
+    file = moved.subject.file
+    found: list[tuple[Places, Octets, Octets]] = [
+        (np.empty(0, np.int64), np.empty(0, np.uint8), np.empty(0, np.uint8))
+    ]
+    for low in range(0, len(file), _PIECE):
+        high = min(low + _PIECE, len(file))
+        first, last = np.searchsorted(covers.start, [low, high])
+        own = Covers(*(a[first:last] for a in (covers.start, covers.stop, covers.skew)))
+        guess = moved.predicted(own, low, high)
+        copied = np.zeros(high - low, bool)
+        _mark(copied, own.start - low, own.stop - low)
+        fixed = np.flatnonzero(copied & (guess != file[low:high]))
+        fixes = file[low:high][fixed] - guess[fixed]
+        literals = _literals(moved.subject.relocatable, file[low:high], low, copied, bits)
+        found.append((fixed + low, fixes, literals))
+    places, added, rest = zip(*found, strict=True)
+    return np.concatenate(places), np.concatenate(added), np.concatenate(rest)
+
+
+@jit
+def _mark(copied: Any, start: Any, stop: Any) -> None:
+    for i in range(len(start)):
+        copied[start[i] : stop[i]] = True
+
+
+def _first_skews(covers: Covers, last: Places) -> Places:
+    """The skew that each window begins with: that of its first cover, else of the window before."""
+    first = np.concatenate([[0], last[:-1]])[: len(last)]
+    has = last > first
+    known = np.where(has, np.arange(len(last)), -1)
+    known = np.maximum.accumulate(known) if len(known) else known
+    skews = np.append(covers.skew, 0)[np.minimum(first, len(covers.skew))]
+    return np.where(known >= 0, skews[known], 0)
+
+
+def _cover_numbers(
+    covers: Covers, skews: Places, bits: int, size: int
+) -> tuple[Places, Places, Places]:
+    """Gaps, lengths and turns of covers (G14)."""
+    window = covers.start >> bits
+    new = np.concatenate([[True], window[1:] != window[:-1]])[: len(window)]
+    before = np.concatenate([[0], covers.stop[:-1]])[: len(window)]
+    gaps = covers.start - np.where(new, window << bits, before)
+    ends = np.minimum((window + 1) << bits, size)
+    lengths = np.where(covers.stop == ends, 0, covers.stop - covers.start)
+    skew_before = np.concatenate([[0], covers.skew[:-1]])[: len(window)]
+    turns = covers.skew - np.where(new, skews[window], skew_before)
+    return gaps, lengths, (turns << 1) ^ (turns >> 63)
+
+
+@jit
+def _varints(values: Any, to: Any, stops: Any) -> int:
+    at = 0
+    for i in range(len(values)):
+        value = values[i]
+        while value > 127:
+            to[at] = value & 127 | 128
+            value >>= 7
+            at += 1
+        to[at] = value
+        at += 1
+        stops[i] = at
+    return at
+
+
+def write_varints(values: Places) -> tuple[Octets, Places]:
+    """The varints of numbers, and where each ends."""
+    widest = int(values.max()).bit_length() // 7 + 1 if len(values) else 1
+    to, stops = np.empty(widest * len(values), np.uint8), np.empty(len(values), np.int64)
+    written: Octets = to[: _varints(values, to, stops)].copy()
+    return written, stops
+
+
+def _literals(
+    about: Relocatable | None, piece: Octets, low: int, copied: npt.NDArray[np.bool_], bits: int
+) -> Octets:
+    """The bytes of a piece of the file, from ``low`` on, that no cover gives; transformed (G28)."""
+    missing: npt.NDArray[np.bool_] = ~copied
+    if about is None or not about.transform:
+        return piece[missing]
+    stored = piece.copy()
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], copied, [True]])))
+    ends = [*(r.start for r in about.regions[1:]), low + len(piece)]
+    for region, stop in zip(about.regions, ends, strict=True):
+        if region.code and stop > low:
+            _transform(
+                stored, edges[0::2], edges[1::2], max(region.start - low, 0), stop - low, bits,
+                about.transform.value, region.bias + low, about.base, about.span,
+            )  # fmt: skip
+    return stored[missing]
+
+
+@jit
+def _transform(
+    data: Any, start: Any, stop: Any, low: Any, high: Any, bits: Any, kind: Any, bias: Any,
+    base: Any, span: Any,
+) -> None:  # fmt: skip
+    """Transform the parts of runs that lie in ``data[low:high]``, window by window."""
+    for i in range(len(start)):
+        at, last = max(start[i], low), min(stop[i], high)
+        while at < last:
+            end = min(last, ((at >> bits) + 1) << bits)
+            transform(kind, data, at, end, bias, base, span, False)
+            at = end

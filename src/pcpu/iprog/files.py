@@ -1,0 +1,115 @@
+"""Plans, files and blobs on disk: what the commands do."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from pcpu.artifact import write_all
+from pcpu.errors import DamagedPlanError, UsageError
+from pcpu.files import open_sink
+from pcpu.iprog.apply import Reader
+from pcpu.iprog.document import content_json, to_json
+from pcpu.iprog.format import read_header
+from pcpu.iprog.numbers import Bytes
+from pcpu.iprog.streams import stored_streams
+from pcpu.iprog.undocument import from_json
+
+_RANGE = re.compile(r"(\d{1,15})-(\d{0,15})")
+Advance = Callable[[int], None]  # so many bytes more are done
+
+
+def mapped(path: str) -> Bytes:
+    """The bytes of a file, of which those are read that are looked at. Raises UsageError."""
+    try:
+        with Path(path).open("rb") as file:
+            if not Path(path).is_file():  # a pipe, say
+                return file.read()
+            empty = not Path(path).stat().st_size
+            return b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def read_plan(path: str, blobs: Sequence[Bytes]) -> Bytes:
+    """The plan in a file, which may hold it as JSON."""
+    content = mapped(path)
+    if content[:1] != b"{":
+        return content
+    try:
+        return from_json(json.loads(bytes(content)), blobs)
+    except (ValueError, RecursionError) as error:
+        raise DamagedPlanError(f"{path} is no JSON: {error}") from None
+
+
+def open_plan(path: str, blobs: Sequence[str]) -> Reader:
+    contents = [mapped(blob) for blob in blobs]
+    return Reader(read_plan(path, contents), contents)
+
+
+def write_plan(plan: bytes, blobs: Sequence[Bytes], out: str) -> None:
+    """Write a plan; as JSON if ``out`` is called ``.json``."""
+    with open_sink(out) as file:
+        if out.endswith(".json"):
+            file.write(json.dumps(to_json(Reader(plan, blobs)), indent=1).encode() + b"\n")
+        else:
+            file.write(plan)
+
+
+def parse_range(text: str, size: int) -> tuple[int, int]:
+    """The first byte of ``A-B`` or ``A-`` and the one behind the last, which is B."""
+    found = _RANGE.fullmatch(text)
+    if found is None:
+        raise UsageError(f"--range {text}: write A-B, the first byte and the last, or A-")
+    first, last = int(found[1]), int(found[2]) if found[2] else size - 1
+    if not first <= last < size:
+        raise UsageError(f"--range {text}: the file has the bytes 0 to {size - 1}")
+    return first, last + 1
+
+
+def rebuild(reader: Reader, out: str, span: tuple[int, int] | None, advance: Advance) -> int:
+    """Write the file, or a span of it; how many bytes that were. ``out`` appears whole or not."""
+    pieces = reader.pieces() if span is None else reader.read(*span)
+    count = 0
+    with ExitStack() as stack:
+        first = next(pieces, b"")  # what is wrong with the plan is said before a file is made
+        sink = stack.enter_context(open_sink(out))
+        for piece in _chained(first, pieces):
+            write_all(sink, memoryview(piece))
+            count += len(piece)
+            advance(len(piece))
+    return count
+
+
+def _chained(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from others
+
+
+def verify(reader: Reader, advance: Advance) -> None:
+    """Rebuild the whole file, and keep nothing. Raises DamagedPlanError."""
+    for piece in reader.pieces():
+        advance(len(piece))
+
+
+def describe(plan: Bytes) -> dict[str, Any]:
+    """What the header of a plan says."""
+    header = read_header(plan)
+    about = header.relocation
+    return {
+        "size": len(plan),
+        "file": content_json(header.file),
+        "window_size": header.window_size,
+        "windows": header.windows,
+        "blobs": [content_json(blob) for blob in header.blobs],
+        "relocation": None
+        if about is None
+        else {"finders": list(about.finders), "sites": about.sites, "regions": len(about.regions)},
+        "blocks": len(header.blocks),
+        "streams": stored_streams(header),
+    }

@@ -1,0 +1,104 @@
+"""Frames: streams of bytes as they are stored (spec/iprog.md G11-G13)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from pcpu.errors import DamagedPlanError
+from pcpu.iprog.format import Codec, Frame, Group, check
+from pcpu.iprog.numbers import Bytes
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+Prefix = Callable[[int, int], bytes]  # the bytes of the (moved) reference: start, length
+Parameter = zstd.CompressionParameter
+
+_THOROUGH, _LONG, _QUICK = 22, 19, 3  # levels
+_SOME = 1 << 20  # bytes that the first of them is worth it for
+_FEW = 256  # a content of less than this part of its prefix is looked up more coarsely
+_SMALL = 10  # the least logarithm of a window that zstd takes
+_LARGE = 27  # the most that is of use: a prefix of 2^26 bytes and a content of 2^24
+
+
+def read_group(plan: Bytes, group: Group, prefix: Prefix) -> list[memoryview]:
+    """The streams of a group. Raises DamagedPlanError."""
+    streams: list[memoryview] = []
+    for frame in group.frames:
+        sizes = group.sizes[len(streams) : len(streams) + frame.streams]
+        content = memoryview(_read_frame(plan, frame, sum(sizes), prefix))
+        for size in sizes:
+            streams.append(content[:size])
+            content = content[size:]
+    return streams
+
+
+def _read_frame(plan: Bytes, frame: Frame, size: int, prefix: Prefix) -> bytes:
+    stored = bytes(memoryview(plan)[frame.at : frame.at + frame.stored])
+    if check(stored) != frame.check:
+        raise DamagedPlanError("the check of a frame does not hold: the plan is damaged")
+    if frame.codec is Codec.RAW:
+        return stored
+    before = None if frame.prefix is None else b"".join(prefix(*span) for span in frame.prefix)
+    return _decompress(stored, size, before)
+
+
+def _decompress(stored: bytes, size: int, prefix: bytes | None) -> bytes:
+    """A zstd frame whose content has ``size`` bytes, which is looked at before memory is taken."""
+    try:
+        info = zstd.get_frame_info(stored)
+        if info.decompressed_size != size or info.dictionary_id:
+            raise DamagedPlanError(f"a zstd frame does not say that it holds {size} bytes")
+        decoder = zstd.ZstdDecompressor(zstd_dict=_dictionary(prefix))
+        content = decoder.decompress(stored, size)
+    except zstd.ZstdError as error:
+        raise DamagedPlanError(f"a zstd frame is damaged: {error}") from None
+    if not decoder.eof or decoder.unused_data or len(content) != size:
+        raise DamagedPlanError("a zstd frame is damaged: it is cut off, or more follows it")
+    return content
+
+
+def _dictionary(prefix: bytes | None) -> tuple[zstd.ZstdDict, int] | None:
+    return None if prefix is None else zstd.ZstdDict(prefix, is_raw=True).as_prefix
+
+
+def compress(content: bytes, prefix: bytes | None = None, *, quick: bool = False) -> bytes:
+    """``content`` as a zstd frame of G13."""
+    options = _options(len(content), len(prefix or b""), quick=quick)
+    return zstd.compress(content, options=options, zstd_dict=_dictionary(prefix))
+
+
+def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
+    plain: dict[int, int] = {
+        Parameter.content_size_flag: 1,
+        Parameter.checksum_flag: 0,
+        Parameter.dict_id_flag: 0,
+    }
+    if not prefix:
+        level = _QUICK if quick else _THOROUGH if content <= _SOME else _LONG
+        return {Parameter.compression_level: level, **plain}
+    # Levels do not know what a prefix is for: to index it takes longer than all the rest, and
+    # is worth a search tree only where there is much to look for in it.
+    bits = min(max((content + prefix).bit_length(), _SMALL), _LARGE)
+    if quick or content < prefix // _FEW:
+        return plain | {
+            Parameter.strategy: zstd.Strategy.lazy2,
+            Parameter.window_log: bits,
+            Parameter.chain_log: min(bits, 23),
+            Parameter.hash_log: min(bits, 21),
+            Parameter.search_log: 6,
+            Parameter.min_match: 4,
+            Parameter.target_length: 64,
+        }
+    return plain | {
+        Parameter.strategy: zstd.Strategy.btultra,
+        Parameter.window_log: bits,
+        Parameter.chain_log: bits,
+        Parameter.hash_log: min(bits, 22),
+        Parameter.search_log: 4,
+        Parameter.min_match: 3,
+        Parameter.target_length: 256,
+    }

@@ -1,0 +1,53 @@
+"""What each finder of sites is worth for a file: the fixes that moving its sites saves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pcpu.iprog.align import Covers
+from pcpu.iprog.jit import jit
+from pcpu.iprog.moved import Moved
+from pcpu.iprog.moving import put_site, value_of, width_of
+
+_FINDERS = 256
+
+
+def finder_gains(moved: Moved, covers: Covers) -> dict[int, int]:
+    """For each finder that was used, how many bytes of its sites are right because they were moved,
+    less those that are wrong for that reason."""
+    about = moved.subject.relocatable
+    if about is None:
+        return {}
+    starts = np.array([0, *(region.start for region in moved.regions)])
+    biases = np.array([0, *(region.bias for region in moved.regions)])
+    gained = np.zeros(_FINDERS, np.int64)
+    _count(
+        moved.subject.file, moved.subject.reference, covers.start, covers.stop, covers.skew,
+        *moved.sites.arrays, moved.sites.finder, starts, biases, gained,
+    )  # fmt: skip
+    return {number: int(gained[number]) for number in about.finders}
+
+
+@jit
+def _count(
+    file: Any, reference: Any, start: Any, stop: Any, skew: Any, place: Any, form: Any,
+    target: Any, extra: Any, finder: Any, region_start: Any, region_bias: Any, gained: Any,
+) -> None:  # fmt: skip
+    site = np.zeros(16, np.uint8)
+    for i in range(len(start)):
+        k = np.searchsorted(place, start[i] + skew[i])
+        while k < len(place):
+            width = width_of(form[k], extra[k])
+            if place[k] + width > stop[i] + skew[i]:
+                break
+            at = place[k] - skew[i]
+            site[:width] = reference[place[k] : place[k] + width]
+            region = np.searchsorted(region_start, at, side="right") - 1
+            value = value_of(form[k], target[k], extra[k], at + region_bias[region])
+            put_site(site, 0, form[k], extra[k], value)
+            for n in range(width):
+                gained[finder[k]] += file[at + n] == site[n]
+                gained[finder[k]] -= file[at + n] == reference[place[k] + n]
+            k += 1

@@ -1,0 +1,190 @@
+"""Where pieces of a file stand in the reference: a suffix array, and seeds from it.
+
+A *seed* is an alignment that is worth a try: the skew (place in the reference minus place in the
+file) of a long common piece, and the place in the file from which on to try it.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pydivsufsort
+
+from pcpu.iprog.jit import i64, jit
+from pcpu.iprog.sites import Places
+
+Octets = npt.NDArray[np.uint8]
+
+LEAST = 12  # bytes of a common piece that make a seed
+STRIDE = 3  # of the places that are looked up where nothing fits
+_LOOK = 32  # bytes ahead by which an alignment is judged
+_FITS = 24  # of these, for it to go on
+_PATIENCE = 3  # times that it may go on so before something better is looked for
+_BACK = 512  # bytes before a common piece from which on its alignment is tried at most
+_PART = 1 << 20  # bytes of a file that are worth a thread
+_THREADS = 2
+_NEIGHBOURS = 16  # equally long pieces among which the nearest is chosen
+
+
+@dataclass(frozen=True)
+class Index:
+    """The suffix array of ``data``, and where in it suffixes with each first two bytes begin."""
+
+    data: Octets
+    suffixes: Any
+    firsts: Places
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Sorted by ``start``."""
+
+    start: Places
+    skew: Places
+
+
+def make_index(data: Octets) -> Index:
+    suffixes = pydivsufsort.divsufsort(data) if len(data) else np.empty(0, np.int32)
+    return Index(data, suffixes, _first_suffixes(data))
+
+
+@jit
+def _first_suffixes(data: Any) -> Any:
+    counts = np.zeros(65537, np.int64)
+    for place in range(len(data)):
+        pair = i64(data[place]) << 8
+        if place + 1 < len(data):
+            pair |= data[place + 1]
+        counts[pair + 1] += 1
+    return np.cumsum(counts)
+
+
+@jit
+def common(a: Any, i: Any, b: Any, j: Any, most: Any) -> Any:
+    """How many bytes of ``a[i:]`` and ``b[j:]`` agree, up to ``most``."""
+    length = 0
+    while length < most and a[i + length] == b[j + length]:
+        length += 1
+    return length
+
+
+@jit
+def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: Any) -> Any:
+    """Place and length of the longest piece of ``b`` that is a beginning of ``a[i:]``. Of several
+    the one nearest to ``near``, as far as that is seen at once."""
+    n, m = len(a), len(b)
+    if i + 1 >= n:
+        return 0, 0
+    pair = i64(a[i]) << 8 | a[i + 1]
+    low, high = firsts[pair], firsts[pair + 1]
+    if low >= high:
+        return 0, 0
+    left, right = low, high - 1
+    left_common = right_common = i64(2)
+    while left < right:
+        middle = (left + right) >> 1
+        j = i64(suffixes[middle])
+        most = min(n - i, m - j)
+        length = min(left_common, right_common, most)
+        while length < most and a[i + length] == b[j + length]:
+            length += 1
+        if (length < most and a[i + length] > b[j + length]) or (length == most and m - j < n - i):
+            left, left_common = middle + 1, length
+        else:
+            right, right_common = middle, length
+    best, place = i64(0), i64(0)
+    for at in (left - 1, left):
+        if low <= at < high:
+            j = i64(suffixes[at])
+            length = common(a, i, b, j, min(n - i, m - j))
+            if length > best or (length == best and abs(j - near) < abs(place - near)):
+                best, place = length, j
+    for step in (-1, 1):
+        at = left - 1 if step < 0 else left
+        for _ in range(_NEIGHBOURS):
+            at += step
+            if not low <= at < high:
+                break
+            j = i64(suffixes[at])
+            if m - j < best or common(a, i, b, j, best) < best:
+                break
+            if abs(j - near) < abs(place - near):
+                place = j
+    return place, best
+
+
+@jit
+def _seeds(
+    a: Any, i: Any, n: Any, b: Any, suffixes: Any, firsts: Any, start: Any, skew: Any
+) -> Any:
+    """Write the seeds of ``a[i:n]``; how many they are."""
+    m, count, last = len(b), 1, i
+    current = i64(0)
+    start[0], skew[0], doubts = i, 0, 0
+    while i < n:
+        source = i + current
+        if 0 <= source < m:
+            most = min(_LOOK, n - i, m - source)
+            equal = 0
+            for k in range(most):
+                equal += a[i + k] == b[source + k]
+            if equal == most:
+                doubts = 0
+                i += most
+                i += common(a, i, b, i + current, min(n - i, m - i - current))
+                continue
+            if equal >= _FITS and doubts < _PATIENCE:
+                doubts += 1
+                i += 8
+                continue
+        doubts = 0
+        place, length = _longest(a, i, b, suffixes, firsts, source)
+        if length < LEAST:
+            i += STRIDE
+            continue
+        if place - i != current:
+            current = place - i
+            if count == len(start):
+                break
+            start[count] = _begin(a, b, i, current, last)
+            skew[count] = current
+            count += 1
+            last = max(last, i - 64)
+        i += length
+    return count
+
+
+@jit
+def _begin(a: Any, b: Any, i: Any, skew: Any, last: Any) -> Any:
+    """Where before ``i`` an alignment may begin to fit: not before ``last``, nor before 8
+    differing bytes in a row."""
+    at, differing = i, 0
+    while at > last and at + skew > 0 and differing < 8 and i - at < _BACK:
+        at -= 1
+        differing = 0 if a[at] == b[at + skew] else differing + 1
+    return at
+
+
+def find_seeds(file: Octets, index: Index) -> Seeds:
+    """The seeds of ``file`` in the data of ``index``."""
+    size = max(_PART, -(-len(file) // _THREADS))
+    with ThreadPoolExecutor(_THREADS) as pool:
+        found = [*pool.map(partial(_part, file, index, size), range(0, len(file), size))]
+    none = np.empty(0, np.int64)
+    start = np.concatenate([none, *(part[0] for part in found)])
+    skew = np.concatenate([none, *(part[1] for part in found)])
+    order = np.argsort(start, kind="stable")
+    return Seeds(start[order], skew[order])
+
+
+def _part(file: Octets, index: Index, size: int, first: int) -> tuple[Places, Places]:
+    """Starts and skews of the seeds of a part of the file."""
+    last = min(first + size, len(file))
+    start, skew = (np.empty((last - first) // LEAST + 2, np.int64) for _ in range(2))
+    count = _seeds(file, first, last, index.data, index.suffixes, index.firsts, start, skew)
+    return start[:count].copy(), skew[:count].copy()

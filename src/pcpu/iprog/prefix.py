@@ -1,0 +1,91 @@
+"""Which parts of the reference are worth having before literals (spec/iprog.md G13).
+
+To look through a prefix takes longer than all the rest of a plan, and most of a reference is of no
+use to what is new in a file. So pages are chosen that have the most short pieces in common with the
+literals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pcpu.iprog.jit import jit
+from pcpu.iprog.sites import Places
+
+Octets = npt.NDArray[np.uint8]
+Spans = tuple[tuple[int, int], ...]  # starts and lengths, in order
+
+Read = Callable[[int, int], bytes]  # start and length
+
+PAGE = 1 << 12
+SHORT = 8  # bytes that are compared
+LEAST = 1 << 22  # bytes that may always be chosen
+TIMES = 2  # and more than that where it is this many times the literals
+WORTH = 1  # pieces that a page has to have
+GAP = 2  # pages between two that are taken with them
+BESIDE = 8  # pieces that being near is worth
+_PIECE = 1 << 22  # bytes of the reference that are read at a time
+_BITS = range(16, 23)  # of a table of pieces
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+
+
+def choose_spans(literals: Octets, size: int, read: Read, near: Places, most: int) -> Spans:
+    """Spans of about ``most`` bytes together (at most 3 times that) of a reference of ``size``,
+    which ``read`` gives as it will stand before the literals; all of one that is not large.
+    ``near`` are places beside which something like the literals is likely."""
+    wanted = min(most, max(LEAST, TIMES * len(literals)))
+    if size <= wanted * 5 // 4 and size <= most:
+        return ((0, size),) if size else ()
+    bits = min(max((4 * len(literals)).bit_length(), _BITS[0]), _BITS[-1])
+    table = np.zeros(1 << bits, np.uint32)
+    _note(literals, table, bits)
+    scores = np.zeros(-(-size // PAGE), np.int64)
+    for start in range(0, size, _PIECE):
+        content = np.frombuffer(read(start, min(_PIECE, size - start)), np.uint8)
+        _score(content, table, bits, scores[start // PAGE :])
+    for beside in (-1, 0, 1):
+        np.add.at(scores, np.clip(near // PAGE + beside, 0, len(scores) - 1), BESIDE)
+    best = np.argsort(-scores, kind="stable")[: max(1, wanted // PAGE)]
+    return _joined(np.sort(best[scores[best] >= WORTH]), size)
+
+
+def _joined(pages: Places, size: int) -> Spans:
+    """Spans of pages; those with few others between them are one, which is shorter to say."""
+    if not len(pages):
+        return ()
+    cuts = np.flatnonzero(np.diff(pages) > GAP + 1) + 1
+    return tuple(
+        (int(run[0]) * PAGE, min((int(run[-1]) + 1) * PAGE, size) - int(run[0]) * PAGE)
+        for run in np.split(pages, cuts)
+    )
+
+
+@jit
+def _hash(data: Any, at: Any) -> Any:
+    value = np.uint64(0)
+    for n in range(SHORT):
+        value = (value ^ np.uint64(data[at + n])) * _FACTOR
+    return value
+
+
+@jit
+def _note(literals: Any, table: Any, bits: Any) -> None:
+    """Put the pieces of literals into a table: by the highest bits of their hash, the lowest."""
+    for at in range(len(literals) - SHORT + 1):
+        value = _hash(literals, at)
+        table[value >> np.uint64(64 - bits)] = value | np.uint64(1)
+
+
+@jit
+def _score(reference: Any, table: Any, bits: Any, scores: Any) -> None:
+    """Count for each page the pieces of literals that no page before it had."""
+    for at in range(len(reference) - SHORT + 1):
+        value = _hash(reference, at)
+        slot = value >> np.uint64(64 - bits)
+        if table[slot] == np.uint32(value | np.uint64(1)):
+            table[slot] = 0
+            scores[at // PAGE] += 1

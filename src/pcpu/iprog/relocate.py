@@ -1,0 +1,183 @@
+"""Moving sites, and the inverse of the literal transform (spec/iprog.md G24-G29)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pcpu.errors import DamagedPlanError
+from pcpu.iprog.format import Codec, Region, Relocation, Transform
+from pcpu.iprog.frames import read_group
+from pcpu.iprog.hints import find_sites
+from pcpu.iprog.numbers import Bytes, Numbers
+from pcpu.iprog.reference import Reference
+from pcpu.iprog.sites import LEB, Form, Places, Sites
+from pcpu.iprog.transforms import RESTORE
+
+_U64 = (1 << 64) - 1
+_SPACE = (1 << 40) - 1
+_BY_PLACE = (Form.RELATIVE, Form.BEHIND)  # what depends on where it lies
+_CALL = 0x25  # the highest bits of a branch that is a call
+
+
+class ShiftMap:
+    """How far the things at addresses moved: ``starts`` ascend; each piece has one shift (G25)."""
+
+    def __init__(self, starts: Places, shifts: Places) -> None:
+        self.starts, self.amounts = starts, shifts
+        self._shifts = np.concatenate([[0], shifts])
+
+    def __call__(self, addresses: Places) -> Places:
+        """The shift of each address."""
+        found: Places = self._shifts[np.searchsorted(self.starts, addresses, "right")]
+        return found
+
+
+def read_map(plan: Bytes, relocation: Relocation, reference: Reference) -> ShiftMap:
+    """The map of a plan (G25). Raises DamagedPlanError."""
+    if any(frame.codec is Codec.ZSTD_PREFIX for frame in relocation.map.frames):
+        raise DamagedPlanError("the map has a prefix, and would be needed to read it")
+    streams = read_group(plan, relocation.map, reference.read)
+    starts, shifts = (Numbers(stream, "the map") for stream in streams)
+    firsts: list[int] = []
+    amounts: list[int] = []
+    start = shift = 0
+    while starts.left:
+        start += starts.bounded("the start of a piece", (1 << 63) - 1 - start, 1 if firsts else 0)
+        shift += shifts.signed()
+        if abs(shift) >= 1 << 62:
+            raise DamagedPlanError("a shift is too large")
+        firsts.append(start)
+        amounts.append(shift)
+    if shifts.left:
+        raise DamagedPlanError("the map has more shifts than starts")
+    return ShiftMap(np.array(firsts, np.int64), np.array(amounts, np.int64))
+
+
+class Addresses:
+    """The address of a place in the file (G26)."""
+
+    def __init__(self, regions: Sequence[Region]) -> None:
+        self.regions = (Region(0, 0, False), *regions)
+        self._starts = [region.start for region in self.regions]
+
+    def region(self, place: int) -> Region:
+        return self.regions[bisect_right(self._starts, place) - 1]
+
+    def parts(self, start: int, stop: int) -> Iterator[tuple[int, int, Region]]:
+        """The places from ``start`` to ``stop``, cut where regions begin."""
+        while start < stop:
+            number = bisect_right(self._starts, start)
+            end = min([stop, *self._starts[number : number + 1]])
+            yield start, end, self.regions[number - 1]
+            start = end
+
+
+class Mover:
+    """Moves the sites of copies, and restores literals."""
+
+    def __init__(self, relocation: Relocation, shifts: ShiftMap, reference: Reference) -> None:
+        self.relocation, self.reference = relocation, reference
+        self.addresses = Addresses(relocation.regions)
+        sites = find_sites(reference.blobs[relocation.blob], relocation.finders)
+        if len(sites) != relocation.sites:
+            raise DamagedPlanError(
+                f"the plan relocates {relocation.sites} sites, and {len(sites)} are found"
+            )
+        self.sites = resolved(sites, shifts, reference.starts[relocation.blob])
+        self._ends = self.sites.end
+
+    @property
+    def transforms(self) -> bool:
+        return self.relocation.transform is not Transform.NONE
+
+    def _within(self, source: int, length: int) -> Iterator[tuple[int, int, int, int]]:
+        """Sites that lie wholly within a span of the reference: place, form, target, extra."""
+        first, last = np.searchsorted(self.sites.place, [source, source + length])
+        while first < last and self._ends[last - 1] > source + length:
+            last -= 1
+        inside = self.sites[first:last]
+        yield from zip(*(array.tolist() for array in inside.arrays), strict=True)
+
+    def move(self, window: bytearray, start: int, at: int, source: int, length: int) -> None:
+        """Move the sites of a cover of a window that begins at ``start`` of the file (G24)."""
+        for place, form, target, extra in self._within(source, length):
+            inside = at + place - source
+            address = start + inside + self.addresses.region(start + inside).bias
+            _write(window, inside, form, extra, _content(form, target, extra, address))
+
+    def moved(self, start: int, length: int) -> bytes:
+        """A span of the moved reference (G29)."""
+        found = bytearray(self.reference.read(start, length))
+        for place, form, target, extra in self._within(start, length):
+            at = place - start
+            if form == Form.CODE:
+                _write(found, at, form, extra, target - self.relocation.base)
+            elif form not in _BY_PLACE and (form != Form.BRANCH or found[at + 3] >> 2 == _CALL):
+                _write(found, at, form, extra, _content(form, target, extra, 0))
+        return bytes(found)
+
+    def restore(self, window: bytearray, start: int, at: int, length: int) -> None:
+        """Undo the literal transform of a run (G28)."""
+        if not self.transforms:
+            return
+        about = self.relocation
+        restore = RESTORE[about.transform]
+        for begin, end, region in self.addresses.parts(start + at, start + at + length):
+            if region.code:
+                part = window[begin - start : end - start]
+                restore(part, begin + region.bias, about.base, about.span)
+                window[begin - start : end - start] = part
+
+
+def resolved(sites: Sites, shifts: ShiftMap, first: int) -> Sites:
+    """Sites of a blob that begins at ``first`` of the reference, with ``T'`` as their target; the
+    extra of a based one is ``E'``, of an absolute one 0."""
+    extra = np.where(sites.form == Form.BASED, sites.extra + shifts(sites.extra), sites.extra)
+    extra = np.where(sites.form == Form.ABSOLUTE, 0, extra)
+    target = sites.target + shifts(sites.target)
+    return Sites(sites.place + first, sites.form, target, extra, sites.finder)
+
+
+def _content(form: int, target: int, extra: int, address: int) -> int:
+    """What a site holds that is copied to ``address`` (G24)."""
+    match form:
+        case Form.CODE | Form.RELATIVE:
+            return target - (address + extra)
+        case Form.BEHIND:
+            return address + extra - target
+        case Form.ABSOLUTE | Form.BASED:
+            return target - extra
+        case Form.BRANCH:
+            return target - address
+        case Form.PAGE:
+            return (target >> 12) - (address >> 12)
+        case _:
+            return target & _SPACE
+
+
+def _write(data: bytearray, at: int, form: int, extra: int, value: int) -> None:
+    """Write a site, unless it is a LEB128 number that has no room (G24)."""
+    if form >= Form.BRANCH:
+        word = int.from_bytes(data[at : at + 4], "little")
+        data[at : at + 4] = _instruction(word, form, extra, value).to_bytes(4, "little")
+    elif form not in LEB:
+        width = 8 if form == Form.ABSOLUTE else 4
+        data[at : at + width] = (value & _U64).to_bytes(8, "little")[:width]
+    elif value < 1 << (7 * extra - (form == Form.SIGNED)):
+        groups = [value >> (7 * n) & 127 | 128 for n in range(extra)]
+        groups[-1] &= 127
+        data[at : at + extra] = bytes(groups)
+
+
+def _instruction(word: int, form: int, extra: int, value: int) -> int:
+    """An instruction of AArch64 with another part of an address."""
+    match form:
+        case Form.BRANCH:
+            return word & ~0x3FFFFFF | value >> 2 & 0x3FFFFFF
+        case Form.PAGE:
+            return word & ~0x60FFFFE0 | (value & 3) << 29 | (value & 0x1FFFFC) << 3
+        case _:
+            return word & ~0x3FFC00 | (value & 0xFFF) >> extra << 10

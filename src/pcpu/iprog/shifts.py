@@ -1,0 +1,80 @@
+"""The shift map that explains best what is seen to have moved (spec/iprog.md G25).
+
+A copied site shows where its target went: the file has a site at the same place, with another
+target. The map is the cheapest one, where a piece costs something and so does each site that it
+gets wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pcpu.iprog.jit import jit
+from pcpu.iprog.relocate import ShiftMap
+from pcpu.iprog.sites import Places
+
+PIECE = 36  # bits that a piece of the map costs
+MISS = 22  # bits that it costs when a site is moved to a wrong place
+NOTHING_MOVES = ShiftMap(np.empty(0, np.int64), np.empty(0, np.int64))
+_ENOUGH = 1000  # sites that show the same: more say no more
+
+
+def fit(addresses: Places, shifts: Places) -> ShiftMap:
+    """The map for observations: what was at an address was moved by a shift."""
+    if not len(addresses):
+        return NOTHING_MOVES
+    order = np.lexsort((shifts, addresses))
+    addresses, shifts = addresses[order], shifts[order]
+    new = np.ones(len(order), bool)  # where a pair is another than the one before it
+    new[1:] = (addresses[1:] != addresses[:-1]) | (shifts[1:] != shifts[:-1])
+    counts = np.diff(np.append(np.flatnonzero(new), len(new)))
+    worth = np.minimum(counts, _ENOUGH) * MISS
+    addresses, shifts = addresses[new], shifts[new]
+    at, first = np.unique(addresses, return_index=True)
+    amounts, state = np.unique(np.append(shifts, 0), return_inverse=True)
+    zero = int(state[-1])
+    starts, chosen = _fit(
+        at, np.append(first, len(shifts)), state.ravel()[:-1], worth, len(amounts), zero, PIECE
+    )
+    return ShiftMap(starts[::-1], amounts[chosen[::-1]])
+
+
+@jit
+def _fit(
+    at: Any, first: Any, state: Any, worth: Any, states: int, zero: int, piece: int
+) -> tuple[Any, Any]:
+    """A shortest path over addresses ``at``, whose observations are numbers ``first[i]`` to
+    ``first[i + 1]``: the pieces' starts and states, the last one first.
+
+    Costs are kept relative to those of a map that gets everything wrong so far, so that only
+    the states that are observed at an address change there.
+    """
+    cost = np.full(states, np.int64(1) << 60)
+    part = np.full(states, -1)
+    starts = np.empty(len(state) + 1, np.int64)
+    chosen = np.empty(len(state) + 1, np.int64)
+    before = np.empty(len(state) + 1, np.int64)
+    # The first part is no piece: before the map begins nothing moves.
+    starts[0], chosen[0], before[0] = 0, zero, -1
+    cost[zero], part[zero] = 0, 0
+    parts, best = 1, zero
+    for i in range(len(at)):
+        entry, entry_part = cost[best] + piece, part[best]
+        for k in range(first[i], first[i + 1]):
+            s = state[k]
+            if entry < cost[s]:
+                cost[s], part[s] = entry, parts
+                starts[parts], chosen[parts], before[parts] = at[i], s, entry_part
+                parts += 1
+            cost[s] -= worth[k]
+            if cost[s] < cost[best]:
+                best = s
+    found = np.empty(parts, np.int64)
+    count, p = 0, part[best]
+    while p > 0:
+        found[count] = p
+        count += 1
+        p = before[p]
+    return starts[found[:count]], chosen[found[:count]]

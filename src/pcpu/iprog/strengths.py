@@ -1,0 +1,67 @@
+"""Which costs to align with: what is best differs from file to file, so several are tried, and what
+they cost in truth is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pcpu.iprog.align import Costs, Covers
+from pcpu.iprog.columns import Columns
+from pcpu.iprog.encode import Encoded
+from pcpu.iprog.streams import stored_streams
+
+# The larger the cost of a cover, the more is left to zstd.
+FIRST = (
+    Costs(cover=60, near=30, fix=11, next_fix=7, literal=4),
+    Costs(cover=90, near=40, fix=12, next_fix=7, literal=3.5),
+)
+INSTANT = Costs(
+    cover=40, near=32, fix=16, next_fix=16, literal=8, run=8
+)  # bits that are not packed
+# How much smaller literals and the rest get when they are compressed thoroughly, about.
+_LITERALS, _REST = 0.87, 0.94
+_LITERAL_BITS = (1.5, 6.5)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Covers, and what they cost when they are compressed quickly: bytes of covers, fixes and
+    literals, and how many there are; ``rest`` is what else a plan holds. ``size`` is that of the
+    plan, where it is known."""
+
+    covers: Covers
+    stored: tuple[int, int, int]
+    counts: tuple[int, int, int]
+    rest: int
+    size: int | None = None
+
+    @staticmethod
+    def of(columns: Columns, encoded: Encoded) -> Trial:
+        stored = {row["stream"]: row["stored"] for row in stored_streams(encoded.header)}
+        kinds = (("gaps", "lengths", "turns"), ("steps", "fixes"), ("literals",))
+        costs = [sum(stored.get(name, 0) for name in names) for names in kinds]
+        sizes = columns.sizes()
+        counts = (len(columns.covers.start), sizes["fixes"], sizes["literals"])
+        rest = len(encoded.plan) - sum(costs)
+        return Trial(columns.covers, (costs[0], costs[1], costs[2]), counts, rest)
+
+    @property
+    def estimate(self) -> float:
+        """About how large the plan will be."""
+        if self.size is not None:
+            return self.size
+        covers, fixes, literals = self.stored
+        return literals * _LITERALS + (covers + fixes + self.rest) * _REST
+
+    def measured(self) -> tuple[Costs, ...]:
+        """Costs that follow from this trial. One more of something costs a little more than the
+        mean; and covers are dearer than they seem, as what they cut apart packs worse."""
+        cover, fix, literal = (
+            8 * size / max(1, count) for size, count in zip(self.stored, self.counts, strict=True)
+        )
+        least, most = _LITERAL_BITS
+        literal = min(max(literal * _LITERALS, least), most)
+        return tuple(
+            Costs(cover * times + 8, cover * times / 2 + 4, fix * 1.15, fix * 0.8, literal)
+            for times in (1.35, 2.4)
+        )

@@ -1,0 +1,148 @@
+"""What a plan is about: a file and a reference, and what the finders know about both.
+
+In code nearly every address changes when something moves. So the two are compared with all their
+sites blanked out, which finds what belongs together; then with targets in place of distances,
+those of the reference moved, which shows what a plan has to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pcpu.iprog.align import Covers
+from pcpu.iprog.format import Region, Transform
+from pcpu.iprog.hints import FINDERS, find_sites, read_image
+from pcpu.iprog.index import Octets
+from pcpu.iprog.jit import jit
+from pcpu.iprog.moving import absolute, write_sites
+from pcpu.iprog.sites import Form, Places, Sites
+
+_MAX_SPAN = 1 << 31
+
+
+@dataclass(frozen=True)
+class Relocatable:
+    """How a file is relocated from a blob, the ``size`` bytes from ``first`` on of the reference,
+    whose sites are ``blob_sites``."""
+
+    blob: int
+    first: int
+    size: int
+    finders: tuple[int, ...]
+    regions: tuple[Region, ...]
+    base: int
+    span: int
+    transform: Transform
+    blob_sites: Sites
+
+
+@dataclass(frozen=True)
+class Subject:
+    """``file`` and ``reference`` as they are; ``relocatable`` where the finders found something."""
+
+    file: Octets
+    reference: Octets
+    relocatable: Relocatable | None = None
+
+    def with_finders(self, finders: tuple[int, ...]) -> Subject:
+        """The same with fewer finders; without any, nothing is relocated."""
+        about = self.relocatable
+        if about is None or not finders:
+            return Subject(self.file, self.reference)
+        if finders == about.finders:
+            return self
+        last = about.first + about.size
+        sites = find_sites(self.reference[about.first : last].data, finders)
+        return replace(self, relocatable=replace(about, finders=finders, blob_sites=sites))
+
+    def blanked(self) -> tuple[Octets, Octets]:
+        """Copies of file and reference with zeros in place of sites."""
+        file, reference = self.file.copy(), self.reference.copy()
+        about = self.relocatable
+        if about is not None:
+            for data, sites, first in (
+                (file, self.file_sites(), 0), (reference, about.blob_sites, about.first)
+            ):  # fmt: skip
+                nothing = np.zeros_like(sites.target)
+                write_sites(data, sites.place + first, sites.form, sites.extra, nothing)
+        return file, reference
+
+    def file_sites(self) -> Sites:
+        """The sites of the file. They are found anew each time, as they would take much memory."""
+        about = self.relocatable
+        return Sites.joined([]) if about is None else find_sites(self.file.data, about.finders)
+
+    @staticmethod
+    def fill(file: Octets, new: Sites, reference: Octets, old: Sites) -> None:
+        """Put targets into such copies, in place of what depends on where a site lies. ``new`` are
+        the sites of the file, ``old`` those of the reference, moved."""
+        for data, sites in ((file, new), (reference, old)):
+            write_sites(data, sites.place, sites.form, sites.extra, absolute(sites, 0))
+
+    def observed(self, covers: Covers, new: Sites) -> tuple[Places, Places]:
+        """Addresses, and by how much what is there moved, as copied sites show it; ``new`` are the
+        sites of the file."""
+        about = self.relocatable
+        if about is None:
+            return new.target, new.target
+        old = about.blob_sites
+        which, same = _pairs(
+            covers.start, covers.stop, covers.skew - about.first, old.place, new.place
+        )
+        alike = old.form[which] == new.form[same]
+        which, same = which[alike], same[alike]
+        based = old.form[which] == Form.BASED
+        bases = np.stack([old.extra[which][based], new.extra[same][based]], axis=1)
+        bases = np.unique(bases, axis=0).reshape(-1, 2)
+        addresses = np.concatenate([old.target[which], bases[:, 0]])
+        return addresses, np.concatenate([new.target[same], bases[:, 1]]) - addresses
+
+
+@jit
+def _pairs(start: Any, stop: Any, skew: Any, old: Any, new: Any) -> tuple[Any, Any]:
+    """Numbers of sites of the blob, and of sites of the file that they are copied to."""
+    which, same = np.empty(len(new), np.int64), np.empty(len(new), np.int64)
+    count = j = 0
+    for i in range(len(start)):
+        k = np.searchsorted(old, start[i] + skew[i])
+        while j < len(new) and new[j] < start[i]:
+            j += 1
+        while k < len(old) and old[k] < stop[i] + skew[i]:
+            place = old[k] - skew[i]
+            while j < len(new) and new[j] < place:
+                j += 1
+            if j < len(new) and new[j] == place:
+                which[count], same[count] = k, j
+                count += 1
+            k += 1
+    return which[:count], same[:count]
+
+
+def make_subject(
+    file: Octets, blobs: list[Octets], finders: tuple[int, ...] | None = None
+) -> Subject:
+    """``finders`` are those to use: none, or all where it is None."""
+    reference = blobs[0] if len(blobs) == 1 else np.concatenate([np.empty(0, np.uint8), *blobs])
+    chosen = tuple(FINDERS) if finders is None else finders
+    image = read_image(file.data) if chosen else None
+    if image is None:
+        return Subject(file, reference)
+    low, high = image.span
+    suited = tuple(n for n in chosen if image.kind in FINDERS[n].kinds)
+    for number, blob in enumerate(blobs):
+        other = read_image(blob.data)
+        if other is None or other.kind != image.kind or high - low >= _MAX_SPAN:
+            continue
+        sites = find_sites(blob.data, suited)
+        used = tuple(n for n in suited if np.any(sites.finder == n))
+        if used:
+            first = sum(map(len, blobs[:number]))
+            about = Relocatable(
+                number, first, len(blob), used, image.regions, low, high - low, image.transform,
+                sites,
+            )  # fmt: skip
+            return Subject(file, reference, about)
+    return Subject(file, reference)

@@ -1,0 +1,96 @@
+"""Literal transforms: what makes the code among literals more alike (spec/iprog.md G28).
+
+Each is here twice: undone in plain Python, for the decoder that is read beside the specification;
+and compiled, done and undone, for the planner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pcpu.iprog.format import Transform
+from pcpu.iprog.hints.x86_64 import instruction_end, instruction_end_fast
+from pcpu.iprog.jit import jit, put, signed_at
+
+_U32 = (1 << 32) - 1
+Restore = Callable[[bytearray, int, int, int], None]
+
+
+def restore_x86_64(part: bytearray, address: int, base: int, span: int) -> None:
+    """Undo transform 1 in a part of a run that lies at ``address``."""
+    floor, at = 0, 1
+    while at + 4 <= len(part):
+        distance = instruction_end(part, at, floor)
+        if distance:
+            end = address + at + distance - base
+            value = int.from_bytes(part[at : at + 4], "little", signed=True)
+            if 0 <= end <= span and -end <= value < span:
+                value += -end if value >= 0 else span
+                part[at : at + 4] = (value & _U32).to_bytes(4, "little")
+            floor = at + 4
+            at += 4
+        at += 1
+
+
+def restore_aarch64(part: bytearray, address: int, base: int, span: int) -> None:
+    """Undo transform 2 in a part of a run that lies at ``address``."""
+    for at in range(-address % 4, len(part) - 3, 4):
+        word = int.from_bytes(part[at : at + 4], "little")
+        if word >> 26 == 0x25:
+            word = word & ~0x3FFFFFF | (word - (address + at >> 2)) & 0x3FFFFFF
+        elif word & 0x9F000000 == 0x90000000:
+            pages = (word >> 29 & 3 | word >> 3 & 0x1FFFFC) - (address + at >> 12)
+            word = word & ~0x60FFFFE0 | (pages & 3) << 29 | (pages & 0x1FFFFC) << 3
+        part[at : at + 4] = word.to_bytes(4, "little")
+
+
+RESTORE: Mapping[Transform, Restore] = MappingProxyType({
+    Transform.X86_64: restore_x86_64,
+    Transform.AARCH64: restore_aarch64,
+})  # fmt: skip
+
+
+@jit
+def transform(
+    kind: int, data: Any, at: Any, stop: Any, bias: Any, base: Any, span: Any, undo: Any
+) -> None:
+    """Do a transform in ``data[at:stop]``, or undo it; ``bias`` is what an address is more than
+    its place in ``data``."""
+    if kind == 1:
+        _x86_64(data, at, stop, bias - base, span, undo)
+    elif kind == 2:
+        _aarch64(data, at, stop, bias, undo)
+
+
+@jit
+def _x86_64(data: Any, at: Any, stop: Any, bias: Any, span: Any, undo: Any) -> None:
+    floor, p = at, at + 1
+    while p + 4 <= stop:
+        distance = instruction_end_fast(data, p, floor)
+        if distance:
+            end = p + bias + distance
+            value = signed_at(data, p)
+            if 0 <= end <= span and -end <= value < span:
+                if undo:
+                    value = value - end if value >= 0 else value + span
+                else:
+                    value = value + end if value + end < span else value - span
+                put(data, p, value, 4)
+            floor = p + 4
+            p += 4
+        p += 1
+
+
+@jit
+def _aarch64(data: Any, at: Any, stop: Any, bias: Any, undo: Any) -> None:
+    sign = -1 if undo else 1
+    for p in range(at + -(at + bias) % 4, stop - 3, 4):
+        word = signed_at(data, p)
+        if word >> 26 & 63 == 0x25:
+            goal = word + sign * (p + bias >> 2)
+            put(data, p, word & ~0x3FFFFFF | goal & 0x3FFFFFF, 4)
+        elif word & 0x9F000000 == 0x90000000:
+            pages = (word >> 29 & 3 | word >> 3 & 0x1FFFFC) + sign * (p + bias >> 12)
+            put(data, p, word & ~0x60FFFFE0 | (pages & 3) << 29 | (pages & 0x1FFFFC) << 3, 4)

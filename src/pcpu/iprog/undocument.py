@@ -1,0 +1,221 @@
+"""From the JSON form of a plan to the plan (spec/iprog.md G32)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pcpu.errors import UnsupportedPlanError
+from pcpu.iprog.document import CODECS
+from pcpu.iprog.format import (
+    MAP_STREAMS,
+    MAX_PREFIX,
+    MAX_SIZE,
+    STREAMS,
+    VERSION,
+    WINDOW_BITS,
+    Block,
+    Codec,
+    Content,
+    Frame,
+    Group,
+    Header,
+    Region,
+    Relocation,
+    Transform,
+    check,
+    read_header,
+    write_header,
+)
+from pcpu.iprog.frames import Prefix, compress
+from pcpu.iprog.json_reader import Json
+from pcpu.iprog.numbers import Bytes, signed, varint, varints
+from pcpu.iprog.reference import Reference
+from pcpu.iprog.relocate import Mover, ShiftMap
+
+_CODECS = {name: codec for codec, name in CODECS.items()}
+
+
+@dataclass
+class _Window:
+    """A window's part of the streams, and its skew and check."""
+
+    skew: int
+    check: int
+    parts: dict[str, bytearray] = field(
+        default_factory=lambda: {name: bytearray() for name in STREAMS[2:]}
+    )
+
+
+def from_json(document: Any, blobs: Sequence[Bytes]) -> bytes:
+    """The plan of a document. The blobs are needed where frames have a prefix, and are compared.
+
+    Raises DamagedPlanError with a pointer into the document, or WrongBlobError.
+    """
+    root = Json(document)
+    if root.member("type").text() != "iprog":
+        raise root.member("type").wrong('"iprog" is wanted here')
+    if root.member("version").number() != VERSION:
+        raise UnsupportedPlanError(f"the document is of another version than {VERSION}")
+    size = root.member("window_size").number(1 << WINDOW_BITS[0], 1 << WINDOW_BITS[-1])
+    if size & (size - 1):
+        raise root.member("window_size").wrong("a power of two is wanted here")
+    several = [root.member("blob")] if root.has("blob") else list(root.member("blobs").items())
+    contents = tuple(_content(blob, blob.member("name")) for blob in several)
+    reference = Reference(blobs, contents)
+    relocation: Relocation | None = None
+    prefix: Prefix = reference.read
+    stored = b""
+    if root.member("relocation").value is not None:
+        relocation, prefix, stored = _relocation(root.member("relocation"), reference)
+    file = _content(root, root.member("file"))
+    windows = [
+        _window(item, number * size, size)
+        for number, item in enumerate(root.member("windows").items())
+    ]
+    blocks: list[Block] = []
+    first = 0
+    for item in root.member("blocks").items():
+        count = item.member("windows").number(1, len(windows) - first)
+        streams = _streams(windows[first : first + count])
+        group, inside = _group(item.member("frames"), streams, prefix)
+        first += count
+        stored += inside
+        blocks.append(Block(count, group))
+    header = Header(file, size.bit_length() - 1, contents, relocation, tuple(blocks))
+    plan = write_header(header) + stored
+    read_header(plan)  # what is wrong with the whole
+    return plan
+
+
+def _content(item: Json, name: Json) -> Content:
+    digest = item.member("sha256").octets()
+    if len(digest) != 32:
+        raise item.member("sha256").wrong("64 digits are wanted here")
+    return Content(item.member("size").number(0, MAX_SIZE), digest, name.text())
+
+
+def _group(frames: Json, streams: Sequence[bytes], prefix: Prefix) -> tuple[Group, bytes]:
+    """A group of these streams, in the frames that the document wants, and its stored bytes."""
+    found: list[Frame] = []
+    stored = b""
+    first = 0
+    for item in frames.items():
+        count = item.member("streams").number(1, len(streams) - first)
+        content = b"".join(streams[first : first + count])
+        first += count
+        codec = _CODECS.get(item.member("codec").text())
+        if codec is None:
+            raise item.member("codec").wrong(f"one of {', '.join(_CODECS)} is wanted here")
+        spans = _spans(item.member("prefix")) if codec is Codec.ZSTD_PREFIX else None
+        if codec is not Codec.RAW:
+            before = None if spans is None else b"".join(prefix(*span) for span in spans)
+            content = compress(content, before)
+        found.append(Frame(count, codec, len(content), check(content), spans))
+        stored += content
+    if first != len(streams):
+        raise frames.wrong(f"frames hold {first} of {len(streams)} streams")
+    return Group(tuple(map(len, streams)), tuple(found)), stored
+
+
+def _spans(item: Json) -> tuple[tuple[int, int], ...]:
+    spans: list[tuple[int, int]] = []
+    end = total = 0
+    for own in item.items():
+        first, size = own.items(2)
+        start, length = first.number(end, MAX_SIZE), size.number(1, MAX_PREFIX - total)
+        end, total = start + length, total + length
+        spans.append((start, length))
+    return tuple(spans)
+
+
+def _relocation(item: Json, reference: Reference) -> tuple[Relocation, Prefix, bytes]:
+    pieces = [
+        (a.number(), b.number(-(1 << 61)))
+        for a, b in (p.items(2) for p in item.member("map").items())
+    ]
+    starts, shifts = zip(*pieces, strict=True) if pieces else ((), ())
+    streams = [
+        varints(b - a for a, b in zip((0, *starts), starts, strict=False)),
+        b"".join(signed(b - a) for a, b in zip((0, *shifts), shifts, strict=False)),
+    ]
+    assert len(streams) == len(MAP_STREAMS)
+    group, stored = _group(item.member("frames"), streams, reference.read)
+    regions = [tuple(r.items(3)) for r in item.member("regions").items()]
+    transform = item.member("transform")
+    if transform.number() not in list(Transform):
+        raise UnsupportedPlanError(f"{transform.pointer}: a transform that is not known")
+    relocation = Relocation(
+        item.member("blob").number(0, len(reference.blobs) - 1),
+        item.member("finders").numbers(),
+        item.member("sites").number(),
+        Transform(transform.number()),
+        item.member("base").number(),
+        item.member("span").number(),
+        tuple(Region(a.number(), b.number(-(1 << 61)), c.number(0, 1) == 1) for a, b, c in regions),
+        group,
+    )
+    if relocation.transform is Transform.NONE:
+        return relocation, reference.read, stored
+    map_ = ShiftMap(np.array(starts, np.int64), np.array(shifts, np.int64))
+    return relocation, Mover(relocation, map_, reference).moved, stored
+
+
+def _window(item: Json, start: int, size: int) -> _Window:
+    own = _Window(
+        item.member("skew").number(-MAX_SIZE, MAX_SIZE),
+        int.from_bytes(item.member("hash").octets("0x"), "big"),
+    )
+    length = item.member("len").number(1, size)
+    at = stop = 0
+    skew, fixed = own.skew, -1
+    for instruction in item.member("instructions").items():
+        kind = instruction.member("op").text()
+        if kind == "lit":
+            octets = instruction.member("bytes").octets("0x")
+            own.parts["literals"] += octets
+            count = len(octets)
+        elif kind in ("copy", "copyadd", "adddiff"):
+            count = instruction.member("len").number(1, length - at)
+            own.parts["gaps"] += varint(at - stop)
+            stop = at + count
+            own.parts["lengths"] += varint(0 if stop == length else count)
+            turn = instruction.member("src").number() - start - at - skew
+            own.parts["turns"] += signed(turn)
+            skew += turn
+        else:
+            raise instruction.member("op").wrong("copy, copyadd, adddiff or lit is wanted here")
+        for place, fix in _fixes(instruction, count):
+            own.parts["steps"] += varint(at + place - fixed - 1)
+            own.parts["fixes"].append(fix)
+            fixed = at + place
+        at += count
+    if at != length:
+        raise item.wrong(f"the instructions give {at} of {length} bytes")
+    return own
+
+
+def _fixes(instruction: Json, count: int) -> Iterator[tuple[int, int]]:
+    """Places within an instruction, in order, and what is added there."""
+    if instruction.has("value"):
+        value = instruction.member("value").number(0, 255)
+        yield from ((place, value) for place in range(count))
+        return
+    last = -1
+    for item in instruction.member("fixes").items() if instruction.has("fixes") else ():
+        place, fix = item.items(2)
+        last = place.number(last + 1, count - 1)
+        yield last, fix.number(0, 255)
+
+
+def _streams(windows: Sequence[_Window]) -> list[bytes]:
+    """The streams of a block (G14, G15)."""
+    names = STREAMS[2:]
+    skews = [window.skew for window in windows]
+    index = varints(len(window.parts[name]) for name in names for window in windows)
+    index += b"".join(signed(b - a) for a, b in zip([0, *skews], skews, strict=False))
+    checks = b"".join(window.check.to_bytes(4, "little") for window in windows)
+    return [index, checks, *(b"".join(window.parts[name] for window in windows) for name in names)]

@@ -1,0 +1,136 @@
+"""Damaged and hostile plans: a named error, and no other bytes than the file's."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+
+import pytest
+
+from pcpu.errors import DamagedPlanError, IprogError
+from pcpu.iprog.apply import Reader
+from pcpu.iprog.document import to_json
+from pcpu.iprog.plan import make_plan
+from pcpu.iprog.undocument import from_json
+from tests.iprog.forge import check
+from tests.iprog.pairs import edited
+
+BLOB, FILE = edited(11, 6000)
+PLAN = make_plan(FILE, [BLOB], window_bits=12).plan
+
+
+def rebuilt(plan: bytes) -> bytes | None:
+    """What a plan gives; None where it is refused with an error of its own."""
+    try:
+        return Reader(plan, [BLOB]).rebuild()
+    except IprogError:
+        return None
+
+
+def test_every_truncation_is_refused() -> None:
+    assert rebuilt(PLAN) == FILE
+    for size in range(len(PLAN)):
+        with pytest.raises(DamagedPlanError):
+            Reader(PLAN[:size], [BLOB])
+
+
+def test_every_flipped_bit_is_refused() -> None:
+    for place in range(len(PLAN)):
+        for bit in range(8):
+            other = PLAN[:place] + bytes([PLAN[place] ^ 1 << bit]) + PLAN[place + 1 :]
+            assert rebuilt(other) is None, (place, bit)
+
+
+def resealed(plan: bytes) -> bytes:
+    """A plan whose header's check holds again."""
+    end = 12 + int.from_bytes(plan[8:12], "little")
+    return plan[:end] + check(plan[:end]) + plan[end + 4 :]
+
+
+def test_headers_that_are_damaged_and_sealed_again() -> None:
+    """What gets past the check is refused for what it says, or means the same."""
+    end = 12 + int.from_bytes(PLAN[8:12], "little")
+    random = Random(1)
+    for _ in range(4000):
+        other = bytearray(PLAN)
+        for _ in range(random.randint(1, 3)):
+            other[random.randrange(12, end)] = random.choice(
+                (0, 1, 127, 128, 255, random.randrange(256))
+            )
+        assert rebuilt(resealed(bytes(other))) in (None, FILE)
+
+
+def test_random_bytes_are_no_plan() -> None:
+    random = Random(2)
+    for size in range(200):
+        assert rebuilt(random.randbytes(size)) is None
+        assert rebuilt(PLAN[:12] + random.randbytes(size)) is None
+        body = random.randbytes(size)
+        whole = PLAN[:8] + len(body).to_bytes(4, "little") + body
+        assert rebuilt(whole + check(whole)) is None
+
+
+def test_documents_that_are_damaged() -> None:
+    """Whatever a document holds: a plan, or an error that says where."""
+    text = json.dumps(to_json(Reader(PLAN, [BLOB])))
+    random = Random(3)
+    values: list[object] = [
+        None,
+        True,
+        -1,
+        1 << 70,
+        1.5,
+        "0x",
+        "0xzz",
+        "abc",
+        [],
+        {},
+        [[0, 1]],
+        "00" * 32,
+    ]
+
+    def damage(value: object) -> object:
+        if isinstance(value, dict) and value and random.random() < 0.9:
+            key = random.choice(list(value))
+            if random.random() < 0.1:
+                return {k: v for k, v in value.items() if k != key}
+            return value | {key: damage(value[key])}
+        if isinstance(value, list) and value and random.random() < 0.9:
+            place = random.randrange(len(value))
+            return [*value[:place], damage(value[place]), *value[place + 1 :]]
+        return random.choice(values)
+
+    for _ in range(1500):
+        document = damage(json.loads(text))
+        try:
+            plan = from_json(document, [BLOB])
+        except IprogError as error:
+            assert str(error)
+        else:
+            assert rebuilt(plan) in (None, FILE)
+
+
+@pytest.mark.parametrize(("path", "value", "message"), [
+    (("type",), "patch", '/type: "iprog" is wanted here'),
+    (("version",), 2, "the document is of another version"),
+    (("window_size",), 5000, "/window_size: a power of two is wanted here"),
+    (("size",), -1, "/size: a number from 0 to"),
+    (("sha256",), "12", "/sha256: 64 digits are wanted here"),
+    (("blob", "sha256"), "zz", "/blob/sha256: HEX is wanted here"),
+    (("windows", 0, "hash"), 5, "/windows/0/hash: a string is wanted here"),
+    (("windows", 0, "instructions", 0, "op"), "jump", "/windows/0/instructions/0/op: copy, copyadd, adddiff or lit"),
+    (("windows", 0, "instructions"), [], "/windows/0: the instructions give 0 of 4096 bytes"),
+    (("blocks", 0, "frames", 0, "codec"), "lzma", "/blocks/0/frames/0/codec: one of raw, zstd, zstd-prefix"),
+    (("blocks", 0, "frames"), [], "/blocks/0/frames: frames hold 0 of 8 streams"),
+])  # fmt: skip
+def test_errors_in_documents_have_pointers_g32(
+    path: tuple[str | int, ...], value: object, message: str
+) -> None:
+    document = to_json(Reader(PLAN, [BLOB]))
+    inner = document
+    for key in path[:-1]:
+        inner = inner[key]  # type: ignore[index]
+    inner[path[-1]] = value  # type: ignore[index]
+    with pytest.raises(IprogError) as caught:
+        from_json(document, [BLOB])
+    assert str(caught.value).startswith(message)

@@ -1,0 +1,94 @@
+"""Plans are lossless, small and checked."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+
+import pytest
+
+from pcpu.errors import InternalError, UsageError
+from pcpu.iprog.apply import Reader
+from pcpu.iprog.document import to_json
+from pcpu.iprog.plan import Mode, make_plan
+from pcpu.iprog.rebuild import FastReader
+from pcpu.iprog.undocument import from_json
+from tests.iprog.pairs import PAIRS, edited
+
+
+@pytest.mark.parametrize("mode", ["small", "instant"])
+@pytest.mark.parametrize("name", PAIRS)
+def test_every_pair_is_rebuilt(name: str, mode: Mode) -> None:
+    blob, file = PAIRS[name]
+    planned = make_plan(file, [blob], mode)
+    reader = Reader(planned.plan, [blob])
+    assert reader.rebuild() == file
+    document = json.loads(json.dumps(to_json(reader)))
+    assert from_json(document, [blob]) == planned.plan  # G32
+
+
+def test_plans_are_small() -> None:
+    blob, file = PAIRS["edited, large"]
+    planned = make_plan(file, [blob])
+    assert len(planned.plan) < 3000
+    assert planned.ratio > 100
+    assert len(make_plan(blob, [blob]).plan) < 250
+
+
+def test_several_blobs() -> None:
+    blob, file = edited(5)
+    half = len(blob) // 2
+    blobs = [blob[:half], b"", blob[half:]]
+    assert Reader(make_plan(file, blobs).plan, blobs).rebuild() == file
+    assert len(make_plan(file, blobs).plan) < len(make_plan(file, blobs[:1]).plan)
+
+
+def test_no_blob_at_all() -> None:
+    _, file = edited(6)
+    assert Reader(make_plan(file, []).plan, []).rebuild() == file
+
+
+@pytest.mark.parametrize("bits", [12, 13, 22])
+def test_windows_of_any_size(bits: int) -> None:
+    blob, file = edited(7, 100_000)
+    planned = make_plan(file, [blob], window_bits=bits)
+    reader = Reader(planned.plan, [blob])
+    assert reader.header.window_bits == bits
+    order = list(range(reader.header.windows))
+    Random(1).shuffle(order)
+    for number in order:
+        assert reader.window(number) == file[number << bits : (number + 1) << bits]
+
+
+def test_usual_windows_and_larger_ones_where_they_are_much_of_a_plan() -> None:
+    blob, file = PAIRS["unlike"]
+    assert make_plan(file, [blob]).header.window_bits == 16
+    assert make_plan(bytes(3_000_000), [bytes(3_000_000)]).header.window_bits > 16
+
+
+def test_windows_beyond_the_limits_are_refused() -> None:
+    for bits in (11, 23):
+        with pytest.raises(UsageError, match=r"2\^12 to 2\^22 bytes"):
+            make_plan(b"", [], window_bits=bits)
+
+
+def test_names_are_kept_where_they_are_little() -> None:
+    _, noise = PAIRS["unlike"]
+    header = make_plan(noise, [b"x"], name="new/version\n.bin", blob_names=["old"]).header
+    assert (header.file.name, header.blobs[0].name) == ("new_version_.bin", "old")
+    assert make_plan(b"", [], name="a" * 100).header.file.name == ""
+
+
+def test_a_plan_that_would_not_rebuild_is_not_given_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    blob, file = PAIRS["edited"]
+    monkeypatch.setattr(FastReader, "pieces", lambda self: iter([file[::-1]]))
+    with pytest.raises(InternalError, match="other bytes from 0 on"):
+        make_plan(file, [blob])
+
+
+def test_progress_goes_up() -> None:
+    seen: list[float] = []
+    blob, file = PAIRS["edited"]
+    make_plan(file, [blob], progress=lambda what, share: seen.append(share))
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
