@@ -34,6 +34,11 @@ _GROWTH = 4  # memory grows by this part of itself at least
 _MEMORY = 1 << 32
 _MOST = 0x7FFF0000  # bytes of memory; more would be negative
 PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
+# Where decoding spends its time. All else is made small.
+HOT = frozenset({
+    "copy", "next_cover", "_place", "_fix", "move_cover", "value_of", "put_site", "first_site",
+    "shift", "resolve", "restore_x86_64", "restore_aarch64", "instruction_end", "find_in_code",
+})  # fmt: skip
 _CHECK = "crc32c"  # the operation that checks are (G4)
 
 
@@ -142,7 +147,8 @@ def _export(translation: Translation, export: Export, known: Any) -> None:
     result = I64 if export.wide_result else I32
     type_ = ir.FunctionType(result, types)
     function = ir.Function(translation.module, type_, export.symbol)
-    function.attributes.add("nounwind")
+    for attribute in ("nounwind", "minsize", "optsize"):
+        function.attributes.add(attribute)
     b = ir.IRBuilder(function.append_basic_block())
     given = [a if a.type == I64 else b.zext(a, I64) for a in function.args]
     nothing = ir.Constant(POINTER, None)
