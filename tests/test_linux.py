@@ -124,7 +124,9 @@ def test_an_executable_of_several_objects(
 def test_an_executable_needs_no_library(isa: Isa) -> None:
     target = targets.find(platform.machine().replace("_", "-"))
     main = llvm.parse("define i32 @main() { ret i32 0 }", target)
-    program = elf.executable([llvm.emit(main, target, "obj")], target)
+    objects = [llvm.emit(main, target, "obj")]
+    program = elf.executable(objects, target)
+    assert program == elf.executable(objects, target)
     assert program.startswith(b"\x7fELF")
     assert len(program) < 16384
     assert b"ld-musl" not in program

@@ -1,4 +1,4 @@
-"""Targets, one file each, which exports one ``target()``; lld.py and elf.py link for them."""
+"""Targets, one file each, which exports one ``target()``; lld.py and elf.py run the linkers."""
 
 from __future__ import annotations
 
