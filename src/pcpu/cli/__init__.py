@@ -82,7 +82,8 @@ def compile(
     program: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PROG]", help="The program, or a .pasm, .json or .pcpu file with it."
+            metavar="[PROG]",
+            help="The program, or a .pasm, .json or .pcpu file with it; or a plan.",
         ),
     ] = None,
     target: Annotated[TargetName, typer.Option(help="What to compile for.")] = TargetName.wasm,
@@ -98,6 +99,9 @@ def compile(
     ops: Annotated[
         bool, typer.Option("--ops", help="Every operation as a kernel of its own, not a program.")
     ] = False,
+    decoder: Annotated[
+        bool, typer.Option("--decoder", help="The WebAssembly decoder that takes any plan.")
+    ] = False,
     without: Annotated[
         list[str] | None,
         typer.Option(metavar="PASS", help="Leave a pass of the optimizer out; may be repeated."),
@@ -111,13 +115,26 @@ def compile(
 
     --emit passes prints the program after each pass of the optimizer that changes it.
 
+    A plan (an .iprog file) becomes what rebuilds its file: a module, or with --target x86-64,
+    aarch64 or riscv64 an executable for Linux.
+
     Example: pcpu compile 'xor 0x5a | crc32c' --target wasm -o masked.wasm
     """
     from pcpu import targets
+    from pcpu.cli.plans import compile_decoder, compile_plan_file
     from pcpu.compiler import compile_operations, compile_program
+    from pcpu.iprog.reconstructor import is_plan
 
-    if ops == (program is not None):
-        raise UsageError("give either a program or --ops")
+    if ops + decoder + (program is not None) != 1:
+        raise UsageError("give one of: a program, a plan, --ops, --decoder")
+    if decoder or (program is not None and is_plan(program)):
+        if emit is not None or explain or without or isa:
+            raise UsageError("--emit, --explain, --without and --isa are about programs")
+        if program is None:
+            compile_decoder(out, as_json=as_json)
+        else:
+            compile_plan_file(program, target.value, out, as_json=as_json)
+        return
     for option, given in (("--explain", explain), ("--without", without),
                           ("--emit passes", emit is EmitForm.passes)):  # fmt: skip
         if given and program is None:
