@@ -35,6 +35,7 @@ class Finder:
 
 
 _ELF = (AMD, ARM)
+_BYTES_A_SITE = 8  # at least, or finders run twice; what is not written to takes no memory
 
 # In the order in which they run, which decides where sites overlap.
 FINDERS: Mapping[int, Finder] = MappingProxyType({
@@ -64,9 +65,11 @@ def find_sites(blob: Bytes, numbers: Sequence[int]) -> Sites:
         raise UnsupportedPlanError(f"the plan needs a finder of sites number {unknown[0]}")
     b, finders = octets(blob), np.array(numbers, np.int64)
     scratch = np.empty(find.find_room(b), np.int64)
-    count = find.find_sites(b, finders, scratch[:0], 0, scratch)
-    found = np.empty(rows.ROW * count, np.int64)
-    find.find_sites(b, finders, found, count, scratch)
+    found = np.empty(rows.ROW * (len(b) // _BYTES_A_SITE), np.int64)
+    count = find.find_sites(b, finders, found, len(found) // rows.ROW, scratch)
+    if count > len(found) // rows.ROW:
+        found = np.empty(rows.ROW * count, np.int64)
+        find.find_sites(b, finders, found, count, scratch)
     kept = rows.sort_sites(found, count, np.empty(2 * count, np.int64))
     place, form, target, extra = found[: rows.ROW * kept].reshape(-1, rows.ROW).T
     octet = np.uint8
