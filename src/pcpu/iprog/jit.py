@@ -19,7 +19,9 @@ F = TypeVar("F", bound=Callable[..., object])
 
 def jit(function: F) -> F:
     """``function``, compiled when it is first called and then kept on disk; without the GIL."""
-    compiled = numba.njit(cache=True, nogil=True)(function)
+    compiled: Any = numba.njit(cache=True, nogil=True)(function)
+    if compiled is function:  # NUMBA_DISABLE_JIT is set
+        return function
     called = compiled.get_call_template
 
     def call_template(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:

@@ -66,7 +66,7 @@ def sort_sites(rows: Ints, count: int, scratch: Ints) -> int:
 
 @jit
 def _permute(rows: Ints, count: int, order: Ints) -> None:
-    """Put row ``order[n]`` at ``n``, for all. Column by column, as that reads and writes forwards."""
+    """Put row ``order[n]`` at ``n``, for all: column by column, forwards through memory."""
     for column in range(ROW):
         for n in range(count):
             order[count + n] = rows[ROW * order[n] + column]
