@@ -119,7 +119,7 @@ def encode(
     packer: Packer,
 ) -> Encoded:
     """The plan whose windows have ``2^bits`` bytes. With ``packer.compressed`` literals get a
-    prefix from the reference."""
+    prefix from the reference, in each block its own unless the packer has one."""
     frames: list[Stored] = []
     about = moved.subject.relocatable
     relocation = None
@@ -168,14 +168,16 @@ def _block(
     index, _ = write_varints(np.concatenate([*parts, (turns << 1) ^ (turns >> 63)]))
     checks = b"".join(number.to_bytes(4, "little") for number in columns.checks[first:last])
     streams = [index.tobytes(), checks, *slices]
-    if packer.compressed and slices[-1] and len(moved.subject.reference):
-        packer = replace(packer, prefix=_prefix(moved, columns, begin[-1], ends[-1, -1]))
+    if packer.compressed and packer.prefix is None and slices[-1]:
+        packer = replace(packer, prefix=choose_prefix(moved, columns, begin[-1], ends[-1, -1]))
     stored = packer.group(streams, _LITERALS)
     return Block(last - first, _group(streams, stored)), stored
 
 
-def _prefix(moved: Moved, columns: Columns, first: int, last: int) -> tuple[Spans, bytes] | None:
-    """What to put before literals ``first`` up to ``last``."""
+def choose_prefix(
+    moved: Moved, columns: Columns, first: int = 0, last: int | None = None
+) -> tuple[Spans, bytes] | None:
+    """What to put before literals ``first`` up to ``last``; nothing where there is none."""
     reference = moved.subject.reference
     most = _PREFIX if len(reference) < _LARGE_FILE else _SMALL_PREFIX
     literals = columns.data["literals"][first:last]

@@ -6,6 +6,7 @@ file) of a long common piece, and the place in the file from which on to try it.
 
 from __future__ import annotations
 
+import ctypes
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -49,8 +50,15 @@ class Seeds:
 
 
 def make_index(data: Octets) -> Index:
-    suffixes = pydivsufsort.divsufsort(data) if len(data) else np.empty(0, np.int32)
+    suffixes = pydivsufsort.divsufsort(_open(data)) if len(data) else np.empty(0, np.int32)
     return Index(data, suffixes, _first_suffixes(data))
+
+
+def _open(data: Octets) -> Octets:
+    """The same bytes as an array that may be written to: the sorter takes no other, though it only
+    reads, and a copy would be large."""
+    bytes_ = (ctypes.c_uint8 * len(data)).from_address(data.ctypes.data)
+    return np.frombuffer(bytes_, np.uint8)
 
 
 @jit

@@ -65,27 +65,25 @@ def _joined(pages: Places, size: int) -> Spans:
 
 
 @jit
-def _hash(data: Any, at: Any) -> Any:
-    value = np.uint64(0)
-    for n in range(SHORT):
-        value = (value ^ np.uint64(data[at + n])) * _FACTOR
-    return value
-
-
-@jit
 def _note(literals: Any, table: Any, bits: Any) -> None:
     """Put the pieces of literals into a table: by the highest bits of their hash, the lowest."""
-    for at in range(len(literals) - SHORT + 1):
-        value = _hash(literals, at)
-        table[value >> np.uint64(64 - bits)] = value | np.uint64(1)
+    piece = np.uint64(0)
+    for at in range(len(literals)):
+        piece = piece >> np.uint64(8) | np.uint64(literals[at]) << np.uint64(56)
+        if at + 1 >= SHORT:
+            value = piece * _FACTOR
+            table[value >> np.uint64(64 - bits)] = value >> np.uint64(8) | np.uint64(1)
 
 
 @jit
 def _score(reference: Any, table: Any, bits: Any, scores: Any) -> None:
     """Count for each page the pieces of literals that no page before it had."""
-    for at in range(len(reference) - SHORT + 1):
-        value = _hash(reference, at)
-        slot = value >> np.uint64(64 - bits)
-        if table[slot] == np.uint32(value | np.uint64(1)):
-            table[slot] = 0
-            scores[at // PAGE] += 1
+    piece = np.uint64(0)
+    for at in range(len(reference)):
+        piece = piece >> np.uint64(8) | np.uint64(reference[at]) << np.uint64(56)
+        if at + 1 >= SHORT:
+            value = piece * _FACTOR
+            slot = value >> np.uint64(64 - bits)
+            if table[slot] == np.uint32(value >> np.uint64(8) | np.uint64(1)):
+                table[slot] = 0
+                scores[(at + 1 - SHORT) // PAGE] += 1
