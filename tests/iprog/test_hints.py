@@ -13,8 +13,8 @@ import pytest
 
 from pcpu.errors import UsageError
 from pcpu.iprog.apply import Reader
+from pcpu.iprog.finders import read_image
 from pcpu.iprog.hinted import plan_with_hints
-from pcpu.iprog.hints import read_image
 from pcpu.iprog.mnemonics import SAMPLE, count_mnemonics
 from pcpu.iprog.sections import Kind
 from tests.iprog.images import CODE, Part, elf, module

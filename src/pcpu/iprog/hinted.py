@@ -9,8 +9,8 @@ from typing import Any, Self
 
 from pcpu.iprog.explain import FinderLine, finder_lines
 from pcpu.iprog.files import mapped
-from pcpu.iprog.hints import read_image
-from pcpu.iprog.hints.elf import Elf
+from pcpu.iprog.finders.image import Image, read_image
+from pcpu.iprog.images import parts_of
 from pcpu.iprog.mnemonics import architecture_of, count_mnemonics
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.plan import Mode, make_plan
@@ -71,11 +71,11 @@ def plan_with_hints(
     planned = make_plan(file, blobs, mode, name=name, blob_names=[_name_of(s) for s in sources])
     image = read_image(file)
     contents = contents_of(image, file)
-    architecture = architecture_of(image)
+    architecture = architecture_of(image, file)
     hints = Hints(
         contents.format,
         None if architecture is None else architecture.name,
-        _compiler(image) if isinstance(image, Elf) else "",
+        _compiler(image, file) if image is not None else "",
         contents.sections,
         count_mnemonics(image, file),
         finder_lines(planned),
@@ -91,10 +91,10 @@ def _name_of(source: Source) -> str:
     return Path(source).name if isinstance(source, str | os.PathLike) else ""
 
 
-def _compiler(image: Elf) -> str:
+def _compiler(image: Image, data: Bytes) -> str:
     """What the compiler calls itself; the first one, where code of several was linked."""
-    section = image.named(b".comment")
-    if section is None:
+    found = [part for part in parts_of(image, data) if part.name == b".comment"]
+    if not found:
         return ""
-    text = bytes(memoryview(image.data)[section.start : section.stop][:_LONGEST])
+    text = bytes(memoryview(data)[found[0].start : found[0].stop][:_LONGEST])
     return text.strip(b"\0").split(b"\0", 1)[0].decode("utf-8", "replace")

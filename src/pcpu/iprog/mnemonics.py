@@ -13,9 +13,9 @@ from types import MappingProxyType
 
 import capstone
 
-from pcpu.iprog.hints import Image
-from pcpu.iprog.hints.elf import AARCH64, X86_64, Elf
-from pcpu.iprog.hints.wasm import Module, function_bodies
+from pcpu.iprog.finders.elf import AARCH64, X86_64
+from pcpu.iprog.finders.image import WASM, Image
+from pcpu.iprog.images import function_bodies, machine_of, parts_of
 from pcpu.iprog.numbers import Bytes
 
 SAMPLE = 1 << 18  # bytes that are disassembled of a file, about
@@ -36,7 +36,7 @@ class Architecture:
 _RISCV64 = Architecture(
     "riscv64", capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV64 | capstone.CS_MODE_RISCVC
 )
-_WASM = Architecture("wasm", capstone.CS_ARCH_WASM, 0)
+_MODULE = Architecture("wasm", capstone.CS_ARCH_WASM, 0)
 _MACHINES: Mapping[int, Architecture] = MappingProxyType({
     X86_64: Architecture("x86-64", capstone.CS_ARCH_X86, capstone.CS_MODE_64),
     AARCH64: Architecture("aarch64", capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM),
@@ -44,22 +44,18 @@ _MACHINES: Mapping[int, Architecture] = MappingProxyType({
 })  # fmt: skip
 
 
-def architecture_of(image: Image | None) -> Architecture | None:
+def architecture_of(image: Image | None, data: Bytes) -> Architecture | None:
     """The instruction set of a program; None where it is none that is known."""
-    match image:
-        case Elf():
-            return _MACHINES.get(image.machine)
-        case Module():
-            return _WASM
-        case _:
-            return None
+    if image is None:
+        return None
+    return _MODULE if image.kind == WASM else _MACHINES.get(machine_of(data))
 
 
 def count_mnemonics(image: Image | None, data: Bytes) -> dict[str, int]:
     """How often each instruction is found in a sample of the code of ``data``, the most frequent
     first; nothing where the instruction set is not known."""
-    architecture = architecture_of(image)
-    if architecture is None:
+    architecture = architecture_of(image, data)
+    if image is None or architecture is None:
         return {}
     return count_in(architecture, _pieces(image, memoryview(data)))
 
@@ -75,15 +71,15 @@ def count_in(architecture: Architecture, pieces: Iterator[bytes]) -> dict[str, i
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _pieces(image: Image | None, data: memoryview) -> Iterator[bytes]:
+def _pieces(image: Image, data: memoryview) -> Iterator[bytes]:
     """Pieces of code, evenly spaced."""
-    if isinstance(image, Module):
-        bodies = function_bodies(image)
+    if image.kind == WASM:
+        bodies = function_bodies(data)
         total = sum(stop - start for start, stop in bodies)
         for start, stop in bodies[:: max(1, total // SAMPLE)]:
             yield bytes(data[start : min(stop, start + SAMPLE)])
-    elif isinstance(image, Elf):
-        spans = [(s.start, s.stop) for s in image.code]
+    else:
+        spans = [(part.start, part.stop) for part in parts_of(image, data) if part.is_code]
         total = sum(stop - start for start, stop in spans)
         for start, stop in spans:
             for at in range(start, stop, _PIECE * max(1, total // SAMPLE)):

@@ -19,7 +19,7 @@ from pcpu.iprog.relocate import Mover, read_map
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.transforms import transform
 
-_NO_SITES = Sites.joined([])
+_NO_SITES = Sites.none()
 
 
 class FastReader(Reader):

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from pcpu.iprog.hints import Image, read_image
-from pcpu.iprog.hints.elf import DYNSYM, FINI_ARRAY, INIT_ARRAY, NOBITS, RELA, SYMTAB, Elf
-from pcpu.iprog.hints.elf import Section as ElfSection
-from pcpu.iprog.hints.wasm import Module
+from pcpu.iprog.finders.elf import DYNSYM, FINI_ARRAY, INIT_ARRAY, RELA, SYMTAB
+from pcpu.iprog.finders.image import WASM, Image, read_image
+from pcpu.iprog.images import Part, parts_of
 from pcpu.iprog.numbers import Bytes
 
 STRETCHES = 16  # equal parts of a file of no known format
@@ -69,14 +68,11 @@ def read_contents(data: Bytes) -> Contents:
 
 def contents_of(image: Image | None, data: Bytes) -> Contents:
     """The same for an image that was read from ``data``."""
-    match image:
-        case Elf():
-            own = [_of_elf(section) for section in image.sections if section.type != NOBITS]
-        case Module():
-            own = [_of_module(*section) for section in image.sections]
-        case _:
-            kind = _guess(data)
-            return Contents(kind, tuple(_stretches(len(data), kind)))
+    if image is None:
+        kind = _guess(data)
+        return Contents(kind, tuple(_stretches(len(data), kind)))
+    read = _of_module if image.kind == WASM else _of_elf
+    own = map(read, parts_of(image, data))
     return Contents(image.kind, tuple(_covering(own, len(data))))
 
 
@@ -89,17 +85,16 @@ _BY_TYPE = MappingProxyType({
     SYMTAB: Kind.SYMBOLS, DYNSYM: Kind.SYMBOLS, _STRTAB: Kind.SYMBOLS, RELA: Kind.RELOCATIONS,
     INIT_ARRAY: Kind.DATA, FINI_ARRAY: Kind.DATA,
 })  # fmt: skip
-_ALLOC = 2  # a flag: loaded
 
 
-def _of_elf(section: ElfSection) -> Section:
+def _of_elf(section: Part) -> Section:
     name = section.name.decode("utf-8", "replace")
     kind = _BY_NAME.get(name) or _BY_TYPE.get(section.type)
     if kind is None and section.is_code:
         kind = Kind.CODE
-    elif kind is None and section.writable:
+    elif kind is None and section.is_writable:
         kind = Kind.DATA
-    elif kind is None and section.flags & _ALLOC:
+    elif kind is None and section.is_loaded:
         kind = Kind.CONSTANTS
     elif kind is None:
         kind = Kind.DEBUG if name.startswith((".debug", ".zdebug")) else Kind.OTHER
@@ -114,9 +109,9 @@ _MODULE = MappingProxyType({
 })  # fmt: skip
 
 
-def _of_module(number: int, start: int, stop: int) -> Section:
-    name, kind = _MODULE.get(number, (f"section {number}", Kind.OTHER))
-    return Section(name, kind, start, stop - start)
+def _of_module(section: Part) -> Section:
+    name, kind = _MODULE.get(section.type, (f"section {section.type}", Kind.OTHER))
+    return Section(name, kind, section.start, section.size)
 
 
 def _covering(sections: Iterable[Section], size: int) -> Iterator[Section]:

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
+from pcpu.iprog.finders import FINDERS
 from pcpu.iprog.gains import finder_gains
-from pcpu.iprog.hints import FINDERS
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit
 from pcpu.iprog.moved import Moved
