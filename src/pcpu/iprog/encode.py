@@ -37,6 +37,7 @@ from pcpu.iprog.subject import Relocatable
 _LARGE_BLOCK, _BLOCK = MAX_STREAMS - (1 << 20), 1 << 23  # bytes of a block's streams, about
 _LARGE_FILE = 1 << 26  # from here on blocks and prefixes are held small, for their readers' sake
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
+_LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
 _FEW = 1 << 15  # bytes of streams that all ways of sharing frames are tried for
 _LITERALS = len(STREAMS) - 1
 _THREADS = 2
@@ -178,11 +179,14 @@ def choose_prefix(
     moved: Moved, columns: Columns, first: int = 0, last: int | None = None
 ) -> tuple[Spans, bytes] | None:
     """What to put before literals ``first`` up to ``last``; nothing where there is none."""
-    reference = moved.subject.reference
-    most = _PREFIX if len(reference) < _LARGE_FILE else _SMALL_PREFIX
+    size = len(moved.subject.reference)
+    most = _PREFIX if size < _LARGE_FILE else _SMALL_PREFIX
     literals = columns.data["literals"][first:last]
     near = _beside_literals(columns.covers)
-    spans = choose_spans(literals, len(reference), moved.prefix, near, most)
+    # Many blocks of literals do not each look through a large reference.
+    blocks = -(-len(columns.data["literals"]) // _BLOCK)
+    read = moved.prefix if size * blocks < _LOOKED_THROUGH else None
+    spans = choose_spans(literals, size, read, near, most)
     content = b"".join(moved.prefix(*span) for span in spans)
     return (spans, content) if len(content) >= MIN_PREFIX else None
 

@@ -29,6 +29,7 @@ _PATIENCE = 3  # times that it may go on so before something better is looked fo
 _BACK = 512  # bytes before a common piece from which on its alignment is tried at most
 _PART = 1 << 20  # bytes of a file that are worth a thread
 _THREADS = 2
+_LONG = 1 << 12  # bytes of a common piece beyond which any other one is as good
 _NEIGHBOURS = 16  # equally long pieces among which the nearest is chosen
 
 
@@ -57,8 +58,10 @@ def make_index(data: Octets) -> Index:
 def _open(data: Octets) -> Octets:
     """The same bytes as an array that may be written to: the sorter takes no other, though it only
     reads, and a copy would be large."""
-    bytes_ = (ctypes.c_uint8 * len(data)).from_address(data.ctypes.data)
-    return np.frombuffer(bytes_, np.uint8)
+    same: Octets = np.ctypeslib.as_array(
+        (ctypes.c_uint8 * len(data)).from_address(data.ctypes.data)
+    )
+    return same
 
 
 @jit
@@ -113,6 +116,8 @@ def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: Any) -> A
             if length > best or (length == best and abs(j - near) < abs(place - near)):
                 best, place = length, j
     for step in (-1, 1):
+        if best > _LONG:  # to compare takes long, and what is found says little
+            break
         at = left - 1 if step < 0 else left
         for _ in range(_NEIGHBOURS):
             at += step

@@ -45,7 +45,7 @@ _SHARE = 64  # windows may take this part of a plan; where they would take more 
 _NAMES_SHARE = 100
 _THREADS = 2
 _SMALL_PLAN = 1 << 14
-_WORTH = 1.004  # times smaller that a round of trials has to be for another one
+_WORTH = 1.02  # times smaller that a round of trials has to be for another one
 
 
 @dataclass(frozen=True)
@@ -147,18 +147,21 @@ def _small(work: _Work) -> Planned:
 
 def _chosen(work: _Work) -> Trial:
     """The best covers that were found; the shift map in ``work``."""
-    file, reference, seeds, sites = _compared(work)
-    work.progress("aligning", 0.3)
-    first = align(file, reference, seeds, FIRST[0])
-    if work.subject.relocatable is not None:
-        sites = _fit_map(work, first, sites)
-        work.subject.fill(file, sites, reference, work.moved.sites)
+    file, reference, seeds, first = _aligned(work)
     columns = make_columns(work.moved, first, _USUAL_BITS)
     # What to put before literals takes long to choose, and differs little from trial to trial.
     packer = Packer(quick=True, prefix=choose_prefix(work.moved, columns))
 
+    known: dict[bytes, Trial] = {}
+
     def tried(costs: Costs) -> Trial:
         covers = align(file, reference, seeds, costs)
+        key = covers.key
+        if key not in known:
+            known[key] = measured(covers)
+        return known[key]
+
+    def measured(covers: Covers) -> Trial:
         columns = make_columns(work.moved, covers, _USUAL_BITS)
         trial = Trial.of(covers, columns, _encode(work, columns, _USUAL_BITS, packer))
         if trial.estimate > _SMALL_PLAN:
@@ -180,6 +183,18 @@ def _chosen(work: _Work) -> Trial:
         if _best(trials).estimate < _SMALL_PLAN:
             trials += pool.map(tried, SMALL)
     return _best(trials)
+
+
+def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds, Covers]:
+    """File and reference as they are compared: with targets in place of distances, those of the
+    reference moved by the shift map. Seeds, and covers from before the map was known."""
+    file, reference, seeds, sites = _compared(work)
+    work.progress("aligning", 0.3)
+    covers = align(file, reference, seeds, FIRST[0])
+    if work.subject.relocatable is not None:
+        sites = _fit_map(work, covers, sites)
+        work.subject.fill(file, sites, reference, work.moved.sites)
+    return file, reference, seeds, covers
 
 
 def _best(trials: Sequence[Trial]) -> Trial:

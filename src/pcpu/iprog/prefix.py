@@ -33,24 +33,31 @@ _BITS = range(16, 23)  # of a table of pieces
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
-def choose_spans(literals: Octets, size: int, read: Read, near: Places, most: int) -> Spans:
+def choose_spans(literals: Octets, size: int, read: Read | None, near: Places, most: int) -> Spans:
     """Spans of about ``most`` bytes together (at most 3 times that) of a reference of ``size``,
     which ``read`` gives as it will stand before the literals; all of one that is not large.
-    ``near`` are places beside which something like the literals is likely."""
+    ``near`` are places beside which something like the literals is likely; without ``read`` only
+    these count."""
     wanted = min(most, max(LEAST, TIMES * len(literals)))
     if size <= wanted * 5 // 4 and size <= most:
         return ((0, size),) if size else ()
-    bits = min(max((4 * len(literals)).bit_length(), _BITS[0]), _BITS[-1])
-    table = np.zeros(1 << bits, np.uint32)
-    _note(literals, table, bits)
     scores = np.zeros(-(-size // PAGE), np.int64)
-    for start in range(0, size, _PIECE):
-        content = np.frombuffer(read(start, min(_PIECE, size - start)), np.uint8)
-        _score(content, table, bits, scores[start // PAGE :])
+    if read is not None:
+        _score_pages(literals, size, read, scores)
     for beside in (-1, 0, 1):
         np.add.at(scores, np.clip(near // PAGE + beside, 0, len(scores) - 1), BESIDE)
     best = np.argsort(-scores, kind="stable")[: max(1, wanted // PAGE)]
     return _joined(np.sort(best[scores[best] >= WORTH]), size)
+
+
+def _score_pages(literals: Octets, size: int, read: Read, scores: Places) -> None:
+    """Count for each page of the reference the pieces that it has in common with literals."""
+    bits = min(max((4 * len(literals)).bit_length(), _BITS[0]), _BITS[-1])
+    table = np.zeros(1 << bits, np.uint32)
+    _note(literals, table, bits)
+    for start in range(0, size, _PIECE):
+        content = np.frombuffer(read(start, min(_PIECE, size - start)), np.uint8)
+        _score(content, table, bits, scores[start // PAGE :])
 
 
 def _joined(pages: Places, size: int) -> Spans:
