@@ -1,9 +1,9 @@
-"""Decoders of plans as WebAssembly: kernels, what is linked to them, and the functions around."""
+"""Decoders of plans as WebAssembly (spec/iprog-abi.md)."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,25 +11,31 @@ from typing import Any
 
 from llvmlite import ir
 
-from pcpu import llvm, targets
-from pcpu.compiler import compile_operations
-from pcpu.iprog.decoder import exports, state
-from pcpu.iprog.zstd import zstd_object
-from pcpu.isa import Isa
-from pcpu.kernel import translate
+from pcpu import targets
+from pcpu.artifact import with_manifest
+from pcpu.iprog.decoder import exports, one
+from pcpu.iprog.decoder.objects import (
+    I8,
+    I64,
+    Known,
+    call,
+    known_of,
+    objects_for,
+    plan_object,
+    say_where,
+)
+from pcpu.iprog.document import content_json
+from pcpu.iprog.format import Header, read_header
+from pcpu.kernel import Kernel
 from pcpu.kernel.module import Translation
-from pcpu.library import load_isa
-from pcpu.target import Target
 from pcpu.targets import lld
 
-I8, I32, I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
-POINTER = ir.PointerType()
+I32 = ir.IntType(32)
+ABI = 1
 STACK = 65536
 _PAGE_BITS = 16  # of memory of WebAssembly
 _GROWTH = 4  # memory grows by this part of itself at least
-_MEMORY = 1 << 32
-_MOST = 0x7FFF0000  # bytes of memory; more would be negative
-_CHECK = "crc32c"  # the operation that checks are (G4)
+_MOST = 0x7FFF0000  # the largest address; more would be negative
 
 
 @dataclass(frozen=True)
@@ -67,42 +73,68 @@ ANY_PLAN: Sequence[Export] = (
 )
 
 
+ONE_PLAN: Sequence[Export] = (
+    Export(one.blob, wide=("length",)),
+    Export(one.prepare),
+    Export(one.size, wide_result=True),
+    Export(one.reference_size, wide_result=True),
+    Export(one.window_size),
+    Export(one.windows, wide_result=True),
+    Export(one.window, wide=("number",)),
+    Export(exports.out),
+    Export(exports.out_length),
+    Export(exports.rule),
+)
+
+
 @cache
 def any_plan() -> bytes:
     """``iprog.wasm``, which takes plans at run time (spec/iprog-abi.md D3-D9)."""
-    return _linked(ANY_PLAN, {}, b"")
+    return _link(_objects(ANY_PLAN, {}, holds=False), ANY_PLAN)
 
 
-def _linked(wanted: Sequence[Export], known: Mapping[str, int], plan: bytes) -> bytes:
-    target = targets.find("wasm")
-    translation = translate(
-        [e.kernel for e in wanted], "decoder", target.pointer_bits, {"MOST": _MOST, **known}
-    )
-    numbers = ir.ArrayType(I64, state.STATE_LENGTH)
-    known_state = ir.GlobalVariable(translation.module, numbers, "state")
-    known_state.linkage, known_state.initializer = "internal", ir.Constant(numbers, None)
-    for export in wanted:
-        _export(translation, export, known_state)
-    _memory(translation)
-    module = llvm.parse(translation.text(), target)
-    llvm.optimise(module, target)
-    objects = [llvm.emit(module, target, "obj"), _check_object(target), zstd_object(target)]
-    return _link(objects, [export.symbol for export in wanted])
+def reconstructor(plan: bytes) -> bytes:
+    """A module that rebuilds the file of ``plan`` (spec/iprog-abi.md D10-D12). What the plan does
+    not need is left out of it. Raises DamagedPlanError and UnsupportedPlanError."""
+    header = read_header(plan)
+    objects = _objects(ONE_PLAN, known_of(header), holds=True)
+    objects.append(plan_object(plan, targets.find("wasm")))
+    return with_manifest(_link(objects, ONE_PLAN), told(header))
 
 
-def _export(translation: Translation, export: Export, known: Any) -> None:
-    kernel, inner = translation.kernel(export.kernel)
-    names = [name for name, _ in kernel.parameters[2:]]
+def told(header: Header) -> dict[str, Any]:
+    """What the custom section says (D12)."""
+    return {
+        "abi": ABI,
+        "kind": "reconstructor",
+        "file": content_json(header.file),
+        "blobs": [content_json(blob) for blob in header.blobs],
+        "window_size": header.window_size,
+        "windows": header.windows,
+    }
+
+
+def _objects(wanted: Sequence[Export], known: Known, *, holds: bool) -> list[bytes]:
+    def surround(translation: Translation, own: Any) -> None:
+        for export in wanted:
+            _export(translation, export, own)
+        _memory(translation)
+        if holds:
+            say_where(translation)
+
+    kernels = [export.kernel for export in wanted]
+    return objects_for(kernels, surround, targets.find("wasm"), {"MOST": _MOST, **known})
+
+
+def _export(translation: Translation, export: Export, own: Any) -> None:
+    names = [name for name, _ in Kernel.of(export.kernel).parameters[2:]]
     types = [I64 if name in export.wide else I32 for name in names]
-    result = I64 if export.wide_result else I32
-    type_ = ir.FunctionType(result, types)
+    type_ = ir.FunctionType(I64 if export.wide_result else I32, types)
     function = ir.Function(translation.module, type_, export.symbol)
-    function.attributes.add("nounwind")
+    for attribute in ("nounwind", "minsize", "optsize"):
+        function.attributes.add(attribute)
     b = ir.IRBuilder(function.append_basic_block())
-    given = [a if a.type == I64 else b.zext(a, I64) for a in function.args]
-    nothing = ir.Constant(POINTER, None)
-    heap = [nothing, I64(_MEMORY)]
-    value = b.call(inner, [known, I64(state.STATE_LENGTH), *heap, *given])
+    value = call(translation, b, own, export.kernel, function.args)
     b.ret(value if export.wide_result else b.trunc(value, I32))
 
 
@@ -136,13 +168,7 @@ def _grow(module: Any, function: Any, b: Any) -> None:
     b.ret(b.select(most, I32(0x7FFFFFFF), b.shl(now, I32(_PAGE_BITS))))
 
 
-def _check_object(target: Target) -> bytes:
-    isa = load_isa()
-    only = Isa(tuple(op for op in isa.operations if op.name == _CHECK))
-    return compile_operations(only, target, "obj").code
-
-
-def _link(objects: Sequence[bytes], names: Sequence[str]) -> bytes:
+def _link(objects: Sequence[bytes], wanted: Sequence[Export]) -> bytes:
     with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
         here = Path(folder)
         paths = []
@@ -152,7 +178,7 @@ def _link(objects: Sequence[bytes], names: Sequence[str]) -> bytes:
         lld.run([
             *lld.command("wasm-ld"), "--no-entry", "--strip-all", "--gc-sections",
             "--stack-first", "-z", f"stack-size={STACK}",
-            *(f"--export={name}" for name in names),
+            *(f"--export={export.symbol}" for export in wanted),
             *map(str, paths), "-o", str(here / "out.wasm"),
         ])  # fmt: skip
         return (here / "out.wasm").read_bytes()
