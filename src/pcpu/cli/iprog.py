@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -40,6 +40,10 @@ def plan(
         typer.Option("-o", "--out", metavar="OUT", help="Where the plan goes; as JSON if .json."),
     ],
     blob: Blobs = None,
+    bank: Annotated[
+        str | None,
+        typer.Option("--bank", metavar="BANK", help="Choose the blob from a bank (pcpu bank)."),
+    ] = None,
     mode: Annotated[
         ModeName, typer.Option(help="Smallest, or rebuilt at the speed of memory.")
     ] = ModeName.small,
@@ -64,17 +68,26 @@ def plan(
 
     if window is not None and window & (window - 1):
         raise UsageError(f"--window {window}: a power of two is wanted")
+    if bank is not None and blob:
+        raise UsageError("give either --bank or --blob")
     content, blobs = files.mapped(file), [files.mapped(name) for name in blob or ()]
     with _stages(len(content)) as progress:
-        planned = make_plan(
-            content,
-            blobs,
-            mode.value,
-            name=Path(file).name,
-            blob_names=[Path(name).name for name in blob or ()],
-            window_bits=None if window is None else window.bit_length() - 1,
-            progress=progress,
-        )
+
+        def make(blobs: Sequence[Any], names: Sequence[str]) -> Any:
+            return make_plan(
+                content,
+                blobs,
+                mode.value,
+                name=Path(file).name,
+                blob_names=names,
+                window_bits=None if window is None else window.bit_length() - 1,
+                progress=progress,
+            )
+
+        if bank is None:
+            planned = make(blobs, [Path(name).name for name in blob or ()])
+        else:
+            planned, blobs = _from_bank(bank, content, make)
     files.write_plan(planned.plan, blobs, out)
     if as_json:
         print_json(planned.to_json())
@@ -142,6 +155,18 @@ def verify(plan: PlanFile, blob: Blobs = None) -> None:
     typer.echo(f"{header.file.size} bytes in {header.windows} windows are right", err=True)
 
 
+def _from_bank(bank: str, content: Any, make: Callable[..., Any]) -> tuple[Any, list[Any]]:
+    """The plan from the blob of a bank that suits best, and that blob."""
+    from pcpu.iprog.bank.select import plan_best
+    from pcpu.iprog.bank.store import Bank
+
+    store = Bank(bank)
+    planned, best = plan_best(store, content, make)
+    entry = best.entry
+    typer.echo(f"from {entry.name}: --blob {store.blob_path(entry.sha256)}", err=True)
+    return planned, [store.blob(entry)]
+
+
 def _show_plan(planned: Any) -> None:
     report = planned.to_json()
     typer.echo(
@@ -175,7 +200,13 @@ def _show_header(described: dict[str, Any]) -> None:
 @contextmanager
 def _stages(size: int) -> Iterator[Callable[[str, float], None]]:
     """A bar for work that says what it is doing and how much of it is done."""
-    if size < BAR_FROM or not sys.stderr.isatty():
+    with _shown(size >= BAR_FROM) as progress:
+        yield progress
+
+
+@contextmanager
+def _shown(wanted: bool) -> Iterator[Callable[[str, float], None]]:
+    if not wanted or not sys.stderr.isatty():
         yield lambda what, share: None
         return
     from rich.console import Console
@@ -196,5 +227,19 @@ def _bar(what: str, size: int) -> Iterator[Callable[[int], None]]:
             nonlocal done
             done += count
             progress(what, done / size)
+
+        yield advance
+
+
+@contextmanager
+def counted(what: str, count: int) -> Iterator[Callable[[int], None]]:
+    """A bar for so many files."""
+    with _shown(count > 1) as progress:
+        done = 0
+
+        def advance(more: int) -> None:
+            nonlocal done
+            done += more
+            progress(f"{what} {done}/{count}", done / count)
 
         yield advance

@@ -1,0 +1,103 @@
+"""How near blobs are to a file, from sketches or from all chunks (spec/bank.md K11, K12).
+
+The measure is the density of edits that would explain what is shared: were there ``d`` edits a
+byte, a chunk of ``n`` bytes would be left whole with the likelihood ``exp(-d n)``. Small chunks tell it
+for files that are far apart, of which they still share some; large chunks for near ones, as they
+stand for more bytes each. One density for all three sizes takes of each what it knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pcpu.iprog.bank.chunks import Level, Names
+from pcpu.iprog.bank.sketch import KEPT, Sketch
+
+_DENSITIES = np.exp(np.linspace(np.log(1e-8), 0, 200))  # edits a byte
+_PRIOR = 0.5  # of a chunk, that is shared, and one that is not: nothing is certain
+_LARGEST = np.uint32(0xFFFFFFFF)
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """``density`` of edits, about, and the ``share`` of the file's bytes in chunks that the blob
+    has too, of the smallest size."""
+
+    density: float
+    share: float
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was seen of one size: chunks looked for and found, their bytes, and how many bytes a
+    chunk has."""
+
+    wanted: int
+    found: int
+    wanted_bytes: int
+    found_bytes: int
+    mean: float
+
+
+def from_sketch(levels: Sequence[Level], sketch: Sketch) -> Nearness:
+    """How near a blob is to the file with these chunks, as its sketch tells."""
+    return _nearness(
+        [
+            _seen(level, names, _reach(names, kept, count))
+            for level, names, kept, count in zip(
+                levels, sketch.names, KEPT, sketch.chunks, strict=True
+            )
+        ]
+    )
+
+
+def from_chunks(levels: Sequence[Level], blob: Sequence[Level]) -> Nearness:
+    """The same from all chunks of the blob."""
+    return _nearness(
+        [_seen(own, other.names, _LARGEST) for own, other in zip(levels, blob, strict=True)]
+    )
+
+
+def _reach(names: Names, kept: int, count: int) -> Any:
+    """Up to which name a sketch has all."""
+    return names[-1] if len(names) == kept < count else _LARGEST
+
+
+def _seen(level: Level, names: Names, reach: Any) -> _Seen:
+    wanted = int(np.searchsorted(level.names, reach, side="right"))
+    lengths = level.lengths[:wanted]
+    found = _among(level.names[:wanted], names)
+    mean = float(level.lengths.mean()) if len(level.lengths) else 1.0
+    return _Seen(
+        wanted, int(found.sum()), int(lengths.sum()), int(lengths[found].sum()), mean
+    )  # fmt: skip
+
+
+def _among(wanted: Names, names: Names) -> npt.NDArray[np.bool_]:
+    """Which of ``wanted`` are among ``names``; both rise."""
+    if not len(names):
+        return np.zeros(len(wanted), bool)
+    nearest = names[np.minimum(np.searchsorted(names, wanted), len(names) - 1)]
+    found: npt.NDArray[np.bool_] = nearest == wanted
+    return found
+
+
+def _nearness(seen: Sequence[_Seen]) -> Nearness:
+    smallest = seen[0]
+    share = smallest.found_bytes / smallest.wanted_bytes if smallest.wanted_bytes else 0.0
+    return Nearness(_density(seen), share)
+
+
+def _density(seen: Sequence[_Seen]) -> float:
+    """The likeliest one."""
+    likely: npt.NDArray[np.float64] = np.zeros(len(_DENSITIES))
+    for level in seen:
+        whole = _DENSITIES * level.mean  # minus the logarithm of the likelihood
+        missing = level.wanted - level.found + _PRIOR
+        likely += missing * np.log(-np.expm1(-whole)) - (level.found + _PRIOR) * whole
+    return float(_DENSITIES[np.argmax(likely)])
