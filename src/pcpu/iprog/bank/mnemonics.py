@@ -33,29 +33,24 @@ class Language:
         return self.text.split()
 
 
-LANGUAGES: Mapping[str, Language] = MappingProxyType(
-    {
-        AMD: Language(
-            capstone.CS_ARCH_X86,
-            capstone.CS_MODE_64,
-            "mov lea call jmp cmp test je jne add sub xor and or push pop ret nop int3 movzx movups "
-            "movaps movabs shl shr ja jae jb jbe movdqa movdqu movsd",
-        ),
-        ARM: Language(
-            capstone.CS_ARCH_ARM64,
-            capstone.CS_MODE_ARM,
-            "mov ldr str add sub cmp bl b ldp stp adrp adr cbz cbnz tbz tbnz b.eq b.ne b.ls b.hi b.lo "
-            "ldrb strb ldrh ret nop and orr eor lsl lsr",
-        ),
-        WASM: Language(
-            capstone.CS_ARCH_WASM,
-            0,
-            "get_local set_local tee_local get_global i32.const i64.const i32.load i32.store "
-            "i32.load8_u i32.store8 i64.load i64.store i32.add i32.sub i32.and i32.or i32.xor i32.shl "
-            "i32.eq i32.ne i32.eqz call call_indirect block loop if end br br_if select drop",
-        ),
-    }
+_X86 = (
+    "mov lea call jmp cmp test je jne add sub xor and or push pop ret nop int3 movzx movups movaps "
+    "movabs shl shr ja jae jb jbe movdqa movdqu movsd"
 )
+_ARM = (
+    "mov ldr str add sub cmp bl b ldp stp adrp adr cbz cbnz tbz tbnz b.eq b.ne b.ls b.hi b.lo ldrb "
+    "strb ldrh ret nop and orr eor lsl lsr"
+)
+_WASM = (
+    "get_local set_local tee_local get_global i32.const i64.const i32.load i32.store i32.load8_u "
+    "i32.store8 i64.load i64.store i32.add i32.sub i32.and i32.or i32.xor i32.shl i32.eq i32.ne "
+    "i32.eqz call call_indirect block loop if end br br_if select drop"
+)
+LANGUAGES: Mapping[str, Language] = MappingProxyType({
+    AMD: Language(capstone.CS_ARCH_X86, capstone.CS_MODE_64, _X86),
+    ARM: Language(capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM, _ARM),
+    WASM: Language(capstone.CS_ARCH_WASM, 0, _WASM),
+})  # fmt: skip
 
 
 def histogram_of(image: Image | None) -> tuple[int, ...]:

@@ -1,9 +1,9 @@
 """How near blobs are to a file, from sketches or from all chunks (spec/bank.md K11, K12).
 
 The measure is the density of edits that would explain what is shared: were there ``d`` edits a
-byte, a chunk of ``n`` bytes would be left whole with the likelihood ``exp(-d n)``. Small chunks tell it
-for files that are far apart, of which they still share some; large chunks for near ones, as they
-stand for more bytes each. One density for all three sizes takes of each what it knows.
+byte, a chunk of ``n`` bytes would be left whole with the likelihood ``exp(-d n)``. Small chunks
+tell it for files that are far apart, of which they still share some; large chunks for near ones,
+as they stand for more bytes each. One density for all three sizes takes of each what it knows.
 """
 
 from __future__ import annotations
