@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pcpu.cli.corpus import plan_corpus
 from pcpu.cli.options import Json, print_json
 from pcpu.errors import UsageError
 
@@ -34,15 +35,27 @@ PlanFile = Annotated[
 
 
 def plan(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file to plan.")],
     out: Annotated[
         str,
         typer.Option("-o", "--out", metavar="OUT", help="Where the plan goes; as JSON if .json."),
     ],
+    file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="The file to plan.")] = None,
     blob: Blobs = None,
     bank: Annotated[
         str | None,
         typer.Option("--bank", metavar="BANK", help="Choose the blob from a bank (pcpu bank)."),
+    ] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Plan all files below DIR from --bank; OUT is a folder."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="The Dask cluster that plans a corpus."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that plan a corpus here; by default one a core."),
     ] = None,
     mode: Annotated[
         ModeName, typer.Option(help="Smallest, or rebuilt at the speed of memory.")
@@ -59,13 +72,24 @@ def plan(
 ) -> None:
     """Say how to rebuild a file from others that the reader holds.
 
-    The plan is applied and compared before it is written.
+    The plan is applied and compared before it is written. With --corpus, plan many files; what
+    is done already is kept.
 
     Example: pcpu plan new.bin --blob old.bin -o new.iprog
+    Example: pcpu plan --corpus new --bank bank -o plans
     """
     from pcpu.iprog import files
     from pcpu.iprog.plan import make_plan
 
+    if corpus is not None:
+        if file is not None or blob or window is not None:
+            raise UsageError("--corpus stands in place of FILE, and goes with --bank and --mode")
+        plan_corpus(corpus, bank, out, mode.value, scheduler, workers, as_json)
+        return
+    if file is None:
+        raise UsageError("give a FILE to plan, or --corpus DIR")
+    if scheduler is not None or workers is not None:
+        raise UsageError("--scheduler and --workers are about --corpus")
     if window is not None and window & (window - 1):
         raise UsageError(f"--window {window}: a power of two is wanted")
     if bank is not None and blob:

@@ -60,14 +60,21 @@ class Candidate:
 Plan = Callable[[Sequence[Bytes], Sequence[str]], Planned]  # from blobs with names
 
 
-def select(bank: Bank, file: Bytes, plan: Plan, depth: Depth = Depth.PLANS) -> list[Candidate]:
+def select(
+    bank: Bank,
+    file: Bytes,
+    plan: Plan,
+    depth: Depth = Depth.PLANS,
+    entries: Sequence[Entry] | None = None,
+) -> list[Candidate]:
     """The blobs of a bank, the one that should give the smallest plan for ``file`` first.
 
     ``plan`` makes a plan of the file from blobs; no plan is made where one blob is far nearer than
-    the others. Raises UsageError where the bank is empty.
+    the others. ``entries`` are those of the bank where they were read before. Raises UsageError
+    where the bank is empty.
     """
     studied = study(file)
-    found = rank(studied, bank.entries())
+    found = rank(studied, bank.entries() if entries is None else entries)
     if not found:
         raise UsageError(f"{bank.folder} is empty; pcpu bank add {bank.folder} FILE")
     if depth >= Depth.BLOBS:
@@ -135,7 +142,9 @@ def plan_from(bank: Bank, entry: Entry, plan: Plan) -> Planned:
     return planned
 
 
-def plan_best(bank: Bank, file: Bytes, plan: Plan) -> tuple[Planned, Candidate]:
+def plan_best(
+    bank: Bank, file: Bytes, plan: Plan, entries: Sequence[Entry] | None = None
+) -> tuple[Planned, Candidate]:
     """The plan of a file from the blob that suits it best."""
-    best = select(bank, file, plan)[0]
+    best = select(bank, file, plan, entries=entries)[0]
     return best.planned or plan_from(bank, best.entry, plan), best
