@@ -6,6 +6,7 @@ cut(data) -> a Level for each size, with the name and the length of each distinc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,16 @@ class Level:
 
     names: Names
     lengths: Places
+
+    @cached_property
+    def bytes_before(self) -> Places:
+        """The bytes of all chunks before each, and of all."""
+        return np.concatenate([[0], np.cumsum(self.lengths)])
+
+    @cached_property
+    def mean(self) -> float:
+        """Bytes of a chunk."""
+        return float(self.lengths.mean()) if len(self.lengths) else 1.0
 
 
 def cut(data: Octets) -> tuple[Level, ...]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from pcpu.iprog.bank.chunks import Level, Names
 from pcpu.iprog.bank.sketch import KEPT, Sketch
+from pcpu.iprog.sites import Places
 
 _DENSITIES = np.exp(np.linspace(np.log(1e-8), 0, 200))  # edits a byte
 _PRIOR = 0.5  # of a chunk, that is shared, and one that is not: nothing is certain
@@ -70,20 +71,18 @@ def _reach(names: Names, kept: int, count: int) -> Any:
 
 def _seen(level: Level, names: Names, reach: Any) -> _Seen:
     wanted = int(np.searchsorted(level.names, reach, side="right"))
-    lengths = level.lengths[:wanted]
-    found = _among(level.names[:wanted], names)
-    mean = float(level.lengths.mean()) if len(level.lengths) else 1.0
+    found = level.lengths[_places(level.names, names)]
     return _Seen(
-        wanted, int(found.sum()), int(lengths.sum()), int(lengths[found].sum()), mean
+        wanted, len(found), int(level.bytes_before[wanted]), int(found.sum()), level.mean
     )  # fmt: skip
 
 
-def _among(wanted: Names, names: Names) -> npt.NDArray[np.bool_]:
-    """Which of ``wanted`` are among ``names``; both rise."""
+def _places(names: Names, wanted: Names) -> Places:
+    """Where those of ``wanted`` stand that are among ``names``; both rise."""
     if not len(names):
-        return np.zeros(len(wanted), bool)
-    nearest = names[np.minimum(np.searchsorted(names, wanted), len(names) - 1)]
-    found: npt.NDArray[np.bool_] = nearest == wanted
+        return np.empty(0, np.int64)
+    places = np.minimum(np.searchsorted(names, wanted), len(names) - 1)
+    found: Places = places[names[places] == wanted]
     return found
 
 
