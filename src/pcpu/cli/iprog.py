@@ -180,12 +180,15 @@ def verify(plan: PlanFile, blob: Blobs = None) -> None:
 
 
 def _from_bank(bank: str, content: Any, make: Callable[..., Any]) -> tuple[Any, list[Any]]:
-    """The plan from the blob of a bank that suits best, and that blob."""
+    """The plan from the blob of a bank that suits best, and that blob, if any does."""
     from pcpu.iprog.bank.select import plan_best
     from pcpu.iprog.bank.store import Bank
 
     store = Bank(bank)
     planned, best = plan_best(store, content, make)
+    if best is None:
+        typer.echo("from no blob, as none has anything in common with it", err=True)
+        return planned, []
     entry = best.entry
     typer.echo(f"from {entry.name}: --blob {store.blob_path(entry.sha256)}", err=True)
     return planned, [store.blob(entry)]

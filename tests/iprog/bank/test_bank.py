@@ -176,6 +176,7 @@ def test_no_plan_is_made_where_one_blob_is_far_nearer(bank: Bank, library: list[
 
 def test_plans_from_the_best_blob(bank: Bank, library: list[bytes]) -> None:
     planned, best = plan_best(bank, library[5], planner(library[5]))
+    assert best is not None
     blob = bank.blob(best.entry)
     assert planned.header.blobs[0].sha256 == best.entry.sketch.sha256
     assert Reader(planned.plan, [blob]).rebuild() == library[5]
@@ -204,3 +205,10 @@ def test_programs_of_the_same_kind_come_first_where_nothing_is_shared(tmp_path: 
         assert [c.entry.name for c in found[:2]] == ["nops", "pushes"]
     else:
         assert found[0].entry.sketch.kind == "elf-x86-64"
+
+
+def test_a_file_that_has_nothing_in_common_is_planned_from_no_blob(bank: Bank) -> None:
+    file = Random(99).randbytes(3000)
+    planned, best = plan_best(bank, file, planner(file))
+    assert (best, planned.header.blobs) == (None, ())
+    assert Reader(planned.plan, []).rebuild() == file

@@ -194,12 +194,12 @@ def test_nearness_k11_k12(changes: int) -> None:
         def likely(density: float, levels: list[tuple[int, int, float]] = levels) -> float:
             total = 0.0
             for wanted, hits, size in levels:
-                total += (wanted - hits + 0.5) * math.log(-math.expm1(-density * size))
-                total -= (hits + 0.5) * density * size
+                total += (wanted - hits + 1) * math.log(-math.expm1(-density * size))
+                total -= hits * density * size
             return total
 
         assert likely(found.density) >= max(map(likely, np.geomspace(1e-8, 1, 150))) - 0.5
-        assert changes / 3 <= found.density * len(blob) <= changes * 3 + 2
+        assert changes / 3 <= found.density * len(blob) <= changes * 3 + 4
 
 
 def test_sketches_tell_of_blobs_of_any_size_k11() -> None:

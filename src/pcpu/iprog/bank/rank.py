@@ -20,7 +20,7 @@ from pcpu.iprog.bank.sketch import KEPT, Sketch
 from pcpu.iprog.sites import Places
 
 _DENSITIES = np.exp(np.linspace(np.log(1e-8), 0, 200))  # edits a byte
-_PRIOR = 0.5  # of a chunk, that is shared, and one that is not: nothing is certain
+_DOUBT = 1.0  # of a chunk that was not found: what was not looked for is not taken to be shared
 _LARGEST = np.uint32(0xFFFFFFFF)
 
 
@@ -97,6 +97,6 @@ def _density(seen: Sequence[_Seen]) -> float:
     likely: npt.NDArray[np.float64] = np.zeros(len(_DENSITIES))
     for level in seen:
         whole = _DENSITIES * level.mean  # minus the logarithm of the likelihood
-        missing = level.wanted - level.found + _PRIOR
-        likely += missing * np.log(-np.expm1(-whole)) - (level.found + _PRIOR) * whole
+        missing = level.wanted - level.found + _DOUBT
+        likely += missing * np.log(-np.expm1(-whole)) - level.found * whole
     return float(_DENSITIES[np.argmax(likely)])

@@ -6,6 +6,7 @@ plans from the very few that are still near the best.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -25,6 +26,7 @@ _READ = 8  # blobs whose chunks are compared at most
 _DOUBT = 1.6  # times the density of the best one, from sketches, up to which a blob may be better
 _TRIED = 3  # plans at most
 _CLOSE = 1.15  # as _DOUBT, from all chunks
+_LITTLE = 0.02  # of a file, that its blob has too
 
 
 class Depth(IntEnum):
@@ -86,7 +88,7 @@ def select(
 
 def rank(studied: Studied, entries: Sequence[Entry]) -> list[Candidate]:
     """All blobs, the nearest first. Of those that are as near, programs of the same kind with the
-    most similar instructions come first, and larger ones before smaller."""
+    most similar instructions come first, and blobs of about the size of the file."""
     found = [Candidate(entry, from_sketch(studied.levels, entry.sketch)) for entry in entries]
     return sorted(found, key=lambda c: (*_order(c), *_unlike(studied.sketch, c.entry.sketch)))
 
@@ -95,13 +97,13 @@ def _order(candidate: Candidate) -> tuple[float, float]:
     return candidate.nearness.density, -candidate.nearness.share
 
 
-def _unlike(one: Sketch, other: Sketch) -> tuple[bool, float, int]:
+def _unlike(one: Sketch, other: Sketch) -> tuple[bool, float, float]:
     totals = [max(1, sum(sketch.histogram)) for sketch in (one, other)]
     apart = sum(
         abs(own / totals[0] - its / totals[1])
         for own, its in zip(one.histogram, other.histogram, strict=True)
     )
-    return one.kind != other.kind, apart, -other.size
+    return one.kind != other.kind, apart, abs(math.log((one.size + 1) / (other.size + 1)))
 
 
 def _close(found: list[Candidate], times: float, most: int) -> int:
@@ -144,7 +146,12 @@ def plan_from(bank: Bank, entry: Entry, plan: Plan) -> Planned:
 
 def plan_best(
     bank: Bank, file: Bytes, plan: Plan, entries: Sequence[Entry] | None = None
-) -> tuple[Planned, Candidate]:
-    """The plan of a file from the blob that suits it best."""
+) -> tuple[Planned, Candidate | None]:
+    """The plan of a file from the blob that suits it best; from none where that is smaller, as it
+    is where nothing is shared."""
     best = select(bank, file, plan, entries=entries)[0]
-    return best.planned or plan_from(bank, best.entry, plan), best
+    planned = best.planned or plan_from(bank, best.entry, plan)
+    if best.nearness.share > _LITTLE:
+        return planned, best
+    alone = plan([], [])
+    return (alone, None) if len(alone.plan) <= len(planned.plan) else (planned, best)

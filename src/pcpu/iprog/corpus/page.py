@@ -50,7 +50,7 @@ def bytes_text(count: float) -> str:
 def _cards(summary: Summary) -> Iterable[str]:
     told = summary.to_json()
     cards = [
-        (f"{told['files']:,}", f"files, {told['kept']:,} of them from before", ""),
+        (f"{told['files']:,}", f"files, {told['kept']:,} from before", ""),
         (bytes_text(told["bytes"]), "in files", ""),
         (bytes_text(told["plan_bytes"]), "in plans", ""),
         (f"{told['ratio']:.3g} : 1" if told["ratio"] else "-", "ratio", ""),
@@ -83,7 +83,7 @@ def _sizes(outcomes: Sequence[Outcome]) -> list[tuple[str, int, str]]:
 def _blobs(outcomes: Sequence[Outcome]) -> list[tuple[str, int, str]]:
     used: Counter[str] = Counter()
     for outcome in outcomes:
-        used[outcome.blob] += outcome.size
+        used[outcome.blob or "(none)"] += outcome.size
     found = [(name, size, bytes_text(size)) for name, size in used.most_common(_BLOBS)]
     rest = used.total() - sum(size for _, size, _ in found)
     if len(used) > _BLOBS:
@@ -95,7 +95,8 @@ def _bars(bars: Sequence[tuple[str, int, str]]) -> str:
     most = max((value for _, value, _ in bars), default=0) or 1
     return "".join(
         f'<span title="{_text(name)}">{_text(name)}</span>'
-        f'<div class="track"><i style="width:{100 * value / most:.2f}%"></i></div><em>{label}</em>'
+        f'<div class="track"><i style="width:{100 * value / most:.2f}%"></i></div>'
+        f"<em>{label}</em>"
         for name, value, label in bars
     )
 
