@@ -19,7 +19,7 @@ from pcpu.iprog.bank.chunks import Level, Names
 from pcpu.iprog.bank.sketch import KEPT, Sketch
 from pcpu.iprog.sites import Places
 
-_DENSITIES = np.exp(np.linspace(np.log(1e-8), 0, 200))  # edits a byte
+_DENSITIES = np.geomspace(1e-7, 1, 400)  # edits a byte
 _DOUBT = 1.0  # of a chunk that was not found: what was not looked for is not taken to be shared
 _LARGEST = np.uint32(0xFFFFFFFF)
 

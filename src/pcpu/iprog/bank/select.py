@@ -23,9 +23,10 @@ from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.plan import Planned
 
 _READ = 8  # blobs whose chunks are compared at most
-_DOUBT = 1.6  # times the density of the best one, from sketches, up to which a blob may be better
+_DOUBT = 2.5  # times the density of the best one, from sketches, up to which a blob may be better
 _TRIED = 3  # plans at most
-_CLOSE = 1.15  # as _DOUBT, from all chunks
+_CLOSE = 1.25  # as _DOUBT, from all chunks
+_FAR, _CLOSE_IF_FAR = 0.002, 2.0  # edits a byte; from here on whole chunks tell less of a plan
 _LITTLE = 0.02  # of a file, that its blob has too
 
 
@@ -126,7 +127,8 @@ def _compared(bank: Bank, studied: Studied, found: list[Candidate]) -> list[Cand
 
 
 def _planned(bank: Bank, found: list[Candidate], plan: Plan) -> list[Candidate]:
-    count = _close(found, _CLOSE, _TRIED)
+    far = found[0].nearness.density > _FAR
+    count = _close(found, _CLOSE_IF_FAR if far else _CLOSE, _TRIED)
     if count == 1:
         return found
     tried = [(plan_from(bank, candidate.entry, plan), candidate) for candidate in found[:count]]
