@@ -112,6 +112,6 @@ def choose(
 
 def _line(candidate: Any, path: str) -> str:
     about = f"{candidate.nearness.share:.1%} shared"
-    if candidate.planned is not None:
-        about += f", a plan of {len(candidate.planned.plan)} bytes"
+    if candidate.plan_size is not None:
+        about += f", a plan of {candidate.plan_size} bytes"
     return f"{candidate.entry.name}  {path}  ({about})"

@@ -68,6 +68,13 @@ def plan(
             help="Bytes of a window, a power of two; by default 65536 or more.",
         ),
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell where each part of the file comes from.")
+    ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="OUT", help="Draw that, as a page, or a picture if .svg."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say how to rebuild a file from others that the reader holds.
@@ -75,14 +82,14 @@ def plan(
     The plan is applied and compared before it is written. With --corpus, plan many files; what
     is done already is kept.
 
-    Example: pcpu plan new.bin --blob old.bin -o new.iprog
+    Example: pcpu plan new.bin --blob old.bin -o new.iprog --html new.html
     Example: pcpu plan --corpus new --bank bank -o plans
     """
     from pcpu.iprog import files
     from pcpu.iprog.plan import make_plan
 
     if corpus is not None:
-        if file is not None or blob or window is not None:
+        if file is not None or blob or window is not None or explain or html is not None:
             raise UsageError("--corpus stands in place of FILE, and goes with --bank and --mode")
         plan_corpus(corpus, bank, out, mode.value, scheduler, workers, as_json)
         return
@@ -113,10 +120,17 @@ def plan(
         else:
             planned, blobs = _from_bank(bank, content, make)
     files.write_plan(planned.plan, blobs, out)
+    about = _explained(planned, html) if explain or html is not None else None
     if as_json:
-        print_json(planned.to_json())
+        told = {} if about is None else {"explanation": about.to_json()}
+        print_json(planned.to_json() | told)
     else:
         _show_plan(planned)
+    if about is not None and not as_json:
+        from pcpu.iprog.explain.text import lines
+
+        for line in lines(about):
+            typer.echo(line, err=True)
 
 
 def apply(
@@ -192,6 +206,16 @@ def _from_bank(bank: str, content: Any, make: Callable[..., Any]) -> tuple[Any, 
     entry = best.entry
     typer.echo(f"from {entry.name}: --blob {store.blob_path(entry.sha256)}", err=True)
     return planned, [store.blob(entry)]
+
+
+def _explained(planned: Any, html: Path | None) -> Any:
+    from pcpu.iprog.explain import explain
+    from pcpu.iprog.explain.picture import write_picture
+
+    about = explain(planned)
+    if html is not None:
+        write_picture(html, about)
+    return about
 
 
 def _show_plan(planned: Any) -> None:

@@ -52,20 +52,20 @@ def test_chunks_are_found_again_behind_an_edit_k4() -> None:
 def test_the_layout_k1_k7() -> None:
     data = Random(7).randbytes(200_000)
     sketch = study(data).sketch.write()
-    assert len(sketch) == SIZE == 8472
+    assert len(sketch) == SIZE == 8488
     assert sketch[:8] == bytes.fromhex("8949 5053 4b0d 0a1a")
     version, check, size = struct.unpack_from("<IIQ", sketch, 8)
     assert (version, size) == (1, len(data))
     assert check == google_crc32c.value(sketch[16:])
     assert sketch[24:56] == hashlib.sha256(data).digest()
     assert sketch[56 : 56 + 8 + 16 + 48] == bytes(72)  # no program
-    assert struct.unpack_from("<8Q", sketch, 128) == (0,) * 7 + (len(data),)
-    assert sketch[192:256] == bytes(64)
+    assert struct.unpack_from("<10Q", sketch, 128) == (0,) * 9 + (len(data),)
+    assert sketch[208:272] == bytes(64)
     wanted = plain.names(data)
-    counts = struct.unpack_from("<6I", sketch, 256)
+    counts = struct.unpack_from("<6I", sketch, 272)
     kept = [min(len(level), most) for level, most in zip(wanted, (1024, 512, 512), strict=True)]
     assert list(counts) == [*map(len, wanted), *kept]
-    at = 280
+    at = 296
     for level, count, room in zip(wanted, kept, (1024, 512, 512), strict=True):
         names = struct.unpack_from(f"<{room}I", sketch, at)
         assert list(names) == sorted(level)[:count] + [0] * (room - count)
@@ -123,14 +123,16 @@ def test_sections_k8() -> None:
     ]
     blob, _ = elf(parts)
     found = study(blob).sketch.sections
-    assert found[:3] == (100, 60, 50)
     names = len(b"\0" + b"".join(p.name.encode() + b"\0" for p in parts) + b".names\0")
-    assert found[3:7] == (48, 24 + 9 + names, 20, 31)
+    assert found[:7] == (100, 60 + 12, 50, 48, 24 + 9 + names, 20, 31)
     assert sum(found) == len(blob)
     blob, _ = module(
         [(1, b"t"), (2, bytes(5)), (7, bytes(6)), (9, bytes(7)), (10, bytes(8)), (11, bytes(9))]
     )
-    assert study(blob).sketch.sections == (8, 7, 9, 5, 6, 0, 0, len(blob) - 35)
+    assert study(blob).sketch.sections == (8, 0, 9, 7, 12, 0, 0, 0, 0, len(blob) - 36)
+    for content, place in (("text, \u00e9".encode(), 7), (b"PK\3\4packed", 8), (b"\0\xff", 9)):
+        sections = study(content).sketch.sections
+        assert sections[place] == sum(sections) == len(content)
 
 
 @pytest.mark.parametrize(
@@ -229,9 +231,9 @@ def test_what_is_no_sketch_is_refused_k15() -> None:
         (sketch[:-1], "it is no sketch"),
         (damaged(sketch, 0, 0, checked=False), "it is no sketch"),
         (damaged(sketch, 8, 2, checked=False), "it is of version 2, not 1"),
-        (damaged(sketch, 300, 1, checked=False), "it is damaged"),
+        (damaged(sketch, 320, 1, checked=False), "it is damaged"),
         (
-            damaged(sketch, 271, 255, checked=True),
+            damaged(sketch, 287, 255, checked=True),
             "it is damaged",
         ),  # more kept than there is room for
     ):

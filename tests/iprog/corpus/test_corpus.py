@@ -17,7 +17,7 @@ from pcpu.iprog.apply import Reader
 from pcpu.iprog.bank.store import Bank
 from pcpu.iprog.corpus import cluster, journal, page, work
 from pcpu.iprog.corpus import run as runs
-from pcpu.iprog.corpus.jobs import Job, Outcome, Summary, list_jobs
+from pcpu.iprog.corpus.jobs import Job, Outcome, Setting, Summary, list_jobs
 from pcpu.iprog.corpus.run import run
 from tests.iprog.bank.test_bank import versions
 
@@ -133,7 +133,7 @@ def test_a_file_that_fails_is_reported_and_tried_again(folder: Path) -> None:
 
 def test_a_file_that_takes_too_much_memory_is_skipped(folder: Path) -> None:
     bank = Bank(str(folder / "bank"))
-    setting = runs.Setting.of(
+    setting = Setting.of(
         str(folder / "new"), str(folder / "bank"), str(folder / "out"), "small", bank.entries()
     )
     outcome = work.work(setting, Job("0", 1), memory=50_000)

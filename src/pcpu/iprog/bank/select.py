@@ -18,7 +18,7 @@ from pcpu.iprog.bank.rank import Nearness, from_chunks, from_sketch
 from pcpu.iprog.bank.sketch import Sketch, Studied, study
 from pcpu.iprog.bank.store import Bank, Entry
 from pcpu.iprog.bank.views import blanked
-from pcpu.iprog.hints import read_image
+from pcpu.iprog.finders import read_image
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.plan import Planned
 
@@ -40,12 +40,13 @@ class Depth(IntEnum):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A blob, how near it is, how closely it was looked at, and the plan from it where one was
-    made."""
+    """A blob, how near it is, how closely it was looked at, and how large a plan from it is, where
+    one was made; ``planned`` is that of the best."""
 
     entry: Entry
     nearness: Nearness
     depth: Depth = Depth.SKETCHES
+    plan_size: int | None = None
     planned: Planned | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -56,7 +57,7 @@ class Candidate:
             "shared": round(self.nearness.share, 4),
             "edits_per_kib": float(f"{1024 * self.nearness.density:.4g}"),
             "by": self.depth.name.lower(),
-            "plan": None if self.planned is None else len(self.planned.plan),
+            "plan": self.plan_size,
         }
 
 
@@ -131,9 +132,16 @@ def _planned(bank: Bank, found: list[Candidate], plan: Plan) -> list[Candidate]:
     count = _close(found, _CLOSE_IF_FAR if far else _CLOSE, _TRIED)
     if count == 1:
         return found
-    tried = [(plan_from(bank, candidate.entry, plan), candidate) for candidate in found[:count]]
-    tried.sort(key=lambda pair: len(pair[0].plan))
-    return [replace(c, planned=planned, depth=Depth.PLANS) for planned, c in tried] + found[count:]
+    best: Planned | None = None
+    tried: list[Candidate] = []
+    for candidate in found[:count]:
+        planned = plan_from(bank, candidate.entry, plan)
+        size = len(planned.plan)
+        tried.append(replace(candidate, plan_size=size, depth=Depth.PLANS))
+        if best is None or size < len(best.plan):
+            best = planned  # others are dropped, as they take much memory
+    tried.sort(key=lambda candidate: candidate.plan_size or 0)
+    return [replace(tried[0], planned=best), *tried[1:], *found[count:]]
 
 
 def plan_from(bank: Bank, entry: Entry, plan: Plan) -> Planned:

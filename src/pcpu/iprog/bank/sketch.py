@@ -13,11 +13,18 @@ import numpy as np
 
 from pcpu.errors import BankError
 from pcpu.iprog.bank.chunks import LEVELS, Level, Names, cut
-from pcpu.iprog.bank.mix import COMPILER_BYTES, Kind, compiler_of, sections_of
-from pcpu.iprog.bank.mnemonics import LANGUAGES, SLOTS, histogram_of
+from pcpu.iprog.bank.mix import (
+    COMPILER_BYTES,
+    COUNTED,
+    KINDS,
+    SLOTS,
+    compiler_of,
+    histogram_of,
+    sections_of,
+)
 from pcpu.iprog.bank.views import blanked
+from pcpu.iprog.finders import read_image
 from pcpu.iprog.format import check
-from pcpu.iprog.hints import read_image
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.reference import digest
 
@@ -26,7 +33,7 @@ VERSION = 1
 KEPT = (1024, 512, 512)  # names of each level
 _KIND_BYTES = 16
 _FRONT = struct.Struct("<8sII")  # magic, version, check of all that follows
-_BODY = struct.Struct(f"<Q32sQ{_KIND_BYTES}s{COMPILER_BYTES}s{len(Kind)}Q{SLOTS}H{2 * LEVELS}I")
+_BODY = struct.Struct(f"<Q32sQ{_KIND_BYTES}s{COMPILER_BYTES}s{len(KINDS)}Q{SLOTS}H{2 * LEVELS}I")
 SIZE = _FRONT.size + _BODY.size + 4 * sum(KEPT)
 
 
@@ -58,14 +65,14 @@ class Sketch:
 
     def to_json(self) -> dict[str, Any]:
         """What people may want to know of it."""
-        counted = (*LANGUAGES[self.kind].counted, "other") if self.kind in LANGUAGES else ()
+        counted = (*COUNTED.get(self.kind, ()), "other")
         total = max(1, sum(self.histogram))
         return {
             "size": self.size,
             "sha256": self.sha256.hex(),
             "kind": self.kind,
             "compiler": self.compiler,
-            "sections": {k.name.lower(): n for k, n in zip(Kind, self.sections, strict=True) if n},
+            "sections": {k.value: n for k, n in zip(KINDS, self.sections, strict=True) if n},
             "mnemonics": {
                 name: round(count / total, 4)
                 for name, count in zip(counted, self.histogram, strict=False)
@@ -93,9 +100,9 @@ def study(data: Bytes) -> Studied:
         sha256=digest(data),
         finders=sum(1 << number for number in finders),
         kind="" if image is None else image.kind,
-        compiler=compiler_of(image),
-        sections=sections_of(image, len(data)),
-        histogram=histogram_of(image),
+        compiler=compiler_of(image, data),
+        sections=sections_of(image, data),
+        histogram=histogram_of(image, data),
         chunks=tuple(len(level.names) for level in levels),
         names=tuple(level.names[:kept] for level, kept in zip(levels, KEPT, strict=True)),
     )
@@ -112,7 +119,7 @@ def read_sketch(data: bytes, path: str) -> Sketch:
     if check(data[_FRONT.size : SIZE]) != stated:
         raise BankError(f"{path} is damaged; add its blob anew")
     size, sha256, finders, kind, compiler, *numbers = _BODY.unpack_from(data, _FRONT.size)
-    sections, numbers = tuple(numbers[: len(Kind)]), numbers[len(Kind) :]
+    sections, numbers = tuple(numbers[: len(KINDS)]), numbers[len(KINDS) :]
     histogram, numbers = tuple(numbers[:SLOTS]), numbers[SLOTS:]
     names, at = [], _FRONT.size + _BODY.size
     for kept, room in zip(numbers[LEVELS:], KEPT, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pcpu.iprog.hints import FINDERS, Image, find_sites
+from pcpu.iprog.finders import FINDERS, Image, find_sites
 from pcpu.iprog.moving import write_sites
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import Octets
