@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pcpu.cli import iprog
+from pcpu.cli import bank, iprog
 from pcpu.cli.check import check
 from pcpu.cli.fmt import fmt
 from pcpu.cli.options import (
@@ -65,6 +65,7 @@ app.command()(iprog.plan)
 app.command()(iprog.apply)
 app.command()(iprog.inspect)
 app.command()(iprog.verify)
+app.add_typer(bank.app)
 
 
 class EmitForm(StrEnum):
