@@ -22,7 +22,7 @@ from pcpu import gf2, gf2_search, interp, targets
 from pcpu.compiler import compile_operations
 from pcpu.ir import with_names
 from pcpu.isa import CrcModel, Isa, Op, read_isa
-from pcpu.lower.kernels import crc_model
+from pcpu.lower.kernels import crc_model, crc_ring
 from pcpu.target import Target
 from tests.kernels import machine as machines
 from tests.kernels.machine import Machine, Native, Wasm, abi, update
@@ -179,12 +179,14 @@ def test_crc32c_against_a_third_library(engine: Engine) -> None:
 def test_pieces_from_any_state(engine: Engine) -> None:
     for name, op in engine.ops.items():
         dice = random.Random(name)
-        data = dice.randbytes(30000)
+        data = dice.randbytes(500_000)
         engine.machine.write(1, data)
         assert op.crc is not None
         state, expected = any_state(op, op.crc, dice, data[:1500])
         assert update(engine.machine, op, state, 1, 1500) == expected
-        for average, size in ((5, 1500), (100, 10000), (1000, 30000), (10000, 30000)):
+        for average, size in (
+            (5, 1500), (100, 10000), (1000, 30000), (10000, 30000), (100_000, 500_000),
+        ):  # fmt: skip
             at, after = 0, state
             while at < size:
                 piece = min(size - at, int(dice.expovariate(1 / average)))
@@ -294,6 +296,15 @@ def test_the_search_finds_all(terms: int) -> None:
     ]
     assert set(gf2.search(divisor, terms, degree)) <= set(every)
     assert bool(every) == bool(gf2.search(divisor, terms, degree))
+
+
+def test_rings_have_room_for_their_multiples() -> None:
+    known = json.loads(Path(gf2.__file__).with_name("multiples.json").read_text("utf-8"))
+    rings = [m for listed in known["multiples"].values() for m in listed if m[0] > gf2.WINDOW]
+    assert {len(multiple) for multiple in rings} == {4, 8}
+    for multiple in rings:
+        assert gf2.lags(tuple(multiple))[0] >= crc_ring.STEP
+        assert multiple[-2] >= 8  # the register, of up to 8 bytes, meets one term alone
 
 
 def test_the_long_search_gives_multiples(monkeypatch: pytest.MonkeyPatch) -> None:

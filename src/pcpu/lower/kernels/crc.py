@@ -38,7 +38,7 @@ def _is_fed(op: Op, target: Target) -> bool:
     if crc_x86.multipliers(target):
         return True
     field = field_of(op.crc)
-    return target.shuffles and crc_sparse.is_fed(gf2.multiples(field.width, field.poly))
+    return target.shuffles and bool(gf2.multiples(field.width, field.poly))
 
 
 def _function(code: Code, field: Field, fed: Sequence[Stage]) -> Value:
