@@ -1,0 +1,56 @@
+"""What kernels are declared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self, overload
+
+
+class Array:
+    """An array of numbers, as type checkers see it; compiled code has memory, Python an array of
+    numpy. A slice is a view."""
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> Self: ...
+    def __getitem__(self, place: int | slice) -> int | Self:
+        raise NotImplementedError
+
+    @overload
+    def __setitem__(self, place: int, value: int) -> None: ...
+    @overload
+    def __setitem__(self, place: slice, value: Self) -> None: ...
+    def __setitem__(self, place: int | slice, value: int | Self) -> None:
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+
+class Bytes(Array):
+    """Of bytes."""
+
+
+class Ints(Array):
+    """Of numbers of 64 bits with a sign."""
+
+
+@dataclass(frozen=True)
+class Extern:
+    """A function of another object file. Arrays are passed as a pointer and a length, both of the
+    target's pointer size, numbers as that size too, and so is the result."""
+
+    symbol: str
+    arguments: tuple[str, ...]  # the annotations of its parameters
+
+    def __call__(self, *arguments: Any) -> int:
+        """What a type checker sees; only compiled code can call it."""
+        raise NotImplementedError(self.symbol)
+
+
+def extern(function: Callable[..., int]) -> Extern:
+    """Declare the function with this name, which is linked later."""
+    annotations = [kind for name, kind in function.__annotations__.items() if name != "return"]
+    return Extern(function.__name__, tuple(map(str, annotations)))
