@@ -191,7 +191,7 @@ def plan_object(plan: bytes, target: Target) -> bytes:
             f'.section .rodata.{PLAN},"",@\n.globl {PLAN}\n.p2align 4\n{PLAN}:\n'
             f'.incbin "{here / "plan"}"\n.size {PLAN}, {len(plan)}\n'
             f'.section .rodata.{PLAN}_length,"",@\n.globl {PLAN}_length\n.p2align 3\n'
-            f'{PLAN}_length:\n.int64 {len(plan)}\n.size {PLAN}_length, 8\n'
+            f"{PLAN}_length:\n.int64 {len(plan)}\n.size {PLAN}_length, 8\n"
         )
         lld.run([
             *lld.zig(), "cc", "-c", "-target", lld.zig_triple(target), str(here / "plan.s"), "-o",
