@@ -16,8 +16,8 @@ from pcpu.targets import elf, lld
 from tests.kernels.machine import GUARD, ROOM
 
 MOST = 4  # arguments of a call
-# What QEMU is told of the processor, by architecture; its 64-bit Arm has all that we use.
-PROCESSORS = {"aarch64": "max", "riscv64": "rv64,zba=true,zbb=true,zbc=true"}
+# What QEMU is told of the processor, by architecture: all that it has, or all that we use.
+PROCESSORS = {"aarch64": "max", "riscv64": "rv64,zba=true,zbb=true,zbc=true", "x86_64": "max"}
 # Takes commands from its input, each of three numbers: write bytes, read bytes, call a function.
 DRIVER = """
 #include <stdint.h>
@@ -49,11 +49,13 @@ int main(void) {
 
 
 class Emulated:
-    """``code`` is an object file with the functions ``names``."""
+    """``code`` is an object file with the functions ``names``, ``processor`` QEMU's name."""
 
     pointer_bits = 64
 
-    def __init__(self, code: bytes, names: Sequence[str], target: Target) -> None:
+    def __init__(
+        self, code: bytes, names: Sequence[str], target: Target, processor: str | None = None
+    ) -> None:
         architecture = target.triple.split("-", maxsplit=1)[0]
         qemu = shutil.which(f"qemu-{architecture}") or shutil.which(f"qemu-{architecture}-static")
         if qemu is None:
@@ -64,7 +66,7 @@ class Emulated:
         program.write_bytes(elf.executable([code, _driver(names, target)], target))
         program.chmod(0o755)
         self._process = subprocess.Popen(
-            [qemu, "-cpu", PROCESSORS[architecture], program],
+            [qemu, "-cpu", processor or PROCESSORS[architecture], program],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         assert self._process.stdin is not None
