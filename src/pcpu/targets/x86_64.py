@@ -1,9 +1,9 @@
 """64-bit x86 under Linux.
 
 The baseline is x86-64-v2: processors from about 2011 on, what RHEL 9 asks for, and what virtual
-machines have by default; v3, with AVX2, is neither. Shared objects have code for two levels above: v3 with
-carry-less multiplication, and v4 as Intel's Ice Lake (2019) and AMD's Zen 4 (2022) have it. The
-target ``host`` uses all that there is.
+machines have by default; v3, with AVX2, is neither. Shared objects have code for two levels above:
+v3 with carry-less multiplication, and v4 as Intel's Ice Lake (2019) and AMD's Zen 4 (2022) have it.
+The target ``host`` uses all that there is.
 """
 
 from __future__ import annotations
