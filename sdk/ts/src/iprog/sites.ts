@@ -1,0 +1,84 @@
+/** Sites files: what finders found in a blob (spec/iprog-abi.md D13). */
+
+import { PlanError, SourceError } from "../errors.js";
+import { SITE } from "./decoder.js";
+import type { Content } from "./head.js";
+import { bytesAt, type Put, type Source } from "./pages.js";
+
+const MAGIC = [0x89, 0x53, 0x49, 0x54, 0x45, 0x53, 0x0d, 0x0a];
+const VERSION = 1;
+const FIXED = 68;
+const MAX_FINDERS = 32;
+const MAX_PAGE_BITS = 30;
+
+export class SitesFile {
+  readonly #source: Source;
+  readonly #pageBits: number;
+  readonly #size: number;
+  readonly #table: number;
+  readonly #records: number;
+
+  private constructor(source: Source, pageBits: number, size: number, table: number, count: number) {
+    this.#source = source;
+    this.#pageBits = pageBits;
+    this.#size = size;
+    this.#table = table;
+    this.#records = aligned(table + 8 * (Math.ceil(size / 2 ** pageBits) + 1));
+    if (source.size !== this.#records + SITE * count) throw new SourceError("the sites file has another size than it says");
+  }
+
+  /** Throws SourceError where the file is damaged or about something else, PlanError where it has another number of sites than the plan. */
+  static async open(source: Source, blob: Content, wanted: readonly number[], sites: number): Promise<SitesFile> {
+    const head = await bytesAt(source, 0, FIXED);
+    const view = new DataView(head.buffer);
+    if (!MAGIC.every((byte, i) => head[i] === byte) || view.getUint32(8, true) !== VERSION) throw new SourceError("this is no sites file");
+    const [pageBits, count, size] = [view.getUint32(12, true), view.getBigUint64(16, true), view.getBigUint64(24, true)];
+    const finders = view.getUint32(64, true);
+    if (pageBits > MAX_PAGE_BITS || finders > MAX_FINDERS) throw new SourceError("the sites file is damaged");
+    const numbers = new DataView((await bytesAt(source, FIXED, 4 * finders)).buffer);
+    const same = finders === wanted.length && wanted.every((finder, i) => numbers.getUint32(4 * i, true) === finder);
+    if (!same || Number(size) !== blob.size || hex(head.subarray(32, 64)) !== blob.sha256) {
+      throw new SourceError("the sites file is about another blob or other finders");
+    }
+    if (Number(count) !== sites) throw new PlanError("damaged", `the plan has ${sites} sites, and ${count} were found`, 9);
+    return new SitesFile(source, pageBits, Number(size), aligned(FIXED + 4 * finders), Number(count));
+  }
+
+  /** The numbers of the first record whose place is not before `start`, and of the first not before `stop`. */
+  async range(start: number, stop: number): Promise<[number, number]> {
+    return [await this.#first(start), await this.#first(stop)];
+  }
+
+  /** The records from number `first` up to `last`, as they are. */
+  async read(first: number, last: number, put: Put): Promise<void> {
+    await this.#source.read(this.#records + SITE * first, SITE * (last - first), put);
+  }
+
+  async close(): Promise<void> {
+    await this.#source.close();
+  }
+
+  async #first(place: number): Promise<number> {
+    const page = Math.floor(Math.min(place, this.#size) / 2 ** this.#pageBits);
+    const next = Math.min(page + 1, Math.ceil(this.#size / 2 ** this.#pageBits));
+    let [low, high] = [await this.#number(this.#table + 8 * page), await this.#number(this.#table + 8 * next)];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((await this.#number(this.#records + SITE * middle)) < place) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  async #number(at: number): Promise<number> {
+    return Number(new DataView((await bytesAt(this.#source, at, 8)).buffer).getBigUint64(0, true));
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function aligned(at: number): number {
+  return Math.ceil(at / 32) * 32;
+}
