@@ -38,14 +38,16 @@ def build_bundle(
     named: Mapping[str, Program] = MappingProxyType({}),
     decoder: Artifact | None = None,
     store: Path | None = None,
+    bucket: str | None = None,
 ) -> None:
     """Write a bundle into the folder ``out``.
 
     Each of ``programs``, which are pipelines, becomes a module of its own, fused, which the Worker
     runs in place of the single operations. Those of ``named``, which may be any programs, can be
-    asked for by name. ``decoder`` rebuilds published files (spec/http.md H18); workerd finds them in
-    the folder ``store``. In a folder that holds a bundle already its files are replaced, all but
-    ``wrangler.jsonc``, where people keep their routes. Raises PcpuError.
+    asked for by name. ``decoder`` rebuilds published files (spec/http.md H18), which workerd finds
+    in the folder ``store``, and a Worker that is deployed in the R2 bucket ``bucket``. In a folder
+    that holds a bundle already its files are replaced, all but ``wrangler.jsonc``, where people
+    keep their routes. Raises PcpuError.
     """
     _check_folder(out)
     _check_parameters(named)
@@ -60,7 +62,7 @@ def build_bundle(
     if decoder is not None:
         modules[DECODER] = decoder
     with tempfile.TemporaryDirectory(prefix="pcpu-bundle-") as folder:
-        _write(Path(folder), isa, modules, port, store)
+        _write(Path(folder), isa, modules, port, store, bucket)
         try:
             out.mkdir(parents=True, exist_ok=True)
             _move(Path(folder), out)
@@ -100,7 +102,12 @@ def _move(new: Path, out: Path) -> None:
 
 
 def _write(
-    folder: Path, isa: Isa, modules: dict[str, Artifact], port: int, store: Path | None
+    folder: Path,
+    isa: Isa,
+    modules: dict[str, Artifact],
+    port: int,
+    store: Path | None,
+    bucket: str | None,
 ) -> None:
     for name, artifact in modules.items():
         artifact.write(folder / name)
@@ -121,7 +128,8 @@ def _write(
         **_store(store),
     }
     (folder / "config.capnp").write_text(worker.template("config.capnp", values))
-    (folder / "wrangler.jsonc").write_text(worker.template("wrangler.jsonc", {}))
+    wrangler = worker.template("wrangler.jsonc", {"BUCKETS": _buckets(bucket)})
+    (folder / "wrangler.jsonc").write_text(wrangler)
     manifests = {name: artifact.manifest for name, artifact in modules.items()}
     (folder / "manifest.json").write_text(json.dumps(manifests, indent=2) + "\n")
 
@@ -135,6 +143,12 @@ def _store(folder: Path | None) -> dict[str, str]:
         "STORE_SERVICE": f'(name = "store", disk = (path = {path})),',
         "STORE_BINDING": '(name = "STORE", service = "store"),',
     }
+
+
+def _buckets(bucket: str | None) -> str:
+    """The R2 bucket with what is published."""
+    bound = [] if bucket is None else [{"binding": "BUCKET", "bucket_name": bucket}]
+    return json.dumps(bound)
 
 
 def _list_of(modules: dict[str, Artifact]) -> str:

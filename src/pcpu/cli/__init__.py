@@ -65,6 +65,7 @@ app.command()(iprog.plan)
 app.command()(iprog.apply)
 app.command()(iprog.inspect)
 app.command()(iprog.verify)
+app.command()(iprog.publish)
 
 
 class EmitForm(StrEnum):
