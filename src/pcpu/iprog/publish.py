@@ -57,7 +57,7 @@ def check_name(name: str) -> str:
 
 
 def publish(reader: Reader, store: Path, name: str) -> Published:
-    """Put a plan, whose file was rebuilt and found right, and what it needs into the folder ``store``.
+    """Put a plan, whose file was rebuilt and found right, and what it needs into ``store``.
 
     Each file appears whole or not at all, the plan last, so that an object is there only when it
     can be rebuilt. What is there already stays. Raises UsageError and PcpuError.
