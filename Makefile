@@ -25,7 +25,7 @@ check: setup
 	cd worker && $(NPM) run --silent check
 	cd sdk/ts && $(NPM) run --silent check
 
-.venv/ready: requirements.lock pyproject.toml
+.venv/ready: requirements.lock sources.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "pCPU needs Python 3.11 or later; try make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
@@ -33,6 +33,8 @@ check: setup
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --no-binary :all: -r sources.lock -d .venv/src
 	@touch $@
 
 %/node_modules/ready: %/package-lock.json .venv/ready

@@ -275,5 +275,7 @@ def test_a_program_is_verified_first(isa: Isa) -> None:
 
 
 def test_unknown_target() -> None:
-    with pytest.raises(UsageError, match="unknown target 'vax'; known: host, wasm"):
+    with pytest.raises(
+        UsageError, match="unknown target 'vax'; known: host, wasm, x86-64, aarch64, riscv64"
+    ):
         targets.find("vax")

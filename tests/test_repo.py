@@ -33,7 +33,7 @@ def test_every_numbered_rule_has_a_test(spec: Path) -> None:
 
 def test_lock_files_hold_no_addresses() -> None:
     for path in tracked():
-        if path.name in ("requirements.lock", "package-lock.json"):
+        if path.name in ("requirements.lock", "sources.lock", "package-lock.json"):
             text = path.read_text("utf-8")
             assert not re.search(
                 r'"resolved"|--(extra-)?index-url|--find-links|@ (file|https?):', text

@@ -8,9 +8,8 @@ from random import Random
 import pytest
 
 from pcpu.errors import UnsupportedPlanError
-from pcpu.iprog.hints import FINDERS, find_sites, read_image
-from pcpu.iprog.hints.elf import read_elf
-from pcpu.iprog.hints.x86_64 import instruction_end, instruction_end_fast
+from pcpu.iprog.finders import FINDERS, find_sites, read_image
+from pcpu.iprog.finders.x86_64 import instruction_end
 from tests.iprog.forge import number
 from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, module, u64
 
@@ -37,8 +36,7 @@ def test_instruction_forms_g43(before: str, distance: int) -> None:
     code = bytes.fromhex(before)
     whole = b"\x90" * 8 + code + bytes(8)
     at = 8 + len(code)
-    assert instruction_end(whole, at, 0) == distance
-    assert instruction_end_fast(memoryview(whole), at, 0) == distance
+    assert instruction_end(memoryview(whole), at, 0) == distance
 
 
 def test_bytes_before_the_floor_are_not_looked_at_g43() -> None:
@@ -97,11 +95,11 @@ def test_what_is_an_image_g41() -> None:
     assert len(sites(blob, 1)) == 1
     for at, byte in ((0, 0), (4, 1), (5, 2), (58, 56), (60, 255), (62, 200), (40, 255)):
         other = blob[:at] + bytes([byte]) + blob[at + 1 :]
-        assert read_elf(other) is None, at
+        assert read_image(other) is None, at
         assert sites(other) == []
-    assert read_elf(blob[:63]) is None
-    assert read_elf(blob[:-1]) is None  # the table of sections is cut off
-    assert read_elf(b"") is None
+    assert read_image(blob[:63]) is None
+    assert read_image(blob[:-1]) is None  # the table of sections is cut off
+    assert read_image(b"") is None
 
 
 def test_sections_that_leave_the_blob_do_not_count_g41() -> None:

@@ -44,7 +44,7 @@ def test_an_estimate_has_the_magnitude_of_what_is_measured(isa: Isa, op: str) ->
     rates = [run(text, isa, {"data": data}, limit=0).totals[1].rate or 0 for _ in range(5)]
     numbers = analyse(source(op, isa), targets.find("host")).statements[0]
     assert numbers is not None
-    if throughput.find("host", targets.find("host").triple) is None:
+    if throughput.find(targets.find("host").triple) is None:
         assert numbers.cycles_per_byte is None
         return
     assert numbers.cycles_per_byte is not None
@@ -215,7 +215,7 @@ def test_loops_of_assembly_by_hand() -> None:
 
 
 def test_what_the_model_says_of_instructions() -> None:
-    machine = throughput.find("host", "x86_64-unknown-linux-gnu")
+    machine = throughput.find("x86_64-unknown-linux-gnu")
     assert machine is not None
     code = [c.text for c in assembly.parse(ASM).functions["f"].code if not c.is_label]
     assert [machine.moved(text) for text in code[1:4]] == [32, 32, 32]
@@ -231,4 +231,4 @@ def test_what_the_model_says_of_instructions() -> None:
     assert wasm.throughput(["local.get 1", "i32.const 3", "end_loop"]) == 0
     assert wasm.moved("v128.load 16:p2align=0") == 16
     assert wasm.moved("i32.load8_u 0") == 1
-    assert throughput.find("host", "riscv64-unknown-linux-gnu") is None
+    assert throughput.find("riscv64-unknown-linux-gnu") is None

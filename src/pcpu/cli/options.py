@@ -48,6 +48,9 @@ class EngineName(StrEnum):
 class TargetName(StrEnum):
     wasm = "wasm"
     host = "host"
+    x86_64 = "x86-64"
+    aarch64 = "aarch64"
+    riscv64 = "riscv64"
 
 
 Named = Annotated[

@@ -8,7 +8,11 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 
-i64: Any = np.int64  # without a type: mypy would ask for casts that numba does not understand
+# What kernels take besides int and bool: arrays of one dimension, of uint8 and of int64.
+Bytes = Any
+Ints = Any
+
+i64 = cast(Callable[[Any], int], np.int64)
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -19,7 +23,7 @@ def jit(function: F) -> F:
 
 
 @jit
-def signed_at(data: Any, at: int) -> Any:
+def signed_at(data: Bytes, at: int) -> int:
     """The number of 32 bits with a sign at ``data[at]``."""
     # Octets are widened first: numba would make numbers without a sign of them.
     low = i64(data[at]) | i64(data[at + 1]) << 8
@@ -29,7 +33,7 @@ def signed_at(data: Any, at: int) -> Any:
 
 
 @jit
-def put(data: Any, at: int, value: int, width: int) -> None:
+def put(data: Bytes, at: int, value: int, width: int) -> None:
     """Write the low ``width`` bytes of a number."""
     for n in range(width):
         data[at + n] = (value >> (8 * n)) & 255

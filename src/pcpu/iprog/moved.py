@@ -32,7 +32,7 @@ class Moved:
     def of(subject: Subject, shifts: ShiftMap) -> Moved:
         about = subject.relocatable
         if about is None:
-            return Moved(subject, shifts, Sites.joined([]), ())
+            return Moved(subject, shifts, Sites.none(), ())
         sites = resolved(about.blob_sites, shifts, about.first)
         return Moved(subject, shifts, sites, about.regions)
 

@@ -18,7 +18,7 @@ from pcpu.iprog.moving import put_site, value_of, width_of
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.transforms import transform
 
-_NO_SITES = Sites.joined([])
+_NO_SITES = Sites.none()
 
 
 class FastReader(Reader):

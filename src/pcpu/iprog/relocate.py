@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pcpu.errors import DamagedPlanError
+from pcpu.iprog.finders import find_sites
 from pcpu.iprog.format import Codec, Region, Relocation, Transform
 from pcpu.iprog.frames import read_group
-from pcpu.iprog.hints import find_sites
 from pcpu.iprog.numbers import Bytes, Numbers
 from pcpu.iprog.reference import Reference
 from pcpu.iprog.sites import LEB, Form, Places, Sites

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from pcpu.iprog.numbers import Bytes
 
 Places = npt.NDArray[np.int64]
 Octets = npt.NDArray[np.uint8]
@@ -33,12 +30,12 @@ class Form(IntEnum):
 
 
 LEB = (5, 6)  # forms of as many bytes as their extra says
-_WIDTHS = np.array([4, 4, 8, 4, 4, 0, 0, 4, 4, 4, 4])
+WIDTHS = np.array([4, 4, 8, 4, 4, 0, 0, 4, 4, 4, 4], np.int64)  # bytes, by form
 
 
 def widths(form: Octets, extra: Places) -> Places:
     """The bytes of sites."""
-    return np.where(np.isin(form, LEB), extra, _WIDTHS[form])
+    return np.where(np.isin(form, LEB), extra, WIDTHS[form])
 
 
 @dataclass(frozen=True)
@@ -72,50 +69,8 @@ class Sites:
         """What they are, without who found them."""
         return self.place, self.form, self.target, self.extra
 
-    def of_finder(self, number: int) -> Sites:
-        """The same, found by the finder ``number``."""
-        return replace(self, finder=np.full(len(self), number, np.uint8))
-
     @staticmethod
-    def of(
-        place: npt.ArrayLike, form: Form, target: npt.ArrayLike, extra: npt.ArrayLike = 0
-    ) -> Sites:
-        """Sites of one form."""
-        places = np.asarray(place, np.int64)
-        return Sites(
-            places,
-            np.full(places.shape, form, np.uint8),
-            np.broadcast_to(np.asarray(target, np.int64), places.shape),
-            np.broadcast_to(np.asarray(extra, np.int64), places.shape),
-            np.zeros(places.shape, np.uint8),
-        )
-
-    @staticmethod
-    def joined(several: Sequence[Sites]) -> Sites:
-        """All of ``several``, one after the other."""
-        none = Sites.of([], Form.CODE, [])
-        columns = zip(*((*s.arrays, s.finder) for s in (none, *several)), strict=True)
-        return Sites(*(np.concatenate(column) for column in columns))
-
-
-def words_at(data: Bytes, places: Places) -> Places:
-    """The u32 at each place."""
-    octets: Octets = np.frombuffer(data, np.uint8)
-    found = np.stack([octets[places + n] for n in range(4)], axis=-1)
-    return found.reshape(-1, 4).view("<u4").ravel().astype(np.int64)
-
-
-def in_order(found: Sequence[Sites]) -> Sites:
-    """What several finders found, sorted and without overlaps (G24)."""
-    sites = Sites.joined(found)
-    sites = sites[sites.target >= 0]
-    sites = sites[np.argsort(sites.place, kind="stable")]
-    ends = sites.end
-    reach = np.maximum.accumulate(ends)
-    kept = np.ones(len(sites), bool)
-    for number in np.flatnonzero(sites.place[1:] < reach[:-1]) + 1:  # there are few
-        before = number - 1
-        while not kept[before]:
-            before -= 1
-        kept[number] = sites.place[number] >= ends[before]
-    return sites[kept]
+    def none() -> Sites:
+        """No sites."""
+        places, octets = np.empty(0, np.int64), np.empty(0, np.uint8)
+        return Sites(places, octets, places, places, octets)

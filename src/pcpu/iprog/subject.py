@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from pcpu.iprog.align import Covers
+from pcpu.iprog.finders import FINDERS, find_sites, read_image
 from pcpu.iprog.format import Region, Transform
-from pcpu.iprog.hints import FINDERS, find_sites, read_image
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit
 from pcpu.iprog.moving import absolute, write_sites
@@ -73,7 +73,7 @@ class Subject:
     def file_sites(self) -> Sites:
         """The sites of the file. They are found anew each time, as they would take much memory."""
         about = self.relocatable
-        return Sites.joined([]) if about is None else find_sites(self.file.data, about.finders)
+        return Sites.none() if about is None else find_sites(self.file.data, about.finders)
 
     @staticmethod
     def fill(file: Octets, new: Sites, reference: Octets, old: Sites) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from pcpu.iprog.finders.x86_64 import instruction_end
 from pcpu.iprog.format import Transform
-from pcpu.iprog.hints.x86_64 import instruction_end, instruction_end_fast
 from pcpu.iprog.jit import jit, put, signed_at
 
 _U32 = (1 << 32) - 1
@@ -68,7 +68,7 @@ def transform(
 def _x86_64(data: Any, at: Any, stop: Any, bias: Any, span: Any, undo: Any) -> None:
     floor, p = at, at + 1
     while p + 4 <= stop:
-        distance = instruction_end_fast(data, p, floor)
+        distance = instruction_end(data, p, floor)
         if distance:
             end = p + bias + distance
             value = signed_at(data, p)

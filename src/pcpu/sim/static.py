@@ -54,7 +54,7 @@ def analyse(source: Source, target: Target) -> Static:
 class _Analysis:
     def __init__(self, source: Source, target: Target, ir: Module, asm: Assembly) -> None:
         self.source, self.target, self.ir, self.asm = source, target, ir, asm
-        self.machine = throughput.find(target.name, target.triple)
+        self.machine = throughput.find(target.triple)
         self.called = self._called()
         self.owners: dict[str, set[int]] = defaultdict(set)
         for (statement, _), names in self.called.items():

@@ -1,4 +1,4 @@
-"""Targets, one file each, which exports one ``target()``."""
+"""Targets, one file each (lld.py and elf.py run the linkers for them), which exports one ``target()``."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["NAMES", "Target", "find"]
 
 
 # Written out, since importing a target may load LLVM.
-NAMES = ("host", "wasm")
+NAMES = ("host", "wasm", "x86-64", "aarch64", "riscv64")
 
 
 @cache
 def find(name: str) -> Target:
     if name not in NAMES:
         raise UsageError(f"unknown target {name!r}; known: {', '.join(NAMES)}")
-    target = import_module(f"pcpu.targets.{name}").target()
+    target = import_module(f"pcpu.targets.{name.replace('-', '_')}").target()
     assert isinstance(target, Target)
     return target

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from pcpu.errors import ToolchainError
+from pcpu.target import Target
 
 
 @cache
@@ -31,6 +32,12 @@ def zig() -> tuple[str, ...]:
     except ImportError:
         raise ToolchainError("the ziglang wheel is missing; run 'make setup'") from None
     return (os.path.join(os.path.dirname(ziglang.__file__), "zig"),)  # noqa: PTH118, PTH120
+
+
+def zig_triple(target: Target) -> str:
+    """What Zig calls the system of ``target``; for WebAssembly one whose headers it has."""
+    architecture, _, system, *abi = target.triple.split("-")
+    return "-".join([architecture, "wasi" if system == "unknown" else system, *abi])
 
 
 def run(arguments: Sequence[str]) -> str:

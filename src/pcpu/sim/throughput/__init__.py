@@ -81,9 +81,11 @@ def _patterns(rows: Iterable[tuple[str, Any]]) -> list[tuple[re.Pattern[str], An
 
 
 @cache
-def find(target: str, triple: str) -> Machine | None:
-    """The model for a target of that triple; None where there is none for its architecture."""
-    document = json.loads((files("pcpu.sim.throughput") / f"{target}.json").read_text("utf-8"))
+def find(triple: str) -> Machine | None:
+    """The model for targets of that triple; None where there is none for their architecture."""
     architecture = triple.partition("-")[0].replace("arm64", "aarch64")
-    found = document["machines"].get(architecture)
-    return None if found is None else Machine(architecture, found)
+    for name in ("host", "wasm"):
+        document = json.loads((files("pcpu.sim.throughput") / f"{name}.json").read_text("utf-8"))
+        if architecture in document["machines"]:
+            return Machine(architecture, document["machines"][architecture])
+    return None

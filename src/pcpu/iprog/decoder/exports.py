@@ -1,0 +1,143 @@
+"""The functions that a module exports (spec/iprog-abi.md), as kernels.
+
+Memory is one array from address 0 on, so that where something begins in it is also its address.
+"""
+
+from __future__ import annotations
+
+from pcpu.iprog.decoder import state as S
+from pcpu.iprog.decoder.decoder import give_sites, make, open_plan, want
+from pcpu.iprog.decoder.decoder import hold_sites as hold_all_sites
+from pcpu.iprog.decoder.state import fail, take
+from pcpu.kernel import Bytes, Ints, extern
+
+
+@extern
+def pcpu_heap() -> int:
+    """Where memory begins that nothing else uses."""
+    raise NotImplementedError
+
+
+@extern
+def pcpu_plan_at() -> int:
+    """Where a reconstructor's plan begins."""
+    raise NotImplementedError
+
+
+@extern
+def pcpu_plan_length() -> int:
+    raise NotImplementedError
+
+
+def _forget(s: Ints) -> None:
+    for n in range(S.STATE_LENGTH):
+        if n != S.LIMIT:
+            s[n] = 0
+    s[S.TOP] = pcpu_heap()
+
+
+def _plan(s: Ints, heap: Bytes) -> Bytes:
+    return heap[s[S.PLAN_AT] : s[S.PLAN_AT] + s[S.PLAN_LENGTH]]
+
+
+def _header(s: Ints, heap: Bytes) -> Bytes:
+    return heap[s[S.PLAN_AT] : s[S.PLAN_AT] + s[S.HEADER_LENGTH]]
+
+
+def _reference(s: Ints, heap: Bytes) -> Bytes:
+    return heap[s[S.REFERENCE_AT] : s[S.REFERENCE_AT] + s[S.REFERENCE_LENGTH]]
+
+
+# Any plan
+
+
+def header(s: Ints, heap: Bytes, length: int) -> int:
+    _forget(s)
+    s[S.PLAN_AT], s[S.PLAN_LENGTH] = take(s, length), length
+    return s[S.PLAN_AT]
+
+
+def hold(s: Ints, heap: Bytes, source: int, length: int) -> int:
+    """Room for all of the plan (0) or of the reference (1)."""
+    if source == 0:
+        _forget(s)
+        s[S.PLAN_HELD], s[S.PLAN_AT], s[S.PLAN_LENGTH] = 1, take(s, length), length
+        return s[S.PLAN_AT]
+    return blob_room(s, length)
+
+
+def blob_room(s: Ints, length: int) -> int:
+    """Room for the reference."""
+    if not s[S.OPEN] or s[S.BLOCK] >= 0 or s[S.MAP_READY]:
+        return fail(s, S.NOT_NOW, 0)
+    if length != s[S.REFERENCE_SIZE]:
+        return fail(s, S.WRONG_BLOB, 8)
+    s[S.TOP] = s[S.AFTER_HEADER]
+    s[S.REFERENCE_AT], s[S.REFERENCE_LENGTH] = take(s, length + S.SLACK), length
+    if s[S.REFERENCE_AT] < 0:
+        return s[S.REFERENCE_AT]
+    s[S.REFERENCE_HELD], s[S.AFTER_HEADER] = 1, s[S.TOP]
+    return s[S.REFERENCE_AT]
+
+
+def open(s: Ints, heap: Bytes, length: int) -> int:
+    if length > s[S.PLAN_LENGTH]:
+        return fail(s, S.NOT_NOW, 0)
+    s[S.PLAN_LENGTH] = length
+    return open_plan(s, heap, _plan(s, heap))
+
+
+def size(s: Ints, heap: Bytes) -> int:
+    return s[S.SIZE] if s[S.OPEN] else 0
+
+
+def plan_size(s: Ints, heap: Bytes) -> int:
+    return s[S.PLAN_SIZE] if s[S.OPEN] else 0
+
+
+def reference_size(s: Ints, heap: Bytes) -> int:
+    return s[S.REFERENCE_SIZE] if s[S.OPEN] else 0
+
+
+def window_size(s: Ints, heap: Bytes) -> int:
+    return 1 << s[S.WINDOW_BITS] if s[S.OPEN] else 0
+
+
+def windows(s: Ints, heap: Bytes) -> int:
+    return s[S.WINDOWS] if s[S.OPEN] else 0
+
+
+def sites_wanted(s: Ints, heap: Bytes) -> int:
+    return 1 if s[S.OPEN] and s[S.FINDERS] else 0
+
+
+def want_window(s: Ints, heap: Bytes, window: int) -> int:
+    return want(s, heap, _plan(s, heap), _header(s, heap), _reference(s, heap), window)
+
+
+def wants(s: Ints, heap: Bytes) -> int:
+    return s[S.ROWS]
+
+
+def make_window(s: Ints, heap: Bytes, window: int) -> int:
+    return make(s, heap, _plan(s, heap), _reference(s, heap), window)
+
+
+def out(s: Ints, heap: Bytes) -> int:
+    return s[S.OUT]
+
+
+def out_length(s: Ints, heap: Bytes) -> int:
+    return s[S.OUT_LENGTH]
+
+
+def sites(s: Ints, heap: Bytes, count: int) -> int:
+    return give_sites(s, count)
+
+
+def hold_sites(s: Ints, heap: Bytes, count: int) -> int:
+    return hold_all_sites(s, count)
+
+
+def rule(s: Ints, heap: Bytes) -> int:
+    return s[S.RULE]

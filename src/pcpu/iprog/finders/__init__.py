@@ -1,0 +1,76 @@
+"""Finders of sites, each with a number that plans name it by (spec/iprog-finders.md).
+
+read_image(blob) -> Image; FINDERS: number -> Finder; find_sites(blob, numbers) -> Sites
+
+Finders are kernels: what `pcpu.iprog.jit` compiles here is compiled into decoders too. They take
+arrays of bytes and of numbers, and neither allocate nor fail. ``find.find_sites`` is the one that
+decoders call, and ``rows.order_sites`` the one that follows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from pcpu.errors import UnsupportedPlanError
+from pcpu.iprog.finders import find, rows
+from pcpu.iprog.finders.image import AMD, ARM, WASM, Image, octets, read_image
+from pcpu.iprog.numbers import Bytes
+from pcpu.iprog.sites import Sites
+
+__all__ = ["FINDERS", "Finder", "Image", "find_sites", "read_image"]
+
+
+@dataclass(frozen=True)
+class Finder:
+    """It finds something in images of one of ``kinds``."""
+
+    number: int
+    name: str
+    doc: str
+    kinds: tuple[str, ...]
+
+
+_ELF = (AMD, ARM)
+
+# In the order in which they run, which decides where sites overlap.
+FINDERS: Mapping[int, Finder] = MappingProxyType({
+    finder.number: finder
+    for finder in (
+        Finder(find.AMD_CODE, "x86-64-code", "calls, jumps and operands", (AMD,)),
+        Finder(find.RELOCATIONS, "elf-relocations", "relocations with addends", _ELF),
+        Finder(find.SYMBOLS, "elf-symbols", "values of symbols", _ELF),
+        Finder(find.POINTERS, "elf-pointers", "words of data that are addresses", _ELF),
+        Finder(find.FRAMES, "eh-frame", "unwinding: functions and records", _ELF),
+        Finder(find.SEARCH_TABLE, "eh-frame-hdr", "unwinding: the search table", _ELF),
+        Finder(find.JUMP_TABLES, "x86-64-tables", "jump tables", (AMD,)),
+        Finder(find.GO_FUNCTIONS, "go-functions", "Go: the table of functions", _ELF),
+        Finder(find.GO_TYPES, "go-types", "Go: methods and links of types", _ELF),
+        Finder(find.WASM_CODE, "wasm-code", "what instructions name", (WASM,)),
+        Finder(find.WASM_TABLES, "wasm-tables", "functions and types that tables name", (WASM,)),
+        Finder(find.ARM_CODE, "aarch64-code", "branches and pages", (ARM,)),
+        Finder(find.WASM_WORDS, "wasm-words", "words of data that are addresses", (WASM,)),
+    )
+})  # fmt: skip
+
+
+def find_sites(blob: Bytes, numbers: Sequence[int]) -> Sites:
+    """What the finders with these numbers find in ``blob`` (G24). Raises UnsupportedPlanError."""
+    unknown = [number for number in numbers if number not in FINDERS]
+    if unknown:
+        raise UnsupportedPlanError(f"the plan needs a finder of sites number {unknown[0]}")
+    b, finders = octets(blob), np.array(numbers, np.int64)
+    scratch = np.empty(find.find_room(b), np.int64)
+    count = find.find_sites(b, finders, scratch[:0], 0, scratch)
+    found = np.empty(rows.ROW * count, np.int64)
+    find.find_sites(b, finders, found, count, scratch)
+    kept = rows.sort_sites(found, count, np.empty(2 * count, np.int64))
+    place, form, target, extra = found[: rows.ROW * kept].reshape(-1, rows.ROW).T
+    octet = np.uint8
+    return Sites(
+        place.copy(), form.astype(octet), target.copy(), extra.copy(),
+        (form >> rows.TAG).astype(octet),
+    )  # fmt: skip

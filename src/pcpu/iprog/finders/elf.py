@@ -1,0 +1,182 @@
+"""ELF images of 64 bits, little-endian (spec/iprog-finders.md G41, G42).
+
+A section is named by the place of its entry in the blob, as ``s`` below; what the entry says is
+read there. What all sections come to is found once, as the numbers of ``elf``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pcpu.iprog.finders.reading import i64_at, lies, u16, u32
+from pcpu.iprog.jit import Bytes, Ints, i64, jit
+
+X86_64, AARCH64 = 62, 183  # machines
+EXECUTABLE = 2  # a type of file, whose addresses are final
+PROGBITS, SYMTAB, RELA, NOBITS, DYNSYM, INIT_ARRAY, FINI_ARRAY = 1, 2, 4, 8, 11, 14, 15
+WRITE, ALLOC, EXEC = 1, 2, 4  # flags
+
+ENTRY = 64  # bytes of an entry of the table of sections
+_IDENT = np.frombuffer(b"\x7fELF\x02\x01", np.uint8)
+_MAX_ADDRESS = 1 << 40
+_SHARED = 2  # times that a blob may be covered by sections
+
+# Names that finders look for, and where each begins.
+_TEXT = b".eh_frame\0.eh_frame_hdr\0.gopclntab\0.rodata\0.typelink\0"
+_NAMES = np.frombuffer(_TEXT, np.uint8)
+EH_FRAME, EH_FRAME_HDR = _TEXT.index(b".eh_frame\0"), _TEXT.index(b".eh_frame_hdr\0")
+GOPCLNTAB, RODATA = _TEXT.index(b".gopclntab\0"), _TEXT.index(b".rodata\0")
+TYPELINK = _TEXT.index(b".typelink\0")
+
+# Numbers of ``elf``: the place of the table of sections and its end, and the spans.
+ELF = 6
+FIRST, LAST, LOW, HIGH, CODE_LOW, CODE_HIGH = range(ELF)
+
+
+@jit
+def entry_count(b: Bytes) -> int:
+    """How many entries the table of sections of an image has; 0 where there is no image."""
+    if len(b) < 64:
+        return 0
+    for n in range(len(_IDENT)):
+        if b[n] != _IDENT[n]:
+            return 0
+    table = i64_at(b, 40)
+    count = u16(b, 60)
+    if u16(b, 58) != ENTRY or not lies(table, ENTRY * count, len(b)) or u16(b, 62) >= count:
+        return 0
+    names = table + ENTRY * u16(b, 62)
+    return count if lies(i64_at(b, names + 24), i64_at(b, names + 32), len(b)) else 0
+
+
+@jit
+def machine_of(b: Bytes) -> int:
+    """The machine that an image is for."""
+    return u16(b, 18)
+
+
+@jit
+def table_of(b: Bytes) -> int:
+    """Where the table of sections of an image begins."""
+    return i64_at(b, 40)
+
+
+@jit
+def type_of(b: Bytes, s: int) -> int:
+    """The type of a section."""
+    return u32(b, s + 4)
+
+
+@jit
+def flags_of(b: Bytes, s: int) -> int:
+    """The flags of a section."""
+    return u32(b, s + 8)
+
+
+@jit
+def address_of(b: Bytes, s: int) -> int:
+    """Where a section lies in memory."""
+    return i64_at(b, s + 16)
+
+
+@jit
+def start_of(b: Bytes, s: int) -> int:
+    """Where a section lies in the blob."""
+    return i64_at(b, s + 24)
+
+
+@jit
+def size_of(b: Bytes, s: int) -> int:
+    """The bytes of a section."""
+    return i64_at(b, s + 32)
+
+
+@jit
+def is_section(b: Bytes, s: int) -> bool:
+    """Whether an entry counts."""
+    size = size_of(b, s)
+    if size == 0 or not lies(address_of(b, s), size, _MAX_ADDRESS):
+        return False
+    return type_of(b, s) == NOBITS or lies(start_of(b, s), size, len(b))
+
+
+@jit
+def is_loaded(b: Bytes, s: int) -> bool:
+    """Whether a section has addresses."""
+    return flags_of(b, s) & ALLOC != 0 and is_section(b, s)
+
+
+@jit
+def is_code(b: Bytes, s: int) -> bool:
+    """Whether it is a section of code."""
+    return flags_of(b, s) & EXEC != 0 and type_of(b, s) != NOBITS and is_loaded(b, s)
+
+
+@jit
+def is_constant(b: Bytes, s: int) -> bool:
+    """Whether it is a section of constants."""
+    flags = flags_of(b, s) & (WRITE | EXEC)
+    return type_of(b, s) == PROGBITS and flags == 0 and is_loaded(b, s)
+
+
+@jit
+def read_elf(b: Bytes, elf: Ints) -> int:
+    """Describe the image in ``b`` by the numbers of ``elf``; how many sections are loaded."""
+    for n in range(ELF):
+        elf[n] = 0
+    count = entry_count(b)
+    if count == 0:
+        return 0
+    elf[FIRST] = table_of(b)
+    elf[LAST] = elf[FIRST] + ENTRY * count
+    loaded = 0
+    content = 0
+    for s in range(elf[FIRST], elf[LAST], ENTRY):
+        if is_section(b, s):
+            if type_of(b, s) != NOBITS:
+                content += size_of(b, s)
+            if is_loaded(b, s):
+                loaded += 1
+                _widen(elf, LOW, address_of(b, s), size_of(b, s))
+            if is_code(b, s):
+                _widen(elf, CODE_LOW, address_of(b, s), size_of(b, s))
+    return loaded if content <= _SHARED * len(b) else 0
+
+
+@jit
+def _widen(elf: Ints, low: int, address: int, size: int) -> None:
+    """Make the span at ``elf[low]`` hold so many bytes more."""
+    if elf[low + 1] == 0 or address < elf[low]:
+        elf[low] = address
+    elf[low + 1] = max(elf[low + 1], address + size)
+
+
+@jit
+def is_named(b: Bytes, s: int, name: int) -> bool:
+    """Whether a section has one of the names above."""
+    names = table_of(b) + ENTRY * u16(b, 62)
+    at = start_of(b, names) + u32(b, s)
+    end = start_of(b, names) + size_of(b, names)
+    while _NAMES[name] != 0:
+        if at >= end or b[at] != _NAMES[name]:
+            return False
+        at += 1
+        name += 1
+    return at >= end or b[at] == 0
+
+
+@jit
+def named(b: Bytes, name: int) -> int:
+    """The first section with a name that has content; 0 where there is none."""
+    count = entry_count(b)
+    first = table_of(b) if count > 0 else 0
+    for s in range(first, first + ENTRY * count, ENTRY):
+        if is_named(b, s, name) and type_of(b, s) != NOBITS and is_section(b, s):
+            return i64(s)
+    return 0
+
+
+@jit
+def holds(elf: Ints, address: int) -> bool:
+    """Whether something is loaded at an address, or might be; not at 0."""
+    return address != 0 and elf[LOW] <= address < elf[HIGH]

@@ -1,0 +1,98 @@
+"""What a decoder calls: the sites of a blob (spec/iprog-finders.md)."""
+
+from __future__ import annotations
+
+from pcpu.iprog.finders.aarch64 import KNOWN, arm_sites
+from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
+from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64, machine_of, read_elf
+from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
+from pcpu.iprog.finders.go import function_table, types
+from pcpu.iprog.finders.jump_tables import jump_tables, read_tables, tables_room
+from pcpu.iprog.finders.rows import tag
+from pcpu.iprog.finders.wasm import find_in_module, is_module
+from pcpu.iprog.finders.x86_64 import amd_sites
+from pcpu.iprog.jit import Bytes, Ints, jit
+
+AMD_CODE, RELOCATIONS, SYMBOLS, POINTERS, FRAMES, SEARCH_TABLE, JUMP_TABLES = range(1, 8)
+GO_FUNCTIONS, GO_TYPES, WASM_CODE, WASM_TABLES, WASM_WORDS, ARM_CODE = range(8, 14)
+
+
+@jit
+def find_room(b: Bytes) -> int:
+    """How many numbers ``find_sites`` needs as ``scratch``."""
+    return ELF + max(KNOWN, common_room(b)) + tables_room(b)
+
+
+@jit
+def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) -> int:
+    """Write the sites that finders find, in their order, to rows, of which there are ``room``; how
+    many sites there are. Their forms have the finders' numbers too (TAG), until ``order_sites`` or
+    ``sort_sites`` is called."""
+    elf = scratch[0:ELF]
+    loaded = read_elf(b, elf)
+    module = loaded == 0 and is_module(b)
+    if loaded == 0 and not module:
+        return 0
+    tables = scratch[len(scratch) - tables_room(b) : len(scratch)]
+    tables[0] = 0
+    if loaded > 0 and machine_of(b) == X86_64 and _wants(finders, JUMP_TABLES):
+        read_tables(b, elf, tables)
+    count = 0
+    for n in range(len(finders)):
+        first = count
+        if module:
+            count = find_in_module(b, finders[n], rows, room, count)
+        elif finders[n] in (AMD_CODE, ARM_CODE, JUMP_TABLES):
+            count = _in_code(b, elf, finders, n, scratch, tables, rows, room, count)
+        elif machine_of(b) in (X86_64, AARCH64):
+            count = _in_data(b, elf, finders[n], scratch, rows, room, count)
+        tag(rows, first, min(count, room), finders[n])
+    return count
+
+
+@jit
+def _in_code(
+    b: Bytes, elf: Ints, finders: Ints, n: int, scratch: Ints, tables: Ints, rows: Ints, room: int,
+    count: int,
+) -> int:  # fmt: skip
+    """What finder ``n`` finds in the code of an image, or in tables that are for code."""
+    machine = machine_of(b)
+    if machine == AARCH64 and finders[n] == ARM_CODE:
+        count = arm_sites(b, elf, scratch[ELF : ELF + KNOWN], rows, room, count)
+    elif machine == X86_64 and finders[n] == AMD_CODE:
+        count = amd_sites(b, elf, tables, rows, room, count)
+    elif machine == X86_64 and finders[n] == JUMP_TABLES:
+        if not _wants(finders[0:n], AMD_CODE):
+            amd_sites(b, elf, tables, rows, 0, 0)  # for the marks that it leaves
+        count = jump_tables(b, elf, tables, rows, room, count)
+    return count
+
+
+@jit
+def _in_data(
+    b: Bytes, elf: Ints, finder: int, scratch: Ints, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """What a finder finds in the tables of an image."""
+    if finder == RELOCATIONS:
+        count = relocations(b, elf, rows, room, count)
+    elif finder == SYMBOLS:
+        count = symbols(b, elf, rows, room, count)
+    elif finder == POINTERS:
+        count = pointers(b, elf, rows, room, count)
+    elif finder == FRAMES:
+        count = frames(b, scratch[ELF : len(scratch)], rows, room, count)
+    elif finder == SEARCH_TABLE:
+        count = search_table(b, rows, room, count)
+    elif finder == GO_FUNCTIONS:
+        count = function_table(b, rows, room, count)
+    elif finder == GO_TYPES:
+        count = types(b, elf, rows, room, count)
+    return count
+
+
+@jit
+def _wants(finders: Ints, finder: int) -> bool:
+    n = 0
+    while n < len(finders) and finders[n] != finder:
+        n += 1
+    return n < len(finders)

@@ -1,0 +1,48 @@
+"""Numbers in a blob (spec/iprog-finders.md G40). The caller knows that all of one lies in it."""
+
+from __future__ import annotations
+
+from pcpu.iprog.jit import Bytes, i64, jit
+
+_LONGEST = 9  # bytes of a varint
+
+
+@jit
+def u16(b: Bytes, p: int) -> int:
+    """The number of two bytes at ``b[p]``."""
+    return i64(b[p]) | i64(b[p + 1]) << 8
+
+
+@jit
+def u32(b: Bytes, p: int) -> int:
+    """The number of four bytes at ``b[p]``."""
+    low = i64(b[p]) | i64(b[p + 1]) << 8
+    high = i64(b[p + 2]) | i64(b[p + 3]) << 8
+    return low | high << 16
+
+
+@jit
+def i64_at(b: Bytes, p: int) -> int:
+    """The number of eight bytes at ``b[p]``; from 2^63 on it is negative."""
+    return u32(b, p) | u32(b, p + 4) << 32
+
+
+@jit
+def varint(b: Bytes, p: int, end: int) -> tuple[int, int]:
+    """The varint (G2) at ``b[p]``, and where it ends; -1 as the latter where it does not end
+    before ``b[end]``, or is too long, or where ``p`` is -1."""
+    value = 0
+    for n in range(_LONGEST):
+        if p < 0 or p + n >= end:
+            break
+        octet = i64(b[p + n])
+        value |= (octet & 127) << (7 * n)
+        if octet < 128:
+            return value, p + n + 1
+    return 0, -1
+
+
+@jit
+def lies(start: int, size: int, end: int) -> bool:
+    """Whether ``size`` bytes from ``start`` on lie before ``end``. Numbers may be anything."""
+    return 0 <= start <= end and 0 <= size <= end - start

@@ -1,0 +1,97 @@
+"""Rows of sites: four numbers each, one after the other (spec/iprog.md G24)."""
+
+from __future__ import annotations
+
+from pcpu.iprog.finders.sort import sort_order
+from pcpu.iprog.jit import Ints, i64, jit
+from pcpu.iprog.sites import WIDTHS, Form
+
+ROW = 4
+PLACE, FORM, TARGET, EXTRA = range(ROW)
+TAG = 8  # the bit from which on a form has the number of its finder, until rows are in order
+_FORM = (1 << TAG) - 1
+_UNSIGNED, _SIGNED = Form.UNSIGNED.value, Form.SIGNED.value
+
+
+@jit
+def add(
+    rows: Ints, room: int, count: int, place: int, form: int, target: int, extra: int
+) -> int:  # fmt: skip
+    """Write a site as row ``count``, where there is room; how many rows there are then. One whose
+    target is negative is none (G40)."""
+    if target < 0:
+        return count
+    if count < room:
+        at = ROW * count
+        rows[at + PLACE] = place
+        rows[at + FORM] = form
+        rows[at + TARGET] = target
+        rows[at + EXTRA] = extra
+    return count + 1
+
+
+@jit
+def tag(rows: Ints, first: int, last: int, finder: int) -> None:
+    """Note who found rows."""
+    for n in range(first, last):
+        rows[ROW * n + FORM] |= finder << TAG
+
+
+@jit
+def width(form: int, extra: int) -> int:
+    """The bytes of a site."""
+    if form in (_UNSIGNED, _SIGNED):
+        return extra
+    return i64(WIDTHS[form])
+
+
+@jit
+def sort_sites(rows: Ints, count: int, scratch: Ints) -> int:
+    """Bring rows in order of their places, and drop those that begin before the one before ends;
+    how many are left. ``scratch`` has ``2 * count`` numbers."""
+    sort_order(rows, ROW, count, scratch)
+    _permute(rows, count, scratch)
+    kept = 0
+    end = 0
+    for n in range(count):
+        at = ROW * n
+        if rows[at + PLACE] >= end:
+            end = rows[at + PLACE] + width(rows[at + FORM] & _FORM, rows[at + EXTRA])
+            to = ROW * kept
+            for k in range(ROW):
+                rows[to + k] = rows[at + k]
+            kept += 1
+    return kept
+
+
+@jit
+def _permute(rows: Ints, count: int, order: Ints) -> None:
+    """Put row ``order[n]`` at ``n``, for all; ``order`` is forgotten."""
+    for first in range(count):
+        if order[first] == first:
+            continue
+        place = rows[ROW * first + PLACE]
+        form = rows[ROW * first + FORM]
+        target = rows[ROW * first + TARGET]
+        extra = rows[ROW * first + EXTRA]
+        to = first
+        while order[to] != first:
+            source = order[to]
+            for k in range(ROW):
+                rows[ROW * to + k] = rows[ROW * source + k]
+            order[to] = to
+            to = source
+        order[to] = to
+        rows[ROW * to + PLACE] = place
+        rows[ROW * to + FORM] = form
+        rows[ROW * to + TARGET] = target
+        rows[ROW * to + EXTRA] = extra
+
+
+@jit
+def order_sites(rows: Ints, count: int, scratch: Ints) -> int:
+    """What ``sort_sites`` does; then forms are forms alone."""
+    kept = sort_sites(rows, count, scratch)
+    for n in range(kept):
+        rows[ROW * n + FORM] &= _FORM
+    return kept

@@ -1,0 +1,134 @@
+"""x86-64 instructions that hold distances (spec/iprog-finders.md G43, G44).
+
+Nothing is disassembled: a field is known by the bytes before it, and a finder asks besides that its
+target lies where code or data is, which one random field in some hundred does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from pcpu.iprog.finders.elf import (
+    CODE_HIGH,
+    CODE_LOW,
+    ENTRY,
+    FIRST,
+    HIGH,
+    LAST,
+    LOW,
+    address_of,
+    is_code,
+    size_of,
+    start_of,
+)  # fmt: skip
+from pcpu.iprog.finders.jump_tables import mark
+from pcpu.iprog.finders.rows import add
+from pcpu.iprog.jit import Bytes, Ints, i64, jit, signed_at
+from pcpu.iprog.sites import Form
+
+ESCAPE = 0x0F
+_CODE = Form.CODE.value
+
+
+def _opcodes() -> npt.NDArray[np.uint8]:
+    """By opcode: how far the end of an instruction with an operand at a distance lies behind the
+    start of that distance; 0 where there is no such instruction."""
+    table = np.zeros(256, np.uint8)
+    arithmetic = [8 * group + form for group in range(8) for form in range(4)]
+    moves = [0x63, *range(0x84, 0x8C), 0x8D, 0x8F]
+    shifts_and_floats = [*range(0xD0, 0xD4), *range(0xD8, 0xE0)]
+    table[[*arithmetic, *moves, *shifts_and_floats, 0xF6, 0xF7, 0xFE, 0xFF]] = 4
+    table[[0x6B, 0x80, 0x83, 0xC0, 0xC1, 0xC6]] = 5  # with a byte behind the distance
+    table[[0x69, 0x81, 0xC7]] = 8  # with four
+    return table
+
+
+def _escaped() -> npt.NDArray[np.uint8]:
+    """The same for opcodes behind an escape byte."""
+    table = np.full(256, 4, np.uint8)
+    table[[0x70, 0xA4, 0xAC, 0xBA, 0xC2, 0xC4, 0xC5, 0xC6]] = 5
+    return table
+
+
+OPCODES, ESCAPED = _opcodes(), _escaped()
+
+
+@jit
+def instruction_end(b: Bytes, p: int, f: int) -> int:
+    """How far the end of the instruction that holds a distance at ``b[p]`` lies behind ``p``; 0
+    where there is none. Bytes before ``b[f]`` are not looked at."""
+    k = i64(b[p - 1])
+    if k in (0xE8, 0xE9):
+        return 4
+    if p - 2 < f:
+        return 0
+    o = i64(b[p - 2])
+    if o == ESCAPE and 0x80 <= k <= 0x8F:
+        return 4
+    if k & 0xC7 != 0x05:
+        return 0
+    if p - 3 >= f and b[p - 3] == ESCAPE:
+        return i64(ESCAPED[o])
+    if p - 4 >= f and b[p - 4] == ESCAPE and b[p - 3] in (0x38, 0x3A):
+        return 4 if b[p - 3] == 0x38 else 5
+    if OPCODES[o] != 0:
+        if o in (0xF6, 0xF7) and k & 0x30 == 0:
+            return 5 if o == 0xF6 else 8
+        return i64(OPCODES[o])
+    return _vector_end(b, p, f, o)
+
+
+@jit
+def _vector_end(b: Bytes, p: int, f: int, o: int) -> int:
+    """The same behind the prefixes of vector instructions."""
+    if p - 4 >= f and b[p - 4] == 0xC5:
+        return i64(ESCAPED[o])
+    if p - 5 >= f and b[p - 5] == 0xC4:
+        return 5 if i64(b[p - 4]) & 0x1F == 3 else 4
+    if p - 6 >= f and b[p - 6] == 0x62:
+        return 5 if i64(b[p - 5]) & 0x07 == 3 else 4
+    return 0
+
+
+@jit
+def amd_sites(
+    b: Bytes, elf: Ints, tables: Ints, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """Finder 1: calls, jumps and operands relative to the instruction (G44). What they lead to is
+    marked in ``tables``."""
+    for s in range(elf[FIRST], elf[LAST], ENTRY):
+        if is_code(b, s):
+            start = start_of(b, s)
+            bias = address_of(b, s) - start
+            count = find_distances(
+                b, start, start + size_of(b, s), bias, elf[CODE_LOW], elf[CODE_HIGH], elf[LOW],
+                elf[HIGH], tables, rows, room, count,
+            )  # fmt: skip
+    return count
+
+
+@jit
+def find_distances(
+    b: Bytes, start: int, stop: int, bias: int, code_low: int, code_high: int, low: int, high: int,
+    tables: Ints, rows: Ints, room: int, count: int,
+) -> int:  # fmt: skip
+    """The sites of ``b[start:stop]``; how many rows there are then. Branches lead to addresses
+    from ``code_low`` to ``code_high``, operands from ``low`` to ``high``."""
+    floor = start
+    p = start + 1
+    while p + 4 <= stop:
+        distance = instruction_end(b, p, floor)
+        if distance != 0:
+            target = p + bias + distance + signed_at(b, p)
+            if i64(b[p - 1]) & 0xC7 == 0x05:
+                leads = low <= target < high
+            else:
+                leads = code_low <= target < code_high
+            if leads:
+                count = add(rows, room, count, p, _CODE, target, distance)
+                mark(tables, target)
+                floor = p + 4
+                p += 4
+        p += 1
+    return count

@@ -1,0 +1,19 @@
+"""Kernels: functions in a small part of Python that are compiled for every target.
+
+A kernel is written once. numba compiles it for the planner; ``translate`` makes LLVM IR of it, for
+decoders in WebAssembly and native code. It is also plain Python over numpy arrays.
+
+    Bytes, Ints          the arrays that kernels take: of bytes, of numbers of 64 bits with a sign
+    extern               what is linked to a kernel, and is no kernel itself
+    translate            kernels -> LLVM IR
+
+What is allowed: int (64 bits, wraps) and bool; Bytes and Ints, slices of them, which are views;
+while, for over range, if; calls of other kernels; constants of the module, numbers or arrays.
+"""
+
+from __future__ import annotations
+
+from pcpu.kernel.declare import Bytes, Extern, Ints, extern
+from pcpu.kernel.module import Kernel, translate
+
+__all__ = ["Bytes", "Extern", "Ints", "Kernel", "extern", "translate"]

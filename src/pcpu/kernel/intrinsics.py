@@ -1,0 +1,82 @@
+"""Functions of kernels that are instructions: those of Python, and loads and stores of several
+bytes, whose Python is in ``pcpu.kernel.memory``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from llvmlite import ir
+
+from pcpu.kernel.values import I8, I64
+
+Emit = Callable[[Any, Sequence[Any]], Any]
+
+
+def _least(code: Any, arguments: Sequence[Any]) -> Any:
+    a, c = map(code.wide, arguments)
+    return code.b.select(code.b.icmp_signed("<", a, c), a, c)
+
+
+def _most(code: Any, arguments: Sequence[Any]) -> Any:
+    a, c = map(code.wide, arguments)
+    return code.b.select(code.b.icmp_signed(">", a, c), a, c)
+
+
+def _length(code: Any, arguments: Sequence[Any]) -> Any:
+    return arguments[0].length
+
+
+def _number(code: Any, arguments: Sequence[Any]) -> Any:
+    return code.wide(arguments[0])
+
+
+def _truth(code: Any, arguments: Sequence[Any]) -> Any:
+    return code.truth(arguments[0])
+
+
+def _load(bits: int, *, signed: bool) -> Emit:
+    def emit(code: Any, arguments: Sequence[Any]) -> Any:
+        array, at = arguments
+        place = code.element(array, code.wide(at), bits // 8)
+        value = code.b.load(place, typ=ir.IntType(bits), align=1)
+        if bits == 64:
+            return value
+        return code.b.sext(value, I64) if signed else code.b.zext(value, I64)
+
+    return emit
+
+
+def _store(bits: int) -> Emit:
+    def emit(code: Any, arguments: Sequence[Any]) -> Any:
+        array, at, value = arguments
+        place = code.element(array, code.wide(at), bits // 8)
+        value = code.wide(value)
+        code.b.store(value if bits == 64 else code.b.trunc(value, ir.IntType(bits)), place, align=1)
+
+    return emit
+
+
+def _move_16(code: Any, arguments: Sequence[Any]) -> None:
+    to, at, source, start = arguments
+    vector = ir.VectorType(I8, 16)
+    loaded = code.b.load(code.element(source, code.wide(start), 16), typ=vector, align=1)
+    code.b.store(loaded, code.element(to, code.wide(at), 16), align=1)
+
+
+INTRINSICS: Mapping[str, Emit] = MappingProxyType({
+    "min": _least,
+    "max": _most,
+    "len": _length,
+    "i64": _number,
+    "int": _number,
+    "bool": _truth,
+    "u16_at": _load(16, signed=False),
+    "u32_at": _load(32, signed=False),
+    "i32_at": _load(32, signed=True),
+    "i64_at": _load(64, signed=True),
+    "move_16": _move_16,
+    "put_32": _store(32),
+    "put_64": _store(64),
+})  # fmt: skip

@@ -1,0 +1,37 @@
+"""Several bytes at once, numbers little-endian: one instruction each when compiled."""
+
+from __future__ import annotations
+
+from pcpu.kernel.declare import Bytes
+
+
+def u16_at(b: Bytes, at: int) -> int:
+    return int(b[at]) | int(b[at + 1]) << 8
+
+
+def u32_at(b: Bytes, at: int) -> int:
+    return u16_at(b, at) | u16_at(b, at + 2) << 16
+
+
+def i32_at(b: Bytes, at: int) -> int:
+    raw = u32_at(b, at)
+    return raw - ((raw >> 31) << 32)
+
+
+def i64_at(b: Bytes, at: int) -> int:
+    return u32_at(b, at) | i32_at(b, at + 4) << 32
+
+
+def put_32(b: Bytes, at: int, value: int) -> None:
+    for n in range(4):
+        b[at + n] = (value >> (8 * n)) & 255
+
+
+def put_64(b: Bytes, at: int, value: int) -> None:
+    for n in range(8):
+        b[at + n] = (value >> (8 * n)) & 255
+
+
+def move_16(to: Bytes, at: int, source: Bytes, start: int) -> None:
+    for n in range(16):
+        to[at + n] = source[start + n]

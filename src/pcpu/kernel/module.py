@@ -1,0 +1,136 @@
+"""Kernels and all that they call, as one module of IR."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from pcpu.errors import InternalError
+from pcpu.kernel.declare import Extern
+from pcpu.kernel.values import I8, I64, ITEMS, KINDS, POINTER, Array, parameter_types, result_type
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The syntax of a function, and how it is called."""
+
+    function: Callable[..., Any]
+    syntax: ast.FunctionDef
+    parameters: tuple[tuple[str, str], ...]  # names and kinds
+    result: tuple[str, ...] | None
+
+    @staticmethod
+    def of(function: Callable[..., Any]) -> Kernel:
+        """Raises InternalError where the function is no kernel."""
+        plain = getattr(function, "py_func", function)  # numba keeps it there
+        lines = textwrap.dedent(inspect.getsource(plain))
+        syntax = ast.parse(lines).body[0]
+        if not isinstance(syntax, ast.FunctionDef):
+            raise InternalError(f"{plain.__qualname__} is no function")
+        parameters = []
+        for argument in syntax.args.args:
+            kind = KINDS.get(ast.unparse(argument.annotation or ast.Constant(None)))
+            if kind is None:
+                raise InternalError(f"{plain.__qualname__}: what is {argument.arg}?")
+            parameters.append((argument.arg, kind))
+        return Kernel(plain, syntax, tuple(parameters), _result(plain, syntax.returns))
+
+    def outer(self, name: str) -> Any:
+        """What a name that is not local stands for."""
+        return self.function.__globals__.get(name, getattr(__builtins__, name, None))
+
+    def where(self, node: Any) -> str:
+        """The place of a part of its syntax, for errors."""
+        code = self.function.__code__
+        return f"{code.co_filename}:{code.co_firstlineno + node.lineno - 1}"
+
+
+def _result(function: Any, returns: ast.expr | None) -> tuple[str, ...] | None:
+    if returns is None or (isinstance(returns, ast.Constant) and returns.value is None):
+        return None
+    if isinstance(returns, ast.Subscript) and isinstance(returns.slice, ast.Tuple):
+        kinds = tuple(ast.unparse(item) for item in returns.slice.elts)
+    else:
+        kinds = (ast.unparse(returns),)
+    if not (set(kinds) <= {"int", "bool"} or kinds[0] in ITEMS):
+        raise InternalError(f"{function.__qualname__}: it cannot give {ast.unparse(returns)}")
+    return kinds
+
+
+class Translation:
+    """A module that grows: what kernels need is added when it is first named."""
+
+    def __init__(self, name: str, pointer_bits: int, known: Mapping[str, int]) -> None:
+        self.module = ir.Module(name=name)
+        self.size = ir.IntType(pointer_bits)
+        self.known = known
+        self._kernels: dict[Any, tuple[Kernel, Any]] = {}
+        self._tables: dict[int, Array] = {}
+
+    def text(self) -> str:
+        """The module's IR. Memory may be one array that begins at 0, which llvmlite cannot say."""
+        return str(self.module).replace(" nounwind", " nounwind null_pointer_is_valid")
+
+    def kernel(self, function: Callable[..., Any]) -> tuple[Kernel, Any]:
+        """A kernel, and its function in IR."""
+        from pcpu.kernel.statements import write_body
+
+        plain = getattr(function, "py_func", function)
+        if plain not in self._kernels:
+            kernel = Kernel.of(function)
+            types = [t for _, kind in kernel.parameters for t in parameter_types(kind)]
+            type_ = ir.FunctionType(result_type(kernel.result), types)
+            name = f"{plain.__module__}.{plain.__qualname__}"
+            made = ir.Function(self.module, type_, name)
+            made.linkage = "internal"
+            made.attributes.add("nounwind")
+            self._kernels[plain] = kernel, made
+            write_body(self, kernel, made)
+        return self._kernels[plain]
+
+    def extern(self, about: Extern) -> Any:
+        """The declaration of what is linked later."""
+        if about.symbol not in self.module.globals:
+            types = [
+                t
+                for kind in about.arguments
+                for t in ([POINTER, self.size] if kind in ITEMS else [self.size])
+            ]
+            ir.Function(self.module, ir.FunctionType(self.size, types), about.symbol)
+        return self.module.globals[about.symbol]
+
+    def table(self, values: Any) -> Array:
+        """A constant array."""
+        if id(values) not in self._tables:
+            kind = "Bytes" if values.dtype in (np.uint8, np.bool_) else "Ints"
+            item = I8 if kind == "Bytes" else I64
+            type_ = ir.ArrayType(item, len(values))
+            made = ir.GlobalVariable(self.module, type_, f"table.{len(self._tables)}")
+            made.linkage, made.global_constant, made.unnamed_addr = "internal", True, True
+            made.initializer = ir.Constant(type_, [int(value) for value in values])
+            self._tables[id(values)] = Array(kind, made, I64(len(values)))
+        return self._tables[id(values)]
+
+
+def translate(
+    kernels: Sequence[Callable[..., Any]],
+    name: str,
+    pointer_bits: int,
+    known: Mapping[str, int] | None = None,
+) -> Translation:
+    """``kernels`` and what they call in a module of IR, where callers are added.
+
+    ``known`` gives other values to constants of modules, by their names. Raises InternalError at
+    what is no part of the language.
+    """
+    translation = Translation(name, pointer_bits, known or {})
+    for kernel in kernels:
+        translation.kernel(kernel)
+    return translation

@@ -1,0 +1,43 @@
+"""Linking for systems whose programs are ELF files."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from pcpu.target import Target
+from pcpu.targets import lld
+
+
+def link(code: bytes, exports: Sequence[str]) -> bytes:
+    """A shared object; an object file exports all its functions, so ``exports`` is met."""
+    with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
+        here = Path(folder)
+        (here / "code.o").write_bytes(code)
+        lld.run([
+            *lld.command("ld.lld"), "-shared", "--build-id=none", "--strip-all",
+            "-z", "noexecstack",
+            *(f"--undefined={name}" for name in exports),
+            str(here / "code.o"), "-o", str(here / "out.so"),
+        ])  # fmt: skip
+        return (here / "out.so").read_bytes()
+
+
+def executable(objects: Sequence[bytes], target: Target) -> bytes:
+    """A program that needs nothing but a Linux kernel, from object files of which one has ``main``.
+
+    musl is linked in, of which Zig has the sources: the first time for an architecture takes the
+    minute that it takes to compile them. Raises ToolchainError.
+    """
+    with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
+        paths = [Path(folder) / f"{number}.o" for number in range(len(objects))]
+        for path, code in zip(paths, objects, strict=True):
+            path.write_bytes(code)
+        out = Path(folder) / "out"
+        lld.run([
+            *lld.zig(), "cc", "-target", lld.zig_triple(target), "-static", "-s",
+            "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,-z,noexecstack",
+            *map(str, paths), "-o", str(out),
+        ])  # fmt: skip
+        return out.read_bytes()

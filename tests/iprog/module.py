@@ -1,0 +1,106 @@
+"""A host of decoders in WebAssembly: answers what they want, as spec/iprog-abi.md says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import wasmtime
+
+from pcpu.iprog.sites import Sites
+
+KINDS = {-1: "damaged", -2: "unsupported", -3: "wrong-blob", -4: "no-memory", -5: "not-now"}
+
+
+class RefusedError(Exception):
+    """A status below 0, and the rule."""
+
+
+class Module:
+    def __init__(self, code: bytes) -> None:
+        engine = wasmtime.Engine()
+        self.store = wasmtime.Store(engine)
+        module = wasmtime.Module(engine, code)
+        assert not module.imports
+        self.exports = wasmtime.Instance(self.store, module, []).exports(self.store)
+        memory = self.exports["memory"]
+        assert isinstance(memory, wasmtime.Memory)
+        self.memory = memory
+
+    def call(self, name: str, *arguments: int) -> int:
+        function = self.exports[name]
+        assert isinstance(function, wasmtime.Func)
+        found: int = function(self.store, *arguments)
+        return found
+
+    def done(self, name: str, *arguments: int) -> int:
+        """Call, and raise what is wrong."""
+        status = self.call(name, *arguments)
+        if status < 0:
+            raise RefusedError(f"{KINDS[status]}: {name}, rule {self.call('rule')}")
+        return status
+
+    def put(self, at: int, content: bytes) -> None:
+        self.memory.write(self.store, content, at)
+
+    def get(self, at: int, size: int) -> bytes:
+        return bytes(self.memory.read(self.store, at, at + size))
+
+    def made(self) -> bytes:
+        return self.get(self.call("out"), self.call("out_length"))
+
+
+class AnyPlan(Module):
+    """``iprog.wasm``. ``held`` says what is held whole: p, r, s."""
+
+    def open(self, plan: bytes, reference: bytes, sites: Sites | None, held: str = "") -> None:
+        self.plan, self.reference, self.sites = plan, reference, sites
+        if "p" in held:
+            self.put(self.done("hold", 0, len(plan)), plan)
+            self.done("open", len(plan))
+        else:
+            start = plan[: 16 + int.from_bytes(plan[8:12], "little")]
+            self.put(self.done("header", len(start)), start)
+            self.done("open", len(start))
+        if "r" in held:
+            self.put(self.done("hold", 1, len(reference)), reference)
+        if "s" in held and self.call("sites_wanted"):
+            assert sites is not None
+            self.put(self.done("hold_sites", len(sites)), records(sites))
+
+    def window(self, number: int) -> bytes:
+        while rows := self.done("want", number):
+            self.answer(self.get(self.call("wants"), 32 * rows))
+        self.done("make", number)
+        return self.made()
+
+    def answer(self, rows: bytes) -> None:
+        sites = b""
+        asked = False
+        for at in range(0, len(rows), 32):
+            start, length = (int.from_bytes(rows[at + n : at + n + 8], "little") for n in (0, 8))
+            to, source = (int.from_bytes(rows[at + n : at + n + 4], "little") for n in (16, 20))
+            if source == 2:
+                assert self.sites is not None
+                chosen = (self.sites.place >= start) & (self.sites.place < start + length)
+                sites += records(self.sites[chosen])
+                asked = True
+            else:
+                content = (self.plan, self.reference)[source]
+                assert start + length <= len(content)
+                self.put(to, content[start : start + length])
+        if asked:
+            self.put(self.done("sites", len(sites) // 32), sites)
+
+    def rebuild(self) -> bytes:
+        return b"".join(self.window(n) for n in range(self.call("windows")))
+
+
+def records(sites: Sites) -> bytes:
+    import numpy as np
+
+    columns: Sequence[Any] = (sites.place, sites.form, sites.target, sites.extra)
+    return np.stack([np.asarray(c, np.int64) for c in columns], 1).tobytes()
+
+
+Rebuild = Callable[[bytes, bytes], bytes]

@@ -1,0 +1,158 @@
+"""Kernels compiled for this machine give what they give as Python."""
+
+from __future__ import annotations
+
+import ctypes
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from llvmlite import ir
+
+from pcpu import llvm, targets
+from pcpu.errors import InternalError
+from pcpu.kernel import Bytes, Ints, translate
+from pcpu.kernel.values import I64
+
+TABLE = np.array([3, 1, 4, 1, 5, 9, 2, 6], np.uint8)
+LIMIT = 1000
+
+
+def compiled(kernel: Callable[..., Any], **known: int) -> Callable[..., int]:
+    """``kernel`` as a function of a shared object; arrays are numpy's."""
+    target = targets.find("host")
+    translation = translate([kernel], "test", 64, known)
+    _, inner = translation.kernel(kernel)
+    outer = ir.Function(translation.module, inner.function_type, "outer")
+    builder = ir.IRBuilder(outer.append_basic_block())
+    result = builder.call(inner, outer.args)
+    if inner.function_type.return_type == ir.VoidType():
+        builder.ret_void()
+    else:
+        builder.ret(result)
+    module = llvm.parse(str(translation.module), target)
+    llvm.optimise(module, target)
+    with tempfile.NamedTemporaryFile(suffix=".so") as file:
+        Path(file.name).write_bytes(target.link(llvm.emit(module, target, "obj"), ["outer"]))
+        function = ctypes.CDLL(file.name).outer
+    function.restype = ctypes.c_int64 if inner.function_type.return_type == I64 else ctypes.c_bool
+
+    def call(*arguments: Any) -> int:
+        passed: list[Any] = []
+        for argument in arguments:
+            if isinstance(argument, np.ndarray):
+                passed += [ctypes.c_void_p(argument.ctypes.data), ctypes.c_int64(len(argument))]
+            else:
+                passed.append(ctypes.c_int64(argument))
+        found: int = function(*passed)
+        return found
+
+    return call
+
+
+def arithmetic(a: int, c: int) -> int:
+    x = a + c * 3 - (a & c) | (a ^ c)
+    x += a // 8 + a % 8 + a // 10 + a % 10 + (c >> 3) - ~a
+    x -= min(a, c) + max(a, -c)
+    return x + (a < c) + (1 if a == c else 2)
+
+
+def numbers(b: Bytes, out: Ints) -> int:
+    """LEB128 numbers, as long as they are whole."""
+    at = count = 0
+    while at < len(b):
+        value, end = one(b, at)
+        if end == 0:
+            break
+        out[count] = value
+        count += 1
+        at = end
+    return count
+
+
+def one(b: Bytes, at: int) -> tuple[int, int]:
+    value, shift = 0, 0
+    for place in range(at, min(len(b), at + 9)):
+        value |= (int(b[place]) & 127) << shift
+        shift += 7
+        if b[place] < 128:
+            return value, place + 1
+    return value, 0
+
+
+def control(b: Bytes) -> int:
+    total = 0
+    for i in range(len(b) - 1, -1, -2):
+        if b[i] in (3, 5, 7) or (b[i] > 200 and i % 3 == 1):
+            continue
+        if not total < LIMIT:
+            break
+        total += int(TABLE[b[i] & 7]) if 4 <= b[i] < 250 else 100
+    return total
+
+
+def copied(a: Bytes, c: Bytes) -> bool:
+    half = len(a) // 2
+    view = a[half:]
+    view[0 : len(c)] = c[0 : len(c)]
+    a[0] = a[half] + 1
+    return bool(a[half] == c[0])
+
+
+WORDS = (0, 1, -1, 7, -9, 100, 12345, -(1 << 40), (1 << 40) + 3)
+
+
+def test_arithmetic() -> None:
+    made = compiled(arithmetic)
+    for a in WORDS:
+        for c in WORDS:
+            assert made(a, c) == arithmetic(a, c), (a, c)
+
+
+def test_loops_calls_and_arrays() -> None:
+    made, random = compiled(numbers), Random(1)
+    for size in range(60):
+        data = np.frombuffer(random.randbytes(size), np.uint8)
+        out, wanted = np.zeros(60, np.int64), np.zeros(60, np.int64)
+        assert made(data, out) == numbers(data, wanted)
+        assert out.tolist() == wanted.tolist()
+
+
+def test_control_and_constants() -> None:
+    made, random = compiled(control), Random(2)
+    fewer = compiled(control, LIMIT=20)
+    for size in range(200):
+        data = np.frombuffer(random.randbytes(size), np.uint8)
+        assert made(data) == control(data)
+        assert fewer(data) <= 120
+
+
+def test_views_and_copies() -> None:
+    made = compiled(copied)
+    a, c = np.zeros(10, np.uint8), np.array([7, 8, 9], np.uint8)
+    assert made(a, c)
+    assert a.tolist() == [8, 0, 0, 0, 0, 7, 8, 9, 0, 0]
+
+
+def outside(statement: str) -> Callable[..., Any]:
+    """A function of one statement, whose syntax can be read."""
+    folder = Path(tempfile.mkdtemp())
+    source = folder / "made.py"
+    source.write_text(f"def made(a: int) -> int:\n    {statement}\n")
+    space: dict[str, Any] = {}
+    exec(compile(source.read_text(), str(source), "exec"), space)
+    found: Callable[..., Any] = space["made"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["return a / 2", "return a // a", "return [a]", "raise ValueError", "return unknown(a)"],
+)
+def test_what_is_no_kernel_is_named(statement: str) -> None:
+    with pytest.raises(InternalError, match=r"made\.py:2"):
+        translate([outside(statement)], "test", 64)
