@@ -8,7 +8,7 @@ from typing import IO
 
 import numpy as np
 
-from pcpu.iprog.hints import find_sites
+from pcpu.iprog.finders import find_sites
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.reference import digest
 from pcpu.iprog.sites import Sites

@@ -56,6 +56,11 @@ export class Decoder {
     return Number(this.#call("size"));
   }
 
+  /** Bytes of the whole plan. */
+  get planSize(): number {
+    return Number(this.#call("plan_size"));
+  }
+
   /** Bytes of all blobs. */
   get referenceSize(): number {
     return Number(this.#call("reference_size"));

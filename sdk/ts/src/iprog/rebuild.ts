@@ -21,8 +21,8 @@ export interface PlanHead {
   readonly head: Head;
 }
 
-/** How often a decoder may ask for one window before it is thought to be broken. */
-const MAX_ROUNDS = 16;
+/** How often a decoder may ask for one window before it is thought to be broken: for frames one by one, for covers in batches. */
+const MAX_ROUNDS = 1 << 14;
 
 /** Reads the head of a plan. Throws PlanError. */
 export async function planHead(plan: Source): Promise<PlanHead> {
@@ -39,6 +39,9 @@ export class Rebuild {
   /** `head` is all of the plan up to its frames. Throws PlanError. */
   constructor(decoder: Decoder, head: Uint8Array, sources: Sources) {
     decoder.open(head);
+    if (decoder.planSize !== sources.plan.size) {
+      throw new PlanError("damaged", `the plan has ${sources.plan.size} bytes, and says ${decoder.planSize}`, 6);
+    }
     if (decoder.referenceSize !== sources.reference.size) {
       throw new PlanError("wrong-blob", `the plan needs blobs of ${decoder.referenceSize} bytes, not ${sources.reference.size}`, 8);
     }

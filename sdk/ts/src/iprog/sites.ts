@@ -11,18 +11,30 @@ const FIXED = 68;
 const MAX_FINDERS = 32;
 const MAX_PAGE_BITS = 30;
 
+/** How many pages are kept. */
+const KEPT = 32;
+
+/** The number of the first site that begins in a page, and the places of all that do. */
+interface Page {
+  readonly first: number;
+  readonly places: Float64Array;
+}
+
 export class SitesFile {
   readonly #source: Source;
   readonly #pageBits: number;
   readonly #size: number;
   readonly #table: number;
   readonly #records: number;
+  readonly #count: number;
+  readonly #kept = new Map<number, Page>();
 
   private constructor(source: Source, pageBits: number, size: number, table: number, count: number) {
     this.#source = source;
     this.#pageBits = pageBits;
     this.#size = size;
     this.#table = table;
+    this.#count = count;
     this.#records = aligned(table + 8 * (Math.ceil(size / 2 ** pageBits) + 1));
     if (source.size !== this.#records + SITE * count) throw new SourceError("the sites file has another size than it says");
   }
@@ -59,19 +71,35 @@ export class SitesFile {
   }
 
   async #first(place: number): Promise<number> {
-    const page = Math.floor(Math.min(place, this.#size) / 2 ** this.#pageBits);
-    const next = Math.min(page + 1, Math.ceil(this.#size / 2 ** this.#pageBits));
-    let [low, high] = [await this.#number(this.#table + 8 * page), await this.#number(this.#table + 8 * next)];
+    const pages = Math.ceil(this.#size / 2 ** this.#pageBits);
+    const number = Math.floor(Math.min(place, this.#size) / 2 ** this.#pageBits);
+    if (number >= pages) return this.#count;
+    const { first, places } = this.#kept.get(number) ?? (await this.#load(number));
+    let [low, high] = [0, places.length];
     while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      if ((await this.#number(this.#records + SITE * middle)) < place) low = middle + 1;
+      const middle = (low + high) >>> 1;
+      if (places[middle]! < place) low = middle + 1;
       else high = middle;
     }
-    return low;
+    return first + low;
   }
 
-  async #number(at: number): Promise<number> {
-    return Number(new DataView((await bytesAt(this.#source, at, 8)).buffer).getBigUint64(0, true));
+  /** The sites that begin in a page. Covers lie near each other: the pages used last are kept. */
+  async #load(number: number): Promise<Page> {
+    const entries = new DataView((await bytesAt(this.#source, this.#table + 8 * number, 16)).buffer);
+    const [first, last] = [Number(entries.getBigUint64(0, true)), Number(entries.getBigUint64(8, true))];
+    if (!(first <= last && last <= this.#count)) throw new SourceError("the sites file is damaged");
+    const places = new Float64Array(last - first);
+    await this.read(first, last, (bytes, at) => {
+      const records = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+      for (let n = 0; n < bytes.length; n += SITE) {
+        places[(at + n) / SITE] = records.getUint32(n, true) + 2 ** 32 * records.getUint32(n + 4, true); // faster than a bigint
+      }
+    });
+    const page = { first, places };
+    this.#kept.set(number, page);
+    if (this.#kept.size > KEPT) this.#kept.delete(this.#kept.keys().next().value!);
+    return page;
   }
 }
 
