@@ -13,7 +13,7 @@ import { precondition, rangeOf, type Span } from "./conditions";
 import { Decoders, type Lease } from "./decoders";
 import { decoderLimit, planLimit } from "./limits";
 import { Problem, type Code } from "./problem";
-import { pump, Windows } from "./rebuilding";
+import { Blocks, pump } from "./rebuilding";
 import type { Store } from "./store";
 
 /** What all requests of an isolate keep of blobs and plans, and in what pieces. */
@@ -104,7 +104,7 @@ export class Objects {
     return file && new PagedSource({ ...file, key: `${file.key} ${this.#plans++}` }, this.#cache);
   }
 
-  /** The span as a body. Its first window is made before: what is wrong with it still gets a status. */
+  /** The span as a body. Its first block is made before: what is wrong with it still gets a status. */
   async #rebuild(c: C, store: Store, plan: Source, head: PlanHead, span: Span): Promise<Response> {
     const { bytes, head: about } = head;
     const [reference, sites] = [await this.#reference(store, about), await this.#sites(store, about)];
@@ -117,11 +117,11 @@ export class Objects {
         await finish(job, true);
         return new Response("");
       }
-      const windows = new Windows(rebuild, span, about.file, lease.buffer(Math.min(rebuild.windowSize, about.file.size)));
-      const first = await windows.block();
+      const blocks = new Blocks(rebuild, span, about.file, (size) => lease.buffer(size));
+      const first = await blocks.next();
       lease.check(decoderLimit(c.env));
       const { readable, writable } = new FixedLengthStream(span.stop - span.start);
-      c.executionCtx.waitUntil(send(job, windows, first, writable.getWriter()));
+      c.executionCtx.waitUntil(send(job, blocks, first, writable.getWriter()));
       return new Response(readable);
     } catch (error) {
       await finish(job, false);
@@ -172,9 +172,9 @@ interface Job {
   readonly rebuild: Rebuild | undefined;
 }
 
-async function send(job: Job, windows: Windows, first: Uint8Array<ArrayBuffer>, writer: WritableStreamDefaultWriter<Uint8Array>) {
+async function send(job: Job, blocks: Blocks, first: Uint8Array<ArrayBuffer>, writer: WritableStreamDefaultWriter<Uint8Array>) {
   try {
-    await pump(windows, first, writer);
+    await pump(blocks, first, writer);
     await finish(job, true);
   } catch (error) {
     await finish(job, false);

@@ -5,65 +5,69 @@ import type { Rebuild } from "../../sdk/ts/src/iprog/rebuild";
 import { SourceError } from "../../sdk/ts/src/errors";
 import type { Span } from "./conditions";
 
-/** Windows of a span of a file. */
-export class Windows {
+/** What is written at a time, where windows are smaller: each step of a stream costs time, and memory until the collector comes. */
+const BLOCK = 1 << 20;
+
+/** A span of a file, block by block. */
+export class Blocks {
   readonly #rebuild: Rebuild;
   readonly #span: Span;
   readonly #buffer: Uint8Array<ArrayBuffer>;
   readonly #digest: Digest | undefined;
-  #number: number;
+  /** Where the next block begins. */
+  #at: number;
 
-  /** `buffer` has room for a window. */
-  constructor(rebuild: Rebuild, span: Span, file: Content, buffer: Uint8Array<ArrayBuffer>) {
+  /** `room` gives memory of so many bytes. */
+  constructor(rebuild: Rebuild, span: Span, file: Content, room: (size: number) => Uint8Array<ArrayBuffer>) {
     this.#rebuild = rebuild;
     this.#span = span;
-    this.#number = Math.floor(span.start / rebuild.windowSize);
-    this.#buffer = buffer;
+    this.#at = span.start;
+    this.#buffer = room(Math.min(Math.max(rebuild.windowSize, BLOCK), span.stop - span.start));
     this.#digest = span.stop - span.start === file.size ? new Digest(file.sha256) : undefined;
   }
 
-  get #start(): number {
-    return this.#number * this.#rebuild.windowSize;
+  get isDone(): boolean {
+    return this.#at >= this.#span.stop;
   }
 
-  get isLast(): boolean {
-    return this.#start + this.#rebuild.windowSize >= this.#span.stop;
-  }
-
-  /** The bytes of this window that are wanted: a copy that is good until the next one. The last of a whole file comes after the hash was compared (G23). */
-  async block(): Promise<Uint8Array<ArrayBuffer>> {
-    await this.#rebuild.prepare(this.#number);
-    const made = this.#rebuild.make(this.#number);
-    this.#buffer.set(made);
-    const { start, stop } = this.#span;
-    const block = this.#buffer.subarray(Math.max(start - this.#start, 0), Math.min(stop - this.#start, made.length));
-    await this.#digest?.update(block, this.isLast);
+  /** The next bytes: a copy that is good until the next one. The last of a whole file come after the hash was compared (G23). */
+  async next(): Promise<Uint8Array<ArrayBuffer>> {
+    const { windowSize } = this.#rebuild;
+    let length = 0;
+    do {
+      const number = Math.floor(this.#at / windowSize);
+      await this.#rebuild.prepare(number);
+      const start = number * windowSize;
+      const made = this.#rebuild.make(number).subarray(this.#at - start, this.#span.stop - start);
+      this.#buffer.set(made, length);
+      length += made.length;
+      this.#at += made.length;
+    } while (!this.isDone && length + windowSize <= this.#buffer.length);
+    const block = this.#buffer.subarray(0, length);
+    await this.#digest?.update(block, this.isDone);
     return block;
   }
 
-  /** Goes on to the next window, and reads what it needs. */
-  async advance(): Promise<void> {
-    this.#number += 1;
-    await this.#rebuild.prepare(this.#number);
+  /** Reads what the next block needs first. */
+  async readAhead(): Promise<void> {
+    await this.#rebuild.prepare(Math.floor(this.#at / this.#rebuild.windowSize));
   }
 }
 
 /**
- * Writes all windows, of which `block` is the first. The next is prepared while one is being written, and made only when that
- * is taken: a client that does not read holds the work back, and one that has left ends it.
+ * Writes all blocks, of which `block` is the first. What the next needs is read while one is being written, and it is made only
+ * when that is taken: a client that does not read holds the work back, and one that has left ends it.
  */
-export async function pump(windows: Windows, block: Uint8Array<ArrayBuffer>, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
-  for (;;) {
-    if (windows.isLast) {
-      await writer.write(block);
-      return writer.close();
-    }
+export async function pump(blocks: Blocks, block: Uint8Array<ArrayBuffer>, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
+  while (!blocks.isDone) {
     // Both have to be over before anything else is done with the decoder.
-    for (const done of await Promise.allSettled([writer.write(block), windows.advance()])) {
+    for (const done of await Promise.allSettled([writer.write(block), blocks.readAhead()])) {
       if (done.status === "rejected") throw done.reason;
     }
-    block = await windows.block();
+    block = await blocks.next();
   }
+  await writer.write(block);
+  await writer.close();
 }
 
 /** The SHA-256 of bytes that come in pieces. */

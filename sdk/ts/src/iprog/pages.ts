@@ -83,12 +83,20 @@ export class JoinedSource implements Source {
   }
 }
 
-/** Pages of any files, the last used of which are kept. It may serve several readers at once. */
+/**
+ * Pages of any files, the last used of which are kept. It may serve several readers at once. All lie in one buffer: buffers of
+ * their own would be old when they go, and wait long for the collector.
+ */
 export class PageCache {
   readonly pageSize: number;
   readonly #most: number;
-  /** The least recently used first. */
-  readonly #pages = new Map<string, Uint8Array<ArrayBuffer>>();
+  #memory: Uint8Array<ArrayBuffer> | undefined;
+  /** The number of each page's place, the least recently used first. */
+  readonly #places = new Map<number, number>();
+  readonly #files = new Map<string, number>();
+  #lastFile = 0;
+  /** Buffers that streams read into. */
+  readonly #spare: ArrayBuffer[] = [];
 
   /** `capacity` is in bytes. */
   constructor(capacity: number, pageSize: number) {
@@ -96,31 +104,63 @@ export class PageCache {
     this.#most = Math.max(1, Math.floor(capacity / pageSize));
   }
 
-  get(key: string, number: number): Uint8Array<ArrayBuffer> | undefined {
-    const name = `${number} ${key}`;
-    const page = this.#pages.get(name);
-    if (page !== undefined) {
-      this.#pages.delete(name);
-      this.#pages.set(name, page);
-    }
-    return page;
+  /** A number for the content of this name. */
+  file(key: string): number {
+    const known = this.#files.get(key);
+    if (known !== undefined) return known;
+    if (this.#files.size >= MAX_FILES) this.#files.clear(); // those that are used again are new files then
+    this.#files.set(key, ++this.#lastFile);
+    return this.#lastFile;
   }
 
-  put(key: string, number: number, page: Uint8Array<ArrayBuffer>): void {
-    this.#pages.set(`${number} ${key}`, page);
+  /** A page, of which as many bytes count as the file has; undefined where it is not kept. Good until anything else runs. */
+  get(file: number, number: number): Uint8Array<ArrayBuffer> | undefined {
+    const name = file * MAX_PAGES + number;
+    const place = this.#places.get(name);
+    if (place === undefined) return undefined;
+    this.#places.delete(name);
+    this.#places.set(name, place);
+    return this.#at(place);
   }
 
-  /** Memory for a page: that of the page which was used least recently, where there are enough. Collecting it would come too late. */
-  take(): ArrayBuffer {
-    if (this.#pages.size >= this.#most) {
-      const [name, page] = this.#pages.entries().next().value!;
-      this.#pages.delete(name);
-      return page.buffer;
-    }
-    return new ArrayBuffer(this.pageSize);
+  /** Keeps a copy of a page, in the place of that which was used least recently; the copy. */
+  put(file: number, number: number, page: Uint8Array): Uint8Array<ArrayBuffer> {
+    const name = file * MAX_PAGES + number;
+    const place = this.#places.get(name) ?? (this.#places.size < this.#most ? this.#places.size : this.#evict());
+    this.#places.set(name, place);
+    const kept = this.#at(place);
+    kept.set(page);
+    return kept;
+  }
+
+  /** A buffer for the pages that are read at once. */
+  borrow(): ArrayBuffer {
+    return this.#spare.pop() ?? new ArrayBuffer(this.pageSize * AT_ONCE);
+  }
+
+  giveBack(buffer: ArrayBuffer): void {
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(buffer);
+  }
+
+  #evict(): number {
+    const [name, place] = this.#places.entries().next().value!;
+    this.#places.delete(name);
+    return place;
+  }
+
+  #at(place: number): Uint8Array<ArrayBuffer> {
+    this.#memory ??= new Uint8Array(this.#most * this.pageSize);
+    return this.#memory.subarray(place * this.pageSize, (place + 1) * this.pageSize);
   }
 }
 
+const MAX_FILES = 1 << 12;
+/** Of one file. */
+const MAX_PAGES = 2 ** 30;
+const MAX_SPARE = 4;
+
+/** Pages that are read at once where a stream has so many: each read leaves something to the collector. */
+const AT_ONCE = 4;
 /** How many streams of one file are kept open, for files that are read at several places in turn. */
 const RUNS = 4;
 /** Pages that a stream may leave out: reading them costs less than a new request. */
@@ -132,12 +172,14 @@ const MAX_RUN = 64 << 20;
 export class PagedSource implements Source {
   readonly #file: RangedFile;
   readonly #cache: PageCache;
+  readonly #number: number;
   /** The least recently used first. */
   #runs: Run[] = [];
 
   constructor(file: RangedFile, cache: PageCache) {
     this.#file = file;
     this.#cache = cache;
+    this.#number = cache.file(file.key);
   }
 
   get size(): number {
@@ -166,13 +208,20 @@ export class PagedSource implements Source {
 
   /** `wanted` pages from this one on will be asked for. */
   async #page(number: number, wanted: number, use: (page: Uint8Array) => void): Promise<void> {
-    const kept = this.#cache.get(this.#file.key, number);
+    const kept = this.#cache.get(this.#number, number);
     if (kept !== undefined) return use(kept);
     const run = await this.#run(number, wanted);
-    for (;;) {
-      const page = await run.read(this.#cache.take(), this.#lengthOf(run.next));
-      this.#cache.put(this.#file.key, run.next - 1, page);
-      if (run.next > number) return use(page);
+    while (run.next <= number) {
+      const [first, last] = [run.next, Math.min(run.next + AT_ONCE, run.end)];
+      const { pageSize } = this.#cache;
+      const length = Math.min(last * pageSize, this.size) - first * pageSize;
+      const pages = await run.read(this.#cache.borrow(), length, last);
+      for (let each = first; each < last; each++) {
+        const start = (each - first) * pageSize;
+        const page = this.#cache.put(this.#number, each, pages.subarray(start, start + pageSize));
+        if (each === number) use(page);
+      }
+      this.#cache.giveBack(pages.buffer);
     }
   }
 
@@ -192,10 +241,6 @@ export class PagedSource implements Source {
     return run;
   }
 
-  #lengthOf(number: number): number {
-    const { pageSize } = this.#cache;
-    return Math.min(pageSize, this.size - number * pageSize);
-  }
 }
 
 /** workerd reads as much as is wanted in one step, others what there is. */
@@ -217,8 +262,8 @@ class Run {
     this.#reader = stream.getReader({ mode: "byob" });
   }
 
-  /** The next page, of `length` bytes, in this memory. */
-  async read(buffer: ArrayBuffer, length: number): Promise<Uint8Array<ArrayBuffer>> {
+  /** The pages up to `last`, `length` bytes, in this memory. */
+  async read(buffer: ArrayBuffer, length: number, last: number): Promise<Uint8Array<ArrayBuffer>> {
     let filled = 0;
     while (filled < length) {
       const view = new Uint8Array(buffer, filled, length - filled);
@@ -227,7 +272,9 @@ class Run {
       buffer = value.buffer;
       filled += value.length;
     }
-    this.next += 1;
+    this.next = last;
+    // What stands behind the stream is let go of now, and not when the collector comes.
+    if (this.next === this.end) await this.#reader.cancel();
     return new Uint8Array(buffer, 0, length);
   }
 
