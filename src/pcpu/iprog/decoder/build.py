@@ -16,7 +16,7 @@ from pcpu.compiler import compile_operations
 from pcpu.iprog.decoder import exports, state
 from pcpu.iprog.zstd import zstd_object
 from pcpu.isa import Isa
-from pcpu.kernel import Kernel, translate
+from pcpu.kernel import translate
 from pcpu.kernel.module import Translation
 from pcpu.library import load_isa
 from pcpu.target import Target
@@ -75,7 +75,9 @@ def any_plan() -> bytes:
 
 def _linked(wanted: Sequence[Export], known: Mapping[str, int], plan: bytes) -> bytes:
     target = targets.find("wasm")
-    translation = translate([e.kernel for e in wanted], "decoder", target.pointer_bits, {"MOST": _MOST, **known})
+    translation = translate(
+        [e.kernel for e in wanted], "decoder", target.pointer_bits, {"MOST": _MOST, **known}
+    )
     numbers = ir.ArrayType(I64, state.STATE_LENGTH)
     known_state = ir.GlobalVariable(translation.module, numbers, "state")
     known_state.linkage, known_state.initializer = "internal", ir.Constant(numbers, None)
