@@ -6,6 +6,8 @@ import json
 import random
 import re
 import subprocess
+import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -28,7 +30,7 @@ TINY = Settings(rounds=3, warmup=0.0005, warmups=1, sample=0.0002, cell=0.01)
 SIZES = (64, 4096)
 # Lengths around the word and block sizes of the baselines, and one that every form of crc32c
 # takes whole.
-LENGTHS = (0, 1, 3, 7, 8, 15, 16, 17, 31, 63, 64, 65, 127, 1000, 1011, 4099, 65536, 90001)
+LENGTHS = (0, 1, 3, 7, 8, 15, 16, 17, 31, 63, 64, 65, 127, 1000, 1011, 4099, 65536, 90001, 262145)
 
 isa = load_isa()
 
@@ -42,7 +44,10 @@ def test_sizes_are_read_and_shown_alike() -> None:
 
 def test_definitions_are_whole() -> None:
     definitions = load_definitions(isa)
-    assert [d.name for d in definitions][:6] == ["xor", "add", "counteq", "crc32c", "fnv", "fused"]
+    assert [d.name for d in definitions] == [
+        "xor", "add", "counteq", "crc32c", "fnv", "fused", "sum", "min", "find", "hist", "hist-skewed",
+        "hist-constant", "crc32", "adler32", "fnv32", "lut", "mask",
+    ]  # fmt: skip
     cases = load_definitions(isa, "fusing")
     assert [d.name for d in cases] == ["fusing-2", "fusing-4", "fusing-8"]
     for definition in cases:
@@ -57,6 +62,7 @@ def test_definitions_are_whole() -> None:
             assert row.role in table.STYLES
             if row.kind == "function" and row.runtimes == ("native",):
                 assert row.source in peers.PEERS
+        assert definition.data in build.DATA
         for goal in definition.goals:
             assert goal.row in ids
             assert not goal.against or any(goal.matches(row) for row in ids)
@@ -106,16 +112,24 @@ WITH_BYTES: list[dict[str, Any]] = [
 ]
 
 
+def _copy(name: str) -> dict[str, Any]:
+    """An operation that has a definition, by a name that has none."""
+    op = isa.find(name)
+    assert op is not None
+    left = {key: value for key, value in op.document.items() if key not in ("opcode", "$schema")}
+    return {**left, "op": f"my_{name}"}
+
+
 def test_an_operation_without_a_definition_is_measured(tmp_path: Path) -> None:
     """Beside JavaScript written from its declaration, which must give the same."""
     wide = json.loads(json.dumps(OPERATION).replace("u32", "u64").replace("mixed", "wide"))
     (tmp_path / "mixed.json").write_text(json.dumps(OPERATION))
     (tmp_path / "wide.json").write_text(json.dumps({**wide, "opcode": 201}))
-    (tmp_path / "bytes.json").write_text(json.dumps({"operations": WITH_BYTES}))
+    copies = [_copy(name) for name in ("mask", "lut", "hist", "find", "adler32")]
+    (tmp_path / "bytes.json").write_text(json.dumps({"operations": [*WITH_BYTES, *copies]}))
     ours = load_isa([tmp_path / f"{name}.json" for name in ("mixed", "wide", "bytes")])
     runtimes = [runtime for runtime in all_runtimes() if runtime.name != "workerd"]
-    # Those of the package that have no file in bench/definitions, and a user's.
-    names = ("mixed", "wide", "sub", "rotl", "max", "crc16", "le", "tables", "placed")
+    names = ("mixed", "wide", "sub", "rotl", *(copy["op"] for copy in copies), "tables", "placed")
     definitions = [
         replace(definition, sizes=SIZES, quick_sizes=SIZES)
         for name in names
@@ -158,7 +172,10 @@ def test_javascript_baselines_are_exact() -> None:
     request = [[start, data.hex()] for _, start, data in cases]
     done = subprocess.run(
         [worker.node(), "--input-type=module", "-e", SCRIPT],
-        input=json.dumps({"folder": str(ROOT / "js" / "baselines"), "baselines": BASELINES, "cases": request}),
+        input=json.dumps({
+            "folder": str(ROOT / "js" / "baselines"), "baselines": BASELINES, "cases": request,
+            "table": [*TABLE], "key": [*KEY],
+        }),
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     for case, answers, wanted in zip(cases, json.loads(done.stdout), expected, strict=True):
@@ -174,11 +191,24 @@ BASELINES = {
     "counteq": ("bytes", "branchless", "words"),
     "crc32c": ("bytes", "slicing16", "sparse"),
     "fnv": ("bigint", "limbs", "doubles"),
+    "sum": ("sum", "sumWords"),
+    "min": ("min",),
+    "find": ("indexOf", "bufferIndexOf"),
+    "hist": ("histogram", "histogram4"),
+    "adler32": ("adler32",),
+    "fnv32": ("fnv32",),
+    "crc32": ("bytes", "slicing16"),
+    "lut": ("lut", "lutPairs"),
+    "mask": ("mask",),
 }
+TABLE = bytes(i * 167 + 13 & 255 for i in range(256))
+KEY = bytes.fromhex("01a7f3d2c95b66")
 SCRIPT = """
 import { readFileSync } from "node:fs";
-const { folder, baselines, cases } = JSON.parse(readFileSync(0));
-const modules = { xor: ["maps", 90], add: ["maps", 203], counteq: ["counteq", 7] };
+const { folder, baselines, cases, table, key } = JSON.parse(readFileSync(0));
+const folds = { sum: ["folds"], min: ["folds"], find: ["folds", 7], hist: ["folds"], adler32: ["folds"], fnv32: ["folds"] };
+const tables = { lut: ["tables", Uint8Array.from(table)], mask: ["tables", Uint8Array.from(key)] };
+const modules = { xor: ["maps", 90], add: ["maps", 203], counteq: ["counteq", 7], ...folds, ...tables };
 const answers = [];
 for (const [start, hex] of cases) {
   const data = Buffer.from(hex, "hex");
@@ -200,21 +230,30 @@ console.log(JSON.stringify(answers));
 
 def _independent(op: str, data: bytes) -> str:
     """What the operation gives, from Python and its libraries."""
-    fastcrc = pytest.importorskip("fastcrc")
+    fastcrc: Any = pytest.importorskip("fastcrc")
 
-    def fnv() -> str:
-        state = 0xCBF29CE484222325
+    def fnv(state: int, prime: int, bits: int) -> str:
         for byte in data:
-            state = (state ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+            state = (state ^ byte) * prime & (1 << bits) - 1
         return str(state)
 
-    return {
+    answers: dict[str, Callable[[], str]] = {
         "xor": lambda: bytes(b ^ XOR for b in data).hex(),
         "add": lambda: bytes(b + ADD & 255 for b in data).hex(),
         "counteq": lambda: str(data.count(BYTE)),
         "crc32c": lambda: str(fastcrc.crc32.iscsi(data)),
-        "fnv": fnv,
-    }[op]()
+        "fnv": lambda: fnv(0xCBF29CE484222325, 0x100000001B3, 64),
+        "sum": lambda: str(sum(data)),
+        "min": lambda: str(min(data, default=255)),
+        "find": lambda: str(data.find(BYTE)),
+        "hist": lambda: ",".join(str(data.count(byte)) for byte in range(256)),
+        "adler32": lambda: str(zlib.adler32(data)),
+        "fnv32": lambda: fnv(0x811C9DC5, 0x01000193, 32),
+        "crc32": lambda: str(zlib.crc32(data)),
+        "lut": lambda: data.translate(TABLE).hex(),
+        "mask": lambda: bytes(b ^ KEY[i % len(KEY)] for i, b in enumerate(data)).hex(),
+    }
+    return answers[op]()
 
 
 class _Row:

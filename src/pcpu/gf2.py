@@ -16,7 +16,11 @@ from operator import xor
 
 Multiple = tuple[int, ...]
 
-WINDOW = 224  # bytes that fit in 14 of the 16 vector registers of x86-64
+REGISTERS = 224  # bytes that fit in 14 of the 16 vector registers of x86-64
+WINDOW = 432  # bytes of variables, of which those that are not in registers lie on the stack
+# Cycles from a vector to the next one that waits for it, times the vectors of a cycle; measured
+# where an instruction on vectors takes two cycles (AMD Zen 5).
+LATENCY = 24
 SEARCH_WIDTH = 32  # above, a search takes minutes
 SEARCH_DEGREE = {4: 224, 5: 160, 6: 210}  # by number of terms: what half a second can cover
 
@@ -83,14 +87,24 @@ def usable(multiple: Multiple) -> bool:
     return lags(multiple)[0] >= 16
 
 
+def stretched(multiple: Multiple) -> list[Multiple]:
+    """``multiple`` and its squares up to degree WINDOW: with twice the exponents it is one too, and
+    each vector waits for others that are twice as old."""
+    found = [multiple]
+    while 2 * found[-1][0] <= WINDOW:
+        found.append(tuple(2 * exponent for exponent in found[-1]))
+    return found
+
+
 def cost(multiple: Multiple, size: int) -> float:
     """Roughly the processor's cycles for ``size`` bytes, to choose between multiples by."""
     block = -(-multiple[0] // 16) * 16
     shifts = [lag % 16 for lag in lags(multiple)]
     # An XOR for each term, and one shuffle for all terms that are shifted alike; else a load with
     # each XOR and, in workerd, a check that its address is in bounds.
-    in_registers = 1 + len(shifts) + len({*shifts} - {0})
-    work = in_registers if block <= WINDOW else 5 + 3 * len(shifts)
+    in_variables = 1 + len(shifts) + len({*shifts} - {0}) + (block > REGISTERS) / 2
+    work = in_variables if block <= WINDOW else 5 + 3 * len(shifts)
+    work = max(work, LATENCY / (lags(multiple)[0] // 16))
     # What is left, a block and on average half of one, goes through tables.
     return size / 16 * work / 4 + 1.5 * min(block, 450)
 
@@ -111,7 +125,8 @@ def multiples(width: int, poly: int) -> tuple[Multiple, ...]:
     if width > SEARCH_WIDTH or not poly & 1:
         return ()
     for terms, degree in SEARCH_DEGREE.items():
-        found = [m for m in search(1 << width | poly, terms, degree) if usable(m)]
+        found = search(1 << width | poly, terms, degree)
+        found = [m for each in found for m in stretched(each) if usable(m)]
         if found:
             return (min(found, key=lambda m: cost(m, 8192)),)
     return ()

@@ -17,14 +17,14 @@ from pcpu import gf2
 from pcpu.gf2 import Multiple
 
 # Sizes to be good at: where the forms for short and for long data are used.
-SHORT, MIDDLE, LONG = 512, 2048, 8192
+SHORT, MIDDLE, LONG = 512, 2048, 32768
 ENOUGH = 64  # multiples to choose from
 LIMITS = {
     2: 224,
     3: 224,
     4: 224,
     5: 224,
-    6: 224,
+    6: 400,
     7: 112,
     8: 112,
 }  # degrees, for the forms in registers
@@ -42,7 +42,7 @@ def choose(width: int, poly: int) -> list[Multiple]:
     found: list[Multiple] = []
     for terms, limit in LIMITS.items():
         found += gf2.search(divisor, terms, _degree(width, terms, limit))
-    found = [m for m in found if gf2.usable(m)]
+    found = [m for each in found for m in gf2.stretched(each) if gf2.usable(m)]
     if not found:
         near = [m for degree in DENSE_DEGREES if (m := decode(divisor, degree)) is not None]
         far = far_multiples(divisor, width)

@@ -104,3 +104,18 @@ def records(sites: Sites) -> bytes:
 
 
 Rebuild = Callable[[bytes, bytes], bytes]
+
+
+class OnePlan(Module):
+    """A reconstructor."""
+
+    def hold(self, reference: bytes) -> None:
+        self.put(self.done("blob", len(reference)), reference)
+        self.done("prepare")
+
+    def window(self, number: int) -> bytes:
+        self.done("window", number)
+        return self.made()
+
+    def rebuild(self) -> bytes:
+        return b"".join(self.window(n) for n in range(self.call("windows")))

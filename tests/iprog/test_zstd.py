@@ -21,7 +21,6 @@ from pcpu.iprog.zstd import zstd_object
 from tests.conftest import ROOT
 
 wasmtime: Any = _wasmtime  # its types name too many kinds of exports
-Parameter = zstd.CompressionParameter
 EXPORTS = ("pcpu_zstd", "pcpu_zstd_workspace")
 GUARD = b"\xa5" * 64
 DICTIONARY = bytes.fromhex("37a430ec")  # how a dictionary begins
@@ -122,8 +121,8 @@ def decoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def compress(content: bytes, level: int = 3, prefix: bytes = b"", **options: int) -> bytes:
-    given = {Parameter[name].value: value for name, value in options.items()}
-    given[Parameter.compression_level] = level
+    given: dict[int, int] = {getattr(zstd.CompressionParameter, n): v for n, v in options.items()}
+    given[zstd.CompressionParameter.compression_level] = level
     dictionary = zstd.ZstdDict(prefix, is_raw=True).as_prefix if prefix else None
     return zstd.compress(content, options=given, zstd_dict=dictionary)
 
@@ -133,7 +132,7 @@ def oracle(stored: bytes, size: int, prefix: bytes = b"") -> bytes | None:
     dictionary = zstd.ZstdDict(prefix, is_raw=True).as_prefix if prefix else None
     try:
         info = zstd.get_frame_info(stored)
-        options = {zstd.DecompressionParameter.window_log_max: 30}
+        options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 30}
         found = zstd.ZstdDecompressor(zstd_dict=dictionary, options=options)
         content = found.decompress(stored, size + 1)
     except zstd.ZstdError:

@@ -118,7 +118,7 @@ def test_loops_calls_and_arrays() -> None:
     for size in range(60):
         data = np.frombuffer(random.randbytes(size), np.uint8)
         out, wanted = np.zeros(60, np.int64), np.zeros(60, np.int64)
-        assert made(data, out) == numbers(data, wanted)
+        assert made(data, out) == plain(numbers)(data, wanted)
         assert out.tolist() == wanted.tolist()
 
 
@@ -127,7 +127,7 @@ def test_control_and_constants() -> None:
     fewer = compiled(control, LIMIT=20)
     for size in range(200):
         data = np.frombuffer(random.randbytes(size), np.uint8)
-        assert made(data) == control(data)
+        assert made(data) == plain(control)(data)
         assert fewer(data) <= 120
 
 
@@ -136,6 +136,11 @@ def test_views_and_copies() -> None:
     a, c = np.zeros(10, np.uint8), np.array([7, 8, 9], np.uint8)
     assert made(a, c)
     assert a.tolist() == [8, 0, 0, 0, 0, 7, 8, 9, 0, 0]
+
+
+def plain(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel as Python, which takes arrays of numpy."""
+    return kernel
 
 
 def outside(statement: str) -> Callable[..., Any]:

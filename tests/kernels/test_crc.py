@@ -263,6 +263,19 @@ def test_multiples_of_published_papers() -> None:
     assert not gf2.is_multiple((210, 185, 66, 41, 13, 0), castagnoli)
 
 
+def test_squares_of_multiples_are_multiples() -> None:
+    divisor = 0x11EDC6F41
+    found = gf2.stretched((210, 185, 66, 41, 12, 0))
+    assert found == [(210, 185, 66, 41, 12, 0), (420, 370, 132, 82, 24, 0)]
+    assert all(gf2.is_multiple(m, divisor) for m in found)
+
+
+def test_what_waits_for_the_vector_before_it_costs_more() -> None:
+    slow, fast = gf2.stretched((210, 185, 66, 41, 12, 0))
+    assert gf2.cost(slow, 32768) > gf2.cost(fast, 32768)
+    assert gf2.cost(slow, 256) < gf2.cost(fast, 256)
+
+
 def test_an_unknown_polynomial_is_searched_for_in_bounded_time() -> None:
     begin = time.perf_counter()
     found = gf2.multiples(32, 0xC0FFEE11)

@@ -35,6 +35,8 @@ FIXED = (
     fold("greatest", 8, "byte > state ? byte : state"),
     fold("parity", 64, "state ^ byte * 257"),
     fold("every", 32, "state & (byte | 1)"),
+    fold("small", 64, "state + (byte * k == 1000)", immediates=IMMEDIATES),
+    fold("few", 32, "state - (byte >> 6 ^ n & 3)", immediates=IMMEDIATES),
     fold("wrap", 8, "state + byte * 3"),
     fold("wrap16", 16, "state + byte * 771"),
     fold("ones8", 8, "state - (255 >> byte)"),

@@ -226,7 +226,7 @@ def test_what_the_model_says_of_instructions() -> None:
     assert machine.throughput(["imulq %rax, %rcx"] * 3) == 3
     assert machine.throughput(["divq %rcx"]) == 20
     assert machine.bulk("callq memmove@PLT") == machine.bulk("callq *memset@GOTPCREL(%rip)") == 0.05
-    wasm = throughput.find("wasm", "wasm32-unknown-unknown")
+    wasm = throughput.find("wasm32-unknown-unknown")
     assert wasm is not None
     assert wasm.throughput(["local.get 1", "i32.const 3", "end_loop"]) == 0
     assert wasm.moved("v128.load 16:p2align=0") == 16

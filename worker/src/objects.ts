@@ -155,14 +155,15 @@ export class Objects {
 }
 
 async function describe(name: string, plan: Source): Promise<object> {
-  const { head } = await planHead(plan).catch((error: unknown) => brokenObject(name, error));
-  const { file, blobs } = head;
+  const found = await planHead(plan).catch(problemOf);
+  if (!(found && "head" in found)) return { name, plan_size: plan.size, problem: found?.message ?? "it cannot be read" };
+  const { file, blobs, windowSize } = found.head;
   return {
     name,
     size: file.size,
     sha256: file.sha256,
     plan_size: plan.size,
-    window_size: head.windowSize,
+    window_size: windowSize,
     blobs: blobs.map(({ size, sha256 }) => ({ size, sha256 })),
   };
 }

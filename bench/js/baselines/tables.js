@@ -22,12 +22,3 @@ export function mask(data, key) {
     at = at + 1 === key.length ? 0 : at + 1;
   }
 }
-
-/** By words, where they are as long as the key. */
-export function maskWords(data, key) {
-  if (key.length !== 4 || data.byteOffset % 4 !== 0) return mask(data, key);
-  const word = key[0] | (key[1] << 8) | (key[2] << 16) | (key[3] << 24);
-  const words = new Int32Array(data.buffer, data.byteOffset, data.length >>> 2);
-  for (let i = 0; i < words.length; i++) words[i] ^= word;
-  for (let i = words.length * 4; i < data.length; i++) data[i] ^= key[i & 3];
-}

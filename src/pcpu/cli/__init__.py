@@ -289,7 +289,7 @@ def doctor(as_json: Json = False) -> None:
 
 @app.command()
 def bench(
-    quick: Annotated[bool, typer.Option("--quick", help="Under two minutes.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Under three minutes.")] = False,
     gate: Annotated[
         bool, typer.Option("--gate", help="Exit with 1 when a goal is missed.")
     ] = False,

@@ -51,13 +51,20 @@ def plan(
             help="Bytes of a window, a power of two; by default 65536 or more.",
         ),
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell where each part of the file comes from.")
+    ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="OUT", help="Draw that, as a page, or a picture if .svg."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say how to rebuild a file from others that the reader holds.
 
     The plan is applied and compared before it is written.
 
-    Example: pcpu plan new.bin --blob old.bin -o new.iprog
+    Example: pcpu plan new.bin --blob old.bin -o new.iprog --html new.html
     """
     from pcpu.iprog import files
     from pcpu.iprog.plan import make_plan
@@ -76,10 +83,17 @@ def plan(
             progress=progress,
         )
     files.write_plan(planned.plan, blobs, out)
+    about = _explained(planned, html) if explain or html is not None else None
     if as_json:
-        print_json(planned.to_json())
+        told = {} if about is None else {"explanation": about.to_json()}
+        print_json(planned.to_json() | told)
     else:
         _show_plan(planned)
+    if about is not None and not as_json:
+        from pcpu.iprog.explain.text import lines
+
+        for line in lines(about):
+            typer.echo(line, err=True)
 
 
 def apply(
@@ -210,6 +224,16 @@ def _planned(path: Path, content: Any, blobs: Any, names: Sequence[str], mode: M
             progress=progress,
         )
     return planned.plan
+
+
+def _explained(planned: Any, html: Path | None) -> Any:
+    from pcpu.iprog.explain import explain
+    from pcpu.iprog.explain.picture import write_picture
+
+    about = explain(planned)
+    if html is not None:
+        write_picture(html, about)
+    return about
 
 
 def _show_plan(planned: Any) -> None:

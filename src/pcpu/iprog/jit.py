@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+
+from pcpu.run import disk_cache
 
 # What kernels take besides int and bool: arrays of one dimension, of uint8 and of int64.
 Bytes = Any
@@ -15,6 +20,26 @@ Ints = Any
 i64 = cast(Callable[[Any], int], np.int64)
 
 F = TypeVar("F", bound=Callable[..., object])
+
+_KEPT = 4  # folders of compiled loops, of the last versions of this package
+
+
+def _cache_folder() -> Path:
+    """Where compiled loops are kept: a folder for these sources. numba itself looks only at the
+    file of a function, and not at those of the functions that it calls."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.read_bytes())
+    folder = disk_cache.folder()
+    found = sorted(folder.glob("numba-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in found[_KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return folder / f"numba-{digest.hexdigest()[:16]}"
+
+
+_config: Any = numba.config
+_config.CACHE_DIR = str(_cache_folder())
 
 
 def jit(function: F) -> F:

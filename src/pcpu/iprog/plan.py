@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -49,13 +49,15 @@ _SMALL_PLAN = 1 << 14
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan and what it does: its covers, cut at windows, and how many fixes and literals."""
+    """A plan and what it does: its covers, cut at windows, and how many fixes and literals;
+    ``moved`` is what it was made from."""
 
     plan: bytes
     header: Header
     covers: Covers
     fixes: int
     literals: int
+    moved: Moved = field(repr=False)
 
     @property
     def ratio(self) -> float:
@@ -215,7 +217,7 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
     encoded = _encode(work, columns, bits, packer)
     return Planned(
         encoded.plan, encoded.header, columns.covers,
-        len(columns.data["fixes"]), len(columns.data["literals"]),
+        len(columns.data["fixes"]), len(columns.data["literals"]), work.moved,
     )  # fmt: skip
 
 

@@ -4,11 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self, overload
 
-# Without types: mypy would ask for casts that numba does not understand.
-Bytes = Any
-Ints = Any
+
+class Array:
+    """An array of numbers, as type checkers see it; compiled code has memory, Python an array of
+    numpy. A slice is a view."""
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> Self: ...
+    def __getitem__(self, place: int | slice) -> int | Self:
+        raise NotImplementedError
+
+    @overload
+    def __setitem__(self, place: int, value: int) -> None: ...
+    @overload
+    def __setitem__(self, place: slice, value: Self) -> None: ...
+    def __setitem__(self, place: int | slice, value: int | Self) -> None:
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+
+class Bytes(Array):
+    """Of bytes."""
+
+
+class Ints(Array):
+    """Of numbers of 64 bits with a sign."""
 
 
 @dataclass(frozen=True)

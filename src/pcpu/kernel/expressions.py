@@ -275,13 +275,10 @@ class Expressions:
     # Calls
 
     def of_call(self, node: ast.Call) -> Any:
-        if not isinstance(node.func, ast.Name):
-            raise self.wrong(node, "only kernels can be called")
+        callee = self.callee(node.func)
         arguments = [self.value(argument) for argument in node.args]
-        builtin = INTRINSICS.get(node.func.id)
-        if builtin is not None:
-            return builtin(self, arguments)
-        callee = self.kernel.outer(node.func.id)
+        if isinstance(node.func, ast.Name) and node.func.id in INTRINSICS:
+            return INTRINSICS[node.func.id](self, arguments)
         if isinstance(callee, Extern):
             return self.of_extern(callee, arguments)
         if callee is None:
@@ -298,6 +295,14 @@ class Expressions:
             pointer, length = (self.b.extract_value(result, n) for n in range(2))
             return Array(kernel.result[0], pointer, length)
         return result
+
+    def callee(self, node: ast.expr) -> Any:
+        """The function that is named, maybe by its module too."""
+        if isinstance(node, ast.Name):
+            return self.kernel.outer(node.id)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            return getattr(self.kernel.outer(node.value.id), node.attr, None)
+        raise self.wrong(node, "only kernels can be called")
 
     def of_extern(self, callee: Extern, arguments: Sequence[Any]) -> Any:
         passed: list[Any] = []

@@ -9,7 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from pcpu.kernel.values import I8, I64
+from pcpu.kernel.values import I8, I64, Array
 
 Emit = Callable[[Any, Sequence[Any]], Any]
 
@@ -58,6 +58,16 @@ def _store(bits: int) -> Emit:
     return emit
 
 
+def _numbers_at(code: Any, arguments: Sequence[Any]) -> Array:
+    """A view of bytes as numbers."""
+    array, at, count = arguments
+    count = code.wide(count)
+    start = code.wide(at)
+    size = code.b.mul(count, I64(8))
+    within = code.slice(array, start, code.b.add(start, size))
+    return Array("Ints", within.pointer, count)
+
+
 def _move_16(code: Any, arguments: Sequence[Any]) -> None:
     to, at, source, start = arguments
     vector = ir.VectorType(I8, 16)
@@ -77,6 +87,7 @@ INTRINSICS: Mapping[str, Emit] = MappingProxyType({
     "i32_at": _load(32, signed=True),
     "i64_at": _load(64, signed=True),
     "move_16": _move_16,
+    "ints_at": _numbers_at,
     "put_32": _store(32),
     "put_64": _store(64),
 })  # fmt: skip

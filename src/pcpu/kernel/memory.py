@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pcpu.kernel.declare import Bytes
+from typing import Any
+
+from pcpu.kernel.declare import Bytes, Ints
 
 
 def u16_at(b: Bytes, at: int) -> int:
@@ -35,3 +37,10 @@ def put_64(b: Bytes, at: int, value: int) -> None:
 def move_16(to: Bytes, at: int, source: Bytes, start: int) -> None:
     for n in range(16):
         to[at + n] = source[start + n]
+
+
+def ints_at(b: Bytes, at: int, count: int) -> Ints:
+    """A view of ``count`` numbers of 64 bits; ``at`` is a multiple of 8."""
+    view: Any = b[at : at + 8 * count]
+    numbers: Ints = view.view("<i8")
+    return numbers

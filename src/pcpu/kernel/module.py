@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +67,10 @@ def _result(function: Any, returns: ast.expr | None) -> tuple[str, ...] | None:
 class Translation:
     """A module that grows: what kernels need is added when it is first named."""
 
-    def __init__(self, name: str, pointer_bits: int, known: Mapping[str, int]) -> None:
+    def __init__(
+        self, name: str, pointer_bits: int, known: Mapping[str, int], hot: Collection[str]
+    ) -> None:
+        self.hot = hot
         self.module = ir.Module(name=name)
         self.size = ir.IntType(pointer_bits)
         self.known = known
@@ -91,6 +94,9 @@ class Translation:
             made = ir.Function(self.module, type_, name)
             made.linkage = "internal"
             made.attributes.add("nounwind")
+            if self.hot and plain.__name__ not in self.hot:
+                made.attributes.add("minsize")
+                made.attributes.add("optsize")
             self._kernels[plain] = kernel, made
             write_body(self, kernel, made)
         return self._kernels[plain]
@@ -124,13 +130,15 @@ def translate(
     name: str,
     pointer_bits: int,
     known: Mapping[str, int] | None = None,
+    hot: Collection[str] = (),
 ) -> Translation:
     """``kernels`` and what they call in a module of IR, where callers are added.
 
-    ``known`` gives other values to constants of modules, by their names. Raises InternalError at
+    ``known`` gives other values to constants of modules, by their names. Where ``hot`` names
+    functions, those are made fast and all others small. Raises InternalError at
     what is no part of the language.
     """
-    translation = Translation(name, pointer_bits, known or {})
+    translation = Translation(name, pointer_bits, known or {}, hot)
     for kernel in kernels:
         translation.kernel(kernel)
     return translation

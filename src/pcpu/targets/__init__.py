@@ -1,4 +1,4 @@
-"""Targets, one file each (lld.py and elf.py run the linkers for them), which exports one ``target()``."""
+"""Targets, one file each, which exports one ``target()``; lld.py and elf.py run the linkers."""
 
 from __future__ import annotations
 

@@ -18,33 +18,22 @@ def pcpu_heap() -> int:
     raise NotImplementedError
 
 
-@extern
-def pcpu_plan_at() -> int:
-    """Where a reconstructor's plan begins."""
-    raise NotImplementedError
-
-
-@extern
-def pcpu_plan_length() -> int:
-    raise NotImplementedError
-
-
-def _forget(s: Ints) -> None:
+def forget(s: Ints) -> None:
     for n in range(S.STATE_LENGTH):
         if n != S.LIMIT:
             s[n] = 0
     s[S.TOP] = pcpu_heap()
 
 
-def _plan(s: Ints, heap: Bytes) -> Bytes:
+def plan_of(s: Ints, heap: Bytes) -> Bytes:
     return heap[s[S.PLAN_AT] : s[S.PLAN_AT] + s[S.PLAN_LENGTH]]
 
 
-def _header(s: Ints, heap: Bytes) -> Bytes:
+def header_of(s: Ints, heap: Bytes) -> Bytes:
     return heap[s[S.PLAN_AT] : s[S.PLAN_AT] + s[S.HEADER_LENGTH]]
 
 
-def _reference(s: Ints, heap: Bytes) -> Bytes:
+def reference_of(s: Ints, heap: Bytes) -> Bytes:
     return heap[s[S.REFERENCE_AT] : s[S.REFERENCE_AT] + s[S.REFERENCE_LENGTH]]
 
 
@@ -52,7 +41,7 @@ def _reference(s: Ints, heap: Bytes) -> Bytes:
 
 
 def header(s: Ints, heap: Bytes, length: int) -> int:
-    _forget(s)
+    forget(s)
     s[S.PLAN_AT], s[S.PLAN_LENGTH] = take(s, length), length
     return s[S.PLAN_AT]
 
@@ -60,7 +49,7 @@ def header(s: Ints, heap: Bytes, length: int) -> int:
 def hold(s: Ints, heap: Bytes, source: int, length: int) -> int:
     """Room for all of the plan (0) or of the reference (1)."""
     if source == 0:
-        _forget(s)
+        forget(s)
         s[S.PLAN_HELD], s[S.PLAN_AT], s[S.PLAN_LENGTH] = 1, take(s, length), length
         return s[S.PLAN_AT]
     return blob_room(s, length)
@@ -84,7 +73,7 @@ def open(s: Ints, heap: Bytes, length: int) -> int:
     if length > s[S.PLAN_LENGTH]:
         return fail(s, S.NOT_NOW, 0)
     s[S.PLAN_LENGTH] = length
-    return open_plan(s, heap, _plan(s, heap))
+    return open_plan(s, heap, plan_of(s, heap))
 
 
 def size(s: Ints, heap: Bytes) -> int:
@@ -112,7 +101,7 @@ def sites_wanted(s: Ints, heap: Bytes) -> int:
 
 
 def want_window(s: Ints, heap: Bytes, window: int) -> int:
-    return want(s, heap, _plan(s, heap), _header(s, heap), _reference(s, heap), window)
+    return want(s, heap, plan_of(s, heap), header_of(s, heap), reference_of(s, heap), window)
 
 
 def wants(s: Ints, heap: Bytes) -> int:
@@ -120,7 +109,7 @@ def wants(s: Ints, heap: Bytes) -> int:
 
 
 def make_window(s: Ints, heap: Bytes, window: int) -> int:
-    return make(s, heap, _plan(s, heap), _reference(s, heap), window)
+    return make(s, heap, plan_of(s, heap), reference_of(s, heap), window)
 
 
 def out(s: Ints, heap: Bytes) -> int:

@@ -1,6 +1,7 @@
 """Frame groups (G11-G13): checked when the header is read, later loaded frame by frame.
 
-A frame is first asked for: what of it is not held becomes rows of what is wanted. Then it is decoded.
+A frame is first asked for: what of it is not held becomes rows of what is wanted. Then it is
+decoded.
 """
 
 from __future__ import annotations

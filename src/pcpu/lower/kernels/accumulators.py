@@ -8,6 +8,7 @@ of values, and ``joined``, all that was added since the reset, as one integer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 from typing import Protocol
 
@@ -18,8 +19,9 @@ from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import Reduction
 from pcpu.lower.kernels import vectors
 
-# So many turns of a loop make widening what 8-bit lanes gather cheap.
+# So many turns of a loop, or vectors in few long ones, make widening what 8-bit lanes gather cheap.
 NARROW_TURNS = 16
+NARROW_VECTORS = 128
 
 
 class Accumulator(Protocol):
@@ -40,6 +42,8 @@ def accumulator(
     ``unrolled`` times in a turn."""
     assert form.bits is not None
     assert form.bound is not None
+    if lanes > code.target.lanes:
+        return _Paired(code, form, state_bits, lanes // 2, unrolled)
     if form.combine not in ("add", "sub"):
         return _Lanewise(code, form.combine, form.bits, lanes)
     if state_bits == form.bits:  # lanes overflow as the state does
@@ -47,11 +51,23 @@ def accumulator(
     if form.bits == 8:
         if form.bound <= 1 and vectors.has_masks(code.target):
             return _Masks(code, lanes)
-        if form.bound * unrolled * NARROW_TURNS <= 255:
+        if _stays_narrow(form.bound, unrolled):
             return _Narrow(code, max(1, form.bound), lanes)
         if vectors.adds_eights(code.target):
             return _Eights(code, lanes)
     return _Halves(code, form.bits, max(1, form.bound), lanes)
+
+
+def _stays_narrow(bound: int, unrolled: int) -> bool:
+    turns = 255 // (max(1, bound) * unrolled)
+    return turns >= NARROW_TURNS or turns * unrolled >= NARROW_VECTORS
+
+
+def pairs(form: Reduction) -> bool:
+    """Whether two values can be joined in a lane of 8 bits."""
+    if form.bits != 8 or form.bound is None:
+        return False
+    return form.combine not in ("add", "sub") or _stays_narrow(2 * form.bound, 1)
 
 
 def combine(code: Code, how: str, a: Value, b: Value) -> Value:
@@ -68,6 +84,40 @@ def combine(code: Code, how: str, a: Value, b: Value) -> Value:
 def _keep(code: Code, slot: Value, total: Value) -> None:
     """Set ``slot``. LLVM would rather keep all that a long block adds and add it at the end."""
     code.b.store(code.here(total), slot)
+
+
+class _Paired:
+    """Twice as many values as there are lanes, pairs of which are joined first: half as many steps
+    wait for each other."""
+
+    def __init__(
+        self, code: Code, form: Reduction, state_bits: int, lanes: int, unrolled: int
+    ) -> None:
+        self._code, self._form = code, form
+        assert form.bound is not None
+        bound = form.bound if form.combine not in ("add", "sub") else 2 * form.bound
+        inner = accumulator(code, replace(form, bound=bound), state_bits, lanes, unrolled)
+        self._add, self.steps = inner.add, inner.steps
+        self.reset, self.joined = inner.reset, inner.joined
+
+    def add(self, values: Value) -> None:
+        code = self._code
+        parts = vectors.pieces(code, values, 16)
+        half = len(parts) // 2
+        joined = [self._join(a, b) for a, b in zip(parts[:half], parts[half:], strict=True)]
+        self._add(vectors.joined(code, joined))
+
+    def _join(self, a: Value, b: Value) -> Value:
+        # LLVM would rather add one after the other.
+        code, form = self._code, self._form
+        if form.combine not in ("add", "sub"):
+            return code.opaque(combine(code, form.combine, a, b))
+        if form.bound != 1:
+            return code.opaque(code.b.add(a, b))
+        # What vectors have for a truth is -1.
+        zero = ir.Constant(a.type, None)
+        both = code.opaque(code.b.sub(code.b.sub(zero, a), b))
+        return code.b.sub(zero, both)
 
 
 class _Lanewise:
@@ -207,9 +257,10 @@ class _Masks:
 
     def add(self, values: Value) -> None:
         code = self._code
-        for total, part in zip(self._totals, vectors.pieces(code, values, self._size), strict=True):
-            truths = code.b.icmp_unsigned("!=", part, part.type([0] * self._size))
-            mask = code.resize(code.b.bitcast(truths, ir.IntType(self._size)), 64)
+        truths = code.b.icmp_unsigned("!=", values, ir.Constant(values.type, None))
+        parts = vectors.pieces(code, truths, self._size)
+        for total, part in zip(self._totals, parts, strict=True):
+            mask = code.resize(vectors.mask(code, part), 64)
             count = vectors.call(code, "llvm.ctpop.i64", I64, [mask])
             code.b.store(code.b.add(code.load(I64, total), count), total)
 

@@ -44,7 +44,7 @@ def function(
     for multiple in found:
         # From where on each is worth its start and its end, as measured.
         block = -(-multiple[0] // 16) * 16
-        least = 2 * block + 32 if function is tables else 5 * block
+        least = 2 * block + 32 if function is tables else 3 * block
         if multiple[0] > gf2.WINDOW:
             function = ring(code, field, gf2.lags(multiple), least, function)
         else:

@@ -32,6 +32,8 @@ from pcpu.target import Target
 
 HEAD = 6  # constants of a block before those of the pairs of lanes
 EachRow = Callable[..., None]
+# Registers for the chunks' low bytes and sums, by the width of vectors.
+SUMS = {16: 12, 32: 12, 64: 20}
 
 
 def widths(target: Target) -> tuple[int, ...]:
@@ -239,23 +241,27 @@ class Emitter:
         step = _splat(code, head[0], self.wide)
         zero = self.wide([0] * self.wide.count)
         totals = [code.local(self.wide, zero) for _ in range(2)]
-        with code.loop(code.size(0), code.size(8), 1, plain=True) as r:
-            sums = self._run_group(code.b.mul(r, code.size(block.width)), weights, factor, rows)
-            for total, limbs in zip(totals, sums, strict=True):
+        # Halves of two vectors where there are registers: each waits for its own product.
+        count = 2 if 4 * (1 + block.limbs) <= SUMS[block.width] else 1
+        with code.loop(code.size(0), code.size(8), count, plain=True) as r:
+            offset = code.b.mul(r, code.size(block.width))
+            sums = self._run_group(offset, 2 * count, weights, factor, rows)
+            for number, limbs in enumerate(sums):
                 added = self._joined_limbs([code.load(self.sums, limb) for limb in limbs])
+                total = totals[number % 2]
                 earlier = code.b.mul(code.load(self.wide, total), step)
                 code.b.store(code.b.add(earlier, added), total)
         return [code.load(self.wide, total) for total in totals]
 
     def _run_group(
-        self, offset: Value, weights: Value, factor: Value, rows: Value
+        self, offset: Value, halves: int, weights: Value, factor: Value, rows: Value
     ) -> list[list[Value]]:
-        """The chunks of one vector a row; the limb sums of its two halves, as locals."""
+        """The chunks of a vector a row or of several; the limb sums of each half, as locals."""
         code, block = self.code, self.block
         zero = self.sums([0] * self.sums.count)
         small = ir.VectorType(I8, block.width // 2)
         lows, sums = [], []
-        for half in range(2):
+        for half in range(halves):
             place = at(code, code.byte_at(self.first_bytes, offset), half * block.width // 2)
             first = code.load(small, place, align=block.width // 2)
             lows.append(code.local(self.half, code.b.zext(first, self.half)))
@@ -263,7 +269,7 @@ class Emitter:
 
         def body(data: Value, weights: Value) -> None:
             limbs = [code.load(I32, at(code, weights, 4 * i)) for i in range(block.limbs)]
-            for half in range(2):
+            for half in range(halves):
                 place = at(code, data, half * block.width // 2)
                 byte = code.b.zext(code.load(small, place, align=block.width // 2), self.half)
                 low = code.load(self.half, lows[half])

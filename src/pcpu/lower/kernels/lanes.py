@@ -19,8 +19,8 @@ from pcpu.lower import expression
 from pcpu.lower.code import I8, Code, Value
 from pcpu.lower.expression import lane_type, splat
 from pcpu.lower.forms import PLACE, Reduction, reduction
-from pcpu.lower.kernels import chain
-from pcpu.lower.kernels.accumulators import Accumulator, accumulator, combine
+from pcpu.lower.kernels import chain, vectors
+from pcpu.lower.kernels.accumulators import Accumulator, accumulator, combine, pairs
 from pcpu.lower.kernels.cycle import Cursors, Cycles
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.table import Tables, in_lanes
@@ -69,14 +69,14 @@ class _Operands:
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
-    lanes = code.target.lanes
+    lanes = _lanes(code.target, stages)
     operands = [_Operands(code, stage, lanes) for stage in stages]
     if any(each.prepares for each in operands):
         with code.when(code.b.icmp_unsigned(">=", length, code.size(SMALL_LANES))):
             for each in operands:
                 each.prepare()
     done = code.local(code.usize, code.size(0))
-    for steady in _main_loops(code, [each.cycles for each in operands], length):
+    for steady in _main_loops(code, [each.cycles for each in operands], length, lanes):
         feed = Feed(code, stages, lanes, 1, operands, steady=steady)
         _vectors(code, feed, data, length, done, lanes)
     if lanes > SMALL_LANES:
@@ -89,10 +89,17 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
         _tail(code, stages, turning, operands, code.byte_at(data, i))
 
 
-def _main_loops(code: Code, cycles: Sequence[Cycles], length: Value) -> Iterator[bool]:
+def _lanes(target: Target, stages: Sequence[Stage]) -> int:
+    """The bytes that the main loop handles at a time: on plain engines twice as many as elsewhere
+    for a fold or two that join pairs of values."""
+    forms = [reduction(stage.op) for stage in stages]
+    paired = all(form is not None and pairs(form) for form in forms) and len(forms) <= 2
+    return 2 * target.lanes if target.plain_engine and paired else target.lanes
+
+
+def _main_loops(code: Code, cycles: Sequence[Cycles], length: Value, lanes: int) -> Iterator[bool]:
     """The main loop once or, where keys are given, twice: for those that stay as they are from one
     vector to the next, and for others."""
-    lanes = code.target.lanes
     if not any(cycle.prepares for cycle in cycles):
         yield False
         return
@@ -170,7 +177,7 @@ class Feed:
     def load(self, pointer: Value) -> Value:
         """The vector at ``pointer`` after all stages, which has been stored if they changed it."""
         code, folds = self._code, iter(self._folds)
-        loaded = byte = code.load(lane_type(8, self._lanes), pointer, align=1)
+        loaded = byte = self._loaded(pointer)
         operands = zip(self._stages, self._turning, self._tables, strict=True)
         for stage, cursor, tables in operands:
             turn = cursor.next()
@@ -184,6 +191,16 @@ class Feed:
         if byte is not loaded:
             code.b.store(byte, pointer, align=1)
         return byte
+
+    def _loaded(self, pointer: Value) -> Value:
+        code, lanes = self._code, self._lanes
+        if lanes <= code.target.lanes:
+            return code.load(lane_type(8, lanes), pointer, align=1)
+        # An engine that checks addresses compares each distance with a limit of its own, and has
+        # few registers for limits. So half of the loads have the distances of the other half.
+        half = lane_type(8, lanes // 2)
+        second = code.opaque(code.byte_at(pointer, code.size(lanes // 2)))
+        return vectors.joined(code, [code.load(half, p, align=1) for p in (pointer, second)])
 
     def span(self, data: Value, length: Value) -> None:
         """All stages over ``data[0:length]``, which nothing loads here."""

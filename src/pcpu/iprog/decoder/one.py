@@ -1,0 +1,76 @@
+"""The functions that a reconstructor exports, which holds its plan (spec/iprog-abi.md D10, D11)."""
+
+from __future__ import annotations
+
+from pcpu.iprog.decoder import exports
+from pcpu.iprog.decoder import state as S
+from pcpu.iprog.decoder.decoder import make, open_plan, want
+from pcpu.iprog.decoder.exports import forget, header_of, plan_of, reference_of
+from pcpu.iprog.decoder.finding import find
+from pcpu.iprog.decoder.state import fail
+from pcpu.kernel import Bytes, Ints, extern
+
+
+@extern
+def pcpu_plan_at() -> int:
+    """Where the plan begins."""
+    raise NotImplementedError
+
+
+@extern
+def pcpu_plan_length() -> int:
+    raise NotImplementedError
+
+
+def begin(s: Ints, heap: Bytes) -> int:
+    """Read the plan's header, where that was not done yet; a status."""
+    if s[S.OPEN]:
+        return 0
+    forget(s)
+    s[S.PLAN_HELD], s[S.PLAN_AT], s[S.PLAN_LENGTH] = 1, pcpu_plan_at(), pcpu_plan_length()
+    return open_plan(s, heap, plan_of(s, heap))
+
+
+def blob(s: Ints, heap: Bytes, length: int) -> int:
+    s[S.OPEN] = 0
+    status = begin(s, heap)
+    return status if status < 0 else exports.blob_room(s, length)
+
+
+def prepare(s: Ints, heap: Bytes) -> int:
+    status = begin(s, heap)
+    if status < 0:
+        return status
+    if not s[S.REFERENCE_HELD]:
+        return exports.blob_room(s, 0)
+    if S.RELOCATES and s[S.FINDERS] and not s[S.SITES_HELD]:
+        return find(s, heap, reference_of(s, heap))
+    return 0
+
+
+def window(s: Ints, heap: Bytes, number: int) -> int:
+    if not s[S.OPEN] or not s[S.REFERENCE_HELD]:
+        return fail(s, S.NOT_NOW, 0)
+    plan, reference = plan_of(s, heap), reference_of(s, heap)
+    status = want(s, heap, plan, header_of(s, heap), reference, number)
+    return status if status < 0 else make(s, heap, plan, reference, number)
+
+
+def size(s: Ints, heap: Bytes) -> int:
+    begin(s, heap)
+    return exports.size(s, heap)
+
+
+def reference_size(s: Ints, heap: Bytes) -> int:
+    begin(s, heap)
+    return exports.reference_size(s, heap)
+
+
+def window_size(s: Ints, heap: Bytes) -> int:
+    begin(s, heap)
+    return exports.window_size(s, heap)
+
+
+def windows(s: Ints, heap: Bytes) -> int:
+    begin(s, heap)
+    return exports.windows(s, heap)

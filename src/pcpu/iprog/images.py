@@ -1,0 +1,108 @@
+"""What a program is divided into: for people, and for hints. Finders read images for themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pcpu.errors import DamagedPlanError
+from pcpu.iprog.finders import elf
+from pcpu.iprog.finders.image import WASM, Image, octets
+from pcpu.iprog.numbers import Bytes, Numbers
+
+T = TypeVar("T")
+
+_MAGIC = 8  # bytes before the sections of a module
+_CODE = 10  # its section of functions
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section: ``type`` is its number in a module; ``name``, ``flags`` and ``address`` are those
+    of ELF. ``start`` is its place in the file."""
+
+    name: bytes
+    type: int
+    flags: int
+    address: int
+    start: int
+    size: int
+
+    @property
+    def stop(self) -> int:
+        return self.start + self.size
+
+    @property
+    def is_code(self) -> bool:
+        return self.flags & (elf.EXEC | elf.ALLOC) == elf.EXEC | elf.ALLOC
+
+    @property
+    def is_loaded(self) -> bool:
+        return bool(self.flags & elf.ALLOC)
+
+    @property
+    def is_writable(self) -> bool:
+        return bool(self.flags & elf.WRITE)
+
+
+def parts_of(image: Image, data: Bytes) -> tuple[Part, ...]:
+    """The sections of a program that have content, in the order of the file's table."""
+    if image.kind == WASM:
+        return tuple(_until_wrong(_of_module(Numbers(memoryview(data), "a module", _MAGIC))))
+    return tuple(_of_elf(data))
+
+
+def machine_of(data: Bytes) -> int:
+    """The machine of an ELF image, as ELF numbers them."""
+    return int(elf.machine_of(octets(data)))
+
+
+def function_bodies(data: Bytes) -> list[tuple[int, int]]:
+    """Where the instructions of a module's functions begin and end."""
+    numbers = Numbers(memoryview(data), "a module", _MAGIC)
+    code = [part for part in _until_wrong(_of_module(numbers)) if part.type == _CODE]
+    return [body for part in code for body in _until_wrong(_bodies(data, part))]
+
+
+def _of_elf(data: Bytes) -> Iterator[Part]:
+    b = octets(data)
+    table, count = int(elf.table_of(b)), int(elf.entry_count(b))
+    names = table + elf.ENTRY * int.from_bytes(b[62:64].tobytes(), "little")
+    first, room = int(elf.start_of(b, names)), int(elf.size_of(b, names))
+    content = bytes(memoryview(data)[first : first + room])
+    for s in range(table, table + elf.ENTRY * count, elf.ENTRY):
+        if elf.is_section(b, s) and elf.type_of(b, s) != elf.NOBITS:
+            at = int.from_bytes(b[s : s + 4].tobytes(), "little")
+            yield Part(
+                content[at:].split(b"\0", 1)[0], int(elf.type_of(b, s)), int(elf.flags_of(b, s)),
+                int(elf.address_of(b, s)), int(elf.start_of(b, s)), int(elf.size_of(b, s)),
+            )  # fmt: skip
+
+
+def _of_module(numbers: Numbers) -> Iterator[Part]:
+    while numbers.left:
+        number, size = numbers.take(1)[0], numbers.varint()
+        start = numbers.at
+        numbers.skip(size)
+        yield Part(b"", number, 0, 0, start, size)
+
+
+def _bodies(data: Bytes, part: Part) -> Iterator[tuple[int, int]]:
+    numbers = Numbers(memoryview(data)[: part.stop], "functions", part.start)
+    for _ in range(numbers.varint()):
+        size = numbers.varint()
+        start = numbers.at
+        numbers.skip(size)
+        body = Numbers(memoryview(data)[: numbers.at], "a function", start)
+        for _ in range(body.varint()):
+            body.varint()
+            body.skip(1)
+        yield body.at, numbers.at
+
+
+def _until_wrong(items: Iterator[T]) -> Iterator[T]:
+    try:
+        yield from items
+    except DamagedPlanError:
+        return
