@@ -1,13 +1,25 @@
-"""Stores of published files, written by hand: with nothing of pCPU but its CRC."""
+"""Stores of published files, with their Workers."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+import httpx
+
+from pcpu.iprog.apply import Reader
+from pcpu.iprog.plan import make_plan
+from pcpu.iprog.publish import publish
 from tests.iprog.forge import Frames, number, sealed, streams
+from tests.iprog.pairs import edited
+from tests.iprog.test_explain import program
+from tests.worker.server import OCTETS, Server
 
 MIB = 1 << 20
 BITS = 16
@@ -25,7 +37,7 @@ def put(store: Path, name: str, plan: bytes, blobs: Sequence[bytes] = ()) -> Non
 
 
 class Large:
-    """A blob of so many MiB and a file of the same size: in each window a hundred literals, and the
+    """Written by hand, since no planner takes it: a blob of so many MiB and a file of the same size: in each window a hundred literals, and the
     rest from a bit further on in the blob, but of every eighth window from anywhere."""
 
     def __init__(self, mib: int, seed: int = 1) -> None:
@@ -89,3 +101,55 @@ class Large:
             number(1), number(self._count), described,
         ]  # fmt: skip
         return sealed(b"".join(header)) + stored
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A store with its Worker, and what is in it."""
+
+    store: Path
+    server: Server
+    files: Mapping[str, bytes]
+
+    def get(self, name: str, **headers: str) -> httpx.Response:
+        named = {key.replace("_", "-"): value for key, value in headers.items()}
+        return self.server.client.get(f"/v1/objects/{name}", headers=named)
+
+    def reconstruct(self, plan: bytes, **headers: str) -> httpx.Response:
+        named = {"content-type": OCTETS} | headers
+        return self.server.client.post("/v1/reconstruct", content=plan, headers=named)
+
+    def plan(self, name: str) -> bytes:
+        return (self.store / "objects" / f"{name}.iprog").read_bytes()
+
+
+def published(store: Path) -> dict[str, bytes]:
+    """Publish some files; their bytes by name."""
+    blob, file = edited(2, 400_000)
+    old, new = program(0), program(256)
+    files = {
+        "edited": (file, [blob], "small", 12),
+        "instant.html": (file, [blob], "instant", 16),
+        "moved": (new, [old], "small", 12),
+        "of.two": (new, [blob, old], "small", 14),
+        "empty": (b"", [blob], "small", 12),
+        "from-nothing": (b"all of this is new " * 999, [], "small", 12),
+    }
+    for name, (content, blobs, mode, bits) in files.items():
+        planned = make_plan(content, blobs, mode, window_bits=bits)  # type: ignore[arg-type]
+        publish(Reader(planned.plan, blobs), store, name)
+    return {name: content for name, (content, *_) in files.items()}
+
+
+@contextmanager
+def shop(bundle: Path, store: Path, files: Mapping[str, bytes], **limits: int) -> Iterator[Shop]:
+    """Serve a store with a bundle that was made for another one."""
+    config = (bundle / "config.capnp").read_text()
+    folder = store.parent / f"{store.name}-bundle"
+    if not folder.exists():
+        shutil.copytree(bundle, folder)
+        (folder / "config.capnp").write_text(
+            re.sub(r'disk = \(path = ".*?"\)', f'disk = (path = "{store}")', config)
+        )
+    with Server(folder, **limits) as server:
+        yield Shop(store, server, files)
