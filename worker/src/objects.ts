@@ -107,12 +107,13 @@ export class Objects {
   /** The span as a body. Its first block is made before: what is wrong with it still gets a status. */
   async #rebuild(c: C, store: Store, plan: Source, head: PlanHead, span: Span): Promise<Response> {
     const { bytes, head: about } = head;
-    const [reference, sites] = [await this.#reference(store, about), await this.#sites(store, about)];
     const lease = this.#decoders.take();
     const job = { lease, rebuild: undefined as Rebuild | undefined };
     try {
-      const rebuild = (job.rebuild = new Rebuild(lease.decoder, bytes, { plan, reference, sites }));
+      lease.decoder.open(bytes); // all that the head says was checked then
       lease.check(decoderLimit(c.env));
+      const [reference, sites] = [await this.#reference(store, about), await this.#sites(store, about)];
+      const rebuild = (job.rebuild = new Rebuild(lease.decoder, { plan, reference, sites }));
       if (span.start === span.stop) {
         await finish(job, true);
         return new Response("");
@@ -139,7 +140,7 @@ export class Objects {
     const file = await store.file(`blobs/${sha256}`);
     const called = name === "" ? "" : `${quote(name)}, `;
     if (file === undefined) throw new Problem("not-published", `the blob ${called}SHA-256 ${sha256}, is not published`);
-    if (file.size !== size) throw new SourceError(`the blob ${sha256} is published with ${file.size} bytes, and should have ${size}`);
+    if (file.size !== size) throw new PlanError("wrong-blob", `the blob ${called}SHA-256 ${sha256}, is published with ${file.size} bytes, not ${size}`, 8);
     return new PagedSource(file, this.#cache);
   }
 

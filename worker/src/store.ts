@@ -27,7 +27,8 @@ class DiskStore implements Store {
     const found = await this.#service.fetch(`http://store/${path}`, { method: "HEAD" });
     const length = found.headers.get("content-length");
     if (!found.ok || length === null) return undefined;
-    return { key: path, size: Number(length), open: (start, stop) => this.#open(path, start, stop) };
+    const key = [path, length, found.headers.get("last-modified")].join(" ");
+    return { key, size: Number(length), open: (start, stop) => this.#open(path, start, stop) };
   }
 
   async names(folder: string, after: string, most: number): Promise<string[]> {
@@ -58,7 +59,7 @@ class BucketStore implements Store {
     const found = await this.#bucket.head(path);
     if (found === null) return undefined;
     const { size, etag } = found;
-    return { key: path, size, open: (start, stop) => this.#open(path, etag, start, stop) };
+    return { key: `${path} ${etag}`, size, open: (start, stop) => this.#open(path, etag, start, stop) };
   }
 
   async names(folder: string, after: string, most: number): Promise<string[]> {

@@ -36,9 +36,8 @@ export class Rebuild {
   readonly #decoder: Decoder;
   readonly #sources: Sources;
 
-  /** `head` is all of the plan up to its frames. Throws PlanError. */
-  constructor(decoder: Decoder, head: Uint8Array, sources: Sources) {
-    decoder.open(head);
+  /** `decoder` has opened the plan. Throws PlanError. */
+  constructor(decoder: Decoder, sources: Sources) {
     if (decoder.planSize !== sources.plan.size) {
       throw new PlanError("damaged", `the plan has ${sources.plan.size} bytes, and says ${decoder.planSize}`, 6);
     }
