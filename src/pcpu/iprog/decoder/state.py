@@ -56,7 +56,7 @@ INDEX, CHECKS, GAPS, LENGTHS, TURNS, STEPS, FIXES, LITERALS = range(8)
 # What a decoder for one plan need not do is left out of it.
 COMPRESSED, RELOCATES = 1, 1
 
-MOST = 1 << 46  # bytes of memory
+MOST = 1 << 48  # the largest address
 
 SLACK = 16  # bytes behind a window that copies may write to
 

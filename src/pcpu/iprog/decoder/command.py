@@ -1,0 +1,182 @@
+"""A reconstructor as a command for Linux: ``rebuild BLOB... [-o OUT]``.
+
+The file goes to stdout, or to OUT, which appears whole or not at all. Every window is checked
+before it is written. The exit code is 2 for misuse and 1 for failure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pcpu.iprog.decoder import exports, one
+from pcpu.iprog.decoder import state as S
+from pcpu.iprog.decoder.exports import reference_of
+from pcpu.kernel import Bytes, Ints, extern
+from pcpu.kernel.memory import i64_at
+
+
+def _text(content: bytes) -> Any:
+    """A table of bytes, as kernels take it."""
+    return np.frombuffer(content, np.uint8)
+
+
+_USAGE = _text(b"usage: rebuild BLOB... [-o OUT]\n")
+_UNREADABLE = _text(b"rebuild: a blob cannot be read\n")
+_SIZES = _text(b"rebuild: the blobs have not the size that the plan was made for\n")
+_DAMAGED = _text(b"rebuild: a blob is not the one that the plan was made for\n")
+_MEMORY = _text(b"rebuild: there is not enough memory\n")
+_UNWRITABLE = _text(b"rebuild: the file cannot be written\n")
+_PART = _text(b".part\0")
+
+_MISUSE, _FAILURE = 2, 1
+_STDOUT, _STDERR = 1, 2
+_READ, _WRITE = 0, 0x80241  # close on exec, create, truncate, write only
+_MODE = 0o666
+_END = 2  # what lseek counts from
+_MOST = 1 << 30  # bytes that are read or written at once
+_DASH, _O = 0x2D, 0x6F
+
+
+@extern
+def open(path: int, flags: int, mode: int) -> int:
+    """The libc's, as are the next ones."""
+    raise NotImplementedError
+
+
+@extern
+def lseek(file: int, offset: int, whence: int) -> int:
+    raise NotImplementedError
+
+
+@extern
+def read(file: int, to: Bytes) -> int:
+    raise NotImplementedError
+
+
+@extern
+def write(file: int, content: Bytes) -> int:
+    raise NotImplementedError
+
+
+@extern
+def close(file: int) -> int:
+    raise NotImplementedError
+
+
+@extern
+def rename(old: int, new: int) -> int:
+    raise NotImplementedError
+
+
+@extern
+def unlink(path: int) -> int:
+    raise NotImplementedError
+
+
+def main(s: Ints, heap: Bytes, count: int, arguments: int) -> int:
+    """``arguments`` is the address of ``count`` addresses of strings that end with a 0 byte."""
+    out, last = 0, count
+    if count >= 3 and _is_option(heap, i64_at(heap, arguments + 8 * (count - 2))):
+        out, last = i64_at(heap, arguments + 8 * (count - 1)), count - 2
+    for n in range(1, last):
+        if heap[i64_at(heap, arguments + 8 * n)] == _DASH:
+            return _wrong(_USAGE, _MISUSE)
+    if one.begin(s, heap) < 0:
+        return _wrong(_MEMORY, _FAILURE)
+    if last < 2 and s[S.BLOBS] > 0:
+        return _wrong(_USAGE, _MISUSE)
+    code = _read_blobs(s, heap, arguments, last)
+    if code:
+        return code
+    status = one.prepare(s, heap)
+    if status < 0:
+        return _wrong(_MEMORY if status == S.NO_MEMORY else _DAMAGED, _FAILURE)
+    return _write_file(s, heap, out)
+
+
+def _is_option(heap: Bytes, at: int) -> bool:
+    return heap[at] == _DASH and heap[at + 1] == _O and heap[at + 2] == 0
+
+
+def _wrong(message: Bytes, code: int) -> int:
+    write(_STDERR, message)
+    return code
+
+
+def _signed(value: int) -> int:
+    """An int of C, of which the upper half is not defined."""
+    return ((value & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000
+
+
+def _read_blobs(s: Ints, heap: Bytes, arguments: int, last: int) -> int:
+    """Read the blobs one behind the other; 0, or an exit code."""
+    total = 0
+    for n in range(1, last):
+        file = _signed(open(i64_at(heap, arguments + 8 * n), _READ, 0))
+        size = lseek(file, 0, _END) if file >= 0 else -1
+        if size < 0:
+            return _wrong(_UNREADABLE, _FAILURE)
+        total += size
+        close(file)
+    status = one.blob(s, heap, total)
+    if status < 0:
+        return _wrong(_MEMORY if status == S.NO_MEMORY else _SIZES, _FAILURE)
+    reference, at = reference_of(s, heap), 0
+    for n in range(1, last):
+        file = _signed(open(i64_at(heap, arguments + 8 * n), _READ, 0))
+        got = 1
+        while got > 0 and at < total:
+            got = read(file, reference[at : min(total, at + _MOST)])
+            at += max(got, 0)
+        close(file)
+        if got < 0:
+            return _wrong(_UNREADABLE, _FAILURE)
+    return 0 if at == total else _wrong(_SIZES, _FAILURE)
+
+
+def _write_file(s: Ints, heap: Bytes, out: int) -> int:
+    part, file = 0, _STDOUT
+    if out:
+        part = _part_of(s, heap, out)
+        file = _signed(open(part, _WRITE, _MODE)) if part >= 0 else -1
+        if file < 0:
+            return _wrong(_UNWRITABLE, _FAILURE)
+    code = _write_windows(s, heap, file)
+    if out:
+        if close(file) & 0xFFFFFFFF and code == 0:
+            code = _wrong(_UNWRITABLE, _FAILURE)
+        if code == 0 and rename(part, out) & 0xFFFFFFFF:
+            code = _wrong(_UNWRITABLE, _FAILURE)
+        if code:
+            unlink(part)
+    return code
+
+
+def _part_of(s: Ints, heap: Bytes, out: int) -> int:
+    """The address of the path beside ``out`` that is written first."""
+    length = 0
+    while heap[out + length]:
+        length += 1
+    path = S.take(s, length + len(_PART))
+    if path >= 0:
+        s[S.AFTER_HEADER] = s[S.TOP]
+        heap[path : path + length] = heap[out : out + length]
+        for n in range(len(_PART)):
+            heap[path + length + n] = _PART[n]
+    return path
+
+
+def _write_windows(s: Ints, heap: Bytes, file: int) -> int:
+    for number in range(s[S.WINDOWS]):
+        status = one.window(s, heap, number)
+        if status < 0:
+            return _wrong(_MEMORY if status == S.NO_MEMORY else _DAMAGED, _FAILURE)
+        at, end = exports.out(s, heap), exports.out(s, heap) + s[S.OUT_LENGTH]
+        while at < end:
+            got = write(file, heap[at:end])
+            if got <= 0:
+                return _wrong(_UNWRITABLE, _FAILURE)
+            at += got
+    return 0

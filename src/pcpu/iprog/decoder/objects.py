@@ -1,0 +1,117 @@
+"""What decoders of plans are linked from: kernels, the check, Zstandard, a plan."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from llvmlite import ir
+
+from pcpu import llvm
+from pcpu.compiler import compile_operations
+from pcpu.iprog.decoder import state
+from pcpu.iprog.format import Codec, Header
+from pcpu.iprog.zstd import zstd_object
+from pcpu.isa import Isa
+from pcpu.kernel import translate
+from pcpu.kernel.module import Translation
+from pcpu.library import load_isa
+from pcpu.run import disk_cache
+from pcpu.target import Target
+from pcpu.targets import lld
+
+I8, I64 = ir.IntType(8), ir.IntType(64)
+POINTER = ir.PointerType()
+PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
+# Where decoding spends its time. All else is made small.
+HOT = frozenset({
+    "copy", "next_cover", "_place", "_fix", "move_cover", "value_of", "put_site", "first_site",
+    "shift", "resolve", "restore_x86_64", "restore_aarch64", "instruction_end", "find_in_code",
+})  # fmt: skip
+_CHECK = "crc32c"  # the operation that checks are (G4)
+_MEMORY = 1 << 62
+
+Known = Mapping[str, int]
+Kernels = Sequence[Callable[..., Any]]
+
+
+def known_of(header: Header) -> Known:
+    """What a decoder for one plan need not do (decoder/state.py)."""
+    frames = [frame for group in header.groups for frame in group.frames]
+    compressed = any(frame.codec is not Codec.RAW for frame in frames)
+    return {"COMPRESSED": int(compressed), "RELOCATES": int(header.relocation is not None)}
+
+
+def objects_for(
+    kernels: Kernels, surround: Callable[[Translation, Any], None], target: Target, known: Known
+) -> list[bytes]:
+    """What a decoder is linked from. ``surround`` adds the functions that call kernels, which take
+    the state, given as a variable, and all of memory, and those that kernels call."""
+
+    def make() -> bytes:
+        translation = translate(kernels, "decoder", target.pointer_bits, known, HOT)
+        numbers = ir.ArrayType(I64, state.STATE_LENGTH)
+        own = ir.GlobalVariable(translation.module, numbers, "state")
+        own.linkage, own.initializer = "internal", ir.Constant(numbers, None)
+        surround(translation, own)
+        module = llvm.parse(translation.text(), target)
+        llvm.optimise(module, target)
+        return llvm.emit(module, target, "obj")
+
+    names = [kernel.__qualname__ for kernel in kernels]
+    about = [disk_cache.compiler_digest(), target.name, *names, repr(sorted(known.items()))]
+    key = hashlib.sha256("\0".join(about).encode()).hexdigest()
+    found = [disk_cache.read(f"{key}.decoder.o", make), _check_object(target)]
+    if known.get("COMPRESSED", 1):
+        found.append(zstd_object(target))
+    return found
+
+
+def call(translation: Translation, b: Any, own: Any, kernel: Callable[..., Any], given: Any) -> Any:
+    """Call a kernel with the state, all of memory and numbers; its result."""
+    nothing = ir.Constant(POINTER, None)
+    _, inner = translation.kernel(kernel)
+    numbers = [b.zext(value, I64) if value.type != I64 else value for value in given]
+    return b.call(inner, [own, I64(state.STATE_LENGTH), nothing, I64(_MEMORY), *numbers])
+
+
+def say_where(translation: Translation) -> None:
+    """The functions that say where the plan is that is held, and how long."""
+    module, size = translation.module, translation.size
+    plan = ir.GlobalVariable(module, I8, PLAN)
+    length = ir.GlobalVariable(module, I64, f"{PLAN}_length")
+    for held in (plan, length):
+        held.linkage, held.global_constant = "external", True
+    b = ir.IRBuilder(module.globals["pcpu_plan_at"].append_basic_block())
+    b.ret(plan.ptrtoint(size))
+    b = ir.IRBuilder(module.globals["pcpu_plan_length"].append_basic_block())
+    loaded = b.load(length, typ=I64)
+    b.ret(loaded if size == I64 else b.trunc(loaded, size))
+
+
+def plan_object(plan: bytes, target: Target) -> bytes:
+    """An object file that holds a plan as data."""
+    kind = '"",@' if target.linked == "wasm" else '"a",%progbits'
+    with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
+        here = Path(folder)
+        (here / "plan").write_bytes(plan)
+        (here / "plan.s").write_text(
+            f".section .rodata.{PLAN},{kind}\n.globl {PLAN}\n.p2align 4\n{PLAN}:\n"
+            f'.incbin "{here / "plan"}"\n.size {PLAN}, {len(plan)}\n'
+            f".section .rodata.{PLAN}_length,{kind}\n.globl {PLAN}_length\n.p2align 3\n"
+            f"{PLAN}_length:\n.quad {len(plan)}\n.size {PLAN}_length, 8\n"
+        )
+        lld.run([
+            *lld.zig(), "cc", "-c", "-target", lld.zig_triple(target), str(here / "plan.s"), "-o",
+            str(here / "plan.o"),
+        ])  # fmt: skip
+        return (here / "plan.o").read_bytes()
+
+
+def _check_object(target: Target) -> bytes:
+    isa = load_isa()
+    only = Isa(tuple(op for op in isa.operations if op.name == _CHECK))
+    return compile_operations(only, target, "obj").code

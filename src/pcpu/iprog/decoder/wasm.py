@@ -1,0 +1,184 @@
+"""Decoders of plans as WebAssembly (spec/iprog-abi.md)."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from llvmlite import ir
+
+from pcpu import targets
+from pcpu.artifact import with_manifest
+from pcpu.iprog.decoder import exports, one
+from pcpu.iprog.decoder.objects import (
+    I8,
+    I64,
+    Known,
+    call,
+    known_of,
+    objects_for,
+    plan_object,
+    say_where,
+)
+from pcpu.iprog.document import content_json
+from pcpu.iprog.format import Header, read_header
+from pcpu.kernel import Kernel
+from pcpu.kernel.module import Translation
+from pcpu.targets import lld
+
+I32 = ir.IntType(32)
+ABI = 1
+STACK = 65536
+_PAGE_BITS = 16  # of memory of WebAssembly
+_GROWTH = 4  # memory grows by this part of itself at least
+_MOST = 0x7FFF0000  # the largest address; more would be negative
+
+
+@dataclass(frozen=True)
+class Export:
+    """A function of the module; numbers of 64 bits are those of files."""
+
+    kernel: Callable[..., Any]
+    name: str = ""
+    wide: tuple[str, ...] = ()  # parameters of 64 bits
+    wide_result: bool = False
+
+    @property
+    def symbol(self) -> str:
+        return self.name or self.kernel.__name__
+
+
+ANY_PLAN: Sequence[Export] = (
+    Export(exports.header),
+    Export(exports.open),
+    Export(exports.hold),
+    Export(exports.size, wide_result=True),
+    Export(exports.plan_size, wide_result=True),
+    Export(exports.reference_size, wide_result=True),
+    Export(exports.window_size),
+    Export(exports.windows, wide_result=True),
+    Export(exports.sites_wanted),
+    Export(exports.want_window, "want", ("window",)),
+    Export(exports.wants),
+    Export(exports.make_window, "make", ("window",)),
+    Export(exports.out),
+    Export(exports.out_length),
+    Export(exports.sites),
+    Export(exports.hold_sites),
+    Export(exports.rule),
+)
+
+
+ONE_PLAN: Sequence[Export] = (
+    Export(one.blob, wide=("length",)),
+    Export(one.prepare),
+    Export(one.size, wide_result=True),
+    Export(one.reference_size, wide_result=True),
+    Export(one.window_size),
+    Export(one.windows, wide_result=True),
+    Export(one.window, wide=("number",)),
+    Export(exports.out),
+    Export(exports.out_length),
+    Export(exports.rule),
+)
+
+
+@cache
+def any_plan() -> bytes:
+    """``iprog.wasm``, which takes plans at run time (spec/iprog-abi.md D3-D9)."""
+    return _link(_objects(ANY_PLAN, {}, holds=False), ANY_PLAN)
+
+
+def reconstructor(plan: bytes) -> bytes:
+    """A module that rebuilds the file of ``plan`` (spec/iprog-abi.md D10-D12). What the plan does
+    not need is left out of it. Raises DamagedPlanError and UnsupportedPlanError."""
+    header = read_header(plan)
+    objects = _objects(ONE_PLAN, known_of(header), holds=True)
+    objects.append(plan_object(plan, targets.find("wasm")))
+    return with_manifest(_link(objects, ONE_PLAN), told(header))
+
+
+def told(header: Header) -> dict[str, Any]:
+    """What the custom section says (D12)."""
+    return {
+        "abi": ABI,
+        "kind": "reconstructor",
+        "file": content_json(header.file),
+        "blobs": [content_json(blob) for blob in header.blobs],
+        "window_size": header.window_size,
+        "windows": header.windows,
+    }
+
+
+def _objects(wanted: Sequence[Export], known: Known, *, holds: bool) -> list[bytes]:
+    def surround(translation: Translation, own: Any) -> None:
+        for export in wanted:
+            _export(translation, export, own)
+        _memory(translation)
+        if holds:
+            say_where(translation)
+
+    kernels = [export.kernel for export in wanted]
+    return objects_for(kernels, surround, targets.find("wasm"), {"MOST": _MOST, **known})
+
+
+def _export(translation: Translation, export: Export, own: Any) -> None:
+    names = [name for name, _ in Kernel.of(export.kernel).parameters[2:]]
+    types = [I64 if name in export.wide else I32 for name in names]
+    type_ = ir.FunctionType(I64 if export.wide_result else I32, types)
+    function = ir.Function(translation.module, type_, export.symbol)
+    for attribute in ("nounwind", "minsize", "optsize"):
+        function.attributes.add(attribute)
+    b = ir.IRBuilder(function.append_basic_block())
+    value = call(translation, b, own, export.kernel, function.args)
+    b.ret(value if export.wide_result else b.trunc(value, I32))
+
+
+def _memory(translation: Translation) -> None:
+    """The functions that kernels ask for memory."""
+    module = translation.module
+    base = ir.GlobalVariable(module, I8, "__heap_base")
+    base.linkage = "external"
+    start = module.globals["pcpu_heap"]
+    ir.IRBuilder(start.append_basic_block()).ret(base.ptrtoint(I32))
+    more = module.globals["pcpu_more"]
+    _grow(module, more, ir.IRBuilder(more.append_basic_block()))
+
+
+def _grow(module: Any, function: Any, b: Any) -> None:
+    """Memory of at least so many bytes; how many there are then."""
+    pages_of = ir.Function(module, ir.FunctionType(I32, [I32]), "llvm.wasm.memory.size.i32")
+    grow = ir.Function(module, ir.FunctionType(I32, [I32, I32]), "llvm.wasm.memory.grow.i32")
+    (size,) = function.args
+    have = b.call(pages_of, [I32(0)])
+    need = b.add(b.lshr(b.sub(size, I32(1)), I32(_PAGE_BITS)), I32(1))
+    more = b.sub(need, have)
+    with b.if_then(b.icmp_signed(">", more, I32(0))):
+        usual = b.udiv(have, I32(_GROWTH))
+        larger = b.select(b.icmp_unsigned(">", usual, more), usual, more)
+        got = b.call(grow, [I32(0), larger])
+        with b.if_then(b.icmp_signed("==", got, I32(-1))):
+            b.call(grow, [I32(0), more])
+    now = b.call(pages_of, [I32(0)])
+    most = b.icmp_unsigned(">", now, I32(0x7FFF))
+    b.ret(b.select(most, I32(0x7FFFFFFF), b.shl(now, I32(_PAGE_BITS))))
+
+
+def _link(objects: Sequence[bytes], wanted: Sequence[Export]) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
+        here = Path(folder)
+        paths = []
+        for number, content in enumerate(objects):
+            paths.append(here / f"{number}.o")
+            paths[-1].write_bytes(content)
+        lld.run([
+            *lld.command("wasm-ld"), "--no-entry", "--strip-all", "--gc-sections",
+            "--stack-first", "-z", f"stack-size={STACK}",
+            *(f"--export={export.symbol}" for export in wanted),
+            *map(str, paths), "-o", str(here / "out.wasm"),
+        ])  # fmt: skip
+        return (here / "out.wasm").read_bytes()
