@@ -66,6 +66,7 @@ app.command()(iprog.apply)
 app.command()(iprog.inspect)
 app.command()(iprog.verify)
 app.add_typer(bank.app)
+app.command()(iprog.publish)
 
 
 class EmitForm(StrEnum):
@@ -229,6 +230,10 @@ def openapi(isa: IsaFiles = None) -> None:
 def build(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the bundle goes.")],
     program: Bundled = None,
+    bucket: Annotated[
+        str | None,
+        typer.Option("--bucket", metavar="BUCKET", help="The R2 bucket with published files."),
+    ] = None,
     isa: IsaFiles = None,
 ) -> None:
     """Write a Worker bundle that is ready to deploy.
@@ -239,7 +244,8 @@ def build(
 
     loaded = load_isa_files(isa)
     pipelines, named = parse_bundled(program, loaded)
-    build_bundle(loaded, pipelines, out, named=named)
+    decoder = _decoder() if bucket is not None else None
+    build_bundle(loaded, pipelines, out, named=named, decoder=decoder, bucket=bucket)
     for path in sorted(out.iterdir()):
         typer.echo(f"{path.stat().st_size:>9}  {path}", err=True)
 
@@ -248,6 +254,10 @@ def build(
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8787,
     program: Bundled = None,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", metavar="DIR", help="The folder of published files."),
+    ] = None,
     isa: IsaFiles = None,
 ) -> None:
     """Serve the Worker on 127.0.0.1.
@@ -260,7 +270,18 @@ def serve(
 
     loaded = load_isa_files(isa)
     pipelines, named = parse_bundled(program, loaded)
-    serve_forever(loaded, pipelines, named, port)
+    if store is None:
+        serve_forever(loaded, pipelines, named, port)
+    elif not store.is_dir():
+        raise UsageError(f"--store {store}: there is no such folder; pcpu publish makes it")
+    else:
+        serve_forever(loaded, pipelines, named, port, decoder=_decoder(), store=store)
+
+
+def _decoder() -> Any:
+    from pcpu.iprog.publish import decoder
+
+    return decoder()
 
 
 @app.command()
