@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from pcpu.run import disk_cache
 
@@ -19,6 +20,7 @@ Ints = Any
 
 i64 = cast(Callable[[Any], int], np.int64)
 
+Octets = npt.NDArray[np.uint8]
 F = TypeVar("F", bound=Callable[..., object])
 
 _KEPT = 4  # folders of compiled loops, of the last versions of this package
@@ -45,6 +47,14 @@ _config.CACHE_DIR = str(_cache_folder())
 def jit(function: F) -> F:
     """``function``, compiled when it is first called and then kept on disk; without the GIL."""
     return cast(F, numba.njit(cache=True, nogil=True)(function))
+
+
+def read_only(data: Octets) -> Octets:
+    """The same bytes, not to be written to. Loops are compiled anew for arrays of another type, and
+    those of files that are given are such."""
+    view = data.view()
+    view.flags.writeable = False
+    return view
 
 
 @jit
