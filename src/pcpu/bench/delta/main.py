@@ -17,6 +17,7 @@ from rich.table import Table
 
 from pcpu.artifact import write_beside
 from pcpu.bench import record
+from pcpu.bench.definition import ROOT
 from pcpu.bench.delta.goals import Verdict, judge
 from pcpu.bench.delta.measure import INSTANT, SMALL, ZSTD, Measured, measure
 from pcpu.bench.delta.pairs import described, load
@@ -98,13 +99,11 @@ def show(out: Console, results: Sequence[Measured], verdicts: Sequence[Verdict])
     for r in results:
         cells = [str(r.rows[t.name].size) if t.name in r.rows else "" for t in TOOLS]
         sizes.add_row(r.pair.name, str(r.pair.size), *cells, f"{r.ratio:.3f}")
-        small, instant, zstd = (r.rows.get(name) for name in (SMALL, INSTANT, ZSTD))
-        assert small is not None
-        assert instant is not None
+        small, instant, zstd = r.rows[SMALL], r.rows[INSTANT], r.rows.get(ZSTD)
         speeds.add_row(r.pair.name, *(_number(value) for value in (
-            small.make, small.memory / r.pair.size, zstd and zstd.make, small.apply,
-            instant.apply, zstd and zstd.apply, small.wasm, instant.wasm, zstd and zstd.wasm,
-            r.copy,
+            small.make, small.memory / r.pair.size, zstd.make if zstd else None, small.apply,
+            instant.apply, zstd.apply if zstd else None, small.wasm, instant.wasm,
+            zstd.wasm if zstd else None, r.copy,
         )))  # fmt: skip
     out.print(sizes, speeds)
     for r in results:
