@@ -130,7 +130,7 @@ def _keep(made: dict[str, Any], path: Path | None, plot: bool, whole: bool) -> N
     notes = Console(stderr=True, soft_wrap=True)
     if whole or path is not None:
         usual = (
-            record.ROOT
+            ROOT
             / "record"
             / (f"{made['date'][:10]}-iprog-{record.slug(made['machine'])}.json")
         )
