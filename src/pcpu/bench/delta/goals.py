@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pcpu.bench.delta.measure import INSTANT, SMALL, ZSTD, Measured, Row
@@ -57,14 +57,13 @@ def judge(results: Sequence[Measured]) -> Iterator[Verdict]:
     most = max(large, key=_memory)
     yield Verdict(f"memory, times the file: most, {most.pair.name}", _memory(most), MEMORY)
     for mode, floor in ((SMALL, 1.3), (INSTANT, 4.0)):
-        yield from _against(large, f"{mode} in WASM, times zstd-WASM: median",
-                            lambda r, m=mode: (r.rows[m].wasm, r.rows[ZSTD].wasm), floor)  # type: ignore[misc]  # fmt: skip
-        yield from _against(large, f"{mode} in WASM, times native zstd: median",
-                            lambda r, m=mode: (r.rows[m].wasm, r.rows[ZSTD].apply), 1.0)  # type: ignore[misc]  # fmt: skip
-    yield from _against(
-        large, f"{INSTANT} in WASM, times memory.copy: median",
-        lambda r: (r.rows[INSTANT].wasm, r.copy), 0.5,
-    )  # fmt: skip
+        ours = [r.rows[mode].wasm for r in large]
+        npm = [r.rows[ZSTD].wasm if ZSTD in r.rows else None for r in large]
+        native = [r.rows[ZSTD].apply if ZSTD in r.rows else None for r in large]
+        yield from _median(f"{mode} in WASM, times zstd-WASM: median", ours, npm, floor)
+        yield from _median(f"{mode} in WASM, times native zstd: median", ours, native, 1.0)
+    instant, copied = [r.rows[INSTANT].wasm for r in large], [r.copy for r in large]
+    yield from _median(f"{INSTANT} in WASM, times memory.copy: median", instant, copied, 0.5)
 
 
 def _memory(result: Measured) -> float:
@@ -72,14 +71,11 @@ def _memory(result: Measured) -> float:
     return row.memory / result.pair.size
 
 
-def _against(
-    results: Sequence[Measured],
-    what: str,
-    of: Callable[[Measured], tuple[float | None, float | None]],
-    floor: float,
+def _median(
+    what: str, ours: Sequence[float | None], others: Sequence[float | None], floor: float
 ) -> Iterator[Verdict]:
     """The median of ratios, where both are known."""
-    pairs = [of(result) for result in results]
-    ratios = [a / b for a, b in pairs if a is not None and b is not None]
+    both = zip(ours, others, strict=True)
+    ratios = [a / b for a, b in both if a is not None and b is not None]
     if ratios:
         yield Verdict(what, statistics.median(ratios), floor, at_least=True)

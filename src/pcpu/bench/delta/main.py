@@ -129,11 +129,7 @@ def _number(value: float | None) -> str:
 def _keep(made: dict[str, Any], path: Path | None, plot: bool, whole: bool) -> None:
     notes = Console(stderr=True, soft_wrap=True)
     if whole or path is not None:
-        usual = (
-            ROOT
-            / "record"
-            / (f"{made['date'][:10]}-iprog-{record.slug(made['machine'])}.json")
-        )
+        usual = ROOT / "record" / (f"{made['date'][:10]}-iprog-{record.slug(made['machine'])}.json")
         chosen = path or usual
         chosen.parent.mkdir(parents=True, exist_ok=True)
         with write_beside(chosen) as file:

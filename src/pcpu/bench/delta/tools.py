@@ -9,11 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pcpu import targets
 from pcpu.bench.delta import brotli
 from pcpu.bench.delta.pairs import STORE, fetch
 from pcpu.errors import ToolchainError
+
+if TYPE_CHECKING:
+    from pcpu.iprog.plan import Mode
 
 SLOW = 12 << 20  # bytes from which on bsdiff takes minutes
 VERY_SLOW = 6 << 20  # and brotli
@@ -109,12 +113,12 @@ def _xdelta_apply(old: Path, patch: Path, size: int) -> bytes:
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
-def _plan(mode: str) -> Make:
+def _plan(mode: Mode) -> Make:
     def make(old: Path, new: Path, patch: Path) -> None:
         from pcpu.iprog.files import mapped
         from pcpu.iprog.plan import make_plan
 
-        planned = make_plan(mapped(str(new)), [mapped(str(old))], mode)  # type: ignore[arg-type]
+        planned = make_plan(mapped(str(new)), [mapped(str(old))], mode)
         patch.write_bytes(planned.plan)
 
     return make
