@@ -21,7 +21,6 @@ import numpy as np
 import typer
 
 from pcpu.bench.delta import ROOT, STORE, fetched
-from pcpu.cli.options import print_json
 from pcpu.errors import PcpuError
 from pcpu.iprog.bank.rank import from_chunks
 from pcpu.iprog.bank.select import Depth, select
@@ -163,9 +162,9 @@ def main(
     rows = []
     for case in cases(libraries, studied):
         rows.append(measure(case, bank, sizes))
-        print_json(rows[-1])
+        print(json.dumps(rows[-1]), flush=True)
     told = summary(rows) | {"blobs": len(studied), "sketch_megabytes_a_second": count / 1e6 / begun}
-    print_json(told)
+    print(json.dumps(told))
     if out is not None:
         out.write_text(json.dumps(told | {"rows": rows}, indent=1) + "\n")
 
