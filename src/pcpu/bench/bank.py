@@ -162,9 +162,9 @@ def main(
     rows = []
     for case in cases(libraries, studied):
         rows.append(measure(case, bank, sizes))
-        print(json.dumps(rows[-1]), flush=True)
+        typer.echo(json.dumps(rows[-1]))
     told = summary(rows) | {"blobs": len(studied), "sketch_megabytes_a_second": count / 1e6 / begun}
-    print(json.dumps(told))
+    typer.echo(json.dumps(told))
     if out is not None:
         out.write_text(json.dumps(told | {"rows": rows}, indent=1) + "\n")
 
