@@ -9,6 +9,7 @@ import wasmtime
 
 from pcpu.artifact import ABI_VERSION, with_manifest
 from pcpu.bundle import build_bundle
+from pcpu.iprog.publish import decoder
 from pcpu.ir import Program
 from pcpu.library import load_isa
 from pcpu.source import read_program
@@ -27,6 +28,11 @@ def named_programs() -> dict[str, Program]:
 def build(directory: Path) -> None:
     isa = load_isa()
     build_bundle(isa, [parse_pipeline(FUSED, isa)], directory, named=named_programs())
+
+
+def build_with_objects(directory: Path) -> None:
+    """A bundle that can rebuild what is published in a store; the store is to be filled in."""
+    build_bundle(load_isa(), [], directory, decoder=decoder(), store=directory.parent / "none")
 
 
 def build_trapping(directory: Path) -> None:

@@ -21,6 +21,7 @@ from tests.iprog.pairs import edited
 from tests.iprog.test_explain import program
 from tests.worker.server import OCTETS, Server
 
+NAMES = ["edited", "empty", "from-nothing", "instant.html", "moved", "of.two"]
 MIB = 1 << 20
 BITS = 16
 WINDOW = 1 << BITS
@@ -34,6 +35,10 @@ def put(store: Path, name: str, plan: bytes, blobs: Sequence[bytes] = ()) -> Non
     (store / "objects" / f"{name}.iprog").write_bytes(plan)
     for blob in blobs:
         (store / "blobs" / hashlib.sha256(blob).hexdigest()).write_bytes(blob)
+
+
+def tag(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()}"'
 
 
 class Large:
@@ -151,5 +156,5 @@ def shop(bundle: Path, store: Path, files: Mapping[str, bytes], **limits: int) -
         (folder / "config.capnp").write_text(
             re.sub(r'disk = \(path = ".*?"\)', f'disk = (path = "{store}")', config)
         )
-    with Server(folder, **limits) as server:
+    with Server(folder, (), **limits) as server:
         yield Shop(store, server, files)

@@ -4,8 +4,11 @@ export type { Answer, ProgramAnswer, StreamedAnswer } from "./answer.js";
 export {
   Client,
   type ClientOptions,
+  type FileAnswer,
   type Health,
   type IsaDocument,
+  type ObjectDocument,
+  type ObjectOptions,
   type ProgramDocument,
   type ProgramOptions,
   type RequestOptions,

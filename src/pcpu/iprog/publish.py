@@ -10,7 +10,7 @@ from typing import Any
 from pcpu.artifact import Artifact, open_output, write_all
 from pcpu.errors import PcpuError, UsageError
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.build import any_plan
+from pcpu.iprog.decoder.wasm import any_plan
 from pcpu.iprog.format import MAGIC
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites_file import write_sites
