@@ -38,7 +38,7 @@ def build_with_objects(directory: Path) -> None:
 def build_trapping(directory: Path) -> None:
     """Replace the operations by those of fixture.wat; no programs."""
     (directory / "pcpu_ops.wasm").write_bytes(trapping_module())
-    names = "export const named = [];\nexport const decoder = undefined;\n"
+    names = "export const named = [];\nexport const reconstructors = [];\nexport const decoder = undefined;\n"
     (directory / "programs.js").write_text("export default [];\n" + names)
 
 
