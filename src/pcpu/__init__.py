@@ -23,6 +23,7 @@ from pcpu.errors import (
 )
 
 if TYPE_CHECKING:
+    from pcpu.iprog.hinted import HintedPlan, Hints, plan_with_hints, plan_with_llvm_hints
     from pcpu.ir import Program
     from pcpu.isa import Isa
     from pcpu.library import load_isa
@@ -70,6 +71,8 @@ __all__ = [
     "EngineError",
     "ExpressionError",
     "Health",
+    "HintedPlan",
+    "Hints",
     "In",
     "InOut",
     "Isa",
@@ -103,12 +106,15 @@ __all__ = [
     "load_isa",
     "out",
     "parse",
+    "plan_with_hints",
+    "plan_with_llvm_hints",
     "program",
     "rows",
 ]
 
 # fmt: off
 _HOMES = {
+    "pcpu.iprog.hinted": ("HintedPlan", "Hints", "plan_with_hints", "plan_with_llvm_hints"),
     "pcpu.ir": ("Program",),
     "pcpu.isa": ("Isa",),
     "pcpu.library": ("load_isa",),

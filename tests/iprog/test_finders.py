@@ -111,6 +111,15 @@ def test_sections_that_leave_the_blob_do_not_count_g41() -> None:
     assert places
 
 
+def test_sections_that_cover_the_blob_again_and_again_g41() -> None:
+    code = b"\xe8".ljust(16, b"\0")
+    for count, found in ((1, 1), (20, 0)):
+        again = [Part(f".{n}", 0, 0, b"", size=300) for n in range(count)]
+        blob, _ = elf([Part(".text", CODE, 0x2000, code), *again])
+        assert (300 * count + len(code) <= 2 * len(blob)) == bool(found)
+        assert len(sites(blob)) == found
+
+
 def test_finders_are_for_their_machines_g40() -> None:
     assert sites(code_image(b"\xe8\0\0\0\0", machine=183)[0]) == []
     assert sites(code_image(b"\xe8\0\0\0\0", machine=3)[0]) == []

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
+import wasmtime
 
+import pcpu
 from pcpu.errors import UsageError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.finders import read_image
@@ -106,3 +109,35 @@ def test_damaged_programs_are_planned(tmp_path: Path) -> None:
 def test_the_disassembler_is_not_loaded_by_the_command() -> None:
     code = "import sys, pcpu.iprog.plan; sys.exit('capstone' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_plan_and_its_reconstructor(tmp_path: Path) -> None:
+    blob, file = PAIRS["edited"]
+    (tmp_path / "file").write_bytes(file)
+    plan, module = pcpu.plan_with_llvm_hints(tmp_path / "file", blob)
+    assert Reader(plan, [blob]).rebuild() == file
+    assert plan.hints.format == "other"
+    assert rebuilt_in_wasmtime(module, blob) == file
+    _, command = pcpu.plan_with_llvm_hints(tmp_path / "file", blob, target="aarch64")
+    assert command.startswith(b"\x7fELF")
+    with pytest.raises(UsageError, match="z80"):
+        pcpu.plan_with_llvm_hints(tmp_path / "file", blob, target="z80")
+
+
+def rebuilt_in_wasmtime(module: bytes, blob: bytes) -> bytes:
+    """What a reconstructor makes, called as spec/iprog-abi.md says (D10, D11)."""
+    store = wasmtime.Store()
+    instance = wasmtime.Instance(store, wasmtime.Module(store.engine, module), [])
+    exports: Any = instance.exports(store)
+
+    def call(name: str, *arguments: int) -> Any:
+        return exports[name](store, *arguments)
+
+    exports["memory"].write(store, blob, call("blob", len(blob)))
+    assert call("prepare") == 0
+    found = b""
+    for number in range(call("windows")):
+        assert call("window", number) == 0
+        at = call("out")
+        found += exports["memory"].read(store, at, at + call("out_length"))
+    return found

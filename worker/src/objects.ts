@@ -143,12 +143,17 @@ export class Objects {
   /** The same with a module of the bundle (H25). */
   async #reconstruct(c: C, store: Store, name: string, { file, blobs }: ReconstructorManifest, span: Span): Promise<ReadableStream | ""> {
     const found = await this.#reconstructors.load(name, decoderLimit(c.env), () => this.#reference(store, blobs));
-    const maker = { windowSize: found.windowSize, prepare: async () => {}, make: (window: number) => found.make(window) };
-    const blocks = new Blocks(maker, span, file, (size) => new Uint8Array(size));
-    const finish = async (whole: boolean) => {
-      if (!whole) this.#reconstructors.drop(name); // what it would give next is not known
+    const make = (window: number) => {
+      try {
+        return found.make(window);
+      } catch (error) {
+        this.#reconstructors.drop(name); // what it would give next is not known
+        throw error;
+      }
     };
-    return begin(c, blocks, span, () => {}, finish);
+    const maker = { windowSize: found.windowSize, prepare: async () => {}, make };
+    const blocks = new Blocks(maker, span, file, (size) => new Uint8Array(size));
+    return begin(c, blocks, span, () => {}, async () => {});
   }
 
   async #reference(store: Store, blobs: readonly Content[]): Promise<JoinedSource> {

@@ -109,11 +109,11 @@ def read_pairs(names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def load(pair: dict[str, Any]) -> Pair:
-    old, new = (_version(pair, pair[which]) for which in ("old", "new"))
+    old, new = (fetched(pair, pair[which]) for which in ("old", "new"))
     return Pair(pair["name"], pair["kind"], old, new)
 
 
-def _version(pair: dict[str, Any], wanted: dict[str, Any]) -> bytes:
+def fetched(pair: dict[str, Any], wanted: dict[str, Any]) -> bytes:
     """The bytes of one version, from the store or from its registry."""
     kept: Path = STORE / wanted["sha256"]
     if not kept.exists():

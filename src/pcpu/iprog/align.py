@@ -47,6 +47,11 @@ class Covers:
     stop: Places
     skew: Places
 
+    @property
+    def key(self) -> bytes:
+        """What only equal covers have."""
+        return b"".join(column.tobytes() for column in (self.start, self.stop, self.skew))
+
 
 def align(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:
     """The covers of a cheapest path."""

@@ -37,6 +37,7 @@ from pcpu.iprog.subject import Relocatable
 _LARGE_BLOCK, _BLOCK = MAX_STREAMS - (1 << 20), 1 << 23  # bytes of a block's streams, about
 _LARGE_FILE = 1 << 26  # from here on blocks and prefixes are held small, for their readers' sake
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
+_LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
 _FEW = 1 << 15  # bytes of streams that all ways of sharing frames are tried for
 _LITERALS = len(STREAMS) - 1
 _THREADS = 2
@@ -119,7 +120,7 @@ def encode(
     packer: Packer,
 ) -> Encoded:
     """The plan whose windows have ``2^bits`` bytes. With ``packer.compressed`` literals get a
-    prefix from the reference."""
+    prefix from the reference, in each block its own unless the packer has one."""
     frames: list[Stored] = []
     about = moved.subject.relocatable
     relocation = None
@@ -168,19 +169,24 @@ def _block(
     index, _ = write_varints(np.concatenate([*parts, (turns << 1) ^ (turns >> 63)]))
     checks = b"".join(number.to_bytes(4, "little") for number in columns.checks[first:last])
     streams = [index.tobytes(), checks, *slices]
-    if packer.compressed and slices[-1] and len(moved.subject.reference):
-        packer = replace(packer, prefix=_prefix(moved, columns, begin[-1], ends[-1, -1]))
+    if packer.compressed and packer.prefix is None and slices[-1]:
+        packer = replace(packer, prefix=choose_prefix(moved, columns, begin[-1], ends[-1, -1]))
     stored = packer.group(streams, _LITERALS)
     return Block(last - first, _group(streams, stored)), stored
 
 
-def _prefix(moved: Moved, columns: Columns, first: int, last: int) -> tuple[Spans, bytes] | None:
-    """What to put before literals ``first`` up to ``last``."""
-    reference = moved.subject.reference
-    most = _PREFIX if len(reference) < _LARGE_FILE else _SMALL_PREFIX
+def choose_prefix(
+    moved: Moved, columns: Columns, first: int = 0, last: int | None = None
+) -> tuple[Spans, bytes] | None:
+    """What to put before literals ``first`` up to ``last``; nothing where there is none."""
+    size = len(moved.subject.reference)
+    most = _PREFIX if size < _LARGE_FILE else _SMALL_PREFIX
     literals = columns.data["literals"][first:last]
     near = _beside_literals(columns.covers)
-    spans = choose_spans(literals, len(reference), moved.prefix, near, most)
+    # Many blocks of literals do not each look through a large reference.
+    blocks = -(-len(columns.data["literals"]) // _BLOCK)
+    read = moved.prefix if size * blocks < _LOOKED_THROUGH else None
+    spans = choose_spans(literals, size, read, near, most)
     content = b"".join(moved.prefix(*span) for span in spans)
     return (spans, content) if len(content) >= MIN_PREFIX else None
 

@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from pcpu import targets
+from pcpu.iprog.decoder.executable import executable
+from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.explain import FinderLine, finder_lines
 from pcpu.iprog.files import mapped
 from pcpu.iprog.finders.image import Image, read_image
@@ -81,6 +84,21 @@ def plan_with_hints(
         finder_lines(planned),
     )
     return HintedPlan(planned.plan, hints)
+
+
+def plan_with_llvm_hints(
+    file_path: str | os.PathLike[str],
+    blob: Source | list[Source] | tuple[Source, ...],
+    *,
+    mode: Mode = "small",
+    target: str = "wasm",
+) -> tuple[HintedPlan, bytes]:
+    """A plan as ``plan_with_hints`` makes it, and its reconstructor: a WebAssembly module that
+    holds the plan (spec/iprog-abi.md D10-D12), or, for the targets x86-64, aarch64 and riscv64, a
+    command for Linux, ``rebuild BLOB... -o FILE``. Raises UsageError."""
+    found, plan = targets.find(target), plan_with_hints(file_path, blob, mode=mode)
+    made = reconstructor(plan) if found.name == "wasm" else executable(plan, found)
+    return plan, made
 
 
 def _bytes_of(source: Source) -> Bytes:

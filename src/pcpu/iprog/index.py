@@ -6,6 +6,7 @@ file) of a long common piece, and the place in the file from which on to try it.
 
 from __future__ import annotations
 
+import ctypes
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,7 @@ _PATIENCE = 3  # times that it may go on so before something better is looked fo
 _BACK = 512  # bytes before a common piece from which on its alignment is tried at most
 _PART = 1 << 20  # bytes of a file that are worth a thread
 _THREADS = 2
+_LONG = 1 << 12  # bytes of a common piece beyond which any other one is as good
 _NEIGHBOURS = 16  # equally long pieces among which the nearest is chosen
 
 
@@ -49,8 +51,17 @@ class Seeds:
 
 
 def make_index(data: Octets) -> Index:
-    suffixes = pydivsufsort.divsufsort(data) if len(data) else np.empty(0, np.int32)
+    suffixes = pydivsufsort.divsufsort(_open(data)) if len(data) else np.empty(0, np.int32)
     return Index(data, suffixes, _first_suffixes(data))
+
+
+def _open(data: Octets) -> Octets:
+    """The same bytes as an array that may be written to: the sorter takes no other, though it only
+    reads, and a copy would be large."""
+    same: Octets = np.ctypeslib.as_array(
+        (ctypes.c_uint8 * len(data)).from_address(data.ctypes.data)
+    )
+    return same
 
 
 @jit
@@ -105,6 +116,8 @@ def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: Any) -> A
             if length > best or (length == best and abs(j - near) < abs(place - near)):
                 best, place = length, j
     for step in (-1, 1):
+        if best > _LONG:  # to compare takes long, and what is found says little
+            break
         at = left - 1 if step < 0 else left
         for _ in range(_NEIGHBOURS):
             at += step

@@ -1,6 +1,6 @@
 """The planner: from a file and blobs to a plan, which is applied before it is given out.
 
-make_subject -> index, seeds -> align -> fit the shift map -> align -> columns -> encode -> check
+make_subject -> index, seeds -> align -> fit the shift map -> trials -> columns -> encode -> check
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from pcpu.errors import InternalError, UsageError
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Columns, make_columns
-from pcpu.iprog.encode import Encoded, Packer, encode
+from pcpu.iprog.encode import Encoded, Packer, choose_prefix, encode
 from pcpu.iprog.format import (
     MAX_SIZE,
     WINDOW_BITS,
@@ -33,7 +33,7 @@ from pcpu.iprog.reference import digest
 from pcpu.iprog.shifts import NOTHING_MOVES, fit
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.streams import stored_streams
-from pcpu.iprog.strengths import FIRST, INSTANT, Trial
+from pcpu.iprog.strengths import FIRST, INSTANT, SMALL, Trial
 from pcpu.iprog.subject import Subject, make_subject
 
 Mode = Literal["small", "instant"]
@@ -45,6 +45,7 @@ _SHARE = 64  # windows may take this part of a plan; where they would take more 
 _NAMES_SHARE = 100
 _THREADS = 2
 _SMALL_PLAN = 1 << 14
+_WORTH = 1.02  # times smaller that a round of trials has to be for another one
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def make_plan(
     work = _Work(Moved.of(subject, NOTHING_MOVES), about, contents, progress, window_bits)
     planned = _small(work) if mode == "small" else _instant(work)
     progress("checking", 0.9)
-    _verify(planned.plan, file, blobs, subject.reference)
+    _verify(planned, file, blobs)
     progress("checking", 1)
     return planned
 
@@ -146,34 +147,75 @@ def _small(work: _Work) -> Planned:
 
 def _chosen(work: _Work) -> Trial:
     """The best covers that were found; the shift map in ``work``."""
-    file, reference = work.subject.blanked()
-    seeds = _seeds(work, file, reference)
-    work.progress("aligning", 0.3)
-    if work.subject.relocatable is not None:
-        sites = _fit_map(work, align(file, reference, seeds, Costs()))
-        work.subject.fill(file, sites, reference, work.moved.sites)
+    file, reference, seeds, first = _aligned(work)
+    columns = make_columns(work.moved, first, _USUAL_BITS)
+    # What to put before literals takes long to choose, and differs little from trial to trial.
+    packer = Packer(quick=True, prefix=choose_prefix(work.moved, columns))
+
+    known: dict[bytes, Trial] = {}
 
     def tried(costs: Costs) -> Trial:
-        columns = make_columns(work.moved, align(file, reference, seeds, costs), _USUAL_BITS)
-        trial = Trial.of(columns, _encode(work, columns, _USUAL_BITS, Packer(quick=True)))
+        covers = align(file, reference, seeds, costs)
+        key = covers.key
+        if key not in known:
+            known[key] = measured(covers)
+        return known[key]
+
+    def measured(covers: Covers) -> Trial:
+        columns = make_columns(work.moved, covers, _USUAL_BITS)
+        trial = Trial.of(covers, columns, _encode(work, columns, _USUAL_BITS, packer))
         if trial.estimate > _SMALL_PLAN:
             return trial
         # Of small plans windows and headers are much, so that estimates are of little use.
         own = work.window_bits(trial.estimate)
-        exactly = _encode(work, make_columns(work.moved, trial.covers, own), own, Packer())
+        exactly = _encode(work, make_columns(work.moved, covers, own), own, Packer())
         return replace(trial, size=len(exactly.plan))
 
     with ThreadPoolExecutor(_THREADS) as pool:
         work.progress("trying strengths", 0.4)
         trials = [*pool.map(tried, FIRST)]
-        work.progress("trying strengths", 0.55)
-        trials += pool.map(tried, min(trials, key=lambda t: t.estimate).measured())
-    return min(trials, key=lambda t: t.estimate)
+        for done in (0.5, 0.6):
+            work.progress("trying strengths", done)
+            best = _best(trials)
+            trials += pool.map(tried, best.measured())
+            if best.estimate < _WORTH * _best(trials).estimate:
+                break
+        if _best(trials).estimate < _SMALL_PLAN:
+            trials += pool.map(tried, SMALL)
+    return _best(trials)
 
 
-def _fit_map(work: _Work, covers: Covers) -> Sites:
+def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds, Covers]:
+    """File and reference as they are compared: with targets in place of distances, those of the
+    reference moved by the shift map. Seeds, and covers from before the map was known."""
+    file, reference, seeds, sites = _compared(work)
+    work.progress("aligning", 0.3)
+    covers = align(file, reference, seeds, FIRST[0])
+    if work.subject.relocatable is not None:
+        sites = _fit_map(work, covers, sites)
+        work.subject.fill(file, sites, reference, work.moved.sites)
+    return file, reference, seeds, covers
+
+
+def _best(trials: Sequence[Trial]) -> Trial:
+    return min(trials, key=lambda trial: trial.estimate)
+
+
+def _compared(work: _Work) -> tuple[Octets, Octets, Seeds, Sites]:
+    """File and reference with their sites blanked out, seeds, and the sites of the file."""
+    work.progress("sorting suffixes", 0.05)
+    with ThreadPoolExecutor(1) as pool:
+        finding = pool.submit(work.subject.file_sites)
+        reference = work.subject.blank_reference()
+        index = make_index(reference)
+        sites = finding.result()
+    file = work.subject.blank_file(sites)
+    work.progress("looking for common pieces", 0.2)
+    return file, reference, find_seeds(file, index), sites
+
+
+def _fit_map(work: _Work, covers: Covers, sites: Sites) -> Sites:
     """Find the shift map, and drop finders that are of no use; the file's sites."""
-    sites = work.subject.file_sites()
     work.moved = Moved.of(work.subject, fit(*work.subject.observed(covers, sites)))
     gains = finder_gains(work.moved, covers)
     useful = tuple(number for number, gained in gains.items() if gained > 0)
@@ -185,20 +227,12 @@ def _fit_map(work: _Work, covers: Covers) -> Sites:
 
 
 def _instant(work: _Work) -> Planned:
-    file, reference = work.subject.blanked()
-    seeds = _seeds(work, file, reference)
+    file, reference, seeds, _ = _compared(work)
     work.progress("aligning", 0.5)
     covers = align(file, reference, seeds, INSTANT)
     columns = make_columns(work.moved, covers, _USUAL_BITS)
     packer = Packer(compressed=False)
     return _finish(work, covers, packer, sum(columns.sizes().values()))
-
-
-def _seeds(work: _Work, file: Octets, reference: Octets) -> Seeds:
-    work.progress("sorting suffixes", 0.05)
-    index = make_index(reference)
-    work.progress("looking for common pieces", 0.2)
-    return find_seeds(file, index)
 
 
 def _encode(work: _Work, columns: Columns, bits: int, packer: Packer) -> Encoded:
@@ -221,10 +255,12 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
     )  # fmt: skip
 
 
-def _verify(plan: bytes, file: Bytes, blobs: Sequence[Bytes], reference: Octets) -> None:
+def _verify(planned: Planned, file: Bytes, blobs: Sequence[Bytes]) -> None:
     """Apply a plan and compare: none leaves that would not rebuild its file."""
-    reader = FastReader(plan, blobs)
-    reader.prepare(reference)
+    subject = planned.moved.subject
+    about = subject.relocatable
+    reader = FastReader(planned.plan, blobs)
+    reader.prepare(subject.reference, None if about is None else about.blob_sites)
     wanted, at = memoryview(file), 0
     for piece in reader.pieces():
         if piece != wanted[at : at + len(piece)]:

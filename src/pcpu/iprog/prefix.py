@@ -33,24 +33,31 @@ _BITS = range(16, 23)  # of a table of pieces
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
-def choose_spans(literals: Octets, size: int, read: Read, near: Places, most: int) -> Spans:
+def choose_spans(literals: Octets, size: int, read: Read | None, near: Places, most: int) -> Spans:
     """Spans of about ``most`` bytes together (at most 3 times that) of a reference of ``size``,
     which ``read`` gives as it will stand before the literals; all of one that is not large.
-    ``near`` are places beside which something like the literals is likely."""
+    ``near`` are places beside which something like the literals is likely; without ``read`` only
+    these count."""
     wanted = min(most, max(LEAST, TIMES * len(literals)))
     if size <= wanted * 5 // 4 and size <= most:
         return ((0, size),) if size else ()
-    bits = min(max((4 * len(literals)).bit_length(), _BITS[0]), _BITS[-1])
-    table = np.zeros(1 << bits, np.uint32)
-    _note(literals, table, bits)
     scores = np.zeros(-(-size // PAGE), np.int64)
-    for start in range(0, size, _PIECE):
-        content = np.frombuffer(read(start, min(_PIECE, size - start)), np.uint8)
-        _score(content, table, bits, scores[start // PAGE :])
+    if read is not None:
+        _score_pages(literals, size, read, scores)
     for beside in (-1, 0, 1):
         np.add.at(scores, np.clip(near // PAGE + beside, 0, len(scores) - 1), BESIDE)
     best = np.argsort(-scores, kind="stable")[: max(1, wanted // PAGE)]
     return _joined(np.sort(best[scores[best] >= WORTH]), size)
+
+
+def _score_pages(literals: Octets, size: int, read: Read, scores: Places) -> None:
+    """Count for each page of the reference the pieces that it has in common with literals."""
+    bits = min(max((4 * len(literals)).bit_length(), _BITS[0]), _BITS[-1])
+    table = np.zeros(1 << bits, np.uint32)
+    _note(literals, table, bits)
+    for start in range(0, size, _PIECE):
+        content = np.frombuffer(read(start, min(_PIECE, size - start)), np.uint8)
+        _score(content, table, bits, scores[start // PAGE :])
 
 
 def _joined(pages: Places, size: int) -> Spans:
@@ -65,27 +72,25 @@ def _joined(pages: Places, size: int) -> Spans:
 
 
 @jit
-def _hash(data: Any, at: Any) -> Any:
-    value = np.uint64(0)
-    for n in range(SHORT):
-        value = (value ^ np.uint64(data[at + n])) * _FACTOR
-    return value
-
-
-@jit
 def _note(literals: Any, table: Any, bits: Any) -> None:
     """Put the pieces of literals into a table: by the highest bits of their hash, the lowest."""
-    for at in range(len(literals) - SHORT + 1):
-        value = _hash(literals, at)
-        table[value >> np.uint64(64 - bits)] = value | np.uint64(1)
+    piece = np.uint64(0)
+    for at in range(len(literals)):
+        piece = piece >> np.uint64(8) | np.uint64(literals[at]) << np.uint64(56)
+        if at + 1 >= SHORT:
+            value = piece * _FACTOR
+            table[value >> np.uint64(64 - bits)] = value >> np.uint64(8) | np.uint64(1)
 
 
 @jit
 def _score(reference: Any, table: Any, bits: Any, scores: Any) -> None:
     """Count for each page the pieces of literals that no page before it had."""
-    for at in range(len(reference) - SHORT + 1):
-        value = _hash(reference, at)
-        slot = value >> np.uint64(64 - bits)
-        if table[slot] == np.uint32(value | np.uint64(1)):
-            table[slot] = 0
-            scores[at // PAGE] += 1
+    piece = np.uint64(0)
+    for at in range(len(reference)):
+        piece = piece >> np.uint64(8) | np.uint64(reference[at]) << np.uint64(56)
+        if at + 1 >= SHORT:
+            value = piece * _FACTOR
+            slot = value >> np.uint64(64 - bits)
+            if table[slot] == np.uint32(value >> np.uint64(8) | np.uint64(1)):
+                table[slot] = 0
+                scores[(at + 1 - SHORT) // PAGE] += 1

@@ -10,12 +10,11 @@ from typing import Any
 from pcpu.artifact import Artifact, open_output, write_all
 from pcpu.errors import PcpuError, UsageError
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.wasm import any_plan
+from pcpu.iprog.decoder.wasm import ABI, any_plan
 from pcpu.iprog.format import MAGIC
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites_file import write_sites
 
-DECODER_ABI = 1
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}")
 _PIECE = 1 << 20
 
@@ -45,7 +44,7 @@ class Published:
 
 def decoder() -> Artifact:
     """What a Worker rebuilds files with: ``iprog.wasm`` (spec/iprog-abi.md)."""
-    return Artifact("wasm", any_plan(), {"abi": DECODER_ABI, "kind": "decoder"})
+    return Artifact("wasm", any_plan(), {"abi": ABI, "kind": "decoder"})
 
 
 def is_plan(content: Bytes) -> bool:

@@ -15,6 +15,7 @@ from pcpu.iprog.format import check
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import i64, jit
 from pcpu.iprog.moving import put_site, value_of, width_of
+from pcpu.iprog.relocate import Mover, read_map
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.transforms import transform
 
@@ -22,12 +23,16 @@ _NO_SITES = Sites.none()
 
 
 class FastReader(Reader):
-    """A Reader for plans that are known to be well formed, of one buffer as reference."""
+    """A Reader for plans that are known to be well formed, of one buffer as reference and the
+    sites that finders found in its blob."""
 
-    def prepare(self, reference: Octets) -> None:
+    def prepare(self, reference: Octets, sites: Sites | None = None) -> None:
         self._bytes = reference
-        mover = self.mover
         about = self.header.relocation
+        if about is not None:
+            map_ = read_map(self.plan, about, self.reference)
+            self.mover = Mover(about, map_, self.reference, sites)
+        mover = self.mover
         regions = () if about is None else about.regions
         self._starts = np.array([0, *(r.start for r in regions)])
         self._biases = np.array([0, *(r.bias for r in regions)])

@@ -76,12 +76,20 @@ class Addresses:
 
 
 class Mover:
-    """Moves the sites of copies, and restores literals."""
+    """Moves the sites of copies, and restores literals. ``sites`` are those of the blob where they
+    are known; else they are found."""
 
-    def __init__(self, relocation: Relocation, shifts: ShiftMap, reference: Reference) -> None:
+    def __init__(
+        self,
+        relocation: Relocation,
+        shifts: ShiftMap,
+        reference: Reference,
+        sites: Sites | None = None,
+    ) -> None:
         self.relocation, self.reference = relocation, reference
         self.addresses = Addresses(relocation.regions)
-        sites = find_sites(reference.blobs[relocation.blob], relocation.finders)
+        if sites is None:
+            sites = find_sites(reference.blobs[relocation.blob], relocation.finders)
         if len(sites) != relocation.sites:
             raise DamagedPlanError(
                 f"the plan relocates {relocation.sites} sites, and {len(sites)} are found"

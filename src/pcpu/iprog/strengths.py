@@ -15,6 +15,13 @@ FIRST = (
     Costs(cover=60, near=30, fix=11, next_fix=7, literal=4),
     Costs(cover=90, near=40, fix=12, next_fix=7, literal=3.5),
 )
+# Of small plans any of these may be the smallest.
+SMALL = (
+    Costs(cover=30, near=12, fix=20, next_fix=20, literal=3.5),
+    Costs(cover=30, near=15, fix=10, next_fix=6, literal=4.5, run=16),
+    Costs(cover=90, near=63, fix=17, next_fix=17, literal=1.5, run=16),
+    Costs(cover=48, near=19, fix=12, next_fix=12, literal=3.5, run=16),
+)
 INSTANT = Costs(
     cover=40, near=32, fix=16, next_fix=16, literal=8, run=8
 )  # bits that are not packed
@@ -25,9 +32,9 @@ _LITERAL_BITS = (1.5, 6.5)
 
 @dataclass(frozen=True)
 class Trial:
-    """Covers, and what they cost when they are compressed quickly: bytes of covers, fixes and
-    literals, and how many there are; ``rest`` is what else a plan holds. ``size`` is that of the
-    plan, where it is known."""
+    """Covers, not cut at windows, and what they cost when they are compressed quickly: bytes of
+    covers, fixes and literals, and how many there are; ``rest`` is what else a plan holds.
+    ``size`` is that of the plan, where it is known."""
 
     covers: Covers
     stored: tuple[int, int, int]
@@ -36,14 +43,14 @@ class Trial:
     size: int | None = None
 
     @staticmethod
-    def of(columns: Columns, encoded: Encoded) -> Trial:
+    def of(covers: Covers, columns: Columns, encoded: Encoded) -> Trial:
         stored = {row["stream"]: row["stored"] for row in stored_streams(encoded.header)}
         kinds = (("gaps", "lengths", "turns"), ("steps", "fixes"), ("literals",))
         costs = [sum(stored.get(name, 0) for name in names) for names in kinds]
         sizes = columns.sizes()
         counts = (len(columns.covers.start), sizes["fixes"], sizes["literals"])
         rest = len(encoded.plan) - sum(costs)
-        return Trial(columns.covers, (costs[0], costs[1], costs[2]), counts, rest)
+        return Trial(covers, (costs[0], costs[1], costs[2]), counts, rest)
 
     @property
     def estimate(self) -> float:

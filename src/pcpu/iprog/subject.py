@@ -58,20 +58,19 @@ class Subject:
         sites = find_sites(self.reference[about.first : last].data, finders)
         return replace(self, relocatable=replace(about, finders=finders, blob_sites=sites))
 
-    def blanked(self) -> tuple[Octets, Octets]:
-        """Copies of file and reference with zeros in place of sites."""
-        file, reference = self.file.copy(), self.reference.copy()
+    def blank_file(self, sites: Sites) -> Octets:
+        """The file, with zeros in place of its sites; itself where nothing is relocated."""
+        return self.file if self.relocatable is None else _blanked(self.file, sites, 0)
+
+    def blank_reference(self) -> Octets:
+        """The same of the reference."""
         about = self.relocatable
-        if about is not None:
-            for data, sites, first in (
-                (file, self.file_sites(), 0), (reference, about.blob_sites, about.first)
-            ):  # fmt: skip
-                nothing = np.zeros_like(sites.target)
-                write_sites(data, sites.place + first, sites.form, sites.extra, nothing)
-        return file, reference
+        if about is None:
+            return self.reference
+        return _blanked(self.reference, about.blob_sites, about.first)
 
     def file_sites(self) -> Sites:
-        """The sites of the file. They are found anew each time, as they would take much memory."""
+        """The sites of the file."""
         about = self.relocatable
         return Sites.none() if about is None else find_sites(self.file.data, about.finders)
 
@@ -99,6 +98,14 @@ class Subject:
         bases = np.unique(bases, axis=0).reshape(-1, 2)
         addresses = np.concatenate([old.target[which], bases[:, 0]])
         return addresses, np.concatenate([new.target[same], bases[:, 1]]) - addresses
+
+
+def _blanked(data: Octets, sites: Sites, first: int) -> Octets:
+    """A copy; ``first`` is the place in it that the places of sites count from."""
+    found = data.copy()
+    nothing = np.zeros_like(sites.target)
+    write_sites(found, sites.place + first, sites.form, sites.extra, nothing)
+    return found
 
 
 @jit
