@@ -48,9 +48,9 @@ def bucket(
     try:
         assert process.stdout
         found, deadline = None, time.monotonic() + 60
-        while found is None and time.monotonic() < deadline:
+        while found is None and time.monotonic() < deadline and process.poll() is None:
             found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
-        assert found
+        assert found, process.stdout.read()
         yield found[0], files
     finally:
         process.terminate()
