@@ -53,8 +53,8 @@ def load(pair: dict[str, Any]) -> Pair:
 
 
 def version_of(pair: dict[str, Any], wanted: dict[str, Any]) -> Path:
-    """One version of a file, fetched where it is not there yet. Raises PcpuError where it is another
-    than the one that is pinned."""
+    """One version of a file, fetched where it is not there yet. Raises PcpuError where it is not
+    the one that is pinned."""
     kept: Path = STORE / wanted["sha256"]
     STORE.mkdir(parents=True, exist_ok=True)
     if not kept.exists():
