@@ -159,16 +159,42 @@ def apply(
         files.rebuild(reader, out, wanted, advance)
 
 
-def inspect(plan: PlanFile, blob: Blobs = None, as_json: Json = False) -> None:
+def inspect(
+    plan: PlanFile,
+    blob: Blobs = None,
+    program: Annotated[
+        bool,
+        typer.Option("--program", help="Print it as a program of buffers blob and out."),
+    ] = False,
+    windows: Annotated[
+        str | None,
+        typer.Option(metavar="A-B", help="Of the program, only windows A to B; of a large file."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Show what a plan says.
 
-    With --json and its blobs, all of it: the JSON form of spec/iprog.md.
+    With --json and its blobs, all of it: the JSON form of spec/iprog.md. With --program and its
+    blobs a program that any engine runs and pcpu sim shows.
 
-    Example: pcpu inspect new.iprog
+    Example: pcpu inspect new.iprog --blob old.bin --program > new.pasm && pcpu sim new.pasm
+    --in blob=old.bin
     """
     from pcpu.iprog import files
     from pcpu.iprog.document import to_json
 
+    if program or windows is not None:
+        from pcpu.iprog.program import to_program
+
+        if as_json or not program:
+            raise UsageError("--windows goes with --program, and --json with neither")
+        reader = files.open_plan(plan, blob or ())
+        chosen = None
+        if windows is not None:
+            first, last = files.parse_span("--windows", windows, reader.header.windows, "windows")
+            chosen = range(first, last)
+        sys.stdout.write(str(to_program(reader, chosen)))
+        return
     if blob and as_json:
         print_json(to_json(files.open_plan(plan, blob)))
         return
