@@ -53,6 +53,8 @@ declare module "*/programs.js" {
   const programs: readonly WebAssembly.Module[];
   /** Programs by name. */
   export const named: readonly (readonly [name: string, module: WebAssembly.Module])[];
+  /** Modules with their plans in them, by the names of their objects. */
+  export const reconstructors: readonly (readonly [name: string, module: WebAssembly.Module])[];
   /** The decoder of plans; undefined in a bundle without one. */
   export const decoder: WebAssembly.Module | undefined;
   export default programs;

@@ -6,14 +6,16 @@ import { MemoryError, PlanError, SourceError, WasmTrap, type PlanKind } from "..
 import type { Content, Head } from "../../sdk/ts/src/iprog/head";
 import { JoinedSource, MemorySource, PageCache, PagedSource, type Source } from "../../sdk/ts/src/iprog/pages";
 import { planHead, Rebuild, type PlanHead } from "../../sdk/ts/src/iprog/rebuild";
+import type { ReconstructorManifest } from "../../sdk/ts/src/iprog/reconstructor";
 import { SitesFile } from "../../sdk/ts/src/iprog/sites";
 import { quote } from "../../sdk/ts/src/text";
 import { wholeBody } from "./body";
 import { precondition, rangeOf, type Span } from "./conditions";
-import { Decoders, type Lease } from "./decoders";
+import { Decoders } from "./decoders";
 import { decoderLimit, planLimit } from "./limits";
 import { Problem, type Code } from "./problem";
 import { Blocks, pump } from "./rebuilding";
+import { Reconstructors } from "./reconstructors";
 import type { Store } from "./store";
 
 /** What all requests of an isolate keep of blobs and plans, and in what pieces. */
@@ -31,12 +33,14 @@ type C = Context<{ Bindings: Env }>;
 
 export class Objects {
   readonly #decoders: Decoders;
+  readonly #reconstructors: Reconstructors;
   readonly #cache = new PageCache(CACHE, PAGE);
   /** Plans are read anew by each request: they can be replaced. */
   #plans = 0;
 
-  constructor(decoder: WebAssembly.Module) {
+  constructor(decoder: WebAssembly.Module, reconstructors: readonly (readonly [name: string, module: WebAssembly.Module])[]) {
     this.#decoders = new Decoders(decoder);
+    this.#reconstructors = new Reconstructors(reconstructors);
   }
 
   /** H19 */
@@ -44,8 +48,9 @@ export class Objects {
     const after = c.req.query("after");
     const names = await store.names(FOLDER, after === undefined ? "" : after + SUFFIX, LISTED);
     const published = names.filter((name) => name.endsWith(SUFFIX)).map((name) => name.slice(0, -SUFFIX.length));
-    const objects: object[] = [];
-    for (const name of published) {
+    const bundled = this.#reconstructors.all;
+    const objects: object[] = after === undefined ? bundled.map(([name, { file, blobs, window_size }]) => shown(name, file, blobs, window_size)) : [];
+    for (const name of published.filter((name) => this.#reconstructors.manifest(name) === undefined)) {
       const plan = await this.#plan(store, name);
       if (plan !== undefined) objects.push(await describe(name, plan));
     }
@@ -55,10 +60,9 @@ export class Objects {
 
   /** H20 to H22 */
   async get(c: C, store: Store, name: string): Promise<Response> {
-    const plan = await this.#plan(store, name);
-    if (plan === undefined) throw new Problem("not-found", `there is no object ${quote(name)}; GET /v1/objects lists them`);
-    const head = await planHead(plan).catch((error: unknown) => brokenObject(name, error));
-    const { file } = head.head;
+    const object = await this.#find(c, store, name).catch((error: unknown) => brokenObject(name, error));
+    if (object === undefined) throw new Problem("not-found", `there is no object ${quote(name)}; GET /v1/objects lists them`);
+    const { file } = object;
     const tag = `"${file.sha256}"`;
     const request = c.req.raw;
     const headers = { etag: tag, "accept-ranges": "bytes", "content-type": typeOf(name), "x-content-type-options": "nosniff" };
@@ -72,8 +76,8 @@ export class Objects {
       return problem.response({ "content-range": `bytes */${file.size}`, "accept-ranges": "bytes" });
     }
     const span = range ?? { start: 0, stop: file.size };
-    const response = await this.#rebuild(c, store, plan, head, span).catch((error: unknown) => brokenObject(name, error));
-    const found = new Response(response.body, { status: range === undefined ? 200 : 206, headers });
+    const body = await object.body(span).catch((error: unknown) => brokenObject(name, error));
+    const found = new Response(body, { status: range === undefined ? 200 : 206, headers });
     if (range !== undefined) found.headers.set("content-range", `bytes ${span.start}-${span.stop - 1}/${file.size}`);
     return found;
   }
@@ -90,12 +94,22 @@ export class Objects {
     try {
       const head = await planHead(plan);
       const { file } = head.head;
-      const response = await this.#rebuild(c, store, plan, head, { start: 0, stop: file.size });
+      const body = await this.#rebuild(c, store, plan, head, { start: 0, stop: file.size });
       const headers = { etag: `"${file.sha256}"`, "content-type": typeOf(file.name), "x-content-type-options": "nosniff" };
-      return new Response(response.body, { headers });
+      return new Response(body, { headers });
     } catch (error) {
       throw problemOf(error) ?? error;
     }
+  }
+
+  /** The object of this name, bundled or published. */
+  async #find(c: C, store: Store, name: string): Promise<Found | undefined> {
+    const manifest = this.#reconstructors.manifest(name);
+    if (manifest !== undefined) return { file: manifest.file, body: (span) => this.#reconstruct(c, store, name, manifest, span) };
+    const plan = await this.#plan(store, name);
+    if (plan === undefined) return undefined;
+    const head = await planHead(plan);
+    return { file: head.head.file, body: (span) => this.#rebuild(c, store, plan, head, span) };
   }
 
   async #plan(store: Store, name: string): Promise<Source | undefined> {
@@ -105,32 +119,44 @@ export class Objects {
   }
 
   /** The span as a body. Its first block is made before: what is wrong with it still gets a status. */
-  async #rebuild(c: C, store: Store, plan: Source, head: PlanHead, span: Span): Promise<Response> {
+  async #rebuild(c: C, store: Store, plan: Source, head: PlanHead, span: Span): Promise<ReadableStream | ""> {
     const { bytes, head: about } = head;
     const lease = this.#decoders.take();
-    const job = { lease, rebuild: undefined as Rebuild | undefined };
+    let rebuild: Rebuild | undefined;
+    const finish = async (whole: boolean) => {
+      lease.end(whole);
+      await rebuild?.close();
+    };
     try {
       lease.decoder.open(bytes); // all that the head says was checked then
       lease.check(decoderLimit(c.env));
-      const [reference, sites] = [await this.#reference(store, about), await this.#sites(store, about)];
-      const rebuild = (job.rebuild = new Rebuild(lease.decoder, { plan, reference, sites }));
-      if (span.start === span.stop) {
-        await finish(job, true);
-        return new Response("");
-      }
+      const [reference, sites] = [await this.#reference(store, about.blobs), await this.#sites(store, about)];
+      rebuild = new Rebuild(lease.decoder, { plan, reference, sites });
       const blocks = new Blocks(rebuild, span, about.file, (size) => lease.buffer(size));
-      const first = await blocks.next();
-      lease.check(decoderLimit(c.env));
-      const { readable, writable } = new FixedLengthStream(span.stop - span.start);
-      c.executionCtx.waitUntil(send(job, blocks, first, writable.getWriter()));
-      return new Response(readable);
+      return await begin(c, blocks, span, () => lease.check(decoderLimit(c.env)), finish);
     } catch (error) {
-      await finish(job, false);
+      await finish(false);
       throw error;
     }
   }
 
-  async #reference(store: Store, { blobs }: Head): Promise<JoinedSource> {
+  /** The same with a module of the bundle (H25). */
+  async #reconstruct(c: C, store: Store, name: string, { file, blobs }: ReconstructorManifest, span: Span): Promise<ReadableStream | ""> {
+    const found = await this.#reconstructors.load(name, decoderLimit(c.env), () => this.#reference(store, blobs));
+    const make = (window: number) => {
+      try {
+        return found.make(window);
+      } catch (error) {
+        this.#reconstructors.drop(name); // what it would give next is not known
+        throw error;
+      }
+    };
+    const maker = { windowSize: found.windowSize, prepare: async () => {}, make };
+    const blocks = new Blocks(maker, span, file, (size) => new Uint8Array(size));
+    return begin(c, blocks, span, () => {}, async () => {});
+  }
+
+  async #reference(store: Store, blobs: readonly Content[]): Promise<JoinedSource> {
     const sources: PagedSource[] = [];
     for (const blob of blobs) sources.push(await this.#blob(store, blob));
     return new JoinedSource(sources);
@@ -159,35 +185,43 @@ async function describe(name: string, plan: Source): Promise<object> {
   const found = await planHead(plan).catch(problemOf);
   if (!(found && "head" in found)) return { name, plan_size: plan.size, problem: found?.message ?? "it cannot be read" };
   const { file, blobs, windowSize } = found.head;
-  return {
-    name,
-    size: file.size,
-    sha256: file.sha256,
-    plan_size: plan.size,
-    window_size: windowSize,
-    blobs: blobs.map(({ size, sha256 }) => ({ size, sha256 })),
-  };
+  return { ...shown(name, file, blobs, windowSize), plan_size: plan.size };
 }
 
-interface Job {
-  readonly lease: Lease;
-  readonly rebuild: Rebuild | undefined;
+function shown(name: string, { size, sha256 }: Content, blobs: readonly Content[], window_size: number) {
+  return { name, size, sha256, window_size, blobs: blobs.map(({ size, sha256 }) => ({ size, sha256 })) };
 }
 
-async function send(job: Job, blocks: Blocks, first: Uint8Array<ArrayBuffer>, writer: WritableStreamDefaultWriter<Uint8Array>) {
+/** An object: its file, and the bytes of a span of it. */
+interface Found {
+  readonly file: Content;
+  body(span: Span): Promise<ReadableStream | "">;
+}
+
+type Finish = (whole: boolean) => Promise<void>;
+
+/** Makes the first block, then begins to send. `finish` is called at the end of that, or here where there is nothing to send. */
+async function begin(c: C, blocks: Blocks, span: Span, check: () => void, finish: Finish): Promise<ReadableStream | ""> {
+  if (span.start === span.stop) {
+    await finish(true);
+    return "";
+  }
+  const first = await blocks.next();
+  check();
+  const { readable, writable } = new FixedLengthStream(span.stop - span.start);
+  c.executionCtx.waitUntil(send(blocks, first, writable.getWriter(), finish));
+  return readable;
+}
+
+async function send(blocks: Blocks, first: Uint8Array<ArrayBuffer>, writer: WritableStreamDefaultWriter<Uint8Array>, finish: Finish) {
   try {
     await pump(blocks, first, writer);
-    await finish(job, true);
+    await finish(true);
   } catch (error) {
-    await finish(job, false);
+    await finish(false);
     // The runtime reports what it is given here, except for its own word that the client has gone.
     await writer.abort(error).catch(() => {});
   }
-}
-
-async function finish({ lease, rebuild }: Job, whole: boolean): Promise<void> {
-  lease.end(whole);
-  await rebuild?.close();
 }
 
 function typeOf(name: string): string {

@@ -1,16 +1,24 @@
 /** A file on its way out, window by window (spec/http.md H20, H23). */
 
 import type { Content } from "../../sdk/ts/src/iprog/head";
-import type { Rebuild } from "../../sdk/ts/src/iprog/rebuild";
 import { SourceError } from "../../sdk/ts/src/errors";
 import type { Span } from "./conditions";
 
 /** What is written at a time, where windows are smaller: each step of a stream costs time, and memory until the collector comes. */
 const BLOCK = 1 << 20;
 
+/** What makes windows. */
+export interface Maker {
+  readonly windowSize: number;
+  /** Reads what a window needs. */
+  prepare(window: number): Promise<void>;
+  /** The bytes of a window, good until anything else runs. */
+  make(window: number): Uint8Array<ArrayBuffer>;
+}
+
 /** A span of a file, block by block. */
 export class Blocks {
-  readonly #rebuild: Rebuild;
+  readonly #maker: Maker;
   readonly #span: Span;
   readonly #buffer: Uint8Array<ArrayBuffer>;
   readonly #digest: Digest | undefined;
@@ -18,11 +26,11 @@ export class Blocks {
   #at: number;
 
   /** `room` gives memory of so many bytes. */
-  constructor(rebuild: Rebuild, span: Span, file: Content, room: (size: number) => Uint8Array<ArrayBuffer>) {
-    this.#rebuild = rebuild;
+  constructor(maker: Maker, span: Span, file: Content, room: (size: number) => Uint8Array<ArrayBuffer>) {
+    this.#maker = maker;
     this.#span = span;
     this.#at = span.start;
-    this.#buffer = room(Math.min(Math.max(rebuild.windowSize, BLOCK), span.stop - span.start));
+    this.#buffer = room(Math.min(Math.max(maker.windowSize, BLOCK), span.stop - span.start));
     this.#digest = span.stop - span.start === file.size ? new Digest(file.sha256) : undefined;
   }
 
@@ -32,13 +40,13 @@ export class Blocks {
 
   /** The next bytes: a copy that is good until the next one. The last of a whole file come after the hash was compared (G23). */
   async next(): Promise<Uint8Array<ArrayBuffer>> {
-    const { windowSize } = this.#rebuild;
+    const { windowSize } = this.#maker;
     let length = 0;
     do {
       const number = Math.floor(this.#at / windowSize);
-      await this.#rebuild.prepare(number);
+      await this.#maker.prepare(number);
       const start = number * windowSize;
-      const made = this.#rebuild.make(number).subarray(this.#at - start, this.#span.stop - start);
+      const made = this.#maker.make(number).subarray(this.#at - start, this.#span.stop - start);
       this.#buffer.set(made, length);
       length += made.length;
       this.#at += made.length;
@@ -50,7 +58,7 @@ export class Blocks {
 
   /** Reads what the next block needs first. */
   async readAhead(): Promise<void> {
-    await this.#rebuild.prepare(Math.floor(this.#at / this.#rebuild.windowSize));
+    await this.#maker.prepare(Math.floor(this.#at / this.#maker.windowSize));
   }
 }
 

@@ -317,7 +317,7 @@ export interface components {
         /** @description A published file; of one whose plan cannot be read only what is known */
         Object: {
             name: string;
-            plan_size: number;
+            plan_size?: number;
             size?: number;
             sha256?: components["schemas"]["Sha256"];
             window_size?: number;

@@ -20,6 +20,7 @@ from pcpu.cli.options import (
     Bundled,
     IsaFiles,
     Json,
+    Reconstructors,
     TargetName,
     load_isa_files,
     parse_bundled,
@@ -234,6 +235,7 @@ def build(
         str | None,
         typer.Option("--bucket", metavar="BUCKET", help="The R2 bucket with published files."),
     ] = None,
+    reconstructor: Reconstructors = None,
     isa: IsaFiles = None,
 ) -> None:
     """Write a Worker bundle that is ready to deploy.
@@ -244,8 +246,12 @@ def build(
 
     loaded = load_isa_files(isa)
     pipelines, named = parse_bundled(program, loaded)
-    decoder = _decoder() if bucket is not None else None
-    build_bundle(loaded, pipelines, out, named=named, decoder=decoder, bucket=bucket)
+    if bucket is None:
+        _check_store("--bucket", reconstructor)
+        build_bundle(loaded, pipelines, out, named=named)
+    else:
+        objects = _objects(reconstructor)
+        build_bundle(loaded, pipelines, out, named=named, bucket=bucket, **objects)
     for path in sorted(out.iterdir()):
         typer.echo(f"{path.stat().st_size:>9}  {path}", err=True)
 
@@ -258,6 +264,7 @@ def serve(
         Path | None,
         typer.Option("--store", metavar="DIR", help="The folder of published files."),
     ] = None,
+    reconstructor: Reconstructors = None,
     isa: IsaFiles = None,
 ) -> None:
     """Serve the Worker on 127.0.0.1.
@@ -271,17 +278,25 @@ def serve(
     loaded = load_isa_files(isa)
     pipelines, named = parse_bundled(program, loaded)
     if store is None:
+        _check_store("--store", reconstructor)
         serve_forever(loaded, pipelines, named, port)
     elif not store.is_dir():
         raise UsageError(f"--store {store}: there is no such folder; pcpu publish makes it")
     else:
-        serve_forever(loaded, pipelines, named, port, decoder=_decoder(), store=store)
+        serve_forever(loaded, pipelines, named, port, store=store, **_objects(reconstructor))
 
 
-def _decoder() -> Any:
+def _check_store(option: str, reconstructors: Sequence[str] | None) -> None:
+    if reconstructors:
+        raise UsageError(f"--reconstructor needs {option}, where its blobs are published")
+
+
+def _objects(reconstructors: Sequence[str] | None) -> dict[str, Any]:
+    """What a bundle rebuilds files with."""
+    from pcpu.iprog.bundled import read_reconstructors
     from pcpu.iprog.publish import decoder
 
-    return decoder()
+    return {"decoder": decoder(), "reconstructors": read_reconstructors(reconstructors or ())}
 
 
 @app.command()
@@ -311,8 +326,14 @@ def bench(
     gate: Annotated[
         bool, typer.Option("--gate", help="Exit with 1 when a goal is missed.")
     ] = False,
+    iprog: Annotated[
+        bool, typer.Option("--iprog", help="Plans beside delta tools, in place of operations.")
+    ] = False,
     only: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this definition of bench/definitions.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Only this definition of bench/definitions, or pair of --iprog."
+        ),
     ] = None,
     plot: Annotated[bool, typer.Option(help="Draw the plots in docs/img.")] = True,
     as_json: Json = False,
@@ -327,7 +348,10 @@ def bench(
 
     Example: pcpu bench --quick
     """
-    from pcpu.bench.main import run_bench
+    if iprog:
+        from pcpu.bench.delta.main import run_bench
+    else:
+        from pcpu.bench.main import run_bench
 
     raise typer.Exit(
         run_bench(
