@@ -20,8 +20,11 @@ from pcpu.isa import Isa
 # all, so wrangler.jsonc states its own, smaller limits.
 LOCAL_JSON_BYTES = 168 << 20
 LOCAL_BODY_BYTES = 1 << 30
+LOCAL_PLAN_BYTES = 1 << 28
+LOCAL_DECODER_BYTES = 1 << 30
 ANY_PORT = 0
 OPERATIONS = "pcpu_ops.wasm"
+DECODER = "iprog.wasm"
 # Query parameters that a program's own could not be told from.
 RESERVED = frozenset(["want", "buffer"])
 
@@ -33,13 +36,18 @@ def build_bundle(
     port: int = 8787,
     *,
     named: Mapping[str, Program] = MappingProxyType({}),
+    decoder: Artifact | None = None,
+    store: Path | None = None,
+    bucket: str | None = None,
 ) -> None:
     """Write a bundle into the folder ``out``.
 
     Each of ``programs``, which are pipelines, becomes a module of its own, fused, which the Worker
     runs in place of the single operations. Those of ``named``, which may be any programs, can be
-    asked for by name. In a folder that holds a bundle already its files are replaced, all but
-    ``wrangler.jsonc``, where people keep their routes. Raises PcpuError.
+    asked for by name. ``decoder`` rebuilds published files (spec/http.md H18), which workerd finds
+    in the folder ``store``, and a Worker that is deployed in the R2 bucket ``bucket``. In a folder
+    that holds a bundle already its files are replaced, all but ``wrangler.jsonc``, where people
+    keep their routes. Raises PcpuError.
     """
     _check_folder(out)
     _check_parameters(named)
@@ -51,8 +59,10 @@ def build_bundle(
         modules[f"program-{digest}.wasm"] = compile_program(program, isa, target)
     for name, program in named.items():
         modules[f"named-{name}.wasm"] = compile_program(program, isa, target)
+    if decoder is not None:
+        modules[DECODER] = decoder
     with tempfile.TemporaryDirectory(prefix="pcpu-bundle-") as folder:
-        _write(Path(folder), isa, modules, port)
+        _write(Path(folder), isa, modules, port, store, bucket)
         try:
             out.mkdir(parents=True, exist_ok=True)
             _move(Path(folder), out)
@@ -87,11 +97,18 @@ def _move(new: Path, out: Path) -> None:
             with write_beside(out / name) as file:
                 file.write((new / name).read_bytes())
     for old in out.glob("*.wasm"):
-        if old.name.startswith(("program-", "named-")) and old.name not in names:
+        if old.name.startswith(("program-", "named-", DECODER)) and old.name not in names:
             old.unlink()
 
 
-def _write(folder: Path, isa: Isa, modules: dict[str, Artifact], port: int) -> None:
+def _write(
+    folder: Path,
+    isa: Isa,
+    modules: dict[str, Artifact],
+    port: int,
+    store: Path | None,
+    bucket: str | None,
+) -> None:
     for name, artifact in modules.items():
         artifact.write(folder / name)
     (folder / "programs.js").write_text(_list_of(modules))
@@ -106,16 +123,37 @@ def _write(folder: Path, isa: Isa, modules: dict[str, Artifact], port: int) -> N
         "MAX_JSON_BYTES": str(LOCAL_JSON_BYTES),
         "MAX_STREAM_BYTES": "0",
         "MAX_BODY_BYTES": str(LOCAL_BODY_BYTES),
+        "MAX_PLAN_BYTES": str(LOCAL_PLAN_BYTES),
+        "MAX_DECODER_BYTES": str(LOCAL_DECODER_BYTES),
+        **_store(store),
     }
     (folder / "config.capnp").write_text(worker.template("config.capnp", values))
-    (folder / "wrangler.jsonc").write_text(worker.template("wrangler.jsonc", {}))
+    wrangler = worker.template("wrangler.jsonc", {"BUCKETS": _buckets(bucket)})
+    (folder / "wrangler.jsonc").write_text(wrangler)
     manifests = {name: artifact.manifest for name, artifact in modules.items()}
     (folder / "manifest.json").write_text(json.dumps(manifests, indent=2) + "\n")
 
 
+def _store(folder: Path | None) -> dict[str, str]:
+    """The disk service with what is published, and the binding to it."""
+    if folder is None:
+        return {"STORE_SERVICE": "", "STORE_BINDING": ""}
+    path = json.dumps(str(folder.resolve()), ensure_ascii=False)
+    return {
+        "STORE_SERVICE": f'(name = "store", disk = (path = {path})),',
+        "STORE_BINDING": '(name = "STORE", service = "store"),',
+    }
+
+
+def _buckets(bucket: str | None) -> str:
+    """The R2 bucket with what is published."""
+    bound = [] if bucket is None else [{"binding": "BUCKET", "bucket_name": bucket}]
+    return json.dumps(bound)
+
+
 def _list_of(modules: dict[str, Artifact]) -> str:
     """The script that lists the program modules: pipelines to run fused, and programs by name."""
-    programs = [name for name in modules if name != OPERATIONS]
+    programs = [name for name in modules if name not in (OPERATIONS, DECODER)]
     imports = [f'import p{i} from "./{name}";' for i, name in enumerate(programs)]
     fused = {modules[name].manifest.get("signature", ""): i for i, name in enumerate(programs)}
     listed = ", ".join(f"p{i}" for signature, i in fused.items() if signature)
@@ -125,4 +163,8 @@ def _list_of(modules: dict[str, Artifact]) -> str:
         if name.startswith("named-")
     )
     exports = [f"export default [{listed}];", f"export const named = [{named}];"]
+    if DECODER in modules:
+        exports.append(f'export {{ default as decoder }} from "./{DECODER}";')
+    else:
+        exports.append("export const decoder = undefined;")
     return "\n".join([*imports, *exports, ""])

@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, get_args
 
-from pcpu import ir, llvm, manifest
+from pcpu import ir, levels, llvm, manifest
 from pcpu.artifact import Artifact, with_manifest
 from pcpu.errors import ProgramError, UsageError
 from pcpu.ir import Instruction, Program
@@ -41,12 +42,11 @@ def compile_program(
     _check_program(program)
     optimized = optimize(program, without, whole=whole)
     if program.is_stream and not whole:
-        text, exports = lower_program(optimized, target)
-        told = manifest.of_stream(program)
-    else:
-        text, exports = lower_whole(optimized, target)
-        told = manifest.of_whole(program, optimized)
-    return _line(text, exports, told, isa, target, form)
+        return _line(
+            partial(lower_program, optimized), manifest.of_stream(program), isa, target, form
+        )
+    told = manifest.of_whole(program, optimized)
+    return _line(partial(lower_whole, optimized), told, isa, target, form)
 
 
 def compile_probed(program: Program, target: Target) -> bytes:
@@ -80,13 +80,11 @@ def listing(program: Program, target: Target) -> Listing:
 def compile_operations(isa: Isa, target: Target, form: str | None = None) -> Artifact:
     """Every operation of ``isa`` as kernels of its own."""
     _check_size(isa.operations, 4 * MAX_TERMS)
-    text, exports = lower_operations(isa, target)
-    return _line(text, exports, manifest.of_operations(isa), isa, target, form)
+    return _line(partial(lower_operations, isa), manifest.of_operations(isa), isa, target, form)
 
 
 def _line(
-    text: str,
-    exports: Sequence[str],
+    lower: levels.Lower,
     told: dict[str, Any],
     isa: Isa,
     target: Target,
@@ -95,6 +93,11 @@ def _line(
     form = form or target.linked
     if form in ("wasm", "so") and form != target.linked:
         raise UsageError(f"target {target.name} does not emit {form!r}, but {target.linked!r}")
+    if form == target.linked and target.levels:
+        _, exports = lower(target)
+        linked = target.link(levels.objects(lower, target), exports)
+        return Artifact(form, linked, manifest.compiled_for(isa, target) | told)
+    text, exports = lower(target)
     module = llvm.parse(text, target)
     if form == "ir":
         return Artifact("ir", str(module).encode(), told)

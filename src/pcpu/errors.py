@@ -12,6 +12,7 @@
     │   ├── DamagedPlanError  it is none, is cut off, or breaks a rule
     │   ├── UnsupportedPlanError  it uses what this version does not know
     │   └── WrongBlobError    a blob is not the one that it was made for
+    ├── BankError             a bank of blobs is damaged (spec/bank.md)
     ├── ToolchainError        a tool is missing or failed
     ├── EngineError           an engine could not run a program
     ├── WorkerError           a Worker refused a request, or could not be reached
@@ -163,6 +164,10 @@ class WrongBlobError(IprogError):
     """A blob is not the one that the plan was made for."""
 
     kind = "wrong-blob"
+
+
+class BankError(PcpuError):
+    """A bank of blobs, or a sketch in it, is damaged or of another version (spec/bank.md)."""
 
 
 class ToolchainError(PcpuError):

@@ -17,7 +17,7 @@ from pcpu import gf2
 from pcpu.gf2 import Multiple
 
 # Sizes to be good at: where the forms for short and for long data are used.
-SHORT, MIDDLE, LONG = 512, 2048, 32768
+SHORT, MIDDLE, LONG, LONGEST = 512, 2048, 32768, 1 << 20
 ENOUGH = 64  # multiples to choose from
 LIMITS = {
     2: 224,
@@ -31,6 +31,9 @@ LIMITS = {
 DENSE_DEGREES = (176, 192, 208, 224)  # where a polynomial of 64 bits gets some 15 terms
 ROUNDS = 600
 PAIRS_DEGREE = 4096
+RING = 8192 - 128  # the degree for which a ring of 8 KiB has room (crc_ring.py)
+NEAREST = 128  # the least lag for a ring
+CLOSE = 512  # what was written as late as that cannot be loaded without waiting
 FILE = Path(__file__).with_name("multiples.json")
 
 
@@ -48,6 +51,8 @@ def choose(width: int, poly: int) -> list[Multiple]:
         far = far_multiples(divisor, width)
         return [min(near, key=lambda m: gf2.cost(m, MIDDLE)), min(far, key=lambda m: m[0])]
     best = [min(found, key=lambda m: gf2.cost(m, size)) for size in (SHORT, LONG)]
+    if (four := _four_terms(divisor)) and gf2.work(four) < gf2.work(best[1]):
+        best.append(four)
     return sorted(set(best), key=lambda m: m[0])
 
 
@@ -62,8 +67,27 @@ def _degree(width: int, terms: int, limit: int) -> int:
 def far_multiples(divisor: int, width: int) -> list[Multiple]:
     """Multiples of a degree that needs memory for the division."""
     found = gf2.search(divisor, 6, 720) if width <= 40 else _eight_terms(divisor)
-    room = (width + 7) // 8  # see crc_sparse.ring
-    return [m for m in found if gf2.usable(m) and m[-2] >= room]
+    room = (width + 7) // 8  # see crc_ring
+    return [m for m in found if gf2.lags(m)[0] >= NEAREST and m[-2] >= room]
+
+
+def _four_terms(divisor: int) -> Multiple | None:
+    """The best multiple with four terms for a ring."""
+    import numpy as np
+
+    value = np.array(gf2.powers(RING + 1, divisor), dtype=np.uint64)
+    order = np.argsort(value)
+    ordered = value[order]
+    found: list[Multiple] = []
+    for first in range(1, RING):
+        wanted = value[first + 1 :] ^ value[first] ^ value[0]
+        at = np.minimum(np.searchsorted(ordered, wanted), RING)
+        for hit in np.nonzero(ordered[at] == wanted)[0]:
+            second, third = first + 1 + int(hit), int(order[at[hit]])
+            if third > second and third - second >= CLOSE:
+                found.append((third, second, first, 0))
+    usable = [m for m in found if m[-2] >= 8]  # see crc_ring
+    return min(usable, key=lambda m: gf2.cost(m, LONGEST), default=None)
 
 
 def _eight_terms(divisor: int) -> set[Multiple]:
@@ -98,9 +122,10 @@ def _eight_terms(divisor: int) -> set[Multiple]:
         for at in np.nonzero(quads[1:] == quads[:-1])[0]:
             pairs = [int(p) for i in by_value[at : at + 2] for p in (left[i], right[i])]
             exponents = {int(e) for p in pairs for e in (first[p], second[p])}
-            if len(exponents) == 8:
-                lowest = min(exponents)
-                found.add(tuple(sorted((e - lowest for e in exponents), reverse=True)))
+            lowest = min(exponents)
+            multiple = tuple(sorted((e - lowest for e in exponents), reverse=True))
+            if len(multiple) == 8 and gf2.lags(multiple)[0] >= NEAREST:
+                found.add(multiple)
         if found:
             return found
     return found

@@ -5,6 +5,7 @@ llvmlite is imported when first needed: a cached program runs without LLVM.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 
@@ -54,6 +55,19 @@ def optimise(module: Any, target: Target) -> None:
     builder = binding.create_pass_builder(_machine(target), options)
     builder.getModulePassManager().run(module, builder)
     module.verify()
+
+
+def hide(module: Any, names: Mapping[str, str]) -> dict[str, tuple[str, list[str]]]:
+    """Give functions of ``module`` other names, which only what it is linked into sees. By the name
+    that each had, the types that it returns and takes."""
+    kinds = {}
+    for before, after in names.items():
+        function = module.get_function(before)
+        returns = str(function.global_value_type).partition(" (")[0]
+        kinds[before] = (returns, [str(argument.type) for argument in function.arguments])
+        function.name = after
+        function.visibility = "hidden"
+    return kinds
 
 
 def emit(module: Any, target: Target, form: Literal["asm", "obj"]) -> bytes:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pcpu.artifact import Artifact
 from pcpu.bundle import build_bundle
 from pcpu.errors import EngineError
 from pcpu.ir import Program
@@ -17,25 +18,37 @@ from pcpu.run.workerd_process import serving
 
 
 def serve_forever(
-    isa: Isa, programs: Sequence[Program], named: Mapping[str, Program], port: int
+    isa: Isa,
+    programs: Sequence[Program],
+    named: Mapping[str, Program],
+    port: int,
+    *,
+    decoder: Artifact | None = None,
+    store: Path | None = None,
 ) -> None:
-    """Build the bundle and serve it until Ctrl-C or SIGTERM. Raises PcpuError."""
+    """Build the bundle and serve it until Ctrl-C or SIGTERM.
+
+    ``decoder`` rebuilds the files that are published in the folder ``store``. Raises PcpuError.
+    """
     with tempfile.TemporaryDirectory(prefix="pcpu-serve-") as folder:
         bundle = Path(folder) / "bundle"
-        build_bundle(isa, programs, bundle, port, named=named)
+        build_bundle(isa, programs, bundle, port, named=named, decoder=decoder, store=store)
         with serving(bundle, port) as (listening, process):
-            sys.stdout.write(_greeting(listening, programs, named))
+            sys.stdout.write(_greeting(listening, programs, named, store))
             sys.stdout.flush()
             code = process.wait()
             raise EngineError(f"workerd stopped with exit code {code}")
 
 
-def _greeting(port: int, programs: Sequence[Program], named: Mapping[str, Program]) -> str:
+def _greeting(
+    port: int, programs: Sequence[Program], named: Mapping[str, Program], store: Path | None
+) -> str:
     address = f"http://127.0.0.1:{port}"
     text = str(programs[0]) if programs else "xor 0x5a | crc32c"
     query = shlex.quote(f"{address}/v1/pipeline")
     body = json.dumps({"data": "hello", "program": text})
-    listed = f"  curl -sS {shlex.quote(f'{address}/v1/programs')}\n\n" if named else ""
+    lists = (["programs"] if named else []) + (["objects"] if store else [])
+    listed = "".join(f"  curl -sS {shlex.quote(f'{address}/v1/{name}')}\n\n" for name in lists)
     return (
         f"pCPU is serving on {address}; Ctrl-C stops it. Try:\n\n{listed}"
         f"  curl -sS -H 'content-type: application/json' -d {shlex.quote(body)} {query}\n\n"

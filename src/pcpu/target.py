@@ -7,6 +7,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Level:
+    """What some processors of an architecture have besides what all have: LLVM's names."""
+
+    cpu: str
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Target:
     """A machine that programs are compiled for.
 
@@ -14,6 +22,9 @@ class Target:
     ``shuffles`` says that the machine can move the bytes of a vector of 16. ``plain_engine``
     says that another compiler runs what LLVM wrote, and runs it as it stands (docs/notes/
     wasm-for-v8.md). ``link`` turns an object into ``linked``, given the names to export.
+
+    What is linked has code for each of ``levels`` too, and takes the last that the processor has
+    (levels.py, detect.zig).
     """
 
     name: str
@@ -28,3 +39,4 @@ class Target:
     plain_engine: bool
     linked: str
     link: Callable[[bytes, Sequence[str]], bytes]
+    levels: tuple[Level, ...] = ()

@@ -57,6 +57,12 @@ def workerd() -> Path:
     return _package(f"@cloudflare/workerd-{_PLATFORMS[machine]}", "bin/workerd")
 
 
+@cache
+def wrangler() -> Path:
+    """The script that deploys, for Node."""
+    return _package("wrangler", "bin/wrangler.js")
+
+
 def package_version(name: str) -> str:
     """The version of an installed npm package."""
     document = json.loads(_package(name, "package.json").read_text("utf-8"))

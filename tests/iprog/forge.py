@@ -4,11 +4,20 @@ says, and not what our writer does."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import google_crc32c
 import zstandard
+
+
+class Windows(Protocol):
+    """The bytes of windows, which need not all be in memory."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+
 
 MAGIC = bytes.fromhex("8949 5052 4f47 0d0a")
 
@@ -106,7 +115,7 @@ def sealed(header: bytes) -> bytes:
 
 
 def streams(
-    windows: Sequence[bytes],
+    windows: Windows,
     covers: Sequence[Sequence[tuple[int, int, int]]],
     literals: Sequence[bytes],
     *,

@@ -111,6 +111,15 @@ def test_sections_that_leave_the_blob_do_not_count_g41() -> None:
     assert places
 
 
+def test_sections_that_cover_the_blob_again_and_again_g41() -> None:
+    code = b"\xe8".ljust(16, b"\0")
+    for count, found in ((1, 1), (20, 0)):
+        again = [Part(f".{n}", 0, 0, b"", size=300) for n in range(count)]
+        blob, _ = elf([Part(".text", CODE, 0x2000, code), *again])
+        assert (300 * count + len(code) <= 2 * len(blob)) == bool(found)
+        assert len(sites(blob)) == found
+
+
 def test_finders_are_for_their_machines_g40() -> None:
     assert sites(code_image(b"\xe8\0\0\0\0", machine=183)[0]) == []
     assert sites(code_image(b"\xe8\0\0\0\0", machine=3)[0]) == []
@@ -350,6 +359,14 @@ def test_words_of_data_g56() -> None:
     assert sites(blob) == [(at + 3, 6, 2047, 2), (at + 8, 7, 2000, 0)]
     elsewhere, _ = module([(11, b"\x01\0\x23\x01\x0b\x04" + struct.pack("<I", 3000))])
     assert sites(elsewhere) == []
+
+
+def test_more_sites_than_a_blob_can_have_are_none_g40() -> None:
+    for calls, others, found in ((100, 300, 100), (100, 0, 0)):
+        body = b"\0" + b"\x10\x05" * calls + b"\x01" * others
+        blob, _ = module([(10, b"\x01" + number(len(body)) + body)])
+        assert (calls <= len(blob) // 4) == bool(found)
+        assert len(sites(blob)) == found
 
 
 def test_damaged_images_never_fail() -> None:

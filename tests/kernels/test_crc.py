@@ -22,9 +22,10 @@ from pcpu import gf2, gf2_search, interp, targets
 from pcpu.compiler import compile_operations
 from pcpu.ir import with_names
 from pcpu.isa import CrcModel, Isa, Op, read_isa
-from pcpu.lower.kernels import crc_model
+from pcpu.lower.kernels import crc_model, crc_ring
 from pcpu.target import Target
 from tests.kernels import machine as machines
+from tests.kernels.emulated import Emulated
 from tests.kernels.machine import Machine, Native, Wasm, abi, update
 
 CATALOGUE = Path(__file__).parents[1] / "data" / "crc_catalogue.json"
@@ -56,6 +57,14 @@ WITHOUT: dict[str, tuple[str, ...]] = {
     "fold-16": ("+vpclmulqdq",),
     "sparse": ("+pclmul", "+crc32"),
 }
+# Other processors, which are emulated, and what they have besides what their target names.
+EMULATED: dict[str, tuple[str, tuple[str, ...]]] = {
+    "aarch64": ("aarch64", ()),
+    "aarch64-pmull": ("aarch64", ("+aes",)),
+    "aarch64-crc": ("aarch64", ("+aes", "+crc")),
+    "riscv64": ("riscv64", ()),
+    "riscv64-zbc": ("riscv64", ("+zba", "+zbb", "+zbc")),
+}
 
 
 def _op(name: str, model: CrcModel) -> Op:
@@ -85,6 +94,10 @@ def ops(names: tuple[str, ...] = SAMPLE) -> dict[str, Op]:
 def target(name: str) -> Target:
     if name == "wasm":
         return targets.find("wasm")
+    if name in EMULATED:
+        plain, more = EMULATED[name]
+        found = targets.find(plain)
+        return replace(found, features=(*found.features, *more))
     host = targets.find("host")
     missing = set(WITHOUT[name]) - set(host.features)
     if missing:
@@ -93,6 +106,11 @@ def target(name: str) -> Target:
 
 
 def build(name: str, chosen: dict[str, Op]) -> Machine:
+    if name in EMULATED:
+        other = target(name)
+        code = compile_operations(Isa(tuple(chosen.values())), other, "obj").code
+        names = [f"pcpu_{op.name}{end}" for op in chosen.values() for end in ("", "_update")]
+        return Emulated(code, names, other)
     code = compile_operations(Isa(tuple(chosen.values())), target(name)).code
     return Wasm(code) if name == "wasm" else Native(code)
 
@@ -113,12 +131,15 @@ class Engine:
         assert self.whole(name, offset, length) == expected, (name, offset, length)
 
 
-@pytest.fixture(scope="module", params=["wasm", *WITHOUT])
-def engine(request: pytest.FixtureRequest) -> Engine:
+@pytest.fixture(scope="module", params=["wasm", *WITHOUT, *EMULATED])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     chosen = ops()
     if request.param.startswith("fold"):  # little but constants depends on the model there
         chosen = {name: chosen[name] for name in FOLDED}
-    return Engine(build(request.param, chosen), chosen)
+    built = build(request.param, chosen)
+    yield Engine(built, chosen)
+    if isinstance(built, Emulated):
+        built.close()
 
 
 def reference(op: Op, data: bytes) -> int:
@@ -179,12 +200,14 @@ def test_crc32c_against_a_third_library(engine: Engine) -> None:
 def test_pieces_from_any_state(engine: Engine) -> None:
     for name, op in engine.ops.items():
         dice = random.Random(name)
-        data = dice.randbytes(30000)
+        data = dice.randbytes(500_000)
         engine.machine.write(1, data)
         assert op.crc is not None
         state, expected = any_state(op, op.crc, dice, data[:1500])
         assert update(engine.machine, op, state, 1, 1500) == expected
-        for average, size in ((5, 1500), (100, 10000), (1000, 30000), (10000, 30000)):
+        for average, size in (
+            (5, 1500), (100, 10000), (1000, 30000), (10000, 30000), (100_000, 500_000),
+        ):  # fmt: skip
             at, after = 0, state
             while at < size:
                 piece = min(size - at, int(dice.expovariate(1 / average)))
@@ -202,7 +225,7 @@ def any_state(op: Op, model: CrcModel, dice: random.Random, data: bytes) -> tupl
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["wasm", "host", "sparse"])
+@pytest.mark.parametrize("name", ["wasm", "host", "sparse", *EMULATED])
 def test_the_whole_catalogue(name: str) -> None:
     chosen = ops(tuple(m["name"] for m in MODELS))
     every = Engine(build(name, chosen), chosen)
@@ -218,7 +241,7 @@ def test_the_whole_catalogue(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["wasm", "host", "sparse"])
+@pytest.mark.parametrize("name", ["wasm", "host", "sparse", *EMULATED])
 def test_random_models_of_every_width(name: str) -> None:
     dice = random.Random(name)
     chosen = {}
@@ -294,6 +317,15 @@ def test_the_search_finds_all(terms: int) -> None:
     ]
     assert set(gf2.search(divisor, terms, degree)) <= set(every)
     assert bool(every) == bool(gf2.search(divisor, terms, degree))
+
+
+def test_rings_have_room_for_their_multiples() -> None:
+    known = json.loads(Path(gf2.__file__).with_name("multiples.json").read_text("utf-8"))
+    rings = [m for listed in known["multiples"].values() for m in listed if m[0] > gf2.WINDOW]
+    assert {len(multiple) for multiple in rings} == {4, 8}
+    for multiple in rings:
+        assert gf2.lags(tuple(multiple))[0] >= crc_ring.STEP
+        assert multiple[-2] >= 8  # the register, of up to 8 bytes, meets one term alone
 
 
 def test_the_long_search_gives_multiples(monkeypatch: pytest.MonkeyPatch) -> None:

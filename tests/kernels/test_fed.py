@@ -26,8 +26,7 @@ from tests.kernels.machine import (
 )
 from tests.kernels.test_crc import WITHOUT
 
-# Reflected and not, of every width of register, by one division and by two; "CRC-64/WE" is not
-# fed in WebAssembly, where its long data goes through a ring.
+# Reflected and not, of every width of register, by one division, by two, and with a ring.
 MODELS = (
     "CRC-8/SMBUS", "CRC-16/KERMIT", "CRC-24/OPENPGP", "CRC-32/ISCSI", "CRC-32/ISO-HDLC",
     "CRC-64/WE",
@@ -152,6 +151,13 @@ def check_prefixes(running: Running, dice: random.Random, longest: int, step: in
 def test_every_length(target: str, names: tuple[str, ...]) -> None:
     dice = random.Random(" ".join(names))
     check_prefixes(compiled(target, names, dice), dice, 1100, 1)
+
+
+@pytest.mark.parametrize("target", ["wasm", "sparse"])
+@pytest.mark.parametrize("names", FIXED[:4], ids=" ".join)
+def test_lengths_around_the_ring(target: str, names: tuple[str, ...]) -> None:
+    dice = random.Random(" ".join(names))
+    check_prefixes(compiled(target, names, dice), dice, 40_000, 600)
 
 
 @pytest.mark.parametrize("target", ["wasm", *WITHOUT])

@@ -32,7 +32,8 @@ def build(directory: Path) -> None:
 def build_trapping(directory: Path) -> None:
     """Replace the operations by those of fixture.wat; no programs."""
     (directory / "pcpu_ops.wasm").write_bytes(trapping_module())
-    (directory / "programs.js").write_text("export default [];\nexport const named = [];\n")
+    names = "export const named = [];\nexport const decoder = undefined;\n"
+    (directory / "programs.js").write_text("export default [];\n" + names)
 
 
 def trapping_module() -> bytes:

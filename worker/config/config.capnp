@@ -2,7 +2,12 @@
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
-  services = [(name = "pcpu", worker = .pcpu)],
+  services = [
+    (name = "pcpu", worker = .pcpu),
+    @STORE_SERVICE@
+  ],
+  # Else V8 lets a hundred MB of what streams leave lie before it first collects.
+  v8Flags = ["--initial-old-space-size=4"],
   sockets = [(name = "http", address = "127.0.0.1:@PORT@", http = (), service = "pcpu")],
 );
 
@@ -19,5 +24,8 @@ const pcpu :Workerd.Worker = (
     (name = "MAX_JSON_BYTES", text = "@MAX_JSON_BYTES@"),
     (name = "MAX_STREAM_BYTES", text = "@MAX_STREAM_BYTES@"),
     (name = "MAX_BODY_BYTES", text = "@MAX_BODY_BYTES@"),
+    (name = "MAX_PLAN_BYTES", text = "@MAX_PLAN_BYTES@"),
+    (name = "MAX_DECODER_BYTES", text = "@MAX_DECODER_BYTES@"),
+    @STORE_BINDING@
   ],
 );

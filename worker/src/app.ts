@@ -16,13 +16,17 @@ import { toJson } from "./json";
 import { jsonLimit, streamLimit } from "./limits";
 import { Problem, type Place } from "./problem";
 import { describeAll, run } from "./named";
+import type { Objects } from "./objects";
 import { report } from "./report";
 import { object, oneOf, read, string } from "./shape";
+import { storeOf, type Store } from "./store";
 import { stream, usual, WANTS } from "./stream";
 
 type App = Hono<{ Bindings: Env }>;
+type C = Context<{ Bindings: Env }>;
 
-export function createApp(engine: Engine, openapi: string): App {
+/** `objects` is undefined in a bundle without a decoder. */
+export function createApp(engine: Engine, objects: Objects | undefined, openapi: string): App {
   const { abi, isa_digest, compiled_with, operations } = engine.operations.manifest;
   const app: App = new Hono();
 
@@ -49,6 +53,15 @@ export function createApp(engine: Engine, openapi: string): App {
     return c.req.method === "POST" ? run(c, name, named) : notAllowed(c.req, "POST");
   });
 
+  const published = (c: C, answer: (objects: Objects, store: Store) => Promise<Response>) => {
+    const store = storeOf(c.env);
+    if (objects !== undefined && store !== undefined) return answer(objects, store);
+    throw new Problem("not-found", "this Worker has no store of published files; see pcpu publish");
+  };
+  app.get("/v1/objects", (c) => published(c, (objects, store) => objects.list(c, store)));
+  app.get("/v1/objects/:name", (c) => published(c, (objects, store) => objects.get(c, store, c.req.param("name"))));
+  app.post("/v1/reconstruct", (c) => published(c, (objects, store) => objects.reconstruct(c, store)));
+
   for (const [path, allow] of Object.entries(ALLOWED)) {
     app.all(path, (c) => notAllowed(c.req, allow));
   }
@@ -67,13 +80,16 @@ const ALLOWED = {
   "/v1/isa": "GET, HEAD",
   "/v1/pipeline": "POST",
   "/v1/programs": "GET, HEAD",
+  "/v1/objects": "GET, HEAD",
+  "/v1/objects/:name": "GET, HEAD",
+  "/v1/reconstruct": "POST",
 };
 
 function notAllowed({ method, path }: HonoRequest, allow: string): Response {
   return new Problem("method-not-allowed", `${path} takes ${allow}, not ${method}`).response({ allow });
 }
 
-type Route = (c: Context<{ Bindings: Env }>, engine: Engine) => Promise<Response>;
+type Route = (c: C, engine: Engine) => Promise<Response>;
 
 const BODIES: Readonly<Record<string, Route>> = Object.assign(Object.create(null), {
   "application/json": json,

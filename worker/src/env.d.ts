@@ -6,6 +6,42 @@ interface Env {
   readonly MAX_JSON_BYTES?: string;
   readonly MAX_STREAM_BYTES?: string;
   readonly MAX_BODY_BYTES?: string;
+  readonly MAX_PLAN_BYTES?: string;
+  readonly MAX_DECODER_BYTES?: string;
+  /** What is published: a disk service of workerd, or an R2 bucket. */
+  readonly STORE?: Fetcher;
+  readonly BUCKET?: R2Bucket;
+}
+
+interface Fetcher {
+  fetch(url: string, init?: RequestInit): Promise<Response>;
+}
+
+interface R2Bucket {
+  head(key: string): Promise<R2Object | null>;
+  get(key: string, options: R2GetOptions): Promise<(R2Object & { readonly body?: ReadableStream<Uint8Array> }) | null>;
+  list(options: { prefix: string; limit: number; startAfter: string }): Promise<{ readonly objects: readonly R2Object[] }>;
+}
+
+interface R2Object {
+  readonly key: string;
+  readonly size: number;
+  readonly etag: string;
+}
+
+interface R2GetOptions {
+  readonly range: { readonly offset: number; readonly length: number };
+  readonly onlyIf: { readonly etagMatches: string };
+}
+
+/** Hashes what is written to it. */
+declare class DigestStream extends WritableStream<Uint8Array> {
+  constructor(algorithm: "SHA-256");
+  readonly digest: Promise<ArrayBuffer>;
+}
+
+interface Crypto {
+  readonly DigestStream: typeof DigestStream;
 }
 
 declare module "*.wasm" {
@@ -17,6 +53,8 @@ declare module "*/programs.js" {
   const programs: readonly WebAssembly.Module[];
   /** Programs by name. */
   export const named: readonly (readonly [name: string, module: WebAssembly.Module])[];
+  /** The decoder of plans; undefined in a bundle without one. */
+  export const decoder: WebAssembly.Module | undefined;
   export default programs;
 }
 

@@ -2,6 +2,7 @@ import { createApp } from "./app";
 import { Engine } from "./engine";
 import openapi from "./openapi.json";
 import ops from "./pcpu_ops.wasm";
-import programs, { named } from "./programs.js";
+import { Objects } from "./objects";
+import programs, { decoder, named } from "./programs.js";
 
-export default createApp(new Engine(ops, programs, named), openapi);
+export default createApp(new Engine(ops, programs, named), decoder && new Objects(decoder), openapi);

@@ -8,6 +8,8 @@
  *       MemoryError     the module has no memory left for what was asked
  *       PcpuTrap        a whole program stopped: one of its own checks failed
  *       WasmTrap        the code itself trapped; its instance is dropped, the next call has a new one
+ *       PlanError       a plan cannot be read, or its blobs are others
+ *       SourceError     a file that is read from ended early, or is not what it should be
  *       ProblemError    a Worker answered with a problem (RFC 9457)
  */
 export class PcpuError extends Error {
@@ -88,5 +90,30 @@ export class PcpuTrap extends PcpuError {
     this.line = line;
     this.detail = detail;
     this.numbers = numbers;
+  }
+}
+
+/** What is wrong with a plan: spec/iprog.md G31. */
+export type PlanKind = "damaged" | "unsupported" | "wrong-blob";
+
+export class PlanError extends PcpuError {
+  static {
+    this.prototype.name = "PlanError";
+  }
+
+  readonly kind: PlanKind;
+  /** The number of the rule of spec/iprog.md that does not hold, 0 where that is not known. */
+  readonly rule: number;
+
+  constructor(kind: PlanKind, message: string, rule = 0) {
+    super(rule > 0 ? `${message} (spec/iprog.md G${rule})` : message);
+    this.kind = kind;
+    this.rule = rule;
+  }
+}
+
+export class SourceError extends PcpuError {
+  static {
+    this.prototype.name = "SourceError";
   }
 }

@@ -106,6 +106,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/objects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The published files (H19) */
+        get: operations["objects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A published file, rebuilt from its plan (H20 to H22) */
+        get: operations["object"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reconstruct": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The file of a plan whose blobs are published (H23) */
+        post: operations["reconstruct"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -258,6 +309,26 @@ export interface components {
             compiled_with: string;
             vectorized: boolean;
         };
+        Objects: {
+            objects: components["schemas"]["Object"][];
+            /** @description Where there are more: ask again with ?after= and this */
+            next?: string;
+        };
+        /** @description A published file; of one whose plan cannot be read only what is known */
+        Object: {
+            name: string;
+            plan_size: number;
+            size?: number;
+            sha256?: components["schemas"]["Sha256"];
+            window_size?: number;
+            blobs?: components["schemas"]["Blob"][];
+            problem?: string;
+        };
+        Blob: {
+            size: number;
+            sha256: components["schemas"]["Sha256"];
+        };
+        Sha256: string;
         /** @description RFC 9457 */
         Problem: {
             /** Format: uri */
@@ -392,7 +463,7 @@ export interface components {
             name?: string;
         };
         /** @enum {unknown} */
-        Code: "syntax" | "unknown-op" | "immediate-count" | "immediate-range" | "duplicate-name" | "name-on-map" | "too-long" | "invalid-json" | "invalid-request" | "invalid-data" | "not-found" | "method-not-allowed" | "body-too-large" | "unsupported-media-type" | "out-of-memory" | "trap-span-range" | "trap-length-mismatch" | "trap-immediate-range" | "trap-window-size" | "trap-spans-size" | "trap" | "internal";
+        Code: "syntax" | "unknown-op" | "immediate-count" | "immediate-range" | "duplicate-name" | "name-on-map" | "too-long" | "invalid-json" | "invalid-request" | "invalid-data" | "damaged-plan" | "not-found" | "method-not-allowed" | "precondition-failed" | "body-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "unsupported-plan" | "wrong-blob" | "not-published" | "out-of-memory" | "trap-span-range" | "trap-length-mismatch" | "trap-immediate-range" | "trap-window-size" | "trap-spans-size" | "trap" | "broken-object" | "broken-store" | "internal" | "busy";
     };
     responses: {
         /** @description An error (H9) */
@@ -418,7 +489,10 @@ export interface components {
         };
     };
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description The SHA-256 of the file, in quotes */
+        ETag: string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -582,6 +656,104 @@ export interface operations {
                     "application/json": components["schemas"]["ProgramReport"];
                     "application/octet-stream": string;
                     "application/vnd.pcpu.data-then-results": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    objects: {
+        parameters: {
+            query?: {
+                /** @description Only those whose names come behind this one */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description At most 100 of them, in the order of their names */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Objects"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    object: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description One range of bytes
+                 * @example bytes=0-499
+                 */
+                range?: string;
+            };
+            path: {
+                /** @description One of those that GET /v1/objects lists */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of it */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The range */
+            206: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description If-None-Match names it */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    reconstruct: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
                 };
             };
             default: components["responses"]["Problem"];

@@ -47,7 +47,7 @@ class Settings:
     fewest: int = 3
 
 
-QUICK = Settings(rounds=6, warmup=0.04, warmups=3, sample=0.002, cell=0.1)
+QUICK = Settings(rounds=6, warmup=0.03, warmups=3, sample=0.002, cell=0.08)
 FULL = Settings(rounds=25, warmup=0.15, warmups=6, sample=0.004, cell=1.0)
 
 

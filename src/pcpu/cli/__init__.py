@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pcpu.cli import iprog
+from pcpu.cli import bank, iprog
 from pcpu.cli.check import check
 from pcpu.cli.fmt import fmt
 from pcpu.cli.options import (
@@ -65,6 +65,8 @@ app.command()(iprog.plan)
 app.command()(iprog.apply)
 app.command()(iprog.inspect)
 app.command()(iprog.verify)
+app.add_typer(bank.app)
+app.command()(iprog.publish)
 
 
 class EmitForm(StrEnum):
@@ -82,7 +84,8 @@ def compile(
     program: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PROG]", help="The program, or a .pasm, .json or .pcpu file with it."
+            metavar="[PROG]",
+            help="The program, or a .pasm, .json or .pcpu file with it; or a plan.",
         ),
     ] = None,
     target: Annotated[TargetName, typer.Option(help="What to compile for.")] = TargetName.wasm,
@@ -98,6 +101,9 @@ def compile(
     ops: Annotated[
         bool, typer.Option("--ops", help="Every operation as a kernel of its own, not a program.")
     ] = False,
+    decoder: Annotated[
+        bool, typer.Option("--decoder", help="The WebAssembly decoder that takes any plan.")
+    ] = False,
     without: Annotated[
         list[str] | None,
         typer.Option(metavar="PASS", help="Leave a pass of the optimizer out; may be repeated."),
@@ -111,13 +117,26 @@ def compile(
 
     --emit passes prints the program after each pass of the optimizer that changes it.
 
+    A plan (an .iprog file) becomes what rebuilds its file: a module, or with --target x86-64,
+    aarch64 or riscv64 an executable for Linux.
+
     Example: pcpu compile 'xor 0x5a | crc32c' --target wasm -o masked.wasm
     """
     from pcpu import targets
+    from pcpu.cli.plans import compile_decoder, compile_plan_file
     from pcpu.compiler import compile_operations, compile_program
+    from pcpu.iprog.reconstructor import is_plan
 
-    if ops == (program is not None):
-        raise UsageError("give either a program or --ops")
+    if ops + decoder + (program is not None) != 1:
+        raise UsageError("give one of: a program, a plan, --ops, --decoder")
+    if decoder or (program is not None and is_plan(program)):
+        if emit is not None or explain or without or isa:
+            raise UsageError("--emit, --explain, --without and --isa are about programs")
+        if program is None:
+            compile_decoder(out, as_json=as_json)
+        else:
+            compile_plan_file(program, target.value, out, as_json=as_json)
+        return
     for option, given in (("--explain", explain), ("--without", without),
                           ("--emit passes", emit is EmitForm.passes)):  # fmt: skip
         if given and program is None:
@@ -211,6 +230,10 @@ def openapi(isa: IsaFiles = None) -> None:
 def build(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the bundle goes.")],
     program: Bundled = None,
+    bucket: Annotated[
+        str | None,
+        typer.Option("--bucket", metavar="BUCKET", help="The R2 bucket with published files."),
+    ] = None,
     isa: IsaFiles = None,
 ) -> None:
     """Write a Worker bundle that is ready to deploy.
@@ -221,7 +244,8 @@ def build(
 
     loaded = load_isa_files(isa)
     pipelines, named = parse_bundled(program, loaded)
-    build_bundle(loaded, pipelines, out, named=named)
+    decoder = _decoder() if bucket is not None else None
+    build_bundle(loaded, pipelines, out, named=named, decoder=decoder, bucket=bucket)
     for path in sorted(out.iterdir()):
         typer.echo(f"{path.stat().st_size:>9}  {path}", err=True)
 
@@ -230,6 +254,10 @@ def build(
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8787,
     program: Bundled = None,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", metavar="DIR", help="The folder of published files."),
+    ] = None,
     isa: IsaFiles = None,
 ) -> None:
     """Serve the Worker on 127.0.0.1.
@@ -242,7 +270,18 @@ def serve(
 
     loaded = load_isa_files(isa)
     pipelines, named = parse_bundled(program, loaded)
-    serve_forever(loaded, pipelines, named, port)
+    if store is None:
+        serve_forever(loaded, pipelines, named, port)
+    elif not store.is_dir():
+        raise UsageError(f"--store {store}: there is no such folder; pcpu publish makes it")
+    else:
+        serve_forever(loaded, pipelines, named, port, decoder=_decoder(), store=store)
+
+
+def _decoder() -> Any:
+    from pcpu.iprog.publish import decoder
+
+    return decoder()
 
 
 @app.command()
@@ -268,7 +307,7 @@ def doctor(as_json: Json = False) -> None:
 
 @app.command()
 def bench(
-    quick: Annotated[bool, typer.Option("--quick", help="Under three minutes.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Under two minutes.")] = False,
     gate: Annotated[
         bool, typer.Option("--gate", help="Exit with 1 when a goal is missed.")
     ] = False,

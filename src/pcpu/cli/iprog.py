@@ -1,9 +1,9 @@
-"""``pcpu plan``, ``apply``, ``inspect`` and ``verify``: files from plans."""
+"""``pcpu plan``, ``apply``, ``inspect``, ``verify`` and ``publish``: files from plans."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pcpu.cli.corpus import plan_corpus
 from pcpu.cli.options import Json, print_json
 from pcpu.errors import UsageError
 
@@ -34,12 +35,28 @@ PlanFile = Annotated[
 
 
 def plan(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file to plan.")],
     out: Annotated[
         str,
         typer.Option("-o", "--out", metavar="OUT", help="Where the plan goes; as JSON if .json."),
     ],
+    file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="The file to plan.")] = None,
     blob: Blobs = None,
+    bank: Annotated[
+        str | None,
+        typer.Option("--bank", metavar="BANK", help="Choose the blob from a bank (pcpu bank)."),
+    ] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Plan all files below DIR from --bank; OUT is a folder."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="The Dask cluster that plans a corpus."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that plan a corpus here; by default one a core."),
+    ] = None,
     mode: Annotated[
         ModeName, typer.Option(help="Smallest, or rebuilt at the speed of memory.")
     ] = ModeName.small,
@@ -62,26 +79,46 @@ def plan(
 ) -> None:
     """Say how to rebuild a file from others that the reader holds.
 
-    The plan is applied and compared before it is written.
+    The plan is applied and compared before it is written. With --corpus, plan many files; what
+    is done already is kept.
 
     Example: pcpu plan new.bin --blob old.bin -o new.iprog --html new.html
+    Example: pcpu plan --corpus new --bank bank -o plans
     """
     from pcpu.iprog import files
     from pcpu.iprog.plan import make_plan
 
+    if corpus is not None:
+        if file is not None or blob or window is not None or explain or html is not None:
+            raise UsageError("--corpus stands in place of FILE, and goes with --bank and --mode")
+        plan_corpus(corpus, bank, out, mode.value, scheduler, workers, as_json)
+        return
+    if file is None:
+        raise UsageError("give a FILE to plan, or --corpus DIR")
+    if scheduler is not None or workers is not None:
+        raise UsageError("--scheduler and --workers are about --corpus")
     if window is not None and window & (window - 1):
         raise UsageError(f"--window {window}: a power of two is wanted")
+    if bank is not None and blob:
+        raise UsageError("give either --bank or --blob")
     content, blobs = files.mapped(file), [files.mapped(name) for name in blob or ()]
     with _stages(len(content)) as progress:
-        planned = make_plan(
-            content,
-            blobs,
-            mode.value,
-            name=Path(file).name,
-            blob_names=[Path(name).name for name in blob or ()],
-            window_bits=None if window is None else window.bit_length() - 1,
-            progress=progress,
-        )
+
+        def make(blobs: Sequence[Any], names: Sequence[str]) -> Any:
+            return make_plan(
+                content,
+                blobs,
+                mode.value,
+                name=Path(file).name,
+                blob_names=names,
+                window_bits=None if window is None else window.bit_length() - 1,
+                progress=progress,
+            )
+
+        if bank is None:
+            planned = make(blobs, [Path(name).name for name in blob or ()])
+        else:
+            planned, blobs = _from_bank(bank, content, make)
     files.write_plan(planned.plan, blobs, out)
     about = _explained(planned, html) if explain or html is not None else None
     if as_json:
@@ -156,6 +193,91 @@ def verify(plan: PlanFile, blob: Blobs = None) -> None:
     typer.echo(f"{header.file.size} bytes in {header.windows} windows are right", err=True)
 
 
+def _from_bank(bank: str, content: Any, make: Callable[..., Any]) -> tuple[Any, list[Any]]:
+    """The plan from the blob of a bank that suits best, and that blob, if any does."""
+    from pcpu.iprog.bank.select import plan_best
+    from pcpu.iprog.bank.store import Bank
+
+    store = Bank(bank)
+    planned, best = plan_best(store, content, make)
+    if best is None:
+        typer.echo("from no blob, as none has anything in common with it", err=True)
+        return planned, []
+    entry = best.entry
+    typer.echo(f"from {entry.name}: --blob {store.blob_path(entry.sha256)}", err=True)
+    return planned, [store.blob(entry)]
+
+
+def publish(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The file, or a plan of it.")],
+    store: Annotated[
+        Path, typer.Option("--store", metavar="DIR", help="The folder of what is published.")
+    ],
+    blob: Blobs = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Its name; by default FILE's."),
+    ] = None,
+    mode: Annotated[
+        ModeName, typer.Option(help="Smallest, or rebuilt at the speed of memory.")
+    ] = ModeName.small,
+    bucket: Annotated[
+        str | None,
+        typer.Option("--bucket", metavar="BUCKET", help="Also upload it to this R2 bucket."),
+    ] = None,
+    local: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The bucket is the one that wrangler emulates there."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Publish a file: as a plan, beside the blobs that a Worker rebuilds it from.
+
+    The plan is applied and compared before anything is written. Doing it again changes nothing.
+
+    Example: pcpu publish new.bin --blob old.bin --store store && pcpu serve --store store
+    """
+    from pcpu.iprog import files
+    from pcpu.iprog.apply import Reader
+    from pcpu.iprog.publish import check_name, is_plan, publish
+    from pcpu.iprog.upload import upload
+
+    content, blobs = files.mapped(file), [files.mapped(each) for each in blob or ()]
+    path = Path(file)
+    planned = is_plan(content)
+    called = check_name(name or (path.name.removesuffix(".iprog") if planned else path.name))
+    plan = content if planned else _planned(path, content, blobs, blob or (), mode)
+    reader = Reader(plan, blobs)
+    if planned:
+        with _bar("verifying", reader.header.file.size) as advance:
+            files.verify(reader, advance)
+    published = publish(reader, store, called)
+    if bucket is not None:
+        upload(published, store, bucket, local)
+    if as_json:
+        print_json(published.to_json())
+        return
+    for each in published.files:
+        known = "" if each in published.written else "  (was there)"
+        typer.echo(f"{(store / each).stat().st_size:>10}  {each}{known}", err=True)
+    typer.echo(published.url_path)
+
+
+def _planned(path: Path, content: Any, blobs: Any, names: Sequence[str], mode: ModeName) -> bytes:
+    from pcpu.iprog.plan import make_plan
+
+    with _stages(len(content)) as progress:
+        planned = make_plan(
+            content,
+            blobs,
+            mode.value,
+            name=path.name,
+            blob_names=[Path(name).name for name in names],
+            progress=progress,
+        )
+    return planned.plan
+
+
 def _explained(planned: Any, html: Path | None) -> Any:
     from pcpu.iprog.explain import explain
     from pcpu.iprog.explain.picture import write_picture
@@ -199,7 +321,13 @@ def _show_header(described: dict[str, Any]) -> None:
 @contextmanager
 def _stages(size: int) -> Iterator[Callable[[str, float], None]]:
     """A bar for work that says what it is doing and how much of it is done."""
-    if size < BAR_FROM or not sys.stderr.isatty():
+    with _shown(size >= BAR_FROM) as progress:
+        yield progress
+
+
+@contextmanager
+def _shown(wanted: bool) -> Iterator[Callable[[str, float], None]]:
+    if not wanted or not sys.stderr.isatty():
         yield lambda what, share: None
         return
     from rich.console import Console
@@ -220,5 +348,19 @@ def _bar(what: str, size: int) -> Iterator[Callable[[int], None]]:
             nonlocal done
             done += count
             progress(what, done / size)
+
+        yield advance
+
+
+@contextmanager
+def counted(what: str, count: int) -> Iterator[Callable[[int], None]]:
+    """A bar for so many files."""
+    with _shown(count > 1) as progress:
+        done = 0
+
+        def advance(more: int) -> None:
+            nonlocal done
+            done += more
+            progress(f"{what} {done}/{count}", done / count)
 
         yield advance

@@ -6,21 +6,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
 from pcpu.errors import DamagedPlanError
-from pcpu.iprog.finders import elf
-from pcpu.iprog.finders.image import WASM, Image, octets
+from pcpu.iprog.finders import elf, pe
+from pcpu.iprog.finders.image import PE, WASM, Image, octets
 from pcpu.iprog.numbers import Bytes, Numbers
 
 T = TypeVar("T")
 
 _MAGIC = 8  # bytes before the sections of a module
 _CODE = 10  # its section of functions
+_WRITABLE = 0x80  # in the last byte of the flags of a section of PE
 
 
 @dataclass(frozen=True)
 class Part:
     """A section: ``type`` is its number in a module; ``name``, ``flags`` and ``address`` are those
-    of ELF. ``start`` is its place in the file."""
+    of ELF, or what they would be there. ``start`` is its place in the file."""
 
     name: bytes
     type: int
@@ -50,12 +53,12 @@ def parts_of(image: Image, data: Bytes) -> tuple[Part, ...]:
     """The sections of a program that have content, in the order of the file's table."""
     if image.kind == WASM:
         return tuple(_until_wrong(_of_module(Numbers(memoryview(data), "a module", _MAGIC))))
-    return tuple(_of_elf(data))
+    return tuple(_of_pe(data) if image.kind == PE else _of_elf(data))
 
 
-def machine_of(data: Bytes) -> int:
-    """The machine of an ELF image, as ELF numbers them."""
-    return int(elf.machine_of(octets(data)))
+def machine_of(image: Image, data: Bytes) -> int:
+    """The machine of an image, as ELF numbers them."""
+    return elf.X86_64 if image.kind == PE else int(elf.machine_of(octets(data)))
 
 
 def function_bodies(data: Bytes) -> list[tuple[int, int]]:
@@ -78,6 +81,18 @@ def _of_elf(data: Bytes) -> Iterator[Part]:
                 content[at:].split(b"\0", 1)[0], int(elf.type_of(b, s)), int(elf.flags_of(b, s)),
                 int(elf.address_of(b, s)), int(elf.start_of(b, s)), int(elf.size_of(b, s)),
             )  # fmt: skip
+
+
+def _of_pe(data: Bytes) -> Iterator[Part]:
+    b, image = octets(data), np.zeros(elf.ELF, np.int64)
+    pe.read_pe(b, image)
+    for s in range(int(image[elf.FIRST]), int(image[elf.LAST]), pe.ENTRY):
+        size = int(pe.length_of(b, s))
+        if size:
+            executable, writable = pe.has_code(b, s), bool(int(b[s + 39]) & _WRITABLE)
+            flags = elf.ALLOC | elf.EXEC * executable | elf.WRITE * writable
+            name, address = b[s : s + 8].tobytes().rstrip(b"\0"), pe.base_of(b) + pe.offset_of(b, s)
+            yield Part(name, elf.PROGBITS, flags, address, int(pe.content_of(b, s)), size)
 
 
 def _of_module(numbers: Numbers) -> Iterator[Part]:

@@ -46,7 +46,17 @@ _config.CACHE_DIR = str(_cache_folder())
 
 def jit(function: F) -> F:
     """``function``, compiled when it is first called and then kept on disk; without the GIL."""
-    return cast(F, numba.njit(cache=True, nogil=True)(function))
+    compiled: Any = numba.njit(cache=True, nogil=True)(function)
+    if compiled is function:  # NUMBA_DISABLE_JIT is set
+        return function
+    called = compiled.get_call_template
+
+    def call_template(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        return called(tuple(map(numba.types.unliteral, args)), kws)
+
+    # Else each constant that some function passes to it would make numba compile it once more.
+    compiled.get_call_template = call_template
+    return cast(F, compiled)
 
 
 def read_only(data: Octets) -> Octets:

@@ -48,7 +48,7 @@ def architecture_of(image: Image | None, data: Bytes) -> Architecture | None:
     """The instruction set of a program; None where it is none that is known."""
     if image is None:
         return None
-    return _MODULE if image.kind == WASM else _MACHINES.get(machine_of(data))
+    return _MODULE if image.kind == WASM else _MACHINES.get(machine_of(image, data))
 
 
 def count_mnemonics(image: Image | None, data: Bytes) -> dict[str, int]:

@@ -79,6 +79,7 @@ def contents_of(image: Image | None, data: Bytes) -> Contents:
 _BY_NAME = MappingProxyType({
     ".eh_frame": Kind.UNWINDING, ".eh_frame_hdr": Kind.UNWINDING,
     ".gcc_except_table": Kind.UNWINDING, ".gopclntab": Kind.UNWINDING,
+    ".pdata": Kind.UNWINDING, ".xdata": Kind.UNWINDING, ".reloc": Kind.RELOCATIONS,
     ".gnu.hash": Kind.SYMBOLS, ".hash": Kind.SYMBOLS, ".gnu.version": Kind.SYMBOLS,
 })  # fmt: skip
 _BY_TYPE = MappingProxyType({

@@ -74,10 +74,10 @@ class Code:
             self.b.store(value, slot)
         return slot
 
-    def room(self, size: int) -> Value:
+    def room(self, size: int, align: int = 8) -> Value:
         """The address of ``size`` bytes of this function's own."""
         slot = self.entry.alloca(ir.ArrayType(I8, size))
-        slot.align = 8
+        slot.align = align
         slot.type = POINTER  # of no kind, so that anything may be stored there
         return slot
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pcpu.target import Target
+from pcpu.target import Level, Target
 from pcpu.targets import elf
+
+# Carry-less multiplication, a part of the AES instructions, and CRCs: all but the first processors.
+LEVELS = (Level("generic", ("+neon", "+aes", "+crc")),)
 
 
 def target() -> Target:
@@ -20,4 +23,5 @@ def target() -> Target:
         plain_engine=False,
         linked="so",
         link=elf.link,
+        levels=LEVELS,
     )

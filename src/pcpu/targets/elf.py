@@ -24,6 +24,18 @@ def link(code: bytes, exports: Sequence[str]) -> bytes:
         return (here / "out.so").read_bytes()
 
 
+def join(objects: Sequence[bytes]) -> bytes:
+    """Object files as one."""
+    with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
+        here = Path(folder)
+        paths = [here / f"{number}.o" for number in range(len(objects))]
+        for path, code in zip(paths, objects, strict=True):
+            path.write_bytes(code)
+        out = here / "out.o"
+        lld.run([*lld.command("ld.lld"), "-r", *map(str, paths), "-o", str(out)])
+        return out.read_bytes()
+
+
 def executable(objects: Sequence[bytes], target: Target) -> bytes:
     """A program that needs nothing but a Linux kernel, from object files of which one has ``main``.
 

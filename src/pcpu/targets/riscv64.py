@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pcpu.target import Target
+from pcpu.target import Level, Target
 from pcpu.targets import elf
+
+BASELINE = ("+m", "+a", "+f", "+d", "+c")
+LEVELS = (Level("generic-rv64", (*BASELINE, "+zba", "+zbb", "+zbc")),)
 
 
 def target() -> Target:
@@ -12,7 +15,7 @@ def target() -> Target:
         doc="Linux on 64-bit RISC-V (rv64gc)",
         triple="riscv64-unknown-linux-musl",
         cpu="generic-rv64",
-        features=("+m", "+a", "+f", "+d", "+c"),
+        features=BASELINE,
         reloc="pic",
         pointer_bits=64,
         lanes=16,
@@ -20,4 +23,5 @@ def target() -> Target:
         plain_engine=False,
         linked="so",
         link=elf.link,
+        levels=LEVELS,
     )

@@ -97,14 +97,14 @@ def _run(tool: Tool, pair: Pair, patch: Path, small: Path) -> Row:
 
 def _decode(measured: Measured, folder: Path) -> None:
     """Decode in Node the patches that are there in WebAssembly."""
-    from pcpu.iprog.decoder.wasm import reconstructor
+    from pcpu.iprog.reconstructor import compile_plan
 
     patches: list[str] = []
     for number, tool in enumerate(TOOLS):
         patch = folder / f"{number}.patch"
         if tool.ours:
             path = folder / f"{number}.wasm"
-            path.write_bytes(reconstructor(patch.read_bytes()))
+            path.write_bytes(compile_plan(patch.read_bytes()))
             patches.append(f"{tool.name}={path}")
         elif tool.name == ZSTD and tool.name in measured.rows:
             patches.append(f"{tool.name}={patch}")

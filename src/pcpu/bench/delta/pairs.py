@@ -48,18 +48,19 @@ def described(only: str | None = None) -> list[dict[str, Any]]:
 
 def load(pair: dict[str, Any]) -> Pair:
     """The files of a pair, fetched where they are not there yet. Raises ToolchainError."""
-    STORE.mkdir(parents=True, exist_ok=True)
-    old, new = (_version(pair, pair[which]) for which in ("old", "new"))
+    old, new = (fetched(pair, pair[which]) for which in ("old", "new"))
     return Pair(pair["name"], pair["kind"], old, new, new.stat().st_size)
 
 
-def _version(pair: dict[str, Any], wanted: dict[str, Any]) -> Path:
+def fetched(pair: dict[str, Any], wanted: dict[str, Any]) -> Path:
+    """One version, in the store; fetched from its registry where it is not there yet."""
     kept: Path = STORE / wanted["sha256"]
     if not kept.exists():
         package = _fetch(pair, wanted["version"]).read_bytes()
         content = _member(package, pair["member"])
         if hashlib.sha256(content).hexdigest() != wanted["sha256"]:
             raise PcpuError(f"{pair['package']} {wanted['version']} is not the one of {PAIRS}")
+        kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(content)
     return kept
 

@@ -22,7 +22,8 @@ from pcpu.target import Target
 from pcpu.targets import elf
 
 I32 = ir.IntType(32)
-_ROOM = 1 << 44  # bytes of addresses that are set aside; memory is used where it is touched
+# Addresses that are set aside, half of those of RISC-V's Sv39; memory is used where it is touched.
+_ROOM = 1 << 37
 _PROTECTION, _FLAGS = 3, 0x4022  # read and write; private, anonymous, without swap set aside
 
 

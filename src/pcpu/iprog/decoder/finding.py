@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.state import fail, take
-from pcpu.iprog.finders.find import ARM_CODE, find_room, find_sites
+from pcpu.iprog.finders.find import LAST_FINDER, find_room, find_sites
 from pcpu.iprog.finders.rows import order_sites
 from pcpu.kernel import Bytes, Ints
 from pcpu.kernel.memory import i64_at, ints_at
 
-_LAST_FINDER = ARM_CODE
 _ROW = 32  # bytes
 
 
@@ -17,7 +16,7 @@ def find(s: Ints, heap: Bytes, reference: Bytes) -> int:
     """Find the sites that the plan relocates, and hold them; a status."""
     for n in range(s[S.FINDERS]):
         number = i64_at(heap, s[S.FINDER_TABLE] + 8 * n)
-        if not 1 <= number <= _LAST_FINDER:
+        if not 1 <= number <= LAST_FINDER:
             return fail(s, S.UNSUPPORTED, 9)
     blob = reference[s[S.BLOB_FIRST] : s[S.BLOB_FIRST] + s[S.BLOB_SIZE]]
     finders = ints_at(heap, s[S.FINDER_TABLE], s[S.FINDERS])

@@ -17,7 +17,7 @@ import numpy as np
 
 from pcpu.errors import UnsupportedPlanError
 from pcpu.iprog.finders import find, rows
-from pcpu.iprog.finders.image import AMD, ARM, WASM, Image, octets, read_image
+from pcpu.iprog.finders.image import AMD, ARM, PE, WASM, Image, octets, read_image
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import Sites
 
@@ -53,6 +53,9 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.WASM_TABLES, "wasm-tables", "functions and types that tables name", (WASM,)),
         Finder(find.ARM_CODE, "aarch64-code", "branches and pages", (ARM,)),
         Finder(find.WASM_WORDS, "wasm-words", "words of data that are addresses", (WASM,)),
+        Finder(find.PE_CODE, "pe-code", "calls, jumps and operands", (PE,)),
+        Finder(find.PE_FUNCTIONS, "pe-functions", "unwinding: functions", (PE,)),
+        Finder(find.PE_POINTERS, "pe-pointers", "words of data that are addresses", (PE,)),
     )
 })  # fmt: skip
 
@@ -64,9 +67,10 @@ def find_sites(blob: Bytes, numbers: Sequence[int]) -> Sites:
         raise UnsupportedPlanError(f"the plan needs a finder of sites number {unknown[0]}")
     b, finders = octets(blob), np.array(numbers, np.int64)
     scratch = np.empty(find.find_room(b), np.int64)
-    count = find.find_sites(b, finders, scratch[:0], 0, scratch)
-    found = np.empty(rows.ROW * count, np.int64)
-    find.find_sites(b, finders, found, count, scratch)
+    # Room for all that may be there, so that finders run once: what is not written takes no memory.
+    room = len(b) // find.BYTES_A_SITE
+    found = np.empty(rows.ROW * room, np.int64)
+    count = find.find_sites(b, finders, found, room, scratch)
     kept = rows.sort_sites(found, count, np.empty(2 * count, np.int64))
     place, form, target, extra = found[: rows.ROW * kept].reshape(-1, rows.ROW).T
     octet = np.uint8

@@ -137,14 +137,14 @@ def read_elf(b: Bytes, elf: Ints) -> int:
                 content += size_of(b, s)
             if is_loaded(b, s):
                 loaded += 1
-                _widen(elf, LOW, address_of(b, s), size_of(b, s))
+                widen(elf, LOW, address_of(b, s), size_of(b, s))
             if is_code(b, s):
-                _widen(elf, CODE_LOW, address_of(b, s), size_of(b, s))
+                widen(elf, CODE_LOW, address_of(b, s), size_of(b, s))
     return loaded if content <= _SHARED * len(b) else 0
 
 
 @jit
-def _widen(elf: Ints, low: int, address: int, size: int) -> None:
+def widen(elf: Ints, low: int, address: int, size: int) -> None:
     """Make the span at ``elf[low]`` hold so many bytes more."""
     if elf[low + 1] == 0 or address < elf[low]:
         elf[low] = address

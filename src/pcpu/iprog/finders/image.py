@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from pcpu.iprog.finders import elf as elf_format
-from pcpu.iprog.finders.elf import AARCH64, ELF, ENTRY, EXEC, NOBITS, X86_64
+from pcpu.iprog.finders import elf, pe
+from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64
 from pcpu.iprog.finders.wasm import is_module
 from pcpu.iprog.format import Region, Transform
 from pcpu.iprog.numbers import Bytes
-from pcpu.iprog.sites import Octets
+from pcpu.iprog.sites import Octets, Places
 
-AMD, ARM, WASM = "elf-x86-64", "elf-aarch64", "wasm"
-_KINDS = {X86_64: AMD, AARCH64: ARM}
-_TRANSFORMS = {X86_64: Transform.X86_64, AARCH64: Transform.AARCH64}
+AMD, ARM, PE, WASM = "elf-x86-64", "elf-aarch64", "pe-x86-64", "wasm"
+_KINDS = {X86_64: (AMD, Transform.X86_64), AARCH64: (ARM, Transform.AARCH64)}
+
+Section = tuple[int, int, int, bool]  # place, size, bias (G42), whether it is code
 
 
 @dataclass(frozen=True)
@@ -39,30 +41,41 @@ def octets(data: Bytes) -> Octets:
 
 def read_image(data: Bytes) -> Image | None:
     """The program in ``data``; None where there is none that finders know."""
-    b, elf = octets(data), np.zeros(ELF, np.int64)
-    if elf_format.read_elf(b, elf):
-        machine = elf_format.machine_of(b)
-        low, high = elf[elf_format.LOW], elf[elf_format.HIGH]
-        return Image(
-            _KINDS.get(machine, "elf"), (int(low), int(high)), _regions(b, elf),
-            _TRANSFORMS.get(machine, Transform.NONE),
-        )  # fmt: skip
+    b, numbers = octets(data), np.zeros(ELF, np.int64)
+    if elf.read_elf(b, numbers):
+        machine = elf.machine_of(b)
+        kind, transform = _KINDS.get(machine, ("elf", Transform.NONE))
+        return Image(kind, _span(numbers), _regions(_elf_sections(b, numbers)), transform)
+    if pe.read_pe(b, numbers):
+        return Image(PE, _span(numbers), _regions(_pe_sections(b, numbers)), Transform.X86_64)
     return Image(WASM, (0, 0), (), Transform.NONE) if is_module(b) else None
 
 
-def _regions(b: Octets, elf: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[Region, ...]:
+def _span(numbers: Places) -> tuple[int, int]:
+    return int(numbers[elf.LOW]), int(numbers[elf.HIGH])
+
+
+def _elf_sections(b: Octets, numbers: Places) -> Iterator[Section]:
+    for s in range(int(numbers[elf.FIRST]), int(numbers[elf.LAST]), elf.ENTRY):
+        if elf.is_loaded(b, s) and elf.type_of(b, s) != elf.NOBITS:
+            start, code = elf.start_of(b, s), bool(elf.flags_of(b, s) & elf.EXEC)
+            yield start, elf.size_of(b, s), elf.address_of(b, s) - start, code
+
+
+def _pe_sections(b: Octets, numbers: Places) -> Iterator[Section]:
+    for s in range(int(numbers[elf.FIRST]), int(numbers[elf.LAST]), pe.ENTRY):
+        size, start = pe.length_of(b, s), pe.content_of(b, s)
+        if size:
+            yield start, size, pe.base_of(b) + pe.offset_of(b, s) - start, pe.has_code(b, s)
+
+
+def _regions(sections: Iterable[Section]) -> tuple[Region, ...]:
     """Where the places of the file lie in memory."""
     found: list[Region] = []
-    first, last = int(elf[elf_format.FIRST]), int(elf[elf_format.LAST])
-    loaded = [s for s in range(first, last, ENTRY) if elf_format.is_loaded(b, s)]
-    content = [s for s in loaded if elf_format.type_of(b, s) != NOBITS]
-    for s in sorted(content, key=lambda s: elf_format.start_of(b, s)):
-        start = elf_format.start_of(b, s)
-        bias = elf_format.address_of(b, s) - start
-        code = bool(elf_format.flags_of(b, s) & EXEC)
+    for start, size, bias, code in sorted(sections, key=lambda section: section[0]):
         _add(found, Region(start, bias, code))
         if code:
-            _add(found, Region(start + elf_format.size_of(b, s), bias, False))
+            _add(found, Region(start + size, bias, False))
     return tuple(found)
 
 

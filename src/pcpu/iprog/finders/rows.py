@@ -66,26 +66,12 @@ def sort_sites(rows: Ints, count: int, scratch: Ints) -> int:
 
 @jit
 def _permute(rows: Ints, count: int, order: Ints) -> None:
-    """Put row ``order[n]`` at ``n``, for all; ``order`` is forgotten."""
-    for first in range(count):
-        if order[first] == first:
-            continue
-        place = rows[ROW * first + PLACE]
-        form = rows[ROW * first + FORM]
-        target = rows[ROW * first + TARGET]
-        extra = rows[ROW * first + EXTRA]
-        to = first
-        while order[to] != first:
-            source = order[to]
-            for k in range(ROW):
-                rows[ROW * to + k] = rows[ROW * source + k]
-            order[to] = to
-            to = source
-        order[to] = to
-        rows[ROW * to + PLACE] = place
-        rows[ROW * to + FORM] = form
-        rows[ROW * to + TARGET] = target
-        rows[ROW * to + EXTRA] = extra
+    """Put row ``order[n]`` at ``n``, for all: column by column, forwards through memory."""
+    for column in range(ROW):
+        for n in range(count):
+            order[count + n] = rows[ROW * order[n] + column]
+        for n in range(count):
+            rows[ROW * n + column] = order[count + n]
 
 
 @jit

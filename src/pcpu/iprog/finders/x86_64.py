@@ -51,7 +51,14 @@ def _escaped() -> npt.NDArray[np.uint8]:
     return table
 
 
-OPCODES, ESCAPED = _opcodes(), _escaped()
+def _last() -> npt.NDArray[np.uint8]:
+    """By octet: 1 where a distance may stand right behind it."""
+    table = np.zeros(256, np.uint8)
+    table[[0xE8, 0xE9, *range(0x80, 0x90), *range(0x05, 0x40, 8)]] = 1
+    return table
+
+
+OPCODES, ESCAPED, LAST_OCTETS = _opcodes(), _escaped(), _last()
 
 
 @jit
@@ -118,7 +125,9 @@ def find_distances(
     floor = start
     p = start + 1
     while p + 4 <= stop:
-        distance = instruction_end(b, p, floor)
+        distance = 0
+        if LAST_OCTETS[b[p - 1]] != 0:  # one octet in ten
+            distance = instruction_end(b, p, floor)
         if distance != 0:
             target = p + bias + distance + signed_at(b, p)
             if i64(b[p - 1]) & 0xC7 == 0x05:

@@ -9,7 +9,7 @@ from llvmlite import ir
 from pcpu import gf2
 from pcpu.isa import Op
 from pcpu.lower.code import Code, Value
-from pcpu.lower.kernels import crc_fold, crc_slice, crc_sparse, crc_x86
+from pcpu.lower.kernels import crc_fold, crc_processors, crc_slice, crc_sparse
 from pcpu.lower.kernels.crc_model import Field, emit_finish, field_of, initial
 from pcpu.lower.kernels.function import variables
 from pcpu.lower.kernels.kernel import Kernel
@@ -35,10 +35,10 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
 def _is_fed(op: Op, target: Target) -> bool:
     """Whether the CRC ``op`` loads its data in vectors on which it can run other stages."""
     assert op.crc is not None
-    if crc_x86.multipliers(target):
-        return True
+    if multipliers := crc_processors.multipliers(target):
+        return not multipliers[-1].in_words
     field = field_of(op.crc)
-    return target.shuffles and crc_sparse.is_fed(gf2.multiples(field.width, field.poly))
+    return target.shuffles and bool(gf2.multiples(field.width, field.poly))
 
 
 def _function(code: Code, field: Field, fed: Sequence[Stage]) -> Value:
@@ -46,9 +46,10 @@ def _function(code: Code, field: Field, fed: Sequence[Stage]) -> Value:
 
     With the stages that it is fed by, if it is, it takes pointers to their states.
     """
-    multipliers = crc_x86.multipliers(code.target)
-    if crc_x86.has_instruction(code.target, field):
-        function, multipliers = crc_x86.instruction(code, field), multipliers[-1:]
+    multipliers = crc_processors.multipliers(code.target)
+    if instruction := crc_processors.instruction_of(code.target, field):
+        function = crc_processors.by_instruction(code, field, instruction)
+        multipliers = multipliers[-1:]
     else:
         function = crc_slice.function(code, field)
     for multiplier in multipliers:

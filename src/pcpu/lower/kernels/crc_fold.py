@@ -20,6 +20,7 @@ from llvmlite import ir
 
 from pcpu import gf2
 from pcpu.lower.code import I8, I32, I64, POINTER, Code, Value
+from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.crc_model import Field, intrinsic, kernel_function
 from pcpu.lower.kernels.function import inside
 from pcpu.lower.kernels.lanes import Feed
@@ -33,11 +34,16 @@ AHEAD = 4096
 @dataclass(frozen=True)
 class Multiplier:
     """``multiply(code, a, b, half)`` gives the products of the low (0) or high (1) words of each
-    pair of 64-bit words in two vectors of ``lanes`` pairs."""
+    pair of 64-bit words in two vectors of ``lanes`` pairs.
+
+    ``in_words`` is for processors without vectors: LLVM then has each word in a register. These
+    may not load words that are not aligned, so data is folded from an aligned byte on.
+    """
 
     lanes: int
     streams: int
     multiply: Callable[[Code, Value, Value, int], Value]
+    in_words: bool = False
 
     @property
     def bytes(self) -> int:
@@ -51,12 +57,27 @@ def function(
     found, body = kernel_function(code, field, f"fold{multiplier.bytes}", fed)
     if body is not None:
         _Fold(body, field, multiplier, below).write(inside(body, fed))
+    return _aligned(code, field, found, below) if multiplier.in_words else found
+
+
+def _aligned(code: Code, field: Field, fold: Value, below: Value) -> Value:
+    """``fold`` from the first word of the data on that is aligned, ``below`` before it."""
+    found, body = kernel_function(code, field, "aligned")
+    if body is not None:
+        start, data, length = body.function.args
+        address = body.b.ptrtoint(data, body.usize)
+        head = body.at_most(body.b.and_(body.b.neg(address), body.size(7)), length)
+        register = body.b.call(below, [start, data, head])
+        rest = [body.byte_at(data, head), body.b.sub(length, head)]
+        body.b.ret(body.b.call(fold, [register, *rest]))
     return found
 
 
 class _Fold:
     def __init__(self, code: Code, field: Field, multiplier: Multiplier, below: Value) -> None:
         self.code, self.field, self.multiplier, self.below = code, field, multiplier, below
+        self.kind = _kind if multiplier.in_words else _bytes
+        self.align = 8 if multiplier.in_words else 1
 
     def write(self, fed: Sequence[Stage]) -> None:
         code, wide = self.code, self.multiplier.bytes
@@ -81,9 +102,8 @@ class _Fold:
         ):
             self.prefetch(code.b.add(i, code.size(AHEAD)), block)
             for k, stream in enumerate(streams):
-                loaded = feed.load(code.byte_at(data, code.b.add(i, code.size(wide * k))))
-                loaded = code.b.bitcast(self.ordered(loaded), _kind(lanes))
-                self.step(stream, loaded, block, lanes)
+                here = code.byte_at(data, code.b.add(i, code.size(wide * k)))
+                self.step(stream, self.taken(feed, here), block, lanes)
             code.b.store(code.b.add(i, code.size(block)), done)
         at = code.load(code.usize, done)
         feed.span(code.byte_at(data, at), code.b.sub(length, at))
@@ -106,22 +126,32 @@ class _Fold:
         scratch = code.entry.alloca(ir.ArrayType(I8, 16))
         scratch.align = 16
         scratch.type = POINTER  # llvmlite would type it
-        code.b.store(self.ordered(code.b.bitcast(last, _bytes(1))), scratch, 16)
+        code.b.store(self.ordered(code.b.bitcast(last, self.kind(1))), scratch, 16)
         register = code.b.call(self.below, [start.type(0), scratch, code.size(16)])
         left = code.b.sub(length, done)
         code.b.ret(code.b.call(self.below, [register, code.byte_at(data, done), left]))
 
     def load(self, pointer: Value, lanes: int, register: Value | None = None) -> Value:
         """``lanes`` times 16 bytes, with the register added to the first of them."""
-        loaded = self.code.load(_bytes(lanes), pointer, 1)
+        loaded = self.code.load(self.kind(lanes), pointer, self.align)
         if register is not None:
             loaded = self.code.b.xor(loaded, register)
         return self.code.b.bitcast(self.ordered(loaded), _kind(lanes))
+
+    def taken(self, feed: Feed, pointer: Value) -> Value:
+        """The next of a stream, after the stages before."""
+        lanes = self.multiplier.lanes
+        if self.multiplier.in_words:
+            return self.load(pointer, lanes)
+        return self.code.b.bitcast(self.ordered(feed.load(pointer)), _kind(lanes))
 
     def ordered(self, value: Value) -> Value:
         """The bytes of every 16 in the multiplier's order, or back."""
         if self.field.reflected:
             return value
+        if self.multiplier.in_words:
+            swapped = vectors.call(self.code, "llvm.bswap.v2i64", value.type, [value])
+            return vectors.shuffle(self.code, swapped, swapped, (1, 0))
         mask = [base + 15 - k for base in range(0, value.type.count, 16) for k in range(16)]
         mask = ir.Constant(ir.VectorType(I32, len(mask)), mask)
         return self.code.b.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), mask)
@@ -140,7 +170,7 @@ class _Fold:
         kind = _kind(self.multiplier.lanes)
         zero = ir.Constant(kind, None)
         vector = self.code.b.insert_element(zero, self.code.resize(register, 64), I32(0))
-        return self.code.b.bitcast(vector, _bytes(self.multiplier.lanes))
+        return self.code.b.bitcast(vector, self.kind(self.multiplier.lanes))
 
     def step(self, slot: Value, loaded: Value, distance: int, lanes: int) -> None:
         """Fold what is in ``slot`` over ``distance`` bytes onto ``loaded``."""

@@ -15,18 +15,17 @@ down to the tables. See docs/notes/crc-sparse.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 from llvmlite import ir
 
 from pcpu import gf2
 from pcpu.lower.code import I8, I32, I64, POINTER, Code, Value
+from pcpu.lower.kernels import crc_ring
 from pcpu.lower.kernels.crc_model import Field, kernel_function
 from pcpu.lower.kernels.function import inside
 from pcpu.lower.kernels.lanes import Feed
 from pcpu.lower.stage import Stage
 
-Taps = tuple[int, ...]
 VECTOR = ir.VectorType(I8, 16)
 ZERO = ir.Constant(VECTOR, None)
 
@@ -40,22 +39,20 @@ def function(
 ) -> Value:
     """The division by the multiples ``found``, those for short data first, and by ``tables``
     for what is shorter still."""
-    function = tables
+    function: Value = tables
+    nearer: gf2.Multiple | None = None
     for multiple in found:
+        stages = fed if multiple is found[-1] else ()
+        if multiple[0] > gf2.WINDOW:
+            least = crc_ring.least(multiple, nearer, fed=bool(stages))
+            function = crc_ring.ring(code, field, gf2.lags(multiple), least, function, stages)
+            continue
         # From where on each is worth its start and its end, as measured.
         block = -(-multiple[0] // 16) * 16
         least = 2 * block + 32 if function is tables else 3 * block
-        if multiple[0] > gf2.WINDOW:
-            function = ring(code, field, gf2.lags(multiple), least, function)
-        else:
-            stages = fed if multiple is found[-1] else ()
-            function = window(code, field, gf2.lags(multiple), least, function, stages)
+        function = window(code, field, gf2.lags(multiple), least, function, stages)
+        nearer = multiple
     return function
-
-
-def is_fed(found: tuple[gf2.Multiple, ...]) -> bool:
-    """Whether the division by the multiples ``found`` runs other stages on its data."""
-    return bool(found) and found[-1][0] <= gf2.WINDOW
 
 
 def window(
@@ -152,7 +149,7 @@ def _write_window(
         feed.span(data, length)
         code.b.ret(code.b.call(below, [start, data, length]))
     slots = [code.local(VECTOR, ZERO) for _ in range(count)]
-    scratch = _scratch(code, 2 * block)
+    scratch = code.room(2 * block, 64)
     # The register belongs to the first bytes of the message.
     carry = code.local(VECTOR, _register_vector(code, start))
     done = code.local(code.usize, code.size(0))
@@ -202,135 +199,3 @@ def _register_vector(code: Code, register: Value) -> Value:
     pair = ir.Constant(ir.VectorType(I64, 2), [0, 0])
     pair = code.b.insert_element(pair, code.resize(register, 64), I32(0))
     return code.b.bitcast(pair, VECTOR)
-
-
-def ring(code: Code, field: Field, lags: tuple[int, ...], least: int, below: Value) -> Value:
-    """The form for large lags: w in a ring on the stack, just larger than the largest lag."""
-    found, body = kernel_function(code, field, f"ring{lags[-1]}")
-    if body is not None:
-        _write_ring(body, field, lags, least, below)
-    return found
-
-
-@cache
-def _segments(lags: tuple[int, ...]) -> list[tuple[int, int, tuple[int, ...]]]:
-    """(start, end, displacements): where in the ring which lag wraps around its end.
-
-    A vector that begins before the ring's end and reaches beyond it reads there a copy of
-    the ring's first vector.
-    """
-    size = -(-lags[-1] // 16) * 16
-    starts = sorted({0, *(-(-lag // 16) * 16 for lag in lags)} - {size})
-    return [
-        (start, end, tuple(-lag if start >= lag else size - lag for lag in reversed(lags)))
-        for start, end in zip(starts, [*starts[1:], size], strict=True)
-    ]
-
-
-def _sweep(code: Code, field: Field, lags: tuple[int, ...], *, flush: bool) -> Value:
-    """sweep(ring, from, to, message, out): w for one stretch of the ring.
-
-    ``flush`` is for the end: it adds up what w still has to cancel in the message, without
-    cancelling more, and writes that to ``out``.
-    """
-    name = f"{field.symbol}.{'flush' if flush else 'sweep'}{lags[-1]}"
-    parameters = [POINTER, code.usize, code.usize, POINTER, *([POINTER] if flush else [])]
-    function = ir.Function(code.module, ir.FunctionType(ir.VoidType(), parameters), name)
-    function.linkage = "internal"
-    for attribute in ("nounwind", "noinline"):
-        function.attributes.add(attribute)
-    ring, begin, stop, message, *out = function.args
-    for argument in (ring, *out):
-        argument.add_attribute("noalias")
-    code = Code(function, code.target)
-    size = -(-lags[-1] // 16) * 16
-
-    def vectors(pointers: list[Value], taps: Taps, n: int) -> None:
-        """``n`` vectors at the pointers: into the ring, to what the lowest tap reads; into the
-        message; and to where a flush writes."""
-        here, source, *there = pointers
-        lowest = min(0, *taps)
-        for k in range(n):
-            value = code.load(VECTOR, code.byte_at(source, code.size(16 * k)), 1)
-            for tap in taps:
-                at = code.byte_at(here, code.size(tap - lowest + 16 * k))
-                value = code.b.xor(value, code.load(VECTOR, at, 1))
-            if flush:
-                code.b.store(value, code.byte_at(there[0], code.size(16 * k)), 16)
-                value = ZERO
-            code.b.store(value, code.byte_at(here, code.size(16 * k - lowest)), 16)
-
-    for start, end, taps in _segments(lags):
-        if start == 0:
-            with code.when(code.b.icmp_unsigned("==", begin, code.size(0))):
-                vectors([ring, message, *out], taps, 1)
-                first = code.load(VECTOR, ring, 16)
-                code.b.store(first, code.byte_at(ring, code.size(size)), 16)
-        high = code.at_most(code.size(end), stop)
-        from_ = code.size(max(start, 16))
-        low = code.b.select(code.b.icmp_unsigned("<", begin, from_), from_, begin)
-        with code.when(code.b.icmp_unsigned("<", low, high)):
-            lowest = min(0, *taps)
-            offset = code.b.sub(low, begin)
-            here = code.local(POINTER, code.byte_at(ring, code.b.add(low, code.size(lowest))))
-            source = code.local(POINTER, code.byte_at(message, offset))
-            pointers = [here, source, *(code.local(POINTER, code.byte_at(o, offset)) for o in out)]
-            left = code.b.sub(high, low)
-            done = code.local(code.usize, code.size(0))
-            for n in (4, 1):
-                with code.loop(code.load(code.usize, done), left, 16 * n, plain=True) as i:
-                    at = [code.load(POINTER, p) for p in pointers]
-                    vectors(at, taps, n)
-                    for p, value in zip(pointers, at, strict=True):
-                        code.b.store(code.opaque(code.byte_at(value, code.size(16 * n))), p)
-                    code.b.store(code.b.add(i, code.size(16 * n)), done)
-    code.b.ret_void()
-    return function
-
-
-def _write_ring(code: Code, field: Field, lags: tuple[int, ...], least: int, below: Value) -> None:
-    start, data, length = code.function.args
-    size = -(-lags[-1] // 16) * 16
-    assert least >= 2 * size
-    sweep, flush = (_sweep(code, field, lags, flush=f) for f in (False, True))
-    with code.when(code.b.icmp_unsigned("<", length, code.size(least))):
-        code.b.ret(code.b.call(below, [start, data, length]))
-    ring, out = _scratch(code, size + 16), _scratch(code, size)
-    _clear(code, ring, size + 16)
-    code.b.store(start, code.byte_at(ring, code.size(size - lags[-1])), 1)
-    stop = code.b.sub(length, code.size(size))
-    stop = code.b.and_(stop, code.size(-16))
-    done = code.local(code.usize, code.size(0))
-    place = code.local(code.usize, code.size(0))
-    with code.loop(code.size(0), stop, size) as i:
-        code.b.call(sweep, [ring, code.size(0), code.size(size), code.byte_at(data, i)])
-        code.b.store(code.b.add(i, code.size(size)), done)
-    at = code.load(code.usize, done)
-    code.b.store(code.b.sub(stop, at), place)
-    with code.when(code.b.icmp_unsigned("!=", at, stop)):
-        left = code.load(code.usize, place)
-        code.b.call(sweep, [ring, code.size(0), left, code.byte_at(data, at)])
-    at = code.load(code.usize, place)
-    here = code.byte_at(data, stop)
-    code.b.call(flush, [ring, at, code.size(size), here, out])
-    first = code.b.sub(code.size(size), at)
-    with code.when(code.b.icmp_unsigned("!=", at, code.size(0))):
-        pieces = [code.byte_at(pointer, first) for pointer in (here, out)]
-        code.b.call(flush, [ring, code.size(0), at, *pieces])
-    register = code.b.call(below, [start.type(0), out, code.size(size)])
-    end = code.b.add(stop, code.size(size))
-    rest = code.b.sub(length, end)
-    code.b.ret(code.b.call(below, [register, code.byte_at(data, end), rest]))
-
-
-def _scratch(code: Code, size: int) -> Value:
-    """Memory on the stack."""
-    array = code.entry.alloca(ir.ArrayType(I8, size))
-    array.align = 64
-    array.type = POINTER  # llvmlite would type it
-    return array
-
-
-def _clear(code: Code, pointer: Value, size: int) -> None:
-    with code.loop(code.size(0), code.size(size), 16) as i:
-        code.b.store(ZERO, code.byte_at(pointer, i), 16)

@@ -37,6 +37,11 @@ _BYTE_PRODUCTS = {
 }  # fmt: skip
 
 
+def architecture(target: Target) -> str:
+    found = target.triple.split("-", maxsplit=1)[0]
+    return "aarch64" if found == "arm64" else found
+
+
 def width(target: Target) -> int:
     """Bytes of the widest vector."""
     if "+avx512bw" in target.features:
@@ -48,7 +53,7 @@ def dot(code: Code, left: Value, right: Value) -> Value:
     """Products of signed 16-bit lanes, each pair of neighbours added in 32 bits."""
     count = left.type.count
     kind = ir.VectorType(I32, count // 2)
-    name = _DOT.get((_architecture(code.target), 2 * count))
+    name = _DOT.get((architecture(code.target), 2 * count))
     if name is not None:
         return call(code, name, kind, [left, right])
     wide = ir.VectorType(I32, count)
@@ -75,25 +80,25 @@ def has_masks(target: Target) -> bool:
 
 
 def adds_eights(target: Target) -> bool:
-    return (_architecture(target), width(target)) in _ADD_EIGHTS
+    return (architecture(target), width(target)) in _ADD_EIGHTS
 
 
 def add_eights(code: Code, vector: Value) -> Value:
     """Eight neighbouring bytes added in lanes of 64 bits, where ``adds_eights``."""
     size = vector.type.count
-    name = _ADD_EIGHTS[_architecture(code.target), size]
+    name = _ADD_EIGHTS[architecture(code.target), size]
     return call(code, name, ir.VectorType(I64, size // 8), [vector, vector.type([0] * size)])
 
 
 def pair_sums(code: Code, vector: Value) -> Value:
     """Each pair of neighbouring bytes added in 16 bits."""
     count = vector.type.count
-    architecture, kind = _architecture(code.target), ir.VectorType(I16, count // 2)
-    if (architecture, count) == ("wasm32", 16):
+    machine, kind = architecture(code.target), ir.VectorType(I16, count // 2)
+    if (machine, count) == ("wasm32", 16):
         return call(code, "llvm.wasm.extadd.pairwise.unsigned.v8i16", kind, [vector])
-    if (architecture, count) == ("aarch64", 16):
+    if (machine, count) == ("aarch64", 16):
         return call(code, "llvm.aarch64.neon.uaddlp.v8i16.v16i8", kind, [vector])
-    if architecture == "x86_64" and "+ssse3" in code.target.features:
+    if machine == "x86_64" and "+ssse3" in code.target.features:
         return call(code, _PAIR_SUMS[count], kind, [vector, vector.type([1] * count)])
     return add_neighbours(code, vector)
 
@@ -101,7 +106,7 @@ def pair_sums(code: Code, vector: Value) -> Value:
 def half_sums(code: Code, vector: Value) -> Value:
     """Each pair of neighbouring signed 16-bit lanes added in 32 bits."""
     count = vector.type.count
-    if (_architecture(code.target), count) == ("aarch64", 8):
+    if (architecture(code.target), count) == ("aarch64", 8):
         kind = ir.VectorType(I32, 4)
         return call(code, "llvm.aarch64.neon.saddlp.v4i32.v8i16", kind, [vector])
     return dot(code, vector, code.kept(1, 16, count))
@@ -153,7 +158,7 @@ def reduce(code: Code, combine: str, vector: Value) -> Value:
 def any_true(code: Code, truths: Value) -> Value:
     """Whether any of the truths is, as one bit."""
     count = truths.type.count
-    if _architecture(code.target) != "wasm32":
+    if architecture(code.target) != "wasm32":
         return call(code, f"llvm.vector.reduce.or.v{count}i1", I1, [truths])
     # LLVM would look at them one after the other.
     ones = pieces(code, code.b.sext(truths, ir.VectorType(I8, count)), 16)
@@ -173,7 +178,3 @@ def call(code: Code, name: str, returns: Value, arguments: list[Any]) -> Value:
         kind = ir.FunctionType(returns, [argument.type for argument in arguments])
         function = ir.Function(code.module, kind, name)
     return code.b.call(function, arguments)
-
-
-def _architecture(target: Target) -> str:
-    return target.triple.split("-", maxsplit=1)[0]

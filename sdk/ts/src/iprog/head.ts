@@ -1,0 +1,100 @@
+/**
+ * What the beginning of a plan says (spec/iprog.md G6 to G9). All of the header is the decoder's to read and to check; this is what
+ * whoever finds the blobs has to know.
+ */
+
+import { PlanError } from "../errors.js";
+
+/** A file or a blob. */
+export interface Content {
+  readonly size: number;
+  /** In hexadecimal. */
+  readonly sha256: string;
+  readonly name: string;
+}
+
+export interface Head {
+  readonly file: Content;
+  readonly windowSize: number;
+  readonly blobs: readonly Content[];
+  /** The blob whose sites are moved, the finders of them, and how many there are. */
+  readonly relocation: { readonly blob: number; readonly finders: readonly number[]; readonly sites: number } | undefined;
+}
+
+const MAGIC = [0x89, 0x49, 0x50, 0x52, 0x4f, 0x47, 0x0d, 0x0a];
+const MAX_HEADER = 2 ** 23;
+const VERSION = 1;
+const MAX_FINDERS = 32;
+
+/** Bytes of a plan that say how long its head is. */
+export const START = 12;
+
+/** How long the head of a plan is, all up to its frames, which begins with `start`. Throws PlanError. */
+export function headLength(start: Uint8Array): number {
+  if (start.length < START || !MAGIC.every((byte, i) => start[i] === byte)) throw damaged("this is no plan", 6);
+  const length = new DataView(start.buffer, start.byteOffset).getUint32(MAGIC.length, true);
+  if (length > MAX_HEADER) throw damaged(`a header has at most ${MAX_HEADER} bytes, and the plan says ${length}`, 6);
+  return START + length + 4;
+}
+
+/** Reads what a head begins with. Throws PlanError. */
+export function readHead(head: Uint8Array): Head {
+  const numbers = new Numbers(head.subarray(START, head.length - 4));
+  const version = numbers.varint();
+  if (version !== VERSION) throw new PlanError("unsupported", `the plan has version ${version}`, 7);
+  const file = numbers.content();
+  const windowSize = 2 ** numbers.varint();
+  const blobs = Array.from({ length: numbers.byte() }, () => numbers.content());
+  const count = numbers.varint();
+  if (count > MAX_FINDERS) throw damaged(`a plan has at most ${MAX_FINDERS} finders`, 9);
+  return { file, windowSize, blobs, relocation: count === 0 ? undefined : numbers.relocation(count) };
+}
+
+class Numbers {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  /** A number that is exact: all that are read here are below 2^41, and others are refused as damaged. */
+  varint(): number {
+    let value = 0;
+    for (let weight = 1; ; weight *= 128) {
+      const byte = this.#take(1)[0]!;
+      value += (byte & 127) * weight;
+      if (value > Number.MAX_SAFE_INTEGER) throw damaged("a number is too large", 2);
+      if (byte < 128) return value;
+    }
+  }
+
+  /** A number that has at most 255 as its value. */
+  byte(): number {
+    const value = this.varint();
+    if (value > 255) throw damaged("a number is larger than 255", 7);
+    return value;
+  }
+
+  content(): Content {
+    const size = this.varint();
+    const sha256 = Array.from(this.#take(32), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return { size, sha256, name: new TextDecoder().decode(this.#take(this.byte())) };
+  }
+
+  relocation(count: number) {
+    const blob = this.varint();
+    const finders = Array.from({ length: count }, () => this.varint());
+    return { blob, finders, sites: this.varint() };
+  }
+
+  #take(count: number): Uint8Array {
+    const taken = this.#bytes.subarray(this.#at, (this.#at += count));
+    if (taken.length < count) throw damaged("the header is cut off", 7);
+    return taken;
+  }
+}
+
+function damaged(message: string, rule: number): PlanError {
+  return new PlanError("damaged", message, rule);
+}

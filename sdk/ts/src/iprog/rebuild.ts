@@ -1,0 +1,115 @@
+/** A file from a plan, window by window: the decoder asks, and what it asks for is read from where it lies. */
+
+import { PlanError, UsageError } from "../errors.js";
+import { PLAN, REFERENCE, SITE, SITES, type Decoder, type Row } from "./decoder.js";
+import { headLength, readHead, START, type Head } from "./head.js";
+import { bytesAt, type Source } from "./pages.js";
+import type { SitesFile } from "./sites.js";
+
+/** What a plan needs. */
+export interface Sources {
+  readonly plan: Source;
+  /** The blobs, one after the other. */
+  readonly reference: Source;
+  /** The sites in the blob that the plan relocates, where it does. */
+  readonly sites?: SitesFile | undefined;
+}
+
+/** All of a plan up to its frames, and what it says. */
+export interface PlanHead {
+  readonly bytes: Uint8Array;
+  readonly head: Head;
+}
+
+/** How often a decoder may ask for one window before it is thought to be broken: for frames one by one, for covers in batches. */
+const MAX_ROUNDS = 1 << 14;
+
+/** Reads the head of a plan. Throws PlanError. */
+export async function planHead(plan: Source): Promise<PlanHead> {
+  const length = headLength(await bytesAt(plan, 0, Math.min(START, plan.size)));
+  if (length > plan.size) throw new PlanError("damaged", "the plan is cut off", 6);
+  const bytes = await bytesAt(plan, 0, length);
+  return { bytes, head: readHead(bytes) };
+}
+
+export class Rebuild {
+  readonly #decoder: Decoder;
+  readonly #sources: Sources;
+
+  /** `decoder` has opened the plan. Throws PlanError. */
+  constructor(decoder: Decoder, sources: Sources) {
+    if (decoder.planSize !== sources.plan.size) {
+      throw new PlanError("damaged", `the plan has ${sources.plan.size} bytes, and says ${decoder.planSize}`, 6);
+    }
+    if (decoder.referenceSize !== sources.reference.size) {
+      throw new PlanError("wrong-blob", `the plan needs blobs of ${decoder.referenceSize} bytes, not ${sources.reference.size}`, 8);
+    }
+    if (decoder.wantsSites && sources.sites === undefined) throw new UsageError("the plan relocates, and there is no sites file");
+    this.#decoder = decoder;
+    this.#sources = sources;
+  }
+
+  /** Bytes of the file. */
+  get size(): number {
+    return this.#decoder.size;
+  }
+
+  get windowSize(): number {
+    return this.#decoder.windowSize;
+  }
+
+  /** Reads what is missing for a window. Throws PlanError and SourceError. */
+  async prepare(window: number): Promise<void> {
+    for (let rounds = 0; rounds < MAX_ROUNDS; rounds++) {
+      const rows = this.#decoder.want(window);
+      if (rows.length === 0) return;
+      for (const row of rows) await this.#fill(row);
+      await this.#fillSites(rows.filter(({ source }) => source === SITES));
+    }
+    throw new Error("the decoder asks again and again");
+  }
+
+  /** A window that was prepared: good until the next call. Throws PlanError. */
+  make(window: number): Uint8Array<ArrayBuffer> {
+    return this.#decoder.make(window);
+  }
+
+  /** The bytes of the file from `start` up to `stop`, piece by piece; each is good until the next is asked for. */
+  async *pieces(start = 0, stop = this.size): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+    const { windowSize } = this;
+    for (let window = Math.floor(start / windowSize); window * windowSize < stop; window++) {
+      await this.prepare(window);
+      const before = window * windowSize;
+      yield this.make(window).subarray(Math.max(start - before, 0), stop - before);
+    }
+  }
+
+  async close(): Promise<void> {
+    const { plan, reference, sites } = this.#sources;
+    for (const source of [plan, reference, sites]) await source?.close();
+  }
+
+  async #fill({ source, start, length, address }: Row): Promise<void> {
+    if (source === SITES) return;
+    const { plan, reference } = this.#sources;
+    const from = { [PLAN]: plan, [REFERENCE]: reference }[source];
+    if (from === undefined) throw new Error(`the decoder asks for source ${source}`);
+    // The frames of a plan that is cut off would lie behind its end.
+    if (start + length > from.size) throw new PlanError("damaged", "the plan is cut off, or leaves its blobs", 12);
+    await from.read(start, length, (bytes, at) => this.#decoder.write(address + at, bytes));
+  }
+
+  /** All at once (D8): how many there are is known first, and no copy is kept. */
+  async #fillSites(rows: readonly Row[]): Promise<void> {
+    if (rows.length === 0) return;
+    const file = this.#sources.sites!;
+    const ranges: [number, number][] = [];
+    for (const { start, length } of rows) ranges.push(await file.range(start, start + length));
+    let address = this.#decoder.sites(ranges.reduce((sum, [first, last]) => sum + last - first, 0));
+    for (const [first, last] of ranges) {
+      const here = address;
+      await file.read(first, last, (bytes, at) => this.#decoder.write(here + at, bytes));
+      address += SITE * (last - first);
+    }
+  }
+}

@@ -1,0 +1,167 @@
+"""Choosing the blob of a bank that gives the smallest plan, without trying all.
+
+Each step looks closer at what the one before it left: all sketches; all chunks of a few blobs; and
+plans from the very few that are still near the best.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+from pcpu.errors import BankError, UsageError
+from pcpu.iprog.bank.chunks import cut
+from pcpu.iprog.bank.rank import Nearness, from_chunks, from_sketch
+from pcpu.iprog.bank.sketch import Sketch, Studied, study
+from pcpu.iprog.bank.store import Bank, Entry
+from pcpu.iprog.bank.views import blanked
+from pcpu.iprog.finders import read_image
+from pcpu.iprog.numbers import Bytes
+from pcpu.iprog.plan import Planned
+
+_READ = 8  # blobs whose chunks are compared at most
+_DOUBT = 2.5  # times the density of the best one, from sketches, up to which a blob may be better
+_TRIED = 3  # plans at most
+_CLOSE = 1.25  # as _DOUBT, from all chunks
+_FAR, _CLOSE_IF_FAR = 0.002, 2.0  # edits a byte; from here on whole chunks tell less of a plan
+_LITTLE = 0.02  # of a file, that its blob has too
+
+
+class Depth(IntEnum):
+    """How closely blobs are looked at: their sketches; all chunks of a few; plans of very few."""
+
+    SKETCHES = 0
+    BLOBS = 1
+    PLANS = 2
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A blob, how near it is, how closely it was looked at, and how large a plan from it is, where
+    one was made; ``planned`` is that of the best."""
+
+    entry: Entry
+    nearness: Nearness
+    depth: Depth = Depth.SKETCHES
+    plan_size: int | None = None
+    planned: Planned | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.entry.name,
+            "sha256": self.entry.sha256,
+            "size": self.entry.sketch.size,
+            "shared": round(self.nearness.share, 4),
+            "edits_per_kib": float(f"{1024 * self.nearness.density:.4g}"),
+            "by": self.depth.name.lower(),
+            "plan": self.plan_size,
+        }
+
+
+Plan = Callable[[Sequence[Bytes], Sequence[str]], Planned]  # from blobs with names
+
+
+def select(
+    bank: Bank,
+    file: Bytes,
+    plan: Plan,
+    depth: Depth = Depth.PLANS,
+    entries: Sequence[Entry] | None = None,
+) -> list[Candidate]:
+    """The blobs of a bank, the one that should give the smallest plan for ``file`` first.
+
+    ``plan`` makes a plan of the file from blobs; no plan is made where one blob is far nearer than
+    the others. ``entries`` are those of the bank where they were read before. Raises UsageError
+    where the bank is empty.
+    """
+    studied = study(file)
+    found = rank(studied, bank.entries() if entries is None else entries)
+    if not found:
+        raise UsageError(f"{bank.folder} is empty; pcpu bank add {bank.folder} FILE")
+    if depth >= Depth.BLOBS:
+        found = _compared(bank, studied, found)
+    if depth >= Depth.PLANS:
+        found = _planned(bank, found, plan)
+    return found
+
+
+def rank(studied: Studied, entries: Sequence[Entry]) -> list[Candidate]:
+    """All blobs, the nearest first. Of those that are as near, programs of the same kind with the
+    most similar instructions come first, and blobs of about the size of the file."""
+    found = [Candidate(entry, from_sketch(studied.levels, entry.sketch)) for entry in entries]
+    return sorted(found, key=lambda c: (*_order(c), *_unlike(studied.sketch, c.entry.sketch)))
+
+
+def _order(candidate: Candidate) -> tuple[float, float]:
+    return candidate.nearness.density, -candidate.nearness.share
+
+
+def _unlike(one: Sketch, other: Sketch) -> tuple[bool, float, float]:
+    totals = [max(1, sum(sketch.histogram)) for sketch in (one, other)]
+    apart = sum(
+        abs(own / totals[0] - its / totals[1])
+        for own, its in zip(one.histogram, other.histogram, strict=True)
+    )
+    return one.kind != other.kind, apart, abs(math.log((one.size + 1) / (other.size + 1)))
+
+
+def _close(found: list[Candidate], times: float, most: int) -> int:
+    """How many of the first may be the best one."""
+    limit = found[0].nearness.density * times
+    return sum(1 for candidate in found[:most] if candidate.nearness.density <= limit)
+
+
+def _compared(bank: Bank, studied: Studied, found: list[Candidate]) -> list[Candidate]:
+    count = _close(found, _DOUBT, _READ)
+    if count == 1:
+        return found
+    closer = []
+    for candidate in found[:count]:
+        blob = bank.blob(candidate.entry)
+        levels = cut(blanked(blob, read_image(blob))[0])
+        nearness = from_chunks(studied.levels, levels)
+        closer.append(replace(candidate, nearness=nearness, depth=Depth.BLOBS))
+    return sorted(closer, key=_order) + found[count:]
+
+
+def _planned(bank: Bank, found: list[Candidate], plan: Plan) -> list[Candidate]:
+    far = found[0].nearness.density > _FAR
+    count = _close(found, _CLOSE_IF_FAR if far else _CLOSE, _TRIED)
+    if count == 1:
+        return found
+    best: Planned | None = None
+    tried: list[Candidate] = []
+    for candidate in found[:count]:
+        planned = plan_from(bank, candidate.entry, plan)
+        size = len(planned.plan)
+        tried.append(replace(candidate, plan_size=size, depth=Depth.PLANS))
+        if best is None or size < len(best.plan):
+            best = planned  # others are dropped, as they take much memory
+    tried.sort(key=lambda candidate: candidate.plan_size or 0)
+    return [replace(tried[0], planned=best), *tried[1:], *found[count:]]
+
+
+def plan_from(bank: Bank, entry: Entry, plan: Plan) -> Planned:
+    """A plan from a blob of a bank. Raises BankError where the blob is not what it was."""
+    planned = plan([bank.blob(entry)], [entry.name])
+    if planned.header.blobs[0].sha256 != entry.sketch.sha256:
+        raise BankError(
+            f"{bank.blob_path(entry.sha256)} is damaged; remove it, and add {entry.name} anew"
+        )
+    return planned
+
+
+def plan_best(
+    bank: Bank, file: Bytes, plan: Plan, entries: Sequence[Entry] | None = None
+) -> tuple[Planned, Candidate | None]:
+    """The plan of a file from the blob that suits it best; from none where that is smaller, as it
+    is where nothing is shared."""
+    best = select(bank, file, plan, entries=entries)[0]
+    planned = best.planned or plan_from(bank, best.entry, plan)
+    if best.nearness.share > _LITTLE:
+        return planned, best
+    alone = plan([], [])
+    return (alone, None) if len(alone.plan) <= len(planned.plan) else (planned, best)

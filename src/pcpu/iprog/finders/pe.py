@@ -1,0 +1,174 @@
+"""PE images of 64 bits for x86-64 (spec/iprog-finders.md G58-G62).
+
+The numbers of ``image`` are those of ``elf``: where the table of sections is, and the spans. A
+section is named by the place of its entry.
+"""
+
+from __future__ import annotations
+
+from pcpu.iprog.finders.elf import CODE_HIGH, CODE_LOW, ELF, FIRST, HIGH, LAST, LOW, widen
+from pcpu.iprog.finders.reading import i64_at, lies, u16, u32
+from pcpu.iprog.finders.rows import add
+from pcpu.iprog.finders.x86_64 import find_distances
+from pcpu.iprog.jit import Bytes, Ints, i64, jit
+from pcpu.iprog.sites import Form
+
+ENTRY = 40  # bytes of an entry of the table of sections
+EXEC = 0x20000000  # a flag
+_MZ, _PE, _AMD64, _PE32_PLUS = 0x5A4D, 0x4550, 0x8664, 0x20B
+_HEADER = 24  # bytes up to the optional header
+_OPTIONAL = 160  # bytes of an optional header with six directories
+_MOST_SECTIONS = 96
+_MAX_BASE = (1 << 40) - (1 << 33)
+_UNWINDING, _RELOCATIONS = 3, 5  # directories
+_FUNCTION = 12  # bytes of an entry about a function
+_DIR64 = 10  # a type of relocation
+_ABSOLUTE, _BASED = Form.ABSOLUTE.value, Form.BASED.value
+_SHARED = 2  # times that a blob may be covered by sections
+
+
+@jit
+def header_of(b: Bytes) -> int:
+    """Where the header of an image begins; 0 where there is no image."""
+    if len(b) < 64 or u16(b, 0) != _MZ:
+        return 0
+    p = u32(b, 60)
+    if not lies(p, _HEADER + _OPTIONAL, len(b)) or u32(b, p) != _PE or u16(b, p + 4) != _AMD64:
+        return 0
+    optional = p + _HEADER
+    if u16(b, p + 20) < _OPTIONAL or u16(b, optional) != _PE32_PLUS:
+        return 0
+    sections = u16(b, p + 6)
+    if sections > _MOST_SECTIONS or u32(b, optional + 108) <= _RELOCATIONS:
+        return 0
+    if not lies(optional + u16(b, p + 20), ENTRY * sections, len(b)):
+        return 0
+    return p if 0 <= i64_at(b, optional + 24) <= _MAX_BASE else 0
+
+
+@jit
+def base_of(b: Bytes) -> int:
+    """The address that distances in an image count from."""
+    return i64_at(b, header_of(b) + _HEADER + 24)
+
+
+@jit
+def offset_of(b: Bytes, s: int) -> int:
+    """How far behind the base a section lies."""
+    return u32(b, s + 12)
+
+
+@jit
+def content_of(b: Bytes, s: int) -> int:
+    """Where a section lies in the blob."""
+    return u32(b, s + 20)
+
+
+@jit
+def length_of(b: Bytes, s: int) -> int:
+    """The bytes of a section that lie in the blob; 0 where not all do."""
+    size = min(u32(b, s + 8), u32(b, s + 16))
+    return size if lies(content_of(b, s), size, len(b)) else 0
+
+
+@jit
+def has_code(b: Bytes, s: int) -> bool:
+    """Whether a section holds code."""
+    return u32(b, s + 36) & EXEC != 0 and length_of(b, s) > 0
+
+
+@jit
+def read_pe(b: Bytes, image: Ints) -> int:
+    """Describe the image in ``b`` by the numbers of ``image``; how many of its sections have
+    content."""
+    for n in range(ELF):
+        image[n] = 0
+    header = header_of(b)
+    if header == 0:
+        return 0
+    image[FIRST] = header + _HEADER + u16(b, header + 20)
+    image[LAST] = image[FIRST] + ENTRY * u16(b, header + 6)
+    base = base_of(b)
+    count = 0
+    content = 0
+    for s in range(image[FIRST], image[LAST], ENTRY):
+        address = base + offset_of(b, s)
+        if u32(b, s + 8) > 0:
+            widen(image, LOW, address, u32(b, s + 8))
+        if has_code(b, s):
+            widen(image, CODE_LOW, address, length_of(b, s))
+        if length_of(b, s) > 0:
+            count += 1
+            content += length_of(b, s)
+    return count if content <= _SHARED * len(b) else 0
+
+
+@jit
+def pe_code(b: Bytes, image: Ints, tables: Ints, rows: Ints, room: int, count: int) -> int:
+    """Finder 14: calls, jumps and operands relative to the instruction."""
+    base = base_of(b)
+    for s in range(image[FIRST], image[LAST], ENTRY):
+        if has_code(b, s):
+            start = content_of(b, s)
+            bias = base + offset_of(b, s) - start
+            count = find_distances(
+                b, start, start + length_of(b, s), bias, image[CODE_LOW], image[CODE_HIGH],
+                image[LOW], image[HIGH], tables, rows, room, count,
+            )  # fmt: skip
+    return count
+
+
+@jit
+def _holder(b: Bytes, image: Ints, offset: int) -> int:
+    """The first section whose content holds what lies at a distance from the base; 0 where none
+    does."""
+    for s in range(image[FIRST], image[LAST], ENTRY):
+        if offset_of(b, s) <= offset < offset_of(b, s) + length_of(b, s):
+            return i64(s)
+    return 0
+
+
+@jit
+def _directory(b: Bytes, image: Ints, number: int) -> tuple[int, int]:
+    """Where what a directory lists begins and ends; 0 and 0 where there is nothing."""
+    entry = header_of(b) + _HEADER + 112 + 8 * number
+    offset = u32(b, entry)
+    s = _holder(b, image, offset)
+    if s == 0:
+        return 0, 0
+    behind = offset - offset_of(b, s)
+    start = content_of(b, s) + behind
+    return start, start + min(u32(b, entry + 4), length_of(b, s) - behind)
+
+
+@jit
+def pe_functions(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
+    """Finder 15: the table by which functions are unwound."""
+    base = base_of(b)
+    start, stop = _directory(b, image, _UNWINDING)
+    for p in range(start, start + (stop - start) // _FUNCTION * _FUNCTION, 4):
+        if u32(b, p) != 0:
+            count = add(rows, room, count, p, _BASED, base + u32(b, p), base)
+    return count
+
+
+@jit
+def pe_pointers(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
+    """Finder 16: words of data that are addresses, as relocations name them."""
+    p, stop = _directory(b, image, _RELOCATIONS)
+    while p + 8 <= stop:
+        end = p + u32(b, p + 4)
+        if end < p + 8 or end > stop:
+            return count
+        s = _holder(b, image, u32(b, p))
+        if s != 0:
+            first = content_of(b, s) + u32(b, p) - offset_of(b, s)
+            last = content_of(b, s) + length_of(b, s)
+            for at in range(p + 8, end - 1, 2):
+                place = first + (u16(b, at) & 0xFFF)
+                if u16(b, at) >> 12 == _DIR64 and place + 8 <= last:
+                    target = i64_at(b, place)
+                    if image[LOW] <= target < image[HIGH]:
+                        count = add(rows, room, count, place, _ABSOLUTE, target, 0)
+        p = end
+    return count

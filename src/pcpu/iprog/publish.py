@@ -1,0 +1,116 @@
+"""The store of published files (spec/http.md H18)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pcpu.artifact import Artifact, open_output, write_all
+from pcpu.errors import PcpuError, UsageError
+from pcpu.iprog.apply import Reader
+from pcpu.iprog.decoder.wasm import ABI, any_plan
+from pcpu.iprog.format import MAGIC
+from pcpu.iprog.numbers import Bytes
+from pcpu.iprog.sites_file import write_sites
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}")
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Published:
+    """``files`` are all that the object needs, as paths in the store, the plan last; ``written``
+    are those that were not there before."""
+
+    name: str
+    files: tuple[str, ...]
+    written: tuple[str, ...]
+
+    @property
+    def url_path(self) -> str:
+        return f"/v1/objects/{self.name}"
+
+    def to_json(self) -> dict[str, Any]:
+        """What there is to tell, of what ``json`` can write."""
+        return {
+            "name": self.name,
+            "path": self.url_path,
+            "files": list(self.files),
+            "written": list(self.written),
+        }
+
+
+def decoder() -> Artifact:
+    """What a Worker rebuilds files with: ``iprog.wasm`` (spec/iprog-abi.md)."""
+    return Artifact("wasm", any_plan(), {"abi": ABI, "kind": "decoder"})
+
+
+def is_plan(content: Bytes) -> bool:
+    """Whether this begins as a plan does (spec/iprog.md G6)."""
+    return content[: len(MAGIC)] == MAGIC
+
+
+def check_name(name: str) -> str:
+    """``name``, if an object can be called so. Raises UsageError."""
+    if NAME.fullmatch(name) is None:
+        raise UsageError(
+            f"an object cannot be called {name!r}; give a --name of letters, digits and ._+@- "
+            "that begins with a letter or a digit"
+        )
+    return name
+
+
+def publish(reader: Reader, store: Path, name: str) -> Published:
+    """Put a plan, whose file was rebuilt and found right, and what it needs into ``store``.
+
+    Each file appears whole or not at all, the plan last, so that an object is there only when it
+    can be rebuilt. What is there already stays. Raises UsageError and PcpuError.
+    """
+    check_name(name)
+    paths = [f"blobs/{content.sha256.hex()}" for content in reader.header.blobs]
+    wanted = dict(zip(paths, reader.reference.blobs, strict=True))
+    written = [path for path, blob in wanted.items() if _put(store / path, blob)]
+    sites = _put_sites(reader, store)
+    written += [path for path, is_new in sites.items() if is_new]
+    path = f"objects/{name}.iprog"
+    if _put(store / path, reader.plan, replace=True):
+        written.append(path)
+    return Published(name, (*wanted, *sites, path), tuple(written))
+
+
+def _put_sites(reader: Reader, store: Path) -> dict[str, bool]:
+    """The sites file of a plan that relocates, and whether it is new."""
+    about = reader.header.relocation
+    if about is None:
+        return {}
+    blob = reader.header.blobs[about.blob]
+    path = f"blobs/{blob.sha256.hex()}.{'-'.join(map(str, about.finders))}.sites"
+    if (store / path).is_file():
+        return {path: False}
+    _make_folder(store / path)
+    with open_output(store / path) as file:
+        write_sites(reader.reference.blobs[about.blob], about.finders, file)
+    return {path: True}
+
+
+def _put(path: Path, content: Bytes, *, replace: bool = False) -> bool:
+    """Write a file, unless it is there; whether it was written. Its name says what is in it, or
+    else, with ``replace``, the two are compared."""
+    known = path.is_file() and path.stat().st_size == len(content)
+    if known and not (replace and path.read_bytes() != bytes(content)):
+        return False
+    _make_folder(path)
+    with open_output(path) as file:
+        view = memoryview(content)
+        for start in range(0, len(view), _PIECE):
+            write_all(file, view[start : start + _PIECE])
+    return True
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PcpuError(f"{path.parent} cannot be made: {error.strerror}") from None

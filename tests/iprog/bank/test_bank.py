@@ -1,0 +1,214 @@
+"""Banks: what they keep, what they refuse, and which blob they choose."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from pcpu.errors import BankError, UsageError
+from pcpu.iprog.apply import Reader
+from pcpu.iprog.bank.select import Depth, plan_best, select
+from pcpu.iprog.bank.sketch import SIZE, study
+from pcpu.iprog.bank.store import Bank, files_below
+from pcpu.iprog.plan import Planned, make_plan
+
+
+def versions(seed: int, count: int, size: int = 60_000) -> list[bytes]:
+    """Each made of the one before it by some edits."""
+    random = Random(seed)
+    words = [random.randbytes(random.randint(3, 14)) for _ in range(900)]
+    text = bytearray(b"".join(random.choice(words) for _ in range(size // 8)))
+    found = []
+    for _ in range(count):
+        found.append(bytes(text))
+        for _ in range(25):
+            at = random.randrange(len(text) - 40)
+            text[at : at + random.randint(0, 30)] = random.randbytes(random.randint(0, 40))
+    return found
+
+
+@pytest.fixture(scope="module")
+def library() -> list[bytes]:
+    return versions(1, 9)
+
+
+@pytest.fixture(scope="module")
+def bank(library: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    """Versions of one library but number 5, and other libraries."""
+    folder = tmp_path_factory.mktemp("banks")
+    made = Bank.made(str(folder / "bank"))
+    contents = {f"lib-{n}": blob for n, blob in enumerate(library) if n != 5}
+    contents |= {f"other-{n}": versions(50 + n, 1)[0] for n in range(4)}
+    for name, blob in contents.items():
+        (folder / name).write_bytes(blob)
+        made.add(str(folder / name), name)
+    return made
+
+
+def planner(file: bytes) -> Any:
+    def plan(blobs: Sequence[Any], names: Sequence[str]) -> Planned:
+        return make_plan(file, blobs, blob_names=names)
+
+    return plan
+
+
+def test_what_a_bank_keeps_k13(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_bytes(b"the same")
+    other.write_bytes(b"the same")
+    bank = Bank.made(str(tmp_path / "bank"))
+    entry, new = bank.add(str(one), "one")
+    assert (entry.names, new) == (("one",), True)
+    entry, new = bank.add(str(other), "other\nname")
+    assert (entry.names, new) == (("one", "other_name"), False)
+    assert bank.add(str(one), "one")[0].names == ("one", "other_name")
+    sha256 = hashlib.sha256(b"the same").hexdigest()
+    files = sorted(
+        p.relative_to(tmp_path).as_posix() for p in (tmp_path / "bank").rglob("*") if p.is_file()
+    )
+    assert files == ["bank/bank.json", f"bank/blobs/{sha256}", f"bank/sketches/{sha256}"]
+    assert json.loads((tmp_path / "bank/bank.json").read_bytes()) == {
+        "type": "iprog-bank",
+        "version": 1,
+    }
+    assert (tmp_path / f"bank/blobs/{sha256}").read_bytes() == b"the same"
+    kept = (tmp_path / f"bank/sketches/{sha256}").read_bytes()
+    assert kept == study(b"the same").sketch.write() + b"one\nother_name\n"
+
+
+def test_a_blob_without_a_sketch_is_not_there_k14(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"one")
+    bank = Bank.made(str(tmp_path / "bank"))
+    (tmp_path / "bank/blobs" / hashlib.sha256(b"one").hexdigest()).write_bytes(b"half of it")
+    (tmp_path / "bank/sketches/notes.txt").write_bytes(b"not ours")
+    assert bank.entries() == []
+    assert bank.add(str(tmp_path / "one"), "one")[1]
+    assert bytes(bank.blob(bank.entries()[0])) == b"one"
+
+
+def test_damaged_banks_are_refused_k15(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"one")
+    bank = Bank.made(str(tmp_path / "bank"))
+    entry, _ = bank.add(str(tmp_path / "one"), "one")
+    sketch, blob = tmp_path / "bank/sketches" / entry.sha256, bank.blob_path(entry.sha256)
+    good = sketch.read_bytes()
+    sketch.write_bytes(good[: SIZE - 1])
+    with pytest.raises(BankError, match="is no sketch; add its blob anew"):
+        bank.entries()
+    sketch.write_bytes(study(b"two").sketch.write())
+    with pytest.raises(BankError, match="is the sketch of another blob; add its blob anew"):
+        bank.entries()
+    bank.add(str(tmp_path / "one"), "one")
+    assert sketch.read_bytes() == good
+    blob.write_bytes(b"ones")
+    with pytest.raises(BankError, match="is damaged; remove it, and add one anew"):
+        bank.blob(entry)
+    blob.write_bytes(b"two")
+    with pytest.raises(BankError, match="is damaged; remove it, and add one anew"):
+        plan_best(bank, b"one, two", planner(b"one, two"))
+    blob.unlink()
+    with pytest.raises(BankError, match="cannot be read: No such file"):
+        bank.blob(entry)
+    (tmp_path / "bank/bank.json").write_bytes(b'{"type": "iprog-bank", "version": 2}')
+    with pytest.raises(BankError, match=r"bank\.json is not of a bank of version 1"):
+        Bank(str(tmp_path / "bank"))
+    (tmp_path / "bank/bank.json").write_bytes(b"[" * 70_000)
+    with pytest.raises(BankError, match=r"bank\.json is not of a bank of version 1"):
+        Bank(str(tmp_path / "bank"))
+
+
+def test_what_is_no_bank_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no bank; make one with pcpu bank add"):
+        Bank(str(tmp_path / "nothing"))
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UsageError, match="is not empty, and no bank; choose another folder"):
+        Bank.made(str(tmp_path))
+    with pytest.raises(UsageError, match="cannot be a bank: Not a directory"):
+        Bank.made(str(tmp_path / "file"))
+    with pytest.raises(UsageError, match="is empty; pcpu bank add"):
+        select(Bank.made(str(tmp_path / "bank")), b"x", planner(b"x"))
+
+
+def test_folders_are_added_with_all_below(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/x").write_bytes(b"x")
+    (tmp_path / "a/y").write_bytes(b"y")
+    given = [str(tmp_path / "a"), str(tmp_path / "a/y")]
+    assert [name for _, name in files_below(given)] == ["b/x", "y", "y"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="has no files"):
+        list(files_below([str(tmp_path / "empty")]))
+
+
+@pytest.mark.parametrize("depth", Depth)
+def test_the_nearest_version_is_chosen(bank: Bank, library: list[bytes], depth: Depth) -> None:
+    file = library[5]
+    found = select(bank, file, planner(file), depth)
+    assert len(found) == 12
+    assert {c.entry.name for c in found[:2]} == {"lib-4", "lib-6"}
+    assert all(c.entry.name.startswith("lib") for c in found[:8])
+    assert found[0].depth == depth
+    sizes = {
+        e.name: len(make_plan(file, [bank.blob(e)]).plan)
+        for e in bank.entries()
+        if e.name in ("lib-4", "lib-6")
+    }
+    chosen = sizes[found[0].entry.name]
+    if depth == Depth.PLANS:
+        assert chosen == min(sizes.values())
+        assert found[0].planned is not None
+    assert chosen <= 2 * min(sizes.values())
+
+
+def test_no_plan_is_made_where_one_blob_is_far_nearer(bank: Bank, library: list[bytes]) -> None:
+    def refuse(blobs: Sequence[Any], names: Sequence[str]) -> Planned:
+        raise AssertionError
+
+    found = select(bank, library[4], refuse)
+    assert (found[0].entry.name, found[0].planned) == ("lib-4", None)
+
+
+def test_plans_from_the_best_blob(bank: Bank, library: list[bytes]) -> None:
+    planned, best = plan_best(bank, library[5], planner(library[5]))
+    assert best is not None
+    blob = bank.blob(best.entry)
+    assert planned.header.blobs[0].sha256 == best.entry.sketch.sha256
+    assert Reader(planned.plan, [blob]).rebuild() == library[5]
+
+
+def test_programs_of_the_same_kind_come_first_where_nothing_is_shared(tmp_path: Path) -> None:
+    from tests.iprog.images import CODE, Part, elf
+
+    bank = Bank.made(str(tmp_path / "bank"))
+    kinds = {
+        "pushes": elf([Part(".text", CODE, 0x1000, b"\x55" * 4000)])[0],
+        "nops": elf([Part(".text", CODE, 0x1000, b"\x90" * 4000)])[0],
+        "arm": elf([Part(".text", CODE, 0x1000, bytes(4000))], machine=183)[0],
+        "text": b"no program at all",
+    }
+    for name, content in kinds.items():
+        (tmp_path / name).write_bytes(content)
+        bank.add(str(tmp_path / name), name)
+    random = Random(3)
+    file = elf(
+        [Part(".text", CODE, 0x1000, bytes(random.choice(b"\x90\x90\x90\xc3") for _ in range(999)))]
+    )[0]
+    found = select(bank, file, planner(file), Depth.SKETCHES)
+    near = {c.nearness.density for c in found}
+    if len(near) == 1:
+        assert [c.entry.name for c in found[:2]] == ["nops", "pushes"]
+    else:
+        assert found[0].entry.sketch.kind == "elf-x86-64"
+
+
+def test_a_file_that_has_nothing_in_common_is_planned_from_no_blob(bank: Bank) -> None:
+    file = Random(99).randbytes(3000)
+    planned, best = plan_best(bank, file, planner(file))
+    assert (best, planned.header.blobs) == (None, ())
+    assert Reader(planned.plan, []).rebuild() == file

@@ -1,0 +1,106 @@
+"""``pcpu bank`` and ``pcpu plan --bank`` as their users run them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.iprog.bank.test_bank import versions
+from tests.test_cli import pcpu
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """old/ with four versions, new with the fifth, and bank with the old ones."""
+    path = tmp_path_factory.mktemp("cli")
+    (path / "old").mkdir()
+    *old, new = versions(4, 5)
+    for n, blob in enumerate(old):
+        (path / f"old/{n}").write_bytes(blob)
+    (path / "new").write_bytes(new)
+    done = pcpu("bank", "add", path / "bank", path / "old")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"4 added, 0 known already\n")
+    return path
+
+
+def test_add_again(folder: Path) -> None:
+    done = pcpu("bank", "add", folder / "bank", folder / "old/0", "--json")
+    assert json.loads(done.stdout) == {"added": 0, "known": 1, "blobs": 4}
+
+
+def test_list(folder: Path) -> None:
+    done = pcpu("bank", "list", folder / "bank")
+    sha256 = hashlib.sha256((folder / "old/1").read_bytes()).hexdigest()
+    line = done.stdout.decode().splitlines()[1]
+    assert line.split() == [str((folder / "old/1").stat().st_size), sha256[:12], "1"]
+    about = json.loads(pcpu("bank", "list", folder / "bank", "--json").stdout)[1]
+    assert (about["names"], about["sha256"], about["kind"]) == (["1"], sha256, "")
+    assert about["sections"] == {"other": about["size"]}
+
+
+def test_select(folder: Path) -> None:
+    sha256 = hashlib.sha256((folder / "old/3").read_bytes()).hexdigest()
+    done = pcpu("bank", "select", folder / "bank", folder / "new")
+    assert done.stdout.decode().startswith(f"3  {folder}/bank/blobs/{sha256}  (")
+    found = json.loads(
+        pcpu(
+            "bank",
+            "select",
+            folder / "bank",
+            folder / "new",
+            "--best",
+            "3",
+            "--by",
+            "sketches",
+            "--json",
+        ).stdout
+    )
+    assert [row["name"] for row in found] == ["3", "2", "1"]
+    assert found[0]["path"] == f"{folder}/bank/blobs/{sha256}"
+    assert (found[0]["by"], found[0]["plan"]) == ("sketches", None)
+
+
+def test_plan_from_a_bank(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.iprog"
+    done = pcpu("plan", folder / "new", "--bank", folder / "bank", "-o", out)
+    assert done.returncode == 0
+    said = done.stderr.decode().splitlines()[0]
+    assert said.startswith("from 3: --blob ")
+    again = tmp_path / "again"
+    blob = said.partition("--blob ")[2]
+    assert pcpu("apply", out, "--blob", blob, "-o", again).returncode == 0
+    assert again.read_bytes() == (folder / "new").read_bytes()
+
+
+def test_misuse(folder: Path, tmp_path: Path) -> None:
+    for arguments, said in (
+        (
+            ("bank", "list", tmp_path),
+            f"{tmp_path} is no bank; make one with pcpu bank add {tmp_path} FILE",
+        ),
+        (("bank", "select", tmp_path, "x"), f"{tmp_path} is no bank"),
+        (("bank", "select", folder / "bank", tmp_path / "x"), f"{tmp_path}/x cannot be read"),
+        (("bank", "add", folder / "bank", tmp_path / "x"), f"{tmp_path}/x cannot be read"),
+        (("bank", "add", folder / "old", folder / "new"), "is not empty, and no bank"),
+        (
+            (
+                "plan",
+                folder / "new",
+                "--bank",
+                folder / "bank",
+                "--blob",
+                folder / "new",
+                "-o",
+                tmp_path / "x",
+            ),
+            "give either --bank or --blob",
+        ),
+    ):
+        done = pcpu(*arguments)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert done.stderr.decode().startswith("pcpu: error: ")
+        assert said in done.stderr.decode()
+    assert list(tmp_path.iterdir()) == []
