@@ -58,14 +58,14 @@ class Measured:
         return self.rows[SMALL].size / self.rows[self.peer].size
 
 
-def measure(pair: Pair, small: Path, quick: bool, tell: Callable[[str], None]) -> Measured:
+def measure(pair: Pair, small: Path, tell: Callable[[str], None]) -> Measured:
     """``small`` is a program that processes warm up with. Raises PcpuError where a tool of ours
     fails, or any rebuilds another file."""
     measured = Measured(pair)
     with tempfile.TemporaryDirectory(prefix="pcpu-bench-") as folder:
         for number, tool in enumerate(TOOLS):
             tell(f"{pair.name}: {tool.name}")
-            if pair.size > tool.largest // (3 if quick else 1):
+            if pair.size > tool.largest:
                 measured.missing[tool.name] = "the file is too large for it"
                 continue
             patch = Path(folder) / f"{number}.patch"
