@@ -15,6 +15,7 @@ from pcpu.errors import DamagedPlanError, IprogError, UnsupportedPlanError, Wron
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder.wasm import any_plan, reconstructor
 from pcpu.iprog.finders import find_sites
+from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.reconstructor import compile_plan
 from pcpu.iprog.sites import Sites
@@ -150,6 +151,32 @@ def test_headers_sealed_again_are_judged_alike_d2(decoder: AnyPlan) -> None:
             assert found.startswith(("damaged", "unsupported", "no-memory"))
         else:
             assert found == file  # what is wrong is a hash
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_native_readers(name: str) -> None:
+    file, blobs, how = CASES[name]
+    plan = make_plan(file, blobs, **how).plan  # type: ignore[arg-type]
+    reader = NativeReader(plan, blobs)
+    assert reader.rebuild() == file
+    for number in reversed(range(reader.header.windows)):
+        assert reader.window(number) == Reader(plan, blobs).window(number)
+
+
+def test_native_readers_say_what_is_wrong() -> None:
+    """In the words of the plain decoder, and as often."""
+    plan, reference, file, _ = planned("edited")
+    random = Random(8)
+    for _ in range(300):
+        at = random.randrange(len(plan))
+        other = plan[:at] + bytes([plan[at] ^ 1 << random.randrange(8)]) + plan[at + 1 :]
+        said = []
+        for kind in (Reader, NativeReader):
+            with pytest.raises(IprogError) as caught:
+                kind(other, [reference]).rebuild()
+            said.append((type(caught.value), str(caught.value)))
+        assert said[0] == said[1]
+    assert NativeReader(plan, [reference]).rebuild() == file
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -361,6 +361,14 @@ def test_words_of_data_g56() -> None:
     assert sites(elsewhere) == []
 
 
+def test_more_sites_than_a_blob_can_have_are_none_g40() -> None:
+    for calls, others, found in ((100, 300, 100), (100, 0, 0)):
+        body = b"\0" + b"\x10\x05" * calls + b"\x01" * others
+        blob, _ = module([(10, b"\x01" + number(len(body)) + body)])
+        assert (calls <= len(blob) // 4) == bool(found)
+        assert len(sites(blob)) == found
+
+
 def test_damaged_images_never_fail() -> None:
     random = Random(5)
     for blob in (go_image()[0], arm(0x94000004, 0xD00000E1, 0x91048C22)[0], code_image(b"\xe8\0\0\0\0")[0],

@@ -6,7 +6,7 @@ below the roof of what the machine can do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,14 @@ class Bar:
 
 def draw(record: Mapping[str, Any]) -> list[Path]:
     """The files that were written. Raises ToolchainError without matplotlib."""
+    return save({"bench": _bars, "sizes": _sizes}, record)
+
+
+def save(
+    figures: Mapping[str, Callable[[Mapping[str, Any], Theme], Any]], record: Mapping[str, Any]
+) -> list[Path]:
+    """Draw each figure, by the name of its file, in each theme; the files that were written.
+    Raises ToolchainError without matplotlib."""
     try:
         import matplotlib
     except ImportError:
@@ -63,7 +71,7 @@ def draw(record: Mapping[str, Any]) -> list[Path]:
     IMAGES.mkdir(parents=True, exist_ok=True)
     written = []
     for theme in THEMES:
-        for name, figure in (("bench", _bars), ("sizes", _sizes)):
+        for name, figure in figures.items():
             path = IMAGES / f"{name}-{theme.name}.svg"
             with _style(theme):
                 # Without a date and with a fixed seed the same record gives the same file.

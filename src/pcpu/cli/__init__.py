@@ -329,8 +329,14 @@ def bench(
     gate: Annotated[
         bool, typer.Option("--gate", help="Exit with 1 when a goal is missed.")
     ] = False,
+    iprog: Annotated[
+        bool, typer.Option("--iprog", help="Plans beside delta tools, in place of operations.")
+    ] = False,
     only: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this definition of bench/definitions.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Only this definition of bench/definitions, or pair of --iprog."
+        ),
     ] = None,
     plot: Annotated[bool, typer.Option(help="Draw the plots in docs/img.")] = True,
     as_json: Json = False,
@@ -345,7 +351,10 @@ def bench(
 
     Example: pcpu bench --quick
     """
-    from pcpu.bench.main import run_bench
+    if iprog:
+        from pcpu.bench.delta.main import run_bench
+    else:
+        from pcpu.bench.main import run_bench
 
     raise typer.Exit(
         run_bench(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pcpu.iprog.index import Octets, Seeds, common
-from pcpu.iprog.jit import jit
+from pcpu.iprog.jit import jit, read_only
 from pcpu.iprog.sites import Places
 
 LITERAL = 1 << 60  # stands for the skew of literals
@@ -56,7 +56,8 @@ class Covers:
 def align(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:
     """The covers of a cheapest path."""
     scaled = np.array([round(_UNIT * cost) for cost in astuple(costs)], np.int64)
-    start, skew = _path(file, reference, seeds.start, seeds.skew, scaled)[::-1].T
+    both = read_only(file), read_only(reference)
+    start, skew = _path(*both, seeds.start, seeds.skew, scaled)[::-1].T
     stop = np.append(start[1:], len(file))
     copied = (skew != LITERAL) & (stop > start)
     return Covers(start[copied], stop[copied], skew[copied])

@@ -16,6 +16,7 @@ from pcpu.files import open_sink
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import content_json, to_json
 from pcpu.iprog.format import read_header
+from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.streams import stored_streams
 from pcpu.iprog.undocument import from_json
@@ -48,8 +49,10 @@ def read_plan(path: str, blobs: Sequence[Bytes]) -> Bytes:
 
 
 def open_plan(path: str, blobs: Sequence[str]) -> Reader:
+    """A plan and the blobs that it was made for. Raises UsageError, DamagedPlanError,
+    UnsupportedPlanError and WrongBlobError."""
     contents = [mapped(blob) for blob in blobs]
-    return Reader(read_plan(path, contents), contents)
+    return NativeReader(read_plan(path, contents), contents)
 
 
 def write_plan(plan: bytes, blobs: Sequence[Bytes], out: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pydivsufsort
 
-from pcpu.iprog.jit import i64, jit
+from pcpu.iprog.jit import i64, jit, read_only
 from pcpu.iprog.sites import Places
 
 Octets = npt.NDArray[np.uint8]
@@ -52,7 +52,7 @@ class Seeds:
 
 def make_index(data: Octets) -> Index:
     suffixes = pydivsufsort.divsufsort(_open(data)) if len(data) else np.empty(0, np.int32)
-    return Index(data, suffixes, _first_suffixes(data))
+    return Index(read_only(data), suffixes, _first_suffixes(read_only(data)))
 
 
 def _open(data: Octets) -> Octets:
@@ -185,6 +185,7 @@ def _begin(a: Any, b: Any, i: Any, skew: Any, last: Any) -> Any:
 
 def find_seeds(file: Octets, index: Index) -> Seeds:
     """The seeds of ``file`` in the data of ``index``."""
+    file = read_only(file)
     size = max(_PART, -(-len(file) // _THREADS))
     with ThreadPoolExecutor(_THREADS) as pool:
         found = [*pool.map(partial(_part, file, index, size), range(0, len(file), size))]

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from pcpu.run import disk_cache
 
@@ -19,6 +20,7 @@ Ints = Any
 
 i64 = cast(Callable[[Any], int], np.int64)
 
+Octets = npt.NDArray[np.uint8]
 F = TypeVar("F", bound=Callable[..., object])
 
 _KEPT = 4  # folders of compiled loops, of the last versions of this package
@@ -55,6 +57,14 @@ def jit(function: F) -> F:
     # Else each constant that some function passes to it would make numba compile it once more.
     compiled.get_call_template = call_template
     return cast(F, compiled)
+
+
+def read_only(data: Octets) -> Octets:
+    """The same bytes, not to be written to. Loops are compiled anew for arrays of another type, and
+    those of files that are given are such."""
+    view = data.view()
+    view.flags.writeable = False
+    return view
 
 
 @jit

@@ -16,7 +16,7 @@ from pcpu.iprog.align import Covers
 from pcpu.iprog.finders import FINDERS, find_sites, read_image
 from pcpu.iprog.format import Region, Transform
 from pcpu.iprog.index import Octets
-from pcpu.iprog.jit import jit
+from pcpu.iprog.jit import jit, read_only
 from pcpu.iprog.moving import absolute, write_sites
 from pcpu.iprog.sites import Form, Places, Sites
 
@@ -132,7 +132,8 @@ def make_subject(
     file: Octets, blobs: list[Octets], finders: tuple[int, ...] | None = None
 ) -> Subject:
     """``finders`` are those to use: none, or all where it is None."""
-    reference = blobs[0] if len(blobs) == 1 else np.concatenate([np.empty(0, np.uint8), *blobs])
+    joined = blobs[0] if len(blobs) == 1 else np.concatenate([np.empty(0, np.uint8), *blobs])
+    reference = read_only(joined)
     chosen = tuple(FINDERS) if finders is None else finders
     image = read_image(file.data) if chosen else None
     if image is None:

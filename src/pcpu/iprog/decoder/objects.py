@@ -30,6 +30,7 @@ PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 HOT = frozenset({
     "copy", "next_cover", "_place", "_fix", "move_cover", "value_of", "put_site", "first_site",
     "shift", "resolve", "restore_x86_64", "restore_aarch64", "instruction_end", "find_in_code",
+    "find_distances", "find_pages",
 })  # fmt: skip
 _CHECK = "crc32c"  # the operation that checks are (G4)
 _MEMORY = 1 << 62
@@ -42,7 +43,10 @@ def known_of(header: Header) -> Known:
     """What a decoder for one plan need not do (decoder/state.py)."""
     frames = [frame for group in header.groups for frame in group.frames]
     compressed = any(frame.codec is not Codec.RAW for frame in frames)
-    return {"COMPRESSED": int(compressed), "RELOCATES": int(header.relocation is not None)}
+    known = {"COMPRESSED": int(compressed), "RELOCATES": int(header.relocation is not None)}
+    if header.relocation is not None:
+        known["CHOSEN"] = sum(1 << finder for finder in header.relocation.finders)
+    return known
 
 
 def objects_for(

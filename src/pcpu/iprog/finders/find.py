@@ -21,6 +21,12 @@ PE_CODE, PE_FUNCTIONS, PE_POINTERS = range(14, 17)
 LAST_FINDER = PE_POINTERS
 
 
+# A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
+CHOSEN = -1
+_MODULES = 1 << WASM_CODE | 1 << WASM_TABLES | 1 << WASM_WORDS
+_WINDOWS = 1 << PE_CODE | 1 << PE_FUNCTIONS | 1 << PE_POINTERS
+
+
 @jit
 def find_room(b: Bytes) -> int:
     """How many numbers ``find_sites`` needs as ``scratch``."""
@@ -35,7 +41,7 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
     elf = scratch[0:ELF]
     loaded = read_elf(b, elf)
     module = loaded == 0 and is_module(b)
-    windows = loaded == 0 and read_pe(b, elf) > 0
+    windows = CHOSEN & _WINDOWS != 0 and loaded == 0 and read_pe(b, elf) > 0
     if loaded == 0 and not module and not windows:
         return 0
     tables = scratch[len(scratch) - tables_room(b) : len(scratch)]
@@ -45,9 +51,9 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
     count = 0
     for n in range(len(finders)):
         first = count
-        if module:
+        if CHOSEN & _MODULES != 0 and module:
             count = find_in_module(b, finders[n], rows, room, count)
-        elif windows:
+        elif CHOSEN & _WINDOWS != 0 and windows:
             count = _in_windows(b, elf, finders[n], tables, rows, room, count)
         elif finders[n] in (AMD_CODE, ARM_CODE, JUMP_TABLES):
             count = _in_code(b, elf, finders, n, scratch, tables, rows, room, count)
@@ -64,11 +70,11 @@ def _in_code(
 ) -> int:  # fmt: skip
     """What finder ``n`` finds in the code of an image, or in tables that are for code."""
     machine = machine_of(b)
-    if machine == AARCH64 and finders[n] == ARM_CODE:
+    if machine == AARCH64 and _is(finders[n], ARM_CODE):
         count = arm_sites(b, elf, scratch[ELF : ELF + KNOWN], rows, room, count)
-    elif machine == X86_64 and finders[n] == AMD_CODE:
+    elif machine == X86_64 and _is(finders[n], AMD_CODE):
         count = amd_sites(b, elf, tables, rows, room, count)
-    elif machine == X86_64 and finders[n] == JUMP_TABLES:
+    elif machine == X86_64 and _is(finders[n], JUMP_TABLES):
         if not _wants(finders[0:n], AMD_CODE):
             amd_sites(b, elf, tables, rows, 0, 0)  # for the marks that it leaves
         count = jump_tables(b, elf, tables, rows, room, count)
@@ -80,11 +86,11 @@ def _in_windows(
     b: Bytes, image: Ints, finder: int, tables: Ints, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """What a finder finds in a PE image."""
-    if finder == PE_CODE:
+    if _is(finder, PE_CODE):
         count = pe_code(b, image, tables, rows, room, count)
-    elif finder == PE_FUNCTIONS:
+    elif _is(finder, PE_FUNCTIONS):
         count = pe_functions(b, image, rows, room, count)
-    elif finder == PE_POINTERS:
+    elif _is(finder, PE_POINTERS):
         count = pe_pointers(b, image, rows, room, count)
     return count
 
@@ -94,21 +100,27 @@ def _in_data(
     b: Bytes, elf: Ints, finder: int, scratch: Ints, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """What a finder finds in the tables of an image."""
-    if finder == RELOCATIONS:
+    if _is(finder, RELOCATIONS):
         count = relocations(b, elf, rows, room, count)
-    elif finder == SYMBOLS:
+    elif _is(finder, SYMBOLS):
         count = symbols(b, elf, rows, room, count)
-    elif finder == POINTERS:
+    elif _is(finder, POINTERS):
         count = pointers(b, elf, rows, room, count)
-    elif finder == FRAMES:
+    elif _is(finder, FRAMES):
         count = frames(b, scratch[ELF : len(scratch)], rows, room, count)
-    elif finder == SEARCH_TABLE:
+    elif _is(finder, SEARCH_TABLE):
         count = search_table(b, rows, room, count)
-    elif finder == GO_FUNCTIONS:
+    elif _is(finder, GO_FUNCTIONS):
         count = function_table(b, rows, room, count)
-    elif finder == GO_TYPES:
+    elif _is(finder, GO_TYPES):
         count = types(b, elf, rows, room, count)
     return count
+
+
+@jit
+def _is(finder: int, number: int) -> bool:
+    """Whether a finder has this number, one of those that are compiled in."""
+    return CHOSEN >> number & 1 != 0 and finder == number
 
 
 @jit

@@ -10,7 +10,7 @@ from pcpu.iprog.finders.elf import CODE_HIGH, CODE_LOW, ELF, FIRST, HIGH, LAST, 
 from pcpu.iprog.finders.reading import i64_at, lies, u16, u32
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.finders.x86_64 import find_distances
-from pcpu.iprog.jit import Bytes, Ints, jit
+from pcpu.iprog.jit import Bytes, Ints, i64, jit
 from pcpu.iprog.sites import Form
 
 ENTRY = 40  # bytes of an entry of the table of sections
@@ -124,7 +124,7 @@ def _holder(b: Bytes, image: Ints, offset: int) -> int:
     does."""
     for s in range(image[FIRST], image[LAST], ENTRY):
         if offset_of(b, s) <= offset < offset_of(b, s) + length_of(b, s):
-            return 0 + s
+            return i64(s)
     return 0
 
 

