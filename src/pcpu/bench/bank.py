@@ -151,9 +151,8 @@ def main(
     studied: dict[str, Studied] = {}
     count, begun = 0, 0.0
     for library in read_libraries(()):
-        study(
-            version_of(library, library["versions"][0]).read_bytes()
-        )  # so that compiling loops is not measured
+        first = version_of(library, library["versions"][0])
+        study(first.read_bytes())  # so that compiling loops is not measured
         for version in library["versions"]:
             content = version_of(library, version).read_bytes()
             start = time.process_time()

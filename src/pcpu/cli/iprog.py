@@ -45,6 +45,12 @@ def plan(
         str | None,
         typer.Option("--bank", metavar="BANK", help="Choose the blob from a bank (pcpu bank)."),
     ] = None,
+    best: Annotated[
+        int,
+        typer.Option(
+            min=1, max=255, metavar="N", help="Choose up to N blobs, where more make it smaller."
+        ),
+    ] = 1,
     corpus: Annotated[
         str | None,
         typer.Option(metavar="DIR", help="Plan all files below DIR from --bank; OUT is a folder."),
@@ -89,7 +95,8 @@ def plan(
     from pcpu.iprog.plan import make_plan
 
     if corpus is not None:
-        if file is not None or blob or window is not None or explain or html is not None:
+        others = (file, blob, window, html, explain or None, best if best > 1 else None)
+        if any(given is not None for given in others):
             raise UsageError("--corpus stands in place of FILE, and goes with --bank and --mode")
         plan_corpus(corpus, bank, out, mode.value, scheduler, workers, as_json)
         return
@@ -101,6 +108,8 @@ def plan(
         raise UsageError(f"--window {window}: a power of two is wanted")
     if bank is not None and blob:
         raise UsageError("give either --bank or --blob")
+    if best > 1 and bank is None:
+        raise UsageError("--best is about --bank")
     content, blobs = files.mapped(file), [files.mapped(name) for name in blob or ()]
     with _stages(len(content)) as progress:
 
@@ -118,7 +127,7 @@ def plan(
         if bank is None:
             planned = make(blobs, [Path(name).name for name in blob or ()])
         else:
-            planned, blobs = _from_bank(bank, content, make)
+            planned, blobs = _from_bank(bank, content, make, best)
     files.write_plan(planned.plan, blobs, out)
     about = _explained(planned, html) if explain or html is not None else None
     if as_json:
@@ -159,16 +168,42 @@ def apply(
         files.rebuild(reader, out, wanted, advance)
 
 
-def inspect(plan: PlanFile, blob: Blobs = None, as_json: Json = False) -> None:
+def inspect(
+    plan: PlanFile,
+    blob: Blobs = None,
+    program: Annotated[
+        bool,
+        typer.Option("--program", help="Print it as a program of buffers blob and out."),
+    ] = False,
+    windows: Annotated[
+        str | None,
+        typer.Option(metavar="A-B", help="Of the program, only windows A to B; of a large file."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Show what a plan says.
 
-    With --json and its blobs, all of it: the JSON form of spec/iprog.md.
+    With --json and its blobs, all of it: the JSON form of spec/iprog.md. With --program and its
+    blobs a program that any engine runs and pcpu sim shows.
 
-    Example: pcpu inspect new.iprog
+    Example: pcpu inspect new.iprog --blob old.bin --program > new.pasm && pcpu sim new.pasm
+    --in blob=old.bin
     """
     from pcpu.iprog import files
     from pcpu.iprog.document import to_json
 
+    if program or windows is not None:
+        from pcpu.iprog.program import to_program
+
+        if as_json or not program:
+            raise UsageError("--windows goes with --program, and --json with neither")
+        reader = files.open_plan(plan, blob or ())
+        chosen = None
+        if windows is not None:
+            first, last = files.parse_span("--windows", windows, reader.header.windows, "windows")
+            chosen = range(first, last)
+        sys.stdout.write(str(to_program(reader, chosen)))
+        return
     if blob and as_json:
         print_json(to_json(files.open_plan(plan, blob)))
         return
@@ -193,19 +228,20 @@ def verify(plan: PlanFile, blob: Blobs = None) -> None:
     typer.echo(f"{header.file.size} bytes in {header.windows} windows are right", err=True)
 
 
-def _from_bank(bank: str, content: Any, make: Callable[..., Any]) -> tuple[Any, list[Any]]:
-    """The plan from the blob of a bank that suits best, and that blob, if any does."""
-    from pcpu.iprog.bank.select import plan_best
+def _from_bank(
+    bank: str, content: Any, make: Callable[..., Any], most: int
+) -> tuple[Any, list[Any]]:
+    """The plan from the blobs of a bank that suit best, and these, if any do."""
+    from pcpu.iprog.bank.several import plan_several
     from pcpu.iprog.bank.store import Bank
 
     store = Bank(bank)
-    planned, best = plan_best(store, content, make)
-    if best is None:
+    planned, chosen = plan_several(store, content, make, most)
+    for entry in chosen:
+        typer.echo(f"from {entry.name}: --blob {store.blob_path(entry.sha256)}", err=True)
+    if not chosen:
         typer.echo("from no blob, as none has anything in common with it", err=True)
-        return planned, []
-    entry = best.entry
-    typer.echo(f"from {entry.name}: --blob {store.blob_path(entry.sha256)}", err=True)
-    return planned, [store.blob(entry)]
+    return planned, [store.blob(entry) for entry in chosen]
 
 
 def publish(
