@@ -245,7 +245,9 @@ def _from_bank(
 
 
 def publish(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file, or a plan of it.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The file, or a plan of it, or its module.")
+    ],
     store: Annotated[
         Path, typer.Option("--store", metavar="DIR", help="The folder of what is published.")
     ],
@@ -275,19 +277,28 @@ def publish(
     """
     from pcpu.iprog import files
     from pcpu.iprog.apply import Reader
-    from pcpu.iprog.publish import check_name, is_plan, publish
+    from pcpu.iprog.bundled import told_by
+    from pcpu.iprog.publish import check_name, is_plan, publish, publish_module
+    from pcpu.iprog.rebuilds import check_reconstructor
     from pcpu.iprog.upload import upload
 
     content, blobs = files.mapped(file), [files.mapped(each) for each in blob or ()]
     path = Path(file)
-    planned = is_plan(content)
-    called = check_name(name or (path.name.removesuffix(".iprog") if planned else path.name))
-    plan = content if planned else _planned(path, content, blobs, blob or (), mode)
-    reader = Reader(plan, blobs)
-    if planned:
-        with _bar("verifying", reader.header.file.size) as advance:
-            files.verify(reader, advance)
-    published = publish(reader, store, called)
+    planned, told = is_plan(content), told_by(content)
+    suffix = ".iprog" if planned else ".wasm" if told is not None else ""
+    called = check_name(name or path.name.removesuffix(suffix))
+    if told is not None:
+        with _bar("verifying", told["file"]["size"]) as advance:
+            check_reconstructor(bytes(content), told, blobs, advance)
+        digests = [each["sha256"] for each in told["blobs"]]
+        published = publish_module(content, digests, blobs, store, called)
+    else:
+        plan = content if planned else _planned(path, content, blobs, blob or (), mode)
+        reader = Reader(plan, blobs)
+        if planned:
+            with _bar("verifying", reader.header.file.size) as advance:
+                files.verify(reader, advance)
+        published = publish(reader, store, called)
     if bucket is not None:
         upload(published, store, bucket, local)
     if as_json:
