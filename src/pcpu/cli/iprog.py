@@ -1,4 +1,4 @@
-"""``pcpu plan``, ``apply``, ``inspect``, ``verify`` and ``publish``: files from plans."""
+"""``pcpu plan``, ``apply``, ``inspect`` and ``verify``: files from plans."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 from pcpu.cli.bars import bar, stages
 from pcpu.cli.corpus import plan_corpus
 from pcpu.cli.options import Json, print_json
+from pcpu.cli.progress import bar, stages
 from pcpu.errors import UsageError
 
 
