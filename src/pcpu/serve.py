@@ -39,7 +39,7 @@ def serve_forever(
             isa, programs, bundle, port,
             named=named, decoder=decoder, store=store, reconstructors=reconstructors,
         )  # fmt: skip
-        with serving(bundle, port) as (listening, process):
+        with serving(bundle, port, loader=store is not None) as (listening, process):
             sys.stdout.write(_greeting(listening, programs, named, store))
             sys.stdout.flush()
             code = process.wait()

@@ -64,4 +64,9 @@ def folds(bits: int, more: Sequence[str] = ()) -> st.SearchStrategy[str]:
         values(bits, more=more),
         st.booleans(),
     )
-    return joined | joined | minus | chosen | values(bits, state=True, more=more)
+    arms = joined | minus | st.just("state")
+    guarded = st.builds(
+        lambda test, then, other: f"({test}) ? ({then}) : ({other})",
+        values(bits, more=more), arms, arms,
+    )  # fmt: skip
+    return joined | joined | minus | chosen | guarded | values(bits, state=True, more=more)

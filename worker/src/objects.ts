@@ -4,18 +4,19 @@ import type { Context } from "hono";
 import { getMimeType } from "hono/utils/mime";
 import { MemoryError, PlanError, SourceError, WasmTrap, type PlanKind } from "../../sdk/ts/src/errors";
 import type { Content, Head } from "../../sdk/ts/src/iprog/head";
-import { JoinedSource, MemorySource, PageCache, PagedSource, type Source } from "../../sdk/ts/src/iprog/pages";
+import { JoinedSource, MemorySource, PageCache, PagedSource, type RangedFile, type Source } from "../../sdk/ts/src/iprog/pages";
 import { planHead, Rebuild, type PlanHead } from "../../sdk/ts/src/iprog/rebuild";
-import type { ReconstructorManifest } from "../../sdk/ts/src/iprog/reconstructor";
+import { findReconstructor, type ReconstructorManifest } from "../../sdk/ts/src/iprog/reconstructor";
 import { SitesFile } from "../../sdk/ts/src/iprog/sites";
 import { quote } from "../../sdk/ts/src/text";
 import { wholeBody } from "./body";
 import { precondition, rangeOf, type Span } from "./conditions";
 import { Decoders } from "./decoders";
 import { decoderLimit, planLimit } from "./limits";
+import { joined, Loaded } from "./loaded";
 import { Problem, type Code } from "./problem";
-import { Blocks, pump } from "./rebuilding";
-import { Reconstructors } from "./reconstructors";
+import { begin, Blocks } from "./rebuilding";
+import { checkRoom, Reconstructors, sizeOf } from "./reconstructors";
 import type { Store } from "./store";
 
 /** What all requests of an isolate keep of blobs and plans, and in what pieces. */
@@ -25,6 +26,7 @@ const PAGE = 256 << 10;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}$/;
 const FOLDER = "objects";
 const SUFFIX = ".iprog";
+const MODULE = ".wasm";
 /** How many objects an answer lists. */
 const LISTED = 100;
 const OCTETS = "application/octet-stream";
@@ -46,16 +48,30 @@ export class Objects {
   /** H19 */
   async list(c: C, store: Store): Promise<Response> {
     const after = c.req.query("after");
-    const names = await store.names(FOLDER, after === undefined ? "" : after + SUFFIX, LISTED);
-    const published = names.filter((name) => name.endsWith(SUFFIX)).map((name) => name.slice(0, -SUFFIX.length));
+    const names = await store.names(FOLDER, after ?? "", LISTED);
     const bundled = this.#reconstructors.all;
     const objects: object[] = after === undefined ? bundled.map(([name, { file, blobs, window_size }]) => shown(name, file, blobs, window_size)) : [];
-    for (const name of published.filter((name) => this.#reconstructors.manifest(name) === undefined)) {
-      const plan = await this.#plan(store, name);
-      if (plan !== undefined) objects.push(await describe(name, plan));
+    for (const file of names) {
+      const found = await this.#listed(c, store, file);
+      if (found !== undefined) objects.push(found);
     }
-    const next = names.length === LISTED ? published.at(-1) : undefined;
+    const next = names.length === LISTED ? names.at(-1) : undefined;
     return c.json({ objects, ...(next !== undefined && { next }) });
+  }
+
+  /** What there is to tell of a file in the folder of objects; undefined where it is no object, or another has its name. */
+  async #listed(c: C, store: Store, file: string): Promise<object | undefined> {
+    const [, name, suffix] = /^(.*)(\.[^.]*)$/.exec(file) ?? [];
+    if (name === undefined || this.#reconstructors.manifest(name) !== undefined) return undefined;
+    const plan = await this.#plan(store, name);
+    if (suffix === SUFFIX) return plan && describe(name, plan);
+    if (suffix !== MODULE || plan !== undefined) return undefined;
+    try {
+      const found = await this.#module(c, store, name);
+      return found && shown(name, found.file, found.blobs, found.windowSize);
+    } catch (error) {
+      return { name, problem: problemOf(error)?.message ?? "it cannot be read" };
+    }
   }
 
   /** H20 to H22 */
@@ -105,11 +121,32 @@ export class Objects {
   /** The object of this name, bundled or published. */
   async #find(c: C, store: Store, name: string): Promise<Found | undefined> {
     const manifest = this.#reconstructors.manifest(name);
-    if (manifest !== undefined) return { file: manifest.file, body: (span) => this.#reconstruct(c, store, name, manifest, span) };
+    if (manifest !== undefined) {
+      return { ...aboutModule(manifest), body: (span) => this.#reconstruct(c, store, name, manifest, span) };
+    }
     const plan = await this.#plan(store, name);
-    if (plan === undefined) return undefined;
+    if (plan === undefined) return this.#module(c, store, name);
     const head = await planHead(plan);
-    return { file: head.head.file, body: (span) => this.#rebuild(c, store, plan, head, span) };
+    const { file, blobs, windowSize } = head.head;
+    return { file, blobs, windowSize, body: (span) => this.#rebuild(c, store, plan, head, span) };
+  }
+
+  /** A module of the store (H26). */
+  async #module(c: C, store: Store, name: string): Promise<Found | undefined> {
+    const { LOADER } = c.env;
+    const file = LOADER && NAME.test(name) ? await store.file(`${FOLDER}/${name}${MODULE}`) : undefined;
+    if (LOADER === undefined || file === undefined) return undefined;
+    checkRoom("the module", file.size, planLimit(c.env));
+    const source = new PagedSource(file, this.#cache);
+    const manifest = await findReconstructor(source);
+    return { ...aboutModule(manifest), body: (span) => this.#loaded(c, LOADER, store, { file, source, manifest }, span) };
+  }
+
+  async #loaded(c: C, loader: WorkerLoader, store: Store, { file, source, manifest }: StoredModule, span: Span) {
+    checkRoom("all blobs", sizeOf(manifest.blobs), decoderLimit(c.env));
+    const blobs: RangedFile[] = [];
+    for (const blob of manifest.blobs) blobs.push(await this.#blobFile(store, blob));
+    return new Loaded(loader, file, source).body(span, () => joined(blobs));
   }
 
   async #plan(store: Store, name: string): Promise<Source | undefined> {
@@ -133,7 +170,7 @@ export class Objects {
       const [reference, sites] = [await this.#reference(store, about.blobs), await this.#sites(store, about)];
       rebuild = new Rebuild(lease.decoder, { plan, reference, sites });
       const blocks = new Blocks(rebuild, span, about.file, (size) => lease.buffer(size));
-      return await begin(c, blocks, span, () => lease.check(decoderLimit(c.env)), finish);
+      return await begin(later(c), blocks, span, () => lease.check(decoderLimit(c.env)), finish);
     } catch (error) {
       await finish(false);
       throw error;
@@ -153,7 +190,7 @@ export class Objects {
     };
     const maker = { windowSize: found.windowSize, prepare: async () => {}, make };
     const blocks = new Blocks(maker, span, file, (size) => new Uint8Array(size));
-    return begin(c, blocks, span, () => {}, async () => {});
+    return begin(later(c), blocks, span, () => {}, async () => {});
   }
 
   async #reference(store: Store, blobs: readonly Content[]): Promise<JoinedSource> {
@@ -162,12 +199,16 @@ export class Objects {
     return new JoinedSource(sources);
   }
 
-  async #blob(store: Store, { sha256, size, name }: Content): Promise<PagedSource> {
+  async #blob(store: Store, blob: Content): Promise<PagedSource> {
+    return new PagedSource(await this.#blobFile(store, blob), this.#cache);
+  }
+
+  async #blobFile(store: Store, { sha256, size, name }: Content): Promise<RangedFile> {
     const file = await store.file(`blobs/${sha256}`);
     const called = name === "" ? "" : `${quote(name)}, `;
     if (file === undefined) throw new Problem("not-published", `the blob ${called}SHA-256 ${sha256}, is not published`);
     if (file.size !== size) throw new PlanError("wrong-blob", `the blob ${called}SHA-256 ${sha256}, is published with ${file.size} bytes, not ${size}`, 8);
-    return new PagedSource(file, this.#cache);
+    return file;
   }
 
   async #sites(store: Store, { blobs, relocation }: Head): Promise<SitesFile | undefined> {
@@ -179,6 +220,17 @@ export class Objects {
     if (file === undefined) throw new Problem("not-published", `the sites of the blob ${blob.sha256} of the finders ${finders.join(", ")} are not published`);
     return SitesFile.open(new PagedSource(file, this.#cache), blob, finders, sites);
   }
+}
+
+/** A module of the store: the file, how it is read, and what it says of itself. */
+interface StoredModule {
+  readonly file: RangedFile;
+  readonly source: Source;
+  readonly manifest: ReconstructorManifest;
+}
+
+function aboutModule({ file, blobs, window_size }: ReconstructorManifest) {
+  return { file, blobs, windowSize: window_size };
 }
 
 async function describe(name: string, plan: Source): Promise<object> {
@@ -195,33 +247,13 @@ function shown(name: string, { size, sha256 }: Content, blobs: readonly Content[
 /** An object: its file, and the bytes of a span of it. */
 interface Found {
   readonly file: Content;
+  readonly blobs: readonly Content[];
+  readonly windowSize: number;
   body(span: Span): Promise<ReadableStream | "">;
 }
 
-type Finish = (whole: boolean) => Promise<void>;
-
-/** Makes the first block, then begins to send. `finish` is called at the end of that, or here where there is nothing to send. */
-async function begin(c: C, blocks: Blocks, span: Span, check: () => void, finish: Finish): Promise<ReadableStream | ""> {
-  if (span.start === span.stop) {
-    await finish(true);
-    return "";
-  }
-  const first = await blocks.next();
-  check();
-  const { readable, writable } = new FixedLengthStream(span.stop - span.start);
-  c.executionCtx.waitUntil(send(blocks, first, writable.getWriter(), finish));
-  return readable;
-}
-
-async function send(blocks: Blocks, first: Uint8Array<ArrayBuffer>, writer: WritableStreamDefaultWriter<Uint8Array>, finish: Finish) {
-  try {
-    await pump(blocks, first, writer);
-    await finish(true);
-  } catch (error) {
-    await finish(false);
-    // The runtime reports what it is given here, except for its own word that the client has gone.
-    await writer.abort(error).catch(() => {});
-  }
+function later(c: C): (done: Promise<void>) => void {
+  return (done) => c.executionCtx.waitUntil(done);
 }
 
 function typeOf(name: string): string {

@@ -66,7 +66,7 @@ export class Blocks {
  * Writes all blocks, of which `block` is the first. What the next needs is read while one is being written, and it is made only
  * when that is taken: a client that does not read holds the work back, and one that has left ends it.
  */
-export async function pump(blocks: Blocks, block: Uint8Array<ArrayBuffer>, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
+async function pump(blocks: Blocks, block: Uint8Array<ArrayBuffer>, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
   while (!blocks.isDone) {
     // Both have to be over before anything else is done with the decoder.
     for (const done of await Promise.allSettled([writer.write(block), blocks.readAhead()])) {
@@ -76,6 +76,38 @@ export async function pump(blocks: Blocks, block: Uint8Array<ArrayBuffer>, write
   }
   await writer.write(block);
   await writer.close();
+}
+
+type Finish = (whole: boolean) => Promise<void>;
+
+/** Makes the first block, then begins to send. `finish` is called at the end of that, or here where there is nothing to send. */
+export async function begin(
+  waitUntil: (done: Promise<void>) => void,
+  blocks: Blocks,
+  span: Span,
+  check: () => void,
+  finish: Finish,
+): Promise<ReadableStream | ""> {
+  if (span.start === span.stop) {
+    await finish(true);
+    return "";
+  }
+  const first = await blocks.next();
+  check();
+  const { readable, writable } = new FixedLengthStream(span.stop - span.start);
+  waitUntil(send(blocks, first, writable.getWriter(), finish));
+  return readable;
+}
+
+async function send(blocks: Blocks, first: Uint8Array<ArrayBuffer>, writer: WritableStreamDefaultWriter<Uint8Array>, finish: Finish) {
+  try {
+    await pump(blocks, first, writer);
+    await finish(true);
+  } catch (error) {
+    await finish(false);
+    // The runtime reports what it is given here, except for its own word that the client has gone.
+    await writer.abort(error).catch(() => {});
+  }
 }
 
 /** The SHA-256 of bytes that come in pieces. */

@@ -1,8 +1,18 @@
 /** Objects that the bundle has as modules with their plans in them (spec/http.md H25). */
 
+import type { Content } from "../../sdk/ts/src/iprog/head";
 import type { Source } from "../../sdk/ts/src/iprog/pages";
 import { readReconstructor, Reconstructor, type ReconstructorManifest } from "../../sdk/ts/src/iprog/reconstructor";
 import { Problem } from "./problem";
+
+export function sizeOf(blobs: readonly Content[]): number {
+  return blobs.reduce((sum, { size }) => sum + size, 0);
+}
+
+/** Throws where `what`, which is held whole, has more than `most` bytes; 0 is no limit. */
+export function checkRoom(what: string, size: number, most: number): void {
+  if (most > 0 && size > most) throw new Problem("out-of-memory", `${what} would take ${size} bytes of memory, and ${most} are allowed`);
+}
 
 export class Reconstructors {
   readonly #modules: ReadonlyMap<string, { readonly module: WebAssembly.Module; readonly manifest: ReconstructorManifest }>;
@@ -31,8 +41,7 @@ export class Reconstructors {
       return kept;
     }
     const { module, manifest } = this.#modules.get(name)!;
-    const size = manifest.blobs.reduce((sum, blob) => sum + blob.size, 0);
-    if (most > 0 && size > most) throw new Problem("out-of-memory", `${name} needs ${size} bytes of memory for its blobs, and ${most} are allowed`);
+    checkRoom("all blobs", sizeOf(manifest.blobs), most);
     const source = await open();
     try {
       const found = await Reconstructor.load(module, source);

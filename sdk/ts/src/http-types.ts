@@ -664,7 +664,7 @@ export interface operations {
     objects: {
         parameters: {
             query?: {
-                /** @description Only those whose names come behind this one */
+                /** @description Only those behind this, the `next` of an answer before */
                 after?: string;
             };
             header?: never;

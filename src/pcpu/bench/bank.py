@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from pcpu.bench.delta.pairs import ROOT, STORE, version_of
+from pcpu.bench.delta.pairs import ROOT, STORE, fetched
 from pcpu.errors import PcpuError
 from pcpu.iprog.bank.rank import from_chunks
 from pcpu.iprog.bank.select import Depth, select
@@ -151,10 +151,10 @@ def main(
     studied: dict[str, Studied] = {}
     count, begun = 0, 0.0
     for library in read_libraries(()):
-        first = version_of(library, library["versions"][0])
+        first = fetched(library, library["versions"][0])
         study(first.read_bytes())  # so that compiling loops is not measured
         for version in library["versions"]:
-            content = version_of(library, version).read_bytes()
+            content = fetched(library, version).read_bytes()
             start = time.process_time()
             studied[version["sha256"]] = study(content)
             begun += time.process_time() - start

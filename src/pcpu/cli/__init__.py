@@ -236,6 +236,9 @@ def build(
         typer.Option("--bucket", metavar="BUCKET", help="The R2 bucket with published files."),
     ] = None,
     reconstructor: Reconstructors = None,
+    loader: Annotated[
+        bool, typer.Option("--loader", help="Run published modules; the account must have it.")
+    ] = False,
     isa: IsaFiles = None,
 ) -> None:
     """Write a Worker bundle that is ready to deploy.
@@ -251,7 +254,7 @@ def build(
         build_bundle(loaded, pipelines, out, named=named)
     else:
         objects = _objects(reconstructor)
-        build_bundle(loaded, pipelines, out, named=named, bucket=bucket, **objects)
+        build_bundle(loaded, pipelines, out, named=named, bucket=bucket, loader=loader, **objects)
     for path in sorted(out.iterdir()):
         typer.echo(f"{path.stat().st_size:>9}  {path}", err=True)
 

@@ -168,16 +168,42 @@ def apply(
         files.rebuild(reader, out, wanted, advance)
 
 
-def inspect(plan: PlanFile, blob: Blobs = None, as_json: Json = False) -> None:
+def inspect(
+    plan: PlanFile,
+    blob: Blobs = None,
+    program: Annotated[
+        bool,
+        typer.Option("--program", help="Print it as a program of buffers blob and out."),
+    ] = False,
+    windows: Annotated[
+        str | None,
+        typer.Option(metavar="A-B", help="Of the program, only windows A to B; of a large file."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Show what a plan says.
 
-    With --json and its blobs, all of it: the JSON form of spec/iprog.md.
+    With --json and its blobs, all of it: the JSON form of spec/iprog.md. With --program and its
+    blobs a program that any engine runs and pcpu sim shows.
 
-    Example: pcpu inspect new.iprog
+    Example: pcpu inspect new.iprog --blob old.bin --program > new.pasm && pcpu sim new.pasm
+    --in blob=old.bin
     """
     from pcpu.iprog import files
     from pcpu.iprog.document import to_json
 
+    if program or windows is not None:
+        from pcpu.iprog.program import to_program
+
+        if as_json or not program:
+            raise UsageError("--windows goes with --program, and --json with neither")
+        reader = files.open_plan(plan, blob or ())
+        chosen = None
+        if windows is not None:
+            first, last = files.parse_span("--windows", windows, reader.header.windows, "windows")
+            chosen = range(first, last)
+        sys.stdout.write(str(to_program(reader, chosen)))
+        return
     if blob and as_json:
         print_json(to_json(files.open_plan(plan, blob)))
         return
@@ -219,7 +245,9 @@ def _from_bank(
 
 
 def publish(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file, or a plan of it.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The file, or a plan of it, or its module.")
+    ],
     store: Annotated[
         Path, typer.Option("--store", metavar="DIR", help="The folder of what is published.")
     ],
@@ -249,19 +277,28 @@ def publish(
     """
     from pcpu.iprog import files
     from pcpu.iprog.apply import Reader
-    from pcpu.iprog.publish import check_name, is_plan, publish
+    from pcpu.iprog.bundled import told_by
+    from pcpu.iprog.publish import check_name, is_plan, publish, publish_module
+    from pcpu.iprog.rebuilds import check_reconstructor
     from pcpu.iprog.upload import upload
 
     content, blobs = files.mapped(file), [files.mapped(each) for each in blob or ()]
     path = Path(file)
-    planned = is_plan(content)
-    called = check_name(name or (path.name.removesuffix(".iprog") if planned else path.name))
-    plan = content if planned else _planned(path, content, blobs, blob or (), mode)
-    reader = Reader(plan, blobs)
-    if planned:
-        with _bar("verifying", reader.header.file.size) as advance:
-            files.verify(reader, advance)
-    published = publish(reader, store, called)
+    planned, told = is_plan(content), told_by(content)
+    suffix = ".iprog" if planned else ".wasm" if told is not None else ""
+    called = check_name(name or path.name.removesuffix(suffix))
+    if told is not None:
+        with _bar("verifying", told["file"]["size"]) as advance:
+            check_reconstructor(bytes(content), told, blobs, advance)
+        digests = [each["sha256"] for each in told["blobs"]]
+        published = publish_module(content, digests, blobs, store, called)
+    else:
+        plan = content if planned else _planned(path, content, blobs, blob or (), mode)
+        reader = Reader(plan, blobs)
+        if planned:
+            with _bar("verifying", reader.header.file.size) as advance:
+                files.verify(reader, advance)
+        published = publish(reader, store, called)
     if bucket is not None:
         upload(published, store, bucket, local)
     if as_json:

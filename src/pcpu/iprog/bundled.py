@@ -1,4 +1,4 @@
-"""Reconstructors for a Worker's bundle (spec/http.md H25)."""
+"""Reconstructors for a Worker (spec/http.md H25, H26)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pcpu.errors import DamagedPlanError, UsageError
 from pcpu.iprog.decoder.wasm import reconstructor, told
 from pcpu.iprog.files import mapped
 from pcpu.iprog.format import read_header
-from pcpu.iprog.numbers import Numbers
+from pcpu.iprog.numbers import Bytes, Numbers
 from pcpu.iprog.publish import check_name, is_plan
 
 _WASM = b"\0asm\1\0\0\0"
@@ -41,16 +41,20 @@ def _read(path: str) -> Artifact:
     content = mapped(path)
     if is_plan(content):
         return Artifact("wasm", reconstructor(bytes(content)), told(read_header(content)))
-    manifest = _manifest(bytes(content))
-    if manifest.get("kind") != "reconstructor":
+    manifest = told_by(content)
+    if manifest is None:
         raise UsageError(f"{path} is neither a plan nor what 'pcpu compile X.iprog' writes")
     return Artifact("wasm", bytes(content), manifest)
 
 
+def told_by(content: Bytes) -> dict[str, Any] | None:
+    """What a reconstructor says of itself (spec/iprog-abi.md D12); None of anything else."""
+    manifest = _manifest(bytes(content)) if content[: len(_WASM)] == _WASM else {}
+    return manifest if manifest.get("kind") == "reconstructor" else None
+
+
 def _manifest(module: bytes) -> dict[str, Any]:
     """What a module says of itself; nothing where it is no module of pCPU."""
-    if not module.startswith(_WASM):
-        return {}
     numbers = Numbers(module[len(_WASM) :], "the module")
     try:
         while numbers.left:

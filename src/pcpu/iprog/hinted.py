@@ -7,9 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pcpu import targets
-from pcpu.iprog.decoder.executable import executable
-from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.explain import FinderLine, finder_lines
 from pcpu.iprog.files import mapped
 from pcpu.iprog.finders.image import Image, read_image
@@ -17,6 +14,7 @@ from pcpu.iprog.images import parts_of
 from pcpu.iprog.mnemonics import architecture_of, count_mnemonics
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.plan import Mode, make_plan
+from pcpu.iprog.reconstructor import compile_plan
 from pcpu.iprog.sections import Section, contents_of
 
 Source = str | os.PathLike[str] | Bytes  # a path, or the bytes
@@ -96,9 +94,8 @@ def plan_with_llvm_hints(
     """A plan as ``plan_with_hints`` makes it, and its reconstructor: a WebAssembly module that
     holds the plan (spec/iprog-abi.md D10-D12), or, for the targets x86-64, aarch64 and riscv64, a
     command for Linux, ``rebuild BLOB... -o FILE``. Raises UsageError."""
-    found, plan = targets.find(target), plan_with_hints(file_path, blob, mode=mode)
-    made = reconstructor(plan) if found.name == "wasm" else executable(plan, found)
-    return plan, made
+    plan = plan_with_hints(file_path, blob, mode=mode)
+    return plan, compile_plan(plan, target)
 
 
 def _bytes_of(source: Source) -> Bytes:

@@ -23,6 +23,7 @@ from pcpu.isa import Op
 
 Combine = Literal["add", "sub", "xor", "or", "and", "umin", "umax"]
 _COMBINES: dict[str, Combine] = {"+": "add", "^": "xor", "|": "or", "&": "and"}
+_LEFT_BY_ZERO = {"add", "sub", "xor", "or", "umax"}
 _STATE, PLACE = Var("state"), Var("index")
 LANES = (8, 16)  # bits of the lanes that values of a byte are computed in
 
@@ -78,7 +79,23 @@ def combination(step: Expr) -> tuple[Combine, Expr] | None:
                 return ("umin" if then == left else "umax"), value
             if op in (">", ">="):
                 return ("umax" if then == left else "umin"), value
+        case Cond(test, then, other) if not uses(test, "state"):
+            return _choice(test, then, other)
     return None
+
+
+def _choice(test: Expr, then: Expr, other: Expr) -> tuple[Combine, Expr] | None:
+    """A step that joins one of two values with the state, or leaves it as it is by the other."""
+    found = [None if arm == _STATE else combination(arm) or () for arm in (then, other)]
+    if () in found:
+        return None
+    combines = {each[0] for each in found if each}
+    if len(combines) != 1 or not combines <= _LEFT_BY_ZERO:
+        return None
+    values = [each[1] if each else Const(0) for each in found]
+    if values == [Const(1), Const(0)] and isinstance(test, Binary) and test.op in COMPARISONS:
+        return combines.pop(), test
+    return combines.pop(), Cond(test, *values)
 
 
 def terms(expr: Expr, op: str) -> Iterator[Expr]:

@@ -23,7 +23,7 @@ from pcpu.bench.delta.measure import INSTANT, SMALL, ZSTD, Measured, measure
 from pcpu.bench.delta.pairs import described, load
 from pcpu.bench.delta.tools import TOOLS
 
-QUICK = 2 << 20  # bytes of the largest files of a quick run
+QUICK = 6 << 20  # bytes of the largest files of a quick run
 FORMAT = 1
 
 
@@ -50,7 +50,7 @@ def run_bench(
         small = load(min(programs, key=lambda p: p["old"]["size"])).old
         for pair in chosen:
             results.append(
-                measure(load(pair), small, quick, lambda what: bar.update(task, description=what))
+                measure(load(pair), small, lambda what: bar.update(task, description=what))
             )
             bar.update(task, advance=1)
     verdicts = list(judge(results))

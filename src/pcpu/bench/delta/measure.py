@@ -58,14 +58,14 @@ class Measured:
         return self.rows[SMALL].size / self.rows[self.peer].size
 
 
-def measure(pair: Pair, small: Path, quick: bool, tell: Callable[[str], None]) -> Measured:
+def measure(pair: Pair, small: Path, tell: Callable[[str], None]) -> Measured:
     """``small`` is a program that processes warm up with. Raises PcpuError where a tool of ours
     fails, or any rebuilds another file."""
     measured = Measured(pair)
     with tempfile.TemporaryDirectory(prefix="pcpu-bench-") as folder:
         for number, tool in enumerate(TOOLS):
             tell(f"{pair.name}: {tool.name}")
-            if pair.size > tool.largest // (3 if quick else 1):
+            if pair.size > tool.largest:
                 measured.missing[tool.name] = "the file is too large for it"
                 continue
             patch = Path(folder) / f"{number}.patch"
@@ -97,14 +97,14 @@ def _run(tool: Tool, pair: Pair, patch: Path, small: Path) -> Row:
 
 def _decode(measured: Measured, folder: Path) -> None:
     """Decode in Node the patches that are there in WebAssembly."""
-    from pcpu.iprog.decoder.wasm import reconstructor
+    from pcpu.iprog.reconstructor import compile_plan
 
     patches: list[str] = []
     for number, tool in enumerate(TOOLS):
         patch = folder / f"{number}.patch"
         if tool.ours:
             path = folder / f"{number}.wasm"
-            path.write_bytes(reconstructor(patch.read_bytes()))
+            path.write_bytes(compile_plan(patch.read_bytes()))
             patches.append(f"{tool.name}={path}")
         elif tool.name == ZSTD and tool.name in measured.rows:
             patches.append(f"{tool.name}={patch}")

@@ -48,13 +48,12 @@ def described(only: str | None = None) -> list[dict[str, Any]]:
 
 def load(pair: dict[str, Any]) -> Pair:
     """The files of a pair, fetched where they are not there yet. Raises ToolchainError."""
-    old, new = (version_of(pair, pair[which]) for which in ("old", "new"))
+    old, new = (fetched(pair, pair[which]) for which in ("old", "new"))
     return Pair(pair["name"], pair["kind"], old, new, new.stat().st_size)
 
 
-def version_of(pair: dict[str, Any], wanted: dict[str, Any]) -> Path:
-    """One version of a file, fetched where it is not there yet. Raises PcpuError where it is not
-    the one that is pinned."""
+def fetched(pair: dict[str, Any], wanted: dict[str, Any]) -> Path:
+    """One version, in the store; fetched from its registry where it is not there yet."""
     kept: Path = STORE / wanted["sha256"]
     STORE.mkdir(parents=True, exist_ok=True)
     if not kept.exists():
@@ -62,6 +61,7 @@ def version_of(pair: dict[str, Any], wanted: dict[str, Any]) -> Path:
         content = _member(package, pair["member"])
         if hashlib.sha256(content).hexdigest() != wanted["sha256"]:
             raise PcpuError(f"{pair['package']} {wanted['version']} is not the one of {PAIRS}")
+        kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(content)
     return kept
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pcpu import targets
 from pcpu.bench.delta import brotli
 from pcpu.bench.delta.pairs import STORE, fetch
 from pcpu.errors import ToolchainError
@@ -125,21 +123,11 @@ def _plan(mode: Mode) -> Make:
 
 
 def _rebuild(old: Path, patch: Path, size: int) -> bytes:
-    """By the compiled reconstructor, a command that reads the blob and writes the file."""
-    with tempfile.TemporaryDirectory(dir=patch.parent) as folder:
-        out = Path(folder) / "out"
-        subprocess.run([_command(patch), old, "-o", out], check=True, capture_output=True)
-        return out.read_bytes()
+    """As pcpu apply does: with the compiled decoder, and all hashes compared."""
+    from pcpu.iprog.files import mapped
+    from pcpu.iprog.native import NativeReader
 
-
-@cache
-def _command(patch: Path) -> Path:
-    from pcpu.iprog.decoder.executable import executable
-
-    path = patch.with_suffix(".rebuild")
-    path.write_bytes(executable(patch.read_bytes(), targets.find("x86-64")))
-    path.chmod(0o755)
-    return path
+    return NativeReader(patch.read_bytes(), [mapped(str(old))]).rebuild()
 
 
 TOOLS = (
