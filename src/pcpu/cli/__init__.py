@@ -58,16 +58,11 @@ def options(
     """One compiler for byte programs: from one line of text to native speed at the edge."""
 
 
-app.command()(run)
-app.command()(check)
-app.command()(fmt)
-app.command()(sim)
-app.command()(iprog.plan)
-app.command()(iprog.apply)
-app.command()(iprog.inspect)
-app.command()(iprog.verify)
+for command in (
+    run, check, fmt, sim, iprog.plan, iprog.apply, iprog.inspect, iprog.verify, iprog.publish
+):  # fmt: skip
+    app.command()(command)
 app.add_typer(bank.app)
-app.command()(iprog.publish)
 
 
 class EmitForm(StrEnum):

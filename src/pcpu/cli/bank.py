@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pcpu.cli.options import Json, print_json
+from pcpu.cli.progress import counted
 
 app = typer.Typer(
     name="bank",
@@ -38,7 +39,6 @@ def add(
 
     Example: pcpu bank add bank old-1.0.bin old-1.1.bin
     """
-    from pcpu.cli.iprog import counted
     from pcpu.iprog.bank.store import Bank, files_below
 
     found = list(files_below(files))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,9 +12,8 @@ import typer
 
 from pcpu.cli.corpus import plan_corpus
 from pcpu.cli.options import Json, print_json
+from pcpu.cli.progress import bar, stages
 from pcpu.errors import UsageError
-
-BAR_FROM = 4 << 20  # bytes of a file; smaller ones are done before a bar would be read
 
 
 class ModeName(StrEnum):
@@ -111,7 +109,7 @@ def plan(
     if best > 1 and bank is None:
         raise UsageError("--best is about --bank")
     content, blobs = files.mapped(file), [files.mapped(name) for name in blob or ()]
-    with _stages(len(content)) as progress:
+    with stages(len(content)) as progress:
 
         def make(blobs: Sequence[Any], names: Sequence[str]) -> Any:
             return make_plan(
@@ -164,7 +162,7 @@ def apply(
     reader = files.open_plan(plan, blob or ())
     size = reader.header.file.size
     wanted = None if span is None else files.parse_range(span, size)
-    with _bar("rebuilding", size if wanted is None else wanted[1] - wanted[0]) as advance:
+    with bar("rebuilding", size if wanted is None else wanted[1] - wanted[0]) as advance:
         files.rebuild(reader, out, wanted, advance)
 
 
@@ -222,7 +220,7 @@ def verify(plan: PlanFile, blob: Blobs = None) -> None:
     from pcpu.iprog import files
 
     reader = files.open_plan(plan, blob or ())
-    with _bar("verifying", reader.header.file.size) as advance:
+    with bar("verifying", reader.header.file.size) as advance:
         files.verify(reader, advance)
     header = reader.header
     typer.echo(f"{header.file.size} bytes in {header.windows} windows are right", err=True)
@@ -288,7 +286,7 @@ def publish(
     suffix = ".iprog" if planned else ".wasm" if told is not None else ""
     called = check_name(name or path.name.removesuffix(suffix))
     if told is not None:
-        with _bar("verifying", told["file"]["size"]) as advance:
+        with bar("verifying", told["file"]["size"]) as advance:
             check_reconstructor(bytes(content), told, blobs, advance)
         digests = [each["sha256"] for each in told["blobs"]]
         published = publish_module(content, digests, blobs, store, called)
@@ -296,7 +294,7 @@ def publish(
         plan = content if planned else _planned(path, content, blobs, blob or (), mode)
         reader = Reader(plan, blobs)
         if planned:
-            with _bar("verifying", reader.header.file.size) as advance:
+            with bar("verifying", reader.header.file.size) as advance:
                 files.verify(reader, advance)
         published = publish(reader, store, called)
     if bucket is not None:
@@ -313,7 +311,7 @@ def publish(
 def _planned(path: Path, content: Any, blobs: Any, names: Sequence[str], mode: ModeName) -> bytes:
     from pcpu.iprog.plan import make_plan
 
-    with _stages(len(content)) as progress:
+    with stages(len(content)) as progress:
         planned = make_plan(
             content,
             blobs,
@@ -363,51 +361,3 @@ def _show_header(described: dict[str, Any]) -> None:
     typer.echo(f"plan: {described['size']} bytes in {described['blocks']} blocks")
     for row in described["streams"]:
         typer.echo(f"{row['stored']:>10}  {row['stream']} ({row['bytes']})")
-
-
-@contextmanager
-def _stages(size: int) -> Iterator[Callable[[str, float], None]]:
-    """A bar for work that says what it is doing and how much of it is done."""
-    with _shown(size >= BAR_FROM) as progress:
-        yield progress
-
-
-@contextmanager
-def _shown(wanted: bool) -> Iterator[Callable[[str, float], None]]:
-    if not wanted or not sys.stderr.isatty():
-        yield lambda what, share: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("planning", total=1.0)
-        yield lambda what, share: progress.update(task, description=what, completed=share)
-
-
-@contextmanager
-def _bar(what: str, size: int) -> Iterator[Callable[[int], None]]:
-    with _stages(size) as progress:
-        done = 0
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            progress(what, done / size)
-
-        yield advance
-
-
-@contextmanager
-def counted(what: str, count: int) -> Iterator[Callable[[int], None]]:
-    """A bar for so many files."""
-    with _shown(count > 1) as progress:
-        done = 0
-
-        def advance(more: int) -> None:
-            nonlocal done
-            done += more
-            progress(f"{what} {done}/{count}", done / count)
-
-        yield advance
