@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,7 +18,6 @@ from pcpu.cli.fmt import fmt
 from pcpu.cli.options import (
     IsaFiles,
     Json,
-    Reconstructors,
     load_isa_files,
     print_json,
 )

@@ -13,7 +13,6 @@ import typer
 from pcpu.cli.bars import bar, stages
 from pcpu.cli.corpus import plan_corpus
 from pcpu.cli.options import Json, print_json
-from pcpu.cli.progress import bar, stages
 from pcpu.errors import UsageError
 
 
