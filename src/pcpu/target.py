@@ -23,6 +23,8 @@ class Target:
     says that another compiler runs what LLVM wrote, and runs it as it stands (docs/notes/
     wasm-for-v8.md). ``link`` turns an object into ``linked``, given the names to export.
 
+    ``crc_tables`` says how many tables a CRC by table has, each of 256 entries: 16, 4 or 1.
+
     What is linked has code for each of ``levels`` too, and takes the last that the processor has
     (levels.py, detect.zig).
     """
@@ -40,3 +42,4 @@ class Target:
     linked: str
     link: Callable[[bytes, Sequence[str]], bytes]
     levels: tuple[Level, ...] = ()
+    crc_tables: int = 16

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ HOT = frozenset({
     "shift", "resolve", "restore_x86_64", "restore_aarch64", "instruction_end", "find_in_code",
     "find_distances", "find_pages",
 })  # fmt: skip
+_TABLES = 4  # of the check: 4 KiB; the tables are for what is short
 _CHECK = "crc32c"  # the operation that checks are (G4)
 _MEMORY = 1 << 62
 
@@ -117,4 +119,5 @@ def plan_object(plan: bytes, target: Target) -> bytes:
 def _check_object(target: Target) -> bytes:
     isa = load_isa()
     only = Isa(tuple(op for op in isa.operations if op.name == _CHECK))
-    return compile_operations(only, target, "obj").code
+    small = replace(target, crc_tables=_TABLES)
+    return compile_operations(only, small, "obj").code

@@ -13,7 +13,7 @@ from llvmlite import ir
 from pcpu.lower.code import POINTER, Code, Value
 from pcpu.lower.kernels.crc_model import Field, kernel_function, tables
 
-SLICES = 16
+STEPS = (16, 4, 1)  # bytes at a time, as far as there are tables
 
 
 def function(code: Code, field: Field) -> Value:
@@ -29,7 +29,7 @@ def _write(code: Code, field: Field) -> None:
     register = code.local(ir.IntType(field.bits), start)
     pointer = code.local(POINTER, data)
     done = code.local(code.usize, code.size(0))
-    for step in (SLICES, 4, 1):
+    for step in (step for step in STEPS if step <= code.target.crc_tables):
         with code.loop(code.load(code.usize, done), length, step, plain=True) as i:
             before, here = code.load(register.allocated_type, register), code.load(POINTER, pointer)
             code.b.store(_step(code, field, table, before, here, step), register)
@@ -73,9 +73,10 @@ def _table(code: Code, field: Field) -> Value:
     symbol = f"{field.symbol}.tables"
     if symbol in code.module.globals:
         return code.module.globals[symbol]
-    kind = ir.ArrayType(ir.IntType(field.bits), 256 * SLICES)
+    count = code.target.crc_tables
+    kind = ir.ArrayType(ir.IntType(field.bits), 256 * count)
     table = ir.GlobalVariable(code.module, kind, symbol)
     table.linkage, table.global_constant, table.unnamed_addr = "internal", True, True
     table.align = 64
-    table.initializer = kind([entry for row in tables(field, SLICES) for entry in row])
+    table.initializer = kind([entry for row in tables(field, count) for entry in row])
     return table
