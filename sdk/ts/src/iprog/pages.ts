@@ -160,11 +160,11 @@ const MAX_PAGES = 2 ** 30;
 const MAX_SPARE = 4;
 
 /** Pages that are read at once where a stream has so many: each read leaves something to the collector. */
-const AT_ONCE = 4;
+const AT_ONCE = 64;
 /** How many streams of one file are kept open, for files that are read at several places in turn. */
 const RUNS = 4;
 /** Pages that a stream may leave out: reading them costs less than a new request. */
-const SKIP = 4;
+const SKIP = 16;
 /** The most that is asked for at once: where reading goes on and on, each request is for twice as much as the last. */
 const MAX_RUN = 64 << 20;
 
