@@ -69,4 +69,10 @@ def folds(bits: int, more: Sequence[str] = ()) -> st.SearchStrategy[str]:
         lambda test, then, other: f"({test}) ? ({then}) : ({other})",
         values(bits, more=more), arms, arms,
     )  # fmt: skip
-    return joined | joined | minus | chosen | guarded | values(bits, state=True, more=more)
+    wrapped = st.builds(
+        lambda step, mask: f"({step}) {mask}",
+        joined | minus, st.sampled_from(["& 255", "& 3", "% 16", "% 65536", "& 0xfffffffff"]),
+    )  # fmt: skip
+    return (
+        joined | joined | minus | chosen | guarded | wrapped | values(bits, state=True, more=more)
+    )

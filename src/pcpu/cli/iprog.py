@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from pcpu.cli.bars import bar, stages
 from pcpu.cli.corpus import plan_corpus
 from pcpu.cli.options import Json, print_json
-from pcpu.cli.progress import bar, stages
 from pcpu.errors import UsageError
 
 

@@ -1,4 +1,4 @@
-"""``pcpu publish``: files that a Worker rebuilds."""
+"""``pcpu publish``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from pcpu.cli.bars import bar, stages
 from pcpu.cli.iprog import Blobs, ModeName
 from pcpu.cli.options import Json, print_json
-from pcpu.cli.progress import bar, stages
 
 
 def publish(

@@ -308,7 +308,10 @@ def _flush(code: Code, fold: _Fold) -> None:
     bits = fold.stage.op.state_bits
     state = code.load(ir.IntType(bits), fold.stage.state)
     joined = code.resize(fold.total.joined(), bits)
-    code.b.store(combine(code, fold.form.combine, state, joined), fold.stage.state)
+    combined = combine(code, fold.form.combine, state, joined)
+    if fold.form.mask is not None:
+        combined = code.b.and_(combined, combined.type(fold.form.mask & (1 << bits) - 1))
+    code.b.store(combined, fold.stage.state)
 
 
 KERNEL = Kernel(

@@ -1,4 +1,4 @@
-"""Bars of progress on stderr, where that is a terminal."""
+"""Bars on stderr, for work that takes long."""
 
 from __future__ import annotations
 
@@ -17,6 +17,19 @@ def stages(size: int) -> Iterator[Callable[[str, float], None]]:
 
 
 @contextmanager
+def bar(what: str, size: int) -> Iterator[Callable[[int], None]]:
+    with stages(size) as progress:
+        done = 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            progress(what, done / size)
+
+        yield advance
+
+
+@contextmanager
 def _shown(wanted: bool) -> Iterator[Callable[[str, float], None]]:
     if not wanted or not sys.stderr.isatty():
         yield lambda what, share: None
@@ -28,20 +41,6 @@ def _shown(wanted: bool) -> Iterator[Callable[[str, float], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("planning", total=1.0)
         yield lambda what, share: progress.update(task, description=what, completed=share)
-
-
-@contextmanager
-def bar(what: str, size: int) -> Iterator[Callable[[int], None]]:
-    """A bar for so many bytes."""
-    with stages(size) as progress:
-        done = 0
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            progress(what, done / size)
-
-        yield advance
 
 
 @contextmanager
