@@ -21,7 +21,7 @@ import type { Store } from "./store";
 
 /** What all requests of an isolate keep of blobs and plans, and in what pieces. */
 const CACHE = 8 << 20;
-const PAGE = 256 << 10;
+const PAGE = 16 << 10;
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}$/;
 const FOLDER = "objects";

@@ -89,6 +89,8 @@ export class JoinedSource implements Source {
  */
 export class PageCache {
   readonly pageSize: number;
+  /** How many pages are read at once. */
+  readonly atOnce: number;
   readonly #most: number;
   #memory: Uint8Array<ArrayBuffer> | undefined;
   /** The number of each page's place, the least recently used first. */
@@ -102,6 +104,7 @@ export class PageCache {
   constructor(capacity: number, pageSize: number) {
     this.pageSize = pageSize;
     this.#most = Math.max(1, Math.floor(capacity / pageSize));
+    this.atOnce = Math.max(1, Math.min(AT_ONCE, Math.floor(this.#most / SHARE)));
   }
 
   /** A number for the content of this name. */
@@ -135,7 +138,7 @@ export class PageCache {
 
   /** A buffer for the pages that are read at once. */
   borrow(): ArrayBuffer {
-    return this.#spare.pop() ?? new ArrayBuffer(this.pageSize * AT_ONCE);
+    return this.#spare.pop() ?? new ArrayBuffer(this.pageSize * this.atOnce);
   }
 
   giveBack(buffer: ArrayBuffer): void {
@@ -160,11 +163,13 @@ const MAX_PAGES = 2 ** 30;
 const MAX_SPARE = 4;
 
 /** Pages that are read at once where a stream has so many: each read leaves something to the collector. */
-const AT_ONCE = 4;
+const AT_ONCE = 64;
+/** They are this part of the cache at most, so that several streams have room in it. */
+const SHARE = 8;
 /** How many streams of one file are kept open, for files that are read at several places in turn. */
 const RUNS = 4;
 /** Pages that a stream may leave out: reading them costs less than a new request. */
-const SKIP = 4;
+const SKIP = 16;
 /** The most that is asked for at once: where reading goes on and on, each request is for twice as much as the last. */
 const MAX_RUN = 64 << 20;
 
@@ -212,7 +217,7 @@ export class PagedSource implements Source {
     if (kept !== undefined) return use(kept);
     const run = await this.#run(number, wanted);
     while (run.next <= number) {
-      const [first, last] = [run.next, Math.min(run.next + AT_ONCE, run.end)];
+      const [first, last] = [run.next, Math.min(run.next + this.#cache.atOnce, run.end)];
       const { pageSize } = this.#cache;
       const length = Math.min(last * pageSize, this.size) - first * pageSize;
       const pages = await run.read(this.#cache.borrow(), length, last);

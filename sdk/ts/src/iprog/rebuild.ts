@@ -32,6 +32,11 @@ export async function planHead(plan: Source): Promise<PlanHead> {
   return { bytes, head: readHead(bytes) };
 }
 
+/** By their places, so that what lies together is read together. */
+function inOrder(rows: readonly Row[]): Row[] {
+  return rows.toSorted((a, b) => a.source - b.source || a.start - b.start);
+}
+
 export class Rebuild {
   readonly #decoder: Decoder;
   readonly #sources: Sources;
@@ -63,7 +68,7 @@ export class Rebuild {
     for (let rounds = 0; rounds < MAX_ROUNDS; rounds++) {
       const rows = this.#decoder.want(window);
       if (rows.length === 0) return;
-      for (const row of rows) await this.#fill(row);
+      for (const row of inOrder(rows)) await this.#fill(row);
       await this.#fillSites(rows.filter(({ source }) => source === SITES));
     }
     throw new Error("the decoder asks again and again");
@@ -104,13 +109,19 @@ export class Rebuild {
   async #fillSites(rows: readonly Row[]): Promise<void> {
     if (rows.length === 0) return;
     const file = this.#sources.sites!;
-    const ranges: [number, number][] = [];
-    for (const { start, length } of rows) ranges.push(await file.range(start, start + length));
-    let address = this.#decoder.sites(ranges.reduce((sum, [first, last]) => sum + last - first, 0));
-    for (const [first, last] of ranges) {
-      const here = address;
+    const ranges = new Map<Row, [number, number]>();
+    for (const row of inOrder(rows)) ranges.set(row, await file.range(row.start, row.start + row.length));
+    const places = new Map<Row, number>();
+    let count = 0;
+    for (const row of rows) {
+      places.set(row, SITE * count);
+      const [first, last] = ranges.get(row)!;
+      count += last - first;
+    }
+    const address = this.#decoder.sites(count);
+    for (const [row, [first, last]] of ranges) {
+      const here = address + places.get(row)!;
       await file.read(first, last, (bytes, at) => this.#decoder.write(here + at, bytes));
-      address += SITE * (last - first);
     }
   }
 }
