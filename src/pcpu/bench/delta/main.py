@@ -137,5 +137,7 @@ def _keep(made: dict[str, Any], path: Path | None, plot: bool, whole: bool) -> N
         notes.print(f"recorded in {chosen}")
     if whole and plot:
         from pcpu.bench.delta.plot import draw
+        from pcpu.bench.delta.readme import write_figures
 
         notes.print("drew", *draw(made))
+        write_figures(made)
