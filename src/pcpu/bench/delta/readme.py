@@ -26,7 +26,8 @@ def figures(record: Mapping[str, Any]) -> str:
         cells = [_sizes([p for p in record["pairs"] if p["kind"] == k], tool.name) for k in kinds]
         lines.append([f"**{tool.name}**" if tool.ours else tool.name, *cells])
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    machine, missed = record["machine"], [g["what"] for g in record["goals"] if not g["met"]]
+    missed = [goal["what"] for goal in record["goals"] if not goal["met"]]
+    machine = f"{record['machine']['processor']}, {record['machine']['cores']} cores"
     load = f", with {record['load']:.1f} other processes wanting to run" if record["load"] else ""
     speeds = "; ".join(
         f"{name} {_median(record, name, 'make')} to encode, {_median(record, name, 'apply')} to "
@@ -35,7 +36,7 @@ def figures(record: Mapping[str, Any]) -> str:
     )
     return (
         f"{table}\nGeometric means over {len(record['pairs'])} pairs, and the worst. Median MB/s: "
-        f"{speeds}. {machine['processor']}, {machine['cores']} cores, {record['date'][:10]}{load}.\n"
+        f"{speeds}. {machine}, {record['date'][:10]}{load}.\n"
         f"Goals met: {len(record['goals']) - len(missed)} of {len(record['goals'])}"
         + (f"; missed: {', '.join(missed)}.\n" if missed else ".\n")
     )
