@@ -118,7 +118,7 @@ def test_results_that_are_several_numbers(file: Path) -> None:
         (["run", "mask 0x" + "ab" * 70], 2, "key of mask is 1 to 64 bytes, 70 given"),
         (["isa", "msk"], 2, "unknown operation 'msk'; did you mean 'mask'?"),
         (["run"], 2, "Missing argument"),
-        (["compile"], 2, "give either a program or --ops"),
+        (["compile"], 2, "give one of: a program"),
         (["compile", "xor 1", "--target", "host", "--emit", "wasm"], 2, "target host does not emit 'wasm', but 'so'"),
         (["compile", "xor 1", "--json"], 2, "give -o OUT"),
         (["frobnicate"], 2, "No such command"),

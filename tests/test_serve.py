@@ -118,7 +118,7 @@ def test_build_writes_a_bundle(tmp_path: Path, isa: Isa) -> None:
     fused = {name for name in names if name.startswith("program-")}
     assert len(fused) == 2  # two programs have one signature
     assert names - fused == {
-        "index.js", "openapi.json", "programs.js", "pcpu_ops.wasm", "config.capnp", "wrangler.jsonc", "manifest.json",
+        "index.js", "module.txt", "openapi.json", "programs.js", "pcpu_ops.wasm", "config.capnp", "wrangler.jsonc", "manifest.json",
     }  # fmt: skip
     first = {path.name: path.read_bytes() for path in out.iterdir()}
     build_bundle(isa, programs, out)  # again, over the old one

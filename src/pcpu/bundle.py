@@ -25,6 +25,7 @@ LOCAL_DECODER_BYTES = 1 << 30
 ANY_PORT = 0
 OPERATIONS = "pcpu_ops.wasm"
 DECODER = "iprog.wasm"
+REBUILDS = "rebuilds-"  # how the names of reconstructors begin
 # Query parameters that a program's own could not be told from.
 RESERVED = frozenset(["want", "buffer"])
 
@@ -39,13 +40,17 @@ def build_bundle(
     decoder: Artifact | None = None,
     store: Path | None = None,
     bucket: str | None = None,
+    loader: bool = False,
+    reconstructors: Mapping[str, Artifact] = MappingProxyType({}),
 ) -> None:
     """Write a bundle into the folder ``out``.
 
     Each of ``programs``, which are pipelines, becomes a module of its own, fused, which the Worker
     runs in place of the single operations. Those of ``named``, which may be any programs, can be
     asked for by name. ``decoder`` rebuilds published files (spec/http.md H18), which workerd finds
-    in the folder ``store``, and a Worker that is deployed in the R2 bucket ``bucket``. In a folder
+    in the folder ``store``, and a Worker that is deployed in the R2 bucket ``bucket``;
+    ``reconstructors`` are files that need no plan there; with ``loader`` it runs modules that are
+    published, which ``store`` always does. In a folder
     that holds a bundle already its files are replaced, all but ``wrangler.jsonc``, where people
     keep their routes. Raises PcpuError.
     """
@@ -61,8 +66,9 @@ def build_bundle(
         modules[f"named-{name}.wasm"] = compile_program(program, isa, target)
     if decoder is not None:
         modules[DECODER] = decoder
+        modules |= {f"{REBUILDS}{name}.wasm": found for name, found in reconstructors.items()}
     with tempfile.TemporaryDirectory(prefix="pcpu-bundle-") as folder:
-        _write(Path(folder), isa, modules, port, store, bucket)
+        _write(Path(folder), isa, modules, port, store, bucket, loader)
         try:
             out.mkdir(parents=True, exist_ok=True)
             _move(Path(folder), out)
@@ -97,7 +103,7 @@ def _move(new: Path, out: Path) -> None:
             with write_beside(out / name) as file:
                 file.write((new / name).read_bytes())
     for old in out.glob("*.wasm"):
-        if old.name.startswith(("program-", "named-", DECODER)) and old.name not in names:
+        if old.name.startswith(("program-", "named-", REBUILDS, DECODER)) and old.name not in names:
             old.unlink()
 
 
@@ -108,12 +114,14 @@ def _write(
     port: int,
     store: Path | None,
     bucket: str | None,
+    loader: bool,
 ) -> None:
     for name, artifact in modules.items():
         artifact.write(folder / name)
     (folder / "programs.js").write_text(_list_of(modules))
     (folder / "openapi.json").write_text(json.dumps(openapi.document(isa)) + "\n")
     worker.bundle_script(folder / "index.js")
+    worker.bundle_script(folder / "module.txt", "module.ts")
     embedded = "\n    ".join(
         f'(name = "{name}", wasm = embed "{name}"),' for name in modules if name != OPERATIONS
     )
@@ -128,32 +136,35 @@ def _write(
         **_store(store),
     }
     (folder / "config.capnp").write_text(worker.template("config.capnp", values))
-    wrangler = worker.template("wrangler.jsonc", {"BUCKETS": _buckets(bucket)})
+    wrangler = worker.template("wrangler.jsonc", _buckets(bucket, loader))
     (folder / "wrangler.jsonc").write_text(wrangler)
     manifests = {name: artifact.manifest for name, artifact in modules.items()}
     (folder / "manifest.json").write_text(json.dumps(manifests, indent=2) + "\n")
 
 
 def _store(folder: Path | None) -> dict[str, str]:
-    """The disk service with what is published, and the binding to it."""
+    """The disk service with what is published, and the bindings that are for it."""
     if folder is None:
-        return {"STORE_SERVICE": "", "STORE_BINDING": ""}
+        return {"STORE_SERVICE": "", "STORE_BINDINGS": ""}
     path = json.dumps(str(folder.resolve()), ensure_ascii=False)
     return {
         "STORE_SERVICE": f'(name = "store", disk = (path = {path})),',
-        "STORE_BINDING": '(name = "STORE", service = "store"),',
+        "STORE_BINDINGS": '(name = "STORE", service = "store"),\n    '
+        '(name = "LOADER", workerLoader = (id = "modules")),',
     }
 
 
-def _buckets(bucket: str | None) -> str:
-    """The R2 bucket with what is published."""
-    bound = [] if bucket is None else [{"binding": "BUCKET", "bucket_name": bucket}]
-    return json.dumps(bound)
+def _buckets(bucket: str | None, loader: bool) -> dict[str, str]:
+    """The R2 bucket with what is published, and what runs modules that are."""
+    buckets = [] if bucket is None else [{"binding": "BUCKET", "bucket_name": bucket}]
+    loaders = [{"binding": "LOADER"}] if loader else []
+    return {"BUCKETS": json.dumps(buckets), "LOADERS": json.dumps(loaders)}
 
 
 def _list_of(modules: dict[str, Artifact]) -> str:
     """The script that lists the program modules: pipelines to run fused, and programs by name."""
-    programs = [name for name in modules if name not in (OPERATIONS, DECODER)]
+    rebuilt = [name for name in modules if name.startswith(REBUILDS)]
+    programs = [name for name in modules if name not in (OPERATIONS, DECODER, *rebuilt)]
     imports = [f'import p{i} from "./{name}";' for i, name in enumerate(programs)]
     fused = {modules[name].manifest.get("signature", ""): i for i, name in enumerate(programs)}
     listed = ", ".join(f"p{i}" for signature, i in fused.items() if signature)
@@ -162,7 +173,16 @@ def _list_of(modules: dict[str, Artifact]) -> str:
         for i, name in enumerate(programs)
         if name.startswith("named-")
     )
-    exports = [f"export default [{listed}];", f"export const named = [{named}];"]
+    imports += [f'import r{i} from "./{name}";' for i, name in enumerate(rebuilt)]
+    objects = ", ".join(
+        f'["{name.removeprefix(REBUILDS).removesuffix(".wasm")}", r{i}]'
+        for i, name in enumerate(rebuilt)
+    )
+    exports = [
+        f"export default [{listed}];",
+        f"export const named = [{named}];",
+        f"export const reconstructors = [{objects}];",
+    ]
     if DECODER in modules:
         exports.append(f'export {{ default as decoder }} from "./{DECODER}";')
     else:

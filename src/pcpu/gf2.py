@@ -9,6 +9,9 @@ any other of up to 32 bits a short search finds some.
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import combinations
@@ -21,7 +24,10 @@ WINDOW = 432  # bytes of variables, of which those that are not in registers lie
 # Cycles from a vector to the next one that waits for it, times the vectors of a cycle; measured
 # where an instruction on vectors takes two cycles (AMD Zen 5).
 LATENCY = 24
-SEARCH_WIDTH = 32  # above, a search takes minutes
+SEARCH_WIDTH = 32  # above, to find all takes minutes
+# For what is found neither in the file nor so: where to look for some with more terms, how often.
+DENSE_DEGREES = (176, 208)
+DENSE_ROUNDS = 60
 SEARCH_DEGREE = {4: 224, 5: 160, 6: 210}  # by number of terms: what half a second can cover
 
 
@@ -132,14 +138,15 @@ def multiples(width: int, poly: int) -> tuple[Multiple, ...]:
     known = _known().get(f"{width}:0x{poly:x}")
     if known is not None:
         return tuple(tuple(m) for m in known)
-    if width > SEARCH_WIDTH or not poly & 1:
+    divisor, limits = 1 << width | poly, SEARCH_DEGREE if width <= SEARCH_WIDTH else {}
+    if not poly & 1:
         return ()
-    for terms, degree in SEARCH_DEGREE.items():
-        found = search(1 << width | poly, terms, degree)
-        found = [m for each in found for m in stretched(each) if usable(m)]
+    for terms, degree in limits.items():
+        found = [m for each in search(divisor, terms, degree) for m in stretched(each) if usable(m)]
         if found:
             return (min(found, key=lambda m: cost(m, 8192)),)
-    return ()
+    dense = [m for degree in DENSE_DEGREES if (m := light(divisor, degree)) is not None]
+    return (min(dense, key=lambda m: cost(m, 8192)),) if dense else ()
 
 
 def search(divisor: int, terms: int, degree: int) -> list[Multiple]:
@@ -170,3 +177,84 @@ def search(divisor: int, terms: int, degree: int) -> list[Multiple]:
             if len(exponents) == terms:
                 found.add(tuple(sorted(exponents, reverse=True)))
     return sorted(found)
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Powers of x that are a basis, modulo a divisor, and others: each of ``words`` says by its
+    bits which of the ``members`` add to the other of its number, ``wanted`` which to
+    x^degree + 1."""
+
+    degree: int
+    members: tuple[int, ...]
+    others: tuple[int, ...]
+    words: tuple[int, ...]
+    wanted: int
+
+    def multiple(self, chosen: Collection[int]) -> Multiple:
+        """The one of x^degree, the ``chosen`` of the others, by number, and what members add."""
+        missing = self.wanted
+        for number in chosen:
+            missing ^= self.words[number]
+        members = (m for bit, m in enumerate(self.members) if missing >> bit & 1)
+        exponents = {0, self.degree, *(self.others[number] for number in chosen), *members}
+        return tuple(sorted(exponents, reverse=True))
+
+
+def bases(divisor: int, degree: int, rounds: int) -> Iterator[Basis]:
+    """Random bases of the powers up to ``degree`` that are usable.
+
+    Lee and Brickell, "An observation on the security of McEliece's public-key cryptosystem" (1988):
+    the powers x^e are the columns of a parity check matrix. A basis of them is made the unit
+    vectors; a few of the others are tried, and the basis supplies the rest.
+    """
+    width = divisor.bit_length() - 1
+    value = powers(degree + 1, divisor)
+    free = list(range(1, degree - 15))  # no lag below 16
+    dice = random.Random(degree)
+    for _ in range(rounds):
+        dice.shuffle(free)
+        # Each row has its bit of every column, and last that of the sum that is wanted.
+        columns = [*(value[e] for e in free), value[degree] ^ 1]
+        rows = [sum((c >> bit & 1) << k for k, c in enumerate(columns)) for bit in range(width)]
+        members = _reduce(rows, len(free))
+        if len(members) < width:
+            continue
+        numbers = sorted({*range(len(columns))} - {*members})
+        *words, wanted = (
+            sum((row >> k & 1) << bit for bit, row in enumerate(rows)) for k in numbers
+        )
+        others = tuple(free[k] for k in numbers[:-1])
+        yield Basis(degree, tuple(free[k] for k in members), others, tuple(words), wanted)
+
+
+def _reduce(rows: list[int], columns: int) -> list[int]:
+    """Make the first independent columns the unit vectors; their numbers, by row."""
+    basis: list[int] = []
+    for column in range(columns):
+        at = len(basis)
+        pivot = next((r for r in range(at, len(rows)) if rows[r] >> column & 1), None)
+        if pivot is None:
+            continue
+        rows[at], rows[pivot] = rows[pivot], rows[at]
+        for r, row in enumerate(rows):
+            if r != at and row >> column & 1:
+                rows[r] = row ^ rows[at]
+        basis.append(column)
+        if len(basis) == len(rows):
+            break
+    return basis
+
+
+def light(divisor: int, degree: int) -> Multiple | None:
+    """The multiple of that degree with the fewest terms of up to two powers besides those of
+    DENSE_ROUNDS bases."""
+    best: Multiple | None = None
+    for basis in bases(divisor, degree, DENSE_ROUNDS):
+        words = basis.words
+        for first, word in enumerate(words):
+            other = word ^ basis.wanted
+            weights = [(other ^ w).bit_count() for w in words[:first]]
+            if weights and (not best or min(weights) + 4 < len(best)):
+                best = basis.multiple((first, weights.index(min(weights))))
+    return best

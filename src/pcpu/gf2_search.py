@@ -7,7 +7,6 @@ polynomials (width:poly); ``--write`` puts it there. Needs numpy above 40 bits.
 from __future__ import annotations
 
 import json
-import random
 import sys
 from math import comb
 from pathlib import Path
@@ -132,61 +131,22 @@ def _eight_terms(divisor: int) -> set[Multiple]:
 
 
 def decode(divisor: int, degree: int) -> Multiple | None:
-    """The multiple of that degree with the fewest terms that ROUNDS tries find.
-
-    Lee and Brickell, "An observation on the security of McEliece's public-key cryptosystem" (1988):
-    the powers x^e are the columns of a parity check matrix. A random basis of them is made the
-    unit vectors; up to three of the others are tried, and the basis supplies the rest.
-    """
+    """The multiple of that degree with the fewest terms that ROUNDS tries find: of up to three
+    powers besides those of a basis (gf2.Basis)."""
     import numpy as np
 
-    width = divisor.bit_length() - 1
-    value = gf2.powers(degree + 1, divisor)
-    free = list(range(1, degree - 15))  # no lag below 16
-    dice = random.Random(degree)
     best: Multiple | None = None
-    for _ in range(ROUNDS):
-        dice.shuffle(free)
-        # Each row has its bit of every column, and last that of the sum that is wanted.
-        columns = [*(value[e] for e in free), value[degree] ^ 1]
-        rows = [sum((c >> bit & 1) << k for k, c in enumerate(columns)) for bit in range(width)]
-        basis = _reduce(rows, len(free))
-        if len(basis) < width:
-            continue
-        others = [k for k in range(len(free)) if k not in basis]
-        words = [sum((row >> k & 1) << bit for bit, row in enumerate(rows)) for k in others]
-        wanted = sum((row >> len(free) & 1) << bit for bit, row in enumerate(rows))
-        column = np.array(words, dtype=np.uint64)
-        first, second = np.triu_indices(len(others), 1)
+    for basis in gf2.bases(divisor, degree, ROUNDS):
+        column = np.array(basis.words, dtype=np.uint64)
+        first, second = np.triu_indices(len(column), 1)
         pairs = column[first] ^ column[second]
-        for third, word in enumerate(words):
-            weight = np.bitwise_count(pairs ^ np.uint64(word ^ wanted))
+        for third, word in enumerate(basis.words):
+            weight = np.bitwise_count(pairs ^ np.uint64(word ^ basis.wanted))
             at = int(np.argmin(weight))
             if third in (first[at], second[at]) or (best and weight[at] + 5 >= len(best)):
                 continue
-            missing = int(pairs[at]) ^ word ^ wanted
-            chosen = {free[others[k]] for k in (int(first[at]), int(second[at]), third)}
-            chosen |= {free[basis[bit]] for bit in range(width) if missing >> bit & 1}
-            best = tuple(sorted({0, degree, *chosen}, reverse=True))
+            best = basis.multiple((int(first[at]), int(second[at]), third))
     return best
-
-
-def _reduce(rows: list[int], columns: int) -> list[int]:
-    """Make the first independent columns the unit vectors; their numbers, by row."""
-    basis: list[int] = []
-    for column in range(columns):
-        at = len(basis)
-        pivot = next((r for r in range(at, len(rows)) if rows[r] >> column & 1), None)
-        if pivot is None:
-            continue
-        rows[at], rows[pivot] = rows[pivot], rows[at]
-        for r, row in enumerate(rows):
-            if r != at and row >> column & 1:
-                rows[r] = row ^ rows[at]
-        basis.append(column)
-        if len(basis) == len(rows):
-            break
-    return basis
 
 
 def main(arguments: list[str]) -> None:

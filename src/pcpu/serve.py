@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from pcpu.artifact import Artifact
 from pcpu.bundle import build_bundle
@@ -25,15 +26,20 @@ def serve_forever(
     *,
     decoder: Artifact | None = None,
     store: Path | None = None,
+    reconstructors: Mapping[str, Artifact] = MappingProxyType({}),
 ) -> None:
     """Build the bundle and serve it until Ctrl-C or SIGTERM.
 
-    ``decoder`` rebuilds the files that are published in the folder ``store``. Raises PcpuError.
+    ``decoder`` and ``reconstructors`` rebuild what is published in the folder ``store``. Raises
+    PcpuError.
     """
     with tempfile.TemporaryDirectory(prefix="pcpu-serve-") as folder:
         bundle = Path(folder) / "bundle"
-        build_bundle(isa, programs, bundle, port, named=named, decoder=decoder, store=store)
-        with serving(bundle, port) as (listening, process):
+        build_bundle(
+            isa, programs, bundle, port,
+            named=named, decoder=decoder, store=store, reconstructors=reconstructors,
+        )  # fmt: skip
+        with serving(bundle, port, loader=store is not None) as (listening, process):
             sys.stdout.write(_greeting(listening, programs, named, store))
             sys.stdout.flush()
             code = process.wait()

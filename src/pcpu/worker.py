@@ -69,12 +69,13 @@ def package_version(name: str) -> str:
     return str(document["version"])
 
 
-def bundle_script(out: Path) -> None:
-    """Bundle the Worker's TypeScript into the one script ``out``."""
+def bundle_script(out: Path, entry: str = "index.ts") -> None:
+    """Bundle the Worker's TypeScript, from ``entry`` on, into the one script ``out``."""
     esbuild = _package("esbuild", "bin/esbuild")
     command = [
-        str(node()), str(esbuild), "src/index.ts", "--bundle", "--format=esm", "--target=es2024",
+        str(node()), str(esbuild), f"src/{entry}", "--bundle", "--format=esm", "--target=es2024",
         "--external:./pcpu_ops.wasm", "--external:./programs.js", "--external:./openapi.json",
+        "--external:./module.txt", "--external:./reconstructor.wasm",
         "--log-level=warning", f"--outfile={out.resolve()}",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=folder(), capture_output=True, text=True, check=False)

@@ -15,7 +15,8 @@ from llvmlite import ir
 
 from pcpu import llvm, targets
 from pcpu.errors import InternalError
-from pcpu.kernel import Bytes, Ints, translate
+from pcpu.kernel import Bytes, Ints
+from pcpu.kernel.module import translate
 from pcpu.kernel.values import I64
 
 TABLE = np.array([3, 1, 4, 1, 5, 9, 2, 6], np.uint8)

@@ -64,4 +64,15 @@ def folds(bits: int, more: Sequence[str] = ()) -> st.SearchStrategy[str]:
         values(bits, more=more),
         st.booleans(),
     )
-    return joined | joined | minus | chosen | values(bits, state=True, more=more)
+    arms = joined | minus | st.just("state")
+    guarded = st.builds(
+        lambda test, then, other: f"({test}) ? ({then}) : ({other})",
+        values(bits, more=more), arms, arms,
+    )  # fmt: skip
+    wrapped = st.builds(
+        lambda step, mask: f"({step}) {mask}",
+        joined | minus, st.sampled_from(["& 255", "& 3", "% 16", "% 65536", "& 0xfffffffff"]),
+    )  # fmt: skip
+    return (
+        joined | joined | minus | chosen | guarded | wrapped | values(bits, state=True, more=more)
+    )

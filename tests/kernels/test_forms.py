@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pcpu import expr
-from pcpu.expr import Binary, Const, Var
+from pcpu.expr import Binary, Cond, Const, Var
 from pcpu.lower.forms import Reduction, reduction, upper_bound
 from tests.kernels.machine import fold
 from tests.kernels.steps import IMMEDIATES, values
@@ -47,6 +47,15 @@ def test_a_bound_holds(text: str, data: st.DataObject) -> None:
         ("state + byte * 65536", Reduction("add", Binary("*", Var("byte"), Const(65536)), None, None)),
         ("byte < state ? byte : state", Reduction("umin", Var("byte"), 8, 255)),
         ("state <= byte ? byte : state", Reduction("umax", Var("byte"), 8, 255)),
+        ("(state + byte) & 255", Reduction("add", Var("byte"), 8, 255, 255)),
+        ("(state - byte) % 4096", Reduction("sub", Var("byte"), 8, 255, 4095)),
+        ("15 & (byte ^ state)", Reduction("xor", Var("byte"), 8, 255, 15)),
+        ("state & byte & 3", Reduction("and", Binary("&", Var("byte"), Const(3)), 8, 3)),
+        ("byte == 3 ? state + 1 : state", Reduction("add", Binary("==", Var("byte"), Const(3)), 8, 1)),
+        ("byte & 1 ? state : state - 2",
+         Reduction("sub", Cond(Binary("&", Var("byte"), Const(1)), Const(0), Const(2)), 8, 2)),
+        ("byte < 9 ? state ^ byte : state ^ 3",
+         Reduction("xor", Cond(Binary("<", Var("byte"), Const(9)), Var("byte"), Const(3)), 8, 255)),
     ],
 )  # fmt: skip
 def test_recognised(step: str, expected: Reduction) -> None:
@@ -57,7 +66,9 @@ def test_recognised(step: str, expected: Reduction) -> None:
     "step",
     [
         "state + state", "state - state", "byte - state", "state + byte * state", "state * byte",
-        "state < byte ? 1 : state", "state == byte ? byte : state", "byte", "state",
+        "state < byte ? 1 : state", "byte ? state + 1 : state - 1",
+        "(state + byte) & 6", "(state + byte) % 255", "(state | byte) & 15", "state % 16",
+        "byte ? state & 3 : state", "byte ? state + 1 : 0", "byte ? 1 : state", "state == byte ? byte : state", "byte", "state",
         "state < state ? state : state", "(state ^ byte) + byte", "state + byte - 1",
     ],
 )  # fmt: skip

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pcpu.iprog.publish import decoder
 from tests.sdk_ts.build import HERE, build_modules, install
-from tests.worker.build import build
+from tests.worker.build import build, build_with_objects
+from tests.worker.publishing import Shop, published, shop
 from tests.worker.server import Server
 
 
@@ -36,3 +38,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     build(bundle)
     with Server(bundle) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A Worker with published files, and its decoder beside them."""
+    folder = tmp_path_factory.mktemp("objects")
+    build_with_objects(folder / "bundle")
+    files = published(folder / "store")
+    decoder().write(folder / "store" / "iprog.wasm")
+    with shop(folder / "bundle", folder / "store", files) as found:
+        yield found

@@ -9,6 +9,7 @@ import wasmtime
 
 from pcpu.artifact import ABI_VERSION, with_manifest
 from pcpu.bundle import build_bundle
+from pcpu.iprog.publish import decoder
 from pcpu.ir import Program
 from pcpu.library import load_isa
 from pcpu.source import read_program
@@ -29,10 +30,15 @@ def build(directory: Path) -> None:
     build_bundle(isa, [parse_pipeline(FUSED, isa)], directory, named=named_programs())
 
 
+def build_with_objects(directory: Path) -> None:
+    """A bundle that can rebuild what is published in a store; the store is to be filled in."""
+    build_bundle(load_isa(), [], directory, decoder=decoder(), store=directory.parent / "none")
+
+
 def build_trapping(directory: Path) -> None:
     """Replace the operations by those of fixture.wat; no programs."""
     (directory / "pcpu_ops.wasm").write_bytes(trapping_module())
-    names = "export const named = [];\nexport const decoder = undefined;\n"
+    names = "export const named = [];\nexport const reconstructors = [];\nexport const decoder = undefined;\n"
     (directory / "programs.js").write_text("export default [];\n" + names)
 
 

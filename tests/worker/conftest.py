@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.build import build, build_trapping
+from tests.worker.build import build, build_trapping, build_with_objects
+from tests.worker.publishing import Large, Shop, published, shop
 from tests.worker.server import Server
 
 
@@ -31,3 +32,46 @@ def trapping_bundle(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def server(bundle: Path) -> Iterator[Server]:
     with Server(bundle) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def objects_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bundle = tmp_path_factory.mktemp("objects") / "bundle"
+    build_with_objects(bundle)
+    return bundle
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
+    store = tmp_path_factory.mktemp("filled") / "store"
+    return store, published(store)
+
+
+@pytest.fixture(scope="session")
+def objects(objects_bundle: Path, filled: tuple[Path, dict[str, bytes]]) -> Iterator[Shop]:
+    with shop(objects_bundle, *filled) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def large() -> Large:
+    return Large(40)
+
+
+@pytest.fixture(scope="session")
+def larger(
+    objects_bundle: Path, large: Large, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shop]:
+    store = tmp_path_factory.mktemp("large") / "store"
+    large.publish(store, "large")
+    with shop(objects_bundle, store, {}) as found:
+        yield found
+
+
+@pytest.fixture
+def own(objects_bundle: Path, tmp_path: Path) -> Iterator[Shop]:
+    """A store to break things in."""
+    store = tmp_path / "store"
+    files = published(store)
+    with shop(objects_bundle, store, files) as found:
+        yield found

@@ -21,6 +21,7 @@ from tests.iprog.pairs import edited
 from tests.iprog.test_explain import program
 from tests.worker.server import OCTETS, Server
 
+NAMES = ["edited", "empty", "from-nothing", "instant.html", "moved", "of.two"]
 MIB = 1 << 20
 BITS = 16
 WINDOW = 1 << BITS
@@ -34,6 +35,10 @@ def put(store: Path, name: str, plan: bytes, blobs: Sequence[bytes] = ()) -> Non
     (store / "objects" / f"{name}.iprog").write_bytes(plan)
     for blob in blobs:
         (store / "blobs" / hashlib.sha256(blob).hexdigest()).write_bytes(blob)
+
+
+def tag(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()}"'
 
 
 class Large:

@@ -41,6 +41,8 @@ class Server:
         self.read = 0
         control, child = os.pipe()
         arguments = [f"--control-fd={child}", "--socket-addr=http=127.0.0.1:0", str(self.config)]
+        if "workerLoader" in self.config.read_text():
+            arguments.append("--experimental")
         self.process = subprocess.Popen(
             [worker.workerd(), "serve", *arguments],
             pass_fds=[child],

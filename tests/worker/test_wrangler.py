@@ -35,7 +35,7 @@ def test_deploy_takes_every_module(bundle: Path, tmp_path: Path) -> None:
     assert process.returncode == 0, output
     sent = {path.name for path in (tmp_path / "out").iterdir()} - {"README.md"}
     modules = {path.name for path in bundle.glob("*.wasm")}
-    assert sent == {"index.js", "openapi.json", "programs.js", *modules}
+    assert sent == {"index.js", "module.txt", "openapi.json", "programs.js", *modules}
     assert 'env.MAX_JSON_BYTES ("8388608")' in output
 
 

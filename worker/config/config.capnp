@@ -17,6 +17,7 @@ const pcpu :Workerd.Worker = (
     (name = "index.js", esModule = embed "index.js"),
     (name = "programs.js", esModule = embed "programs.js"),
     (name = "openapi.json", text = embed "openapi.json"),
+    (name = "module.txt", text = embed "module.txt"),
     (name = "pcpu_ops.wasm", wasm = embed "pcpu_ops.wasm"),
     @MODULES@
   ],
@@ -26,6 +27,6 @@ const pcpu :Workerd.Worker = (
     (name = "MAX_BODY_BYTES", text = "@MAX_BODY_BYTES@"),
     (name = "MAX_PLAN_BYTES", text = "@MAX_PLAN_BYTES@"),
     (name = "MAX_DECODER_BYTES", text = "@MAX_DECODER_BYTES@"),
-    @STORE_BINDING@
+    @STORE_BINDINGS@
   ],
 );

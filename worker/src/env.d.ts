@@ -11,6 +11,25 @@ interface Env {
   /** What is published: a disk service of workerd, or an R2 bucket. */
   readonly STORE?: Fetcher;
   readonly BUCKET?: R2Bucket;
+  /** Runs modules of the store. */
+  readonly LOADER?: WorkerLoader;
+}
+
+/** Starts Workers at run time. */
+interface WorkerLoader {
+  get(name: string, code: () => Promise<WorkerCode>): { getEntrypoint(): Fetcher };
+}
+
+interface WorkerCode {
+  readonly compatibilityDate: string;
+  readonly mainModule: string;
+  readonly modules: Readonly<Record<string, string | { readonly wasm: ArrayBuffer }>>;
+  readonly globalOutbound: null;
+}
+
+declare module "*/module.txt" {
+  const script: string;
+  export default script;
 }
 
 interface Fetcher {
@@ -53,6 +72,8 @@ declare module "*/programs.js" {
   const programs: readonly WebAssembly.Module[];
   /** Programs by name. */
   export const named: readonly (readonly [name: string, module: WebAssembly.Module])[];
+  /** Modules with their plans in them, by the names of their objects. */
+  export const reconstructors: readonly (readonly [name: string, module: WebAssembly.Module])[];
   /** The decoder of plans; undefined in a bundle without one. */
   export const decoder: WebAssembly.Module | undefined;
   export default programs;

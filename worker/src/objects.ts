@@ -4,16 +4,19 @@ import type { Context } from "hono";
 import { getMimeType } from "hono/utils/mime";
 import { MemoryError, PlanError, SourceError, WasmTrap, type PlanKind } from "../../sdk/ts/src/errors";
 import type { Content, Head } from "../../sdk/ts/src/iprog/head";
-import { JoinedSource, MemorySource, PageCache, PagedSource, type Source } from "../../sdk/ts/src/iprog/pages";
+import { JoinedSource, MemorySource, PageCache, PagedSource, type RangedFile, type Source } from "../../sdk/ts/src/iprog/pages";
 import { planHead, Rebuild, type PlanHead } from "../../sdk/ts/src/iprog/rebuild";
+import { findReconstructor, type ReconstructorManifest } from "../../sdk/ts/src/iprog/reconstructor";
 import { SitesFile } from "../../sdk/ts/src/iprog/sites";
 import { quote } from "../../sdk/ts/src/text";
 import { wholeBody } from "./body";
 import { precondition, rangeOf, type Span } from "./conditions";
-import { Decoders, type Lease } from "./decoders";
+import { Decoders } from "./decoders";
 import { decoderLimit, planLimit } from "./limits";
+import { joined, Loaded } from "./loaded";
 import { Problem, type Code } from "./problem";
-import { Blocks, pump } from "./rebuilding";
+import { begin, Blocks } from "./rebuilding";
+import { checkRoom, Reconstructors, sizeOf } from "./reconstructors";
 import type { Store } from "./store";
 
 /** What all requests of an isolate keep of blobs and plans, and in what pieces. */
@@ -23,6 +26,7 @@ const PAGE = 256 << 10;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}$/;
 const FOLDER = "objects";
 const SUFFIX = ".iprog";
+const MODULE = ".wasm";
 /** How many objects an answer lists. */
 const LISTED = 100;
 const OCTETS = "application/octet-stream";
@@ -31,34 +35,50 @@ type C = Context<{ Bindings: Env }>;
 
 export class Objects {
   readonly #decoders: Decoders;
+  readonly #reconstructors: Reconstructors;
   readonly #cache = new PageCache(CACHE, PAGE);
   /** Plans are read anew by each request: they can be replaced. */
   #plans = 0;
 
-  constructor(decoder: WebAssembly.Module) {
+  constructor(decoder: WebAssembly.Module, reconstructors: readonly (readonly [name: string, module: WebAssembly.Module])[]) {
     this.#decoders = new Decoders(decoder);
+    this.#reconstructors = new Reconstructors(reconstructors);
   }
 
   /** H19 */
   async list(c: C, store: Store): Promise<Response> {
     const after = c.req.query("after");
-    const names = await store.names(FOLDER, after === undefined ? "" : after + SUFFIX, LISTED);
-    const published = names.filter((name) => name.endsWith(SUFFIX)).map((name) => name.slice(0, -SUFFIX.length));
-    const objects: object[] = [];
-    for (const name of published) {
-      const plan = await this.#plan(store, name);
-      if (plan !== undefined) objects.push(await describe(name, plan));
+    const names = await store.names(FOLDER, after ?? "", LISTED);
+    const bundled = this.#reconstructors.all;
+    const objects: object[] = after === undefined ? bundled.map(([name, { file, blobs, window_size }]) => shown(name, file, blobs, window_size)) : [];
+    for (const file of names) {
+      const found = await this.#listed(c, store, file);
+      if (found !== undefined) objects.push(found);
     }
-    const next = names.length === LISTED ? published.at(-1) : undefined;
+    const next = names.length === LISTED ? names.at(-1) : undefined;
     return c.json({ objects, ...(next !== undefined && { next }) });
+  }
+
+  /** What there is to tell of a file in the folder of objects; undefined where it is no object, or another has its name. */
+  async #listed(c: C, store: Store, file: string): Promise<object | undefined> {
+    const [, name, suffix] = /^(.*)(\.[^.]*)$/.exec(file) ?? [];
+    if (name === undefined || this.#reconstructors.manifest(name) !== undefined) return undefined;
+    const plan = await this.#plan(store, name);
+    if (suffix === SUFFIX) return plan && describe(name, plan);
+    if (suffix !== MODULE || plan !== undefined) return undefined;
+    try {
+      const found = await this.#module(c, store, name);
+      return found && shown(name, found.file, found.blobs, found.windowSize);
+    } catch (error) {
+      return { name, problem: problemOf(error)?.message ?? "it cannot be read" };
+    }
   }
 
   /** H20 to H22 */
   async get(c: C, store: Store, name: string): Promise<Response> {
-    const plan = await this.#plan(store, name);
-    if (plan === undefined) throw new Problem("not-found", `there is no object ${quote(name)}; GET /v1/objects lists them`);
-    const head = await planHead(plan).catch((error: unknown) => brokenObject(name, error));
-    const { file } = head.head;
+    const object = await this.#find(c, store, name).catch((error: unknown) => brokenObject(name, error));
+    if (object === undefined) throw new Problem("not-found", `there is no object ${quote(name)}; GET /v1/objects lists them`);
+    const { file } = object;
     const tag = `"${file.sha256}"`;
     const request = c.req.raw;
     const headers = { etag: tag, "accept-ranges": "bytes", "content-type": typeOf(name), "x-content-type-options": "nosniff" };
@@ -72,8 +92,8 @@ export class Objects {
       return problem.response({ "content-range": `bytes */${file.size}`, "accept-ranges": "bytes" });
     }
     const span = range ?? { start: 0, stop: file.size };
-    const response = await this.#rebuild(c, store, plan, head, span).catch((error: unknown) => brokenObject(name, error));
-    const found = new Response(response.body, { status: range === undefined ? 200 : 206, headers });
+    const body = await object.body(span).catch((error: unknown) => brokenObject(name, error));
+    const found = new Response(body, { status: range === undefined ? 200 : 206, headers });
     if (range !== undefined) found.headers.set("content-range", `bytes ${span.start}-${span.stop - 1}/${file.size}`);
     return found;
   }
@@ -90,12 +110,43 @@ export class Objects {
     try {
       const head = await planHead(plan);
       const { file } = head.head;
-      const response = await this.#rebuild(c, store, plan, head, { start: 0, stop: file.size });
+      const body = await this.#rebuild(c, store, plan, head, { start: 0, stop: file.size });
       const headers = { etag: `"${file.sha256}"`, "content-type": typeOf(file.name), "x-content-type-options": "nosniff" };
-      return new Response(response.body, { headers });
+      return new Response(body, { headers });
     } catch (error) {
       throw problemOf(error) ?? error;
     }
+  }
+
+  /** The object of this name, bundled or published. */
+  async #find(c: C, store: Store, name: string): Promise<Found | undefined> {
+    const manifest = this.#reconstructors.manifest(name);
+    if (manifest !== undefined) {
+      return { ...aboutModule(manifest), body: (span) => this.#reconstruct(c, store, name, manifest, span) };
+    }
+    const plan = await this.#plan(store, name);
+    if (plan === undefined) return this.#module(c, store, name);
+    const head = await planHead(plan);
+    const { file, blobs, windowSize } = head.head;
+    return { file, blobs, windowSize, body: (span) => this.#rebuild(c, store, plan, head, span) };
+  }
+
+  /** A module of the store (H26). */
+  async #module(c: C, store: Store, name: string): Promise<Found | undefined> {
+    const { LOADER } = c.env;
+    const file = LOADER && NAME.test(name) ? await store.file(`${FOLDER}/${name}${MODULE}`) : undefined;
+    if (LOADER === undefined || file === undefined) return undefined;
+    checkRoom("the module", file.size, planLimit(c.env));
+    const source = new PagedSource(file, this.#cache);
+    const manifest = await findReconstructor(source);
+    return { ...aboutModule(manifest), body: (span) => this.#loaded(c, LOADER, store, { file, source, manifest }, span) };
+  }
+
+  async #loaded(c: C, loader: WorkerLoader, store: Store, { file, source, manifest }: StoredModule, span: Span) {
+    checkRoom("all blobs", sizeOf(manifest.blobs), decoderLimit(c.env));
+    const blobs: RangedFile[] = [];
+    for (const blob of manifest.blobs) blobs.push(await this.#blobFile(store, blob));
+    return new Loaded(loader, file, source).body(span, () => joined(blobs));
   }
 
   async #plan(store: Store, name: string): Promise<Source | undefined> {
@@ -105,43 +156,59 @@ export class Objects {
   }
 
   /** The span as a body. Its first block is made before: what is wrong with it still gets a status. */
-  async #rebuild(c: C, store: Store, plan: Source, head: PlanHead, span: Span): Promise<Response> {
+  async #rebuild(c: C, store: Store, plan: Source, head: PlanHead, span: Span): Promise<ReadableStream | ""> {
     const { bytes, head: about } = head;
     const lease = this.#decoders.take();
-    const job = { lease, rebuild: undefined as Rebuild | undefined };
+    let rebuild: Rebuild | undefined;
+    const finish = async (whole: boolean) => {
+      lease.end(whole);
+      await rebuild?.close();
+    };
     try {
       lease.decoder.open(bytes); // all that the head says was checked then
       lease.check(decoderLimit(c.env));
-      const [reference, sites] = [await this.#reference(store, about), await this.#sites(store, about)];
-      const rebuild = (job.rebuild = new Rebuild(lease.decoder, { plan, reference, sites }));
-      if (span.start === span.stop) {
-        await finish(job, true);
-        return new Response("");
-      }
+      const [reference, sites] = [await this.#reference(store, about.blobs), await this.#sites(store, about)];
+      rebuild = new Rebuild(lease.decoder, { plan, reference, sites });
       const blocks = new Blocks(rebuild, span, about.file, (size) => lease.buffer(size));
-      const first = await blocks.next();
-      lease.check(decoderLimit(c.env));
-      const { readable, writable } = new FixedLengthStream(span.stop - span.start);
-      c.executionCtx.waitUntil(send(job, blocks, first, writable.getWriter()));
-      return new Response(readable);
+      return await begin(later(c), blocks, span, () => lease.check(decoderLimit(c.env)), finish);
     } catch (error) {
-      await finish(job, false);
+      await finish(false);
       throw error;
     }
   }
 
-  async #reference(store: Store, { blobs }: Head): Promise<JoinedSource> {
+  /** The same with a module of the bundle (H25). */
+  async #reconstruct(c: C, store: Store, name: string, { file, blobs }: ReconstructorManifest, span: Span): Promise<ReadableStream | ""> {
+    const found = await this.#reconstructors.load(name, decoderLimit(c.env), () => this.#reference(store, blobs));
+    const make = (window: number) => {
+      try {
+        return found.make(window);
+      } catch (error) {
+        this.#reconstructors.drop(name); // what it would give next is not known
+        throw error;
+      }
+    };
+    const maker = { windowSize: found.windowSize, prepare: async () => {}, make };
+    const blocks = new Blocks(maker, span, file, (size) => new Uint8Array(size));
+    return begin(later(c), blocks, span, () => {}, async () => {});
+  }
+
+  async #reference(store: Store, blobs: readonly Content[]): Promise<JoinedSource> {
     const sources: PagedSource[] = [];
     for (const blob of blobs) sources.push(await this.#blob(store, blob));
     return new JoinedSource(sources);
   }
 
-  async #blob(store: Store, { sha256, size, name }: Content): Promise<PagedSource> {
+  async #blob(store: Store, blob: Content): Promise<PagedSource> {
+    return new PagedSource(await this.#blobFile(store, blob), this.#cache);
+  }
+
+  async #blobFile(store: Store, { sha256, size, name }: Content): Promise<RangedFile> {
     const file = await store.file(`blobs/${sha256}`);
     const called = name === "" ? "" : `${quote(name)}, `;
     if (file === undefined) throw new Problem("not-published", `the blob ${called}SHA-256 ${sha256}, is not published`);
     if (file.size !== size) throw new PlanError("wrong-blob", `the blob ${called}SHA-256 ${sha256}, is published with ${file.size} bytes, not ${size}`, 8);
-    return new PagedSource(file, this.#cache);
+    return file;
   }
 
   async #sites(store: Store, { blobs, relocation }: Head): Promise<SitesFile | undefined> {
@@ -155,39 +222,38 @@ export class Objects {
   }
 }
 
+/** A module of the store: the file, how it is read, and what it says of itself. */
+interface StoredModule {
+  readonly file: RangedFile;
+  readonly source: Source;
+  readonly manifest: ReconstructorManifest;
+}
+
+function aboutModule({ file, blobs, window_size }: ReconstructorManifest) {
+  return { file, blobs, windowSize: window_size };
+}
+
 async function describe(name: string, plan: Source): Promise<object> {
   const found = await planHead(plan).catch(problemOf);
   if (!(found && "head" in found)) return { name, plan_size: plan.size, problem: found?.message ?? "it cannot be read" };
   const { file, blobs, windowSize } = found.head;
-  return {
-    name,
-    size: file.size,
-    sha256: file.sha256,
-    plan_size: plan.size,
-    window_size: windowSize,
-    blobs: blobs.map(({ size, sha256 }) => ({ size, sha256 })),
-  };
+  return { ...shown(name, file, blobs, windowSize), plan_size: plan.size };
 }
 
-interface Job {
-  readonly lease: Lease;
-  readonly rebuild: Rebuild | undefined;
+function shown(name: string, { size, sha256 }: Content, blobs: readonly Content[], window_size: number) {
+  return { name, size, sha256, window_size, blobs: blobs.map(({ size, sha256 }) => ({ size, sha256 })) };
 }
 
-async function send(job: Job, blocks: Blocks, first: Uint8Array<ArrayBuffer>, writer: WritableStreamDefaultWriter<Uint8Array>) {
-  try {
-    await pump(blocks, first, writer);
-    await finish(job, true);
-  } catch (error) {
-    await finish(job, false);
-    // The runtime reports what it is given here, except for its own word that the client has gone.
-    await writer.abort(error).catch(() => {});
-  }
+/** An object: its file, and the bytes of a span of it. */
+interface Found {
+  readonly file: Content;
+  readonly blobs: readonly Content[];
+  readonly windowSize: number;
+  body(span: Span): Promise<ReadableStream | "">;
 }
 
-async function finish({ lease, rebuild }: Job, whole: boolean): Promise<void> {
-  lease.end(whole);
-  await rebuild?.close();
+function later(c: C): (done: Promise<void>) => void {
+  return (done) => c.executionCtx.waitUntil(done);
 }
 
 function typeOf(name: string): string {

@@ -4,12 +4,15 @@ import { streamedAnswer, wholeAnswer, withTables, type Answer, type ProgramAnswe
 import type { components } from "./http-types.js";
 import { writtenParam, type Params } from "./parameters.js";
 import { checked } from "./problem.js";
+import { bytesOf, type Bytes } from "./memory.js";
 import type { ProgramReport } from "./report.js";
 import { Upload, type Body, type Inputs } from "./upload.js";
 
 export type Health = components["schemas"]["Health"];
 export type IsaDocument = components["schemas"]["Isa"];
 export type ProgramDocument = components["schemas"]["Program"];
+/** A published file; of one whose plan cannot be read only what is known. */
+export type ObjectDocument = components["schemas"]["Object"];
 export type Want = components["schemas"]["Want"];
 
 export interface ClientOptions {
@@ -30,6 +33,23 @@ export interface ProgramOptions<W extends Want | undefined = Want | undefined> e
   readonly params?: Params;
   /** The buffer whose bytes are the data, where the program writes several. */
   readonly buffer?: string;
+}
+
+export interface ObjectOptions {
+  /** Only the bytes from here on. */
+  readonly start?: number;
+  /** Only those before this one. */
+  readonly stop?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Bytes of a published file, as they come. */
+export interface FileAnswer {
+  readonly body: ReadableStream<Uint8Array>;
+  /** How many bytes `body` has. */
+  readonly length: number;
+  /** Of the whole file, in hexadecimal. */
+  readonly sha256: string;
 }
 
 export class Client {
@@ -97,6 +117,31 @@ export class Client {
     return answer as StreamedAnswer<W, ProgramReport>;
   }
 
+  /** The files that the Worker has, in the order of their names. */
+  async *objects(): AsyncGenerator<ObjectDocument, void> {
+    for (let after: string | undefined = ""; after !== undefined; ) {
+      const page = (await this.#get(`v1/objects?${new URLSearchParams(after === "" ? {} : { after })}`)) as components["schemas"]["Objects"];
+      yield* page.objects;
+      after = page.next;
+    }
+  }
+
+  /** A published file, or a part of it. */
+  async object(name: string, { start = 0, stop, signal }: ObjectOptions = {}): Promise<FileAnswer> {
+    const headers = new Headers(this.#headers);
+    if (start > 0 || stop !== undefined) headers.set("range", `bytes=${start}-${stop === undefined ? "" : stop - 1}`);
+    const url = new URL(`v1/objects/${encodeURIComponent(name)}`, this.#url);
+    return fileAnswer(await this.#fetch(url, { headers, signal: signal ?? null }));
+  }
+
+  /** The file of a plan, whose blobs are published. */
+  async reconstruct(plan: Bytes, { signal }: { readonly signal?: AbortSignal } = {}): Promise<FileAnswer> {
+    const headers = new Headers(this.#headers);
+    headers.set("content-type", "application/octet-stream");
+    const body = bytesOf(plan) as Uint8Array<ArrayBuffer>;
+    return fileAnswer(await this.#fetch(new URL("v1/reconstruct", this.#url), { method: "POST", headers, body, signal: signal ?? null }));
+  }
+
   async #post(path: string, upload: Upload, { want, signal }: RequestOptions): Promise<Response> {
     const url = new URL(path, this.#url);
     if (want !== undefined) url.searchParams.set("want", want);
@@ -111,6 +156,12 @@ export class Client {
     const response = await checked(await this.#fetch(new URL(path, this.#url), { headers: this.#headers }));
     return response.json();
   }
+}
+
+async function fileAnswer(response: Response): Promise<FileAnswer> {
+  const { headers, body } = await checked(response);
+  const sha256 = (headers.get("etag") ?? "").replaceAll('"', "");
+  return { body: body ?? new Blob([]).stream(), length: Number(headers.get("content-length")), sha256 };
 }
 
 function pipelinePath(program: string): string {

@@ -317,7 +317,7 @@ export interface components {
         /** @description A published file; of one whose plan cannot be read only what is known */
         Object: {
             name: string;
-            plan_size: number;
+            plan_size?: number;
             size?: number;
             sha256?: components["schemas"]["Sha256"];
             window_size?: number;
@@ -664,7 +664,7 @@ export interface operations {
     objects: {
         parameters: {
             query?: {
-                /** @description Only those whose names come behind this one */
+                /** @description Only those behind this, the `next` of an answer before */
                 after?: string;
             };
             header?: never;

@@ -4,8 +4,11 @@ export type { Answer, ProgramAnswer, StreamedAnswer } from "./answer.js";
 export {
   Client,
   type ClientOptions,
+  type FileAnswer,
   type Health,
   type IsaDocument,
+  type ObjectDocument,
+  type ObjectOptions,
   type ProgramDocument,
   type ProgramOptions,
   type RequestOptions,
@@ -15,6 +18,7 @@ export { Decoder } from "./iprog/decoder.js";
 export type { Content, Head } from "./iprog/head.js";
 export { JoinedSource, MemorySource, PageCache, PagedSource, type Put, type RangedFile, type Source } from "./iprog/pages.js";
 export { planHead, Rebuild, type PlanHead, type Sources } from "./iprog/rebuild.js";
+export { readReconstructor, Reconstructor, type ReconstructorManifest } from "./iprog/reconstructor.js";
 export { SitesFile } from "./iprog/sites.js";
 export { compile, load, loadOperations, loadWhole, type ModuleSource } from "./load.js";
 export * from "./errors.js";

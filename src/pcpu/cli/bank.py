@@ -38,7 +38,7 @@ def add(
 
     Example: pcpu bank add bank old-1.0.bin old-1.1.bin
     """
-    from pcpu.cli.iprog import counted
+    from pcpu.cli.bars import counted
     from pcpu.iprog.bank.store import Bank, files_below
 
     found = list(files_below(files))

@@ -1,21 +1,19 @@
-"""``pcpu plan``, ``apply``, ``inspect``, ``verify`` and ``publish``: files from plans."""
+"""``pcpu plan``, ``apply``, ``inspect`` and ``verify``: files from plans."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from pcpu.cli.bars import bar, stages
 from pcpu.cli.corpus import plan_corpus
 from pcpu.cli.options import Json, print_json
 from pcpu.errors import UsageError
-
-BAR_FROM = 4 << 20  # bytes of a file; smaller ones are done before a bar would be read
 
 
 class ModeName(StrEnum):
@@ -45,6 +43,12 @@ def plan(
         str | None,
         typer.Option("--bank", metavar="BANK", help="Choose the blob from a bank (pcpu bank)."),
     ] = None,
+    best: Annotated[
+        int,
+        typer.Option(
+            min=1, max=255, metavar="N", help="Choose up to N blobs, where more make it smaller."
+        ),
+    ] = 1,
     corpus: Annotated[
         str | None,
         typer.Option(metavar="DIR", help="Plan all files below DIR from --bank; OUT is a folder."),
@@ -89,7 +93,8 @@ def plan(
     from pcpu.iprog.plan import make_plan
 
     if corpus is not None:
-        if file is not None or blob or window is not None or explain or html is not None:
+        others = (file, blob, window, html, explain or None, best if best > 1 else None)
+        if any(given is not None for given in others):
             raise UsageError("--corpus stands in place of FILE, and goes with --bank and --mode")
         plan_corpus(corpus, bank, out, mode.value, scheduler, workers, as_json)
         return
@@ -101,8 +106,10 @@ def plan(
         raise UsageError(f"--window {window}: a power of two is wanted")
     if bank is not None and blob:
         raise UsageError("give either --bank or --blob")
+    if best > 1 and bank is None:
+        raise UsageError("--best is about --bank")
     content, blobs = files.mapped(file), [files.mapped(name) for name in blob or ()]
-    with _stages(len(content)) as progress:
+    with stages(len(content)) as progress:
 
         def make(blobs: Sequence[Any], names: Sequence[str]) -> Any:
             return make_plan(
@@ -118,7 +125,7 @@ def plan(
         if bank is None:
             planned = make(blobs, [Path(name).name for name in blob or ()])
         else:
-            planned, blobs = _from_bank(bank, content, make)
+            planned, blobs = _from_bank(bank, content, make, best)
     files.write_plan(planned.plan, blobs, out)
     about = _explained(planned, html) if explain or html is not None else None
     if as_json:
@@ -155,20 +162,46 @@ def apply(
     reader = files.open_plan(plan, blob or ())
     size = reader.header.file.size
     wanted = None if span is None else files.parse_range(span, size)
-    with _bar("rebuilding", size if wanted is None else wanted[1] - wanted[0]) as advance:
+    with bar("rebuilding", size if wanted is None else wanted[1] - wanted[0]) as advance:
         files.rebuild(reader, out, wanted, advance)
 
 
-def inspect(plan: PlanFile, blob: Blobs = None, as_json: Json = False) -> None:
+def inspect(
+    plan: PlanFile,
+    blob: Blobs = None,
+    program: Annotated[
+        bool,
+        typer.Option("--program", help="Print it as a program of buffers blob and out."),
+    ] = False,
+    windows: Annotated[
+        str | None,
+        typer.Option(metavar="A-B", help="Of the program, only windows A to B; of a large file."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Show what a plan says.
 
-    With --json and its blobs, all of it: the JSON form of spec/iprog.md.
+    With --json and its blobs, all of it: the JSON form of spec/iprog.md. With --program and its
+    blobs a program that any engine runs and pcpu sim shows.
 
-    Example: pcpu inspect new.iprog
+    Example: pcpu inspect new.iprog --blob old.bin --program > new.pasm && pcpu sim new.pasm
+    --in blob=old.bin
     """
     from pcpu.iprog import files
     from pcpu.iprog.document import to_json
 
+    if program or windows is not None:
+        from pcpu.iprog.program import to_program
+
+        if as_json or not program:
+            raise UsageError("--windows goes with --program, and --json with neither")
+        reader = files.open_plan(plan, blob or ())
+        chosen = None
+        if windows is not None:
+            first, last = files.parse_span("--windows", windows, reader.header.windows, "windows")
+            chosen = range(first, last)
+        sys.stdout.write(str(to_program(reader, chosen)))
+        return
     if blob and as_json:
         print_json(to_json(files.open_plan(plan, blob)))
         return
@@ -187,95 +220,26 @@ def verify(plan: PlanFile, blob: Blobs = None) -> None:
     from pcpu.iprog import files
 
     reader = files.open_plan(plan, blob or ())
-    with _bar("verifying", reader.header.file.size) as advance:
+    with bar("verifying", reader.header.file.size) as advance:
         files.verify(reader, advance)
     header = reader.header
     typer.echo(f"{header.file.size} bytes in {header.windows} windows are right", err=True)
 
 
-def _from_bank(bank: str, content: Any, make: Callable[..., Any]) -> tuple[Any, list[Any]]:
-    """The plan from the blob of a bank that suits best, and that blob, if any does."""
-    from pcpu.iprog.bank.select import plan_best
+def _from_bank(
+    bank: str, content: Any, make: Callable[..., Any], most: int
+) -> tuple[Any, list[Any]]:
+    """The plan from the blobs of a bank that suit best, and these, if any do."""
+    from pcpu.iprog.bank.several import plan_several
     from pcpu.iprog.bank.store import Bank
 
     store = Bank(bank)
-    planned, best = plan_best(store, content, make)
-    if best is None:
+    planned, chosen = plan_several(store, content, make, most)
+    for entry in chosen:
+        typer.echo(f"from {entry.name}: --blob {store.blob_path(entry.sha256)}", err=True)
+    if not chosen:
         typer.echo("from no blob, as none has anything in common with it", err=True)
-        return planned, []
-    entry = best.entry
-    typer.echo(f"from {entry.name}: --blob {store.blob_path(entry.sha256)}", err=True)
-    return planned, [store.blob(entry)]
-
-
-def publish(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file, or a plan of it.")],
-    store: Annotated[
-        Path, typer.Option("--store", metavar="DIR", help="The folder of what is published.")
-    ],
-    blob: Blobs = None,
-    name: Annotated[
-        str | None,
-        typer.Option("--name", metavar="NAME", help="Its name; by default FILE's."),
-    ] = None,
-    mode: Annotated[
-        ModeName, typer.Option(help="Smallest, or rebuilt at the speed of memory.")
-    ] = ModeName.small,
-    bucket: Annotated[
-        str | None,
-        typer.Option("--bucket", metavar="BUCKET", help="Also upload it to this R2 bucket."),
-    ] = None,
-    local: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The bucket is the one that wrangler emulates there."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Publish a file: as a plan, beside the blobs that a Worker rebuilds it from.
-
-    The plan is applied and compared before anything is written. Doing it again changes nothing.
-
-    Example: pcpu publish new.bin --blob old.bin --store store && pcpu serve --store store
-    """
-    from pcpu.iprog import files
-    from pcpu.iprog.apply import Reader
-    from pcpu.iprog.publish import check_name, is_plan, publish
-    from pcpu.iprog.upload import upload
-
-    content, blobs = files.mapped(file), [files.mapped(each) for each in blob or ()]
-    path = Path(file)
-    planned = is_plan(content)
-    called = check_name(name or (path.name.removesuffix(".iprog") if planned else path.name))
-    plan = content if planned else _planned(path, content, blobs, blob or (), mode)
-    reader = Reader(plan, blobs)
-    if planned:
-        with _bar("verifying", reader.header.file.size) as advance:
-            files.verify(reader, advance)
-    published = publish(reader, store, called)
-    if bucket is not None:
-        upload(published, store, bucket, local)
-    if as_json:
-        print_json(published.to_json())
-        return
-    for each in published.files:
-        known = "" if each in published.written else "  (was there)"
-        typer.echo(f"{(store / each).stat().st_size:>10}  {each}{known}", err=True)
-    typer.echo(published.url_path)
-
-
-def _planned(path: Path, content: Any, blobs: Any, names: Sequence[str], mode: ModeName) -> bytes:
-    from pcpu.iprog.plan import make_plan
-
-    with _stages(len(content)) as progress:
-        planned = make_plan(
-            content,
-            blobs,
-            mode.value,
-            name=path.name,
-            blob_names=[Path(name).name for name in names],
-            progress=progress,
-        )
-    return planned.plan
+    return planned, [store.blob(entry) for entry in chosen]
 
 
 def _explained(planned: Any, html: Path | None) -> Any:
@@ -316,51 +280,3 @@ def _show_header(described: dict[str, Any]) -> None:
     typer.echo(f"plan: {described['size']} bytes in {described['blocks']} blocks")
     for row in described["streams"]:
         typer.echo(f"{row['stored']:>10}  {row['stream']} ({row['bytes']})")
-
-
-@contextmanager
-def _stages(size: int) -> Iterator[Callable[[str, float], None]]:
-    """A bar for work that says what it is doing and how much of it is done."""
-    with _shown(size >= BAR_FROM) as progress:
-        yield progress
-
-
-@contextmanager
-def _shown(wanted: bool) -> Iterator[Callable[[str, float], None]]:
-    if not wanted or not sys.stderr.isatty():
-        yield lambda what, share: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("planning", total=1.0)
-        yield lambda what, share: progress.update(task, description=what, completed=share)
-
-
-@contextmanager
-def _bar(what: str, size: int) -> Iterator[Callable[[int], None]]:
-    with _stages(size) as progress:
-        done = 0
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            progress(what, done / size)
-
-        yield advance
-
-
-@contextmanager
-def counted(what: str, count: int) -> Iterator[Callable[[int], None]]:
-    """A bar for so many files."""
-    with _shown(count > 1) as progress:
-        done = 0
-
-        def advance(more: int) -> None:
-            nonlocal done
-            done += more
-            progress(f"{what} {done}/{count}", done / count)
-
-        yield advance

@@ -27,6 +27,15 @@ Bundled = Annotated[
         "name. May be repeated.",
     ),
 ]
+Reconstructors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reconstructor",
+        metavar="[NAME=]FILE",
+        help="Also bundle a plan, or what 'pcpu compile X.iprog' made, as the object NAME. May be "
+        "repeated.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 ProgramArgument = Annotated[
     str,

@@ -66,12 +66,17 @@ def write_plan(plan: bytes, blobs: Sequence[Bytes], out: str) -> None:
 
 def parse_range(text: str, size: int) -> tuple[int, int]:
     """The first byte of ``A-B`` or ``A-`` and the one behind the last, which is B."""
+    return parse_span("--range", text, size, "bytes")
+
+
+def parse_span(option: str, text: str, count: int, things: str) -> tuple[int, int]:
+    """The same for an option about other things. Raises UsageError."""
     found = _RANGE.fullmatch(text)
     if found is None:
-        raise UsageError(f"--range {text}: write A-B, the first byte and the last, or A-")
-    first, last = int(found[1]), int(found[2]) if found[2] else size - 1
-    if not first <= last < size:
-        raise UsageError(f"--range {text}: the file has the bytes 0 to {size - 1}")
+        raise UsageError(f"{option} {text}: write A-B, the first and the last, or A-")
+    first, last = int(found[1]), int(found[2]) if found[2] else count - 1
+    if not first <= last < count:
+        raise UsageError(f"{option} {text}: the file has the {things} 0 to {count - 1}")
     return first, last + 1
 
 

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from pcpu.iprog.bank.mix import compiler_of
 from pcpu.iprog.explain import FinderLine, finder_lines
 from pcpu.iprog.files import mapped
-from pcpu.iprog.finders.image import Image, read_image
-from pcpu.iprog.images import parts_of
+from pcpu.iprog.finders.image import read_image
 from pcpu.iprog.mnemonics import architecture_of, count_mnemonics
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.plan import Mode, make_plan
@@ -18,7 +18,6 @@ from pcpu.iprog.reconstructor import compile_plan
 from pcpu.iprog.sections import Section, contents_of
 
 Source = str | os.PathLike[str] | Bytes  # a path, or the bytes
-_LONGEST = 256  # bytes of a compiler's name
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def plan_with_hints(
     hints = Hints(
         contents.format,
         None if architecture is None else architecture.name,
-        _compiler(image, file) if image is not None else "",
+        compiler_of(image, file),
         contents.sections,
         count_mnemonics(image, file),
         finder_lines(planned),
@@ -104,12 +103,3 @@ def _bytes_of(source: Source) -> Bytes:
 
 def _name_of(source: Source) -> str:
     return Path(source).name if isinstance(source, str | os.PathLike) else ""
-
-
-def _compiler(image: Image, data: Bytes) -> str:
-    """What the compiler calls itself; the first one, where code of several was linked."""
-    found = [part for part in parts_of(image, data) if part.name == b".comment"]
-    if not found:
-        return ""
-    text = bytes(memoryview(data)[found[0].start : found[0].stop][:_LONGEST])
-    return text.strip(b"\0").split(b"\0", 1)[0].decode("utf-8", "replace")

@@ -59,6 +59,12 @@ def jit(function: F) -> F:
     return cast(F, compiled)
 
 
+def for_loops(*kernels: Callable[..., object]) -> None:
+    """Let loops call these functions, which stay plain ones for all others."""
+    for kernel in kernels:
+        numba.extending.register_jitable(kernel)
+
+
 def read_only(data: Octets) -> Octets:
     """The same bytes, not to be written to. Loops are compiled anew for arrays of another type, and
     those of files that are given are such."""

@@ -35,29 +35,39 @@ class NativeReader(Reader):
         self._state = (ctypes.c_int64 * S.STATE_LENGTH)()
         start = self._memory.ctypes.data
         self._state[S.TOP], self._state[S.LIMIT] = start, start + _ROOM
-        self._library = _load()
-        spans = [number for data in self._held for number in (data.ctypes.data, len(data))]
-        self._begun = self._library.pcpu_begin(self._state, *spans) >= 0
+        self._begun = call("pcpu_begin", self._state, *self._held) >= 0
 
     def window(self, number: int) -> bytes:
         """The bytes of a window."""
-        if not self._begun or self._library.pcpu_window(self._state, number) < 0:
+        if not self._begun or call("pcpu_window", self._state, number) < 0:
             super().window(number)
             raise InternalError(f"only one decoder can make window {number}")
         return ctypes.string_at(self._state[S.OUT], self._state[S.OUT_LENGTH])
 
 
+def call(symbol: str, *arguments: Any) -> int:
+    """Call a function of decoder/host.py. An array of numpy is passed as a pointer and a length, a
+    state as a pointer. Raises ToolchainError and EngineError."""
+    passed: list[Any] = []
+    for argument in arguments:
+        if isinstance(argument, np.ndarray):
+            passed += [ctypes.c_void_p(argument.ctypes.data), ctypes.c_int64(len(argument))]
+        elif isinstance(argument, ctypes.Array):
+            passed.append(argument)
+        else:
+            passed.append(ctypes.c_int64(argument))
+    function = getattr(_load(), symbol)
+    function.restype = ctypes.c_int64
+    result: int = function(*passed)
+    return result
+
+
 @cache
-def _load() -> Any:
+def _load() -> ctypes.CDLL:
     from pcpu.iprog.decoder.host import library
 
     path = library()
     try:
-        found = ctypes.CDLL(str(path))
+        return ctypes.CDLL(str(path))
     except OSError as error:
         raise EngineError(f"the compiled decoder does not load: {error}") from None
-    for name, numbers in (("pcpu_begin", 4), ("pcpu_window", 1)):
-        function = getattr(found, name)
-        function.argtypes = [ctypes.c_void_p, *[ctypes.c_int64] * numbers]
-        function.restype = ctypes.c_int64
-    return found

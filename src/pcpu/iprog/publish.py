@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,19 @@ def publish(reader: Reader, store: Path, name: str) -> Published:
     if _put(store / path, reader.plan, replace=True):
         written.append(path)
     return Published(name, (*wanted, *sites, path), tuple(written))
+
+
+def publish_module(
+    module: Bytes, digests: Sequence[str], blobs: Sequence[Bytes], store: Path, name: str
+) -> Published:
+    """The same for a reconstructor, which was run; ``digests`` are the SHA-256 of its blobs."""
+    check_name(name)
+    wanted = {f"blobs/{digest}": blob for digest, blob in zip(digests, blobs, strict=True)}
+    written = [path for path, blob in wanted.items() if _put(store / path, blob)]
+    path = f"objects/{name}.wasm"
+    if _put(store / path, module, replace=True):
+        written.append(path)
+    return Published(name, (*wanted, path), tuple(written))
 
 
 def _put_sites(reader: Reader, store: Path) -> dict[str, bool]:

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pcpu.iprog.finders.x86_64 import instruction_end
+from pcpu.iprog.finders.x86_64 import instruction_end, vector_end
 from pcpu.iprog.format import Transform
-from pcpu.iprog.jit import jit, put, signed_at
+from pcpu.iprog.jit import for_loops, jit, put, signed_at
 
 _U32 = (1 << 32) - 1
+for_loops(instruction_end, vector_end)
 Restore = Callable[[bytearray, int, int, int], None]
 
 
@@ -22,7 +23,7 @@ def restore_x86_64(part: bytearray, address: int, base: int, span: int) -> None:
     """Undo transform 1 in a part of a run that lies at ``address``."""
     floor, at = 0, 1
     while at + 4 <= len(part):
-        distance = instruction_end(part, at, floor)
+        distance = int(instruction_end(part, at, floor))
         if distance:
             end = address + at + distance - base
             value = int.from_bytes(part[at : at + 4], "little", signed=True)

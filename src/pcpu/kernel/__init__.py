@@ -1,11 +1,11 @@
 """Kernels: functions in a small part of Python that are compiled for every target.
 
-A kernel is written once. numba compiles it for the planner; ``translate`` makes LLVM IR of it, for
-decoders in WebAssembly and native code. It is also plain Python over numpy arrays.
+A kernel is written once: ``translate`` makes LLVM IR of it, for WebAssembly and native code. It is
+also plain Python over numpy arrays, and numba compiles it where loops of the planner call it.
 
     Bytes, Ints          the arrays that kernels take: of bytes, of numbers of 64 bits with a sign
     extern               what is linked to a kernel, and is no kernel itself
-    translate            kernels -> LLVM IR
+    module.translate     kernels -> LLVM IR
 
 What is allowed: int (64 bits, wraps) and bool; Bytes and Ints, slices of them, which are views;
 while, for over range, if; calls of other kernels; constants of the module, numbers or arrays.
@@ -13,7 +13,6 @@ while, for over range, if; calls of other kernels; constants of the module, numb
 
 from __future__ import annotations
 
-from pcpu.kernel.declare import Bytes, Extern, Ints, extern
-from pcpu.kernel.module import Kernel, translate
+from pcpu.kernel.declare import Bytes, Extern, Ints, extern, i64
 
-__all__ = ["Bytes", "Extern", "Ints", "Kernel", "extern", "translate"]
+__all__ = ["Bytes", "Extern", "Ints", "extern", "i64"]

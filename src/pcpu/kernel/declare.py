@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self, overload
+from typing import Any, Self, cast, overload
+
+import numpy as np
 
 
 class Array:
@@ -35,6 +37,10 @@ class Bytes(Array):
 
 class Ints(Array):
     """Of numbers of 64 bits with a sign."""
+
+
+# A number of 64 bits of what is in an array: octets are widened before they are shifted.
+i64 = cast(Callable[[Any], int], np.int64)
 
 
 @dataclass(frozen=True)

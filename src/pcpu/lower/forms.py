@@ -23,13 +23,16 @@ from pcpu.isa import Op
 
 Combine = Literal["add", "sub", "xor", "or", "and", "umin", "umax"]
 _COMBINES: dict[str, Combine] = {"+": "add", "^": "xor", "|": "or", "&": "and"}
+_LEFT_BY_ZERO = {"add", "sub", "xor", "or", "umax"}
+_MASKED = {"add", "sub", "xor"}  # their low bits follow from low bits
 _STATE, PLACE = Var("state"), Var("index")
 LANES = (8, 16)  # bits of the lanes that values of a byte are computed in
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """``state = combine(state, value)`` where ``value`` does not look at the state.
+    """``state = combine(state, value) & mask`` where ``value`` does not look at the state; without
+    a mask all bits count.
 
     In lanes of ``bits`` bits, 8 or 16, ``value`` comes out exactly and is at most ``bound``.
     Both are None where 16 bits are not enough.
@@ -39,23 +42,38 @@ class Reduction:
     value: Expr
     bits: int | None
     bound: int | None
+    mask: int | None = None
 
 
 def reduction(op: Op) -> Reduction | None:
     """The step of a fold as a Reduction, None where it is something else."""
     if op.fold is None or op.is_array:
         return None
-    found = combination(op.step_expr)
+    found, mask = combination(op.step_expr), None
     if found is None:
-        return None
+        step, mask = _unmasked(op.step_expr)
+        found = combination(step) if mask is not None else None
+        if found is None or found[0] not in _MASKED:
+            return None
     combine, value = found
     for bits in LANES:
         if op.state_bits == bits:  # lanes that wrap as the state does
-            return Reduction(combine, value, bits, (1 << bits) - 1)
+            return Reduction(combine, value, bits, (1 << bits) - 1, mask)
         bound = upper_bound(value, maxima(op), bits)
         if bound is not None:
-            return Reduction(combine, value, bits, bound)
-    return Reduction(combine, value, None, None)
+            return Reduction(combine, value, bits, bound, mask)
+    return None if mask is not None else Reduction(combine, value, None, None)
+
+
+def _unmasked(step: Expr) -> tuple[Expr, int | None]:
+    """A step of which only low bits are kept, without that, and the mask of these bits."""
+    match step:
+        case Binary("&", inner, Const(mask)) | Binary("&", Const(mask), inner):
+            if mask & (mask + 1) == 0:
+                return inner, mask
+        case Binary("%", inner, Const(modulus)) if modulus and modulus & (modulus - 1) == 0:
+            return inner, modulus - 1
+    return step, None
 
 
 def combination(step: Expr) -> tuple[Combine, Expr] | None:
@@ -78,7 +96,23 @@ def combination(step: Expr) -> tuple[Combine, Expr] | None:
                 return ("umin" if then == left else "umax"), value
             if op in (">", ">="):
                 return ("umax" if then == left else "umin"), value
+        case Cond(test, then, other) if not uses(test, "state"):
+            return _choice(test, then, other)
     return None
+
+
+def _choice(test: Expr, then: Expr, other: Expr) -> tuple[Combine, Expr] | None:
+    """A step that joins one of two values with the state, or leaves it as it is by the other."""
+    found = [None if arm == _STATE else combination(arm) or () for arm in (then, other)]
+    if () in found:
+        return None
+    combines = {each[0] for each in found if each}
+    if len(combines) != 1 or not combines <= _LEFT_BY_ZERO:
+        return None
+    values = [each[1] if each else Const(0) for each in found]
+    if values == [Const(1), Const(0)] and isinstance(test, Binary) and test.op in COMPARISONS:
+        return combines.pop(), test
+    return combines.pop(), Cond(test, *values)
 
 
 def terms(expr: Expr, op: str) -> Iterator[Expr]:

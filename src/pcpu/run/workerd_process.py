@@ -23,11 +23,12 @@ _PR_SET_PDEATHSIG = 1
 
 @contextmanager
 def serving(
-    bundle: Path, port: int, log: IO[bytes] | int | None = None
+    bundle: Path, port: int, log: IO[bytes] | int | None = None, *, loader: bool = False
 ) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Serve ``bundle`` on 127.0.0.1; yields the port that is listened on and the process.
 
-    ``port`` 0 takes any free one. ``log`` is where workerd's own words go.
+    ``port`` 0 takes any free one. ``log`` is where workerd's own words go. ``loader``
+    says that the bundle starts Workers of its own.
     """
     if port:
         _check_free(port)
@@ -36,6 +37,7 @@ def serving(
     command = [
         str(worker.workerd()), "serve", f"--control-fd={write}",
         f"--socket-addr=http=127.0.0.1:{port}", "config.capnp",
+        *(["--experimental"] if loader else []),
     ]  # fmt: skip
     # A session of its own keeps a terminal's Ctrl-C to us, and we stop the child in order.
     process = subprocess.Popen(

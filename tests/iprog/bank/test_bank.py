@@ -14,6 +14,7 @@ import pytest
 from pcpu.errors import BankError, UsageError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.bank.select import Depth, plan_best, select
+from pcpu.iprog.bank.several import plan_several
 from pcpu.iprog.bank.sketch import SIZE, study
 from pcpu.iprog.bank.store import Bank, files_below
 from pcpu.iprog.plan import Planned, make_plan
@@ -212,3 +213,23 @@ def test_a_file_that_has_nothing_in_common_is_planned_from_no_blob(bank: Bank) -
     planned, best = plan_best(bank, file, planner(file))
     assert (best, planned.header.blobs) == (None, ())
     assert Reader(planned.plan, []).rebuild() == file
+
+
+def test_several_blobs_where_each_has_a_part(bank: Bank, library: list[bytes]) -> None:
+    others = [versions(50 + n, 1)[0] for n in (1, 3)]
+    file = library[4] + others[0][:30_000] + others[1][-20_000:]
+    sizes = {}
+    for most, names in (
+        (1, ["lib-4"]),
+        (2, ["lib-4", "other-1"]),
+        (9, ["lib-4", "other-1", "other-3"]),
+    ):
+        planned, chosen = plan_several(bank, file, planner(file), most)
+        assert [entry.name for entry in chosen] == names
+        assert Reader(planned.plan, [bank.blob(entry) for entry in chosen]).rebuild() == file
+        sizes[most] = len(planned.plan)
+    assert sizes[9] < sizes[2] / 2 < sizes[1] / 4
+    assert len(plan_several(bank, library[4], planner(library[4]), 9)[1]) == 1
+    assert (
+        plan_several(bank, Random(7).randbytes(900), planner(Random(7).randbytes(900)), 9)[1] == []
+    )

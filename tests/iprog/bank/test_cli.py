@@ -75,6 +75,32 @@ def test_plan_from_a_bank(folder: Path, tmp_path: Path) -> None:
     assert again.read_bytes() == (folder / "new").read_bytes()
 
 
+def test_plan_from_several_blobs(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(versions(9, 1)[0])
+    (tmp_path / "both").write_bytes(
+        (folder / "new").read_bytes() + (tmp_path / "other").read_bytes()
+    )
+    assert (
+        pcpu("bank", "add", tmp_path / "bank", folder / "old", tmp_path / "other").returncode == 0
+    )
+    done = pcpu(
+        "plan",
+        tmp_path / "both",
+        "--bank",
+        tmp_path / "bank",
+        "--best",
+        "3",
+        "-o",
+        tmp_path / "x",
+        "--json",
+    )
+    said = done.stderr.decode().splitlines()
+    assert sorted(line.split(":")[0] for line in said) == ["from 3", "from other"]
+    blobs = [part for line in said for part in ("--blob", line.partition("--blob ")[2])]
+    assert pcpu("apply", tmp_path / "x", *blobs, "-o", tmp_path / "again").returncode == 0
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "both").read_bytes()
+
+
 def test_misuse(folder: Path, tmp_path: Path) -> None:
     for arguments, said in (
         (
@@ -98,6 +124,7 @@ def test_misuse(folder: Path, tmp_path: Path) -> None:
             ),
             "give either --bank or --blob",
         ),
+        (("plan", folder / "new", "--best", "2", "-o", tmp_path / "x"), "--best is about --bank"),
     ):
         done = pcpu(*arguments)
         assert (done.returncode, done.stdout) == (2, b"")

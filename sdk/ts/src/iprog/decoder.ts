@@ -1,6 +1,6 @@
-/** The decoder of plans, `iprog.wasm` (spec/iprog-abi.md D1 to D9), and its memory. */
+/** The decoder of plans, `iprog.wasm` (spec/iprog-abi.md D3 to D9), and its memory. */
 
-import { MemoryError, ModuleError, PlanError, UsageError, WasmTrap, type PlanKind } from "../errors.js";
+import { DecoderInstance } from "./instance.js";
 
 /** Where the bytes of a row come from. */
 export const PLAN = 0;
@@ -19,65 +19,52 @@ const ROW = 32;
 /** Of a site, in bytes. */
 export const SITE = 32;
 
-const KINDS: Readonly<Record<number, readonly [PlanKind, string]>> = {
-  [-1]: ["damaged", "the plan is damaged"],
-  [-2]: ["unsupported", "the plan needs what this decoder does not have"],
-  [-3]: ["wrong-blob", "the blobs have another size than the plan states"],
-};
-const NO_MEMORY = -4;
-
-type Call = (...words: (number | bigint)[]) => number | bigint;
-
 /** One plan at a time. After a trap the instance is of no use. */
 export class Decoder {
-  readonly #exports: WebAssembly.Exports;
-  readonly #memory: WebAssembly.Memory;
+  readonly #instance: DecoderInstance;
 
   constructor(module: WebAssembly.Module) {
-    this.#exports = new WebAssembly.Instance(module).exports;
-    const { memory } = this.#exports;
-    if (!(memory instanceof WebAssembly.Memory)) throw new ModuleError("the decoder exports no memory");
-    this.#memory = memory;
+    this.#instance = new DecoderInstance(module);
   }
 
   /** Bytes of memory that it has taken; it never gives any back. */
   get memory(): number {
-    return this.#memory.buffer.byteLength;
+    return this.#instance.size;
   }
 
   /** Begins with a plan, of which `head` is all up to its frames; the plan before it is forgotten. Throws PlanError. */
   open(head: Uint8Array): void {
-    this.write(this.#address(this.#call("header", head.length)), head);
-    this.#checked("open", head.length);
+    this.write(this.#instance.address("header", head.length), head);
+    this.#instance.checked("open", head.length);
   }
 
   /** Bytes of the file. */
   get size(): number {
-    return Number(this.#call("size"));
+    return this.#instance.number("size");
   }
 
   /** Bytes of the whole plan. */
   get planSize(): number {
-    return Number(this.#call("plan_size"));
+    return this.#instance.number("plan_size");
   }
 
   /** Bytes of all blobs. */
   get referenceSize(): number {
-    return Number(this.#call("reference_size"));
+    return this.#instance.number("reference_size");
   }
 
   get windowSize(): number {
-    return Number(this.#call("window_size"));
+    return this.#instance.number("window_size");
   }
 
   get wantsSites(): boolean {
-    return this.#call("sites_wanted") === 1;
+    return this.#instance.number("sites_wanted") === 1;
   }
 
   /** What is missing for a window. To be asked again when it is there, until nothing is. Throws PlanError. */
   want(window: number): Row[] {
-    const count = this.#checked("want", BigInt(window));
-    const rows = new DataView(this.#memory.buffer, this.#address(this.#call("wants")), count * ROW);
+    const count = this.#instance.checked("want", BigInt(window));
+    const rows = this.#instance.view(this.#instance.address("wants"), count * ROW);
     return Array.from({ length: count }, (_, i) => ({
       start: Number(rows.getBigUint64(i * ROW, true)),
       length: Number(rows.getBigUint64(i * ROW + 8, true)),
@@ -88,46 +75,16 @@ export class Decoder {
 
   /** Room for `count` sites; the address. */
   sites(count: number): number {
-    return this.#address(this.#call("sites", count));
+    return this.#instance.address("sites", count);
   }
 
   write(address: number, bytes: Uint8Array): void {
-    new Uint8Array(this.#memory.buffer, address, bytes.length).set(bytes);
+    this.#instance.write(address, bytes);
   }
 
   /** The bytes of a window of which nothing is missing, in the decoder's own memory: good until the next call. Throws PlanError. */
   make(window: number): Uint8Array<ArrayBuffer> {
-    this.#checked("make", BigInt(window));
-    const address = this.#address(this.#call("out"));
-    return new Uint8Array(this.#memory.buffer, address, Number(this.#call("out_length")));
-  }
-
-  #checked(name: string, word: number | bigint): number {
-    return this.#status(this.#call(name, word) as number);
-  }
-
-  /** Addresses are unsigned, and at the very top would be statuses. */
-  #address(value: number | bigint): number {
-    const found = value as number;
-    return found < 0 && found > -16 ? this.#status(found) : found >>> 0;
-  }
-
-  #status(status: number): number {
-    if (status >= 0) return status;
-    if (status === NO_MEMORY) throw new MemoryError("the decoder has no memory left for this plan");
-    const [kind, message] = KINDS[status] ?? [];
-    if (kind === undefined) throw new UsageError("the decoder has no plan, or the file no such window");
-    throw new PlanError(kind, message!, Number(this.#call("rule")));
-  }
-
-  #call(name: string, ...words: (number | bigint)[]): number | bigint {
-    const found = this.#exports[name];
-    if (typeof found !== "function") throw new ModuleError(`the decoder does not export ${name}`);
-    try {
-      return (found as Call)(...words);
-    } catch (error) {
-      if (error instanceof WebAssembly.RuntimeError) throw new WasmTrap(error.message, { cause: error });
-      throw error;
-    }
+    this.#instance.checked("make", BigInt(window));
+    return this.#instance.out();
   }
 }

@@ -77,10 +77,11 @@ export class Rebuild {
   /** The bytes of the file from `start` up to `stop`, piece by piece; each is good until the next is asked for. */
   async *pieces(start = 0, stop = this.size): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
     const { windowSize } = this;
-    for (let window = Math.floor(start / windowSize); window * windowSize < stop; window++) {
+    const end = Math.min(stop, this.size);
+    for (let window = Math.floor(start / windowSize); window * windowSize < end; window++) {
       await this.prepare(window);
       const before = window * windowSize;
-      yield this.make(window).subarray(Math.max(start - before, 0), stop - before);
+      yield this.make(window).subarray(Math.max(start - before, 0), end - before);
     }
   }
 

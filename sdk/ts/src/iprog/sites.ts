@@ -11,13 +11,13 @@ const FIXED = 68;
 const MAX_FINDERS = 32;
 const MAX_PAGE_BITS = 30;
 
-/** How many pages are kept. */
-const KEPT = 32;
+/** How many places of sites are kept. */
+const KEPT = 1 << 20;
 
-/** The number of the first site that begins in a page, and the places of all that do. */
+/** The number of the first site that begins in a page, and where in the page all lie that do. */
 interface Page {
   readonly first: number;
-  readonly places: Float64Array;
+  readonly places: Uint32Array;
 }
 
 export class SitesFile {
@@ -27,7 +27,9 @@ export class SitesFile {
   readonly #table: number;
   readonly #records: number;
   readonly #count: number;
+  /** By the numbers of pages, the least recently used first. */
   readonly #kept = new Map<number, Page>();
+  #places = 0;
 
   private constructor(source: Source, pageBits: number, size: number, table: number, count: number) {
     this.#source = source;
@@ -74,31 +76,47 @@ export class SitesFile {
     const pages = Math.ceil(this.#size / 2 ** this.#pageBits);
     const number = Math.floor(Math.min(place, this.#size) / 2 ** this.#pageBits);
     if (number >= pages) return this.#count;
-    const { first, places } = this.#kept.get(number) ?? (await this.#load(number));
+    const { first, places } = this.#page(number) ?? (await this.#load(number));
+    const inside = place - number * 2 ** this.#pageBits;
     let [low, high] = [0, places.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (places[middle]! < place) low = middle + 1;
+      if (places[middle]! < inside) low = middle + 1;
       else high = middle;
     }
     return first + low;
   }
 
-  /** The sites that begin in a page. Covers lie near each other: the pages used last are kept. */
+  #page(number: number): Page | undefined {
+    const page = this.#kept.get(number);
+    if (page !== undefined) {
+      this.#kept.delete(number);
+      this.#kept.set(number, page);
+    }
+    return page;
+  }
+
+  /** The sites that begin in a page. */
   async #load(number: number): Promise<Page> {
     const entries = new DataView((await bytesAt(this.#source, this.#table + 8 * number, 16)).buffer);
     const [first, last] = [Number(entries.getBigUint64(0, true)), Number(entries.getBigUint64(8, true))];
     if (!(first <= last && last <= this.#count)) throw new SourceError("the sites file is damaged");
-    const places = new Float64Array(last - first);
+    const places = new Uint32Array(last - first);
+    const mask = 2 ** this.#pageBits - 1;
     await this.read(first, last, (bytes, at) => {
       const records = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
       for (let n = 0; n < bytes.length; n += SITE) {
-        places[(at + n) / SITE] = records.getUint32(n, true) + 2 ** 32 * records.getUint32(n + 4, true); // faster than a bigint
+        places[(at + n) / SITE] = records.getUint32(n, true) & mask; // all of them lie in this page
       }
     });
     const page = { first, places };
     this.#kept.set(number, page);
-    if (this.#kept.size > KEPT) this.#kept.delete(this.#kept.keys().next().value!);
+    this.#places += places.length;
+    for (const [other, { places }] of this.#kept) {
+      if (this.#places <= KEPT || other === number) break;
+      this.#kept.delete(other);
+      this.#places -= places.length;
+    }
     return page;
   }
 }

@@ -55,6 +55,7 @@ def load(pair: dict[str, Any]) -> Pair:
 def fetched(pair: dict[str, Any], wanted: dict[str, Any]) -> Path:
     """One version, in the store; fetched from its registry where it is not there yet."""
     kept: Path = STORE / wanted["sha256"]
+    STORE.mkdir(parents=True, exist_ok=True)
     if not kept.exists():
         package = _fetch(pair, wanted["version"]).read_bytes()
         content = _member(package, pair["member"])

@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import Any
 
 from pcpu.errors import BankError, UsageError
-from pcpu.iprog.bank.chunks import cut
+from pcpu.iprog.bank.chunks import Level, cut
 from pcpu.iprog.bank.rank import Nearness, from_chunks, from_sketch
 from pcpu.iprog.bank.sketch import Sketch, Studied, study
 from pcpu.iprog.bank.store import Bank, Entry
@@ -22,7 +22,7 @@ from pcpu.iprog.finders import read_image
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.plan import Planned
 
-_READ = 8  # blobs whose chunks are compared at most
+READ = 8  # blobs whose chunks are compared at most
 _DOUBT = 2.5  # times the density of the best one, from sketches, up to which a blob may be better
 _TRIED = 3  # plans at most
 _CLOSE = 1.25  # as _DOUBT, from all chunks
@@ -115,16 +115,20 @@ def _close(found: list[Candidate], times: float, most: int) -> int:
 
 
 def _compared(bank: Bank, studied: Studied, found: list[Candidate]) -> list[Candidate]:
-    count = _close(found, _DOUBT, _READ)
+    count = _close(found, _DOUBT, READ)
     if count == 1:
         return found
     closer = []
     for candidate in found[:count]:
-        blob = bank.blob(candidate.entry)
-        levels = cut(blanked(blob, read_image(blob))[0])
-        nearness = from_chunks(studied.levels, levels)
+        nearness = from_chunks(studied.levels, chunks_of(bank, candidate.entry))
         closer.append(replace(candidate, nearness=nearness, depth=Depth.BLOBS))
     return sorted(closer, key=_order) + found[count:]
+
+
+def chunks_of(bank: Bank, entry: Entry) -> tuple[Level, ...]:
+    """All chunks of a blob, which is read for it."""
+    blob = bank.blob(entry)
+    return cut(blanked(blob, read_image(blob))[0])
 
 
 def _planned(bank: Bank, found: list[Candidate], plan: Plan) -> list[Candidate]:
@@ -135,7 +139,7 @@ def _planned(bank: Bank, found: list[Candidate], plan: Plan) -> list[Candidate]:
     best: Planned | None = None
     tried: list[Candidate] = []
     for candidate in found[:count]:
-        planned = plan_from(bank, candidate.entry, plan)
+        planned = plan_from(bank, [candidate.entry], plan)
         size = len(planned.plan)
         tried.append(replace(candidate, plan_size=size, depth=Depth.PLANS))
         if best is None or size < len(best.plan):
@@ -144,13 +148,14 @@ def _planned(bank: Bank, found: list[Candidate], plan: Plan) -> list[Candidate]:
     return [replace(tried[0], planned=best), *tried[1:], *found[count:]]
 
 
-def plan_from(bank: Bank, entry: Entry, plan: Plan) -> Planned:
-    """A plan from a blob of a bank. Raises BankError where the blob is not what it was."""
-    planned = plan([bank.blob(entry)], [entry.name])
-    if planned.header.blobs[0].sha256 != entry.sketch.sha256:
-        raise BankError(
-            f"{bank.blob_path(entry.sha256)} is damaged; remove it, and add {entry.name} anew"
-        )
+def plan_from(bank: Bank, entries: Sequence[Entry], plan: Plan) -> Planned:
+    """A plan from blobs of a bank. Raises BankError where one is not what it was."""
+    planned = plan([bank.blob(entry) for entry in entries], [entry.name for entry in entries])
+    for entry, blob in zip(entries, planned.header.blobs, strict=True):
+        if blob.sha256 != entry.sketch.sha256:
+            raise BankError(
+                f"{bank.blob_path(entry.sha256)} is damaged; remove it, and add {entry.name} anew"
+            )
     return planned
 
 
@@ -160,7 +165,7 @@ def plan_best(
     """The plan of a file from the blob that suits it best; from none where that is smaller, as it
     is where nothing is shared."""
     best = select(bank, file, plan, entries=entries)[0]
-    planned = best.planned or plan_from(bank, best.entry, plan)
+    planned = best.planned or plan_from(bank, [best.entry], plan)
     if best.nearness.share > _LITTLE:
         return planned, best
     alone = plan([], [])

@@ -18,8 +18,10 @@ from pcpu.iprog.decoder.exports import plan_of, reference_of
 from pcpu.iprog.decoder.finding import find
 from pcpu.iprog.decoder.objects import I64, POINTER, call, objects_for
 from pcpu.iprog.decoder.state import fail
-from pcpu.kernel import Bytes, Ints, Kernel
-from pcpu.kernel.module import Translation
+from pcpu.iprog.finders.find import find_room, find_sites
+from pcpu.iprog.finders.rows import sort_sites
+from pcpu.kernel import Bytes, Ints
+from pcpu.kernel.module import Kernel, Translation
 from pcpu.run import disk_cache
 from pcpu.targets import elf
 
@@ -41,31 +43,41 @@ def begin(s: Ints, heap: Bytes, plan: int, plan_length: int, blob: int, blob_len
 
 def library() -> Path:
     """The shared object, made where the cache does not have it: ``pcpu_begin`` and ``pcpu_window``
-    take a state and numbers, and give a status. Raises ToolchainError."""
+    take a state and numbers, and give a status; ``pcpu_find_sites`` and
+    its companions are the finders. Raises ToolchainError."""
     key = hashlib.sha256(f"decoder {disk_cache.compiler_digest()}".encode()).hexdigest()
     return disk_cache.fetch(f"{key}.so", _make)
 
 
 def _make() -> bytes:
     target = targets.find("host")
-    objects = objects_for([begin, one.window], _surround, target, {})
-    return target.link(elf.join(objects), list(EXPORTS))
+    objects = objects_for([*DECODER.values(), *FINDERS.values()], _surround, target, {})
+    return target.link(elf.join(objects), [*DECODER, *FINDERS])
 
 
 def _surround(translation: Translation, own: Any) -> None:
-    for symbol, kernel in EXPORTS.items():
+    for symbol, kernel in DECODER.items():
         numbers = len(Kernel.of(kernel).parameters) - 2
         type_ = ir.FunctionType(I64, [POINTER, *[I64] * numbers])
         function = ir.Function(translation.module, type_, symbol)
         b = ir.IRBuilder(function.append_basic_block())
         state, *given = function.args
         b.ret(call(translation, b, state, kernel, given))
+    for symbol, kernel in FINDERS.items():
+        _, inner = translation.kernel(kernel)
+        function = ir.Function(translation.module, inner.function_type, symbol)
+        b = ir.IRBuilder(function.append_basic_block())
+        b.ret(b.call(inner, function.args))
     for symbol in ("pcpu_heap", "pcpu_more", "pcpu_plan_at", "pcpu_plan_length"):
         if symbol in translation.module.globals:  # there is no more than the caller gave
             none = ir.IRBuilder(translation.module.globals[symbol].append_basic_block())
             none.ret(I64(0))
 
 
-EXPORTS: Mapping[str, Callable[..., int]] = MappingProxyType(
+# By symbol. The first take a state and numbers; the others arrays too, each a pointer and a length.
+DECODER: Mapping[str, Callable[..., int]] = MappingProxyType(
     {"pcpu_begin": begin, "pcpu_window": one.window}
 )
+FINDERS: Mapping[str, Callable[..., int]] = MappingProxyType({
+    "pcpu_find_room": find_room, "pcpu_find_sites": find_sites, "pcpu_sort_sites": sort_sites
+})  # fmt: skip

@@ -16,8 +16,7 @@ from pcpu.iprog.decoder import state
 from pcpu.iprog.format import Codec, Header
 from pcpu.iprog.zstd import zstd_object
 from pcpu.isa import Isa
-from pcpu.kernel import translate
-from pcpu.kernel.module import Translation
+from pcpu.kernel.module import Translation, translate
 from pcpu.library import load_isa
 from pcpu.run import disk_cache
 from pcpu.target import Target

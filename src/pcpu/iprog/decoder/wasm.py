@@ -26,8 +26,7 @@ from pcpu.iprog.decoder.objects import (
 )
 from pcpu.iprog.document import content_json
 from pcpu.iprog.format import Header, read_header
-from pcpu.kernel import Kernel
-from pcpu.kernel.module import Translation
+from pcpu.kernel.module import Kernel, Translation
 from pcpu.targets import lld
 
 I32 = ir.IntType(32)

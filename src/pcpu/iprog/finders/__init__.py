@@ -2,9 +2,9 @@
 
 read_image(blob) -> Image; FINDERS: number -> Finder; find_sites(blob, numbers) -> Sites
 
-Finders are kernels: what `pcpu.iprog.jit` compiles here is compiled into decoders too. They take
-arrays of bytes and of numbers, and neither allocate nor fail. ``find.find_sites`` is the one that
-decoders call, and ``rows.order_sites`` the one that follows it.
+Finders are kernels (pcpu.kernel): the same are compiled into decoders and for this machine. They
+take arrays of bytes and of numbers, and neither allocate nor fail. ``find.find_sites`` is the one
+that decoders call, and ``rows.order_sites`` the one that follows it.
 """
 
 from __future__ import annotations
@@ -65,13 +65,15 @@ def find_sites(blob: Bytes, numbers: Sequence[int]) -> Sites:
     unknown = [number for number in numbers if number not in FINDERS]
     if unknown:
         raise UnsupportedPlanError(f"the plan needs a finder of sites number {unknown[0]}")
+    from pcpu.iprog.native import call  # what it is compiled from includes this package
+
     b, finders = octets(blob), np.array(numbers, np.int64)
-    scratch = np.empty(find.find_room(b), np.int64)
+    scratch = np.empty(call("pcpu_find_room", b), np.int64)
     # Room for all that may be there, so that finders run once: what is not written takes no memory.
     room = len(b) // find.BYTES_A_SITE
     found = np.empty(rows.ROW * room, np.int64)
-    count = find.find_sites(b, finders, found, room, scratch)
-    kept = rows.sort_sites(found, count, np.empty(2 * count, np.int64))
+    count = call("pcpu_find_sites", b, finders, found, room, scratch)
+    kept = call("pcpu_sort_sites", found, count, np.empty(2 * count, np.int64))
     place, form, target, extra = found[: rows.ROW * kept].reshape(-1, rows.ROW).T
     octet = np.uint8
     return Sites(

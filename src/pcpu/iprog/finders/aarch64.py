@@ -6,6 +6,7 @@ it was used.
 
 from __future__ import annotations
 
+from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import (
     CODE_HIGH,
     CODE_LOW,
@@ -21,7 +22,6 @@ from pcpu.iprog.finders.elf import (
 )  # fmt: skip
 from pcpu.iprog.finders.reading import u32
 from pcpu.iprog.finders.rows import add
-from pcpu.iprog.jit import Bytes, Ints, jit
 from pcpu.iprog.sites import Form
 
 REACH = 128  # bytes for which a page stays in its register
@@ -33,7 +33,6 @@ _NEVER = -REACH - 1
 _BRANCH, _PAGE, _LOW = Form.BRANCH.value, Form.PAGE.value, Form.LOW.value
 
 
-@jit
 def arm_sites(
     b: Bytes, elf: Ints, known: Ints, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
@@ -49,7 +48,6 @@ def arm_sites(
     return count
 
 
-@jit
 def find_pages(
     b: Bytes, start: int, stop: int, bias: int, code_low: int, code_high: int, low: int, high: int,
     known: Ints, rows: Ints, room: int, count: int,
@@ -88,7 +86,6 @@ def find_pages(
     return count
 
 
-@jit
 def _shift_of(word: int) -> int:
     """By how many bits an instruction shifts what it adds to a page; -1 where it adds nothing."""
     if word & 0xFFC00000 == 0x91000000:  # add

@@ -6,6 +6,7 @@ there are, and for each its place in the section times 4, with a bit for functio
 
 from __future__ import annotations
 
+from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import (
     EH_FRAME,
     EH_FRAME_HDR,
@@ -14,10 +15,10 @@ from pcpu.iprog.finders.elf import (
     size_of,
     start_of,
 )  # fmt: skip
-from pcpu.iprog.finders.reading import u32
+from pcpu.iprog.finders.reading import i32, u32
 from pcpu.iprog.finders.rows import add
-from pcpu.iprog.jit import Bytes, Ints, i64, jit, signed_at
 from pcpu.iprog.sites import Form
+from pcpu.kernel import i64
 
 _DISTANCE = 0x1B  # an encoding: 4 bytes, signed, relative to their own place
 _HEADER = 0x3B031B01  # of a sorted table of distances from its section
@@ -27,7 +28,6 @@ _FUNCTIONS, _DATA = 1, 2  # bits
 _RELATIVE, _BASED, _BEHIND = Form.RELATIVE.value, Form.BASED.value, Form.BEHIND.value
 
 
-@jit
 def _next(b: Bytes, p: int, stop: int) -> int:
     """Where the record at ``b[p]`` ends; -1 where none is."""
     if p + 8 > stop:
@@ -38,7 +38,6 @@ def _next(b: Bytes, p: int, stop: int) -> int:
     return p + 4 + length
 
 
-@jit
 def frames(b: Bytes, common: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 5: what records of ``.eh_frame`` are about, and which others they refer to."""
     s = named(b, EH_FRAME)
@@ -67,7 +66,6 @@ def frames(b: Bytes, common: Ints, rows: Ints, room: int, count: int) -> int:
     return count
 
 
-@jit
 def common_room(b: Bytes) -> int:
     """How many numbers ``common`` needs."""
     s = named(b, EH_FRAME)
@@ -85,7 +83,6 @@ def common_room(b: Bytes) -> int:
     return room
 
 
-@jit
 def _known(common: Ints, place: int) -> int:
     """The bits of the common record that begins at a place of the section; 0 where none does."""
     low = 1
@@ -101,17 +98,15 @@ def _known(common: Ints, place: int) -> int:
     return 0
 
 
-@jit
 def _distance(
     b: Bytes, p: int, end: int, bias: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """The field at ``b[p]``, where the record has it and it leads somewhere."""
-    if p + 4 > end or signed_at(b, p) == 0:
+    if p + 4 > end or i32(b, p) == 0:
         return count
-    return add(rows, room, count, p, _RELATIVE, p + bias + signed_at(b, p), 0)
+    return add(rows, room, count, p, _RELATIVE, p + bias + i32(b, p), 0)
 
 
-@jit
 def _encodings(b: Bytes, p: int, end: int) -> int:
     """Whether records that refer to a common one give their function, and their language's data,
     as distances. Its version is at ``b[p]``."""
@@ -141,7 +136,6 @@ def _encodings(b: Bytes, p: int, end: int) -> int:
     return found
 
 
-@jit
 def search_table(b: Bytes, rows: Ints, room: int, count: int) -> int:
     """Finder 6: ``.eh_frame_hdr``, by which a record is found."""
     s = named(b, EH_FRAME_HDR)
@@ -151,8 +145,8 @@ def search_table(b: Bytes, rows: Ints, room: int, count: int) -> int:
     address = address_of(b, s)
     if u32(b, p) != _HEADER:
         return count
-    count = add(rows, room, count, p + 4, _RELATIVE, address + 4 + signed_at(b, p + 4), 0)
+    count = add(rows, room, count, p + 4, _RELATIVE, address + 4 + i32(b, p + 4), 0)
     pairs = min(u32(b, p + 8), (size_of(b, s) - 12) // 8)
     for at in range(p + 12, p + 12 + 8 * pairs, 4):
-        count = add(rows, room, count, at, _BASED, address + signed_at(b, at), address)
+        count = add(rows, room, count, at, _BASED, address + i32(b, at), address)
     return count

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.reading import i64_at, lies, u16, u32
-from pcpu.iprog.jit import Bytes, Ints, i64, jit
+from pcpu.kernel import i64
 
 X86_64, AARCH64 = 62, 183  # machines
 EXECUTABLE = 2  # a type of file, whose addresses are final
@@ -33,7 +34,6 @@ ELF = 6
 FIRST, LAST, LOW, HIGH, CODE_LOW, CODE_HIGH = range(ELF)
 
 
-@jit
 def entry_count(b: Bytes) -> int:
     """How many entries the table of sections of an image has; 0 where there is no image."""
     if len(b) < 64:
@@ -49,49 +49,41 @@ def entry_count(b: Bytes) -> int:
     return count if lies(i64_at(b, names + 24), i64_at(b, names + 32), len(b)) else 0
 
 
-@jit
 def machine_of(b: Bytes) -> int:
     """The machine that an image is for."""
     return u16(b, 18)
 
 
-@jit
 def table_of(b: Bytes) -> int:
     """Where the table of sections of an image begins."""
     return i64_at(b, 40)
 
 
-@jit
 def type_of(b: Bytes, s: int) -> int:
     """The type of a section."""
     return u32(b, s + 4)
 
 
-@jit
 def flags_of(b: Bytes, s: int) -> int:
     """The flags of a section."""
     return u32(b, s + 8)
 
 
-@jit
 def address_of(b: Bytes, s: int) -> int:
     """Where a section lies in memory."""
     return i64_at(b, s + 16)
 
 
-@jit
 def start_of(b: Bytes, s: int) -> int:
     """Where a section lies in the blob."""
     return i64_at(b, s + 24)
 
 
-@jit
 def size_of(b: Bytes, s: int) -> int:
     """The bytes of a section."""
     return i64_at(b, s + 32)
 
 
-@jit
 def is_section(b: Bytes, s: int) -> bool:
     """Whether an entry counts."""
     size = size_of(b, s)
@@ -100,26 +92,22 @@ def is_section(b: Bytes, s: int) -> bool:
     return type_of(b, s) == NOBITS or lies(start_of(b, s), size, len(b))
 
 
-@jit
 def is_loaded(b: Bytes, s: int) -> bool:
     """Whether a section has addresses."""
     return flags_of(b, s) & ALLOC != 0 and is_section(b, s)
 
 
-@jit
 def is_code(b: Bytes, s: int) -> bool:
     """Whether it is a section of code."""
     return flags_of(b, s) & EXEC != 0 and type_of(b, s) != NOBITS and is_loaded(b, s)
 
 
-@jit
 def is_constant(b: Bytes, s: int) -> bool:
     """Whether it is a section of constants."""
     flags = flags_of(b, s) & (WRITE | EXEC)
     return type_of(b, s) == PROGBITS and flags == 0 and is_loaded(b, s)
 
 
-@jit
 def read_elf(b: Bytes, elf: Ints) -> int:
     """Describe the image in ``b`` by the numbers of ``elf``; how many sections are loaded."""
     for n in range(ELF):
@@ -143,7 +131,6 @@ def read_elf(b: Bytes, elf: Ints) -> int:
     return loaded if content <= _SHARED * len(b) else 0
 
 
-@jit
 def widen(elf: Ints, low: int, address: int, size: int) -> None:
     """Make the span at ``elf[low]`` hold so many bytes more."""
     if elf[low + 1] == 0 or address < elf[low]:
@@ -151,7 +138,6 @@ def widen(elf: Ints, low: int, address: int, size: int) -> None:
     elf[low + 1] = max(elf[low + 1], address + size)
 
 
-@jit
 def is_named(b: Bytes, s: int, name: int) -> bool:
     """Whether a section has one of the names above."""
     names = table_of(b) + ENTRY * u16(b, 62)
@@ -165,7 +151,6 @@ def is_named(b: Bytes, s: int, name: int) -> bool:
     return at >= end or b[at] == 0
 
 
-@jit
 def named(b: Bytes, name: int) -> int:
     """The first section with a name that has content; 0 where there is none."""
     count = entry_count(b)
@@ -176,7 +161,6 @@ def named(b: Bytes, name: int) -> int:
     return 0
 
 
-@jit
 def holds(elf: Ints, address: int) -> bool:
     """Whether something is loaded at an address, or might be; not at 0."""
     return address != 0 and elf[LOW] <= address < elf[HIGH]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import (
     DYNSYM,
     EH_FRAME,
@@ -29,7 +30,6 @@ from pcpu.iprog.finders.elf import (
 )  # fmt: skip
 from pcpu.iprog.finders.reading import i64_at, u16
 from pcpu.iprog.finders.rows import add
-from pcpu.iprog.jit import Bytes, Ints, jit
 from pcpu.iprog.sites import Form
 
 _ROW = 24  # bytes of a relocation with an addend, and of a symbol
@@ -37,7 +37,6 @@ _LEAST_POINTER = 4096
 _ABSOLUTE = Form.ABSOLUTE.value
 
 
-@jit
 def _column(
     b: Bytes, elf: Ints, s: int, offset: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
@@ -50,7 +49,6 @@ def _column(
     return count
 
 
-@jit
 def relocations(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 2: where relocations apply, and their addends."""
     for s in range(elf[FIRST], elf[LAST], ENTRY):
@@ -60,7 +58,6 @@ def relocations(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     return count
 
 
-@jit
 def symbols(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 3: the values of symbols."""
     for s in range(elf[FIRST], elf[LAST], ENTRY):
@@ -69,7 +66,6 @@ def symbols(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     return count
 
 
-@jit
 def pointers(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 4: words of data that are addresses, by their value: in writable data, and in all data
     of programs whose addresses are final."""
@@ -83,7 +79,6 @@ def pointers(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     return count
 
 
-@jit
 def _has_pointers(b: Bytes, s: int) -> bool:
     if type_of(b, s) not in (PROGBITS, INIT_ARRAY, FINI_ARRAY) or not is_loaded(b, s):
         return False

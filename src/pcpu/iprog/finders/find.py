@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcpu.iprog.finders.aarch64 import KNOWN, arm_sites
+from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
 from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
@@ -12,7 +13,6 @@ from pcpu.iprog.finders.pe import pe_code, pe_functions, pe_pointers, read_pe
 from pcpu.iprog.finders.rows import tag
 from pcpu.iprog.finders.wasm import find_in_module, is_module
 from pcpu.iprog.finders.x86_64 import amd_sites
-from pcpu.iprog.jit import Bytes, Ints, jit
 
 AMD_CODE, RELOCATIONS, SYMBOLS, POINTERS, FRAMES, SEARCH_TABLE, JUMP_TABLES = range(1, 8)
 BYTES_A_SITE = 4  # at least, or nothing is found
@@ -27,13 +27,11 @@ _MODULES = 1 << WASM_CODE | 1 << WASM_TABLES | 1 << WASM_WORDS
 _WINDOWS = 1 << PE_CODE | 1 << PE_FUNCTIONS | 1 << PE_POINTERS
 
 
-@jit
 def find_room(b: Bytes) -> int:
     """How many numbers ``find_sites`` needs as ``scratch``."""
     return ELF + max(KNOWN, common_room(b)) + tables_room(b)
 
 
-@jit
 def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) -> int:
     """Write the sites that finders find, in their order, to rows, of which there are ``room``; how
     many sites there are. Their forms have the finders' numbers too (TAG), until ``order_sites`` or
@@ -63,7 +61,6 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
     return count if count <= len(b) // BYTES_A_SITE else 0
 
 
-@jit
 def _in_code(
     b: Bytes, elf: Ints, finders: Ints, n: int, scratch: Ints, tables: Ints, rows: Ints, room: int,
     count: int,
@@ -81,7 +78,6 @@ def _in_code(
     return count
 
 
-@jit
 def _in_windows(
     b: Bytes, image: Ints, finder: int, tables: Ints, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
@@ -95,7 +91,6 @@ def _in_windows(
     return count
 
 
-@jit
 def _in_data(
     b: Bytes, elf: Ints, finder: int, scratch: Ints, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
@@ -117,13 +112,11 @@ def _in_data(
     return count
 
 
-@jit
 def _is(finder: int, number: int) -> bool:
     """Whether a finder has this number, one of those that are compiled in."""
     return CHOSEN >> number & 1 != 0 and finder == number
 
 
-@jit
 def _wants(finders: Ints, finder: int) -> bool:
     n = 0
     while n < len(finders) and finders[n] != finder:

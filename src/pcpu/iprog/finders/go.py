@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import (
     CODE_HIGH,
     GOPCLNTAB,
@@ -14,7 +15,6 @@ from pcpu.iprog.finders.elf import (
 )  # fmt: skip
 from pcpu.iprog.finders.reading import i64_at, lies, u32
 from pcpu.iprog.finders.rows import add
-from pcpu.iprog.jit import Bytes, Ints, jit
 from pcpu.iprog.sites import Form
 
 _MAGIC = 0xFFFFFFF1  # tables of Go 1.20 and later
@@ -29,12 +29,10 @@ _ALIGNMENT = 31  # bits that are 0 in places of functions, and of types
 _BASED = Form.BASED.value
 
 
-@jit
 def _is_base(b: Bytes, p: int) -> bool:
     return 0 <= i64_at(b, p) < _FUNCTION_DATA
 
 
-@jit
 def function_section(b: Bytes) -> int:
     """The section with the table of functions; 0 where there is none."""
     s = named(b, GOPCLNTAB)
@@ -53,7 +51,6 @@ def function_section(b: Bytes) -> int:
     return s if lies(i64_at(b, p + _LIST), 8 * count + 4, size_of(b, s)) else 0
 
 
-@jit
 def _based(
     b: Bytes, p: int, base: int, without: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
@@ -64,7 +61,6 @@ def _based(
     return add(rows, room, count, p, _BASED, value + base, base)
 
 
-@jit
 def function_table(b: Bytes, rows: Ints, room: int, count: int) -> int:
     """Finder 8: the list of functions and their records."""
     s = function_section(b)
@@ -91,7 +87,6 @@ def function_table(b: Bytes, rows: Ints, room: int, count: int) -> int:
     return count
 
 
-@jit
 def _record(b: Bytes, at: int, function: int, stop: int) -> int:
     """Where the record of a function of the list at ``b[at]`` begins; -1 where it does not lie in
     the section."""
@@ -99,7 +94,6 @@ def _record(b: Bytes, at: int, function: int, stop: int) -> int:
     return record if record + _FUNCTION <= stop else -1
 
 
-@jit
 def _field(
     b: Bytes, at: int, end: int, stop: int, offset: int, base: int, without: int, rows: Ints,
     room: int, count: int,
@@ -112,7 +106,6 @@ def _field(
     return count
 
 
-@jit
 def _counters(
     b: Bytes, at: int, end: int, stop: int, number: int, base: int, rows: Ints, room: int,
     count: int,
@@ -127,7 +120,6 @@ def _counters(
     return count
 
 
-@jit
 def _others(
     b: Bytes, at: int, end: int, stop: int, number: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
@@ -141,7 +133,6 @@ def _others(
     return count
 
 
-@jit
 def types(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 9: methods of types, known by their two equal distances to code, and ``.typelink``."""
     functions = function_section(b)
@@ -166,7 +157,6 @@ def types(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     return count
 
 
-@jit
 def _is_method(b: Bytes, q: int, size: int, limit: int) -> bool:
     code = u32(b, q + 8)
     if code == 0 or code & _ALIGNMENT != 0 or code >= limit or code != u32(b, q + 12):

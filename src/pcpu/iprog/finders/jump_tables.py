@@ -8,6 +8,7 @@ for each multiple of 4 in a span, 64 in a number. Without spans nothing is marke
 
 from __future__ import annotations
 
+from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import (
     CODE_HIGH,
     CODE_LOW,
@@ -21,16 +22,16 @@ from pcpu.iprog.finders.elf import (
     start_of,
     table_of,
 )  # fmt: skip
+from pcpu.iprog.finders.reading import i32
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.finders.sort import sort_order
-from pcpu.iprog.jit import Bytes, Ints, i64, jit, signed_at
 from pcpu.iprog.sites import Form
+from pcpu.kernel import i64
 
 _SPAN = 3  # numbers of a span
 _RELATIVE = Form.RELATIVE.value
 
 
-@jit
 def tables_room(b: Bytes) -> int:
     """How many numbers ``read_tables`` needs."""
     count = entry_count(b)
@@ -46,7 +47,6 @@ def tables_room(b: Bytes) -> int:
     return 1 + (_SPAN + 4) * sections + marks // 64 + 1
 
 
-@jit
 def read_tables(b: Bytes, elf: Ints, tables: Ints) -> None:
     """Make the spans, without a mark."""
     count = 0
@@ -67,7 +67,6 @@ def read_tables(b: Bytes, elf: Ints, tables: Ints) -> None:
         tables[n] = 0
 
 
-@jit
 def _join(tables: Ints, work: int, order: int, count: int) -> None:
     """Make spans of sections that touch or overlap."""
     tables[0] = 0
@@ -90,7 +89,6 @@ def _join(tables: Ints, work: int, order: int, count: int) -> None:
             tables[at + 1] = high
 
 
-@jit
 def _mark_of(tables: Ints, address: int) -> int:
     """The number of the mark of an address; -1 where it has none."""
     low = 0
@@ -107,7 +105,6 @@ def _mark_of(tables: Ints, address: int) -> int:
     return address // 4 - i64(tables[at]) // 4 + i64(tables[at + 2])
 
 
-@jit
 def mark(tables: Ints, address: int) -> None:
     """Note that an instruction leads to an address."""
     if tables[0] == 0 or address & 3 != 0:
@@ -117,7 +114,6 @@ def mark(tables: Ints, address: int) -> None:
         tables[1 + _SPAN * tables[0] + (number >> 6)] |= 1 << (number & 63)
 
 
-@jit
 def jump_tables(
     b: Bytes, elf: Ints, tables: Ints, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
@@ -133,7 +129,6 @@ def jump_tables(
     return count
 
 
-@jit
 def _follow(
     b: Bytes, address: int, end: int, bias: int, low: int, high: int, tables: Ints, rows: Ints,
     room: int, count: int,
@@ -152,7 +147,7 @@ def _follow(
             begun = count
         number += 1
         if base >= 0:
-            target = base + signed_at(b, at - bias)
+            target = base + i32(b, at - bias)
             if low <= target < high:
                 count = add(rows, room, count, at - bias, _RELATIVE, target, base - at)
             else:

@@ -6,12 +6,13 @@ section is named by the place of its entry.
 
 from __future__ import annotations
 
+from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import CODE_HIGH, CODE_LOW, ELF, FIRST, HIGH, LAST, LOW, widen
 from pcpu.iprog.finders.reading import i64_at, lies, u16, u32
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.finders.x86_64 import find_distances
-from pcpu.iprog.jit import Bytes, Ints, i64, jit
 from pcpu.iprog.sites import Form
+from pcpu.kernel import i64
 
 ENTRY = 40  # bytes of an entry of the table of sections
 EXEC = 0x20000000  # a flag
@@ -27,7 +28,6 @@ _ABSOLUTE, _BASED = Form.ABSOLUTE.value, Form.BASED.value
 _SHARED = 2  # times that a blob may be covered by sections
 
 
-@jit
 def header_of(b: Bytes) -> int:
     """Where the header of an image begins; 0 where there is no image."""
     if len(b) < 64 or u16(b, 0) != _MZ:
@@ -46,38 +46,32 @@ def header_of(b: Bytes) -> int:
     return p if 0 <= i64_at(b, optional + 24) <= _MAX_BASE else 0
 
 
-@jit
 def base_of(b: Bytes) -> int:
     """The address that distances in an image count from."""
     return i64_at(b, header_of(b) + _HEADER + 24)
 
 
-@jit
 def offset_of(b: Bytes, s: int) -> int:
     """How far behind the base a section lies."""
     return u32(b, s + 12)
 
 
-@jit
 def content_of(b: Bytes, s: int) -> int:
     """Where a section lies in the blob."""
     return u32(b, s + 20)
 
 
-@jit
 def length_of(b: Bytes, s: int) -> int:
     """The bytes of a section that lie in the blob; 0 where not all do."""
     size = min(u32(b, s + 8), u32(b, s + 16))
     return size if lies(content_of(b, s), size, len(b)) else 0
 
 
-@jit
 def has_code(b: Bytes, s: int) -> bool:
     """Whether a section holds code."""
     return u32(b, s + 36) & EXEC != 0 and length_of(b, s) > 0
 
 
-@jit
 def read_pe(b: Bytes, image: Ints) -> int:
     """Describe the image in ``b`` by the numbers of ``image``; how many of its sections have
     content."""
@@ -103,7 +97,6 @@ def read_pe(b: Bytes, image: Ints) -> int:
     return count if content <= _SHARED * len(b) else 0
 
 
-@jit
 def pe_code(b: Bytes, image: Ints, tables: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 14: calls, jumps and operands relative to the instruction."""
     base = base_of(b)
@@ -118,7 +111,6 @@ def pe_code(b: Bytes, image: Ints, tables: Ints, rows: Ints, room: int, count: i
     return count
 
 
-@jit
 def _holder(b: Bytes, image: Ints, offset: int) -> int:
     """The first section whose content holds what lies at a distance from the base; 0 where none
     does."""
@@ -128,7 +120,6 @@ def _holder(b: Bytes, image: Ints, offset: int) -> int:
     return 0
 
 
-@jit
 def _directory(b: Bytes, image: Ints, number: int) -> tuple[int, int]:
     """Where what a directory lists begins and ends; 0 and 0 where there is nothing."""
     entry = header_of(b) + _HEADER + 112 + 8 * number
@@ -141,7 +132,6 @@ def _directory(b: Bytes, image: Ints, number: int) -> tuple[int, int]:
     return start, start + min(u32(b, entry + 4), length_of(b, s) - behind)
 
 
-@jit
 def pe_functions(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 15: the table by which functions are unwound."""
     base = base_of(b)
@@ -152,7 +142,6 @@ def pe_functions(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> in
     return count
 
 
-@jit
 def pe_pointers(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 16: words of data that are addresses, as relocations name them."""
     p, stop = _directory(b, image, _RELOCATIONS)

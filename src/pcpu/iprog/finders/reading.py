@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pcpu.iprog.jit import Bytes, i64, jit
+from pcpu.iprog.finders.arrays import Bytes
+from pcpu.kernel import i64
 
 _LONGEST = 9  # bytes of a varint
 
 
-@jit
 def u16(b: Bytes, p: int) -> int:
     """The number of two bytes at ``b[p]``."""
     return i64(b[p]) | i64(b[p + 1]) << 8
 
 
-@jit
 def u32(b: Bytes, p: int) -> int:
     """The number of four bytes at ``b[p]``."""
     low = i64(b[p]) | i64(b[p + 1]) << 8
@@ -21,13 +20,17 @@ def u32(b: Bytes, p: int) -> int:
     return low | high << 16
 
 
-@jit
+def i32(b: Bytes, p: int) -> int:
+    """The number of four bytes with a sign at ``b[p]``."""
+    raw = u32(b, p)
+    return raw - ((raw >> 31) << 32)
+
+
 def i64_at(b: Bytes, p: int) -> int:
     """The number of eight bytes at ``b[p]``; from 2^63 on it is negative."""
     return u32(b, p) | u32(b, p + 4) << 32
 
 
-@jit
 def varint(b: Bytes, p: int, end: int) -> tuple[int, int]:
     """The varint (G2) at ``b[p]``, and where it ends; -1 as the latter where it does not end
     before ``b[end]``, or is too long, or where ``p`` is -1."""
@@ -42,7 +45,6 @@ def varint(b: Bytes, p: int, end: int) -> tuple[int, int]:
     return 0, -1
 
 
-@jit
 def lies(start: int, size: int, end: int) -> bool:
     """Whether ``size`` bytes from ``start`` on lie before ``end``. Numbers may be anything."""
     return 0 <= start <= end and 0 <= size <= end - start

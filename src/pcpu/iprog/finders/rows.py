@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pcpu.iprog.finders.arrays import Ints
 from pcpu.iprog.finders.sort import sort_order
-from pcpu.iprog.jit import Ints, i64, jit
 from pcpu.iprog.sites import WIDTHS, Form
+from pcpu.kernel import i64
 
 ROW = 4
 PLACE, FORM, TARGET, EXTRA = range(ROW)
@@ -13,7 +14,6 @@ _FORM = (1 << TAG) - 1
 _UNSIGNED, _SIGNED = Form.UNSIGNED.value, Form.SIGNED.value
 
 
-@jit
 def add(
     rows: Ints, room: int, count: int, place: int, form: int, target: int, extra: int
 ) -> int:  # fmt: skip
@@ -30,14 +30,12 @@ def add(
     return count + 1
 
 
-@jit
 def tag(rows: Ints, first: int, last: int, finder: int) -> None:
     """Note who found rows."""
     for n in range(first, last):
         rows[ROW * n + FORM] |= finder << TAG
 
 
-@jit
 def width(form: int, extra: int) -> int:
     """The bytes of a site."""
     if form in (_UNSIGNED, _SIGNED):
@@ -45,7 +43,6 @@ def width(form: int, extra: int) -> int:
     return i64(WIDTHS[form])
 
 
-@jit
 def sort_sites(rows: Ints, count: int, scratch: Ints) -> int:
     """Bring rows in order of their places, and drop those that begin before the one before ends;
     how many are left. ``scratch`` has ``2 * count`` numbers."""
@@ -64,7 +61,6 @@ def sort_sites(rows: Ints, count: int, scratch: Ints) -> int:
     return kept
 
 
-@jit
 def _permute(rows: Ints, count: int, order: Ints) -> None:
     """Put row ``order[n]`` at ``n``, for all: column by column, forwards through memory."""
     for column in range(ROW):
@@ -74,7 +70,6 @@ def _permute(rows: Ints, count: int, order: Ints) -> None:
             rows[ROW * n + column] = order[count + n]
 
 
-@jit
 def order_sites(rows: Ints, count: int, scratch: Ints) -> int:
     """What ``sort_sites`` does; then forms are forms alone."""
     kept = sort_sites(rows, count, scratch)

@@ -6,12 +6,11 @@ there first.
 
 from __future__ import annotations
 
-from pcpu.iprog.jit import Ints, jit
+from pcpu.iprog.finders.arrays import Ints
 
 _NEAR = 32  # how far a number is put before others, rather than begin a run of its own
 
 
-@jit
 def sort_order(keys: Ints, stride: int, count: int, order: Ints) -> None:
     """Write to ``order[:count]`` the numbers 0 to ``count``, in order of ``keys[stride * number]``.
     ``order`` has ``2 * count`` numbers."""
@@ -31,7 +30,6 @@ def sort_order(keys: Ints, stride: int, count: int, order: Ints) -> None:
             runs += 1
 
 
-@jit
 def _settle(keys: Ints, stride: int, count: int, order: Ints) -> None:
     """Put what belongs a little before its place there."""
     for n in range(1, count):
@@ -46,7 +44,6 @@ def _settle(keys: Ints, stride: int, count: int, order: Ints) -> None:
             order[at] = n
 
 
-@jit
 def _run_end(keys: Ints, stride: int, count: int, order: Ints, start: int) -> int:
     """Where the run that begins at ``start`` ends."""
     end = min(start + 1, count)
@@ -55,7 +52,6 @@ def _run_end(keys: Ints, stride: int, count: int, order: Ints, start: int) -> in
     return end
 
 
-@jit
 def _merge(keys: Ints, stride: int, order: Ints, start: int, middle: int, stop: int) -> None:
     """Merge two runs, the first of which is kept aside meanwhile."""
     aside = len(order) - (middle - start)

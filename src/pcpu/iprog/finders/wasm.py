@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.reading import u32, varint
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.finders.wasm_code import (
@@ -21,8 +22,8 @@ from pcpu.iprog.finders.wasm_code import (
     WITH_SIGN,
     find_in_bodies,
 )  # fmt: skip
-from pcpu.iprog.jit import Bytes, Ints, i64, jit
 from pcpu.iprog.sites import Form
+from pcpu.kernel import i64
 
 CODE, TABLES, WORDS = 10, 11, 12  # finders
 _MAGIC = np.frombuffer(b"\0asm\1\0\0\0", np.uint8)
@@ -33,7 +34,6 @@ _WORD = Form.WORD.value
 _NONE = -1
 
 
-@jit
 def is_module(b: Bytes) -> bool:
     """Whether ``b`` is a module."""
     if len(b) < len(_MAGIC):
@@ -44,13 +44,11 @@ def is_module(b: Bytes) -> bool:
     return n == len(_MAGIC)
 
 
-@jit
 def skip(p: int, count: int, end: int) -> int:
     """The place ``count`` bytes behind ``p``."""
     return p + count if p >= 0 and count <= end - p else -1
 
 
-@jit
 def find_in_module(b: Bytes, finder: int, rows: Ints, room: int, count: int) -> int:
     """What one of the finders above finds in a module; how many rows there are then."""
     p = len(_MAGIC)
@@ -69,7 +67,6 @@ def find_in_module(b: Bytes, finder: int, rows: Ints, room: int, count: int) -> 
     return count
 
 
-@jit
 def _tables(
     b: Bytes, section: int, p: int, end: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
@@ -88,7 +85,6 @@ def _tables(
     return count
 
 
-@jit
 def _references(
     b: Bytes, p: int, end: int, left: int, kind: int, rows: Ints, room: int, count: int
 ) -> tuple[int, int]:  # fmt: skip
@@ -102,7 +98,6 @@ def _references(
     return p, count
 
 
-@jit
 def _exports(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
     left, p = varint(b, p, end)
     while left > 0 and p >= 0:
@@ -121,7 +116,6 @@ def _exports(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> i
     return count
 
 
-@jit
 def _elements(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
     left, p = varint(b, p, end)
     while left > 0 and p >= 0:
@@ -137,7 +131,6 @@ def _elements(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> 
     return count
 
 
-@jit
 def _names(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
     """The names of functions."""
     size, p = varint(b, p, end)
@@ -161,7 +154,6 @@ def _names(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int
     return count
 
 
-@jit
 def _place_of(b: Bytes, p: int, end: int, flags: int) -> tuple[int, int]:
     """Read where a segment is put, if its flags say so; where that ends, and the address, or -1
     where none is stated."""
@@ -179,7 +171,6 @@ def _place_of(b: Bytes, p: int, end: int, flags: int) -> tuple[int, int]:
     return after + 1, value if opcode == _CONSTANT and negative == 0 else _NONE
 
 
-@jit
 def _segments(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
     """Finder 12, in a section: words of data that are addresses, and where data is put."""
     left, p = varint(b, p, end)
@@ -197,7 +188,6 @@ def _segments(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> 
     return count
 
 
-@jit
 def _stated(
     b: Bytes, p: int, stop: int, end: int, flags: int, address: int, rows: Ints, room: int,
     count: int,
@@ -211,7 +201,6 @@ def _stated(
     return count
 
 
-@jit
 def _words(
     b: Bytes, p: int, stop: int, address: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip

@@ -6,10 +6,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.reading import varint
 from pcpu.iprog.finders.rows import add
-from pcpu.iprog.jit import Bytes, Ints, i64, jit
 from pcpu.iprog.sites import Form
+from pcpu.kernel import i64
 
 SPACE = 40  # bits: addresses from k << SPACE on are numbers of things of kind k
 FUNCTION, TYPE, GLOBAL = 1, 2, 3  # kinds; 0 is memory
@@ -77,7 +78,6 @@ _KIND = np.array(
 )
 
 
-@jit
 def number(b: Bytes, p: int, end: int, signed: bool) -> tuple[int, int]:
     """The LEB128 number at ``b[p]``, and where it ends; 0 as the latter if that is not before
     ``end`` or it has more than 10 bytes."""
@@ -94,7 +94,6 @@ def number(b: Bytes, p: int, end: int, signed: bool) -> tuple[int, int]:
     return value, 0
 
 
-@jit
 def _skip_numbers(b: Bytes, p: int, end: int, count: int) -> int:
     while count > 0 and p > 0:
         _, p = number(b, p, end, False)
@@ -102,7 +101,6 @@ def _skip_numbers(b: Bytes, p: int, end: int, count: int) -> int:
     return p
 
 
-@jit
 def _operand(
     b: Bytes, p: int, end: int, what: int, rows: Ints, room: int, count: int
 ) -> tuple[int, int]:  # fmt: skip
@@ -123,7 +121,6 @@ def _operand(
     return after, count
 
 
-@jit
 def find_in_code(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
     """What the instructions of ``b[p:end]`` name; how many rows there are then. What is no
     instruction ends it."""
@@ -156,7 +153,6 @@ def find_in_code(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) 
     return count
 
 
-@jit
 def find_in_bodies(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
     """Finder 10, in a section of code."""
     left, p = varint(b, p, end)
@@ -173,7 +169,6 @@ def find_in_bodies(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int
     return count
 
 
-@jit
 def _behind_locals(b: Bytes, p: int, stop: int) -> int:
     """Where the instructions of a function begin; -1 where they do not."""
     left, p = varint(b, p, stop)

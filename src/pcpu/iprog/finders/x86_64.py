@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import (
     CODE_HIGH,
     CODE_LOW,
@@ -23,9 +24,10 @@ from pcpu.iprog.finders.elf import (
     start_of,
 )  # fmt: skip
 from pcpu.iprog.finders.jump_tables import mark
+from pcpu.iprog.finders.reading import i32
 from pcpu.iprog.finders.rows import add
-from pcpu.iprog.jit import Bytes, Ints, i64, jit, signed_at
 from pcpu.iprog.sites import Form
+from pcpu.kernel import i64
 
 ESCAPE = 0x0F
 _CODE = Form.CODE.value
@@ -61,7 +63,6 @@ def _last() -> npt.NDArray[np.uint8]:
 OPCODES, ESCAPED, LAST_OCTETS = _opcodes(), _escaped(), _last()
 
 
-@jit
 def instruction_end(b: Bytes, p: int, f: int) -> int:
     """How far the end of the instruction that holds a distance at ``b[p]`` lies behind ``p``; 0
     where there is none. Bytes before ``b[f]`` are not looked at."""
@@ -83,11 +84,10 @@ def instruction_end(b: Bytes, p: int, f: int) -> int:
         if o in (0xF6, 0xF7) and k & 0x30 == 0:
             return 5 if o == 0xF6 else 8
         return i64(OPCODES[o])
-    return _vector_end(b, p, f, o)
+    return vector_end(b, p, f, o)
 
 
-@jit
-def _vector_end(b: Bytes, p: int, f: int, o: int) -> int:
+def vector_end(b: Bytes, p: int, f: int, o: int) -> int:
     """The same behind the prefixes of vector instructions."""
     if p - 4 >= f and b[p - 4] == 0xC5:
         return i64(ESCAPED[o])
@@ -98,7 +98,6 @@ def _vector_end(b: Bytes, p: int, f: int, o: int) -> int:
     return 0
 
 
-@jit
 def amd_sites(
     b: Bytes, elf: Ints, tables: Ints, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
@@ -115,7 +114,6 @@ def amd_sites(
     return count
 
 
-@jit
 def find_distances(
     b: Bytes, start: int, stop: int, bias: int, code_low: int, code_high: int, low: int, high: int,
     tables: Ints, rows: Ints, room: int, count: int,
@@ -129,7 +127,7 @@ def find_distances(
         if LAST_OCTETS[b[p - 1]] != 0:  # one octet in ten
             distance = instruction_end(b, p, floor)
         if distance != 0:
-            target = p + bias + distance + signed_at(b, p)
+            target = p + bias + distance + i32(b, p)
             if i64(b[p - 1]) & 0xC7 == 0x05:
                 leads = low <= target < high
             else:

@@ -1,0 +1,130 @@
+"""``pcpu compile``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pcpu.cli.options import IsaFiles, TargetName, load_isa_files, print_json, read_with_isa
+from pcpu.errors import UsageError
+
+
+class EmitForm(StrEnum):
+    passes = "passes"
+    ir = "ir"
+    opt_ir = "opt-ir"
+    asm = "asm"
+    obj = "obj"
+    wasm = "wasm"
+    so = "so"
+
+
+def compile(
+    program: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PROG]",
+            help="The program, or a .pasm, .json or .pcpu file with it; or a plan.",
+        ),
+    ] = None,
+    target: Annotated[TargetName, typer.Option(help="What to compile for.")] = TargetName.wasm,
+    emit: Annotated[
+        EmitForm | None, typer.Option(help="What to write; the linked module by default.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("-o", "--out", metavar="OUT", help="Where it goes; - is stdout.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print on stderr which operations share a loop.")
+    ] = False,
+    ops: Annotated[
+        bool, typer.Option("--ops", help="Every operation as a kernel of its own, not a program.")
+    ] = False,
+    decoder: Annotated[
+        bool, typer.Option("--decoder", help="The WebAssembly decoder that takes any plan.")
+    ] = False,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PASS", help="Leave a pass of the optimizer out; may be repeated."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the manifest, or the passes, as JSON.")
+    ] = False,
+    isa: IsaFiles = None,
+) -> None:
+    """Compile a program, or with --ops the whole instruction set.
+
+    --emit passes prints the program after each pass of the optimizer that changes it.
+
+    A plan (an .iprog file) becomes what rebuilds its file: a module, or with --target x86-64,
+    aarch64 or riscv64 an executable for Linux.
+
+    Example: pcpu compile 'xor 0x5a | crc32c' --target wasm -o masked.wasm
+    """
+    from pcpu import targets
+    from pcpu.cli.plans import compile_decoder, compile_plan_file
+    from pcpu.compiler import compile_operations, compile_program
+    from pcpu.iprog.reconstructor import is_plan
+
+    if ops + decoder + (program is not None) != 1:
+        raise UsageError("give one of: a program, a plan, --ops, --decoder")
+    if decoder or (program is not None and is_plan(program)):
+        if emit is not None or explain or without or isa:
+            raise UsageError("--emit, --explain, --without and --isa are about programs")
+        if program is None:
+            compile_decoder(out, as_json=as_json)
+        else:
+            compile_plan_file(program, target.value, out, as_json=as_json)
+        return
+    for option, given in (("--explain", explain), ("--without", without),
+                          ("--emit passes", emit is EmitForm.passes)):  # fmt: skip
+        if given and program is None:
+            raise UsageError(f"{option} is about a program")
+    if emit is EmitForm.passes and program is not None:
+        _write_passes(read_with_isa(program, isa)[1], without or (), as_json, out)
+        return
+    if as_json and out in (None, "-"):
+        raise UsageError("--json takes stdout for the manifest; give -o OUT for the code")
+    found, form = targets.find(target.value), emit.value if emit else None
+    if program is None:
+        artifact = compile_operations(load_isa_files(isa), found, form)
+    else:
+        loaded, parsed = read_with_isa(program, isa)
+        artifact = compile_program(parsed, loaded, found, form, without=without or ())
+        if explain:
+            _explain(parsed, without or (), found)
+    if out not in (None, "-"):
+        artifact.write(Path(out))
+    elif artifact.is_text:
+        sys.stdout.write(artifact.code.decode())
+    elif out is None and sys.stdout.isatty():
+        raise UsageError(f"{artifact.form} is binary; give -o OUT, or pipe it")
+    else:
+        sys.stdout.buffer.write(artifact.code)
+    if as_json:
+        print_json(artifact.manifest)
+
+
+def _write_passes(program: Any, without: Sequence[str], as_json: bool, out: str | None) -> None:
+    from pcpu.artifact import open_output
+    from pcpu.optimize import report
+
+    text = report(program, without, as_json=as_json)
+    if out in (None, "-"):
+        sys.stdout.write(text)
+    else:
+        with open_output(Path(out)) as file:
+            file.write(text.encode())
+
+
+def _explain(program: Any, without: Sequence[str], target: Any) -> None:
+    from pcpu.lower.explain import explain
+    from pcpu.optimize import optimize
+
+    for line in explain(optimize(program, without), target):
+        typer.echo(line, err=True)

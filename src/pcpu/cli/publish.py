@@ -1,0 +1,94 @@
+"""``pcpu publish``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pcpu.cli.bars import bar, stages
+from pcpu.cli.iprog import Blobs, ModeName
+from pcpu.cli.options import Json, print_json
+
+
+def publish(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The file, or a plan of it, or its module.")
+    ],
+    store: Annotated[
+        Path, typer.Option("--store", metavar="DIR", help="The folder of what is published.")
+    ],
+    blob: Blobs = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Its name; by default FILE's."),
+    ] = None,
+    mode: Annotated[
+        ModeName, typer.Option(help="Smallest, or rebuilt at the speed of memory.")
+    ] = ModeName.small,
+    bucket: Annotated[
+        str | None,
+        typer.Option("--bucket", metavar="BUCKET", help="Also upload it to this R2 bucket."),
+    ] = None,
+    local: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The bucket is the one that wrangler emulates there."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Publish a file: as a plan, beside the blobs that a Worker rebuilds it from.
+
+    The plan is applied and compared before anything is written. Doing it again changes nothing.
+
+    Example: pcpu publish new.bin --blob old.bin --store store && pcpu serve --store store
+    """
+    from pcpu.iprog import files
+    from pcpu.iprog.apply import Reader
+    from pcpu.iprog.bundled import told_by
+    from pcpu.iprog.publish import check_name, is_plan, publish, publish_module
+    from pcpu.iprog.rebuilds import check_reconstructor
+    from pcpu.iprog.upload import upload
+
+    content, blobs = files.mapped(file), [files.mapped(each) for each in blob or ()]
+    path = Path(file)
+    planned, told = is_plan(content), told_by(content)
+    suffix = ".iprog" if planned else ".wasm" if told is not None else ""
+    called = check_name(name or path.name.removesuffix(suffix))
+    if told is not None:
+        with bar("verifying", told["file"]["size"]) as advance:
+            check_reconstructor(bytes(content), told, blobs, advance)
+        digests = [each["sha256"] for each in told["blobs"]]
+        published = publish_module(content, digests, blobs, store, called)
+    else:
+        plan = content if planned else _planned(path, content, blobs, blob or (), mode)
+        reader = Reader(plan, blobs)
+        if planned:
+            with bar("verifying", reader.header.file.size) as advance:
+                files.verify(reader, advance)
+        published = publish(reader, store, called)
+    if bucket is not None:
+        upload(published, store, bucket, local)
+    if as_json:
+        print_json(published.to_json())
+        return
+    for each in published.files:
+        known = "" if each in published.written else "  (was there)"
+        typer.echo(f"{(store / each).stat().st_size:>10}  {each}{known}", err=True)
+    typer.echo(published.url_path)
+
+
+def _planned(path: Path, content: Any, blobs: Any, names: Sequence[str], mode: ModeName) -> bytes:
+    from pcpu.iprog.plan import make_plan
+
+    with stages(len(content)) as progress:
+        planned = make_plan(
+            content,
+            blobs,
+            mode.value,
+            name=path.name,
+            blob_names=[Path(name).name for name in names],
+            progress=progress,
+        )
+    return planned.plan

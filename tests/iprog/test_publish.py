@@ -1,0 +1,129 @@
+"""``pcpu publish``: what lies in a store (spec/http.md H18)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pcpu.errors import UsageError
+from pcpu.iprog.apply import Reader
+from pcpu.iprog.plan import make_plan
+from pcpu.iprog.publish import check_name, publish
+from tests.iprog.pairs import edited
+from tests.iprog.test_explain import program
+
+PCPU = Path(sys.executable).parent / "pcpu"
+BLOB, FILE = edited(3, 9000)
+
+
+def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PCPU, "publish", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def contents(store: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(store).as_posix(): path.read_bytes()
+        for path in sorted(store.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_h18_what_a_store_holds(tmp_path: Path) -> None:
+    old, new = program(0), program(256)
+    plan = make_plan(new, [BLOB, old]).plan
+    published = publish(Reader(plan, [BLOB, old]), tmp_path / "store", "new.bin")
+    digests = [hashlib.sha256(blob).hexdigest() for blob in (BLOB, old)]
+    found = contents(tmp_path / "store")
+    assert set(found) == {
+        *(f"blobs/{digest}" for digest in digests),
+        f"blobs/{digests[1]}.1.sites",
+        "objects/new.bin.iprog",
+    }
+    assert found[f"blobs/{digests[0]}"] == BLOB
+    assert found[f"blobs/{digests[1]}"] == old
+    assert found["objects/new.bin.iprog"] == plan
+    assert set(published.files) == set(published.written) == set(found)
+    assert published.files[-1] == "objects/new.bin.iprog"
+    assert published.url_path == "/v1/objects/new.bin"
+    again = publish(Reader(plan, [BLOB, old]), tmp_path / "store", "new.bin")
+    assert (again.files, again.written) == (published.files, ())
+    assert contents(tmp_path / "store") == found
+
+
+def test_a_plan_takes_the_place_of_another(tmp_path: Path) -> None:
+    for mode in ("small", "instant"):
+        plan = make_plan(FILE, [BLOB], mode).plan
+        published = publish(Reader(plan, [BLOB]), tmp_path, "a")
+        assert (tmp_path / "objects" / "a.iprog").read_bytes() == plan
+    assert published.written == ("objects/a.iprog",)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-a", "a b", "é", "a" * 201, "a\n"])
+def test_names_that_objects_cannot_have(name: str) -> None:
+    with pytest.raises(UsageError, match="an object cannot be called"):
+        check_name(name)
+
+
+def test_the_command_plans_or_takes_a_plan(tmp_path: Path) -> None:
+    (tmp_path / "old.bin").write_bytes(BLOB)
+    (tmp_path / "new.bin").write_bytes(FILE)
+    done = command(tmp_path, "new.bin", "--blob", "old.bin", "--store", "store")
+    assert (done.returncode, done.stdout) == (0, "/v1/objects/new.bin\n")
+    plan = tmp_path / "store" / "objects" / "new.bin.iprog"
+    assert Reader(plan.read_bytes(), [BLOB]).rebuild() == FILE
+    plan.rename(tmp_path / "other.bin.iprog")
+    done = command(
+        tmp_path,
+        "other.bin.iprog",
+        "--blob",
+        "old.bin",
+        "--store",
+        "store",
+        "--mode",
+        "instant",
+        "--json",
+    )
+    found = json.loads(done.stdout)
+    assert found["name"] == "other.bin"
+    assert found["written"] == ["objects/other.bin.iprog"]
+    assert (tmp_path / "store" / found["written"][0]).read_bytes() == (
+        tmp_path / "other.bin.iprog"
+    ).read_bytes()
+
+
+def test_what_is_wrong_is_not_published(tmp_path: Path) -> None:
+    (tmp_path / "old.bin").write_bytes(BLOB)
+    (tmp_path / "new.bin").write_bytes(FILE)
+    plan = bytearray(make_plan(FILE, [BLOB]).plan)
+    (tmp_path / "other").write_bytes(plan)
+    plan[-1] ^= 1
+    (tmp_path / "damaged").write_bytes(plan)
+    cases = [
+        (["damaged", "--blob", "old.bin"], 1, "damaged"),
+        (["other", "--blob", "new.bin"], 1, "the blob has"),
+        (["other"], 1, "the plan needs 1 blobs, and 0 are given"),
+        (["none"], 2, "none cannot be read"),
+        (["new.bin", "--name", "a b"], 2, "an object cannot be called 'a b'"),
+    ]
+    for arguments, code, message in cases:
+        done = command(tmp_path, *arguments, "--store", "store")
+        assert done.returncode == code
+        assert message in done.stderr or code == 1
+        assert done.stderr.startswith("pcpu: error: ")
+        assert not (tmp_path / "store").exists()
+    done = subprocess.run(
+        [PCPU, "serve", "--store", "store"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "there is no such folder; pcpu publish makes it" in done.stderr

@@ -1,0 +1,183 @@
+// Plans, page by page; and the client of published files.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import {
+  Client,
+  compile,
+  Decoder,
+  JoinedSource,
+  MemorySource,
+  PageCache,
+  PagedSource,
+  PlanError,
+  planHead,
+  ProblemError,
+  Rebuild,
+  SitesFile,
+  SourceError,
+} from "pcpu";
+import { random } from "./reference.mjs";
+
+const { STORE, OBJECTS } = process.env;
+const at = (path) => new Uint8Array(readFileSync(`${STORE}/${path}`));
+const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+const client = new Client(OBJECTS);
+
+/** A file in memory that counts what is asked of it. */
+function counted(bytes, key = "file") {
+  const asked = [];
+  const open = async (start, stop) => {
+    asked.push([start, stop]);
+    return new Blob([bytes.subarray(start, stop)]).stream();
+  };
+  return { key, size: bytes.length, open, asked };
+}
+
+async function read(source, start, length) {
+  const found = new Uint8Array(length);
+  await source.read(start, length, (bytes, at) => found.set(bytes, at));
+  return found;
+}
+
+async function collect(stream) {
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+test("any bytes of a file by its pages", async () => {
+  const bytes = random(100_003);
+  for (const capacity of [1, 5000, 1 << 20]) {
+    const source = new PagedSource(counted(bytes), new PageCache(capacity, 1000));
+    let seed = 5;
+    for (let turn = 0; turn < 300; turn++) {
+      seed = (seed * 48_271) % 2_147_483_647;
+      const start = seed % bytes.length;
+      const length = Math.min(seed % 9001, bytes.length - start);
+      assert.deepEqual(await read(source, start, length), bytes.slice(start, start + length));
+    }
+    assert.deepEqual(await read(source, 0, bytes.length), bytes);
+    await source.close();
+  }
+});
+
+test("what is kept is not asked for again, and what is read on and on in few requests", async () => {
+  const bytes = random(1_000_000);
+  const cache = new PageCache(1 << 20, 1000);
+  const file = counted(bytes);
+  const source = new PagedSource(file, cache);
+  for (let start = 0; start < bytes.length; start += 700) await read(source, start, Math.min(700, bytes.length - start));
+  assert.ok(file.asked.length < 15, `${file.asked.length} requests`);
+  assert.deepEqual(file.asked.slice(0, 3), [[0, 1000], [1000, 3000], [3000, 7000]]);
+  const before = file.asked.length;
+  assert.deepEqual(await read(new PagedSource(file, cache), 0, bytes.length), bytes);
+  assert.equal(file.asked.length, before);
+});
+
+test("two places in turn are two streams", async () => {
+  const bytes = random(1_000_000);
+  const file = counted(bytes);
+  const source = new PagedSource(file, new PageCache(20_000, 1000));
+  for (let start = 0; start < 400_000; start += 1000) {
+    for (const place of [start, 500_000 + start]) assert.deepEqual(await read(source, place, 1000), bytes.slice(place, place + 1000));
+  }
+  assert.ok(file.asked.length < 30, `${file.asked.length} requests`);
+});
+
+test("readers that share a cache at once", async () => {
+  const files = [random(300_000), random(200_000).reverse()].map((bytes, n) => counted(bytes, `file ${n}`));
+  const wholes = [random(300_000), random(200_000).reverse()];
+  const cache = new PageCache(3000, 1000);
+  await Promise.all(
+    Array.from({ length: 12 }, async (_, n) => {
+      const source = new PagedSource(files[n % 2], cache);
+      assert.deepEqual(await read(source, 7 * n, 150_000), wholes[n % 2].slice(7 * n, 7 * n + 150_000));
+      await source.close();
+    }),
+  );
+});
+
+test("several are one", async () => {
+  const parts = [10, 0, 1, 5000].map(random);
+  const whole = new Uint8Array(await new Blob(parts).arrayBuffer());
+  const joined = new JoinedSource(parts.map((part) => new MemorySource(part)));
+  assert.equal(joined.size, whole.length);
+  for (const [start, length] of [[0, whole.length], [9, 3], [10, 1], [11, 100], [5, 0]]) {
+    assert.deepEqual(await read(joined, start, length), whole.slice(start, start + length));
+  }
+});
+
+test("what is not there is an error", async () => {
+  const memory = new MemorySource(random(10));
+  for (const source of [memory, new JoinedSource([memory]), new PagedSource(counted(random(10)), new PageCache(100, 10))]) {
+    await assert.rejects(source.read(5, 6, () => {}), SourceError);
+    await assert.rejects(source.read(-1, 2, () => {}), SourceError);
+  }
+  const short = { ...counted(random(10)), size: 20 };
+  await assert.rejects(new PagedSource(short, new PageCache(100, 10)).read(0, 20, () => {}), SourceError);
+});
+
+/** A rebuild of a file of the store, whose bytes are read by pages of 4 KiB. */
+async function open(name) {
+  const cache = new PageCache(1 << 16, 1 << 12);
+  const source = (path) => new PagedSource(counted(at(path), path), cache);
+  const plan = source(`objects/${name}.iprog`);
+  const { bytes, head } = await planHead(plan);
+  const reference = new JoinedSource(head.blobs.map(({ sha256 }) => source(`blobs/${sha256}`)));
+  const about = head.relocation;
+  const blob = about && head.blobs[about.blob];
+  const sites = about && (await SitesFile.open(source(`blobs/${blob.sha256}.${about.finders.join("-")}.sites`), blob, about.finders, about.sites));
+  const decoder = new Decoder(await compile(`${STORE}/iprog.wasm`));
+  decoder.open(bytes);
+  return { head, rebuild: new Rebuild(decoder, { plan, reference, sites }) };
+}
+
+for (const name of readdirSync(`${STORE}/objects`).map((file) => file.replace(/\.iprog$/, ""))) {
+  test(`${name} is rebuilt here as it is there`, async () => {
+    const { head, rebuild } = await open(name);
+    const pieces = [];
+    for await (const piece of rebuild.pieces()) pieces.push(piece.slice());
+    const whole = new Uint8Array(await new Blob(pieces).arrayBuffer());
+    assert.equal(sha256(whole), head.file.sha256);
+    const middle = Math.floor(whole.length / 2);
+    const part = [];
+    for await (const piece of rebuild.pieces(middle, middle + 5000)) part.push(piece.slice());
+    assert.deepEqual(new Uint8Array(await new Blob(part).arrayBuffer()), whole.slice(middle, middle + 5000));
+    const answer = await client.object(name);
+    assert.deepEqual([answer.length, answer.sha256], [whole.length, head.file.sha256]);
+    assert.deepEqual(await collect(answer.body), whole);
+    const again = await client.reconstruct(at(`objects/${name}.iprog`));
+    assert.deepEqual(await collect(again.body), whole);
+    await rebuild.close();
+  });
+}
+
+test("errors say which rule does not hold", async () => {
+  const plan = at("objects/edited.iprog");
+  const refused = (kind, rule) => (error) => error instanceof PlanError && error.kind === kind && error.rule === rule;
+  await assert.rejects(planHead(new MemorySource(random(100))), refused("damaged", 6));
+  await assert.rejects(planHead(new MemorySource(plan.slice(0, 40))), refused("damaged", 6));
+  const { bytes } = await planHead(new MemorySource(plan));
+  const decoder = new Decoder(await compile(`${STORE}/iprog.wasm`));
+  decoder.open(bytes);
+  assert.throws(() => new Rebuild(decoder, { plan: new MemorySource(plan.slice(1)), reference: new MemorySource(random(1)) }), refused("damaged", 6));
+  assert.throws(() => new Rebuild(decoder, { plan: new MemorySource(plan), reference: new MemorySource(random(1)) }), refused("wrong-blob", 8));
+  bytes[20] ^= 1;
+  assert.throws(() => decoder.open(bytes), refused("damaged", 6));
+});
+
+test("published files are listed, and parts of them read", async () => {
+  const found = [];
+  for await (const each of client.objects()) found.push(each);
+  assert.deepEqual(
+    found.map(({ name }) => name),
+    readdirSync(`${STORE}/objects`).sort().map((file) => file.replace(/\.iprog$/, "")),
+  );
+  const whole = await collect((await client.object("edited")).body);
+  const part = await client.object("edited", { start: 10, stop: 5000 });
+  assert.equal(part.length, 4990);
+  assert.deepEqual(await collect(part.body), whole.slice(10, 5000));
+  assert.deepEqual(await collect((await client.object("edited", { start: 9000 })).body), whole.slice(9000));
+  await assert.rejects(client.object("nothing"), (error) => error instanceof ProblemError && error.code === "not-found");
+  await assert.rejects(client.reconstruct(random(100)), (error) => error.code === "damaged-plan");
+});

@@ -1,0 +1,89 @@
+"""Stores that are damaged: spec/http.md H20 and H22."""
+
+from __future__ import annotations
+
+import hashlib
+from random import Random
+
+import httpx
+import pytest
+
+from tests.iprog import forge
+from tests.worker.publishing import MIB, Large, Shop, put
+from tests.worker.server import problem
+
+
+def test_h22_blobs_that_are_missing_or_others(own: Shop) -> None:
+    digest = hashlib.sha256(Large(1).blob(0, 9)).hexdigest()
+    for path in (own.store / "blobs").iterdir():
+        if len(path.name) == 64 and len(path.read_bytes()) != 0:
+            path.write_bytes(path.read_bytes()[:-1])
+    answer = own.get("edited")
+    assert (answer.status_code, problem(answer)["code"]) == (500, "broken-object")
+    assert "is published with" in problem(answer)["detail"]
+    assert problem(own.reconstruct(own.plan("edited")))["code"] == "wrong-blob"
+    for path in (own.store / "blobs").iterdir():
+        path.unlink()
+    answer = own.get("edited")
+    assert (answer.status_code, problem(answer)["code"]) == (500, "broken-object")
+    assert "is not published" in problem(answer)["detail"]
+    assert digest not in problem(answer)["detail"]
+    assert own.get("from-nothing").content == own.files["from-nothing"]
+
+
+def test_h22_sites_that_are_missing_or_others(own: Shop) -> None:
+    first, *others = (own.store / "blobs").glob("*.sites")
+    content = first.read_bytes()
+    for damaged in (b"", content[:40], content[:-32], b"x" + content[1:], bytes(len(content))):
+        first.write_bytes(damaged)
+        answer = own.get("moved")
+        assert (answer.status_code, problem(answer)["code"]) == (500, "broken-object")
+        assert problem(own.reconstruct(own.plan("moved")))["code"] == "broken-store"
+    for path in (first, *others):
+        path.unlink()
+    assert "sites of the blob" in problem(own.get("moved"))["detail"]
+    assert problem(own.reconstruct(own.plan("moved")))["code"] == "not-published"
+
+
+def test_h22_blobs_with_other_bytes_give_no_wrong_ones(own: Shop) -> None:
+    for path in (own.store / "blobs").iterdir():
+        if len(path.name) == 64:
+            path.write_bytes(bytes(byte ^ 1 for byte in path.read_bytes()))
+    answer = own.get("edited")
+    assert (answer.status_code, problem(answer)["code"]) == (500, "broken-object")
+    assert own.get("edited", range="bytes=100000-100001").status_code == 500
+
+
+def test_h20_a_wrong_window_breaks_the_answer_off(own: Shop, large: Large) -> None:
+    large.publish(own.store, "large")
+    (path,) = (p for p in (own.store / "blobs").iterdir() if p.stat().st_size == large.size)
+    with path.open("r+b") as file:
+        file.seek(20 * MIB)
+        file.write(bytes(1 << 16))
+    with pytest.raises(httpx.RemoteProtocolError):
+        own.get("large")
+    assert own.get("large", range=f"bytes=0-{MIB}").content == large.read(0, MIB + 1)
+    assert own.get("edited").content == own.files["edited"]
+
+
+def test_h20_a_wrong_hash_breaks_the_answer_off(own: Shop) -> None:
+    """All windows are right, and the file that the plan names is another."""
+    content = Random(5).randbytes(3 * MIB)
+    windows = [content[at : at + (1 << 16)] for at in range(0, len(content), 1 << 16)]
+    frames = forge.Frames(forge.streams(windows, [[]] * len(windows), windows))
+    plan = forge.plan(content, [], [(len(windows), frames)], bits=16)
+    digest = hashlib.sha256(content).digest()
+    header = plan[12 : 12 + int.from_bytes(plan[8:12], "little")]
+    other = forge.sealed(header.replace(digest, bytes(32)))
+    put(own.store, "right", plan)
+    put(own.store, "wrong", other + plan[len(other) :])
+    assert own.get("right").content == content
+    with pytest.raises(httpx.RemoteProtocolError):
+        own.get("wrong")
+    assert own.get("wrong", range="bytes=5-99").content == content[5:100]
+
+
+def test_a_plan_may_be_replaced_h18(own: Shop) -> None:
+    assert own.get("edited").content == own.files["edited"]
+    put(own.store, "edited", own.plan("moved"))
+    assert own.get("edited").content == own.files["moved"]

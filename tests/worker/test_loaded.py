@@ -1,0 +1,129 @@
+"""Reconstructors that are published, run by the Dynamic Worker Loader: spec/http.md H26."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+
+import httpx
+import pytest
+
+from pcpu.iprog.decoder.wasm import reconstructor
+from tests.worker.publishing import Shop, shop, tag
+from tests.worker.server import problem
+
+PCPU = Path(sys.executable).parent / "pcpu"
+
+
+@pytest.fixture(scope="module")
+def modules(
+    filled: tuple[Path, dict[str, bytes]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, bytes]]:
+    """A store with modules in place of plans."""
+    source, files = filled
+    store = tmp_path_factory.mktemp("modules") / "store"
+    shutil.copytree(source / "blobs", store / "blobs")
+    (store / "objects").mkdir()
+    plans = {"a.html": "edited", "moved": "of.two", "empty": "empty"}
+    for name, plan in plans.items():
+        code = reconstructor((source / "objects" / f"{plan}.iprog").read_bytes())
+        (store / "objects" / f"{name}.wasm").write_bytes(code)
+    shutil.copy(source / "objects" / "from-nothing.iprog", store / "objects" / "b.iprog")
+    return store, {name: files[plan] for name, plan in plans.items()} | {"b": files["from-nothing"]}
+
+
+@pytest.fixture(scope="module")
+def objects(objects_bundle: Path, modules: tuple[Path, dict[str, bytes]]) -> Iterator[Shop]:
+    with shop(objects_bundle, *modules) as found:
+        yield found
+
+
+def test_h26_they_answer_as_others_do(objects: Shop) -> None:
+    for name, content in objects.files.items():
+        answer = objects.get(name)
+        assert (answer.status_code, answer.content) == (200, content)
+        assert answer.headers["etag"] == tag(content)
+        assert answer.headers["content-length"] == str(len(content))
+        head = objects.server.client.head(f"/v1/objects/{name}")
+        assert (head.status_code, head.headers["etag"]) == (200, tag(content))
+        random = Random(9)
+        for _ in range(20 if content else 0):
+            first = random.randrange(len(content))
+            last = min(first + random.randrange(90_000), len(content) - 1)
+            part = objects.get(name, range=f"bytes={first}-{last}")
+            assert (part.status_code, part.content) == (206, content[first : last + 1])
+
+
+def test_h26_they_are_listed(objects: Shop) -> None:
+    found = objects.server.client.get("/v1/objects").json()["objects"]
+    assert [each["name"] for each in found] == ["a.html", "b", "empty", "moved"]
+    for each in found:
+        content = objects.files[each["name"]]
+        assert (each["size"], f'"{each["sha256"]}"') == (len(content), tag(content))
+        assert ("plan_size" in each) == (each["name"] == "b")
+
+
+def test_many_readers_share_one(objects: Shop) -> None:
+    def one(seed: int) -> None:
+        random = Random(seed)
+        name = random.choice(["a.html", "moved"])
+        content = objects.files[name]
+        first = random.randrange(len(content))
+        url = f"{objects.server.url}/v1/objects/{name}"
+        answer = httpx.get(url, headers={"range": f"bytes={first}-"}, timeout=60)
+        assert answer.content == content[first:]
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(one, range(60)))
+
+
+def test_h26_what_is_broken(
+    objects_bundle: Path, modules: tuple[Path, dict[str, bytes]], tmp_path: Path
+) -> None:
+    store, files = modules
+    with shop(objects_bundle, store, files, MAX_DECODER_BYTES=10_000) as found:
+        answer = found.get("a.html")
+        assert (answer.status_code, problem(answer)["code"]) == (422, "out-of-memory")
+    shutil.copytree(store, tmp_path / "store")
+    for path in (tmp_path / "store" / "blobs").iterdir():
+        path.write_bytes(bytes(path.stat().st_size))
+    code = (store / "objects" / "moved.wasm").read_bytes()
+    for name, damaged in {
+        "x": code[:-1],
+        "y": b"",
+        "z": b"no module" * 99,
+        "u": code[:999],
+    }.items():
+        (tmp_path / "store" / "objects" / f"{name}.wasm").write_bytes(damaged)
+    with shop(objects_bundle, tmp_path / "store", files) as found:
+        for name in ("moved", "u", "x", "y", "z"):
+            answer = found.get(name)
+            assert (answer.status_code, problem(answer)["code"]) == (500, "broken-object")
+        assert found.get("b").content == files["b"]
+
+
+def test_h26_modules_are_published(filled: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
+    store, files = filled
+    plan = (store / "objects" / "from-nothing.iprog").read_bytes()
+    (tmp_path / "x.js.wasm").write_bytes(reconstructor(plan))
+    (tmp_path / "blob").write_bytes(b"")
+
+    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [PCPU, "publish", "--store", "store", *arguments],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    done = command("x.js.wasm", "--json")
+    assert json.loads(done.stdout)["written"] == ["objects/x.js.wasm"]
+    assert json.loads(command("x.js.wasm", "--json").stdout)["written"] == []
+    done = command("x.js.wasm", "--blob", "blob")
+    assert done.returncode == 1
+    assert "the blobs are not those that the module was made for" in done.stderr
+    assert files["from-nothing"]

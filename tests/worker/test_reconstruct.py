@@ -1,0 +1,97 @@
+"""Plans in bodies, and what rebuilding may take: spec/http.md H23 and H24."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from random import Random
+
+import httpx
+import pytest
+
+from tests.iprog import forge
+from tests.worker.publishing import MIB, NAMES, Shop, shop, tag
+from tests.worker.server import OCTETS, problem
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_h23_plans_in_bodies(objects: Shop, name: str) -> None:
+    answer = objects.reconstruct(objects.plan(name))
+    content = objects.files[name]
+    assert (answer.status_code, answer.content) == (200, content)
+    assert answer.headers["etag"] == tag(content)
+    assert answer.headers["content-length"] == str(len(content))
+
+
+def test_h23_the_type_follows_from_the_name_in_the_plan(objects: Shop) -> None:
+    answer = objects.reconstruct(forge.plan(b"", [], [], name="a.css"))
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
+
+
+def test_h23_requests_of_another_form(objects: Shop) -> None:
+    answer = objects.reconstruct(b"", **{"content-type": "application/json"})
+    assert (answer.status_code, problem(answer)["code"]) == (415, "unsupported-media-type")
+    answer = objects.server.client.post(
+        "/v1/reconstruct?blob=x", content=b"", headers={"content-type": OCTETS}
+    )
+    assert (answer.status_code, problem(answer)["code"]) == (400, "invalid-request")
+
+
+def test_h23_plans_that_cannot_be_read(objects: Shop) -> None:
+    plan = objects.plan("edited")
+    for other in (
+        b"",
+        b"x" * 99,
+        plan[:11],
+        plan[:50],
+        plan[:-1],
+        plan + b"x",
+        plan[:90] + plan[91:],
+    ):
+        answer = objects.reconstruct(other)
+        assert (answer.status_code, problem(answer)["code"]) == (400, "damaged-plan")
+    answer = objects.reconstruct(forge.plan(b"", [], [], version=2))
+    assert (answer.status_code, problem(answer)["code"]) == (422, "unsupported-plan")
+    answer = objects.reconstruct(forge.plan(b"", [b"other"], []))
+    assert (answer.status_code, problem(answer)["code"]) == (422, "not-published")
+    assert hashlib.sha256(b"other").hexdigest() in problem(answer)["detail"]
+
+
+def test_h23_every_flipped_bit_is_refused(objects: Shop) -> None:
+    plan, content = objects.plan("moved"), objects.files["moved"]
+    random = Random(8)
+    for _ in range(300):
+        other = bytearray(plan)
+        other[random.randrange(len(plan))] ^= 1 << random.randrange(8)
+        try:
+            answer = objects.reconstruct(bytes(other))
+        except httpx.RemoteProtocolError:
+            continue
+        assert answer.status_code in (400, 422)
+        assert problem(answer)["code"] in ("damaged-plan", "unsupported-plan", "not-published")
+    assert objects.reconstruct(plan).content == content
+
+
+def test_h9_large_plans_are_refused(
+    objects_bundle: Path, filled: tuple[Path, dict[str, bytes]]
+) -> None:
+    with shop(objects_bundle, *filled, MAX_PLAN_BYTES=1000) as found:
+        answer = found.reconstruct(bytes(1001))
+        assert (answer.status_code, problem(answer)["code"]) == (413, "body-too-large")
+
+
+def test_h24_memory_is_bounded(objects_bundle: Path, filled: tuple[Path, dict[str, bytes]]) -> None:
+    with shop(objects_bundle, *filled, MAX_DECODER_BYTES=100_000) as found:
+        answer = found.get("edited")
+        assert (answer.status_code, problem(answer)["code"]) == (422, "out-of-memory")
+    size = 8 * MIB  # of streams, which zeros compress to nothing
+    window = bytes(1 << 22)
+    frames = forge.Frames(forge.streams([window] * 2, [[]] * 2, [window] * 2), codecs={0: 1})
+    bomb = forge.plan(bytes(size), [], [(2, frames)], bits=22)
+    assert len(bomb) < 10_000
+    with shop(objects_bundle, *filled, MAX_DECODER_BYTES=size) as found:
+        answer = found.reconstruct(bomb)
+        assert (answer.status_code, problem(answer)["code"]) == (422, "out-of-memory")
+        assert found.get("edited").content == found.files["edited"]
+    with shop(objects_bundle, *filled, MAX_DECODER_BYTES=4 * size) as found:
+        assert found.reconstruct(bomb).content == bytes(size)

@@ -1,0 +1,66 @@
+/** Reconstructors of the store, each in a Worker of its own that the Dynamic Worker Loader starts (spec/http.md H26). */
+
+import { MemoryError, PlanError, SourceError, WasmTrap, type PlanKind } from "../../sdk/ts/src/errors";
+import { bytesAt, type RangedFile, type Source } from "../../sdk/ts/src/iprog/pages";
+import type { Span } from "./conditions";
+import script from "./module.txt";
+
+const DATE = "2026-10-20";
+
+/** What module.ts says of a failure. */
+interface Failure {
+  readonly kind: string;
+  readonly message: string;
+  readonly rule?: number;
+}
+
+export class Loaded {
+  readonly #worker: Fetcher;
+
+  /** The module in `file`, which `source` reads; its key names the Worker, which stays while it is used. */
+  constructor(loader: WorkerLoader, file: RangedFile, source: Source) {
+    const code = async () => {
+      const wasm = (await bytesAt(source, 0, file.size)).buffer;
+      const modules = { "module.js": script, "reconstructor.wasm": { wasm } };
+      return { compatibilityDate: DATE, mainModule: "module.js", modules, globalOutbound: null };
+    };
+    this.#worker = loader.get(file.key, code).getEntrypoint();
+  }
+
+  /** The bytes of a span; `blobs` gives the blobs, one after the other, where the Worker does not have them. */
+  async body({ start, stop }: Span, blobs: () => ReadableStream<Uint8Array> | null): Promise<ReadableStream | ""> {
+    const ask = () => this.#worker.fetch(`http://module/?start=${start}&stop=${stop}`);
+    let answer = await ask();
+    if (answer.status === NO_BLOBS) {
+      await checked(await this.#worker.fetch("http://module/", { method: "POST", body: blobs() }));
+      answer = await ask();
+    }
+    const { body } = await checked(answer);
+    return body ?? "";
+  }
+}
+
+const NO_BLOBS = 409;
+
+/** Files as one stream. */
+export function joined(files: readonly RangedFile[]): ReadableStream<Uint8Array> | null {
+  const { readable, writable } = new IdentityTransformStream();
+  const pump = async () => {
+    for (const file of files.filter(({ size }) => size > 0)) {
+      await (await file.open(0, file.size)).pipeTo(writable, { preventClose: true });
+    }
+    await writable.close();
+  };
+  pump().catch((error: unknown) => writable.abort(error).catch(() => {}));
+  return readable;
+}
+
+async function checked(answer: Response): Promise<Response> {
+  if (answer.ok) return answer;
+  const { kind, message, rule = 0 }: Failure = await answer.json();
+  if (kind === "MemoryError") throw new MemoryError(message);
+  if (kind === "SourceError") throw new SourceError(message);
+  if (kind === "WasmTrap") throw new WasmTrap(message);
+  const error = new PlanError(kind as PlanKind, message);
+  throw Object.assign(error, { rule });
+}
