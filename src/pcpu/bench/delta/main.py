@@ -117,7 +117,7 @@ def show(out: Console, results: Sequence[Measured], verdicts: Sequence[Verdict])
 def _table(title: str, heads: Sequence[str]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for number, head in enumerate(heads):
-        broken = head.replace(" ", "\n", 1)
+        broken = head.replace(" ", "\n")
         table.add_column(broken, justify="right" if number else "left", no_wrap=True)
     return table
 
