@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pcpu.bench.delta import child, main, pairs, plot
+from pcpu.bench.delta import child, main, pairs, plot, readme
 from pcpu.bench.delta.goals import judge
 from pcpu.bench.delta.measure import INSTANT, SMALL, ZSTD, Measured, Row
 from pcpu.bench.delta.pairs import KINDS, Pair
@@ -103,6 +103,18 @@ def test_tables_and_records(capsys: pytest.CaptureFixture[str]) -> None:
     made = json.loads(json.dumps(record()))
     assert [pair["ratio"] for pair in made["pairs"]] == [0.1, 0.95]
     assert made["pairs"][0]["tools"][SMALL] == asdict(results[0].rows[SMALL])
+
+
+def test_figures_go_between_their_marks(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{readme.BEGIN}old\n{readme.END}after\n")
+    readme.write_figures(record(), page)
+    text = page.read_text()
+    assert text.startswith("before\n<!--")
+    assert text.endswith("-->\nafter\n")
+    assert "| **iprog small** | 0.10 (0.10) | 0.95 (0.95) |" in text
+    assert "old" not in text
+    assert f"{readme.BEGIN}" in readme.PAGE.read_text()
 
 
 def test_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

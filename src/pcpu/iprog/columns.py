@@ -53,32 +53,29 @@ def make_columns(moved: Moved, covers: Covers, bits: int) -> Columns:
     covers = cut(covers, bits)
     file = moved.subject.file
     windows = -(-len(file) // (1 << bits))
-    fixed, fixes, literals = _contents(moved, covers, bits)
+    data, ends_of_fixes = _contents(moved, covers, bits)
     ends = np.empty((len(NAMES), windows), np.int64)
     borders = np.minimum((np.arange(windows) + 1) << bits, len(file))
-    last_cover, last_fix = (np.searchsorted(a, borders) for a in (covers.start, fixed))
-    ends[4] = last_fix
+    last_cover = np.searchsorted(covers.start, borders)
+    ends[3:5] = ends_of_fixes
     ends[5] = borders - np.concatenate([[0], np.cumsum(covers.stop - covers.start)])[last_cover]
     skews = _first_skews(covers, last_cover)
-    gaps, lengths, turns = _cover_numbers(covers, skews, bits, len(file))
-    before = np.maximum(
-        np.concatenate([[-1], fixed[:-1]])[: len(fixed)], (fixed >> bits << bits) - 1
-    )
-    data = {"fixes": fixes, "literals": literals}
-    numbers = (gaps, lengths, turns, fixed - before - 1)
+    numbers = _cover_numbers(covers, skews, bits, len(file))
     for row, (name, values) in enumerate(zip(NAMES, numbers, strict=False)):
         data[name], stops = write_varints(values)
-        ends[row] = np.concatenate([[0], stops])[last_fix if name == "steps" else last_cover]
+        ends[row] = np.concatenate([[0], stops])[last_cover]
     checks = [check(file[at : at + (1 << bits)].data) for at in range(0, len(file), 1 << bits)]
     return Columns(data, ends, skews, checks, covers)
 
 
-def _contents(moved: Moved, covers: Covers, bits: int) -> tuple[Places, Octets, Octets]:
-    """Where bytes of covers differ, what is added there, and the literals."""
+def _contents(moved: Moved, covers: Covers, bits: int) -> tuple[dict[str, Octets], Places]:
+    """The streams of fixes and literals, and where in steps and fixes the part of each window ends.
+
+    A piece of the file at a time: where nearly all bytes are fixed their places take much memory.
+    """
     file = moved.subject.file
-    found: list[tuple[Places, Octets, Octets]] = [
-        (np.empty(0, np.int64), np.empty(0, np.uint8), np.empty(0, np.uint8))
-    ]
+    found: dict[str, list[Octets]] = {name: [np.empty(0, np.uint8)] for name in NAMES[3:]}
+    ends = [np.zeros((2, 1), np.int64)]
     for low in range(0, len(file), _PIECE):
         high = min(low + _PIECE, len(file))
         first, last = np.searchsorted(covers.start, [low, high])
@@ -87,11 +84,23 @@ def _contents(moved: Moved, covers: Covers, bits: int) -> tuple[Places, Octets, 
         copied = np.zeros(high - low, bool)
         _mark(copied, own.start - low, own.stop - low)
         fixed = np.flatnonzero(copied & (guess != file[low:high]))
-        fixes = file[low:high][fixed] - guess[fixed]
-        literals = _literals(moved.subject.relocatable, file[low:high], low, copied, bits)
-        found.append((fixed + low, fixes, literals))
-    places, added, rest = zip(*found, strict=True)
-    return np.concatenate(places), np.concatenate(added), np.concatenate(rest)
+        steps, stops = write_varints(_steps(fixed, bits))
+        about = moved.subject.relocatable
+        found["steps"].append(steps)
+        found["fixes"].append(file[low:high][fixed] - guess[fixed])
+        found["literals"].append(_literals(about, file[low:high], low, copied, bits))
+        borders = np.arange(1 << bits, high - low + (1 << bits), 1 << bits)
+        count = np.searchsorted(fixed, borders)
+        ends.append(ends[-1][:, -1:] + np.stack([np.concatenate([[0], stops])[count], count]))
+    data = {name: np.concatenate(pieces) for name, pieces in found.items()}
+    return data, np.concatenate(ends, axis=1)[:, 1:]
+
+
+def _steps(fixed: Places, bits: int) -> Places:
+    """How many bytes lie between each fix and that before it, or the start of its window."""
+    before = np.concatenate([[-1], fixed[:-1]])[: len(fixed)]
+    found: Places = fixed - np.maximum(before, (fixed >> bits << bits) - 1) - 1
+    return found
 
 
 @jit

@@ -120,7 +120,7 @@ def encode(
     packer: Packer,
 ) -> Encoded:
     """The plan whose windows have ``2^bits`` bytes. With ``packer.compressed`` literals get a
-    prefix from the reference, in each block its own unless the packer has one."""
+    prefix from the reference, in each block its own."""
     frames: list[Stored] = []
     about = moved.subject.relocatable
     relocation = None
@@ -169,15 +169,13 @@ def _block(
     index, _ = write_varints(np.concatenate([*parts, (turns << 1) ^ (turns >> 63)]))
     checks = b"".join(number.to_bytes(4, "little") for number in columns.checks[first:last])
     streams = [index.tobytes(), checks, *slices]
-    if packer.compressed and packer.prefix is None and slices[-1]:
-        packer = replace(packer, prefix=choose_prefix(moved, columns, begin[-1], ends[-1, -1]))
+    if packer.compressed and slices[-1]:
+        packer = replace(packer, prefix=_prefix(moved, columns, begin[-1], ends[-1, -1]))
     stored = packer.group(streams, _LITERALS)
     return Block(last - first, _group(streams, stored)), stored
 
 
-def choose_prefix(
-    moved: Moved, columns: Columns, first: int = 0, last: int | None = None
-) -> tuple[Spans, bytes] | None:
+def _prefix(moved: Moved, columns: Columns, first: int, last: int) -> tuple[Spans, bytes] | None:
     """What to put before literals ``first`` up to ``last``; nothing where there is none."""
     size = len(moved.subject.reference)
     most = _PREFIX if size < _LARGE_FILE else _SMALL_PREFIX

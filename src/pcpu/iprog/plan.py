@@ -15,7 +15,7 @@ import numpy as np
 from pcpu.errors import InternalError, UsageError
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Columns, make_columns
-from pcpu.iprog.encode import Encoded, Packer, choose_prefix, encode
+from pcpu.iprog.encode import Encoded, Packer, encode
 from pcpu.iprog.format import (
     MAX_SIZE,
     WINDOW_BITS,
@@ -147,11 +147,8 @@ def _small(work: _Work) -> Planned:
 
 def _chosen(work: _Work) -> Trial:
     """The best covers that were found; the shift map in ``work``."""
-    file, reference, seeds, first = _aligned(work)
-    columns = make_columns(work.moved, first, _USUAL_BITS)
-    # What to put before literals takes long to choose, and differs little from trial to trial.
-    packer = Packer(quick=True, prefix=choose_prefix(work.moved, columns))
-
+    file, reference, seeds = _aligned(work)
+    packer = Packer(quick=True)
     known: dict[bytes, Trial] = {}
 
     def tried(costs: Costs) -> Trial:
@@ -185,16 +182,15 @@ def _chosen(work: _Work) -> Trial:
     return _best(trials)
 
 
-def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds, Covers]:
+def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
     """File and reference as they are compared: with targets in place of distances, those of the
-    reference moved by the shift map. Seeds, and covers from before the map was known."""
+    reference moved by the shift map; and seeds."""
     file, reference, seeds, sites = _compared(work)
     work.progress("aligning", 0.3)
-    covers = align(file, reference, seeds, FIRST[0])
     if work.subject.relocatable is not None:
-        sites = _fit_map(work, covers, sites)
+        sites = _fit_map(work, align(file, reference, seeds, Costs()), sites)
         work.subject.fill(file, sites, reference, work.moved.sites)
-    return file, reference, seeds, covers
+    return file, reference, seeds
 
 
 def _best(trials: Sequence[Trial]) -> Trial:

@@ -117,7 +117,7 @@ def show(out: Console, results: Sequence[Measured], verdicts: Sequence[Verdict])
 def _table(title: str, heads: Sequence[str]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for number, head in enumerate(heads):
-        broken = head.replace(" ", "\n", 1)
+        broken = head.replace(" ", "\n")
         table.add_column(broken, justify="right" if number else "left", no_wrap=True)
     return table
 
@@ -137,5 +137,7 @@ def _keep(made: dict[str, Any], path: Path | None, plot: bool, whole: bool) -> N
         notes.print(f"recorded in {chosen}")
     if whole and plot:
         from pcpu.bench.delta.plot import draw
+        from pcpu.bench.delta.readme import write_figures
 
         notes.print("drew", *draw(made))
+        write_figures(made)

@@ -100,14 +100,15 @@ def _xdelta() -> str:
 
 def _xdelta_make(old: Path, new: Path, patch: Path) -> None:
     window = max(1 << 23, old.stat().st_size)
-    options = ["-9", "-S", "lzma", "-B", str(window), "-e", "-f", "-s"]
+    # Without -D it would unpack what is packed, and pack something else.
+    options = ["-9", "-S", "lzma", "-B", str(window), "-D", "-e", "-f", "-s"]
     command = [_xdelta(), *options, *map(str, (old, new, patch))]
     subprocess.run(command, check=True, capture_output=True)
 
 
 def _xdelta_apply(old: Path, patch: Path, size: int) -> bytes:
     window = max(1 << 23, old.stat().st_size)
-    command = [_xdelta(), "-d", "-c", "-B", str(window), "-s", str(old), str(patch)]
+    command = [_xdelta(), "-d", "-D", "-R", "-c", "-B", str(window), "-s", str(old), str(patch)]
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
