@@ -12,7 +12,7 @@ serve: setup
 	.venv/bin/pcpu serve
 
 test: setup
-	.venv/bin/pytest
+	.venv/bin/pytest -n auto --dist loadfile
 
 bench: setup bench/js/node_modules/ready
 	.venv/bin/pcpu bench
