@@ -179,20 +179,26 @@ def test_chains_of_pointers_g67() -> None:
     assert sites(macho([text(), data])) == []
 
 
-def test_symbols_g68() -> None:
-    def symbol(section: int, value: int) -> bytes:
-        return struct.pack("<IBBHQ", 7, 0xF, section, 0, value)
+def symbol(name: int, section: int, value: int) -> bytes:
+    return struct.pack("<IBBHQ", name, 0xF, section, 0, value)
 
-    table = symbol(1, TEXT) + symbol(0, TEXT) + symbol(2, 0) + symbol(2, DATA + 15)
+
+def test_symbols_g68_g71() -> None:
+    table = symbol(7, 1, TEXT) + symbol(0, 0, TEXT) + symbol(0, 2, 0) + symbol(9, 2, DATA + 15)
     parts = [text(), ROOM, Part("__link", READ, DATA + 0x1000, table)]
     at = AFTER + 16
-    found = [(at + 8, 2, TEXT, 0), (at + 56, 2, DATA + 15, 0)]
-    for number, count in ((4, 2), (3, 1), (1 << 31, 2)):
+    found = [
+        (at, 7, (1 << 40) + 7, 0), (at + 8, 2, TEXT, 0), (at + 48, 7, (1 << 40) + 9, 0),
+        (at + 56, 2, DATA + 15, 0),
+    ]  # fmt: skip
+    for number, count in ((4, 4), (3, 2), (1 << 31, 4)):
         listed = command(2, struct.pack("<IIII", at, number, 0, 0))
         assert sites(macho(parts, listed + listed)) == found[:count], number
+    assert sites(macho(parts, listed), 20) == found[1::2]
+    assert sites(macho(parts, listed), 23) == found[::2]
     assert sites(macho(parts, command(2, struct.pack("<II", at, 4)))) == []
     assert sites(macho(parts, command(2, struct.pack("<IIII", 1 << 30, 4, 0, 0)))) == []
-    assert sites(macho(parts, listed)[:-1]) == found[:1]  # of the last one not all is there
+    assert sites(macho(parts, listed)[:-1]) == found[:2]  # of the last one not all is there
 
 
 def frames() -> bytes:

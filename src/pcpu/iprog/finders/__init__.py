@@ -73,6 +73,7 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.MACHO_SYMBOLS, "macho-symbols", "values of symbols", _MACHO),
         Finder(find.MACHO_FRAMES, "macho-eh-frame", "unwinding: functions and records", _MACHO),
         Finder(find.MACHO_FUNCTIONS, "macho-unwind", "unwinding: functions and data", _MACHO),
+        Finder(find.MACHO_NAMES, "macho-names", "where the names of symbols are", _MACHO),
     )
 })  # fmt: skip
 

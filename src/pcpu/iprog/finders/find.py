@@ -16,6 +16,7 @@ from pcpu.iprog.finders.macho import (
     macho_arm_code,
     macho_frames,
     macho_functions,
+    macho_names,
     macho_pointers,
     macho_room,
     macho_symbols,
@@ -32,8 +33,8 @@ BYTES_A_SITE = 4  # at least, or nothing is found
 GO_FUNCTIONS, GO_TYPES, WASM_CODE, WASM_TABLES, WASM_WORDS, ARM_CODE = range(8, 14)
 PE_CODE, PE_FUNCTIONS, PE_POINTERS = range(14, 17)
 MACHO_AMD_CODE, MACHO_ARM_CODE, MACHO_POINTERS, MACHO_SYMBOLS = range(17, 21)
-MACHO_FRAMES, MACHO_FUNCTIONS = range(21, 23)
-LAST_FINDER = MACHO_FUNCTIONS
+MACHO_FRAMES, MACHO_FUNCTIONS, MACHO_NAMES = range(21, 24)
+LAST_FINDER = MACHO_NAMES
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
@@ -42,13 +43,15 @@ _MODULES = 1 << WASM_CODE | 1 << WASM_TABLES | 1 << WASM_WORDS
 _WINDOWS = 1 << PE_CODE | 1 << PE_FUNCTIONS | 1 << PE_POINTERS
 _MACHO = (
     1 << MACHO_AMD_CODE | 1 << MACHO_ARM_CODE | 1 << MACHO_POINTERS | 1 << MACHO_SYMBOLS
-    | 1 << MACHO_FRAMES | 1 << MACHO_FUNCTIONS
+    | 1 << MACHO_FRAMES | 1 << MACHO_FUNCTIONS | 1 << MACHO_NAMES
 )  # fmt: skip
 
 
 def find_room(b: Bytes) -> int:
     """How many numbers ``find_sites`` needs as ``scratch``."""
-    common = max(common_room(b), macho_room(b))
+    common = common_room(b)
+    if CHOSEN & _MACHO != 0:
+        common = max(common, macho_room(b))
     return ELF + max(KNOWN, common) + tables_room(b)
 
 
@@ -132,6 +135,8 @@ def _in_macho(
         count = macho_frames(b, scratch[ELF : len(scratch)], rows, room, count)
     elif _is(finder, MACHO_FUNCTIONS):
         count = macho_functions(b, image, rows, room, count)
+    elif _is(finder, MACHO_NAMES):
+        count = macho_names(b, image, rows, room, count)
     return count
 
 

@@ -35,7 +35,8 @@ _CHAINED = (1 << 36) - 1  # the part of a word in a chain that is an address or 
 _CHAIN = 0xFFF << 51  # the part that says where the next one is
 _UNWINDING = 28  # bytes of its header
 _REGULAR = 2  # a kind of pages
-_ABSOLUTE, _BASED = Form.ABSOLUTE.value, Form.BASED.value
+_NAMED = 1 << 40  # addresses from here on: places of names
+_ABSOLUTE, _BASED, _WORD = Form.ABSOLUTE.value, Form.BASED.value, Form.WORD.value
 
 # Names that finders look for, and where each begins.
 _TEXT = b"__eh_frame".ljust(NAME, b"\0") + b"__unwind_info".ljust(NAME, b"\0")
@@ -244,17 +245,31 @@ def _chained(
     return count
 
 
+def _symbols(b: Bytes, image: Ints) -> tuple[int, int]:
+    """Where the table of symbols begins and ends; 0 and 0 where there is none."""
+    c = _command(b, image, _LC_SYMTAB)
+    if c == 0 or command_size(b, c) < _SYMTAB or u32(b, c + 8) > len(b):
+        return 0, 0
+    start = u32(b, c + 8)
+    return start, start + _SYMBOL * min(u32(b, c + 12), (len(b) - start) // _SYMBOL)
+
+
 def macho_symbols(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 20: the values of symbols that lie in sections."""
-    c = _command(b, image, _LC_SYMTAB)
-    if c == 0 or u32(b, c + 4) < _SYMTAB:
-        return count
-    start = u32(b, c + 8)
-    symbols = min(u32(b, c + 12), (len(b) - start) // _SYMBOL)
-    for p in range(start, start + _SYMBOL * symbols, _SYMBOL):
+    start, stop = _symbols(b, image)
+    for p in range(start, stop, _SYMBOL):
         value = i64_at(b, p + 8)
         if b[p + 5] != 0 and holds(image, value):
             count = add(rows, room, count, p + 8, _ABSOLUTE, value, 0)
+    return count
+
+
+def macho_names(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
+    """Finder 23: where the names of symbols are among all names."""
+    start, stop = _symbols(b, image)
+    for p in range(start, stop, _SYMBOL):
+        if u32(b, p) != 0:
+            count = add(rows, room, count, p, _WORD, _NAMED + u32(b, p), 0)
     return count
 
 
