@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
 
 from pcpu.errors import DamagedPlanError
-from pcpu.iprog.finders import elf, pe
-from pcpu.iprog.finders.image import PE, WASM, Image, octets
+from pcpu.iprog.finders import elf, macho, pe
+from pcpu.iprog.finders.image import MACHO_AMD, MACHO_ARM, PE, WASM, Image, macho_entries, octets
 from pcpu.iprog.numbers import Bytes, Numbers
 
 T = TypeVar("T")
@@ -53,12 +54,12 @@ def parts_of(image: Image, data: Bytes) -> tuple[Part, ...]:
     """The sections of a program that have content, in the order of the file's table."""
     if image.kind == WASM:
         return tuple(_until_wrong(_of_module(Numbers(memoryview(data), "a module", _MAGIC))))
-    return tuple(_of_pe(data) if image.kind == PE else _of_elf(data))
+    return tuple(_IMAGES.get(image.kind, _of_elf)(data))
 
 
 def machine_of(image: Image, data: Bytes) -> int:
     """The machine of an image, as ELF numbers them."""
-    return elf.X86_64 if image.kind == PE else int(elf.machine_of(octets(data)))
+    return _MACHINES.get(image.kind) or int(elf.machine_of(octets(data)))
 
 
 def function_bodies(data: Bytes) -> list[tuple[int, int]]:
@@ -93,6 +94,25 @@ def _of_pe(data: Bytes) -> Iterator[Part]:
             flags = elf.ALLOC | elf.EXEC * executable | elf.WRITE * writable
             name, address = b[s : s + 8].tobytes().rstrip(b"\0"), pe.base_of(b) + pe.offset_of(b, s)
             yield Part(name, elf.PROGBITS, flags, address, int(pe.content_of(b, s)), size)
+
+
+def _of_macho(data: Bytes) -> Iterator[Part]:
+    b, image = octets(data), np.zeros(elf.ELF, np.int64)
+    macho.read_macho(b, image)
+    for c, s in macho_entries(b, image):
+        executable, writable = macho.has_code(b, s), macho.is_writable(b, c)
+        flags = elf.ALLOC | elf.EXEC * executable | elf.WRITE * writable
+        name, address = b[s : s + macho.NAME].tobytes().rstrip(b"\0"), int(macho.address_of(b, s))
+        start, size = int(macho.content_of(b, s)), int(macho.length_of(b, s))
+        yield Part(name, elf.PROGBITS, flags, address, start, size)
+
+
+_MACHINES = MappingProxyType({
+    PE: elf.X86_64, MACHO_AMD: elf.X86_64, MACHO_ARM: elf.AARCH64,
+})  # fmt: skip
+_IMAGES: Mapping[str, Callable[[Bytes], Iterator[Part]]] = MappingProxyType({
+    PE: _of_pe, MACHO_AMD: _of_macho, MACHO_ARM: _of_macho,
+})  # fmt: skip
 
 
 def _of_module(numbers: Numbers) -> Iterator[Part]:

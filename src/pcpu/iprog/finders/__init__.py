@@ -17,7 +17,17 @@ import numpy as np
 
 from pcpu.errors import UnsupportedPlanError
 from pcpu.iprog.finders import find, rows
-from pcpu.iprog.finders.image import AMD, ARM, PE, WASM, Image, octets, read_image
+from pcpu.iprog.finders.image import (
+    AMD,
+    ARM,
+    MACHO_AMD,
+    MACHO_ARM,
+    PE,
+    WASM,
+    Image,
+    octets,
+    read_image,
+)  # fmt: skip
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import Sites
 
@@ -35,6 +45,7 @@ class Finder:
 
 
 _ELF = (AMD, ARM)
+_MACHO = (MACHO_AMD, MACHO_ARM)
 
 # In the order in which they run, which decides where sites overlap.
 FINDERS: Mapping[int, Finder] = MappingProxyType({
@@ -56,6 +67,13 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.PE_CODE, "pe-code", "calls, jumps and operands", (PE,)),
         Finder(find.PE_FUNCTIONS, "pe-functions", "unwinding: functions", (PE,)),
         Finder(find.PE_POINTERS, "pe-pointers", "words of data that are addresses", (PE,)),
+        Finder(find.MACHO_AMD_CODE, "macho-x86-64", "calls, jumps and operands", (MACHO_AMD,)),
+        Finder(find.MACHO_ARM_CODE, "macho-aarch64", "branches and pages", (MACHO_ARM,)),
+        Finder(find.MACHO_POINTERS, "macho-pointers", "words of data that are addresses", _MACHO),
+        Finder(find.MACHO_SYMBOLS, "macho-symbols", "values of symbols", _MACHO),
+        Finder(find.MACHO_FRAMES, "macho-eh-frame", "unwinding: functions and records", _MACHO),
+        Finder(find.MACHO_FUNCTIONS, "macho-unwind", "unwinding: functions and data", _MACHO),
+        Finder(find.MACHO_NAMES, "macho-names", "where the names of symbols are", _MACHO),
     )
 })  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Addresses in the tables by which functions are unwound (spec/iprog-finders.md G48, G49).
+"""Addresses in the tables by which functions are unwound (spec/iprog-finders.md G48, G49, G69).
 
 Which records are common, and how the others give what they have, is kept in ``common``: how many
 there are, and for each its place in the section times 4, with a bit for functions and one for data.
@@ -20,7 +20,9 @@ from pcpu.iprog.finders.rows import add
 from pcpu.iprog.sites import Form
 from pcpu.kernel import i64
 
-_DISTANCE = 0x1B  # an encoding: 4 bytes, signed, relative to their own place
+# Encodings, of numbers relative to their own place.
+DISTANCE = 0x1B  # 4 bytes, signed
+LONG_DISTANCE = 0x10  # 8 bytes
 _HEADER = 0x3B031B01  # of a sorted table of distances from its section
 _LONG = 0xFFFFFFF0  # lengths from here on are of another form
 _Z, _R, _L, _P = 0x7A, 0x52, 0x4C, 0x50  # letters
@@ -46,6 +48,16 @@ def frames(b: Bytes, common: Ints, rows: Ints, room: int, count: int) -> int:
     start = start_of(b, s)
     stop = start + size_of(b, s)
     bias = address_of(b, s) - start
+    return find_records(b, start, stop, bias, DISTANCE, common, rows, room, count)
+
+
+def find_records(
+    b: Bytes, start: int, stop: int, bias: int, encoding: int, common: Ints, rows: Ints, room: int,
+    count: int,
+) -> int:  # fmt: skip
+    """The sites of the records in ``b[start:stop]`` that give what they have in one encoding; how
+    many rows there are then. ``common`` has the numbers that ``records_room`` says."""
+    size = 4 if encoding == DISTANCE else 8
     common[0] = 0
     p = start
     end = _next(b, p, stop)
@@ -53,13 +65,14 @@ def frames(b: Bytes, common: Ints, rows: Ints, room: int, count: int) -> int:
         back = u32(b, p + 4)
         if back == 0:
             common[0] += 1
-            common[common[0]] = (p - start) << 2 | _encodings(b, p + 8, end)
+            common[common[0]] = (p - start) << 2 | _encodings(b, p + 8, end, encoding)
         else:
             known = _known(common, p + 4 - back - start)
             if known & _FUNCTIONS != 0:
                 count = _distance(b, p + 8, end, bias, rows, room, count)
-                if known & _DATA != 0 and p + 16 < end and b[p + 16] == 4:
-                    count = _distance(b, p + 17, end, bias, rows, room, count)
+                data = p + 8 + 2 * size
+                if known & _DATA != 0 and data < end and b[data] == size:
+                    count = _distance(b, data + 1, end, bias, rows, room, count)
             count = add(rows, room, count, p + 4, _BEHIND, p + 4 - back + bias, 0)
         p = end
         end = _next(b, p, stop)
@@ -67,12 +80,15 @@ def frames(b: Bytes, common: Ints, rows: Ints, room: int, count: int) -> int:
 
 
 def common_room(b: Bytes) -> int:
-    """How many numbers ``common`` needs."""
+    """How many numbers ``frames`` needs."""
     s = named(b, EH_FRAME)
     if s == 0:
         return 1
-    p = start_of(b, s)
-    stop = p + size_of(b, s)
+    return records_room(b, start_of(b, s), start_of(b, s) + size_of(b, s))
+
+
+def records_room(b: Bytes, p: int, stop: int) -> int:
+    """How many numbers ``common`` needs for the records from ``b[p]`` on."""
     room = 1
     end = _next(b, p, stop)
     while end > 0:
@@ -107,9 +123,9 @@ def _distance(
     return add(rows, room, count, p, _RELATIVE, p + bias + i32(b, p), 0)
 
 
-def _encodings(b: Bytes, p: int, end: int) -> int:
+def _encodings(b: Bytes, p: int, end: int, wanted: int) -> int:
     """Whether records that refer to a common one give their function, and their language's data,
-    as distances. Its version is at ``b[p]``."""
+    in the wanted encoding. Its version is at ``b[p]``."""
     letters = p + 1
     at = letters
     while at < end and b[at] != 0:
@@ -126,10 +142,10 @@ def _encodings(b: Bytes, p: int, end: int) -> int:
     for letter in range(letters + 1, last):
         encoding = i64(b[at]) if at < end else 0
         if b[letter] == _R:
-            found = found & ~_FUNCTIONS | (_FUNCTIONS if encoding == _DISTANCE else 0)
+            found = found & ~_FUNCTIONS | (_FUNCTIONS if encoding == wanted else 0)
             at += 1
         elif b[letter] == _L:
-            found = found & ~_DATA | (_DATA if encoding == _DISTANCE else 0)
+            found = found & ~_DATA | (_DATA if encoding == wanted else 0)
             at += 1
         elif b[letter] == _P:
             at += 9 if encoding & 15 in (0, 4, 12) else 5

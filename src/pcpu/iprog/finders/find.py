@@ -9,6 +9,20 @@ from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
 from pcpu.iprog.finders.go import function_table, types
 from pcpu.iprog.finders.jump_tables import jump_tables, read_tables, tables_room
+from pcpu.iprog.finders.macho import (
+    AMD64,
+    ARM64,
+    macho_amd_code,
+    macho_arm_code,
+    macho_frames,
+    macho_functions,
+    macho_names,
+    macho_pointers,
+    macho_room,
+    macho_symbols,
+    read_macho,
+)  # fmt: skip
+from pcpu.iprog.finders.macho import machine_of as macho_machine
 from pcpu.iprog.finders.pe import pe_code, pe_functions, pe_pointers, read_pe
 from pcpu.iprog.finders.rows import tag
 from pcpu.iprog.finders.wasm import find_in_module, is_module
@@ -18,18 +32,27 @@ AMD_CODE, RELOCATIONS, SYMBOLS, POINTERS, FRAMES, SEARCH_TABLE, JUMP_TABLES = ra
 BYTES_A_SITE = 4  # at least, or nothing is found
 GO_FUNCTIONS, GO_TYPES, WASM_CODE, WASM_TABLES, WASM_WORDS, ARM_CODE = range(8, 14)
 PE_CODE, PE_FUNCTIONS, PE_POINTERS = range(14, 17)
-LAST_FINDER = PE_POINTERS
+MACHO_AMD_CODE, MACHO_ARM_CODE, MACHO_POINTERS, MACHO_SYMBOLS = range(17, 21)
+MACHO_FRAMES, MACHO_FUNCTIONS, MACHO_NAMES = range(21, 24)
+LAST_FINDER = MACHO_NAMES
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
 CHOSEN = -1
 _MODULES = 1 << WASM_CODE | 1 << WASM_TABLES | 1 << WASM_WORDS
 _WINDOWS = 1 << PE_CODE | 1 << PE_FUNCTIONS | 1 << PE_POINTERS
+_MACHO = (
+    1 << MACHO_AMD_CODE | 1 << MACHO_ARM_CODE | 1 << MACHO_POINTERS | 1 << MACHO_SYMBOLS
+    | 1 << MACHO_FRAMES | 1 << MACHO_FUNCTIONS | 1 << MACHO_NAMES
+)  # fmt: skip
 
 
 def find_room(b: Bytes) -> int:
     """How many numbers ``find_sites`` needs as ``scratch``."""
-    return ELF + max(KNOWN, common_room(b)) + tables_room(b)
+    common = common_room(b)
+    if CHOSEN & _MACHO != 0:
+        common = max(common, macho_room(b))
+    return ELF + max(KNOWN, common) + tables_room(b)
 
 
 def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) -> int:
@@ -40,7 +63,8 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
     loaded = read_elf(b, elf)
     module = loaded == 0 and is_module(b)
     windows = CHOSEN & _WINDOWS != 0 and loaded == 0 and read_pe(b, elf) > 0
-    if loaded == 0 and not module and not windows:
+    mac = CHOSEN & _MACHO != 0 and loaded == 0 and not windows and read_macho(b, elf) > 0
+    if loaded == 0 and not module and not windows and not mac:
         return 0
     tables = scratch[len(scratch) - tables_room(b) : len(scratch)]
     tables[0] = 0
@@ -53,6 +77,8 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
             count = find_in_module(b, finders[n], rows, room, count)
         elif CHOSEN & _WINDOWS != 0 and windows:
             count = _in_windows(b, elf, finders[n], tables, rows, room, count)
+        elif CHOSEN & _MACHO != 0 and mac:
+            count = _in_macho(b, elf, finders[n], scratch, tables, rows, room, count)
         elif finders[n] in (AMD_CODE, ARM_CODE, JUMP_TABLES):
             count = _in_code(b, elf, finders, n, scratch, tables, rows, room, count)
         elif machine_of(b) in (X86_64, AARCH64):
@@ -88,6 +114,29 @@ def _in_windows(
         count = pe_functions(b, image, rows, room, count)
     elif _is(finder, PE_POINTERS):
         count = pe_pointers(b, image, rows, room, count)
+    return count
+
+
+def _in_macho(
+    b: Bytes, image: Ints, finder: int, scratch: Ints, tables: Ints, rows: Ints, room: int,
+    count: int,
+) -> int:  # fmt: skip
+    """What a finder finds in a Mach-O image."""
+    machine = macho_machine(b)
+    if machine == AMD64 and _is(finder, MACHO_AMD_CODE):
+        count = macho_amd_code(b, image, tables, rows, room, count)
+    elif machine == ARM64 and _is(finder, MACHO_ARM_CODE):
+        count = macho_arm_code(b, image, scratch[ELF : ELF + KNOWN], rows, room, count)
+    elif _is(finder, MACHO_POINTERS):
+        count = macho_pointers(b, image, rows, room, count)
+    elif _is(finder, MACHO_SYMBOLS):
+        count = macho_symbols(b, image, rows, room, count)
+    elif _is(finder, MACHO_FRAMES):
+        count = macho_frames(b, scratch[ELF : len(scratch)], rows, room, count)
+    elif _is(finder, MACHO_FUNCTIONS):
+        count = macho_functions(b, image, rows, room, count)
+    elif _is(finder, MACHO_NAMES):
+        count = macho_names(b, image, rows, room, count)
     return count
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pcpu.iprog.finders import elf, pe
+from pcpu.iprog.finders import elf, macho, pe
 from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64
 from pcpu.iprog.finders.wasm import is_module
 from pcpu.iprog.format import Region, Transform
@@ -15,7 +15,11 @@ from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import Octets, Places
 
 AMD, ARM, PE, WASM = "elf-x86-64", "elf-aarch64", "pe-x86-64", "wasm"
+MACHO_AMD, MACHO_ARM = "macho-x86-64", "macho-aarch64"
 _KINDS = {X86_64: (AMD, Transform.X86_64), AARCH64: (ARM, Transform.AARCH64)}
+_MACHO = {
+    macho.AMD64: (MACHO_AMD, Transform.X86_64), macho.ARM64: (MACHO_ARM, Transform.AARCH64),
+}  # fmt: skip
 
 Section = tuple[int, int, int, bool]  # place, size, bias (G42), whether it is code
 
@@ -48,6 +52,9 @@ def read_image(data: Bytes) -> Image | None:
         return Image(kind, _span(numbers), _regions(_elf_sections(b, numbers)), transform)
     if pe.read_pe(b, numbers):
         return Image(PE, _span(numbers), _regions(_pe_sections(b, numbers)), Transform.X86_64)
+    if macho.read_macho(b, numbers):
+        kind, transform = _MACHO[macho.machine_of(b)]
+        return Image(kind, _span(numbers), _regions(_macho_sections(b, numbers)), transform)
     return Image(WASM, (0, 0), (), Transform.NONE) if is_module(b) else None
 
 
@@ -69,10 +76,28 @@ def _pe_sections(b: Octets, numbers: Places) -> Iterator[Section]:
             yield start, size, pe.base_of(b) + pe.offset_of(b, s) - start, pe.has_code(b, s)
 
 
+def macho_entries(b: Octets, numbers: Places) -> Iterator[tuple[int, int]]:
+    """The sections of a Mach-O image that have content, each behind the command that lists it."""
+    c = int(numbers[elf.FIRST])
+    while c < numbers[elf.LAST]:
+        for s in range(c + macho.SEGMENT, macho.sections_end(b, c), macho.ENTRY):
+            if macho.length_of(b, s):
+                yield c, s
+        c += macho.command_size(b, c)
+
+
+def _macho_sections(b: Octets, numbers: Places) -> Iterator[Section]:
+    for _, s in macho_entries(b, numbers):
+        start = macho.content_of(b, s)
+        bias = macho.address_of(b, s) - start
+        yield start, macho.length_of(b, s), bias, macho.has_code(b, s)
+
+
 def _regions(sections: Iterable[Section]) -> tuple[Region, ...]:
     """Where the places of the file lie in memory."""
     found: list[Region] = []
-    for start, size, bias, code in sorted(sections, key=lambda section: section[0]):
+    numbers = ((int(a), int(b), int(c), bool(d)) for a, b, c, d in sections)  # from numpy's
+    for start, size, bias, code in sorted(numbers, key=lambda section: section[0]):
         _add(found, Region(start, bias, code))
         if code:
             _add(found, Region(start + size, bias, False))

@@ -1,0 +1,349 @@
+"""Finders of Mach-O images against images built by hand (iprog-finders.md)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from random import Random
+
+import pytest
+
+from pcpu.iprog.decoder.wasm import reconstructor
+from pcpu.iprog.finders import read_image
+from pcpu.iprog.format import Region
+from pcpu.iprog.images import parts_of
+from pcpu.iprog.mnemonics import count_mnemonics
+from pcpu.iprog.plan import make_plan
+from pcpu.iprog.sections import Kind, read_contents
+from tests.iprog.images import i32, u64
+from tests.iprog.module import OnePlan
+from tests.iprog.test_finders import sites
+
+BASE = 1 << 32
+AMD, ARM = 0x1000007, 0x100000C
+CODE, READ, WRITE = 0x80000400, 5, 3
+HEADERS = 0x800
+TEXT, DATA = BASE + HEADERS, BASE + 0x4000
+
+
+@dataclass
+class Part:
+    """A section. ``memory`` is its size there, if it is not that of the content."""
+
+    name: str
+    protection: int
+    address: int
+    content: bytes
+    flags: int = 0
+    memory: int | None = None
+
+
+def command(kind: int, content: bytes) -> bytes:
+    return struct.pack("<II", kind, 8 + len(content)) + content
+
+
+def macho(parts: list[Part], more: bytes = b"", machine: int = AMD, base: int = BASE) -> bytes:
+    """An image, as Apple's headers have them: each section has a segment of its own; before them is one
+    without content and one of the header. ``more`` are commands behind those."""
+    commands = [
+        segment("__PAGEZERO", 0, base, 0, 0, 0), segment("__HEADER", base, HEADERS, 0, HEADERS, READ),
+    ]  # fmt: skip
+    body = b""
+    for part in parts:
+        size = len(part.content) if part.memory is None else part.memory
+        place = HEADERS + len(body)
+        listed = struct.pack(
+            "<16s16sQQIIIIIIII", part.name.encode(), b"__SEG", part.address, size, place, 3, 0, 0,
+            part.flags, 0, 0, 0,
+        )  # fmt: skip
+        commands.append(
+            segment("__SEG", part.address, size, place, len(part.content), part.protection, listed)
+        )
+        body += part.content
+    listed = b"".join(commands) + more
+    number = len(commands)
+    at = 0
+    while at < len(more):
+        at += struct.unpack_from("<I", more, at + 4)[0]
+        number += 1
+    head = struct.pack("<IIIIIIII", 0xFEEDFACF, machine, 0, 6, number, len(listed), 0, 0) + listed
+    assert len(head) <= HEADERS
+    return head.ljust(HEADERS, b"\0") + body
+
+
+def segment(
+    name: str, address: int, memory: int, place: int, size: int, protection: int, sections: bytes = b""
+) -> bytes:  # fmt: skip
+    about = struct.pack("<16sQQQQ", name.encode(), address, memory, place, size)
+    about += struct.pack("<IIII", 7, protection, len(sections) // 80, 0)
+    return command(0x19, about + sections)
+
+
+def text(code: bytes = b"") -> Part:
+    return Part("__text", READ, TEXT, code.ljust(64, b"\x90"), CODE)
+
+
+ROOM = Part("__data", WRITE, DATA, bytes(16))
+AFTER = HEADERS + 64  # the place of what follows the code
+
+
+def test_calls_and_operands_g64_g65() -> None:
+    # The call behind the operand leaves the code; the operand of the first image leaves the data.
+    code = b"\x90\xe8" + i32(0x10) + b"\x48\x8b\x05" + i32(0x3803) + b"\xe8" + i32(0x1000)
+    call, operand = (HEADERS + 2, 0, TEXT + 0x16, 4), (HEADERS + 9, 0, DATA + 15, 4)
+    assert sites(macho([text(code), ROOM])) == [call]
+    assert sites(macho([text(code.replace(i32(0x3803), i32(0x3802))), ROOM])) == [call, operand]
+    bss = Part("__bss", WRITE, DATA + 16, b"", 1, 0x100)
+    assert sites(macho([text(code), ROOM, bss])) == [call, (HEADERS + 9, 0, DATA + 16, 4)]
+    assert sites(macho([text(code), ROOM], machine=ARM)) == []
+
+
+def test_branches_and_pages_g66() -> None:
+    # bl +16; adrp x0, the page 4 behind; add x0, x0, 8; ldr x1, [x0, 24], which leaves the data
+    words = (0x94000004, 0x90000000 | 1 << 5, 0x91000000 | 8 << 10)
+    code = struct.pack("<4I", *words, 0xF9400000 | 3 << 10 | 1)
+    assert sites(macho([text(code), ROOM], machine=ARM)) == [
+        (HEADERS, 8, TEXT + 16, 0), (HEADERS + 4, 9, DATA + 8, 0), (HEADERS + 8, 10, DATA + 8, 0),
+    ]  # fmt: skip
+    assert sites(macho([text(code), ROOM])) == []
+
+
+def test_what_is_an_image_g63() -> None:
+    blob = macho([text(b"\xe8\0\0\0\0"), ROOM])
+    assert len(sites(blob)) == 1
+    first = 32 + 72 + 72  # the command about the code
+    for at, change in (
+        (0, b"\0"), (4, b"\x08"), (7, b"\0"), (16, b"\5"), (19, b"\xff"), (20, b"\0\0"), (22, b"\1"), (36, b"\7\0"),
+        (first + 4, b"\x50"), (first + 64, b"\2"), (first + 67, b"\xff"),
+    ):  # fmt: skip
+        other = blob[:at] + change + blob[at + len(change) :]
+        assert read_image(other) is None, at
+        assert sites(other) == []
+    assert read_image(blob[:31]) is None
+    assert read_image(blob[:HEADERS]) is None  # no content is left
+    fat = struct.pack(">7I", 0xCAFEBABE, 1, AMD, 3, 28, len(blob), 0) + blob
+    assert read_image(fat) is None
+
+
+def test_content_may_be_shared_but_not_by_many_g63() -> None:
+    def shared(number: int) -> bytes:
+        parts = [text(b"\xe8\0\0\0\0"), *[Part("__c", READ, DATA, b"", 0, 1000)] * number]
+        blob = bytearray(macho(parts))
+        for n in range(number):
+            at = 32 + 72 + 72 + 152 * (n + 1) + 72
+            blob[at + 48 : at + 52] = struct.pack("<I", 100)
+        return bytes(blob)
+
+    assert read_image(shared(3)) is not None
+    assert read_image(shared(5)) is None
+
+
+def test_what_has_content_g64() -> None:
+    words = u64(TEXT, TEXT, 0, 0)
+    for flags, found in ((0, 2), (1, 0), (0xC, 0), (0x12, 0), (6, 2), (CODE, 0)):
+        part = Part("__data", WRITE, DATA, words, flags)
+        assert len(sites(macho([text(), part]))) == found, flags
+    far = Part("__data", WRITE, (1 << 40) - 31, words)
+    assert sites(macho([text(), far])) == []
+    cut = Part("__data", WRITE, DATA, words, 0, 40)
+    assert sites(macho([text(), cut])) == []
+
+
+def test_pointers_g67() -> None:
+    words = u64(TEXT, DATA, 5, TEXT - 1, DATA + 39)
+    data = Part("__data", WRITE, DATA, words)
+    assert sites(macho([text(), data])) == [
+        (AFTER, 2, TEXT, 0), (AFTER + 8, 2, DATA, 0), (AFTER + 32, 2, DATA + 39, 0)
+    ]  # fmt: skip
+    assert sites(macho([text(), Part("__const", READ, DATA, words)])) == []
+    # A base of 0, where small numbers would be addresses.
+    low = [
+        Part("__text", READ, 0x800, bytes(64), CODE),
+        Part("__data", WRITE, 0x900, u64(4095, 4096, 0x2000)),
+    ]
+    low.append(Part("__bss", WRITE, 0x1000, b"", 1, 0x1000))
+    assert sites(macho(low, base=0)) == [(AFTER + 8, 2, 4096, 0)]
+
+
+def test_chains_of_pointers_g67() -> None:
+    fixups = command(0x80000034, bytes(8))
+    offset, chain = 0x4010, 2 << 51
+    words = u64(
+        DATA | chain, offset | chain, offset, offset | 1 << 63, offset | 1 << 36, offset | 1 << 50, 4095,
+        HEADERS - 8 | chain,
+    )  # fmt: skip
+    data = Part("__data", WRITE, DATA, words)
+    assert sites(macho([text(), data], fixups)) == [
+        (AFTER, 3, DATA, 0), (AFTER + 8, 3, BASE + offset, BASE), (AFTER + 16, 3, BASE + offset, BASE),
+    ]  # fmt: skip
+    assert sites(macho([text(), data])) == []
+
+
+def symbol(name: int, section: int, value: int) -> bytes:
+    return struct.pack("<IBBHQ", name, 0xF, section, 0, value)
+
+
+def test_symbols_g68_g71() -> None:
+    table = symbol(7, 1, TEXT) + symbol(0, 0, TEXT) + symbol(0, 2, 0) + symbol(9, 2, DATA + 15)
+    parts = [text(), ROOM, Part("__link", READ, DATA + 0x1000, table)]
+    at = AFTER + 16
+    found = [
+        (at, 7, (1 << 40) + 7, 0), (at + 8, 2, TEXT, 0), (at + 48, 7, (1 << 40) + 9, 0),
+        (at + 56, 2, DATA + 15, 0),
+    ]  # fmt: skip
+    for number, count in ((4, 4), (3, 2), (1 << 31, 4)):
+        listed = command(2, struct.pack("<IIII", at, number, 0, 0))
+        assert sites(macho(parts, listed + listed)) == found[:count], number
+    assert sites(macho(parts, listed), 20) == found[1::2]
+    assert sites(macho(parts, listed), 23) == found[::2]
+    assert sites(macho(parts, command(2, struct.pack("<II", at, 4)))) == []
+    assert sites(macho(parts, command(2, struct.pack("<IIII", 1 << 30, 4, 0, 0)))) == []
+    assert sites(macho(parts, listed)[:-1]) == found[:2]  # of the last one not all is there
+
+
+def frames() -> bytes:
+    """A common record that gives functions and data in 8 bytes, one about a function, one without data
+    and one that refers to nothing."""
+    common = b"\1zPLR\0\1\x78\x10\7\x9b" + i32(9) + b"\x10\x10\x0c\7\x08\x90\1"
+    common = struct.pack("<II", len(common) + 4, 0) + common
+    at = len(common)
+    about = struct.pack("<IIqqBq", 4 + 25, at + 4, -0x100, 32, 8, 0x20)
+    bare = struct.pack("<IIqqB", 4 + 17, at + len(about) + 4, -0x80, 32, 0)
+    return common + about + bare + struct.pack("<IIqq", 20, 7, -0x80, 32)
+
+
+def test_frames_g69() -> None:
+    whole = frames()
+    at = whole.index(struct.pack("<I", 29))
+    bare, last = at + 33, at + 33 + 25
+    address = DATA + 0x1000
+    part = Part("__eh_frame", READ, address, whole)
+    place = AFTER + 16
+    assert sites(macho([text(), ROOM, part])) == [
+        (place + at + 4, 4, address, 0), (place + at + 8, 1, address + at + 8 - 0x100, 0),
+        (place + at + 25, 1, address + at + 25 + 0x20, 0),
+        (place + bare + 4, 4, address, 0), (place + bare + 8, 1, address + bare + 8 - 0x80, 0),
+        (place + last + 4, 4, address + last + 4 - 7, 0),
+    ]  # fmt: skip
+    assert sites(macho([text(), ROOM, Part("__eh_frame_", READ, address, whole)])) == []
+    short = whole.replace(
+        b"\x10\x10\x0c", b"\x1b\x10\x0c"
+    )  # data in 4 bytes, which is not looked at
+    assert len(sites(macho([text(), ROOM, Part("__eh_frame", READ, address, short)]))) == 5
+
+
+def unwinding() -> tuple[bytes, list[int]]:
+    """A table: two personalities, an index of three, two pairs about data, a page of two functions and
+    one of another kind; and where the numbers are that are offsets."""
+    header = struct.pack("<7I", 1, 28, 0, 28, 2, 36, 3)
+    people = struct.pack("<2I", 0x4000, 0x4008)
+    index = struct.pack("<9I", 0x800, 88, 72, 0x820, 112, 88, 0x840, 0, 88)
+    data = struct.pack("<4I", 0x800, 0x900, 0x820, 0x908)
+    page = struct.pack("<IHHIIII", 2, 8, 2, 0x800, 9, 0x810, 9)
+    return header + people + index + data + page + struct.pack("<IHHI", 3, 8, 1, 0x820), [
+        28, 32, 36, 48, 60, 72, 76, 80, 84, 96, 104,
+    ]  # fmt: skip
+
+
+def test_functions_g70() -> None:
+    table, places = unwinding()
+
+    def found(content: bytes) -> list[int]:
+        part = Part("__unwind_info", READ, DATA + 0x1000, content)
+        at = AFTER + 16
+        rows = sites(macho([text(), ROOM, part]))
+        for place, form, target, extra in rows:
+            offset = struct.unpack_from("<I", content, place - at)[0]
+            assert (form, target, extra) == (3, BASE + offset, BASE)
+        return [place - at for place, _, _, _ in rows]
+
+    assert found(table) == places
+    assert found(b"\2" + table[1:]) == []
+    assert found(table[:27]) == []
+    assert found(table[:100]) == places[:10]
+    assert found(table[:76] + bytes(4) + table[80:]) == [n for n in places if n != 76]
+    # The second entry has the page of the first one, or one that begins within it.
+    for page in (88, 92):
+        twice = table[:52] + struct.pack("<I", page) + table[56:]
+        assert found(twice) == places
+    many = table[:24] + struct.pack("<I", 1 << 31) + table[28:]
+    assert len(found(many)) < 40
+
+
+def test_what_people_are_told_of_an_image() -> None:
+    for machine, kind, code in (
+        (AMD, "macho-x86-64", b"\x90\xc3"),
+        (ARM, "macho-aarch64", i32(-0x29A0FC40)),
+    ):
+        blob = macho(
+            [text(code), ROOM, Part("__eh_frame", READ, DATA + 16, bytes(16))], machine=machine
+        )
+        image = read_image(blob)
+        assert image is not None
+        assert image.kind == kind
+        assert image.span == (TEXT, DATA + 32)
+        assert image.regions == (
+            Region(HEADERS, BASE, True), Region(AFTER, DATA - AFTER, False),
+        )  # fmt: skip
+        assert [part.name for part in parts_of(image, blob)] == [
+            b"__text",
+            b"__data",
+            b"__eh_frame",
+        ]
+        kinds = [section.kind for section in read_contents(blob).sections]
+        assert kinds == [Kind.OTHER, Kind.CODE, Kind.DATA, Kind.UNWINDING]
+        assert count_mnemonics(image, blob)["ret"] == 1
+
+
+def program(gap: int, chained: bool) -> bytes:
+    """Code with calls, pointers to it, frames. ``gap`` bytes more are in front of each 50 functions."""
+    random = Random(3)
+    address, data = TEXT + 0x1000, DATA + 0x10000 + gap
+    starts = [32 * n + gap * (n // 50) for n in range(400)]
+    code = bytearray()
+    for start in starts:
+        code += b"\x90" * (start - len(code)) + random.randbytes(24).replace(b"\xe8", b"\x90")
+        code += b"\x90\xe8" + i32(random.choice(starts) - start - 30) + b"\xc3\xc3"
+    chain, base = (3 << 51, BASE) if chained else (0, 0)
+    words = u64(*[address + random.choice(starts) - base | chain for n in range(300)])
+    return macho(
+        [
+            Part("__text", READ, address, bytes(code), CODE), Part("__data", WRITE, data, words),
+            Part("__eh_frame", READ, data + 0x3000, frames()),
+        ],
+        command(0x80000034, bytes(8)) if chained else b"",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("chained", [False, True])
+def test_a_reconstructor_rebuilds_an_image(chained: bool) -> None:
+    old, new = program(0, chained), program(48, chained)
+    planned = make_plan(new, [old])
+    assert len(planned.plan) < len(make_plan(new, [old], finders=()).plan) / 2
+    module = OnePlan(reconstructor(planned.plan))
+    module.hold(old)
+    assert module.rebuild() == new
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_damaged_images_never_fail(seed: int) -> None:
+    random = Random(seed)
+    table, _ = unwinding()
+    blob = macho(
+        [
+            text(b"\xe8\0\0\0\0"), Part("__data", WRITE, DATA, u64(TEXT, DATA)),
+            Part("__eh_frame", READ, DATA + 16, frames()), Part("__unwind_info", READ, DATA + 512, table),
+        ],
+        command(2, struct.pack("<IIII", AFTER, 1, 0, 0)),
+        machine=(AMD, ARM)[seed % 2],
+    )  # fmt: skip
+    start, stop = 0, HEADERS + 400
+    for _ in range(200):
+        other = bytearray(blob)
+        for _ in range(random.randint(1, 6)):
+            other[random.randrange(start, min(stop, len(other)))] = random.choice(
+                (0, 1, 127, 255, random.randrange(256))
+            )
+        cut = bytes(other[: random.choice((len(other), random.randrange(len(other) + 1)))])
+        assert all(0 <= place < len(cut) and target >= 0 for place, _, target, _ in sites(cut))
+        read_contents(cut)
