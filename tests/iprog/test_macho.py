@@ -286,11 +286,11 @@ def test_what_people_are_told_of_an_image() -> None:
             Region(HEADERS, BASE, True), Region(AFTER, DATA - AFTER, False),
         )  # fmt: skip
         assert [part.name for part in parts_of(image, blob)] == [
-            b"__text",
-            b"__data",
-            b"__eh_frame",
-        ]
-        kinds = [section.kind for section in read_contents(blob).sections]
+            b"__HEADER", b"__text", b"__data", b"__eh_frame",
+        ]  # fmt: skip
+        shown = read_contents(blob).sections
+        assert [section.name for section in shown] == ["__HEADER", "__text", "__data", "__eh_frame"]
+        kinds = [section.kind for section in shown]
         assert kinds == [Kind.OTHER, Kind.CODE, Kind.DATA, Kind.UNWINDING]
         assert count_mnemonics(image, blob)["ret"] == 1
 

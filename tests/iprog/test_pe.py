@@ -8,12 +8,15 @@ from random import Random
 
 import pytest
 
+from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import read_image
 from pcpu.iprog.format import Region
 from pcpu.iprog.images import parts_of
 from pcpu.iprog.mnemonics import count_mnemonics
+from pcpu.iprog.plan import make_plan
 from pcpu.iprog.sections import Kind, read_contents
 from tests.iprog.images import i32, u64
+from tests.iprog.module import OnePlan
 from tests.iprog.test_finders import sites
 
 BASE = 0x140000000
@@ -132,6 +135,27 @@ def test_what_people_are_told_of_an_image() -> None:
     kinds = [section.kind for section in read_contents(blob).sections]
     assert kinds == [Kind.OTHER, Kind.CODE, Kind.DATA]
     assert count_mnemonics(image, blob)["ret"] == 1
+
+
+def program(gap: int) -> bytes:
+    """Code with calls. ``gap`` bytes more are in front of each 50 functions."""
+    random = Random(3)
+    starts = [32 * n + gap * (n // 50) for n in range(400)]
+    code = bytearray()
+    for start in starts:
+        code += b"\x90" * (start - len(code)) + random.randbytes(24).replace(b"\xe8", b"\x90")
+        code += b"\x90\xe8" + i32(random.choice(starts) - start - 30) + b"\xc3\xc3"
+    return pe([text(bytes(code)), Part(".data", DATA, 0x8000, bytes(16))])
+
+
+def test_a_reconstructor_rebuilds_an_image() -> None:
+    old, new = program(0), program(48)
+    planned = make_plan(new, [old])
+    assert planned.header.relocation is not None
+    assert len(planned.plan) < len(make_plan(new, [old], finders=()).plan) / 2
+    module = OnePlan(reconstructor(planned.plan))
+    module.hold(old)
+    assert module.rebuild() == new
 
 
 @pytest.mark.parametrize("seed", range(3))

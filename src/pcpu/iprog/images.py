@@ -11,8 +11,9 @@ import numpy as np
 
 from pcpu.errors import DamagedPlanError
 from pcpu.iprog.finders import elf, macho, pe
-from pcpu.iprog.finders.image import MACHO_AMD, MACHO_ARM, PE, WASM, Image, macho_entries, octets
+from pcpu.iprog.finders.image import MACHO_AMD, MACHO_ARM, PE, WASM, Image, macho_commands, octets
 from pcpu.iprog.numbers import Bytes, Numbers
+from pcpu.iprog.sites import Octets
 
 T = TypeVar("T")
 
@@ -97,14 +98,23 @@ def _of_pe(data: Bytes) -> Iterator[Part]:
 
 
 def _of_macho(data: Bytes) -> Iterator[Part]:
-    b, image = octets(data), np.zeros(elf.ELF, np.int64)
-    macho.read_macho(b, image)
-    for c, s in macho_entries(b, image):
-        executable, writable = macho.has_code(b, s), macho.is_writable(b, c)
-        flags = elf.ALLOC | elf.EXEC * executable | elf.WRITE * writable
-        name, address = b[s : s + macho.NAME].tobytes().rstrip(b"\0"), int(macho.address_of(b, s))
-        start, size = int(macho.content_of(b, s)), int(macho.length_of(b, s))
-        yield Part(name, elf.PROGBITS, flags, address, start, size)
+    """Sections, and segments that have none: symbols and what else the linker leaves."""
+    b = octets(data)
+    for c, listed in macho_commands(b):
+        for s in listed:
+            executable, writable = macho.has_code(b, s), macho.is_writable(b, c)
+            flags = elf.ALLOC | elf.EXEC * executable | elf.WRITE * writable
+            start, size = int(macho.content_of(b, s)), int(macho.length_of(b, s))
+            yield Part(
+                _name(b, s), elf.PROGBITS, flags, int(macho.address_of(b, s)), start, size
+            )  # fmt: skip
+        start, size = map(int, macho.segment_content(b, c))
+        if size and macho.sections_end(b, c) == c + macho.SEGMENT:
+            yield Part(_name(b, c + 8), elf.PROGBITS, 0, 0, start, size)
+
+
+def _name(b: Octets, at: int) -> bytes:
+    return b[at : at + macho.NAME].tobytes().rstrip(b"\0")
 
 
 _MACHINES = MappingProxyType({

@@ -80,7 +80,7 @@ _BY_NAME = MappingProxyType({
     ".eh_frame": Kind.UNWINDING, ".eh_frame_hdr": Kind.UNWINDING,
     ".gcc_except_table": Kind.UNWINDING, ".gopclntab": Kind.UNWINDING,
     "__eh_frame": Kind.UNWINDING, "__unwind_info": Kind.UNWINDING,
-    "__gcc_except_tab": Kind.UNWINDING,
+    "__gcc_except_tab": Kind.UNWINDING, "__LINKEDIT": Kind.SYMBOLS,
     ".pdata": Kind.UNWINDING, ".xdata": Kind.UNWINDING, ".reloc": Kind.RELOCATIONS,
     ".gnu.hash": Kind.SYMBOLS, ".hash": Kind.SYMBOLS, ".gnu.version": Kind.SYMBOLS,
 })  # fmt: skip

@@ -54,7 +54,7 @@ def read_image(data: Bytes) -> Image | None:
         return Image(PE, _span(numbers), _regions(_pe_sections(b, numbers)), Transform.X86_64)
     if macho.read_macho(b, numbers):
         kind, transform = _MACHO[macho.machine_of(b)]
-        return Image(kind, _span(numbers), _regions(_macho_sections(b, numbers)), transform)
+        return Image(kind, _span(numbers), _regions(_macho_sections(b)), transform)
     return Image(WASM, (0, 0), (), Transform.NONE) if is_module(b) else None
 
 
@@ -76,18 +76,17 @@ def _pe_sections(b: Octets, numbers: Places) -> Iterator[Section]:
             yield start, size, pe.base_of(b) + pe.offset_of(b, s) - start, pe.has_code(b, s)
 
 
-def macho_entries(b: Octets, numbers: Places) -> Iterator[tuple[int, int]]:
-    """The sections of a Mach-O image that have content, each behind the command that lists it."""
-    c = int(numbers[elf.FIRST])
-    while c < numbers[elf.LAST]:
-        for s in range(c + macho.SEGMENT, macho.sections_end(b, c), macho.ENTRY):
-            if macho.length_of(b, s):
-                yield c, s
-        c += macho.command_size(b, c)
+def macho_commands(b: Octets) -> Iterator[tuple[int, list[int]]]:
+    """The commands of a Mach-O image, and the sections that each lists and that have content."""
+    c, end = macho.FIRST_COMMAND, int(macho.commands_end(b))
+    while c < end:
+        listed = range(c + macho.SEGMENT, int(macho.sections_end(b, c)), macho.ENTRY)
+        yield c, [s for s in listed if macho.length_of(b, s)]
+        c += int(macho.command_size(b, c))
 
 
-def _macho_sections(b: Octets, numbers: Places) -> Iterator[Section]:
-    for _, s in macho_entries(b, numbers):
+def _macho_sections(b: Octets) -> Iterator[Section]:
+    for s in (s for _, listed in macho_commands(b) for s in listed):
         start = macho.content_of(b, s)
         bias = macho.address_of(b, s) - start
         yield start, macho.length_of(b, s), bias, macho.has_code(b, s)

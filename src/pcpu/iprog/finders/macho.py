@@ -24,7 +24,7 @@ NAME = 16  # bytes of the name of a section
 CODE = 0x80000400  # flags, one of which sections of code have
 WRITE = 2  # a protection
 _MAGIC = 0xFEEDFACF
-_HEADER = 32  # bytes
+FIRST_COMMAND = 32  # its place, behind the header
 _LC_SYMTAB, _LC_SEGMENT, _LC_CHAINED_FIXUPS = 2, 0x19, 0x80000034
 _ZEROFILL, _GB_ZEROFILL, _THREAD_ZEROFILL = 1, 0xC, 0x12  # types of sections without content
 _MAX_ADDRESS = 1 << 40
@@ -47,12 +47,12 @@ _EH_FRAME, _UNWIND_INFO = 0, NAME
 def commands_end(b: Bytes) -> int:
     """Where the commands of an image end, of which the first begins at 32; 0 where there is no
     image."""
-    if len(b) < _HEADER or u32(b, 0) != _MAGIC or u32(b, 4) not in (AMD64, ARM64):
+    if len(b) < FIRST_COMMAND or u32(b, 0) != _MAGIC or u32(b, 4) not in (AMD64, ARM64):
         return 0
-    end = _HEADER + u32(b, 20)
+    end = FIRST_COMMAND + u32(b, 20)
     if end > len(b):
         return 0
-    c = _HEADER
+    c = FIRST_COMMAND
     for _ in range(u32(b, 16)):
         if c + 8 > end or u32(b, c + 4) < 8 or c + u32(b, c + 4) > end:
             return 0
@@ -77,6 +77,14 @@ def machine_of(b: Bytes) -> int:
 def sections_end(b: Bytes, c: int) -> int:
     """Where the entries of sections of the command at ``c`` end, which begin at ``c + SEGMENT``."""
     return c + SEGMENT + (ENTRY * u32(b, c + 64) if u32(b, c) == _LC_SEGMENT else 0)
+
+
+def segment_content(b: Bytes, c: int) -> tuple[int, int]:
+    """Where the segment at ``c`` lies in the blob, and how many bytes it has there; 0 and 0 for
+    another command, or where not all lie in the blob."""
+    if u32(b, c) != _LC_SEGMENT or not lies(i64_at(b, c + 40), i64_at(b, c + 48), len(b)):
+        return 0, 0
+    return i64_at(b, c + 40), i64_at(b, c + 48)
 
 
 def is_writable(b: Bytes, c: int) -> bool:
@@ -117,11 +125,11 @@ def read_macho(b: Bytes, image: Ints) -> int:
     content."""
     for n in range(ELF):
         image[n] = 0
-    image[FIRST] = _HEADER
+    image[FIRST] = FIRST_COMMAND
     image[LAST] = commands_end(b)
     count = 0
     content = 0
-    c = _HEADER
+    c = FIRST_COMMAND
     while c < image[LAST]:
         for s in range(c + SEGMENT, sections_end(b, c), ENTRY):
             if size_of(b, s) > 0:
@@ -165,7 +173,7 @@ def _is_named(b: Bytes, s: int, name: int) -> bool:
 def _named(b: Bytes, name: int) -> int:
     """The first section with a name that has content; 0 where there is none."""
     end = commands_end(b)
-    c = _HEADER
+    c = FIRST_COMMAND
     while c < end:
         for s in range(c + SEGMENT, sections_end(b, c), ENTRY):
             if _is_named(b, s, name) and length_of(b, s) > 0:
