@@ -25,7 +25,7 @@ class Verdict:
 
     def __str__(self) -> str:
         word = "at least" if self.at_least else "at most"
-        return f"{self.what}: {self.value:.3g}, the goal is {word} {self.limit:g}"
+        return f"{self.what}: {rounded(self.value)}, the goal is {word} {self.limit:g}"
 
 
 # Kind of pairs: the geometric mean of size to the best peer's, and the worst of them.
@@ -33,6 +33,11 @@ SIZES = {"executable": (0.40, 0.85), "text": (1.00, 1.10), "packed": (1.02, 1.02
 ENCODE = 3.0  # MB/s
 MEMORY = 8.0  # bytes for each of the file
 WASM = 1 << 20  # bytes from which on a file's speed is more than the cost of calls
+
+
+def rounded(value: float) -> str:
+    """Three digits, and never an exponent."""
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
 def geometric_mean(values: Sequence[float]) -> float:

@@ -18,7 +18,7 @@ from rich.table import Table
 from pcpu.artifact import write_beside
 from pcpu.bench import record
 from pcpu.bench.definition import ROOT
-from pcpu.bench.delta.goals import Verdict, judge
+from pcpu.bench.delta.goals import Verdict, judge, rounded
 from pcpu.bench.delta.measure import INSTANT, SMALL, ZSTD, Measured, measure
 from pcpu.bench.delta.pairs import described, load
 from pcpu.bench.delta.tools import TOOLS
@@ -123,7 +123,7 @@ def _table(title: str, heads: Sequence[str]) -> Table:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}" if value < 100 else f"{value:.0f}"
+    return "" if value is None else rounded(value)
 
 
 def _keep(made: dict[str, Any], path: Path | None, plot: bool, whole: bool) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pcpu.bench.delta.goals import rounded
 from pcpu.bench.delta.measure import INSTANT, SMALL
 from pcpu.bench.delta.pairs import KINDS
 from pcpu.bench.delta.tools import TOOLS
@@ -116,7 +117,7 @@ def _speeds(record: Mapping[str, Any], theme: Theme) -> Any:
             colour, middle = _colour(tool.name, theme), statistics.median(values)
             axes.plot(values, [place] * len(values), "o", color=colour, alpha=0.45, ms=5, mew=0)
             axes.plot([middle] * 2, [place - 0.34, place + 0.34], color=colour, lw=3)
-            axes.annotate(f"{middle:.3g}", (middle, place), (0, -13), ha="center", size=8,
+            axes.annotate(rounded(middle), (middle, place), (0, -13), ha="center", size=8,
                           textcoords="offset points", color=theme.ink)  # fmt: skip
         axes.grid(axis="x", color=theme.soft, alpha=0.18, lw=0.7)
         axes.tick_params(axis="y", length=0)

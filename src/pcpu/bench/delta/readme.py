@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pcpu.bench.delta.goals import geometric_mean
+from pcpu.bench.delta.goals import geometric_mean, rounded
 from pcpu.bench.delta.measure import INSTANT, SMALL, ZSTD
 from pcpu.bench.delta.pairs import KINDS, ROOT
 from pcpu.bench.delta.tools import TOOLS
@@ -36,7 +36,7 @@ def figures(record: Mapping[str, Any]) -> str:
     )
     return (
         f"{table}\nGeometric means over {len(record['pairs'])} pairs, and the worst. Median MB/s: "
-        f"{speeds}. {machine}, {record['date'][:10]}{load}.\n"
+        f"{speeds}. Natively plans are decoded as pcpu apply does, with all hashes compared. {machine}, {record['date'][:10]}{load}.\n"
         f"Goals met: {len(record['goals']) - len(missed)} of {len(record['goals'])}"
         + (f"; missed: {', '.join(missed)}.\n" if missed else ".\n")
     )
@@ -54,7 +54,7 @@ def _sizes(pairs: Sequence[Mapping[str, Any]], name: str) -> str:
 def _median(record: Mapping[str, Any], name: str, key: str) -> str:
     values = [p["tools"][name][key] for p in record["pairs"] if name in p["tools"]]
     known = [value for value in values if value is not None]
-    return f"{statistics.median(known):.3g}" if known else "-"
+    return rounded(statistics.median(known)) if known else "-"
 
 
 def write_figures(record: Mapping[str, Any], page: Path = PAGE) -> None:
