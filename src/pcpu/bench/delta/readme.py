@@ -36,7 +36,8 @@ def figures(record: Mapping[str, Any]) -> str:
     )
     return (
         f"{table}\nGeometric means over {len(record['pairs'])} pairs, and the worst. Median MB/s: "
-        f"{speeds}. Natively plans are decoded as pcpu apply does, with all hashes compared. {machine}, {record['date'][:10]}{load}.\n"
+        f"{speeds}. Natively plans are decoded as pcpu apply does, with all hashes compared. "
+        f"{machine}, {record['date'][:10]}{load}.\n"
         f"Goals met: {len(record['goals']) - len(missed)} of {len(record['goals'])}"
         + (f"; missed: {', '.join(missed)}.\n" if missed else ".\n")
     )
