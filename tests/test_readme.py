@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pcpu.bench.delta.readme import figures
 from pcpu.bench.readme import BEGIN, END, table
 from tests.conftest import ROOT
 
@@ -45,10 +46,18 @@ def test_python(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_table_is_that_of_a_record() -> None:
     records = [
-        json.loads(path.read_text("utf-8")) for path in (ROOT / "bench" / "record").glob("*.json")
+        json.loads(path.read_text("utf-8"))
+        for path in (ROOT / "bench" / "record").glob("*.json")
+        if "-iprog-" not in path.name
     ]
     shown = TEXT.split(BEGIN)[1].split(END)[0]
     assert shown in [table(record) for record in records]
+
+
+def test_the_figures_of_plans_are_those_of_a_record() -> None:
+    page = (ROOT / "docs" / "iprog.md").read_text("utf-8")
+    records = (ROOT / "bench" / "record").glob("*-iprog-*.json")
+    assert any(figures(json.loads(path.read_text("utf-8"))) in page for path in records)
 
 
 def test_links_lead_somewhere() -> None:

@@ -16,7 +16,9 @@ import wasmtime as _wasmtime
 from backports import zstd
 
 from pcpu import targets
-from pcpu.errors import ToolchainError
+from pcpu.errors import DamagedPlanError, ToolchainError
+from pcpu.iprog.format import Codec, Frame, Group, check
+from pcpu.iprog.frames import read_group
 from pcpu.iprog.zstd import zstd_object
 from tests.conftest import ROOT
 
@@ -197,6 +199,26 @@ def test_G13_one_frame_that_says_its_size(decoder: Decoder) -> None:
     for size in (0, 999, 1001, 5000):
         assert decoder.decode(stored, size) is None
     assert decoder.decode(stored, 1000) == content
+
+
+def no_prefix(start: int, length: int) -> bytes:
+    raise AssertionError
+
+
+def test_G13_a_window_has_a_limit(decoder: Decoder) -> None:
+    """A frame by RFC 8878: a descriptor that says 4 bytes of size and a window of 2^exponent, and
+    one raw block."""
+    for exponent, known in ((27, True), (28, False)):
+        window = bytes([(exponent - 10) << 3])
+        block = (1 | len(TEXT[:500]) << 3).to_bytes(3, "little") + TEXT[:500]
+        stored = b"\x28\xb5\x2f\xfd\x80" + window + (500).to_bytes(4, "little") + block
+        assert decoder.decode(stored, 500) == (TEXT[:500] if known else None)
+        frame = Frame(1, Codec.ZSTD, len(stored), check(stored))
+        if known:
+            assert read_group(stored, Group((500,), (frame,)), no_prefix) == [TEXT[:500]]
+        else:
+            with pytest.raises(DamagedPlanError, match="a window of more than"):
+                read_group(stored, Group((500,), (frame,)), no_prefix)
 
 
 def test_too_small_a_workspace(decoder: Decoder) -> None:

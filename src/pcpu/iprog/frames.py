@@ -17,6 +17,8 @@ else:
 Prefix = Callable[[int, int], bytes]  # the bytes of the (moved) reference: start, length
 Parameter = zstd.CompressionParameter
 
+_MAX_WINDOW = 1 << 27
+_SINGLE_SEGMENT = 32  # a bit of a frame header's descriptor
 _THOROUGH, _LONG, _QUICK = 22, 19, 3  # levels
 _SOME = 1 << 20  # bytes that the first of them is worth it for
 _FEW = 256  # a content of less than this part of its prefix is looked up more coarsely
@@ -52,6 +54,8 @@ def _decompress(stored: bytes, size: int, prefix: bytes | None) -> bytes:
         info = zstd.get_frame_info(stored)
         if info.decompressed_size != size or info.dictionary_id:
             raise DamagedPlanError(f"a zstd frame does not say that it holds {size} bytes")
+        if _window(stored) > _MAX_WINDOW:
+            raise DamagedPlanError("a zstd frame asks for a window of more than 2^27 bytes")
         decoder = zstd.ZstdDecompressor(zstd_dict=_dictionary(prefix))
         content = decoder.decompress(stored, size)
     except zstd.ZstdError as error:
@@ -59,6 +63,14 @@ def _decompress(stored: bytes, size: int, prefix: bytes | None) -> bytes:
     if not decoder.eof or decoder.unused_data or len(content) != size:
         raise DamagedPlanError("a zstd frame is damaged: it is cut off, or more follows it")
     return content
+
+
+def _window(stored: bytes) -> int:
+    """The window that a frame asks for (RFC 8878, 3.1.1.1.2); 0 where it is the content."""
+    if stored[4] & _SINGLE_SEGMENT:
+        return 0
+    size = 1 << 10 + (stored[5] >> 3)
+    return size + size // 8 * (stored[5] & 7)
 
 
 def _dictionary(prefix: bytes | None) -> tuple[zstd.ZstdDict, int] | None:

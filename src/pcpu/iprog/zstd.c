@@ -53,6 +53,7 @@ ptrdiff_t pcpu_zstd(void* dst, size_t dst_length, const void* src, size_t src_le
         || header.frameType != ZSTD_frame
         || header.frameContentSize != dst_length
         || header.dictID != 0
+        || header.windowSize > 1ULL << 27
         || ZSTD_findFrameCompressedSize(src, src_length) != src_length)
         return -1;
     ZSTD_DCtx* const context = ZSTD_initStaticDCtx(workspace, sizeof(ZSTD_DCtx));
