@@ -10,8 +10,8 @@ import pytest
 from pcpu.errors import InternalError, UsageError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import to_json
+from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import Mode, make_plan
-from pcpu.iprog.rebuild import FastReader
 from pcpu.iprog.undocument import from_json
 from tests.iprog.pairs import PAIRS, edited
 
@@ -81,7 +81,7 @@ def test_names_are_kept_where_they_are_little() -> None:
 
 def test_a_plan_that_would_not_rebuild_is_not_given_out(monkeypatch: pytest.MonkeyPatch) -> None:
     blob, file = PAIRS["edited"]
-    monkeypatch.setattr(FastReader, "pieces", lambda self: iter([file[::-1]]))
+    monkeypatch.setattr(NativeReader, "pieces", lambda self: iter([file[::-1]]))
     with pytest.raises(InternalError, match="other bytes from 0 on"):
         make_plan(file, [blob])
 

@@ -11,7 +11,7 @@ import pytest
 from pcpu.errors import DamagedPlanError, UnsupportedPlanError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.format import Region
-from pcpu.iprog.rebuild import FastReader
+from pcpu.iprog.native import NativeReader
 from pcpu.iprog.relocate import Addresses, ShiftMap
 from tests.iprog.forge import Frames, number, plan, signed, streams
 from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, module, u64
@@ -56,9 +56,7 @@ def rebuilt(
         map_stored=about[1],
     )
     found = Reader(made, [blob]).rebuild()
-    fast = FastReader(made, [blob])
-    fast.prepare(np.frombuffer(blob, np.uint8))
-    assert fast.rebuild() == found
+    assert NativeReader(made, [blob]).rebuild() == found
     return found
 
 

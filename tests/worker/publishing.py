@@ -6,6 +6,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,37 @@ class Shop:
 
     def plan(self, name: str) -> bytes:
         return (self.store / "objects" / f"{name}.iprog").read_bytes()
+
+    def check_answers(self) -> None:
+        """All files, and ranges of each, are what they are."""
+        for name, content in self.files.items():
+            answer = self.get(name)
+            assert (answer.status_code, answer.content) == (200, content)
+            assert answer.headers["etag"] == tag(content)
+            assert answer.headers["content-length"] == str(len(content))
+            head = self.server.client.head(f"/v1/objects/{name}")
+            assert (head.status_code, head.headers["etag"]) == (200, tag(content))
+            random = Random(9)
+            for _ in range(20 if content else 0):
+                first = random.randrange(len(content))
+                last = min(first + random.randrange(90_000), len(content) - 1)
+                part = self.get(name, range=f"bytes={first}-{last}")
+                assert (part.status_code, part.content) == (206, content[first : last + 1])
+
+    def check_many_readers(self, names: Sequence[str]) -> None:
+        """What many ask for at once, each gets."""
+
+        def one(seed: int) -> None:
+            random = Random(seed)
+            name = random.choice(names)
+            content = self.files[name]
+            first = random.randrange(len(content))
+            url = f"{self.server.url}/v1/objects/{name}"
+            answer = httpx.get(url, headers={"range": f"bytes={first}-"}, timeout=60)
+            assert answer.content == content[first:]
+
+        with ThreadPoolExecutor(12) as pool:
+            list(pool.map(one, range(60)))
 
 
 def published(store: Path) -> dict[str, bytes]:

@@ -7,11 +7,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from random import Random
 
-import httpx
 import pytest
 
 from pcpu.iprog.decoder.wasm import reconstructor
@@ -45,19 +42,7 @@ def objects(objects_bundle: Path, modules: tuple[Path, dict[str, bytes]]) -> Ite
 
 
 def test_h26_they_answer_as_others_do(objects: Shop) -> None:
-    for name, content in objects.files.items():
-        answer = objects.get(name)
-        assert (answer.status_code, answer.content) == (200, content)
-        assert answer.headers["etag"] == tag(content)
-        assert answer.headers["content-length"] == str(len(content))
-        head = objects.server.client.head(f"/v1/objects/{name}")
-        assert (head.status_code, head.headers["etag"]) == (200, tag(content))
-        random = Random(9)
-        for _ in range(20 if content else 0):
-            first = random.randrange(len(content))
-            last = min(first + random.randrange(90_000), len(content) - 1)
-            part = objects.get(name, range=f"bytes={first}-{last}")
-            assert (part.status_code, part.content) == (206, content[first : last + 1])
+    objects.check_answers()
 
 
 def test_h26_they_are_listed(objects: Shop) -> None:
@@ -70,17 +55,7 @@ def test_h26_they_are_listed(objects: Shop) -> None:
 
 
 def test_many_readers_share_one(objects: Shop) -> None:
-    def one(seed: int) -> None:
-        random = Random(seed)
-        name = random.choice(["a.html", "moved"])
-        content = objects.files[name]
-        first = random.randrange(len(content))
-        url = f"{objects.server.url}/v1/objects/{name}"
-        answer = httpx.get(url, headers={"range": f"bytes={first}-"}, timeout=60)
-        assert answer.content == content[first:]
-
-    with ThreadPoolExecutor(12) as pool:
-        list(pool.map(one, range(60)))
+    objects.check_many_readers(["a.html", "moved"])
 
 
 def test_h26_what_is_broken(

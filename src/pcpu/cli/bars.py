@@ -24,7 +24,7 @@ def bar(what: str, size: int) -> Iterator[Callable[[int], None]]:
         def advance(count: int) -> None:
             nonlocal done
             done += count
-            progress(what, done / size)
+            progress(what, done / size if size else 1)
 
         yield advance
 

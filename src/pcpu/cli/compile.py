@@ -69,11 +69,11 @@ def compile(
     from pcpu import targets
     from pcpu.cli.plans import compile_decoder, compile_plan_file
     from pcpu.compiler import compile_operations, compile_program
-    from pcpu.iprog.reconstructor import is_plan
+    from pcpu.iprog.reconstructor import holds_plan
 
     if ops + decoder + (program is not None) != 1:
         raise UsageError("give one of: a program, a plan, --ops, --decoder")
-    if decoder or (program is not None and is_plan(program)):
+    if decoder or (program is not None and holds_plan(program)):
         if emit is not None or explain or without or isa:
             raise UsageError("--emit, --explain, --without and --isa are about programs")
         if program is None:

@@ -47,7 +47,8 @@ def publish(
     from pcpu.iprog import files
     from pcpu.iprog.apply import Reader
     from pcpu.iprog.bundled import told_by
-    from pcpu.iprog.publish import check_name, is_plan, publish, publish_module
+    from pcpu.iprog.format import is_plan
+    from pcpu.iprog.publish import check_name, publish, publish_module
     from pcpu.iprog.rebuilds import check_reconstructor
     from pcpu.iprog.upload import upload
 

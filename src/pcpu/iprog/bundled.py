@@ -11,9 +11,9 @@ from pcpu.artifact import SECTION, Artifact
 from pcpu.errors import DamagedPlanError, UsageError
 from pcpu.iprog.decoder.wasm import reconstructor, told
 from pcpu.iprog.files import mapped
-from pcpu.iprog.format import read_header
+from pcpu.iprog.format import is_plan, read_header
 from pcpu.iprog.numbers import Bytes, Numbers
-from pcpu.iprog.publish import check_name, is_plan
+from pcpu.iprog.publish import check_name
 
 _WASM = b"\0asm\1\0\0\0"
 _CUSTOM = 0

@@ -186,5 +186,5 @@ def _transform(
         at, last = max(start[i], low), min(stop[i], high)
         while at < last:
             end = min(last, ((at >> bits) + 1) << bits)
-            transform(kind, data, at, end, bias, base, span, False)
+            transform(kind, data, at, end, bias, base, span)
             at = end

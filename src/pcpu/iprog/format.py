@@ -139,6 +139,11 @@ class Header:
         return first + [block.group for block in self.blocks]
 
 
+def is_plan(content: Bytes) -> bool:
+    """Whether this begins as a plan does (G6)."""
+    return content[: len(MAGIC)] == MAGIC
+
+
 def check(data: Bytes) -> int:
     """The CRC-32C of G4."""
     return crc32c(data)

@@ -23,7 +23,8 @@ _ROOM = 1 << 36  # bytes of addresses; memory is taken where it is touched
 
 class NativeReader(Reader):
     """A Reader whose windows are made by compiled code. What that refuses the plain decoder looks
-    at again, which says in words what is wrong. Raises EngineError besides."""
+    at again, which says in words what is wrong; it makes the windows too where the system gives no
+    addresses to work in. Raises EngineError besides."""
 
     def __init__(self, plan: Bytes, blobs: Sequence[Bytes]) -> None:
         super().__init__(plan, blobs)
@@ -31,7 +32,12 @@ class NativeReader(Reader):
         whole = blobs[0] if len(blobs) == 1 else b"".join(self.reference.blobs)
         self._held = [np.frombuffer(data, np.uint8) for data in (plan, whole)]
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
-        self._memory = np.frombuffer(mmap.mmap(-1, _ROOM, flags), np.uint8)
+        self._begun = self._is_native = False
+        try:
+            self._memory = np.frombuffer(mmap.mmap(-1, _ROOM, flags), np.uint8)
+        except OSError:  # there is a limit, as of ulimit -v
+            return
+        self._is_native = True
         self._state = (ctypes.c_int64 * S.STATE_LENGTH)()
         start = self._memory.ctypes.data
         self._state[S.TOP], self._state[S.LIMIT] = start, start + _ROOM
@@ -39,6 +45,8 @@ class NativeReader(Reader):
 
     def window(self, number: int) -> bytes:
         """The bytes of a window."""
+        if not self._is_native:
+            return super().window(number)
         if not self._begun or call("pcpu_window", self._state, number) < 0:
             super().window(number)
             raise InternalError(f"only one decoder can make window {number}")

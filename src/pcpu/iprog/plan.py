@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pcpu.errors import InternalError, UsageError
+from pcpu.errors import InternalError, IprogError, UsageError
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Columns, make_columns
 from pcpu.iprog.encode import Encoded, Packer, encode
@@ -27,8 +27,8 @@ from pcpu.iprog.gains import finder_gains
 from pcpu.iprog.index import Octets, Seeds, find_seeds, make_index
 from pcpu.iprog.memory import return_large_arrays
 from pcpu.iprog.moved import Moved
+from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
-from pcpu.iprog.rebuild import FastReader
 from pcpu.iprog.reference import digest
 from pcpu.iprog.shifts import NOTHING_MOVES, fit
 from pcpu.iprog.sites import Sites
@@ -252,15 +252,15 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
 
 
 def _verify(planned: Planned, file: Bytes, blobs: Sequence[Bytes]) -> None:
-    """Apply a plan and compare: none leaves that would not rebuild its file."""
-    subject = planned.moved.subject
-    about = subject.relocatable
-    reader = FastReader(planned.plan, blobs)
-    reader.prepare(subject.reference, None if about is None else about.blob_sites)
+    """Apply a plan as ``pcpu apply`` does and compare: none leaves that would not rebuild its
+    file."""
     wanted, at = memoryview(file), 0
-    for piece in reader.pieces():
-        if piece != wanted[at : at + len(piece)]:
-            raise InternalError(f"a new plan rebuilds other bytes from {at} on")
-        at += len(piece)
+    try:
+        for piece in NativeReader(planned.plan, blobs).pieces():
+            if piece != wanted[at : at + len(piece)]:
+                raise InternalError(f"a new plan rebuilds other bytes from {at} on")
+            at += len(piece)
+    except IprogError as error:
+        raise InternalError(f"a new plan does not rebuild: {error}") from None
     if at != len(wanted):
         raise InternalError(f"a new plan rebuilds {at} of {len(wanted)} bytes")

@@ -12,7 +12,6 @@ from pcpu.artifact import Artifact, open_output, write_all
 from pcpu.errors import PcpuError, UsageError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder.wasm import ABI, any_plan
-from pcpu.iprog.format import MAGIC
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites_file import write_sites
 
@@ -46,11 +45,6 @@ class Published:
 def decoder() -> Artifact:
     """What a Worker rebuilds files with: ``iprog.wasm`` (spec/iprog-abi.md)."""
     return Artifact("wasm", any_plan(), {"abi": ABI, "kind": "decoder"})
-
-
-def is_plan(content: Bytes) -> bool:
-    """Whether this begins as a plan does (spec/iprog.md G6)."""
-    return content[: len(MAGIC)] == MAGIC
 
 
 def check_name(name: str) -> str:

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from pcpu import targets
 from pcpu.errors import UsageError
-from pcpu.iprog.format import MAGIC
+from pcpu.iprog.format import MAGIC, is_plan
 
 LINUX = ("x86-64", "aarch64", "riscv64")
 
 
-def is_plan(path: str) -> bool:
+def holds_plan(path: str) -> bool:
     """Whether the file at ``path`` begins as plans do."""
     try:
         with Path(path).open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
+            return is_plan(file.read(len(MAGIC)))
     except OSError:
         return False
 

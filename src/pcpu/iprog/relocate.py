@@ -13,11 +13,11 @@ from pcpu.iprog.format import Codec, Region, Relocation, Transform
 from pcpu.iprog.frames import read_group
 from pcpu.iprog.numbers import Bytes, Numbers
 from pcpu.iprog.reference import Reference
-from pcpu.iprog.sites import LEB, Form, Places, Sites
+from pcpu.iprog.sites import LEB, SPACE, Form, Places, Sites
 from pcpu.iprog.transforms import RESTORE
 
 _U64 = (1 << 64) - 1
-_SPACE = (1 << 40) - 1
+_NUMBER = (1 << SPACE) - 1
 _BY_PLACE = (Form.RELATIVE, Form.BEHIND)  # what depends on where it lies
 _CALL = 0x25  # the highest bits of a branch that is a call
 
@@ -163,7 +163,7 @@ def _content(form: int, target: int, extra: int, address: int) -> int:
         case Form.PAGE:
             return (target >> 12) - (address >> 12)
         case _:
-            return target & _SPACE
+            return target & _NUMBER
 
 
 def _write(data: bytearray, at: int, form: int, extra: int, value: int) -> None:

@@ -1,7 +1,7 @@
 """Literal transforms: what makes the code among literals more alike (spec/iprog.md G28).
 
 Each is here twice: undone in plain Python, for the decoder that is read beside the specification;
-and compiled, done and undone, for the planner.
+and done, compiled, for the planner. Decoders that are compiled have decoder/transforms.py.
 """
 
 from __future__ import annotations
@@ -54,19 +54,17 @@ RESTORE: Mapping[Transform, Restore] = MappingProxyType({
 
 
 @jit
-def transform(
-    kind: int, data: Any, at: Any, stop: Any, bias: Any, base: Any, span: Any, undo: Any
-) -> None:
-    """Do a transform in ``data[at:stop]``, or undo it; ``bias`` is what an address is more than
-    its place in ``data``."""
+def transform(kind: int, data: Any, at: Any, stop: Any, bias: Any, base: Any, span: Any) -> None:
+    """Do a transform in ``data[at:stop]``; ``bias`` is what an address is more than its place in
+    ``data``."""
     if kind == 1:
-        _x86_64(data, at, stop, bias - base, span, undo)
+        _x86_64(data, at, stop, bias - base, span)
     elif kind == 2:
-        _aarch64(data, at, stop, bias, undo)
+        _aarch64(data, at, stop, bias)
 
 
 @jit
-def _x86_64(data: Any, at: Any, stop: Any, bias: Any, span: Any, undo: Any) -> None:
+def _x86_64(data: Any, at: Any, stop: Any, bias: Any, span: Any) -> None:
     floor, p = at, at + 1
     while p + 4 <= stop:
         distance = instruction_end(data, p, floor)
@@ -74,10 +72,7 @@ def _x86_64(data: Any, at: Any, stop: Any, bias: Any, span: Any, undo: Any) -> N
             end = p + bias + distance
             value = signed_at(data, p)
             if 0 <= end <= span and -end <= value < span:
-                if undo:
-                    value = value - end if value >= 0 else value + span
-                else:
-                    value = value + end if value + end < span else value - span
+                value = value + end if value + end < span else value - span
                 put(data, p, value, 4)
             floor = p + 4
             p += 4
@@ -85,13 +80,12 @@ def _x86_64(data: Any, at: Any, stop: Any, bias: Any, span: Any, undo: Any) -> N
 
 
 @jit
-def _aarch64(data: Any, at: Any, stop: Any, bias: Any, undo: Any) -> None:
-    sign = -1 if undo else 1
+def _aarch64(data: Any, at: Any, stop: Any, bias: Any) -> None:
     for p in range(at + -(at + bias) % 4, stop - 3, 4):
         word = signed_at(data, p)
         if word >> 26 & 63 == 0x25:
-            goal = word + sign * (p + bias >> 2)
+            goal = word + (p + bias >> 2)
             put(data, p, word & ~0x3FFFFFF | goal & 0x3FFFFFF, 4)
         elif word & 0x9F000000 == 0x90000000:
-            pages = (word >> 29 & 3 | word >> 3 & 0x1FFFFC) + sign * (p + bias >> 12)
+            pages = (word >> 29 & 3 | word >> 3 & 0x1FFFFC) + (p + bias >> 12)
             put(data, p, word & ~0x60FFFFE0 | (pages & 3) << 29 | (pages & 0x1FFFFC) << 3, 4)

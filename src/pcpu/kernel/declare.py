@@ -8,6 +8,8 @@ from typing import Any, Self, cast, overload
 
 import numpy as np
 
+from pcpu.errors import InternalError
+
 
 class Array:
     """An array of numbers, as type checkers see it; compiled code has memory, Python an array of
@@ -49,14 +51,8 @@ class Extern:
     target's pointer size, numbers as that size too, and so is the result."""
 
     symbol: str
-    arguments: tuple[str, ...]  # the annotations of its parameters
+    arguments: tuple[str, ...]  # the kinds of its parameters: int, Bytes or Ints
 
     def __call__(self, *arguments: Any) -> int:
         """What a type checker sees; only compiled code can call it."""
-        raise NotImplementedError(self.symbol)
-
-
-def extern(function: Callable[..., int]) -> Extern:
-    """Declare the function with this name, which is linked later."""
-    annotations = [kind for name, kind in function.__annotations__.items() if name != "return"]
-    return Extern(function.__name__, tuple(map(str, annotations)))
+        raise InternalError(f"{self.symbol} is called from Python")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pcpu.kernel.declare import Bytes, Ints
+from pcpu.kernel.declare import Bytes, Ints, i64
 
 
 def u16_at(b: Bytes, at: int) -> int:
-    return int(b[at]) | int(b[at + 1]) << 8
+    return i64(b[at]) | i64(b[at + 1]) << 8
 
 
 def u32_at(b: Bytes, at: int) -> int:

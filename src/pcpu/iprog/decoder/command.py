@@ -13,7 +13,7 @@ import numpy as np
 from pcpu.iprog.decoder import exports, one
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.exports import reference_of
-from pcpu.kernel import Bytes, Ints, extern
+from pcpu.kernel import Bytes, Extern, Ints
 from pcpu.kernel.memory import i64_at
 
 
@@ -39,40 +39,14 @@ _MOST = 1 << 30  # bytes that are read or written at once
 _DASH, _O = 0x2D, 0x6F
 
 
-@extern
-def open(path: int, flags: int, mode: int) -> int:
-    """The libc's, as are the next ones."""
-    raise NotImplementedError
-
-
-@extern
-def lseek(file: int, offset: int, whence: int) -> int:
-    raise NotImplementedError
-
-
-@extern
-def read(file: int, to: Bytes) -> int:
-    raise NotImplementedError
-
-
-@extern
-def write(file: int, content: Bytes) -> int:
-    raise NotImplementedError
-
-
-@extern
-def close(file: int) -> int:
-    raise NotImplementedError
-
-
-@extern
-def rename(old: int, new: int) -> int:
-    raise NotImplementedError
-
-
-@extern
-def unlink(path: int) -> int:
-    raise NotImplementedError
+# The libc's, as are the next ones.
+open = Extern("open", ("int", "int", "int"))
+lseek = Extern("lseek", ("int", "int", "int"))
+read = Extern("read", ("int", "Bytes"))
+write = Extern("write", ("int", "Bytes"))
+close = Extern("close", ("int",))
+rename = Extern("rename", ("int", "int"))
+unlink = Extern("unlink", ("int",))
 
 
 def main(s: Ints, heap: Bytes, count: int, arguments: int) -> int:

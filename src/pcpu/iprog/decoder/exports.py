@@ -9,13 +9,10 @@ from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.decoder import give_sites, make, open_plan, want
 from pcpu.iprog.decoder.decoder import hold_sites as hold_all_sites
 from pcpu.iprog.decoder.state import fail, take
-from pcpu.kernel import Bytes, Ints, extern
+from pcpu.kernel import Bytes, Extern, Ints
 
-
-@extern
-def pcpu_heap() -> int:
-    """Where memory begins that nothing else uses."""
-    raise NotImplementedError
+# Where memory begins that nothing else uses.
+pcpu_heap = Extern("pcpu_heap", ())
 
 
 def forget(s: Ints) -> None:

@@ -10,25 +10,26 @@ from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.memory import copy
 from pcpu.iprog.decoder.moving import move_prefix, resolve_given
 from pcpu.iprog.decoder.state import check, fail, take, varint
-from pcpu.iprog.format import MAX_PREFIX, MAX_SIZE, MAX_SPANS, MAX_STREAMS, MIN_PREFIX
-from pcpu.kernel import Bytes, Ints, extern
+from pcpu.iprog.format import (
+    MAX_PREFIX,
+    MAX_SIZE,
+    MAX_SPANS,
+    MAX_STREAMS,
+    MIN_PREFIX,
+    Codec,
+)
+from pcpu.kernel import Bytes, Extern, Ints
 from pcpu.kernel.memory import put_64, u32_at
 
 PLAN, REFERENCE, SITES = 0, 1, 2  # sources of rows
 ROW = 32  # bytes
 MAP = 0  # the number of the map's group; block n has n + 1
-RAW, ZSTD, ZSTD_PREFIX = 0, 1, 2
+RAW, ZSTD, ZSTD_PREFIX = map(int, Codec)
 
 
-@extern
-def pcpu_zstd(to: Bytes, frame: Bytes, prefix: Bytes, workspace: Bytes) -> int:
-    """Decode a frame of Zstandard to exactly ``to``; below 0 where it is none."""
-    raise NotImplementedError
-
-
-@extern
-def pcpu_zstd_workspace() -> int:
-    raise NotImplementedError
+# Decode a frame of Zstandard to exactly ``to``; below 0 where it is none.
+pcpu_zstd = Extern("pcpu_zstd", ("Bytes", "Bytes", "Bytes", "Bytes"))
+pcpu_zstd_workspace = Extern("pcpu_zstd_workspace", ())
 
 
 # Checking

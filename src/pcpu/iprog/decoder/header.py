@@ -7,6 +7,7 @@ from pcpu.iprog.decoder.groups import check_group
 from pcpu.iprog.decoder.state import check, fail, signed, take, varint
 from pcpu.iprog.decoder.text import is_name
 from pcpu.iprog.format import (
+    MAGIC,
     MAX_BLOBS,
     MAX_BLOCKS,
     MAX_FINDERS,
@@ -14,14 +15,18 @@ from pcpu.iprog.format import (
     MAX_NAME,
     MAX_REGIONS,
     MAX_SIZE,
+    VERSION,
+    WINDOW_BITS,
+    Transform,
 )
 from pcpu.kernel import Bytes, Ints
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
-_MAGIC = 0x0A0D474F52504989
+_MAGIC = int.from_bytes(MAGIC, "little")
 _FRAME = 16  # bytes of a plan around its header
 _SHA = 32
-_TRANSFORMS = 2
+_LAST_TRANSFORM = max(Transform).value
+_LEAST_BITS, _MOST_BITS = WINDOW_BITS[0], WINDOW_BITS[-1]
 
 
 def open_header(s: Ints, heap: Bytes, plan: Bytes) -> int:
@@ -58,13 +63,13 @@ def _about(s: Ints, b: Bytes) -> int:
     version, at = varint(b, 12, len(b))
     if at < 0:
         return fail(s, S.DAMAGED, 7)
-    if version != 1:
+    if version != VERSION:
         return fail(s, S.UNSUPPORTED, 7)
     size, at = _content(s, b, at)
     if at < 0:
         return at
     bits, at = varint(b, at, len(b))
-    if at < 0 or not 12 <= bits <= 22:
+    if at < 0 or not _LEAST_BITS <= bits <= _MOST_BITS:
         return fail(s, S.DAMAGED, 7)
     blobs, at = varint(b, at, len(b))
     if at < 0 or blobs > MAX_BLOBS:
@@ -113,7 +118,7 @@ def _relocation(s: Ints, heap: Bytes, b: Bytes, at: int) -> int:
     if at < 0 or sites > s[S.BLOB_SIZE]:
         return fail(s, S.DAMAGED, 9)
     transform, at = varint(b, at, len(b))
-    if at >= 0 and transform > _TRANSFORMS:
+    if at >= 0 and transform > _LAST_TRANSFORM:
         return fail(s, S.UNSUPPORTED, 28)
     base, span = 0, 0
     if at >= 0:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.transforms import restore_aarch64, restore_x86_64
+from pcpu.iprog.finders.rows import width
+from pcpu.iprog.sites import SPACE, Form
 from pcpu.kernel import Bytes, Ints
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
 RECORD = 32  # bytes of a site: place, form, target, extra
-_BY_PLACE = (1, 4)  # forms that are not shown moved in a prefix, as it has no place in the file
-CODE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED, BRANCH, PAGE = 0, 2, 3, 4, 5, 6, 8, 9
+CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED, _, BRANCH, PAGE, _ = map(int, Form)
+# Forms that are not shown moved in a prefix, as it has no place in the file.
+_BY_PLACE = (RELATIVE, BEHIND)
 _CALL = 0x25
-_SPACE = (1 << 40) - 1
+NUMBER = (1 << SPACE) - 1
 
 
 def shift(s: Ints, heap: Bytes, address: int) -> int:
@@ -49,13 +52,6 @@ def resolve_given(s: Ints, heap: Bytes) -> None:
     if s[S.GIVEN_COUNT]:
         resolve(s, heap, s[S.GIVEN_SITES], s[S.GIVEN_COUNT])
         s[S.SITE] = 0
-
-
-def width(form: int, extra: int) -> int:
-    """The bytes of a site."""
-    if form in (UNSIGNED, SIGNED):
-        return extra
-    return 8 if form == ABSOLUTE else 4
 
 
 def first_site(s: Ints, heap: Bytes, records: int, count: int, place: int) -> int:
@@ -156,7 +152,7 @@ def move_prefix(s: Ints, heap: Bytes, span: Bytes, start: int) -> None:
 
 def value_of(form: int, target: int, extra: int, address: int) -> int:
     """What a site holds whose target was moved, and which is copied to ``address`` (G24)."""
-    if form <= 1:
+    if form <= RELATIVE:
         return target - (address + extra)
     if form == BEHIND:
         return address + extra - target
@@ -166,7 +162,7 @@ def value_of(form: int, target: int, extra: int, address: int) -> int:
         return target - address
     if form == PAGE:
         return (target >> 12) - (address >> 12)
-    return target & _SPACE
+    return target & NUMBER
 
 
 def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:

@@ -8,18 +8,11 @@ from pcpu.iprog.decoder.decoder import make, open_plan, want
 from pcpu.iprog.decoder.exports import forget, header_of, plan_of, reference_of
 from pcpu.iprog.decoder.finding import find
 from pcpu.iprog.decoder.state import fail
-from pcpu.kernel import Bytes, Ints, extern
+from pcpu.kernel import Bytes, Extern, Ints
 
-
-@extern
-def pcpu_plan_at() -> int:
-    """Where the plan begins."""
-    raise NotImplementedError
-
-
-@extern
-def pcpu_plan_length() -> int:
-    raise NotImplementedError
+# Where the plan begins.
+pcpu_plan_at = Extern("pcpu_plan_at", ())
+pcpu_plan_length = Extern("pcpu_plan_length", ())
 
 
 def begin(s: Ints, heap: Bytes) -> int:

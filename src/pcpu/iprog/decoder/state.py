@@ -6,7 +6,7 @@ in it begins at a number of the state.
 
 from __future__ import annotations
 
-from pcpu.kernel import Bytes, Ints, extern
+from pcpu.kernel import Bytes, Extern, Ints
 
 DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
 
@@ -61,16 +61,10 @@ MOST = 1 << 48  # the largest address
 SLACK = 16  # bytes behind a window that copies may write to
 
 
-@extern
-def pcpu_more(size: int) -> int:
-    """Make memory of so many bytes in all; how many there are then."""
-    raise NotImplementedError
-
-
-@extern
-def pcpu_crc32c(data: Bytes) -> int:
-    """The check of bytes (G4)."""
-    raise NotImplementedError
+# Make memory of so many bytes in all; how many there are then.
+pcpu_more = Extern("pcpu_more", ("int",))
+# The check of bytes (G4).
+pcpu_crc32c = Extern("pcpu_crc32c", ("Bytes",))
 
 
 def fail(s: Ints, status: int, rule: int) -> int:

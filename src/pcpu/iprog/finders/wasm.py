@@ -15,14 +15,13 @@ from pcpu.iprog.finders.wasm_code import (
     FUNCTION,
     GLOBAL,
     LEAST_ADDRESS,
-    SPACE,
     TYPE,
     UNSIGNED,
     WIDEST,
     WITH_SIGN,
     find_in_bodies,
 )  # fmt: skip
-from pcpu.iprog.sites import Form
+from pcpu.iprog.sites import SPACE, Form
 from pcpu.kernel import i64
 
 CODE, TABLES, WORDS = 10, 11, 12  # finders

@@ -9,10 +9,9 @@ import numpy.typing as npt
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.reading import varint
 from pcpu.iprog.finders.rows import add
-from pcpu.iprog.sites import Form
+from pcpu.iprog.sites import SPACE, Form
 from pcpu.kernel import i64
 
-SPACE = 40  # bits: addresses from k << SPACE on are numbers of things of kind k
 FUNCTION, TYPE, GLOBAL = 1, 2, 3  # kinds; 0 is memory
 LEAST_ADDRESS = 1024  # smaller numbers are hardly addresses
 ADDRESSES = 1 << 31  # of what may be an address

@@ -1,0 +1,111 @@
+"""``pcpu plan``, ``apply``, ``inspect`` and ``verify`` as people run them."""
+
+from __future__ import annotations
+
+import json
+import mmap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pcpu.iprog.native import NativeReader
+from pcpu.iprog.plan import make_plan
+from tests.iprog.pairs import edited
+from tests.test_cli import pcpu
+
+BLOB, FILE = edited(31, 60_000)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """``old`` and ``new``, the plan ``new.iprog``, and ``other``, which is of no use."""
+    (tmp_path / "old").write_bytes(BLOB)
+    (tmp_path / "new").write_bytes(FILE)
+    (tmp_path / "other").write_bytes(BLOB[::-1])
+    old, plan = tmp_path / "old", tmp_path / "new.iprog"
+    done = pcpu("plan", tmp_path / "new", "--blob", old, "-o", plan)
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def said(done: Any) -> str:
+    """The one line of an error."""
+    text: str = done.stderr.decode()
+    assert text.startswith("pcpu: error: ")
+    assert text.count("\n") == 1
+    return text
+
+
+@pytest.mark.parametrize("suffix", ["iprog", "json"])
+@pytest.mark.parametrize(("blob", "file"), [(BLOB, FILE), (b"", b""), (b"x", b""), (b"", b"x")])
+def test_there_and_back(tmp_path: Path, blob: bytes, file: bytes, suffix: str) -> None:
+    old, new, plan, out = (tmp_path / name for name in ("old", "new", f"x.{suffix}", "out"))
+    old.write_bytes(blob)
+    new.write_bytes(file)
+    assert pcpu("plan", new, "--blob", old, "-o", plan).returncode == 0
+    assert pcpu("apply", plan, "--blob", old, "-o", out).returncode == 0
+    assert out.read_bytes() == file
+    assert pcpu("verify", plan, "--blob", old).returncode == 0
+    assert pcpu("inspect", plan, "--blob", old).returncode == 0
+
+
+def test_ranges(folder: Path) -> None:
+    plan, old, out = folder / "new.iprog", folder / "old", folder / "out"
+    for text, wanted in (("10-99", FILE[10:100]), ("500-", FILE[500:]), ("0-0", FILE[:1])):
+        assert pcpu("apply", plan, "--blob", old, "--range", text, "-o", out).returncode == 0
+        assert out.read_bytes() == wanted
+    for text in ("5-4", f"0-{len(FILE)}", "x", "-5"):
+        done = pcpu("apply", plan, "--blob", old, f"--range={text}", "-o", folder / "none")
+        assert done.returncode == 2
+        assert f"--range {text}" in said(done)
+    assert not (folder / "none").exists()
+
+
+def test_what_is_wrong_leaves_nothing_behind(folder: Path) -> None:
+    plan, old, out = folder / "new.iprog", folder / "old", folder / "out"
+    content = plan.read_bytes()
+    (folder / "cut.iprog").write_bytes(content[:-9])
+    (folder / "bit.iprog").write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    (folder / "empty").touch()
+    for given, blob, code, words in (
+        ("cut.iprog", old, 1, "cut off"),
+        ("bit.iprog", old, 1, "damaged"),
+        ("empty", old, 1, "no plan"),
+        ("old", old, 1, "no plan"),
+        ("none", old, 2, "cannot be read"),
+        ("new.iprog", folder / "other", 1, "SHA-256"),
+        ("new.iprog", folder / "empty", 1, "0 bytes"),
+        ("new.iprog", folder / "none", 2, "cannot be read"),
+        ("new.iprog", folder, 2, "cannot be read"),
+    ):
+        done = pcpu("apply", folder / given, "--blob", blob, "-o", out)
+        assert done.returncode == code, given
+        assert words in said(done)
+        assert pcpu("verify", folder / given, "--blob", blob).returncode == code
+    assert pcpu("apply", plan, "-o", out).returncode == 1
+    assert not out.exists()
+
+
+def test_json_on_stdout(folder: Path) -> None:
+    old = folder / "old"
+    told = json.loads(pcpu("inspect", folder / "new.iprog", "--json").stdout)
+    assert told["file"]["size"] == len(FILE)
+    whole = json.loads(pcpu("inspect", folder / "new.iprog", "--blob", old, "--json").stdout)
+    assert whole["type"] == "iprog"
+    again = folder / "again.iprog"
+    done = pcpu("plan", folder / "new", "--blob", old, "-o", again, "--json")
+    assert json.loads(done.stdout)["file_size"] == len(FILE)
+
+
+def test_windows_are_made_where_addresses_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under ulimit -v: the plain decoder makes them."""
+    plan = make_plan(FILE, [BLOB]).plan
+
+    def none(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(mmap, "mmap", none)
+    reader = NativeReader(plan, [BLOB])
+    monkeypatch.undo()
+    assert reader.rebuild() == FILE
