@@ -88,7 +88,13 @@ def test_calls_that_are_not_possible_d1_d2(decoder: AnyPlan) -> None:
 
 def test_memory_that_there_is_not_d1(decoder: AnyPlan) -> None:
     assert decoder.call("header", 0x7FFFFFFF) == -4
+    assert decoder.call("open", 100) == -5
     assert decoder.call("hold", 0, -1) == -4
+    assert decoder.call("open", 100) == -5
+    plan, reference, _, sites = planned("x86-64")
+    decoder.open(plan, reference, sites)
+    assert decoder.call("sites", 0x7FFFFFFF) == -4
+    assert decoder.call("want", 0) > 0
 
 
 def test_memory_is_bounded_d9() -> None:

@@ -84,7 +84,8 @@ def give_sites(s: Ints, count: int) -> int:
     """Room for the sites that were asked for; where they go, or a status."""
     if not s[S.OPEN] or count < 0:
         return fail(s, S.NOT_NOW, 0)
-    s[S.GIVEN_SITES], s[S.GIVEN_COUNT] = take(s, RECORD * count), count
+    s[S.GIVEN_SITES] = take(s, RECORD * count)
+    s[S.GIVEN_COUNT] = count if s[S.GIVEN_SITES] >= 0 else 0
     return s[S.GIVEN_SITES]
 
 
@@ -92,9 +93,11 @@ def hold_sites(s: Ints, count: int) -> int:
     """Room for all sites of the blob; where they go, or a status."""
     if not s[S.OPEN] or s[S.BLOCK] >= 0 or s[S.MAP_READY] or count != s[S.SITES]:
         return fail(s, S.NOT_NOW if count == s[S.SITES] else S.DAMAGED, 9)
-    s[S.HELD_SITES], s[S.HELD_COUNT], s[S.SITES_HELD] = take(s, RECORD * count), count, 1
-    s[S.AFTER_HEADER] = s[S.TOP]
-    return s[S.HELD_SITES]
+    records = take(s, RECORD * count)
+    if records >= 0:
+        s[S.HELD_SITES], s[S.HELD_COUNT], s[S.SITES_HELD] = records, count, 1
+        s[S.AFTER_HEADER] = s[S.TOP]
+    return records
 
 
 def _content(s: Ints, heap: Bytes, plan: Bytes) -> Bytes:

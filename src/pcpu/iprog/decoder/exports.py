@@ -67,7 +67,7 @@ def blob_room(s: Ints, length: int) -> int:
 
 
 def open(s: Ints, heap: Bytes, length: int) -> int:
-    if length > s[S.PLAN_LENGTH]:
+    if s[S.PLAN_AT] <= 0 or length > s[S.PLAN_LENGTH]:
         return fail(s, S.NOT_NOW, 0)
     s[S.PLAN_LENGTH] = length
     return open_plan(s, heap, plan_of(s, heap))
