@@ -28,10 +28,13 @@ POINTER = ir.PointerType()
 PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
-    "copy", "next_cover", "_place", "_fix", "move_cover", "value_of", "put_site", "first_site",
+    "copy", "read_covers", "_number", "_place", "_fix", "move_cover", "_move", "value_of", "put_site", "_first_held",
     "shift", "resolve", "restore_x86_64", "restore_aarch64", "instruction_end", "find_in_code",
     "find_distances", "find_pages",
 })  # fmt: skip
+# Of those, what stays a function: in a large one, compilers of WebAssembly keep variables in memory.
+APART = frozenset({"read_covers", "_place", "_fix", "move_cover", "_move"})
+WITHIN = frozenset({"copy", "_number"})
 _TABLES = 4  # of the check: 4 KiB; the tables are for what is short
 _CHECK = "crc32c"  # the operation that checks are (G4)
 _MEMORY = 1 << 62
@@ -58,6 +61,12 @@ def objects_for(
 
     def make() -> bytes:
         translation = translate(kernels, "decoder", target.pointer_bits, known, HOT)
+        for function in translation.module.functions:
+            name = function.name.rpartition(".")[2]
+            if name in APART:
+                function.attributes.add("noinline")
+            elif name in WITHIN:
+                function.attributes.add("alwaysinline")
         numbers = ir.ArrayType(I64, state.STATE_LENGTH)
         own = ir.GlobalVariable(translation.module, numbers, "state")
         own.linkage, own.initializer = "internal", ir.Constant(numbers, None)
