@@ -33,7 +33,7 @@ HOT = frozenset({
     "find_distances", "find_pages",
 })  # fmt: skip
 # Of those, what stays a function: in a large one, compilers of WebAssembly keep variables in memory.
-APART = frozenset({"read_covers", "_place", "_fix", "move_cover", "_move"})
+APART = frozenset({"read_covers", "_place", "_fix", "move_cover", "_move", "restore_x86_64"})
 WITHIN = frozenset({"copy", "_number"})
 _TABLES = 4  # of the check: 4 KiB; the tables are for what is short
 _CHECK = "crc32c"  # the operation that checks are (G4)

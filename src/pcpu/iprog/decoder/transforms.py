@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from pcpu.iprog.finders.x86_64 import instruction_end
+from pcpu.iprog.finders.x86_64 import LAST_OCTETS, instruction_end
 from pcpu.kernel import Bytes
 from pcpu.kernel.memory import i32_at, put_32, u32_at
 
 
 def restore_x86_64(part: Bytes, address: int, base: int, span: int) -> None:
     """Undo transform 1 in a part of a run that lies at ``address``."""
-    floor, p = 0, 1
-    while p + 4 <= len(part):
+    floor, p, last = 0, 1, len(part) - 4
+    while p <= last:
+        if LAST_OCTETS[part[p - 1]] == 0:  # nine octets in ten
+            p += 1
+            continue
         distance = instruction_end(part, p, floor)
         if distance:
             end = address + p + distance - base
