@@ -30,7 +30,8 @@ PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 HOT = frozenset({
     "copy", "next_cover", "_place", "_fix", "move_cover", "value_of", "put_site", "first_site",
     "shift", "resolve", "restore_x86_64", "restore_aarch64", "instruction_end", "find_in_code",
-    "find_distances", "find_pages",
+    "_find_in_piece", "_fields", "find_pages", "add", "mark", "sort_rows", "_run_end", "_merge_up",
+    "_merge_down", "_move", "_without_overlaps", "width", "_follow",
 })  # fmt: skip
 _TABLES = 4  # of the check: 4 KiB; the tables are for what is short
 _CHECK = "crc32c"  # the operation that checks are (G4)

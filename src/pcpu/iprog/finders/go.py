@@ -13,9 +13,10 @@ from pcpu.iprog.finders.elf import (
     size_of,
     start_of,
 )  # fmt: skip
-from pcpu.iprog.finders.reading import i64_at, lies, u32
+from pcpu.iprog.finders.reading import lies
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.sites import Form
+from pcpu.kernel.memory import i64_at, u32_at
 
 _MAGIC = 0xFFFFFFF1  # tables of Go 1.20 and later
 _HEADER = 72  # bytes
@@ -39,7 +40,7 @@ def function_section(b: Bytes) -> int:
     if s == 0 or size_of(b, s) < _HEADER:
         return 0
     p = start_of(b, s)
-    if u32(b, p) != _MAGIC or b[p + 7] != 8:
+    if u32_at(b, p) != _MAGIC or b[p + 7] != 8:
         return 0
     if not (
         _is_base(b, p + _TEXT) and _is_base(b, p + _FUNCTION_NAMES) and _is_base(b, p + _COUNTERS)
@@ -55,7 +56,7 @@ def _based(
     b: Bytes, p: int, base: int, without: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """The distance from ``base`` at ``b[p]``, unless it is ``without``."""
-    value = u32(b, p)
+    value = u32_at(b, p)
     if value == without:
         return count
     return add(rows, room, count, p, _BASED, value + base, base)
@@ -90,7 +91,7 @@ def function_table(b: Bytes, rows: Ints, room: int, count: int) -> int:
 def _record(b: Bytes, at: int, function: int, stop: int) -> int:
     """Where the record of a function of the list at ``b[at]`` begins; -1 where it does not lie in
     the section."""
-    record = at + u32(b, function + 4)
+    record = at + u32_at(b, function + 4)
     return record if record + _FUNCTION <= stop else -1
 
 
@@ -113,7 +114,7 @@ def _counters(
     """Entry ``number`` of the first list of each record that has so many."""
     for function in range(at, end, 8):
         record = _record(b, at, function, stop)
-        if record >= 0 and u32(b, record + _COUNTER_COUNT) > number:
+        if record >= 0 and u32_at(b, record + _COUNTER_COUNT) > number:
             p = record + _FUNCTION + 4 * number
             if p + 4 <= stop:
                 count = _based(b, p, base, 0, rows, room, count)
@@ -127,7 +128,7 @@ def _others(
     for function in range(at, end, 8):
         record = _record(b, at, function, stop)
         if record >= 0 and b[record + _OTHER_COUNT] > number:
-            p = record + _FUNCTION + 4 * u32(b, record + _COUNTER_COUNT) + 4 * number
+            p = record + _FUNCTION + 4 * u32_at(b, record + _COUNTER_COUNT) + 4 * number
             if p + 4 <= stop:
                 count = _based(b, p, _FUNCTION_DATA, _NONE, rows, room, count)
     return count
@@ -158,8 +159,8 @@ def types(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
 
 
 def _is_method(b: Bytes, q: int, size: int, limit: int) -> bool:
-    code = u32(b, q + 8)
-    if code == 0 or code & _ALIGNMENT != 0 or code >= limit or code != u32(b, q + 12):
+    code = u32_at(b, q + 8)
+    if code == 0 or code & _ALIGNMENT != 0 or code >= limit or code != u32_at(b, q + 12):
         return False
-    kind = u32(b, q + 4)
-    return 0 < u32(b, q) < size and kind & _ALIGNMENT == 0 and kind < size
+    kind = u32_at(b, q + 4)
+    return 0 < u32_at(b, q) < size and kind & _ALIGNMENT == 0 and kind < size
