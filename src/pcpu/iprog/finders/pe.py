@@ -7,7 +7,7 @@ section is named by the place of its entry.
 from __future__ import annotations
 
 from pcpu.iprog.finders.arrays import Bytes, Ints
-from pcpu.iprog.finders.elf import CODE_HIGH, CODE_LOW, ELF, FIRST, HIGH, LAST, LOW, widen
+from pcpu.iprog.finders.elf import CODE_LOW, ELF, FIRST, HIGH, LAST, LOW, widen
 from pcpu.iprog.finders.reading import lies
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.finders.x86_64 import find_distances

@@ -2,7 +2,7 @@
 
 Finders give few runs, which hardly overlap: what is in its place is not moved. A run is merged with
 the one before where that is at most twice as long, so that runs that are kept more than halve from
-one to the next (the α-stack sort of Auger, Nicaud and Pivoteau).
+one to the next (the alpha-stack sort of Auger, Nicaud and Pivoteau).
 """
 
 from __future__ import annotations
