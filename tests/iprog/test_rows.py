@@ -9,7 +9,7 @@ import pytest
 
 from pcpu.iprog.finders import find, rows
 from pcpu.iprog.finders.image import octets
-from pcpu.iprog.finders.sort import sort_order
+from pcpu.iprog.finders.sort import sort_room, sort_rows
 from tests.iprog.images import CODE, CONSTANTS, Part, elf, i32, module, u64
 
 Row = tuple[int, int, int, int]
@@ -75,9 +75,11 @@ def test_sorting_is_stable(kind: str) -> None:
             "alike": [random.randrange(3) for _ in range(count)],
         }
         keys = np.array(makers[kind], np.int64)
-        order = numbers(2 * count)
-        sort_order(np.repeat(keys, 3), 3, count, order)
-        assert order[:count].tolist() == np.argsort(keys, kind="stable").tolist()
+        flat = np.stack([keys, np.arange(count), keys + 1, -keys], axis=1).ravel()
+        sort_rows(flat, count, numbers(sort_room(count)))
+        order = np.argsort(keys, kind="stable")
+        wanted = np.stack([keys[order], order, keys[order] + 1, -keys[order]], axis=1)
+        assert flat.reshape(-1, rows.ROW).tolist() == wanted.tolist()
 
 
 def in_order(sites: list[Row]) -> list[Row]:
@@ -101,6 +103,6 @@ def test_sites_are_in_order_without_overlaps_g24() -> None:
         ]
         flat = np.array(sites, np.int64).ravel()
         flat[rows.FORM :: rows.ROW] |= 9 << rows.TAG
-        kept = rows.order_sites(flat, count, numbers(2 * count))
+        kept = rows.order_sites(flat, count, numbers(sort_room(count)))
         left = flat[: rows.ROW * kept].reshape(-1, rows.ROW).tolist()
         assert [tuple(row) for row in left] == in_order(sites)

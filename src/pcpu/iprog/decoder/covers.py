@@ -31,9 +31,9 @@ def read_covers(s: Ints, heap: Bytes, content: Bytes, size: int, start: int) -> 
     place, skew, last = s[S.COVER_AT], s[S.COVER_SKEW] + start, s[S.REFERENCE_SIZE]
     row, stop = s[S.COVERS], s[S.COVERS] + ROW * MANY
     while row < stop and gap < gaps:
-        ahead, gap = _number(content, gap, gaps)
-        count, length = _number(content, length, lengths)
-        z, turn = _number(content, turn, turns)
+        ahead, gap = _cover_number(content, gap, gaps)
+        count, length = _cover_number(content, length, lengths)
+        z, turn = _cover_number(content, turn, turns)
         if gap < 0 or length < 0 or turn < 0:
             return fail(s, S.DAMAGED, 17)
         if ahead > size or count > size:
@@ -60,7 +60,7 @@ def read_covers(s: Ints, heap: Bytes, content: Bytes, size: int, start: int) -> 
     return (row - s[S.COVERS]) // ROW
 
 
-def _number(b: Bytes, at: int, end: int) -> tuple[int, int]:
+def _cover_number(b: Bytes, at: int, end: int) -> tuple[int, int]:
     """What ``varint`` gives, most often without a branch that depends on the number."""
     if at + 8 > len(b):
         return varint(b, at, end)

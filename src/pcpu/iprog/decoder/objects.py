@@ -28,13 +28,21 @@ POINTER = ir.PointerType()
 PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
-    "copy", "read_covers", "_number", "_place", "_fix", "move_cover", "_move", "value_of", "put_site", "_first_held",
-    "shift", "resolve", "restore_x86_64", "restore_aarch64", "instruction_end", "find_in_code",
-    "find_distances", "find_pages",
+    "copy", "read_covers", "_cover_number", "_place", "_fix", "move_cover", "_move_sites",
+    "value_of", "put_site", "_first_held", "shift", "resolve", "restore_x86_64", "restore_aarch64", "instruction_end", "find_in_code",
+    "_find_in_piece", "_fields", "find_pages", "add", "mark", "sort_rows", "_run_end", "_merge_up",
+    "_merge_down", "_move", "_without_overlaps", "width", "_follow",
+    "_records", "_list", "_based", "types", "_is_method", "_instruction",
+    "_operand", "number", "_name", "_number_in",
 })  # fmt: skip
-# Of those, what stays a function: in a large one, compilers of WebAssembly keep variables in memory.
-APART = frozenset({"read_covers", "_place", "_fix", "move_cover", "_move", "restore_x86_64"})
-WITHIN = frozenset({"copy", "_number"})
+# What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
+# that has made faster code of a function uses it from the next call on. Others would be part of a
+# large function, where such an engine keeps variables in memory.
+APART = frozenset({
+    "_find_in_piece", "find_in_code", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
+    "restore_x86_64",
+})  # fmt: skip
+WITHIN = frozenset({"copy", "_cover_number"})  # what does not
 _TABLES = 4  # of the check: 4 KiB; the tables are for what is short
 _CHECK = "crc32c"  # the operation that checks are (G4)
 _MEMORY = 1 << 62
@@ -60,12 +68,9 @@ def objects_for(
     the state, given as a variable, and all of memory, and those that kernels call."""
 
     def make() -> bytes:
-        translation = translate(kernels, "decoder", target.pointer_bits, known, HOT)
+        translation = translate(kernels, "decoder", target.pointer_bits, known, HOT, APART)
         for function in translation.module.functions:
-            name = function.name.rpartition(".")[2]
-            if name in APART:
-                function.attributes.add("noinline")
-            elif name in WITHIN:
+            if function.name.rpartition(".")[2] in WITHIN:
                 function.attributes.add("alwaysinline")
         numbers = ir.ArrayType(I64, state.STATE_LENGTH)
         own = ir.GlobalVariable(translation.module, numbers, "state")

@@ -132,13 +132,13 @@ def move_cover(
         if region < last_region:
             stop = min(end, i64_at(heap, region + 24) - start - to)
         away = start + to + i64_at(heap, region + 8)
-        site = _move(heap, window, site, sites, first, stop, end, to, away)
+        site = _move_sites(heap, window, site, sites, first, stop, end, to, away)
         first = stop
         region += 24
     s[S.SITE] = (site - s[S.GIVEN_SITES]) // _SITE
 
 
-def _move(
+def _move_sites(
     heap: Bytes, window: Bytes, site: int, sites: int, first: int, stop: int, end: int, to: int,
     away: int,
 ) -> int:  # fmt: skip

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from pcpu.iprog.finders.x86_64 import LAST_OCTETS, instruction_end
+from pcpu.iprog.finders.x86_64 import ESCAPE, instruction_end
 from pcpu.kernel import Bytes
-from pcpu.kernel.memory import i32_at, put_32, u32_at
+from pcpu.kernel.memory import i32_at, lowest_bit, match_16, put_32, u32_at
+
+_FIELDS = 16  # places that are looked at together
 
 
 def restore_x86_64(part: Bytes, address: int, base: int, span: int) -> None:
     """Undo transform 1 in a part of a run that lies at ``address``."""
     floor, p, last = 0, 1, len(part) - 4
     while p <= last:
-        if LAST_OCTETS[part[p - 1]] == 0:  # nine octets in ten
-            p += 1
-            continue
-        distance = instruction_end(part, p, floor)
-        if distance:
-            end = address + p + distance - base
-            value = i32_at(part, p)
-            if 0 <= end <= span and -end <= value < span:
-                put_32(part, p, value - end if value >= 0 else value + span)
-            floor = p + 4
-            p += 4
-        p += 1
+        fields, step = 1, 1
+        if p >= 2 and len(part) >= _FIELDS + 1:
+            first = min(p, len(part) - _FIELDS + 1)
+            fields, step = _fields(part, first) >> (p - first), _FIELDS
+        while fields:
+            at = p + lowest_bit(fields)
+            fields &= fields - 1
+            distance = instruction_end(part, at, floor) if floor < at <= last else 0
+            if distance:
+                end = address + at + distance - base
+                value = i32_at(part, at)
+                if 0 <= end <= span and -end <= value < span:
+                    put_32(part, at, value - end if value >= 0 else value + span)
+                floor = at + 4
+        p += step
+
+
+def _fields(b: Bytes, p: int) -> int:
+    """Bit n: whether a distance may stand at ``b[p + n]``, for what is before it."""
+    jumps = match_16(b, p - 2, 0xFF, ESCAPE, 0) & match_16(b, p - 1, 0xF0, 0x80, 0)
+    calls = match_16(b, p - 1, 0xFE, 0xE8, 0)
+    return jumps | calls | match_16(b, p - 1, 0xC7, 0x05, 0)
 
 
 def restore_aarch64(part: Bytes, address: int) -> None:

@@ -28,6 +28,7 @@ from pcpu.iprog.finders.image import (
     octets,
     read_image,
 )  # fmt: skip
+from pcpu.iprog.finders.sort import sort_room
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import Sites
 
@@ -91,7 +92,7 @@ def find_sites(blob: Bytes, numbers: Sequence[int]) -> Sites:
     room = len(b) // find.BYTES_A_SITE
     found = np.empty(rows.ROW * room, np.int64)
     count = call("pcpu_find_sites", b, finders, found, room, scratch)
-    kept = call("pcpu_sort_sites", found, count, np.empty(2 * count, np.int64))
+    kept = call("pcpu_sort_sites", found, count, np.empty(sort_room(count), np.int64))
     place, form, target, extra = found[: rows.ROW * kept].reshape(-1, rows.ROW).T
     octet = np.uint8
     return Sites(

@@ -20,9 +20,9 @@ from pcpu.iprog.finders.elf import (
     size_of,
     start_of,
 )  # fmt: skip
-from pcpu.iprog.finders.reading import u32
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.sites import Form
+from pcpu.kernel.memory import u32_at
 
 REACH = 128  # bytes for which a page stays in its register
 PAGE_BITS = 12
@@ -57,7 +57,7 @@ def find_pages(
     for register in range(_REGISTERS):
         known[_SINCE + register] = _NEVER
     for p in range(start + (-(start + bias) & 3), stop - 3, 4):
-        word = u32(b, p)
+        word = u32_at(b, p)
         if word & 0x7C000000 == 0x14000000:  # b, bl
             distance = (word & 0x3FFFFFF) - ((word & 0x2000000) << 1)
             target = p + bias + 4 * distance

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pcpu.iprog.finders.arrays import Ints
-from pcpu.iprog.finders.sort import sort_order
+from pcpu.iprog.finders.sort import ROW as ROW
+from pcpu.iprog.finders.sort import sort_rows
 from pcpu.iprog.sites import WIDTHS, Form
 from pcpu.kernel import i64
 
-ROW = 4
 PLACE, FORM, TARGET, EXTRA = range(ROW)
 TAG = 8  # the bit from which on a form has the number of its finder, until rows are in order
 _FORM = (1 << TAG) - 1
@@ -43,36 +43,32 @@ def width(form: int, extra: int) -> int:
     return i64(WIDTHS[form])
 
 
-def sort_sites(rows: Ints, count: int, scratch: Ints) -> int:
+def sort_sites(rows: Ints, count: int, aside: Ints) -> int:
     """Bring rows in order of their places, and drop those that begin before the one before ends;
-    how many are left. ``scratch`` has ``2 * count`` numbers."""
-    sort_order(rows, ROW, count, scratch)
-    _permute(rows, count, scratch)
+    how many are left. ``aside`` has the numbers that ``sort_room`` says."""
+    sort_rows(rows, count, aside)
+    return _without_overlaps(rows, count, -1)
+
+
+def order_sites(rows: Ints, count: int, aside: Ints) -> int:
+    """The same; and forms are forms alone then."""
+    sort_rows(rows, count, aside)
+    return _without_overlaps(rows, count, _FORM)
+
+
+def _without_overlaps(rows: Ints, count: int, mask: int) -> int:
+    """Drop rows that begin before the one before ends; of forms the bits of ``mask`` are kept."""
     kept = 0
     end = 0
-    for n in range(count):
-        at = ROW * n
-        if rows[at + PLACE] >= end:
-            end = rows[at + PLACE] + width(rows[at + FORM] & _FORM, rows[at + EXTRA])
-            to = ROW * kept
-            for k in range(ROW):
-                rows[to + k] = rows[at + k]
-            kept += 1
-    return kept
-
-
-def _permute(rows: Ints, count: int, order: Ints) -> None:
-    """Put row ``order[n]`` at ``n``, for all: column by column, forwards through memory."""
-    for column in range(ROW):
-        for n in range(count):
-            order[count + n] = rows[ROW * order[n] + column]
-        for n in range(count):
-            rows[ROW * n + column] = order[count + n]
-
-
-def order_sites(rows: Ints, count: int, scratch: Ints) -> int:
-    """What ``sort_sites`` does; then forms are forms alone."""
-    kept = sort_sites(rows, count, scratch)
-    for n in range(kept):
-        rows[ROW * n + FORM] &= _FORM
-    return kept
+    for at in range(0, ROW * count, ROW):
+        place = i64(rows[at + PLACE])
+        if place >= end:
+            form = i64(rows[at + FORM])
+            end = place + width(form & _FORM, rows[at + EXTRA])
+            if kept < at:
+                for k in range(ROW):
+                    rows[kept + k] = rows[at + k]
+            if form & mask != form:
+                rows[kept + FORM] = form & mask
+            kept += ROW
+    return kept // ROW

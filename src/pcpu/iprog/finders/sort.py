@@ -1,70 +1,110 @@
-"""Sorting, stable: runs that are in order already are found, and merged in pairs.
+"""Sorting rows by their first number, stable: runs that are in order already are found, and merged.
 
-Finders give long runs, with single sites that stand a little behind their place; these are put
-there first.
+Finders give few runs, which hardly overlap: what is in its place is not moved. A run is merged with
+the one before where that is at most twice as long, so that runs that are kept more than halve from
+one to the next (the alpha-stack sort of Auger, Nicaud and Pivoteau).
 """
 
 from __future__ import annotations
 
 from pcpu.iprog.finders.arrays import Ints
+from pcpu.kernel import i64
 
-_NEAR = 32  # how far a number is put before others, rather than begin a run of its own
-
-
-def sort_order(keys: Ints, stride: int, count: int, order: Ints) -> None:
-    """Write to ``order[:count]`` the numbers 0 to ``count``, in order of ``keys[stride * number]``.
-    ``order`` has ``2 * count`` numbers."""
-    for n in range(count):
-        order[n] = n
-    _settle(keys, stride, count, order)
-    runs = 2
-    while runs > 1:
-        runs = 0
-        start = 0
-        while start < count:
-            middle = _run_end(keys, stride, count, order, start)
-            stop = _run_end(keys, stride, count, order, middle)
-            if stop > middle:
-                _merge(keys, stride, order, start, middle, stop)
-            start = stop
-            runs += 1
+ROW = 4  # numbers of a row
+_RUNS = 64  # that are kept at most
 
 
-def _settle(keys: Ints, stride: int, count: int, order: Ints) -> None:
-    """Put what belongs a little before its place there."""
-    for n in range(1, count):
-        key = keys[stride * n]
-        at = n
-        least = max(0, n - _NEAR)
-        while at > least and keys[stride * order[at - 1]] > key:
-            at -= 1
-        if at < n and (at == 0 or keys[stride * order[at - 1]] <= key):
-            for k in range(n, at, -1):
-                order[k] = order[k - 1]
-            order[at] = n
+def sort_room(count: int) -> int:
+    """How many numbers ``sort_rows`` needs as ``aside``."""
+    return ROW * (count // 2) + _RUNS
 
 
-def _run_end(keys: Ints, stride: int, count: int, order: Ints, start: int) -> int:
+def sort_rows(rows: Ints, count: int, aside: Ints) -> None:
+    """Put the first ``count`` rows in order."""
+    begins = len(aside) - _RUNS  # where the runs begin that are kept; they follow each other
+    runs = 0
+    end = 0
+    while end < count:
+        start = end
+        end = _run_end(rows, count, start)
+        aside[begins + runs] = start
+        runs += 1
+        while runs > 1 and (
+            i64(aside[begins + runs - 1]) - i64(aside[begins + runs - 2])
+            <= 2 * (end - i64(aside[begins + runs - 1]))
+            or end == count
+        ):
+            runs -= 1
+            middle = i64(aside[begins + runs])
+            merge(rows, i64(aside[begins + runs - 1]), middle, end, aside[0:begins])
+
+
+def _run_end(rows: Ints, count: int, start: int) -> int:
     """Where the run that begins at ``start`` ends."""
-    end = min(start + 1, count)
-    while end < count and keys[stride * order[end - 1]] <= keys[stride * order[end]]:
+    end = start + 1
+    key = i64(rows[ROW * start])
+    while end < count and rows[ROW * end] >= key:
+        key = i64(rows[ROW * end])
         end += 1
     return end
 
 
-def _merge(keys: Ints, stride: int, order: Ints, start: int, middle: int, stop: int) -> None:
-    """Merge two runs, the first of which is kept aside meanwhile."""
-    aside = len(order) - (middle - start)
-    for n in range(middle - start):
-        order[aside + n] = order[start + n]
-    left = aside
-    right = middle
-    for to in range(start, stop):
-        if left == len(order):
-            break
-        if right < stop and keys[stride * order[right]] < keys[stride * order[left]]:
-            order[to] = order[right]
-            right += 1
+def merge(rows: Ints, start: int, middle: int, stop: int, aside: Ints) -> None:
+    """Merge two runs that follow each other. The shorter of what has to move is kept aside."""
+    if rows[ROW * (middle - 1)] <= rows[ROW * middle]:
+        return
+    first = _before(rows, start, middle, i64(rows[ROW * middle]) + 1)
+    last = _before(rows, middle, stop, i64(rows[ROW * (middle - 1)]))
+    if middle - first <= last - middle:
+        _merge_up(rows, first, middle, last, aside)
+    else:
+        _merge_down(rows, first, middle, last, aside)
+
+
+def _before(rows: Ints, low: int, high: int, key: int) -> int:
+    """Where the rows of a run end that are below ``key``."""
+    while low < high:
+        middle = (low + high) // 2
+        if rows[ROW * middle] < key:
+            low = middle + 1
         else:
-            order[to] = order[left]
-            left += 1
+            high = middle
+    return low
+
+
+def _merge_up(rows: Ints, start: int, middle: int, stop: int, aside: Ints) -> None:
+    """Merge with the first run kept aside, from the start on."""
+    left = ROW * (middle - start)
+    aside[0:left] = rows[ROW * start : ROW * middle]
+    right = ROW * middle
+    at = 0
+    to = ROW * start
+    while at < left:
+        if right < ROW * stop and rows[right] < aside[at]:
+            _move(rows, to, rows, right)
+            right += ROW
+        else:
+            _move(rows, to, aside, at)
+            at += ROW
+        to += ROW
+
+
+def _merge_down(rows: Ints, start: int, middle: int, stop: int, aside: Ints) -> None:
+    """Merge with the second run kept aside, from the end on."""
+    at = ROW * (stop - middle)
+    aside[0:at] = rows[ROW * middle : ROW * stop]
+    left = ROW * middle
+    to = ROW * stop
+    while at > 0:
+        to -= ROW
+        if left > ROW * start and rows[left - ROW] > aside[at - ROW]:
+            left -= ROW
+            _move(rows, to, rows, left)
+        else:
+            at -= ROW
+            _move(rows, to, aside, at)
+
+
+def _move(rows: Ints, to: int, source: Ints, at: int) -> None:
+    for k in range(ROW):
+        rows[to + k] = source[at + k]
