@@ -6,7 +6,7 @@ from pcpu.iprog.finders.x86_64 import ESCAPE, instruction_end
 from pcpu.kernel import Bytes
 from pcpu.kernel.memory import i32_at, lowest_bit, match_16, put_32, u32_at
 
-_FIELDS = 16  # places that are looked at together
+_LONG, _SHORT = 64, 16  # places that are looked at together
 
 
 def restore_x86_64(part: Bytes, address: int, base: int, span: int) -> None:
@@ -14,9 +14,11 @@ def restore_x86_64(part: Bytes, address: int, base: int, span: int) -> None:
     floor, p, last = 0, 1, len(part) - 4
     while p <= last:
         fields, step = 1, 1
-        if p >= 2 and len(part) >= _FIELDS + 1:
-            first = min(p, len(part) - _FIELDS + 1)
-            fields, step = _fields(part, first) >> (p - first), _FIELDS
+        if p + _LONG <= len(part) and p >= 2:
+            fields, step = _fields(part, p, _LONG), _LONG
+        elif len(part) > _SHORT and p >= 2:
+            first = min(p, len(part) - _SHORT + 1)
+            fields, step = _fields(part, first, _SHORT) >> (p - first), _SHORT
         while fields:
             at = p + lowest_bit(fields)
             fields &= fields - 1
@@ -30,11 +32,15 @@ def restore_x86_64(part: Bytes, address: int, base: int, span: int) -> None:
         p += step
 
 
-def _fields(b: Bytes, p: int) -> int:
-    """Bit n: whether a distance may stand at ``b[p + n]``, for what is before it."""
-    jumps = match_16(b, p - 2, 0xFF, ESCAPE, 0) & match_16(b, p - 1, 0xF0, 0x80, 0)
-    calls = match_16(b, p - 1, 0xFE, 0xE8, 0)
-    return jumps | calls | match_16(b, p - 1, 0xC7, 0x05, 0)
+def _fields(b: Bytes, p: int, count: int) -> int:
+    """Bit n, of so many: whether a distance may stand at ``b[p + n]``, for what is before it."""
+    found = 0
+    for n in range(0, count, _SHORT):
+        jumps = match_16(b, p + n - 2, 0xFF, ESCAPE, 0) & match_16(b, p + n - 1, 0xF0, 0x80, 0)
+        calls = match_16(b, p + n - 1, 0xFE, 0xE8, 0)
+        operands = match_16(b, p + n - 1, 0xC7, 0x05, 0)
+        found |= (jumps | calls | operands) << n
+    return found
 
 
 def restore_aarch64(part: Bytes, address: int) -> None:
