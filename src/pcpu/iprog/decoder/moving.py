@@ -10,8 +10,6 @@ from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
 CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED, _, BRANCH, PAGE, _ = map(int, Form)
 NUMBER = (1 << SPACE) - 1
-_GROUPS = 8  # bytes of LEB128 in which each number has room
-_MORE = 0x80808080808080  # in all bytes of a number but the last
 
 
 def shift(s: Ints, heap: Bytes, address: int) -> int:
@@ -60,8 +58,11 @@ def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
     """Write it, unless it is a number that has no room. Of an instruction a part is written."""
     if form in (UNSIGNED, SIGNED):
         room = 7 * extra - (1 if form == SIGNED else 0)
-        if extra > _GROUPS or value < 1 << room:
-            put_number(b, at, extra, value)
+        if extra < 9 and value >= 1 << room:
+            return
+        for n in range(extra):
+            group = value >> min(7 * n, 63) & 127
+            b[at + n] = group | (128 if n + 1 < extra else 0)
         return
     if form == ABSOLUTE:
         put_64(b, at, value)
@@ -69,21 +70,6 @@ def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
         put_32(b, at, value)
     else:
         put_32(b, at, instruction(u32_at(b, at), form, extra, value))
-
-
-def put_number(b: Bytes, at: int, size: int, value: int) -> None:
-    """A number below 2^40 in LEB128 of so many bytes."""
-    groups = value & 0x7F | (value & 0x3F80) << 1 | (value & 0x1FC000) << 2
-    groups |= (value & 0xFE00000) << 3 | (value & 0x7F0000000) << 4 | (value & 0xF800000000) << 5
-    if size <= 8 and at + 8 <= len(b):
-        ends = 8 * size - 8
-        number = groups | _MORE & (1 << ends) - 1
-        kept = i64_at(b, at) >> ends >> 8 << ends << 8  # of what lies behind
-        put_64(b, at, kept | number)
-        return
-    for n in range(size):
-        group = groups >> 8 * n & 127 if n < 8 else 0
-        b[at + n] = group | (128 if n + 1 < size else 0)
 
 
 def instruction(word: int, form: int, extra: int, value: int) -> int:

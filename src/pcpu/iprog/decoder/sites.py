@@ -1,9 +1,12 @@
 """Sites that are moved (G24, G29): kept as two numbers each, from which what a cover needs is one
 multiplication away.
 
-The first number holds the place in the reference, the form and what else the form needs. Forms of
-four bytes are ``value + sign * address``, with the value as the second number; others have their
-target there, which was moved.
+The first number holds the place in the reference, the form and what else the form needs. What the
+second is says the first too:
+
+    four      the value of four bytes, to which ``sign * address`` is added
+    bytes     what as many bytes hold as the extra says
+    neither   the target, which was moved
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ from pcpu.iprog.decoder.moving import (
     BEHIND,
     BRANCH,
     CODE,
+    NUMBER,
     RELATIVE,
     SIGNED,
     UNSIGNED,
+    instruction,
     put_site,
     region_of,
     shift,
@@ -25,14 +30,16 @@ from pcpu.iprog.decoder.moving import (
 )
 from pcpu.iprog.sites import Form
 from pcpu.kernel import Bytes, Ints
-from pcpu.kernel.memory import i64_at, put_32, put_64
+from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
 RECORD = 32  # bytes of a site as finders give it: place, form, target, extra
 _SITE = 16  # bytes as it is kept
 
 _PLACE = (1 << 40) - 1
-_FORM, _SIGN, _FOUR, _EXTRA = 40, 44, 1 << 46, 48  # the bits where they begin; one for four bytes
+_FORM, _FOUR, _BYTES, _SIGN, _EXTRA = 40, 1 << 44, 1 << 45, 46, 48  # bits, or where they begin
 _MOST_EXTRA = 0x7FFF
+_GROUPS = 8  # bytes of LEB128 in which each number has room
+_MORE = 0x80808080808080  # in all bytes of such a number but the last
 _LAST_FORM, _WORD = max(Form).value, Form.WORD.value
 _CALL = 0x25
 _LEAST_PAGE = 9  # bits of what has a number of its own in the index of sites
@@ -53,13 +60,28 @@ def resolve(s: Ints, heap: Bytes, records: int, count: int) -> None:
             value, bits = extra - value, _FOUR | 2 << _SIGN
         elif form == _WORD:
             bits = _FOUR | 1 << _SIGN
+        elif form == ABSOLUTE:
+            bits, extra = _BYTES, 8
+        elif form <= SIGNED and 0 <= extra <= _GROUPS:
+            value &= NUMBER
+            room = 7 * extra - (1 if form == SIGNED else 0)
+            if extra and value < 1 << room:
+                value, bits = _leb(value, extra), _BYTES
+            else:
+                extra = 0
         if not 0 <= form <= _LAST_FORM:  # then it is a number of no bytes
-            form, extra = UNSIGNED, 0
-        if not 0 <= extra <= _MOST_EXTRA:
-            extra = _MOST_EXTRA
+            form, bits, extra = UNSIGNED, 0, 0
+        extra = min(max(extra, 0), _MOST_EXTRA)
         first = place & _PLACE | form << _FORM | bits | extra << _EXTRA
         put_64(heap, records + _SITE * n, first)
         put_64(heap, records + _SITE * n + 8, value)
+
+
+def _leb(value: int, size: int) -> int:
+    """A number below 2^40 in LEB128 of so many bytes, at most eight."""
+    groups = value & 0x7F | (value & 0x3F80) << 1 | (value & 0x1FC000) << 2
+    groups |= (value & 0xFE00000) << 3 | (value & 0x7F0000000) << 4 | (value & 0xF800000000) << 5
+    return groups | _MORE & (1 << 8 * size - 8) - 1
 
 
 def resolve_given(s: Ints, heap: Bytes) -> None:
@@ -153,20 +175,32 @@ def _move_sites(
         first = place + 1
         value = i64_at(heap, site + 8)
         site += _SITE
-        form = about >> _FORM & 15
+        form, extra = about >> _FORM & 15, about >> _EXTRA
         if about & _FOUR:
             sign = (about >> _SIGN & 3) - 1
             if place + 4 <= end:
                 put_32(window, place + to, value + sign * (place + away))
-        elif form == ABSOLUTE:
-            if place + 8 <= end:
-                put_64(window, place + to, value)
-        else:
-            extra = about >> _EXTRA
-            if _fits(form, extra, end - place):
-                moved = value_of(form, value, extra, place + away)
+        elif about & _BYTES:
+            if place + extra <= end:
+                _put_bytes(window, place + to, extra, value)
+        elif _fits(form, extra, end - place):
+            moved = value_of(form, value, extra, place + away)
+            if form >= BRANCH:
+                word = instruction(u32_at(window, place + to), form, extra, moved)
+                put_32(window, place + to, word)
+            else:
                 put_site(window, place + to, form, extra, moved)
     return site
+
+
+def _put_bytes(b: Bytes, at: int, size: int, value: int) -> None:
+    """The low bytes of a number, 1 to 8."""
+    if at + 8 <= len(b):
+        most = 8 * size - 8
+        put_64(b, at, i64_at(b, at) >> most >> 8 << most << 8 | value)
+        return
+    for n in range(size):
+        b[at + n] = value >> 8 * n & 255
 
 
 def _fits(form: int, extra: int, room: int) -> bool:
@@ -195,9 +229,9 @@ def move_prefix(s: Ints, heap: Bytes, span: Bytes, start: int) -> None:
         if about & _FOUR:
             if place + 4 <= end:
                 put_32(span, place - start, value)
-        elif form == ABSOLUTE:
-            if place + 8 <= end:
-                put_64(span, place - start, value)
+        elif about & _BYTES:
+            if place + extra <= end:
+                _put_bytes(span, place - start, extra, value)
         elif _fits(form, extra, end - place):
             if form != BRANCH or span[place - start + 3] >> 2 == _CALL:
                 put_site(span, place - start, form, extra, value_of(form, value, extra, 0))

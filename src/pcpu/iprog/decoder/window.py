@@ -44,7 +44,7 @@ def want_covers(s: Ints, heap: Bytes, content: Bytes, size: int, start: int) -> 
 
 def _move_batch(s: Ints, heap: Bytes, size: int, start: int) -> None:
     """Move the sites of the covers that were asked for."""
-    window = heap[s[S.OUT] : s[S.OUT] + size]
+    window = heap[s[S.OUT] : s[S.OUT] + size + S.SLACK]
     if not s[S.SITES_HELD]:
         resolve_given(s, heap)
     for n in range(s[S.BATCH]):
