@@ -43,7 +43,6 @@ APART = frozenset({
     "restore_x86_64",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "_cover_number"})  # what does not
-_TABLES = 4  # of the check: 4 KiB; the tables are for what is short
 _CHECK = "crc32c"  # the operation that checks are (G4)
 _MEMORY = 1 << 62
 
@@ -133,5 +132,5 @@ def plan_object(plan: bytes, target: Target) -> bytes:
 def _check_object(target: Target) -> bytes:
     isa = load_isa()
     only = Isa(tuple(op for op in isa.operations if op.name == _CHECK))
-    small = replace(target, crc_tables=_TABLES)
+    small = replace(target, crc_small=target.linked == "wasm")
     return compile_operations(only, small, "obj").code
