@@ -12,6 +12,7 @@
 #define DYNAMIC_BMI2 0
 #define ZSTD_LEGACY_SUPPORT 0
 #define XXH_PRIVATE_API
+#define XXH_NO_INLINE_HINTS 1
 // One of two ways each time, the one that is as fast and half the code.
 #define ZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT
 #define HUF_FORCE_DECOMPRESS_X1
@@ -50,14 +51,6 @@ COLD_END
 #include "decompress/zstd_decompress_internal.h"
 #undef litBufferLocation
 
-// Checksums of frames are not looked at: stored bytes have a check of their own (G12).
-#undef XXH64_reset
-#undef XXH64_update
-#undef XXH64_digest
-#define XXH64_reset(state, seed) ((void)0)
-#define XXH64_update(state, bytes, count) ((void)0)
-#define XXH64_digest(state) 0
-
 #pragma push_macro("HINT_INLINE")
 #undef HINT_INLINE
 #define HINT_INLINE static __attribute__((noinline))  // ends of streams
@@ -82,7 +75,6 @@ ptrdiff_t pcpu_zstd(void* dst, size_t dst_length, const void* src, size_t src_le
     if (workspace_length < pcpu_zstd_workspace()) return -1;
     ZSTD_DCtx* const context = workspace;
     ZSTD_initDCtx_internal(context);
-    context->forceIgnoreChecksum = ZSTD_d_ignoreChecksum;
     ZSTD_decompressBegin(context);
     // A prefix is content even where it begins like a dictionary.
     ZSTD_refDictContent(context, prefix, prefix_length);
