@@ -18,13 +18,13 @@ from pcpu.iprog.decoder.header import open_header
 from pcpu.iprog.decoder.sites import RECORD, resolve_held
 from pcpu.iprog.decoder.state import fail, signed, take, varint
 from pcpu.iprog.decoder.window import MAX_ROWS, make_window, want_covers
-from pcpu.kernel import Bytes, Ints
+from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_64
 
 _LARGEST_SHIFT = 1 << 62
 
 
-def open_plan(s: Ints, heap: Bytes, plan: Bytes) -> int:
+def open_plan(s: Ints, heap: Memory, plan: Bytes) -> int:
     """Read the header in ``plan``; a status."""
     status = open_header(s, heap, plan)
     if status < 0:
@@ -40,7 +40,7 @@ def open_plan(s: Ints, heap: Bytes, plan: Bytes) -> int:
     return 0
 
 
-def want(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes, window: int) -> int:
+def want(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes, window: int) -> int:
     """What a window needs yet: how many rows, or a status."""
     if not s[S.OPEN] or window < 0 or window >= s[S.WINDOWS]:
         return fail(s, S.NOT_NOW, 0)
@@ -72,7 +72,7 @@ def want(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes, win
     return 0
 
 
-def make(s: Ints, heap: Bytes, plan: Bytes, reference: Bytes, window: int) -> int:
+def make(s: Ints, heap: Memory, plan: Bytes, reference: Bytes, window: int) -> int:
     """Make the window of which nothing is missing; a status."""
     if not s[S.OPEN] or s[S.READY] != window or window < 0:
         return fail(s, S.NOT_NOW, 0)
@@ -102,7 +102,7 @@ def hold_sites(s: Ints, count: int) -> int:
     return records
 
 
-def _content(s: Ints, heap: Bytes, plan: Bytes) -> Bytes:
+def _content(s: Ints, heap: Memory, plan: Bytes) -> Bytes:
     """The streams of the group that was loaded."""
     last = 2 * S.LITERALS + S.STREAM
     length = s[last] + s[last + 1]
@@ -110,7 +110,7 @@ def _content(s: Ints, heap: Bytes, plan: Bytes) -> Bytes:
     return plan[start : start + length] if s[S.CONTENT_IN_PLAN] else heap[start : start + length]
 
 
-def _want_map(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes) -> int:
+def _want_map(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes) -> int:
     if s[S.LOADING] != MAP:
         s[S.TOP], s[S.FRAME_AT] = s[S.AFTER_HEADER], s[S.HEADER_LENGTH] + 4
         status = begin_group(s, heap, header, MAP, s[S.MAP_AT], 2)
@@ -129,7 +129,7 @@ def _want_map(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes
     return 0
 
 
-def _read_map(s: Ints, heap: Bytes, plan: Bytes) -> int:
+def _read_map(s: Ints, heap: Memory, plan: Bytes) -> int:
     """G25; a status. A piece has at least a byte in each stream."""
     for n in range(2, 8):
         s[S.STREAM + 2 * n] = s[S.STREAM + 2] + s[S.STREAM + 3]
@@ -165,7 +165,7 @@ def _read_map(s: Ints, heap: Bytes, plan: Bytes) -> int:
 
 
 def _want_block(
-    s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes, window: int
+    s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes, window: int
 ) -> int:
     """Load the block of a window, where it is not there; how many rows it needs, or a status."""
     first, windows = s[S.BLOCK_FIRST], s[S.BLOCK_WINDOWS]
@@ -193,7 +193,7 @@ def _want_block(
     return 0
 
 
-def _block_of(s: Ints, heap: Bytes, window: int) -> int:
+def _block_of(s: Ints, heap: Memory, window: int) -> int:
     low, high = 0, s[S.BLOCKS]
     while low + 1 < high:
         middle = (low + high) // 2

@@ -40,11 +40,10 @@ HOT = frozenset({
 # large function, where such an engine keeps variables in memory.
 APART = frozenset({
     "_find_in_piece", "find_in_code", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
-    "restore_x86_64",
+    "restore_x86_64", "shift", "varint",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "_cover_number"})  # what does not
 _CHECK = "crc32c"  # the operation that checks are (G4)
-_MEMORY = 1 << 62
 
 Known = Mapping[str, int]
 Kernels = Sequence[Callable[..., Any]]
@@ -90,10 +89,9 @@ def objects_for(
 
 def call(translation: Translation, b: Any, own: Any, kernel: Callable[..., Any], given: Any) -> Any:
     """Call a kernel with the state, all of memory and numbers; its result."""
-    nothing = ir.Constant(POINTER, None)
     _, inner = translation.kernel(kernel)
     numbers = [b.zext(value, I64) if value.type != I64 else value for value in given]
-    return b.call(inner, [own, I64(state.STATE_LENGTH), nothing, I64(_MEMORY), *numbers])
+    return b.call(inner, [own, I64(state.STATE_LENGTH), *numbers])
 
 
 def say_where(translation: Translation) -> None:
