@@ -28,7 +28,7 @@ POINTER = ir.PointerType()
 PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
-    "copy", "read_covers", "_cover_number", "_place", "_fix", "move_cover", "_move_sites",
+    "copy", "read_covers", "_cover_number", "_fix", "move_cover", "_move_sites",
     "value_of", "put_site", "_first_held", "shift", "resolve", "restore_x86_64", "restore_aarch64", "instruction_end", "find_in_code",
     "_find_in_piece", "_fields", "find_pages", "add", "mark", "sort_rows", "_run_end", "_merge_up",
     "_merge_down", "_move", "_without_overlaps", "width", "_follow",
@@ -40,7 +40,7 @@ HOT = frozenset({
 # large function, where such an engine keeps variables in memory.
 APART = frozenset({
     "_find_in_piece", "find_in_code", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
-    "restore_x86_64", "shift", "varint",
+    "restore_x86_64", "shift", "varint", "_may_end",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "_cover_number"})  # what does not
 _CHECK = "crc32c"  # the operation that checks are (G4)
