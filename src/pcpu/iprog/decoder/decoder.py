@@ -186,9 +186,11 @@ def _want_block(
     s[S.BLOCK_FIRST] = i64_at(heap, row)
     s[S.BLOCK_WINDOWS] = i64_at(heap, row + 24) - s[S.BLOCK_FIRST]
     s[S.ROWS], s[S.COVERS] = take(s, ROW * MAX_ROWS), take(s, covers.ROW * (covers.MANY + 1))
+    if s[S.ROWS] < 0 or s[S.COVERS] < 0:
+        return fail(s, S.NO_MEMORY, 0)
     status = read_index(s, _content(s, heap, plan), s[S.BLOCK_WINDOWS])
-    if s[S.ROWS] < 0 or s[S.COVERS] < 0 or status < 0:
-        return min(min(s[S.ROWS], s[S.COVERS]), status)
+    if status < 0:
+        return status
     s[S.BLOCK], s[S.AFTER_BLOCK] = block, s[S.TOP]
     return 0
 

@@ -239,7 +239,7 @@ def _decode(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes)
     if s[S.CONTENT_IN_PLAN] or not s[S.CONTENT_LENGTH]:
         return 0
     start = s[S.CONTENT] + s[S.FILLED]
-    to = heap[start : start + s[S.CONTENT_LENGTH]]
+    to: Bytes = heap[start : start + s[S.CONTENT_LENGTH]]
     s[S.FILLED] += s[S.CONTENT_LENGTH]
     if s[S.CODEC] == RAW:
         to[0:length] = stored

@@ -21,8 +21,8 @@ def shift(s: Ints, heap: Memory, address: int) -> int:
         return 0
     while left > 1:
         half = left // 2
-        behind = (address - i64_at(heap, first + 8 * half)) >> 63  # -1: the piece begins behind it
-        first += 8 * half & ~behind
+        middle = first + 8 * half
+        first = middle if i64_at(heap, middle) <= address else first
         left -= half
     return i64_at(heap, first + s[S.SHIFTS] - starts)
 

@@ -123,7 +123,7 @@ def _fix(s: Ints, content: Bytes, window: Bytes, size: int) -> int:
             place += at + 1
             step += _TURN
             fix += _TURN
-        for fix in range(fix, min(fix + _TURN, fixes)):
+        for _ in range(min(_TURN, fixes - fix)):
             gap, step = varint(content, step, steps)
             if step < 0 or gap > size:
                 return fail(s, S.DAMAGED, 21)
@@ -131,5 +131,5 @@ def _fix(s: Ints, content: Bytes, window: Bytes, size: int) -> int:
             if place >= size:
                 return fail(s, S.DAMAGED, 21)
             window[place] = int(window[place]) + int(content[fix])
-        fix += 1
+            fix += 1
     return fail(s, S.DAMAGED, 22) if step != steps else 0
