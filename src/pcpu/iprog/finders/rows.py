@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pcpu.iprog.finders.arrays import Ints
-from pcpu.iprog.finders.sort import ROW as ROW
-from pcpu.iprog.finders.sort import sort_rows
+from pcpu.iprog.finders.sort import ROW, sort_rows
 from pcpu.iprog.sites import WIDTHS, Form
 from pcpu.kernel import i64
 
