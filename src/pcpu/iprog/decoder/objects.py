@@ -30,13 +30,14 @@ PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 HOT = frozenset({
     "copy", "next_cover", "_place", "_fix", "move_cover", "value_of", "put_site", "first_site",
     "shift", "resolve", "restore_x86_64", "restore_aarch64", "instruction_end", "find_in_code",
-    "_find_in_piece", "_fields", "find_pages", "add", "mark", "_run_end",
+    "_find_in_piece", "_fields", "_find_words", "_of_interest", "_make_page",
+    "_use_page", "settle", "add", "mark", "_run_end",
     "_without_overlaps", "width", "_follow", "_records", "_list", "_based", "types", "_is_method",
     "_instruction", "_operand", "number", "_name", "_number_in",
 })  # fmt: skip
 # Called for a piece of the work at a time: an engine of WebAssembly that has made faster code of a
 # function uses it from the next call on.
-APART = frozenset({"_find_in_piece", "find_in_code", "_run_end"})
+APART = frozenset({"_find_in_piece", "_find_words", "find_in_code", "_run_end"})
 _TABLES = 4  # of the check: 4 KiB; the tables are for what is short
 _CHECK = "crc32c"  # the operation that checks are (G4)
 _MEMORY = 1 << 62

@@ -29,6 +29,18 @@ def add(
     return count + 1
 
 
+def settle(rows: Ints, first: int, count: int) -> None:
+    """Put the last of so many rows, of which ``first`` stay where they are, before those whose
+    places are behind its own. They are few."""
+    at = ROW * (count - 1)
+    while at > ROW * first and rows[at - ROW] > rows[at]:
+        for k in range(ROW):
+            behind = i64(rows[at - ROW + k])
+            rows[at - ROW + k] = rows[at + k]
+            rows[at + k] = behind
+        at -= ROW
+
+
 def tag(rows: Ints, first: int, last: int, finder: int) -> None:
     """Note who found rows."""
     for n in range(first, last):
