@@ -33,11 +33,13 @@ HOT = frozenset({
     "_find_in_piece", "_fields", "_find_words", "_of_interest", "_make_page",
     "_use_page", "settle", "add", "mark", "_run_end",
     "_without_overlaps", "width", "_follow", "_records", "_list", "_based", "types", "_is_method",
-    "_instruction", "_operand", "number", "_name", "_number_in",
+    "_instruction", "_operand", "number", "_name", "_number_in", "_words",
 })  # fmt: skip
 # Called for a piece of the work at a time: an engine of WebAssembly that has made faster code of a
 # function uses it from the next call on.
-APART = frozenset({"_find_in_piece", "_find_words", "find_in_code", "_run_end"})
+APART = frozenset(
+    {"_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words"}
+)
 _TABLES = 4  # of the check: 4 KiB; the tables are for what is short
 _CHECK = "crc32c"  # the operation that checks are (G4)
 _MEMORY = 1 << 62

@@ -12,7 +12,7 @@ from pcpu.kernel import i64
 
 ROW = 4  # numbers of a row
 _RUNS = 64  # that are kept at most
-_PIECE = 4096  # rows that are looked at in one call
+PIECE = 4096  # rows that are looked at in one call
 
 
 def sort_room(count: int) -> int:
@@ -30,7 +30,7 @@ def sort_rows(rows: Ints, count: int, aside: Ints) -> None:
         end = start + 1
         stop = end
         while end == stop and end < count:
-            stop = min(end + _PIECE, count)
+            stop = min(end + PIECE, count)
             end = _run_end(rows, end, stop)
         aside[begins + runs] = start
         runs += 1
