@@ -12,21 +12,6 @@ CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED, _, BRANCH, PAGE, _ = 
 NUMBER = (1 << SPACE) - 1
 
 
-def shift(s: Ints, heap: Bytes, address: int) -> int:
-    """By how much an address moved (G25). Targets are in no order, so that no branch is taken by
-    what is found: the last piece is narrowed down in as many steps each time."""
-    starts, left = s[S.STARTS], s[S.PIECES]
-    first = starts
-    if left == 0 or i64_at(heap, first) > address:
-        return 0
-    while left > 1:
-        half = left // 2
-        behind = (address - i64_at(heap, first + 8 * half)) >> 63  # -1: the piece begins behind it
-        first += 8 * half & ~behind
-        left -= half
-    return i64_at(heap, first + s[S.SHIFTS] - starts)
-
-
 def region_of(s: Ints, heap: Bytes, place: int) -> int:
     """The row of the last region that does not start behind a place of the file."""
     low, high = 0, s[S.REGIONS]

@@ -12,6 +12,7 @@ second is says the first too:
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
+from pcpu.iprog.decoder.map import shift
 from pcpu.iprog.decoder.moving import (
     ABSOLUTE,
     BASED,
@@ -25,7 +26,6 @@ from pcpu.iprog.decoder.moving import (
     instruction,
     put_site,
     region_of,
-    shift,
     value_of,
 )
 from pcpu.iprog.sites import Form
