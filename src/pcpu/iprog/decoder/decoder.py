@@ -15,13 +15,12 @@ from pcpu.iprog.decoder.groups import (
     stream,
 )
 from pcpu.iprog.decoder.header import open_header
+from pcpu.iprog.decoder.map import read_map
 from pcpu.iprog.decoder.sites import RECORD, resolve_held
-from pcpu.iprog.decoder.state import fail, signed, take, varint
+from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.decoder.window import MAX_ROWS, make_window, want_covers
 from pcpu.kernel import Bytes, Ints, Memory
-from pcpu.kernel.memory import i64_at, put_64
-
-_LARGEST_SHIFT = 1 << 62
+from pcpu.kernel.memory import i64_at
 
 
 def open_plan(s: Ints, heap: Memory, plan: Bytes) -> int:
@@ -120,47 +119,16 @@ def _want_map(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Byte
     rows = load_group(s, heap, plan, header, reference)
     if rows:
         return rows
-    status = _read_map(s, heap, plan)
+    for n in range(2, 8):
+        s[S.STREAM + 2 * n] = s[S.STREAM + 2] + s[S.STREAM + 3]
+        s[S.STREAM + 2 * n + 1] = 0
+    content = _content(s, heap, plan)
+    status = read_map(s, heap, stream(s, content, 0), stream(s, content, 1))
     if status < 0:
         return status
     if s[S.SITES_HELD]:
         resolve_held(s, heap)
     s[S.MAP_READY], s[S.AFTER_HEADER] = 1, s[S.TOP]
-    return 0
-
-
-def _read_map(s: Ints, heap: Memory, plan: Bytes) -> int:
-    """G25; a status. A piece has at least a byte in each stream."""
-    for n in range(2, 8):
-        s[S.STREAM + 2 * n] = s[S.STREAM + 2] + s[S.STREAM + 3]
-        s[S.STREAM + 2 * n + 1] = 0
-    content = _content(s, heap, plan)
-    starts, shifts = stream(s, content, 0), stream(s, content, 1)
-    count, at = 0, 0
-    while at < len(starts):
-        _, at = varint(starts, at, len(starts))
-        if at < 0:
-            return fail(s, S.DAMAGED, 25)
-        count += 1
-    table = take(s, 16 * count)
-    if table < 0:
-        return table
-    s[S.STARTS], s[S.SHIFTS] = table, table + 8 * count
-    address, amount, at, place = 0, 0, 0, 0
-    for n in range(count):
-        gap, at = varint(starts, at, len(starts))
-        more, place = signed(shifts, place, len(shifts))
-        if place < 0 or (n > 0 and gap < 1):
-            return fail(s, S.DAMAGED, 25)
-        address += gap
-        amount += more
-        if address < 0 or not -_LARGEST_SHIFT < amount < _LARGEST_SHIFT:
-            return fail(s, S.DAMAGED, 25)
-        put_64(heap, table + 8 * n, address)
-        put_64(heap, table + 8 * (count + n), amount)
-    if place != len(shifts):
-        return fail(s, S.DAMAGED, 25)
-    s[S.PIECES] = count
     return 0
 
 

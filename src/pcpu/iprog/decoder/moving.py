@@ -12,21 +12,6 @@ CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED, _, BRANCH, PAGE, _ = 
 NUMBER = (1 << SPACE) - 1
 
 
-def shift(s: Ints, heap: Memory, address: int) -> int:
-    """By how much an address moved (G25). Targets are in no order, so that no branch is taken by
-    what is found: the last piece is narrowed down in as many steps each time."""
-    starts, left = s[S.STARTS], s[S.PIECES]
-    first = starts
-    if left == 0 or i64_at(heap, first) > address:
-        return 0
-    while left > 1:
-        half = left // 2
-        middle = first + 8 * half
-        first = middle if i64_at(heap, middle) <= address else first
-        left -= half
-    return i64_at(heap, first + s[S.SHIFTS] - starts)
-
-
 def region_of(s: Ints, heap: Memory, place: int) -> int:
     """The row of the last region that does not start behind a place of the file."""
     low, high = 0, s[S.REGIONS]

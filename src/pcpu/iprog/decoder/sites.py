@@ -12,6 +12,7 @@ second is says the first too:
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
+from pcpu.iprog.decoder.map import shift
 from pcpu.iprog.decoder.moving import (
     ABSOLUTE,
     BASED,
@@ -23,7 +24,6 @@ from pcpu.iprog.decoder.moving import (
     SIGNED,
     instruction,
     region_of,
-    shift,
     value_of,
 )
 from pcpu.iprog.sites import Form
@@ -40,12 +40,14 @@ _GROUPS = 8  # bytes of LEB128 in which each number has room
 _MORE = -0x7F7F7F7F7F7F7F80  # in all bytes of such a number but the last
 _LAST_FORM, _WORD = max(Form).value, Form.WORD.value
 _CALL = 0x25
+_PIECE = 2048  # sites that are moved in one call
 _LEAST_PAGE = 9  # bits of what has a number of its own in the index of sites
 
 
-def resolve(s: Ints, heap: Memory, records: int, count: int) -> None:
-    """Make of records what is kept, in their place: targets are moved once and for all."""
-    for n in range(count):
+def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
+    """Make of records from number ``first`` on before ``last`` what is kept, in the place of all:
+    targets are moved once and for all."""
+    for n in range(first, last):
         at = records + RECORD * n
         place, form = i64_at(heap, at) + s[S.BLOB_FIRST], i64_at(heap, at + 8)
         target, extra = i64_at(heap, at + 16), i64_at(heap, at + 24)
@@ -70,8 +72,8 @@ def resolve(s: Ints, heap: Memory, records: int, count: int) -> None:
         if not 0 <= form <= _LAST_FORM:
             form, bits, extra = ABSOLUTE, _BYTES, 0  # of no bytes: nothing is written
         extra = min(max(extra, 0), _MOST_EXTRA)
-        first = place & _PLACE | form << _FORM | bits | extra << _EXTRA
-        put_64(heap, records + _SITE * n, first)
+        bits |= place & _PLACE | form << _FORM | extra << _EXTRA
+        put_64(heap, records + _SITE * n, bits)
         put_64(heap, records + _SITE * n + 8, value)
 
 
@@ -85,7 +87,7 @@ def _leb(value: int, size: int) -> int:
 def resolve_given(s: Ints, heap: Memory) -> None:
     """The sites that were given for what was asked last."""
     if s[S.GIVEN_COUNT]:
-        resolve(s, heap, s[S.GIVEN_SITES], s[S.GIVEN_COUNT])
+        resolve(s, heap, s[S.GIVEN_SITES], 0, s[S.GIVEN_COUNT])
         s[S.SITE] = 0
 
 
@@ -93,7 +95,8 @@ def resolve_held(s: Ints, heap: Memory) -> None:
     """All sites, and behind them, where records were, the index: for each page of the blob the
     number of the first site that does not lie before it."""
     count = s[S.HELD_COUNT]
-    resolve(s, heap, s[S.HELD_SITES], count)
+    for n in range(0, count, _PIECE):
+        resolve(s, heap, s[S.HELD_SITES], n, min(n + _PIECE, count))
     bits = _LEAST_PAGE
     while (s[S.BLOB_SIZE] >> bits) + 2 > 2 * count and bits < 62:
         bits += 1
@@ -101,14 +104,22 @@ def resolve_held(s: Ints, heap: Memory) -> None:
         return
     s[S.SITE_INDEX], s[S.SITE_PAGE] = s[S.HELD_SITES] + _SITE * count, bits
     pages, page = (s[S.BLOB_SIZE] >> bits) + 2, 0
-    for n in range(count):
-        place = (i64_at(heap, s[S.HELD_SITES] + _SITE * n) & _PLACE) - s[S.BLOB_FIRST]
-        while page < pages and page << bits <= place:
-            put_64(heap, s[S.SITE_INDEX] + 8 * page, n)
-            page += 1
+    for n in range(0, count, _PIECE):
+        page = _index(s, heap, n, min(n + _PIECE, count), page, pages)
     while page < pages:
         put_64(heap, s[S.SITE_INDEX] + 8 * page, count)
         page += 1
+
+
+def _index(s: Ints, heap: Memory, first: int, last: int, page: int, pages: int) -> int:
+    """Write the numbers of pages from ``page`` on that do not begin behind a site from number
+    ``first`` on before ``last``; the page that comes next."""
+    for n in range(first, last):
+        place = (i64_at(heap, s[S.HELD_SITES] + _SITE * n) & _PLACE) - s[S.BLOB_FIRST]
+        while page < pages and page << s[S.SITE_PAGE] <= place:
+            put_64(heap, s[S.SITE_INDEX] + 8 * page, n)
+            page += 1
+    return page
 
 
 def _first_held(s: Ints, heap: Memory, start: int) -> int:

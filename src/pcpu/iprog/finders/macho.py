@@ -11,7 +11,7 @@ import numpy as np
 from pcpu.iprog.finders.aarch64 import find_pages
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.eh_frame import LONG_DISTANCE, find_records, records_room
-from pcpu.iprog.finders.elf import CODE_HIGH, CODE_LOW, ELF, FIRST, HIGH, LAST, LOW, holds, widen
+from pcpu.iprog.finders.elf import CODE_LOW, ELF, FIRST, LAST, LOW, holds, widen
 from pcpu.iprog.finders.reading import lies
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.finders.x86_64 import find_distances
@@ -211,8 +211,7 @@ def macho_arm_code(
                 start = content_of(b, s)
                 bias = address_of(b, s) - start
                 count = find_pages(
-                    b, start, start + length_of(b, s), bias, image[CODE_LOW], image[CODE_HIGH],
-                    image[LOW], image[HIGH], known, rows, room, count,
+                    b, start, start + length_of(b, s), bias, image, known, rows, room, count,
                 )  # fmt: skip
         c += command_size(b, c)
     return count

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pcpu.iprog.finders.arrays import Ints
-from pcpu.iprog.finders.sort import ROW as ROW
-from pcpu.iprog.finders.sort import sort_rows
+from pcpu.iprog.finders.sort import PIECE, ROW, sort_rows
 from pcpu.iprog.sites import WIDTHS, Form
 from pcpu.kernel import i64
 
@@ -30,6 +29,18 @@ def add(
     return count + 1
 
 
+def settle(rows: Ints, first: int, count: int) -> None:
+    """Put the last of so many rows, of which ``first`` stay where they are, before those whose
+    places are behind its own. They are few."""
+    at = ROW * (count - 1)
+    while at > ROW * first and rows[at - ROW] > rows[at]:
+        for k in range(ROW):
+            behind = i64(rows[at - ROW + k])
+            rows[at - ROW + k] = rows[at + k]
+            rows[at + k] = behind
+        at -= ROW
+
+
 def tag(rows: Ints, first: int, last: int, finder: int) -> None:
     """Note who found rows."""
     for n in range(first, last):
@@ -46,21 +57,30 @@ def width(form: int, extra: int) -> int:
 def sort_sites(rows: Ints, count: int, aside: Ints) -> int:
     """Bring rows in order of their places, and drop those that begin before the one before ends;
     how many are left. ``aside`` has the numbers that ``sort_room`` says."""
-    sort_rows(rows, count, aside)
-    return _without_overlaps(rows, count, -1)
+    return _sort(rows, count, aside, -1)
 
 
 def order_sites(rows: Ints, count: int, aside: Ints) -> int:
     """The same; and forms are forms alone then."""
+    return _sort(rows, count, aside, _FORM)
+
+
+def _sort(rows: Ints, count: int, aside: Ints, mask: int) -> int:
+    """The same; of forms the bits of ``mask`` are kept."""
     sort_rows(rows, count, aside)
-    return _without_overlaps(rows, count, _FORM)
+    kept, end = 0, 0
+    for n in range(0, count, PIECE):
+        last = min(n + PIECE, count)
+        kept, end = _without_overlaps(rows, ROW * n, ROW * last, kept, end, mask)
+    return kept // ROW
 
 
-def _without_overlaps(rows: Ints, count: int, mask: int) -> int:
-    """Drop rows that begin before the one before ends; of forms the bits of ``mask`` are kept."""
-    kept = 0
-    end = 0
-    for at in range(0, ROW * count, ROW):
+def _without_overlaps(
+    rows: Ints, first: int, last: int, kept: int, end: int, mask: int
+) -> tuple[int, int]:  # fmt: skip
+    """Keep the rows from ``rows[first]`` on before ``rows[last]`` that do not begin before ``end``,
+    or where one that is kept does, behind those before ``rows[kept]``; both numbers then."""
+    for at in range(first, last, ROW):
         place = i64(rows[at + PLACE])
         if place >= end:
             form = i64(rows[at + FORM])
@@ -71,4 +91,4 @@ def _without_overlaps(rows: Ints, count: int, mask: int) -> int:
             if form & mask != form:
                 rows[kept + FORM] = form & mask
             kept += ROW
-    return kept // ROW
+    return kept, end

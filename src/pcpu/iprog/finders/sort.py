@@ -12,6 +12,7 @@ from pcpu.kernel import i64
 
 ROW = 4  # numbers of a row
 _RUNS = 64  # that are kept at most
+PIECE = 4096  # rows that are looked at in one call
 
 
 def sort_room(count: int) -> int:
@@ -26,7 +27,11 @@ def sort_rows(rows: Ints, count: int, aside: Ints) -> None:
     end = 0
     while end < count:
         start = end
-        end = _run_end(rows, count, start)
+        end = start + 1
+        stop = end
+        while end == stop and end < count:
+            stop = min(end + PIECE, count)
+            end = _run_end(rows, end, stop)
         aside[begins + runs] = start
         runs += 1
         while runs > 1 and (
@@ -36,33 +41,66 @@ def sort_rows(rows: Ints, count: int, aside: Ints) -> None:
         ):
             runs -= 1
             middle = i64(aside[begins + runs])
-            merge(rows, i64(aside[begins + runs - 1]), middle, end, aside[0:begins])
+            _merge(rows, i64(aside[begins + runs - 1]), middle, end, aside[0:begins])
 
 
-def _run_end(rows: Ints, count: int, start: int) -> int:
-    """Where the run that begins at ``start`` ends."""
-    end = start + 1
-    key = i64(rows[ROW * start])
-    while end < count and rows[ROW * end] >= key:
+def _run_end(rows: Ints, end: int, stop: int) -> int:
+    """Where the run ends of which row ``end - 1`` is one; not behind ``stop``."""
+    key = i64(rows[ROW * (end - 1)])
+    while end < stop and rows[ROW * end] >= key:
         key = i64(rows[ROW * end])
         end += 1
     return end
 
 
-def merge(rows: Ints, start: int, middle: int, stop: int, aside: Ints) -> None:
+def _merge(rows: Ints, start: int, middle: int, stop: int, aside: Ints) -> None:
     """Merge two runs that follow each other. The shorter of what has to move is kept aside."""
     if rows[ROW * (middle - 1)] <= rows[ROW * middle]:
         return
-    first = _before(rows, start, middle, i64(rows[ROW * middle]) + 1)
-    last = _before(rows, middle, stop, i64(rows[ROW * (middle - 1)]))
-    if middle - first <= last - middle:
-        _merge_up(rows, first, middle, last, aside)
+    start = _first(rows, start, middle, i64(rows[ROW * middle]) + 1)
+    stop = _first(rows, middle, stop, i64(rows[ROW * (middle - 1)]))
+    if middle - start <= stop - middle:
+        _merge_up(rows, start, middle, stop, aside)
     else:
-        _merge_down(rows, first, middle, last, aside)
+        _merge_down(rows, start, middle, stop, aside)
 
 
-def _before(rows: Ints, low: int, high: int, key: int) -> int:
-    """Where the rows of a run end that are below ``key``."""
+def _merge_up(rows: Ints, at: int, right: int, stop: int, aside: Ints) -> None:
+    """Merge ``rows[at:right]``, which is kept aside, and ``rows[right:stop]``, from the start."""
+    left, last = 0, right - at
+    aside[0 : ROW * last] = rows[ROW * at : ROW * right]
+    while left < last:
+        end = _first_near(rows, right, stop, i64(aside[ROW * left]))
+        rows[ROW * at : ROW * (at + end - right)] = rows[ROW * right : ROW * end]
+        at += end - right
+        right = end
+        end = last
+        if right < stop:
+            end = _first_near(aside, left, last, i64(rows[ROW * right]) + 1)
+        rows[ROW * at : ROW * (at + end - left)] = aside[ROW * left : ROW * end]
+        at += end - left
+        left = end
+
+
+def _merge_down(rows: Ints, start: int, left: int, to: int, aside: Ints) -> None:
+    """Merge ``rows[start:left]`` and ``rows[left:to]``, which is kept aside, from the end."""
+    right = to - left
+    aside[0 : ROW * right] = rows[ROW * left : ROW * to]
+    while right > 0:
+        first = _first_far(rows, start, left, i64(aside[ROW * (right - 1)]) + 1)
+        rows[ROW * (to - left + first) : ROW * to] = rows[ROW * first : ROW * left]
+        to -= left - first
+        left = first
+        first = 0
+        if left > start:
+            first = _first_far(aside, 0, right, i64(rows[ROW * (left - 1)]))
+        rows[ROW * (to - right + first) : ROW * to] = aside[ROW * first : ROW * right]
+        to -= right - first
+        right = first
+
+
+def _first(rows: Ints, low: int, high: int, key: int) -> int:
+    """The first row of a run from ``low`` to ``high`` that is not below ``key``."""
     while low < high:
         middle = (low + high) // 2
         if rows[ROW * middle] < key:
@@ -72,39 +110,19 @@ def _before(rows: Ints, low: int, high: int, key: int) -> int:
     return low
 
 
-def _merge_up(rows: Ints, start: int, middle: int, stop: int, aside: Ints) -> None:
-    """Merge with the first run kept aside, from the start on."""
-    left = ROW * (middle - start)
-    aside[0:left] = rows[ROW * start : ROW * middle]
-    right = ROW * middle
-    at = 0
-    to = ROW * start
-    while at < left:
-        if right < ROW * stop and rows[right] < aside[at]:
-            _move(rows, to, rows, right)
-            right += ROW
-        else:
-            _move(rows, to, aside, at)
-            at += ROW
-        to += ROW
+def _first_near(rows: Ints, low: int, high: int, key: int) -> int:
+    """The same, found sooner where it is near ``low``."""
+    step = 1
+    while low + step <= high and rows[ROW * (low + step - 1)] < key:
+        low += step
+        step *= 2
+    return _first(rows, low, min(low + step, high), key)
 
 
-def _merge_down(rows: Ints, start: int, middle: int, stop: int, aside: Ints) -> None:
-    """Merge with the second run kept aside, from the end on."""
-    at = ROW * (stop - middle)
-    aside[0:at] = rows[ROW * middle : ROW * stop]
-    left = ROW * middle
-    to = ROW * stop
-    while at > 0:
-        to -= ROW
-        if left > ROW * start and rows[left - ROW] > aside[at - ROW]:
-            left -= ROW
-            _move(rows, to, rows, left)
-        else:
-            at -= ROW
-            _move(rows, to, aside, at)
-
-
-def _move(rows: Ints, to: int, source: Ints, at: int) -> None:
-    for k in range(ROW):
-        rows[to + k] = source[at + k]
+def _first_far(rows: Ints, low: int, high: int, key: int) -> int:
+    """The same, found sooner where it is near ``high``."""
+    step = 1
+    while low + step <= high and rows[ROW * (high - step)] >= key:
+        high -= step
+        step *= 2
+    return _first(rows, max(low, high - step), high, key)

@@ -32,6 +32,7 @@ _CUSTOM, _FUNCTIONS, _EXPORTS, _START, _ELEMENTS, _CODE, _DATA = 0, 3, 7, 8, 9, 
 _CONSTANT, _END = 0x41, 0x0B
 _WORD = Form.WORD.value
 _NONE = -1
+_PIECE = 1 << 14  # bytes of data that are looked at in one call
 
 
 def is_module(b: Bytes) -> bool:
@@ -182,7 +183,8 @@ def _segments(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> 
         stop = skip(p, size, end)
         if stop >= 0 and address != _NONE:
             count = _stated(b, first, behind, end, flags, address, rows, room, count)
-            count = _words(b, p, stop, address, rows, room, count)
+            for at in range(p + (-address & 3), stop - 3, _PIECE):
+                count = _words(b, at, min(at + _PIECE, stop - 3), rows, room, count)
         p = stop
         left -= 1
     return count
@@ -201,11 +203,9 @@ def _stated(
     return count
 
 
-def _words(
-    b: Bytes, p: int, stop: int, address: int, rows: Ints, room: int, count: int
-) -> int:  # fmt: skip
-    """The words of data that is put at an address."""
-    for at in range(p + (-address & 3), stop - 3, 4):
+def _words(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
+    """The words of data that begin from ``p`` on before ``end``."""
+    for at in range(p, end, 4):
         value = u32_at(b, at)
         if LEAST_ADDRESS <= value < ADDRESSES:
             count = add(rows, room, count, at, _WORD, value, 0)
