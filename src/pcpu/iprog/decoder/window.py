@@ -44,14 +44,13 @@ def want_covers(s: Ints, heap: Memory, content: Bytes, size: int, start: int) ->
 
 def _move_batch(s: Ints, heap: Memory, size: int, start: int) -> None:
     """Move the sites of the covers that were asked for."""
-    window = heap[s[S.OUT] : s[S.OUT] + size + S.SLACK]
     if not s[S.SITES_HELD]:
         resolve_given(s, heap)
     for n in range(s[S.BATCH]):
         row = s[S.COVERS] + covers.ROW * n
         at, length, source = i64_at(heap, row), i64_at(heap, row + 8), i64_at(heap, row + 16)
         if length:
-            move_cover(s, heap, window, at, length, source, start)
+            move_cover(s, heap, at, length, source, start)
     s[S.GIVEN_COUNT] = 0
 
 
@@ -77,6 +76,8 @@ def _place(
 ) -> int:
     """Put covers and literals to their places (G17, G19), and move sites and literals (G20)."""
     literal, literals = start_of(s, S.LITERALS), end_of(s, S.LITERALS)
+    written = s[S.CONTENT] + (s[S.PLAN_AT] if s[S.CONTENT_IN_PLAN] else 0)
+    copied = s[S.REFERENCE_AT]
     held, end, left = s[S.REFERENCE_HELD], 0, 1
     begin_covers(s)
     while left:
@@ -90,15 +91,15 @@ def _place(
             if run > literals - literal:
                 return fail(s, S.DAMAGED, 22)
             if held:
-                copy(window, end, content, literal, run)
+                copy(heap, s[S.OUT] + end, written + literal, run, written + len(content))
             else:  # what lies behind is there already
                 window[end:at] = content[literal : literal + run]
             if S.RELOCATES and run and s[S.TRANSFORM]:
                 restore(s, heap, window, start, end, at)
             if held and left:
-                copy(window, at, reference, source, left)
+                copy(heap, s[S.OUT] + at, copied + source, left, copied + len(reference))
                 if S.RELOCATES and s[S.FINDERS]:
-                    move_cover(s, heap, window, at, left, source, start)
+                    move_cover(s, heap, at, left, source, start)
             literal += run
             end = at + left
     return fail(s, S.DAMAGED, 22) if literal != literals else 0
