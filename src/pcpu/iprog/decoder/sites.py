@@ -207,6 +207,11 @@ def _put_bytes(heap: Memory, at: int, size: int, value: int) -> None:
     up to eight bytes in all, is read and written too."""
     most = 8 * min(size, 8) - 8
     put_64(heap, at, i64_at(heap, at) >> most >> 8 << most << 8 | value)
+    if size > 8:
+        _put_rest(heap, at, size)
+
+
+def _put_rest(heap: Memory, at: int, size: int) -> None:
     for n in range(8, size):
         heap[at + n] = 128 if n + 1 < size else 0
 
