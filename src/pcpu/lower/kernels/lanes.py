@@ -57,8 +57,11 @@ def _fold(code: Code, stage: Stage, lanes: int, unrolled: int) -> _Fold:
 class _Operands:
     """What a stage takes bytes from, for vectors of up to ``lanes`` bytes."""
 
-    def __init__(self, code: Code, stage: Stage, lanes: int) -> None:
-        self.cycles, self.tables = Cycles(code, stage, lanes), Tables(code, stage)
+    def __init__(
+        self, code: Code, stage: Stage, lanes: int, tables: Tables | None = None
+    ) -> None:
+        self.cycles = Cycles(code, stage, lanes)
+        self.tables = Tables(code, stage) if tables is None else tables
 
     @property
     def prepares(self) -> bool:
@@ -70,9 +73,19 @@ class _Operands:
         self.tables.prepare()
 
 
-def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
+def emit(
+    code: Code,
+    stages: Sequence[Stage],
+    data: Value,
+    length: Value,
+    tables: Sequence[Tables] | None = None,
+) -> None:
+    """Run the stages; ``tables`` are those of each, where another kernel knows more of them."""
     lanes = _lanes(code.target, stages)
-    operands = [_Operands(code, stage, lanes) for stage in stages]
+    operands = [
+        _Operands(code, stage, lanes, each)
+        for stage, each in zip(stages, tables or [None] * len(stages), strict=True)
+    ]
     if any(each.prepares for each in operands):
         with code.when(code.b.icmp_unsigned(">=", length, code.size(SMALL_LANES))):
             for each in operands:
