@@ -63,6 +63,15 @@ def _stays_narrow(bound: int, unrolled: int) -> bool:
     return turns >= NARROW_TURNS or turns * unrolled >= NARROW_VECTORS
 
 
+def registers(form: Reduction, state_bits: int, lanes: int) -> int:
+    """The vectors of 16 bytes that an accumulator of ``lanes`` lanes takes on plain engines."""
+    assert form.bits is not None
+    assert form.bound is not None
+    count = form.bits * lanes // 128
+    plain = form.combine not in ("add", "sub") or state_bits == form.bits
+    return count if plain or (form.bits == 8 and _stays_narrow(form.bound, 1)) else 2 * count
+
+
 def pairs(form: Reduction) -> bool:
     """Whether two values can be joined in a lane of 8 bits."""
     if form.bits != 8 or form.bound is None:
