@@ -174,11 +174,12 @@ class _Writer:
     def span(self, data: Value, length: Value) -> None:
         """All bytes of a piece, from wide vectors to single bytes."""
         code, width = self.code, vectors.width(self.code.target)
-        feed, wide = Feed(code, self.fed, width, UNROLLED), _Vectors(self, width)
+        # Two vectors at a time, as what gathers something of each one waits for itself.
+        feed, wide = Feed(code, self.fed, 2 * width, UNROLLED // 2), _Vectors(self, width)
         step, pointer = width * UNROLLED, code.local(POINTER, data)
         end = _whole(code, length, step)
         with (
-            code.pieces(code.size(0), end, feed.limit(UNROLLED)) as fed,
+            code.pieces(code.size(0), end, feed.limit(UNROLLED // 2)) as fed,
             feed.block(code.byte_at(data, fed[0])),
             code.pieces(*fed, width * CHUNK) as chunk,
             wide.gathered(code.b.sub(chunk[1], chunk[0])),
@@ -186,7 +187,8 @@ class _Writer:
         ):
             here = code.load(POINTER, pointer)
             for k in range(0, step, 2 * width):
-                wide.add([feed.load(code.byte_at(here, code.size(k + j))) for j in (0, width)])
+                loaded = feed.load(code.byte_at(here, code.size(k)))
+                wide.add(vectors.pieces(code, loaded, width))
             code.b.store(code.opaque(code.byte_at(here, code.size(step))), pointer)
         rest = code.byte_at(data, end), code.b.sub(length, end)
         feed.span(*rest)
