@@ -31,7 +31,7 @@ from pcpu.target import Target
 
 LARGEST = 1 << 32  # the greatest modulus with which PIECE bytes leave 64 bits alone
 PIECE = 1 << 27
-UNROLLED = 8  # vectors
+UNROLLED = 8  # vectors a turn
 CHUNK = 64  # vectors: as many pairs of bytes, less BIAS, fit in 16 bits twice
 BIAS = 1 << 14
 INVERSE = pow(255, -1, 1 << 16)
@@ -173,13 +173,16 @@ class _Writer:
 
     def span(self, data: Value, length: Value) -> None:
         """All bytes of a piece, from wide vectors to single bytes."""
-        code, width = self.code, vectors.width(self.code.target)
+        code, width, unrolled = self.code, vectors.width(self.code.target), UNROLLED
+        if code.target.plain_engine:
+            # V8 loads all of a turn first, and repeats the turn itself.
+            unrolled = 2 if any(stage.state is not None for stage in self.fed) else 4
         # Two vectors at a time, as what gathers something of each one waits for itself.
-        feed, wide = Feed(code, self.fed, 2 * width, UNROLLED // 2), _Vectors(self, width)
-        step, pointer = width * UNROLLED, code.local(POINTER, data)
+        feed, wide = Feed(code, self.fed, 2 * width, unrolled // 2), _Vectors(self, width)
+        step, pointer = width * unrolled, code.local(POINTER, data)
         end = _whole(code, length, step)
         with (
-            code.pieces(code.size(0), end, feed.limit(UNROLLED // 2)) as fed,
+            code.pieces(code.size(0), end, feed.limit(unrolled // 2)) as fed,
             feed.block(code.byte_at(data, fed[0])),
             code.pieces(*fed, width * CHUNK) as chunk,
             wide.gathered(code.b.sub(chunk[1], chunk[0])),
