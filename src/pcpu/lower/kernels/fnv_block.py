@@ -31,7 +31,7 @@ from pcpu.lower.kernels.fnv_planes import (
 from pcpu.target import Target
 
 HEAD = 6  # constants of a block before those of the pairs of lanes
-GROUP = 1
+GROUP = 4  # vectors a row whose changes plain engines compute together
 EachRow = Callable[..., None]
 # Registers for the chunks' low bytes and sums, by the width of vectors.
 SUMS = {16: 12, 32: 12, 64: 20}
@@ -132,9 +132,8 @@ class Emitter:
         self.by_row = _scratch(code, rows * self.row_bytes, block.width)
         self.by_plane = _scratch(code, rows * self.planes.row_bytes, block.width)
         self.first_bytes = _scratch(code, self.row_bytes, block.width)
-        self.changes = None
-        if code.target.plain_engine:
-            self.changes = _scratch(code, rows * GROUP * self.row_bytes, block.width)
+        # Planes are over when the changes of a group begin, which are no more than they.
+        self.changes = self.by_plane if code.target.plain_engine else None
         sizes = range(1, block.most_strips + 1)
         weights = [weight for strips in sizes for weight in block.weights(strips)]
         constants = [number for strips in sizes for number in block.constants(strips)]
@@ -253,7 +252,7 @@ class Emitter:
         zero = self.wide([0] * self.wide.count)
         totals = [code.local(self.wide, zero) for _ in range(2)]
         # Vectors that go together share the wait for their products.
-        count = 4 if self.changes else 2 if 4 * (1 + block.limbs) <= SUMS[block.width] else 1
+        count = GROUP if self.changes else 2 if 4 * (1 + block.limbs) <= SUMS[block.width] else 1
         with code.loop(code.size(0), code.size(8), count, plain=True) as r:
             offset = code.b.mul(r, code.size(block.width))
             for number, limbs in enumerate(self._limb_sums(offset, count, weights, factor, rows)):
@@ -280,7 +279,7 @@ class Emitter:
             self._each_row(rows, [data, limbs], both)
             yield from sums
             return
-        changes = (self.changes, GROUP * self.row_bytes)
+        changes = (self.changes, 2 * GROUP * self.block.width)
 
         def change(data: Value, to: Value) -> None:
             for half, value in enumerate(self._changed(data, lows, factor)):
