@@ -140,8 +140,11 @@ class Emitter:
         self.weights = code.table(f"fnv.{name}.{block.width}.weights", I32, weights)
         self.constants = code.table(f"fnv.{name}.{block.width}.constants", self.scalar, constants)
 
-    def emit(self, state: Value, data: Value, strips: Value) -> None:
-        """The block at ``data`` of ``16 * strips`` rows; updates the local ``state``."""
+    def emit(self, state: Value, data: Value, strips: Value, ahead: Value) -> None:
+        """The block at ``data`` of ``16 * strips`` rows; updates the local ``state``.
+
+        ``ahead`` bytes from ``data`` on is the next block, or this one where there is none.
+        """
         code, block = self.code, self.block
         before = code.b.sub(strips, code.size(1))
         sizes = code.b.lshr(code.b.mul(strips, before), code.size(1))  # 1 + 2 + .. + before
@@ -155,7 +158,7 @@ class Emitter:
         rows = code.b.mul(strips, code.size(STRIP))
         masks = [self._everywhere(mask, self.planes.kind) for mask in head[2:5]]
         self._rows(data, rows)
-        ends = self._planes(masks, rows)
+        ends = self._planes(masks, rows, code.byte_at(data, ahead))
         self._first_bytes(state, masks, ends, rows)
         totals = self._run(weights, head, rows)
         before = code.load(ir.IntType(block.bits), state)
@@ -209,12 +212,14 @@ class Emitter:
                 for i, vector in enumerate(transpose_bytes(code, lanes)):
                     code.b.store(vector, at(code, to, i * self.row_bytes))
 
-    def _planes(self, masks: list[Value], rows: Value) -> Value:
+    def _planes(self, masks: list[Value], rows: Value, next_block: Value) -> Value:
         """Rows of bytes to rows of bit planes, and the pass of the lowest plane."""
         code, kind = self.code, self.planes.kind
         run = code.local(kind, kind([0] * kind.count))
 
-        def body(source: Value, to: Value) -> None:
+        def body(source: Value, to: Value, later: Value) -> None:
+            for line in range(0, self.block.chunks, 64):
+                vectors.ask_for(code, at(code, later, line))
             loaded = load_rows(code, source, 8, kind, self.block.width)
             for k, plane in enumerate(transpose_bits(code, loaded, masks)):
                 if k == 0:
@@ -222,7 +227,11 @@ class Emitter:
                 else:
                     code.b.store(plane, self.planes.slot(code, to, k))
 
-        arrays = [(self.by_row, self.row_bytes), (self.by_plane, self.planes.row_bytes)]
+        arrays = [
+            (self.by_row, self.row_bytes),
+            (self.by_plane, self.planes.row_bytes),
+            (next_block, self.block.chunks),
+        ]
         self._each_row(rows, arrays, body)
         return code.load(kind, run)
 
