@@ -31,7 +31,9 @@ from pcpu.lower.kernels.fnv_planes import (
 from pcpu.target import Target
 
 HEAD = 6  # constants of a block before those of the pairs of lanes
-GROUP = 4  # vectors a row whose changes plain engines compute together
+# V8 does all loads of a turn first, and has too few registers for chunks, weights and sums. So plain
+# engines keep the changes of so many vectors a row in memory, and multiply afterwards.
+GROUP = 4
 EachRow = Callable[..., None]
 # Registers for the chunks' low bytes and sums, by the width of vectors.
 SUMS = {16: 12, 32: 12, 64: 20}
@@ -132,7 +134,7 @@ class Emitter:
         self.by_row = _scratch(code, rows * self.row_bytes, block.width)
         self.by_plane = _scratch(code, rows * self.planes.row_bytes, block.width)
         self.first_bytes = _scratch(code, self.row_bytes, block.width)
-        # Planes are over when the changes of a group begin, which are no more than they.
+        # When changes come the planes have been used; a row of them is the larger.
         self.changes = self.by_plane if code.target.plain_engine else None
         sizes = range(1, block.most_strips + 1)
         weights = [weight for strips in sizes for weight in block.weights(strips)]
@@ -179,7 +181,7 @@ class Emitter:
     ) -> None:
         """``body`` with the places of each row in several arrays of rows of these sizes.
 
-        Two rows a turn: the places move half as often.
+        ``step`` rows a turn: with two the places move half as often.
         """
         code = self.code
         with code.loop(code.size(0), rows, step, plain=True) as row:
@@ -275,36 +277,50 @@ class Emitter:
         self, offset: Value, count: int, weights: Value, factor: Value, rows: Value
     ) -> Iterator[list[Value]]:
         """The chunks of so many vectors a row; for each half vector its limb sums, as locals."""
-        code = self.code
+        code, block = self.code, self.block
         lows = self._lows(offset, 2 * count)
         data = (code.byte_at(self.by_row, offset), self.row_bytes)
-        limbs = (weights, 4 * self.block.limbs)
-        if self.changes is None:
-            sums = [self._zeros() for _ in lows]
-
-            def both(data: Value, weights: Value) -> None:
-                self._add_products(list(self._changed(data, lows, factor)), weights, sums)
-
-            self._each_row(rows, [data, limbs], both)
-            yield from sums
+        limbs = (weights, 4 * block.limbs)
+        if self.changes is not None:
+            self._keep_changes(lows, data, self.changes, factor, rows)
+            for vector in range(count):
+                start = code.byte_at(self.changes, code.size(2 * vector * block.width))
+                yield from self._sums_of_kept((start, 2 * count * block.width), limbs, rows)
             return
-        changes = (self.changes, 2 * GROUP * self.block.width)
+        sums = [self._zeros() for _ in lows]
 
-        def change(data: Value, to: Value) -> None:
+        def body(data: Value, weights: Value) -> None:
+            self._add_products(list(self._changed(data, lows, factor)), weights, sums)
+
+        self._each_row(rows, [data, limbs], body)
+        yield from sums
+
+    def _keep_changes(
+        self, lows: list[Value], data: tuple[Value, int], to: Value, factor: Value, rows: Value
+    ) -> None:
+        """Write what each row changes, a half vector after the other."""
+        code, width = self.code, self.block.width
+
+        def body(data: Value, to: Value) -> None:
             for half, value in enumerate(self._changed(data, lows, factor)):
-                code.b.store(value, at(code, to, half * self.block.width))
+                code.b.store(value, at(code, to, half * width))
 
-        self._each_row(rows, [data, changes], change, 1)
-        for vector in range(count):
-            sums = [self._zeros() for _ in range(2)]
+        self._each_row(rows, [data, (to, len(lows) * width)], body, 1)
 
-            def add(changes: Value, weights: Value, vector: int = vector) -> None:
-                places = [at(code, changes, (2 * vector + i) * self.block.width) for i in range(2)]
-                found = [code.load(self.half, place, self.block.width) for place in places]
-                self._add_products(found, weights, sums)
+    def _sums_of_kept(
+        self, changes: tuple[Value, int], limbs: tuple[Value, int], rows: Value
+    ) -> list[list[Value]]:
+        """The limb sums of both halves of a vector."""
+        code, width = self.code, self.block.width
+        sums = [self._zeros() for _ in range(2)]
 
-            self._each_row(rows, [changes, limbs], add, 1)
-            yield from sums
+        def body(changes: Value, weights: Value) -> None:
+            places = [at(code, changes, half * width) for half in range(2)]
+            found = [code.load(self.half, place, width) for place in places]
+            self._add_products(found, weights, sums)
+
+        self._each_row(rows, [changes, limbs], body, 1)
+        return sums
 
     def _zeros(self) -> list[Value]:
         zero = self.sums([0] * self.sums.count)
@@ -331,9 +347,7 @@ class Emitter:
             code.b.store(code.b.mul(mixed, factor), slot)
             yield code.b.sub(mixed, low)
 
-    def _add_products(
-        self, changes: list[Value], weights: Value, sums: list[list[Value]]
-    ) -> None:
+    def _add_products(self, changes: list[Value], weights: Value, sums: list[list[Value]]) -> None:
         """Changes times the weights of their row, added to the sums of their limbs."""
         code = self.code
         limbs = [code.load(I32, at(code, weights, 4 * i)) for i in range(self.block.limbs)]

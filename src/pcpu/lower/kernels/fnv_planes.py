@@ -101,6 +101,7 @@ def transpose_bits(code: Code, vectors: Sequence[Value], masks: Sequence[Value])
         for low in (i for i in range(8) if not i & shift):
             high = low + shift
             swap = code.b.xor(code.b.lshr(rows[low], amount), rows[high])
+            # LLVM would select bits here, which takes V8 two instructions more.
             swap = code.opaque(code.b.and_(swap, mask))
             rows[high] = code.b.xor(rows[high], swap)
             rows[low] = code.b.xor(rows[low], code.b.shl(swap, amount))
@@ -185,6 +186,7 @@ class Planes:
         mixed = code.b.xor(code.load(self.kind, run), data)
         if plane < 7:
             code.b.store(mixed, self.slot(code, row, plane))
+        # LLVM would begin the sum with ``run``, and the next row wait for all of it.
         code.b.store(mixed if carry is None else code.b.xor(mixed, code.opaque(carry)), run)
 
     def _carry_into(

@@ -58,9 +58,7 @@ def _fold(code: Code, stage: Stage, lanes: int, unrolled: int) -> _Fold:
 class _Operands:
     """What a stage takes bytes from, for vectors of up to ``lanes`` bytes."""
 
-    def __init__(
-        self, code: Code, stage: Stage, lanes: int, tables: Tables | None = None
-    ) -> None:
+    def __init__(self, code: Code, stage: Stage, lanes: int, tables: Tables | None = None) -> None:
         self.cycles = Cycles(code, stage, lanes)
         self.tables = Tables(code, stage) if tables is None else tables
 
@@ -83,9 +81,10 @@ def emit(
 ) -> None:
     """Run the stages; ``tables`` are those of each, where another kernel knows more of them."""
     lanes = _lanes(code.target, stages)
+    if tables is None:
+        tables = [Tables(code, stage) for stage in stages]
     operands = [
-        _Operands(code, stage, lanes, each)
-        for stage, each in zip(stages, tables or [None] * len(stages), strict=True)
+        _Operands(code, stage, lanes, each) for stage, each in zip(stages, tables, strict=True)
     ]
     if any(each.prepares for each in operands):
         with code.when(code.b.icmp_unsigned(">=", length, code.size(SMALL_LANES))):
