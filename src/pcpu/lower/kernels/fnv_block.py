@@ -31,8 +31,8 @@ from pcpu.lower.kernels.fnv_planes import (
 from pcpu.target import Target
 
 HEAD = 6  # constants of a block before those of the pairs of lanes
-# V8 does all loads of a turn first, and has too few registers for chunks, weights and sums. So plain
-# engines keep the changes of so many vectors a row in memory, and multiply afterwards.
+# V8 does all loads of a turn first, and has too few registers for chunks, weights and sums. So
+# plain engines keep the changes of so many vectors a row in memory, and multiply afterwards.
 GROUP = 4
 EachRow = Callable[..., None]
 # Registers for the chunks' low bytes and sums, by the width of vectors.
