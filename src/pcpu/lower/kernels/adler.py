@@ -178,7 +178,8 @@ class _Writer:
             # V8 loads all of a turn first, and repeats the turn itself.
             unrolled = 2 if any(stage.state is not None for stage in self.fed) else 4
         # Two vectors at a time, as what gathers something of each one waits for itself.
-        feed, wide = Feed(code, self.fed, 2 * width, unrolled // 2), _Vectors(self, width)
+        feed = Feed(code, self.fed, 2 * width, unrolled // 2, in_turns=True)
+        wide = _Vectors(self, width)
         step, pointer = width * unrolled, code.local(POINTER, data)
         end = _whole(code, length, step)
         with (

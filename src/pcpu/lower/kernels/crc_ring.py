@@ -103,7 +103,7 @@ def _write(
     size = 1 << (lags[-1] + STEP - 1).bit_length()
     assert least >= 2 * block + STEP
     assert lags[0] >= STEP  # within a turn nothing waits for what is not behind the end yet
-    feed = Feed(code, fed, 16, TURN)
+    feed = Feed(code, fed, 16, TURN, in_turns=True)
     with code.when(code.b.icmp_unsigned("<", length, code.size(least))):
         feed.span(data, length)
         code.b.ret(code.b.call(below, [start, data, length]))

@@ -156,7 +156,7 @@ def _folds(stages: Sequence[Stage]) -> Iterator[tuple[Reduction, Stage]]:
 def _constants(stage: Stage) -> int:
     """How many vectors of constants the stage asks for, at most."""
     expr = stage.op.map_expr if stage.op.kind == "map" else stage.op.step_expr
-    others = (Var("byte"), Var("state"))
+    others = (Var("byte"), Var("state"), PLACE)
     return len({n for n in walk(expr) if isinstance(n, Const | Var) and n not in others})
 
 
@@ -194,7 +194,8 @@ def _vectors(code: Code, feed: Feed, data: Value, length: Value, done: Value, la
 class Feed:
     """Stages on vectors of ``lanes`` bytes on their way from memory to whatever uses them.
 
-    No more than ``limit`` bytes may go by within one ``block``. Without stages it is a load.
+    No more than ``limit`` bytes may go by within one ``block``. Without stages it is a load. One
+    that is ``in_turns`` loads ``unrolled`` times in each turn of its loop, one after the other.
     """
 
     def __init__(
@@ -206,13 +207,15 @@ class Feed:
         operands: Sequence[_Operands] | None = None,
         *,
         steady: bool = False,
+        in_turns: bool = False,
     ) -> None:
         self._code, self._stages, self._lanes = code, stages, lanes
+        turn = unrolled if in_turns else 1
         if operands is None:
-            operands = [_Operands(code, stage, lanes) for stage in stages]
+            operands = [_Operands(code, stage, lanes * turn) for stage in stages]
             for each in operands:
                 each.prepare()
-        self._turning = [each.cycles.cursors(lanes, steady=steady) for each in operands]
+        self._turning = [each.cycles.cursors(lanes, turn, steady=steady) for each in operands]
         self._tables = [each.tables for each in operands]
         self._folds = [_fold(code, s, lanes, unrolled) for s in stages if s.state is not None]
 
