@@ -144,7 +144,7 @@ def _add_terms(around: _Ring, rest: Value, index: Value, size: Value, out: Value
     for count in (TURN, 1):
         with code.loop(code.load(code.usize, done), size, 16 * count, plain=True) as i:
             now = code.b.add(index, i)
-            here, there = code.byte_at(rest, i), code.byte_at(out, i)
+            here, there = (code.opaque(code.byte_at(base, i)) for base in (rest, out))
             to, taps = around.at(now), around.taps(now)
             for k in range(count):
                 loaded = code.load(VECTOR, code.byte_at(here, code.size(16 * k)), 1)
