@@ -32,7 +32,7 @@ def least(multiple: gf2.Multiple, nearer: gf2.Multiple | None, *, fed: bool) -> 
         return 4 * block
     saved = gf2.work(nearer) - gf2.work(multiple)
     lost = gf2.end_cost(multiple) - gf2.end_cost(nearer)
-    return max(3 * block, min(16 * block, int(64 * lost / max(saved, 0.5))))
+    return max(3 * block, min(16 * block, int(40 * lost / max(saved, 0.5))))
 
 
 def ring(
