@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from llvmlite import ir
 
@@ -67,6 +68,8 @@ def emit(
                 return b.zext(truth(node), kind)
             case Binary("<<" | ">>" as op, left, right):
                 return shift(op, visit(left), right)
+            case Binary("&", _, _) if (interval := interval_of(node, width)) is not None:
+                return b.zext(within(interval), kind)
             case Binary("*" | "%" as op, left, Const(value)):
                 # LLVM has better ways to multiply and divide by what it knows.
                 return getattr(b, _PLAIN[op])(visit(left), literal(value))
@@ -74,14 +77,28 @@ def emit(
                 return getattr(b, _PLAIN[op])(visit(left), visit(right))
 
     def truth(node: Expr) -> Value:
+        if (interval := interval_of(node, width)) is not None:
+            return within(interval)
         if isinstance(node, Binary) and node.op in COMPARISONS:
             return b.icmp_unsigned(node.op, visit(node.left), visit(node.right))
         return b.icmp_unsigned("!=", visit(node), constant(0))
 
+    def within(interval: Interval) -> Value:
+        value, least, most = visit(interval.value), interval.least, interval.most
+        if most == (1 << width) - 1:
+            return b.icmp_unsigned(">=", value, constant(least))
+        if least:  # what is less becomes greater than all others
+            value, most = b.sub(value, constant(least)), most - least
+        return b.icmp_unsigned("<=", value, constant(most))
+
     def shift(op: str, value: Value, right: Expr) -> Value:
         instruction = b.shl if op == "<<" else b.lshr
         if isinstance(right, Const):
-            return instruction(value, literal(right.value)) if right.value < width else literal(0)
+            if right.value >= width:
+                return literal(0)
+            if width == 8 and lanes > 1 and code.target.plain_engine:
+                return shift_bytes(op, value, right.value)
+            return instruction(value, literal(right.value))
         amount = visit(right)
         if op == ">>" and _varies(right):
             # Of vectors, which it may make of this by itself, LLVM for WebAssembly shifts each
@@ -92,7 +109,50 @@ def emit(
         fits = b.icmp_unsigned("<", amount, constant(width))
         return b.select(fits, instruction(value, amount), constant(0))
 
+    def shift_bytes(op: str, value: Value, amount: int) -> Value:
+        # V8 does this with lanes of 16 bits, and makes the mask anew each time.
+        half = lane_type(16, lanes // 2)
+        instruction = b.shl if op == "<<" else b.lshr
+        shifted = instruction(b.bitcast(value, half), half([amount] * half.count))
+        mask = 255 << amount & 255 if op == "<<" else 255 >> amount
+        return b.and_(b.bitcast(shifted, kind), constant(mask))
+
     return visit(expr)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A test of ``value`` for ``least <= value <= most``."""
+
+    value: Expr
+    least: int
+    most: int
+
+
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+def interval_of(node: Expr, width: int) -> Interval | None:
+    """The comparison ``node`` of ``width`` bits with a constant, or two that are joined, as one
+    interval; None where it is something else.
+
+    Processors, and V8 above all, have ``<=`` rather than ``<``, and one test is less than two.
+    """
+    match node:
+        case Binary("<" | "<=" | ">" | ">=" as op, Const() as number, value):
+            return interval_of(Binary(_MIRRORED[op], value, number), width)
+        case Binary("<" | "<=" | ">" | ">=" as op, value, Const(number)) if number >> width == 0:
+            top = (1 << width) - 1
+            least = {">": number + 1, ">=": number}.get(op, 0)
+            most = {"<": number - 1, "<=": number}.get(op, top)
+            return Interval(value, least, most) if most >= 0 and least <= top else None
+        case Binary("&", left, right):
+            a, b = interval_of(left, width), interval_of(right, width)
+            if a is None or b is None or a.value != b.value:
+                return None
+            least, most = max(a.least, b.least), min(a.most, b.most)
+            return Interval(a.value, least, most) if least <= most else None
+    return None
 
 
 def _varies(expr: Expr) -> bool:
