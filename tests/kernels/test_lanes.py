@@ -43,6 +43,9 @@ FIXED = (
     fold("ones16", 16, "state + (65535 >> (byte & 15))"),
     byte_map("ones", "(byte | 255) >> byte"),
     byte_map("shifted", "byte + k ^ n", IMMEDIATES),
+    byte_map("turned", "(byte << n) ^ (byte >> k)", IMMEDIATES),
+    byte_map("turned_more", "(byte >> (n & 7)) | (byte << (8 - (n & 7)))", IMMEDIATES),
+    fold("bits", 64, "state + (byte >> n & 1)", immediates=IMMEDIATES),
 )
 LENGTHS = (0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 255, 256, 1023)
 
@@ -169,7 +172,9 @@ def comparisons() -> list[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_comparisons_and_shifts_by_constants(name: str) -> None:
-    texts = comparisons() + [f"byte {sign} {n} | 1" for sign in ("<<", ">>") for n in range(10)]
+    texts = comparisons() + [
+        f"byte {sign} ({n} - 2) | 1" for sign in ("<<", ">>") for n in range(10)
+    ]
     ops = tuple(byte_map(f"op{i}", f"({text})") for i, text in enumerate(texts))
     on, data = machine(name, ops), bytes(range(256)) * 2
     for op in ops:

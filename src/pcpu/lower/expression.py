@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Index, Var, walk
-from pcpu.lower.code import Code, Value
+from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Index, Var, evaluate, walk
+from pcpu.lower.code import I8, I16, I32, Code, Value
 
 _PLAIN = {"+": "add", "-": "sub", "*": "mul", "&": "and_", "|": "or_", "^": "xor", "%": "urem"}
 
@@ -93,13 +93,17 @@ def emit(
 
     def shift(op: str, value: Value, right: Expr) -> Value:
         instruction = b.shl if op == "<<" else b.lshr
-        if isinstance(right, Const):
-            if right.value >= width:
+        in_words = width == 8 and lanes > 1 and code.target.plain_engine
+        if all(isinstance(node, Const | Binary) for node in walk(right)):
+            known = evaluate(right, {}, width)
+            if known >= width:
                 return literal(0)
-            if width == 8 and lanes > 1 and code.target.plain_engine:
-                return shift_bytes(op, value, right.value)
-            return instruction(value, literal(right.value))
+            if in_words:
+                return _shifted_bytes(code, op, value, known)
+            return instruction(value, literal(known))
         amount = visit(right)
+        if in_words and not _varies(right):
+            return _shifted_alike(code, op, value, b.extract_element(amount, I32(0)))
         if op == ">>" and _varies(right):
             # Of vectors, which it may make of this by itself, LLVM for WebAssembly shifts each
             # lane alone then, and of a constant all 32 bits rather than the lane's: 255 >> 1
@@ -109,15 +113,34 @@ def emit(
         fits = b.icmp_unsigned("<", amount, constant(width))
         return b.select(fits, instruction(value, amount), constant(0))
 
-    def shift_bytes(op: str, value: Value, amount: int) -> Value:
-        # V8 does this with lanes of 16 bits, and makes the mask anew each time.
-        half = lane_type(16, lanes // 2)
-        instruction = b.shl if op == "<<" else b.lshr
-        shifted = instruction(b.bitcast(value, half), half([amount] * half.count))
-        mask = 255 << amount & 255 if op == "<<" else 255 >> amount
-        return b.and_(b.bitcast(shifted, kind), constant(mask))
-
     return visit(expr)
+
+
+def _shifted_bytes(code: Code, op: str, value: Value, amount: int) -> Value:
+    """Every byte of a vector shifted by less than 8.
+
+    V8 does it with lanes of 16 bits too, but makes the mask anew each time.
+    """
+    mask = 255 << amount & 255 if op == "<<" else 255 >> amount
+    shifted = _shifted_words(code, op, value, I16(amount))
+    return code.b.and_(shifted, code.kept(mask, 8, value.type.count))
+
+
+def _shifted_alike(code: Code, op: str, value: Value, amount: Value) -> Value:
+    """Every byte of a vector shifted by ``amount``, a byte that is known when running."""
+    b, low = code.b, code.b.and_(amount, I8(7))
+    # The last bit that something is shifted to, and all on its side.
+    mask = b.neg(b.shl(I8(1), low)) if op == "<<" else b.lshr(I8(255), low)
+    mask = b.select(b.icmp_unsigned("<", amount, I8(8)), mask, I8(0))
+    shifted = _shifted_words(code, op, value, code.resize(low, 16))
+    return b.and_(shifted, splat(code, mask, value.type.count))
+
+
+def _shifted_words(code: Code, op: str, value: Value, amount: Value) -> Value:
+    half = lane_type(16, value.type.count // 2)
+    instruction = code.b.shl if op == "<<" else code.b.lshr
+    shifted = instruction(code.b.bitcast(value, half), splat(code, amount, half.count))
+    return code.b.bitcast(shifted, value.type)
 
 
 @dataclass(frozen=True)
