@@ -43,6 +43,7 @@ FIXED = (
     fold("ones16", 16, "state + (65535 >> (byte & 15))"),
     byte_map("ones", "(byte | 255) >> byte"),
     byte_map("shifted", "byte + k ^ n", IMMEDIATES),
+    byte_map("times", "byte * k + byte * byte * n", IMMEDIATES),
     byte_map("turned", "(byte << n) ^ (byte >> k)", IMMEDIATES),
     byte_map("turned_more", "(byte >> (n & 7)) | (byte << (8 - (n & 7)))", IMMEDIATES),
     fold("bits", 64, "state + (byte >> n & 1)", immediates=IMMEDIATES),

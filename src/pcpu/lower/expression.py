@@ -5,30 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from llvmlite import ir
-
 from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Index, Var, evaluate, walk
-from pcpu.lower.code import I8, I16, I32, Code, Value
+from pcpu.lower.bytes_in_words import product, remainder, shifted, shifted_alike, times
+from pcpu.lower.code import I32, Code, Value
+from pcpu.lower.lane import lane_type
 
 _PLAIN = {"+": "add", "-": "sub", "*": "mul", "&": "and_", "|": "or_", "^": "xor", "%": "urem"}
-
-
-def lane_type(width: int, lanes: int) -> Value:
-    """The integer type of ``width`` bits, or a vector of ``lanes`` of them."""
-    kind = ir.IntType(width)
-    return kind if lanes == 1 else ir.VectorType(kind, lanes)
-
-
-def splat(code: Code, value: Value, lanes: int) -> Value:
-    """``value`` in every lane."""
-    if lanes == 1:
-        return value
-    kind = ir.VectorType(value.type, lanes)
-    if isinstance(value, ir.Constant):
-        return kind([value.constant] * lanes)
-    first = code.b.insert_element(ir.Constant(kind, ir.Undefined), value, ir.IntType(32)(0))
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-    return code.b.shuffle_vector(first, ir.Constant(kind, ir.Undefined), mask)
 
 
 def emit(
@@ -45,6 +27,7 @@ def emit(
     """
     kind = lane_type(width, lanes)
     b = code.b
+    in_words = width == 8 and lanes > 1 and code.target.plain_engine
 
     def literal(value: int) -> Value:
         return kind(value) if lanes == 1 else kind([value] * lanes)
@@ -63,18 +46,29 @@ def emit(
                 byte = look_up(node)
                 return byte if width == 8 else b.zext(byte, kind)
             case Cond(test, then, other):
-                return b.select(truth(test), visit(then), visit(other))
+                return b.select(truth(test), arm(then), arm(other))
             case Binary(op, _, _) if op in COMPARISONS:
                 return b.zext(truth(node), kind)
             case Binary("<<" | ">>" as op, left, right):
                 return shift(op, visit(left), right)
             case Binary("&", _, _) if (interval := interval_of(node, width)) is not None:
                 return b.zext(within(interval), kind)
+            case Binary("*", left, Const(value)) if in_words:
+                return times(code, visit(left), value)
+            case Binary("*", left, right) if in_words:
+                return product(code, visit(left), visit(right))
+            case Binary("%", left, Const(value)) if in_words and value & value - 1:
+                return remainder(code, visit(left), value)
             case Binary("*" | "%" as op, left, Const(value)):
                 # LLVM has better ways to multiply and divide by what it knows.
                 return getattr(b, _PLAIN[op])(visit(left), literal(value))
             case Binary(op, left, right):
                 return getattr(b, _PLAIN[op])(visit(left), visit(right))
+
+    def arm(node: Expr) -> Value:
+        # Of all ones LLVM makes an operation on the truths.
+        ones = (1 << width) - 1
+        return literal(ones) if node == Const(ones) else visit(node)
 
     def truth(node: Expr) -> Value:
         if (interval := interval_of(node, width)) is not None:
@@ -93,17 +87,16 @@ def emit(
 
     def shift(op: str, value: Value, right: Expr) -> Value:
         instruction = b.shl if op == "<<" else b.lshr
-        in_words = width == 8 and lanes > 1 and code.target.plain_engine
         if all(isinstance(node, Const | Binary) for node in walk(right)):
             known = evaluate(right, {}, width)
             if known >= width:
                 return literal(0)
             if in_words:
-                return _shifted_bytes(code, op, value, known)
+                return shifted(code, op, value, known)
             return instruction(value, literal(known))
         amount = visit(right)
         if in_words and not _varies(right):
-            return _shifted_alike(code, op, value, b.extract_element(amount, I32(0)))
+            return shifted_alike(code, op, value, b.extract_element(amount, I32(0)))
         if op == ">>" and _varies(right):
             # Of vectors, which it may make of this by itself, LLVM for WebAssembly shifts each
             # lane alone then, and of a constant all 32 bits rather than the lane's: 255 >> 1
@@ -114,33 +107,6 @@ def emit(
         return b.select(fits, instruction(value, amount), constant(0))
 
     return visit(expr)
-
-
-def _shifted_bytes(code: Code, op: str, value: Value, amount: int) -> Value:
-    """Every byte of a vector shifted by less than 8.
-
-    V8 does it with lanes of 16 bits too, but makes the mask anew each time.
-    """
-    mask = 255 << amount & 255 if op == "<<" else 255 >> amount
-    shifted = _shifted_words(code, op, value, I16(amount))
-    return code.b.and_(shifted, code.kept(mask, 8, value.type.count))
-
-
-def _shifted_alike(code: Code, op: str, value: Value, amount: Value) -> Value:
-    """Every byte of a vector shifted by ``amount``, a byte that is known when running."""
-    b, low = code.b, code.b.and_(amount, I8(7))
-    # The last bit that something is shifted to, and all on its side.
-    mask = b.neg(b.shl(I8(1), low)) if op == "<<" else b.lshr(I8(255), low)
-    mask = b.select(b.icmp_unsigned("<", amount, I8(8)), mask, I8(0))
-    shifted = _shifted_words(code, op, value, code.resize(low, 16))
-    return b.and_(shifted, splat(code, mask, value.type.count))
-
-
-def _shifted_words(code: Code, op: str, value: Value, amount: Value) -> Value:
-    half = lane_type(16, value.type.count // 2)
-    instruction = code.b.shl if op == "<<" else code.b.lshr
-    shifted = instruction(code.b.bitcast(value, half), splat(code, amount, half.count))
-    return code.b.bitcast(shifted, value.type)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from typing import Protocol
 from llvmlite import ir
 
 from pcpu.lower.code import I64, Code, Value
-from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import Reduction
 from pcpu.lower.kernels import vectors
+from pcpu.lower.lane import lane_type
 
 # So many turns of a loop, or vectors in few long ones, make widening what 8-bit lanes gather cheap.
 NARROW_TURNS = 16

@@ -19,13 +19,13 @@ from llvmlite import ir
 from pcpu.expr import Binary, Const, Expr, Var
 from pcpu.isa import Op
 from pcpu.lower.code import I8, I64, POINTER, Code, Value
-from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import joined, lane_bits, terms
 from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.function import inside, kernel_function, variables
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.lanes import SMALL_LANES, Feed, Values
 from pcpu.lower.kernels.table import in_lanes
+from pcpu.lower.lane import lane_type
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 

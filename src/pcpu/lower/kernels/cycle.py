@@ -19,8 +19,8 @@ from llvmlite import ir
 
 from pcpu.expr import INDEX_WIDTH, Index, walk
 from pcpu.lower.code import I8, POINTER, Code, Value
-from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import PLACE
+from pcpu.lower.lane import lane_type
 from pcpu.lower.stage import Bytes, Stage
 
 CHUNK = 16  # bytes that are copied at a time

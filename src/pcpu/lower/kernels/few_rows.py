@@ -15,10 +15,10 @@ from llvmlite import ir
 from pcpu.expr import Index, walk
 from pcpu.isa import Op
 from pcpu.lower.code import I1, I8, I32, I64, POINTER, Code, Value
-from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import PLACE
 from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.table import SIZE, Tables, is_table
+from pcpu.lower.lane import lane_type
 from pcpu.lower.stage import Stage
 
 ROWS = 4  # that a table may have

@@ -17,13 +17,13 @@ from pcpu.expr import Const, Expr, Index, Var, substitute, walk
 from pcpu.isa import Op
 from pcpu.lower import expression
 from pcpu.lower.code import I8, Code, Value
-from pcpu.lower.expression import lane_type, splat
 from pcpu.lower.forms import PLACE, Reduction, reduction
 from pcpu.lower.kernels import chain, vectors
 from pcpu.lower.kernels.accumulators import Accumulator, accumulator, combine, pairs, registers
 from pcpu.lower.kernels.cycle import Cursors, Cycles
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.table import Tables, in_lanes
+from pcpu.lower.lane import lane_type, splat
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 

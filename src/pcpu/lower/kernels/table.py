@@ -21,9 +21,9 @@ from llvmlite import ir
 from pcpu.expr import Expr, Index, walk
 from pcpu.isa import Op
 from pcpu.lower.code import Code, Value
-from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import PLACE, low_byte, maxima
 from pcpu.lower.kernels import vectors
+from pcpu.lower.lane import lane_type
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
