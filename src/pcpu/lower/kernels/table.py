@@ -7,7 +7,8 @@ for each row, lanes below 16 k have their top bit set in row k and all others lo
 holds its difference (by exclusive or) to the row before, so what a lane gathers is its own row.
 ARM gives 0, or leaves a lane as it was, beyond the end of 64 bytes.
 
-WebAssembly has rows of 16 bytes, and V8 two instructions for each: there single bytes are faster.
+WebAssembly has rows of 16 bytes, and V8 two instructions for each: there single bytes are faster
+but for tables that need few rows (few_rows.py).
 """
 
 from __future__ import annotations
