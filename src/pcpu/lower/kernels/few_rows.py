@@ -8,20 +8,18 @@ in a row gives 0 for all indices beyond it, so only rows that are not 0 need one
 
 from __future__ import annotations
 
-from functools import reduce
-
 from llvmlite import ir
 
 from pcpu.expr import Index, walk
 from pcpu.isa import Op
-from pcpu.lower.code import I1, I8, I32, I64, POINTER, Code, Value
+from pcpu.lower.code import I8, I32, I64, POINTER, Code, Value
 from pcpu.lower.forms import PLACE
 from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.table import SIZE, Tables, is_table
 from pcpu.lower.lane import lane_type
 from pcpu.lower.stage import Stage
 
-ROWS = 4  # that a table may have
+ROWS = 4  # that a table may need
 LANES = 16
 _ENTRY = 2 * LANES  # a row, and its first index in all lanes
 _ROOM = (ROWS + 1) * _ENTRY  # behind the rows the mask and the value in all lanes
@@ -34,28 +32,37 @@ def accepts(op: Op) -> bool:
     return all(is_table(op, node) for node in nodes)
 
 
-class FewRows(Tables):
-    """The tables of a stage, which ``fit`` has looked at."""
+class TakenApart:
+    """The tables of a stage, taken apart into scratch memory."""
 
     def __init__(self, code: Code, stage: Stage) -> None:
-        super().__init__(code, stage)
-        self._rooms = {name: code.room(_ROOM, LANES) for name in self._rows}
+        self._code, self._stage = code, stage
+        nodes = [n for n in walk(stage.op.map_expr) if isinstance(n, Index) and n.index != PLACE]
+        self.rooms = {node.name: code.room(_ROOM, LANES) for node in nodes}
 
-    def fit(self) -> Value:
-        """Whether each of the tables has few rows, as one bit."""
-        code = self._code
-        taken = [
-            code.b.call(_take_apart(code), [self._stage.bytes[name].pointer, room])
-            for name, room in self._rooms.items()
+    def rows(self) -> list[Value]:
+        """How many rows each table needs; more than ROWS where they are too many."""
+        code, bytes_ = self._code, self._stage.bytes
+        return [
+            code.b.call(_take_apart(code), [bytes_[name].pointer, room])
+            for name, room in self.rooms.items()
         ]
-        return reduce(code.b.and_, taken)
+
+
+class FewRows(Tables):
+    """The tables of a stage where each needs no more than ``rows`` rows."""
+
+    def __init__(self, code: Code, stage: Stage, apart: TakenApart, rows: int) -> None:
+        super().__init__(code, stage)
+        self._rooms, self._count = apart.rooms, rows
 
     def prepare(self) -> None:
         code = self._code
-        for name, rows in self._rows.items():
-            for at in range(0, _ROOM, LANES):
+        rows = range(0, self._count * _ENTRY, LANES)
+        for name, slots in self._rows.items():
+            for at in (*rows, ROWS * _ENTRY, ROWS * _ENTRY + LANES):
                 place = code.byte_at(self._rooms[name], code.size(at))
-                rows.append(code.local(_VECTOR, code.load(_VECTOR, place, LANES)))
+                slots.append(code.local(_VECTOR, code.load(_VECTOR, place, LANES)))
 
     def look_up(self, name: str, index: Value) -> Value:
         code = self._code
@@ -74,10 +81,10 @@ class FewRows(Tables):
 
 
 def _take_apart(code: Code) -> Value:
-    """The function ``(table, room) -> whether few rows are enough``, which writes them."""
+    """The function ``(table, room) -> rows``, which writes them if they are few."""
     name = "table.rows"
     if name not in code.module.globals:
-        kind = ir.FunctionType(I1, [POINTER, POINTER])
+        kind = ir.FunctionType(code.usize, [POINTER, POINTER])
         function = ir.Function(code.module, kind, name)
         function.linkage = "internal"
         function.attributes.add("nounwind")
@@ -99,8 +106,8 @@ def _write(code: Code) -> None:
             for number, byte in enumerate((mask, value)):
                 to = code.byte_at(room, code.size(ROWS * _ENTRY + LANES * number))
                 code.b.store(_everywhere(code, byte), to, LANES)
-            code.b.ret(I1(1))
-    code.b.ret(I1(0))
+            code.b.ret(count)
+    code.b.ret(code.size(ROWS + 1))
 
 
 def _write_rows(code: Code, table: Value, room: Value, mask: Value, value: Value) -> Value:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 
 from llvmlite import ir
 
-from pcpu.lower.code import I1, I8, Code, Value
+from pcpu.lower.code import I8, Code, Value
 from pcpu.lower.kernels import few_rows, lanes
+from pcpu.lower.kernels.accumulators import combine
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.stage import Bytes, Stage
 
@@ -37,16 +39,22 @@ def _long(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> No
     if not all(few_rows.accepts(stage.op) for stage in stages):
         _each(code, stages, data, length)
         return
-    tables = [few_rows.FewRows(code, stage) for stage in stages]
-    few = code.local(I1, I1(0))
+    apart = [few_rows.TakenApart(code, stage) for stage in stages]
+    needed = code.local(code.usize, code.size(few_rows.ROWS + 1))
     with code.when(code.b.icmp_unsigned(">=", length, code.size(WORTH_A_LOOK))):
-        fit = [each.fit() for each in tables if each]
-        code.b.store(reduce(code.b.and_, fit, I1(1)), few)
-    with code.b.if_else(code.load(I1, few)) as (vectors, single):
-        with vectors:
-            lanes.emit(code, stages, data, length, tables)
-        with single:
-            _each(code, stages, data, length)
+        rows = [count for each in apart for count in each.rows()]
+        code.b.store(reduce(partial(combine, code, "umax"), rows, code.size(0)), needed)
+    most = code.load(code.usize, needed)
+    with ExitStack() as stack:
+        for count in (few_rows.ROWS // 2, few_rows.ROWS):
+            enough = code.b.icmp_unsigned("<=", most, code.size(count))
+            vectors, other = stack.enter_context(code.b.if_else(enough))
+            with vectors:
+                pairs = zip(stages, apart, strict=True)
+                tables = [few_rows.FewRows(code, stage, each, count) for stage, each in pairs]
+                lanes.emit(code, stages, data, length, tables)
+            stack.enter_context(other)
+        _each(code, stages, data, length)
 
 
 def _each(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
