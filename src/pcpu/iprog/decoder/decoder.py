@@ -19,11 +19,11 @@ from pcpu.iprog.decoder.map import read_map
 from pcpu.iprog.decoder.sites import RECORD, resolve_held
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.decoder.window import MAX_ROWS, make_window, want_covers
-from pcpu.kernel import Bytes, Ints
+from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at
 
 
-def open_plan(s: Ints, heap: Bytes, plan: Bytes) -> int:
+def open_plan(s: Ints, heap: Memory, plan: Bytes) -> int:
     """Read the header in ``plan``; a status."""
     status = open_header(s, heap, plan)
     if status < 0:
@@ -39,7 +39,7 @@ def open_plan(s: Ints, heap: Bytes, plan: Bytes) -> int:
     return 0
 
 
-def want(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes, window: int) -> int:
+def want(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes, window: int) -> int:
     """What a window needs yet: how many rows, or a status."""
     if not s[S.OPEN] or window < 0 or window >= s[S.WINDOWS]:
         return fail(s, S.NOT_NOW, 0)
@@ -71,7 +71,7 @@ def want(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes, win
     return 0
 
 
-def make(s: Ints, heap: Bytes, plan: Bytes, reference: Bytes, window: int) -> int:
+def make(s: Ints, heap: Memory, plan: Bytes, reference: Bytes, window: int) -> int:
     """Make the window of which nothing is missing; a status."""
     if not s[S.OPEN] or s[S.READY] != window or window < 0:
         return fail(s, S.NOT_NOW, 0)
@@ -101,7 +101,7 @@ def hold_sites(s: Ints, count: int) -> int:
     return records
 
 
-def _content(s: Ints, heap: Bytes, plan: Bytes) -> Bytes:
+def _content(s: Ints, heap: Memory, plan: Bytes) -> Bytes:
     """The streams of the group that was loaded."""
     last = 2 * S.LITERALS + S.STREAM
     length = s[last] + s[last + 1]
@@ -109,7 +109,7 @@ def _content(s: Ints, heap: Bytes, plan: Bytes) -> Bytes:
     return plan[start : start + length] if s[S.CONTENT_IN_PLAN] else heap[start : start + length]
 
 
-def _want_map(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes) -> int:
+def _want_map(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes) -> int:
     if s[S.LOADING] != MAP:
         s[S.TOP], s[S.FRAME_AT] = s[S.AFTER_HEADER], s[S.HEADER_LENGTH] + 4
         status = begin_group(s, heap, header, MAP, s[S.MAP_AT], 2)
@@ -133,7 +133,7 @@ def _want_map(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes
 
 
 def _want_block(
-    s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes, window: int
+    s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes, window: int
 ) -> int:
     """Load the block of a window, where it is not there; how many rows it needs, or a status."""
     first, windows = s[S.BLOCK_FIRST], s[S.BLOCK_WINDOWS]
@@ -154,14 +154,16 @@ def _want_block(
     s[S.BLOCK_FIRST] = i64_at(heap, row)
     s[S.BLOCK_WINDOWS] = i64_at(heap, row + 24) - s[S.BLOCK_FIRST]
     s[S.ROWS], s[S.COVERS] = take(s, ROW * MAX_ROWS), take(s, covers.ROW * (covers.MANY + 1))
+    if s[S.ROWS] < 0 or s[S.COVERS] < 0:
+        return fail(s, S.NO_MEMORY, 0)
     status = read_index(s, _content(s, heap, plan), s[S.BLOCK_WINDOWS])
-    if s[S.ROWS] < 0 or s[S.COVERS] < 0 or status < 0:
-        return min(s[S.ROWS], min(s[S.COVERS], status))  # noqa: PLW3301
+    if status < 0:
+        return status
     s[S.BLOCK], s[S.AFTER_BLOCK] = block, s[S.TOP]
     return 0
 
 
-def _block_of(s: Ints, heap: Bytes, window: int) -> int:
+def _block_of(s: Ints, heap: Memory, window: int) -> int:
     low, high = 0, s[S.BLOCKS]
     while low + 1 < high:
         middle = (low + high) // 2

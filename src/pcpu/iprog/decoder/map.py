@@ -10,7 +10,7 @@ from __future__ import annotations
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.state import fail, signed, take, varint
 from pcpu.iprog.sites import SPACE
-from pcpu.kernel import Bytes, Ints
+from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
 _LARGEST_SHIFT = 1 << 62
@@ -21,7 +21,7 @@ _ROW = 32  # bytes of the index about a kind: where its parts are, the first add
 _FIRST, _BITS, _LAST = 8, 16, 24  # size, the last part
 
 
-def read_map(s: Ints, heap: Bytes, starts: Bytes, shifts: Bytes) -> int:
+def read_map(s: Ints, heap: Memory, starts: Bytes, shifts: Bytes) -> int:
     """Read the map from its streams; a status. A piece has at least a byte in each."""
     count, at = 0, 0
     while at < len(starts):
@@ -51,7 +51,7 @@ def read_map(s: Ints, heap: Bytes, starts: Bytes, shifts: Bytes) -> int:
     return _index_map(s, heap)
 
 
-def _index_map(s: Ints, heap: Bytes) -> int:
+def _index_map(s: Ints, heap: Memory) -> int:
     """Make the index; a status. A part has the number of the first piece that begins in it or
     behind it."""
     room = min(8 * s[S.PIECES], _KINDS * _MOST_PARTS) + 2 * _KINDS
@@ -87,11 +87,11 @@ def _kind(address: int) -> int:
     return min((address >> SPACE) + (1 if address >> _NEAR > 0 else 0), _KINDS - 1)
 
 
-def _start(s: Ints, heap: Bytes, piece: int) -> int:
+def _start(s: Ints, heap: Memory, piece: int) -> int:
     return i64_at(heap, s[S.STARTS] + 8 * piece)
 
 
-def shift(s: Ints, heap: Bytes, address: int) -> int:
+def shift(s: Ints, heap: Memory, address: int) -> int:
     """By how much an address moved."""
     if s[S.PIECES] == 0 or address < 0:
         return 0

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.transforms import restore_aarch64, restore_x86_64
 from pcpu.iprog.sites import SPACE, Form
-from pcpu.kernel import Bytes, Ints
+from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
 CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED, _, BRANCH, PAGE, _ = map(int, Form)
 NUMBER = (1 << SPACE) - 1
 
 
-def region_of(s: Ints, heap: Bytes, place: int) -> int:
+def region_of(s: Ints, heap: Memory, place: int) -> int:
     """The row of the last region that does not start behind a place of the file."""
     low, high = 0, s[S.REGIONS]
     while low + 1 < high:
@@ -66,7 +66,7 @@ def instruction(word: int, form: int, extra: int, value: int) -> int:
     return word & ~0x3FFC00 | (value & 0xFFF) >> (extra & 63) << 10
 
 
-def restore(s: Ints, heap: Bytes, window: Bytes, start: int, at: int, end: int) -> None:
+def restore(s: Ints, heap: Memory, window: Bytes, start: int, at: int, end: int) -> None:
     """Undo the literal transform in ``window[at:end]``, a run; the window begins at ``start`` of
     the file (G28)."""
     region = region_of(s, heap, start + at)
