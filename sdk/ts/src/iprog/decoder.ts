@@ -38,6 +38,39 @@ export class Decoder {
     this.#instance.checked("open", head.length);
   }
 
+  /** The same with room for all of the plan, of `size` bytes; the address of it, where the caller puts what follows `head`. Throws PlanError. */
+  openHeld(head: Uint8Array, size: number): number {
+    const address = this.#instance.address("hold", PLAN, size);
+    this.write(address, head);
+    this.#instance.checked("open", size);
+    return address;
+  }
+
+  /** Room for all blobs, which are not asked for then; the address. Throws PlanError. */
+  holdReference(size: number): number {
+    return this.#instance.address("hold", REFERENCE, size);
+  }
+
+  /** Room for all sites, where the plan relocates; the address. Throws PlanError where the plan has another number of them. */
+  holdSites(count: number): number {
+    return this.#instance.address("hold_sites", count);
+  }
+
+  /** Memory for the caller, until the next call but `unpack`; the address. */
+  room(size: number): number {
+    return this.#instance.address("room", size);
+  }
+
+  /** Makes `count` sites, from the address `to` on, of a packed page of them, which lies at `address`. Throws PlanError. */
+  unpack(address: number, length: number, count: number, to: number): void {
+    this.#instance.checked("unpack", address, length, count, to);
+  }
+
+  /** Bytes of its memory, good until the next call. */
+  bytes(address: number, length: number): Uint8Array<ArrayBuffer> {
+    return this.#instance.bytes(address, length);
+  }
+
   /** Bytes of the file. */
   get size(): number {
     return this.#instance.number("size");

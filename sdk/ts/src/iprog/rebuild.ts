@@ -4,7 +4,7 @@ import { PlanError, UsageError } from "../errors.js";
 import { PLAN, REFERENCE, SITE, SITES, type Decoder, type Row } from "./decoder.js";
 import { headLength, readHead, START, type Head } from "./head.js";
 import { bytesAt, type Source } from "./pages.js";
-import type { SitesFile } from "./sites.js";
+import type { SitesCache, SitesFile } from "./sites.js";
 
 /** What a plan needs. */
 export interface Sources {
@@ -13,6 +13,17 @@ export interface Sources {
   readonly reference: Source;
   /** The sites in the blob that the plan relocates, where it does. */
   readonly sites?: SitesFile | undefined;
+}
+
+/** Throws PlanError where the plan or the blobs are others than the decoder's plan says. */
+export function checkSources(decoder: Decoder, { plan, reference, sites }: { plan: Source; reference: Source; sites?: unknown }): void {
+  if (decoder.planSize !== plan.size) {
+    throw new PlanError("damaged", `the plan has ${plan.size} bytes, and says ${decoder.planSize}`, 6);
+  }
+  if (decoder.referenceSize !== reference.size) {
+    throw new PlanError("wrong-blob", `the plan needs blobs of ${decoder.referenceSize} bytes, not ${reference.size}`, 8);
+  }
+  if (decoder.wantsSites && sites === undefined) throw new UsageError("the plan relocates, and there is no sites file");
 }
 
 /** All of a plan up to its frames, and what it says. */
@@ -41,17 +52,14 @@ export class Rebuild {
   readonly #decoder: Decoder;
   readonly #sources: Sources;
 
-  /** `decoder` has opened the plan. Throws PlanError. */
-  constructor(decoder: Decoder, sources: Sources) {
-    if (decoder.planSize !== sources.plan.size) {
-      throw new PlanError("damaged", `the plan has ${sources.plan.size} bytes, and says ${decoder.planSize}`, 6);
-    }
-    if (decoder.referenceSize !== sources.reference.size) {
-      throw new PlanError("wrong-blob", `the plan needs blobs of ${decoder.referenceSize} bytes, not ${sources.reference.size}`, 8);
-    }
-    if (decoder.wantsSites && sources.sites === undefined) throw new UsageError("the plan relocates, and there is no sites file");
+  readonly #cache: SitesCache;
+
+  /** `decoder` has opened the plan; `cache` is for its sites. Throws PlanError. */
+  constructor(decoder: Decoder, sources: Sources, cache: SitesCache) {
+    checkSources(decoder, sources);
     this.#decoder = decoder;
     this.#sources = sources;
+    this.#cache = cache;
   }
 
   /** Bytes of the file. */
@@ -109,19 +117,25 @@ export class Rebuild {
   async #fillSites(rows: readonly Row[]): Promise<void> {
     if (rows.length === 0) return;
     const file = this.#sources.sites!;
-    const ranges = new Map<Row, [number, number]>();
-    for (const row of inOrder(rows)) ranges.set(row, await file.range(row.start, row.start + row.length));
-    const places = new Map<Row, number>();
-    let count = 0;
-    for (const row of rows) {
-      places.set(row, SITE * count);
-      const [first, last] = ranges.get(row)!;
-      count += last - first;
+    const counts = new Map<Row, number>();
+    for (const row of inOrder(rows)) {
+      let count = 0;
+      await file.read(row.start, row.start + row.length, this.#cache, (records) => (count += records.length));
+      counts.set(row, count);
     }
-    const address = this.#decoder.sites(count);
-    for (const [row, [first, last]] of ranges) {
-      const here = address + places.get(row)!;
-      await file.read(first, last, (bytes, at) => this.#decoder.write(here + at, bytes));
+    let size = 0;
+    const places = new Map<Row, number>();
+    for (const row of rows) {
+      places.set(row, size);
+      size += counts.get(row)!;
+    }
+    const address = this.#decoder.sites(size / SITE);
+    for (const row of inOrder(rows)) {
+      let at = address + places.get(row)!;
+      await file.read(row.start, row.start + row.length, this.#cache, (records) => {
+        this.#decoder.write(at, records);
+        at += records.length;
+      });
     }
   }
 }

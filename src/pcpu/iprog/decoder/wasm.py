@@ -68,6 +68,8 @@ ANY_PLAN: Sequence[Export] = (
     Export(exports.out_length),
     Export(exports.sites),
     Export(exports.hold_sites),
+    Export(exports.room),
+    Export(exports.unpack),
     Export(exports.rule),
 )
 

@@ -1,0 +1,132 @@
+/** Files from plans: with all that a plan needs held in memory where that has room, else by pages (spec/http.md H24, H27). */
+
+import type { Context } from "hono";
+import { HeldPlan } from "../../sdk/ts/src/iprog/held";
+import { SITE } from "../../sdk/ts/src/iprog/decoder";
+import type { Head } from "../../sdk/ts/src/iprog/head";
+import type { PageCache, Source } from "../../sdk/ts/src/iprog/pages";
+import { Rebuild, type PlanHead } from "../../sdk/ts/src/iprog/rebuild";
+import { SitesCache } from "../../sdk/ts/src/iprog/sites";
+import type { Span } from "./conditions";
+import { Decoders, type HeldLease } from "./decoders";
+import { decoderLimit } from "./limits";
+import { needed, paged, whole } from "./published";
+import { begin, Blocks } from "./rebuilding";
+import { sizeOf } from "./reconstructors";
+import type { Store } from "./store";
+
+type C = Context<{ Bindings: Env }>;
+
+/** Records of sites that are kept for reading by pages, in bytes. */
+const SITES_KEPT = 4 << 20;
+/** What a decoder takes beside what it holds: the streams of a block, a window, and more. */
+const BESIDE = 24 << 20;
+/** A part of a file that is this much smaller than its blobs is read by pages, the first time. */
+const SMALL_PART = 16;
+/** How many plans are remembered that were asked for. */
+const ASKED = 256;
+
+/** A plan as two sources, for pieces of it and for all of it. */
+export interface GivenPlan {
+  readonly pages: Source;
+  readonly whole: Source;
+  /** What anybody may send is not kept for others. */
+  readonly isPublished: boolean;
+}
+
+export class Plans {
+  readonly #decoders: Decoders;
+  readonly #cache: PageCache;
+  readonly #sites: SitesCache;
+  /** By the hashes of their files. */
+  readonly #asked = new Set<string>();
+
+  constructor(decoder: WebAssembly.Module, cache: PageCache) {
+    this.#decoders = new Decoders(decoder);
+    this.#cache = cache;
+    this.#sites = new SitesCache(decoder, SITES_KEPT);
+  }
+
+  /** The span as a body. Its first block is made before: what is wrong with it still gets a status. */
+  async body(c: C, store: Store, plan: GivenPlan, head: PlanHead, span: Span): Promise<ReadableStream | ""> {
+    const held = await this.#held(c, store, plan, head, span);
+    return held === undefined ? this.#paged(c, store, plan, head, span) : this.#sent(c, held, head, span);
+  }
+
+  async #sent(c: C, held: HeldLease, { head: { file } }: PlanHead, span: Span): Promise<ReadableStream | ""> {
+    const maker = { windowSize: held.windowSize, prepare: async () => {}, make: (window: number) => held.make(window) };
+    const { room, giveBack } = this.#block();
+    const finish = async () => {
+      held.end();
+      giveBack();
+    };
+    try {
+      return await begin(later(c), new Blocks(maker, span, file, room), span, () => {}, finish);
+    } catch (error) {
+      await finish();
+      throw error;
+    }
+  }
+
+  /** The plan with all that it needs in memory; undefined where there is no room, or the span is not worth it. */
+  async #held(c: C, store: Store, plan: GivenPlan, head: PlanHead, span: Span): Promise<HeldLease | undefined> {
+    const { bytes, head: about } = head;
+    const most = decoderLimit(c.env);
+    const size = plan.whole.size + sizeOf(about.blobs) + SITE * (about.relocation?.sites ?? 0);
+    const isKnown = plan.isPublished && this.#decoders.held(bytes) !== undefined;
+    if (!isKnown && ((most > 0 && size + BESIDE > most) || !this.#isWorthIt(about, span))) return undefined;
+    const load = async () => whole(await needed(store, about), plan.whole, about);
+    const found = this.#decoders.hold(bytes, size, most, async (decoder, read) => {
+      const loaded = await HeldPlan.load(decoder, head, await load(), read);
+      if (span.start < span.stop) loaded.make(Math.floor(span.start / about.windowSize)); // takes the memory that it needs
+      return loaded;
+    });
+    c.executionCtx.waitUntil(found.catch(() => {})); // others may wait for it when this client has gone
+    return found;
+  }
+
+  #isWorthIt({ file, blobs }: Head, { start, stop }: Span): boolean {
+    if (SMALL_PART * (stop - start) >= sizeOf(blobs) || this.#asked.has(file.sha256)) return true;
+    if (this.#asked.size >= ASKED) this.#asked.clear();
+    this.#asked.add(file.sha256);
+    return false;
+  }
+
+  async #paged(c: C, store: Store, plan: GivenPlan, head: PlanHead, span: Span): Promise<ReadableStream | ""> {
+    const { bytes, head: about } = head;
+    const lease = this.#decoders.take();
+    const { room, giveBack } = this.#block();
+    let rebuild: Rebuild | undefined;
+    const finish = async (isWhole: boolean) => {
+      lease.end(isWhole);
+      giveBack();
+      await rebuild?.close();
+    };
+    try {
+      lease.decoder.open(bytes); // all that the head says was checked then
+      lease.check(decoderLimit(c.env));
+      const sources = await paged(await needed(store, about), plan.pages, about, this.#cache);
+      rebuild = new Rebuild(lease.decoder, sources, this.#sites);
+      const blocks = new Blocks(rebuild, span, about.file, room);
+      return await begin(later(c), blocks, span, () => lease.check(decoderLimit(c.env)), finish);
+    } catch (error) {
+      await finish(false);
+      throw error;
+    }
+  }
+
+  /** Memory for a block, once, and what gives it back. */
+  #block() {
+    let buffer: Uint8Array<ArrayBuffer> | undefined;
+    const room = (size: number) => (buffer = this.#decoders.buffer(size)).subarray(0, size);
+    const giveBack = () => {
+      if (buffer !== undefined) this.#decoders.giveBack(buffer);
+      buffer = undefined;
+    };
+    return { room, giveBack };
+  }
+}
+
+function later(c: C): (done: Promise<void>) => void {
+  return (done) => c.executionCtx.waitUntil(done);
+}
