@@ -7,8 +7,6 @@ import { Problem } from "./problem";
 
 /** What those without a plan may have together, in bytes: collecting them would come too late, and none shrinks. */
 const KEPT = 24 << 20;
-/** How many buffers for blocks are kept. */
-const BUFFERS = 4;
 
 export class Decoders {
   readonly #module: WebAssembly.Module;
@@ -17,7 +15,6 @@ export class Decoders {
   readonly #busy = new Set<WeakRef<Decoder>>();
   /** Those that hold plans, the least recently used first. */
   readonly #holdings = new Set<Holding>();
-  readonly #buffers: Uint8Array<ArrayBuffer>[] = [];
 
   constructor(module: WebAssembly.Module) {
     this.#module = module;
@@ -38,11 +35,12 @@ export class Decoders {
   }
 
   /**
-   * A plan that is held, for one request: of those whose head is `head` the one that is, or that `load` reads into a decoder.
-   * `size` is what that will take, at least; all decoders together take at most `most` bytes, 0 is no limit. Undefined where there is no room.
+   * A plan that is held, for one request: the one with the head `head` where there is one, else what `load` reads into a decoder, and
+   * others do not see where `head` is undefined. `size` is what it will take, at least; all decoders together take at most `most`
+   * bytes, 0 is no limit. Undefined where there is no room.
    */
-  async hold(head: Uint8Array, size: number, most: number, load: Load): Promise<HeldLease | undefined> {
-    const known = this.held(head);
+  async hold(head: Uint8Array | undefined, size: number, most: number, load: Load): Promise<HeldLease | undefined> {
+    const known = head && this.held(head);
     if (known !== undefined) {
       if (!(await known.ready())) this.#holdings.delete(known);
       return this.#holdings.has(known) ? this.#use(known) : undefined;
@@ -66,16 +64,6 @@ export class Decoders {
   /** What holds the plan with this head. */
   held(head: Uint8Array): Holding | undefined {
     return [...this.#holdings].find((holding) => !holding.isBroken && holding.has(head));
-  }
-
-  /** Memory of at least `size` bytes, for blocks on their way out. */
-  buffer(size: number): Uint8Array<ArrayBuffer> {
-    const place = this.#buffers.findIndex(({ length }) => length >= size);
-    return place < 0 ? new Uint8Array(size) : this.#buffers.splice(place, 1)[0]!;
-  }
-
-  giveBack(buffer: Uint8Array<ArrayBuffer>): void {
-    if (this.#buffers.length < BUFFERS) this.#buffers.push(buffer);
   }
 
   #use(holding: Holding): HeldLease {

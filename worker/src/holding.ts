@@ -11,7 +11,7 @@ const PATIENCE = 100;
 
 export class Holding {
   readonly decoder: Decoder;
-  readonly #head: Uint8Array;
+  readonly #head: Uint8Array | undefined;
   readonly #size: number;
   #plan: HeldPlan | undefined;
   #read = 0;
@@ -19,7 +19,8 @@ export class Holding {
   /** Of a request that was ended from outside nothing more is heard, so that only the collector tells. */
   readonly #users = new Set<WeakRef<HeldLease>>();
 
-  constructor(head: Uint8Array, decoder: Decoder, size: number) {
+  /** Without a `head` it is found by none. */
+  constructor(head: Uint8Array | undefined, decoder: Decoder, size: number) {
     this.#head = head;
     this.decoder = decoder;
     this.#size = size;
@@ -43,7 +44,8 @@ export class Holding {
 
   /** Whether the plan is the one with this head, which has the checks of all its frames. */
   has(head: Uint8Array): boolean {
-    return head.length === this.#head.length && head.every((byte, i) => byte === this.#head[i]);
+    const own = this.#head;
+    return own?.length === head.length && head.every((byte, i) => byte === own[i]);
   }
 
   async load(load: Load): Promise<void> {

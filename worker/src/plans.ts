@@ -10,7 +10,8 @@ import { SitesCache } from "../../sdk/ts/src/iprog/sites";
 import type { Span } from "./conditions";
 import { Decoders, type HeldLease } from "./decoders";
 import { decoderLimit } from "./limits";
-import { needed, paged, whole } from "./published";
+import { Memory } from "./memory";
+import { inPieces, needed, whole } from "./published";
 import { begin, Blocks } from "./rebuilding";
 import { sizeOf } from "./reconstructors";
 import type { Store } from "./store";
@@ -38,6 +39,7 @@ export class Plans {
   readonly #decoders: Decoders;
   readonly #cache: PageCache;
   readonly #sites: SitesCache;
+  readonly #memory = new Memory();
   /** By the hashes of their files. */
   readonly #asked = new Set<string>();
 
@@ -50,18 +52,18 @@ export class Plans {
   /** The span as a body. Its first block is made before: what is wrong with it still gets a status. */
   async body(c: C, store: Store, plan: GivenPlan, head: PlanHead, span: Span): Promise<ReadableStream | ""> {
     const held = await this.#held(c, store, plan, head, span);
-    return held === undefined ? this.#paged(c, store, plan, head, span) : this.#sent(c, held, head, span);
+    return held === undefined ? this.#inPieces(c, store, plan, head, span) : this.#sent(c, held, head, span);
   }
 
   async #sent(c: C, held: HeldLease, { head: { file } }: PlanHead, span: Span): Promise<ReadableStream | ""> {
     const maker = { windowSize: held.windowSize, prepare: async () => {}, make: (window: number) => held.make(window) };
-    const { room, giveBack } = this.#block();
+    const block = this.#memory.block();
     const finish = async () => {
       held.end();
-      giveBack();
+      block.giveBack();
     };
     try {
-      return await begin(later(c), new Blocks(maker, span, file, room), span, () => {}, finish);
+      return await begin(later(c), new Blocks(maker, span, file, block.room), span, () => {}, finish);
     } catch (error) {
       await finish();
       throw error;
@@ -73,10 +75,11 @@ export class Plans {
     const { bytes, head: about } = head;
     const most = decoderLimit(c.env);
     const size = plan.whole.size + sizeOf(about.blobs) + SITE * (about.relocation?.sites ?? 0);
-    const isKnown = plan.isPublished && this.#decoders.held(bytes) !== undefined;
+    const key = plan.isPublished ? bytes : undefined;
+    const isKnown = key !== undefined && this.#decoders.held(key) !== undefined;
     if (!isKnown && ((most > 0 && size + BESIDE > most) || !this.#isWorthIt(about, span))) return undefined;
     const load = async () => whole(await needed(store, about), plan.whole, about);
-    const found = this.#decoders.hold(bytes, size, most, async (decoder, read) => {
+    const found = this.#decoders.hold(key, size, most, async (decoder, read) => {
       const loaded = await HeldPlan.load(decoder, head, await load(), read);
       if (span.start < span.stop) loaded.make(Math.floor(span.start / about.windowSize)); // takes the memory that it needs
       return loaded;
@@ -92,38 +95,29 @@ export class Plans {
     return false;
   }
 
-  async #paged(c: C, store: Store, plan: GivenPlan, head: PlanHead, span: Span): Promise<ReadableStream | ""> {
+  async #inPieces(c: C, store: Store, plan: GivenPlan, head: PlanHead, span: Span): Promise<ReadableStream | ""> {
     const { bytes, head: about } = head;
     const lease = this.#decoders.take();
-    const { room, giveBack } = this.#block();
+    const block = this.#memory.block();
     let rebuild: Rebuild | undefined;
     const finish = async (isWhole: boolean) => {
       lease.end(isWhole);
-      giveBack();
+      block.giveBack();
+      this.#memory.free(lease);
       await rebuild?.close();
     };
     try {
       lease.decoder.open(bytes); // all that the head says was checked then
       lease.check(decoderLimit(c.env));
-      const sources = await paged(await needed(store, about), plan.pages, about, this.#cache);
-      rebuild = new Rebuild(lease.decoder, sources, this.#sites);
-      const blocks = new Blocks(rebuild, span, about.file, room);
+      const sources = await inPieces(await needed(store, about), plan.pages, about, this.#cache);
+      const stop = Math.ceil(span.stop / about.windowSize);
+      rebuild = new Rebuild(lease.decoder, sources, this.#sites, { memory: this.#memory.ahead(lease), stop });
+      const blocks = new Blocks(rebuild, span, about.file, block.room);
       return await begin(later(c), blocks, span, () => lease.check(decoderLimit(c.env)), finish);
     } catch (error) {
       await finish(false);
       throw error;
     }
-  }
-
-  /** Memory for a block, once, and what gives it back. */
-  #block() {
-    let buffer: Uint8Array<ArrayBuffer> | undefined;
-    const room = (size: number) => (buffer = this.#decoders.buffer(size)).subarray(0, size);
-    const giveBack = () => {
-      if (buffer !== undefined) this.#decoders.giveBack(buffer);
-      buffer = undefined;
-    };
-    return { room, giveBack };
   }
 }
 

@@ -22,11 +22,10 @@ export async function needed(store: Store, head: Head): Promise<Needed> {
   return { blobs, sites };
 }
 
-/** To be read by pages. */
-export async function paged(files: Needed, plan: Source, head: Head, cache: PageCache): Promise<Sources> {
-  const reference = new JoinedSource(files.blobs.map((file) => new PagedSource(file, cache)));
-  const sites = files.sites && (await opened(new PagedSource(files.sites, cache), head));
-  return { plan, reference, sites };
+/** To be read in pieces: blobs in requests that `Ahead` makes few, all else by pages. */
+export async function inPieces({ blobs, sites }: Needed, plan: Source, head: Head, cache: PageCache): Promise<Sources> {
+  const reference = new JoinedSource(blobs.map((file) => new DirectSource(file)));
+  return { plan, reference, sites: sites && (await opened(new PagedSource(sites, cache), head)) };
 }
 
 /** To be read whole. */

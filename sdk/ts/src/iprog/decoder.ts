@@ -106,6 +106,16 @@ export class Decoder {
     }));
   }
 
+  /** The window behind the last one whose block is loaded; 0 where none is. */
+  get loaded(): number {
+    return this.#instance.number("loaded");
+  }
+
+  /** Has what was wanted last asked for anew. */
+  again(): void {
+    this.#instance.number("again");
+  }
+
   /** Room for `count` sites; the address. */
   sites(count: number): number {
     return this.#instance.address("sites", count);

@@ -1,6 +1,7 @@
 /** A file from a plan, window by window: the decoder asks, and what it asks for is read from where it lies. */
 
 import { PlanError, UsageError } from "../errors.js";
+import { Gathered, readSpans, type Span } from "./ahead.js";
 import { PLAN, REFERENCE, SITE, SITES, type Decoder, type Row } from "./decoder.js";
 import { headLength, readHead, START, type Head } from "./head.js";
 import { bytesAt, type Source } from "./pages.js";
@@ -43,6 +44,14 @@ export async function planHead(plan: Source): Promise<PlanHead> {
   return { bytes, head: readHead(bytes) };
 }
 
+/** How to read ahead, where each read of the reference is one request. */
+export interface Ahead {
+  /** For what coming windows copy; where a window copies more it is read for itself. */
+  readonly memory: Uint8Array;
+  /** The window behind the last that will be made. */
+  readonly stop: number;
+}
+
 /** By their places, so that what lies together is read together. */
 function inOrder(rows: readonly Row[]): Row[] {
   return rows.toSorted((a, b) => a.source - b.source || a.start - b.start);
@@ -53,13 +62,19 @@ export class Rebuild {
   readonly #sources: Sources;
 
   readonly #cache: SitesCache;
+  readonly #ahead: Gathered | undefined;
+  readonly #stop: number;
+  /** What was read ahead is for windows before this one. */
+  #read = 0;
 
   /** `decoder` has opened the plan; `cache` is for its sites. Throws PlanError. */
-  constructor(decoder: Decoder, sources: Sources, cache: SitesCache) {
+  constructor(decoder: Decoder, sources: Sources, cache: SitesCache, ahead?: Ahead) {
     checkSources(decoder, sources);
     this.#decoder = decoder;
     this.#sources = sources;
     this.#cache = cache;
+    this.#ahead = ahead && new Gathered(sources.reference, ahead.memory);
+    this.#stop = ahead?.stop ?? 0;
   }
 
   /** Bytes of the file. */
@@ -76,10 +91,40 @@ export class Rebuild {
     for (let rounds = 0; rounds < MAX_ROUNDS; rounds++) {
       const rows = this.#decoder.want(window);
       if (rows.length === 0) return;
-      for (const row of inOrder(rows)) await this.#fill(row);
+      if (this.#ahead !== undefined && window >= this.#read && window < this.#decoder.loaded) {
+        await this.#readAhead(this.#ahead, window, rows);
+        continue;
+      }
+      await this.#fill(inOrder(rows));
       await this.#fillSites(rows.filter(({ source }) => source === SITES));
     }
     throw new Error("the decoder asks again and again");
+  }
+
+  /** Reads what this window, whose first rows are `first`, and those behind it copy, of the same block and as many as there is memory for. */
+  async #readAhead(ahead: Gathered, window: number, first: readonly Row[]): Promise<void> {
+    const end = Math.min(this.#decoder.loaded, Math.max(this.#stop, window + 1));
+    const spans: Span[] = [];
+    let [number, size] = [window, 0];
+    for (let rows = first; number < end; rows = this.#decoder.want(number)) {
+      const copies = this.#copies(number, rows);
+      size += copies.reduce((sum, { length }) => sum + length, 0);
+      if (size > ahead.capacity) break;
+      for (const copy of copies) spans.push(copy);
+      if (++number === end) break;
+    }
+    this.#decoder.again();
+    this.#read = Math.max(number, window + 1);
+    await ahead.fill(spans);
+  }
+
+  /** What a window copies; `rows` are the first that it wants. */
+  #copies(window: number, rows: readonly Row[]): Span[] {
+    const spans: Span[] = [];
+    for (; rows.length > 0; rows = this.#decoder.want(window)) {
+      for (const row of rows) if (row.source === REFERENCE) spans.push(row);
+    }
+    return spans;
   }
 
   /** A window that was prepared: good until the next call. Throws PlanError. */
@@ -103,14 +148,23 @@ export class Rebuild {
     for (const source of [plan, reference, sites]) await source?.close();
   }
 
-  async #fill({ source, start, length, address }: Row): Promise<void> {
-    if (source === SITES) return;
+  /** `rows` are in the order of their sources and starts. */
+  async #fill(rows: readonly Row[]): Promise<void> {
     const { plan, reference } = this.#sources;
-    const from = { [PLAN]: plan, [REFERENCE]: reference }[source];
-    if (from === undefined) throw new Error(`the decoder asks for source ${source}`);
-    // The frames of a plan that is cut off would lie behind its end.
-    if (start + length > from.size) throw new PlanError("damaged", "the plan is cut off, or leaves its blobs", 12);
-    await from.read(start, length, (bytes, at) => this.#decoder.write(address + at, bytes));
+    const missing: Row[] = [];
+    for (const row of rows) {
+      const { source, start, length, address } = row;
+      if (source === SITES) continue;
+      const from = { [PLAN]: plan, [REFERENCE]: reference }[source];
+      if (from === undefined) throw new Error(`the decoder asks for source ${source}`);
+      // The frames of a plan that is cut off would lie behind its end.
+      if (start + length > from.size) throw new PlanError("damaged", "the plan is cut off, or leaves its blobs", 12);
+      const gathered = source === REFERENCE ? this.#ahead?.get(row) : undefined;
+      if (gathered !== undefined) this.#decoder.write(address, gathered);
+      else if (source === REFERENCE && this.#ahead !== undefined) missing.push(row);
+      else await from.read(start, length, (bytes, at) => this.#decoder.write(address + at, bytes));
+    }
+    await readSpans(reference, missing, (number, bytes, at) => this.#decoder.write(missing[number]!.address + at, bytes));
   }
 
   /** All at once (D8): how many there are is known first, and no copy is kept. */

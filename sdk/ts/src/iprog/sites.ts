@@ -53,7 +53,7 @@ export class SitesCache {
     this.#decoder.write(address, page);
     unpacked(() => this.#decoder.unpack(address, page.length, count, to));
     const records = this.#decoder.bytes(to, size);
-    if (size <= this.#capacity) this.#keep(name, records);
+    if (count > 0 && size <= this.#capacity) this.#keep(name, records);
     return records;
   }
 
@@ -66,6 +66,7 @@ export class SitesCache {
     const [start, end] = [this.#at, this.#at + records.length];
     this.#drop((old) => old.start < end && start < old.end);
     this.#memory.set(records, start);
+    this.#kept.delete(name); // where two have read it at once, it was kept meanwhile
     this.#kept.set(name, { start, end });
     this.#at = end;
   }

@@ -107,6 +107,15 @@ def wants(s: Ints, heap: Bytes) -> int:
     return s[S.ROWS]
 
 
+def loaded(s: Ints, heap: Bytes) -> int:
+    return s[S.BLOCK_FIRST] + s[S.BLOCK_WINDOWS] if s[S.OPEN] and s[S.BLOCK] >= 0 else 0
+
+
+def again(s: Ints, heap: Bytes) -> int:
+    s[S.READY], s[S.WINDOW] = -1, -1
+    return 0
+
+
 def make_window(s: Ints, heap: Bytes, window: int) -> int:
     return make(s, heap, plan_of(s, heap), reference_of(s, heap), window)
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.groups import pcpu_zstd, pcpu_zstd_workspace
-from pcpu.iprog.decoder.moving import BEHIND, BRANCH, PAGE, RECORD, RELATIVE
 from pcpu.iprog.decoder.state import fail, signed, take, varint
 from pcpu.iprog.sites import Form
 from pcpu.kernel import Bytes, Ints
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
+RECORD = 32  # bytes of a site: place, form, target, extra (D8)
 _LENGTH = 4  # bytes that say how long the columns are
 _LONGEST = 28  # bytes of a site in them: three numbers and a form
 _FORMS = len(Form)
-_LOW = Form.LOW.value
+_RELATIVE, _BEHIND = Form.RELATIVE.value, Form.BEHIND.value
+_BRANCH, _PAGE, _LOW = Form.BRANCH.value, Form.PAGE.value, Form.LOW.value
 _RULE = 0  # none of plans: sites files are not theirs
 
 
@@ -104,7 +105,7 @@ def _targets(heap: Bytes, content: Bytes, at: int, count: int, to: int, last: in
         more, at = signed(content, at, len(content))
         form = i64_at(heap, record + 8)
         before = last + 8 * form
-        if form <= RELATIVE or form in (BEHIND, BRANCH, PAGE):
+        if form <= _RELATIVE or form in (_BEHIND, _BRANCH, _PAGE):
             target = i64_at(heap, record) + more
         elif form == _LOW:
             target += more
