@@ -1,5 +1,6 @@
 /** Decoders of plans, what they hold from one request to the next, and what they may take together (spec/http.md H24, H27). */
 
+import { WasmTrap } from "../../sdk/ts/src/errors";
 import { Decoder } from "../../sdk/ts/src/iprog/decoder";
 import type { HeldPlan } from "../../sdk/ts/src/iprog/held";
 import { Holding } from "./holding";
@@ -8,11 +9,17 @@ import { Problem } from "./problem";
 /** What those without a plan may have together, in bytes: collecting them would come too late, and none shrinks. */
 const KEPT = 24 << 20;
 
+/** A decoder, and what the request that has it takes beside. */
+interface Work {
+  readonly decoder: Decoder;
+  readonly beside: number;
+}
+
 export class Decoders {
   readonly #module: WebAssembly.Module;
   readonly #idle: Decoder[] = [];
   /** Those at work for one request. Of one that was ended from outside nothing more is heard, so that only the collector tells. */
-  readonly #busy = new Set<WeakRef<Decoder>>();
+  readonly #busy = new Set<WeakRef<Work>>();
   /** Those that hold plans, the least recently used first. */
   readonly #holdings = new Set<Holding>();
 
@@ -20,14 +27,15 @@ export class Decoders {
     this.#module = module;
   }
 
-  /** A decoder for one request. */
-  take(): Lease {
+  /** A decoder for one request, which takes `beside` bytes more. */
+  take(beside: number): Lease {
     const decoder = this.#idle.shift() ?? new Decoder(this.#module);
-    const reference = new WeakRef(decoder);
+    const work: Work = { decoder, beside };
+    const reference = new WeakRef(work);
     this.#busy.add(reference);
     return {
       decoder,
-      check: (most) => this.#check(decoder.memory, most),
+      check: (most) => this.#check(decoder.memory + work.beside, most),
       end: (whole) => {
         if (this.#busy.delete(reference) && whole) this.#keep(decoder);
       },
@@ -53,6 +61,7 @@ export class Decoders {
       await holding.load(load);
     } catch (error) {
       this.#holdings.delete(holding);
+      if (!(error instanceof WasmTrap)) this.#keep(decoder);
       throw error;
     }
     const lease = this.#use(holding);
@@ -113,9 +122,9 @@ export class Decoders {
     let bytes = this.#idle.reduce((sum, { memory }) => sum + memory, 0);
     for (const { memory } of this.#holdings) bytes += memory;
     for (const reference of this.#busy) {
-      const decoder = reference.deref();
-      if (decoder === undefined) this.#busy.delete(reference);
-      bytes += decoder?.memory ?? 0;
+      const work = reference.deref();
+      if (work === undefined) this.#busy.delete(reference);
+      else bytes += work.decoder.memory + work.beside;
     }
     return bytes;
   }

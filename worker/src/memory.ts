@@ -6,6 +6,8 @@ const LITTLE = 2 << 20;
 /** How many buffers for blocks are kept, and of how many bytes. */
 const BLOCKS = 4;
 const BLOCK = 1 << 20;
+/** What a request takes that shares memory with none. */
+export const BESIDE = LITTLE + BLOCK;
 
 export class Memory {
   #ahead: Uint8Array<ArrayBuffer> | undefined;

@@ -19,8 +19,8 @@ import { begin, Blocks } from "./rebuilding";
 import { checkRoom, Reconstructors, sizeOf } from "./reconstructors";
 import type { Store } from "./store";
 
-/** What all requests of an isolate keep of blobs and plans, and in what pieces. */
-const CACHE = 8 << 20;
+/** What all requests of an isolate keep of plans and sites, and in what pieces. */
+const CACHE = 4 << 20;
 const PAGE = 16 << 10;
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}$/;

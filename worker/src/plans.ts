@@ -10,7 +10,7 @@ import { SitesCache } from "../../sdk/ts/src/iprog/sites";
 import type { Span } from "./conditions";
 import { Decoders, type HeldLease } from "./decoders";
 import { decoderLimit } from "./limits";
-import { Memory } from "./memory";
+import { BESIDE, Memory } from "./memory";
 import { inPieces, needed, whole } from "./published";
 import { begin, Blocks } from "./rebuilding";
 import { sizeOf } from "./reconstructors";
@@ -21,7 +21,7 @@ type C = Context<{ Bindings: Env }>;
 /** Records of sites that are kept for reading by pages, in bytes. */
 const SITES_KEPT = 4 << 20;
 /** What a decoder takes beside what it holds: the streams of a block, a window, and more. */
-const BESIDE = 24 << 20;
+const STREAMS = 24 << 20;
 /** A part of a file that is this much smaller than its blobs is read by pages, the first time. */
 const SMALL_PART = 16;
 /** How many plans are remembered that were asked for. */
@@ -77,10 +77,11 @@ export class Plans {
     const size = plan.whole.size + sizeOf(about.blobs) + SITE * (about.relocation?.sites ?? 0);
     const key = plan.isPublished ? bytes : undefined;
     const isKnown = key !== undefined && this.#decoders.held(key) !== undefined;
-    if (!isKnown && ((most > 0 && size + BESIDE > most) || !this.#isWorthIt(about, span))) return undefined;
-    const load = async () => whole(await needed(store, about), plan.whole, about);
+    if (!isKnown && ((most > 0 && size + STREAMS > most) || !this.#isWorthIt(about, span))) return undefined;
     const found = this.#decoders.hold(key, size, most, async (decoder, read) => {
-      const loaded = await HeldPlan.load(decoder, head, await load(), read);
+      decoder.open(bytes); // all that the head says was checked then
+      const sources = whole(await needed(store, about), plan.whole, about);
+      const loaded = await HeldPlan.load(decoder, head, sources, read);
       if (span.start < span.stop) loaded.make(Math.floor(span.start / about.windowSize)); // takes the memory that it needs
       return loaded;
     });
@@ -97,7 +98,7 @@ export class Plans {
 
   async #inPieces(c: C, store: Store, plan: GivenPlan, head: PlanHead, span: Span): Promise<ReadableStream | ""> {
     const { bytes, head: about } = head;
-    const lease = this.#decoders.take();
+    const lease = this.#decoders.take(BESIDE);
     const block = this.#memory.block();
     let rebuild: Rebuild | undefined;
     const finish = async (isWhole: boolean) => {
