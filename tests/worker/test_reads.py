@@ -32,51 +32,38 @@ def scattered(mib: int, seed: int = 3) -> tuple[bytes, bytes, bytes]:
     file = b"".join(blob[at : at + PIECE] for at in order)
     windows = [file[at : at + (1 << BITS)] for at in range(0, len(file), 1 << BITS)]
     each = (1 << BITS) // PIECE
-    covers = [
-        [(0, PIECE, at - to) for to, at in enumerated(order, number * each, each)]
-        for number in range(len(windows))
-    ]
-    # A cover is its gap, its length, and how much its skew differs from the one before.
-    covers = [turns(found) for found in covers]
+    covers = []
+    for first in range(0, len(order), each):
+        skews = [order[n] - PIECE * n for n in range(first, first + each)]
+        covers.append([(0, PIECE, a - b) for a, b in zip(skews, [0, *skews], strict=False)])
     frames = forge.Frames(forge.streams(windows, covers, [b""] * len(windows)))
     plan = forge.plan(file, [blob], [(len(windows), frames)], bits=BITS)
     return plan, blob, file
 
 
-def enumerated(order: list[int], first: int, count: int) -> list[tuple[int, int]]:
-    return [(PIECE * n, order[n]) for n in range(first, first + count)]
-
-
-def turns(covers: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    before, found = 0, []
-    for gap, length, skew in covers:
-        found.append((gap, length, skew - before))
-        before = skew
-    return found
-
-
 @contextmanager
 def counted(bundle: Path, store: Path, files: dict[str, bytes], **limits: int) -> Iterator[Shop]:
     """A shop whose log tells of each read."""
-    folder = store.parent / f"{store.name}-bundle"
+    folder = store.parent / f"{store.name}-bundle"  # where ``shop`` looks
     if not folder.exists():
         shutil.copytree(bundle, folder)
-    shutil.copy(Path(__file__).with_name("counting.js"), folder)
-    config = (folder / "config.capnp").read_text()
-    config = re.sub(r'disk = \(path = ".*?"\)', f'disk = (path = "{store}")', config)
-    config = config.replace(
-        'name = "STORE", service = "store"', 'name = "STORE", service = "counting"'
-    )
-    config = config.replace(
-        "  services = [",
-        '  services = [(name = "counting", worker = (compatibilityDate = "2026-10-20", '
-        'modules = [(name = "counting.js", esModule = embed "counting.js")], '
-        'bindings = [(name = "DISK", service = "store")])),',
-        1,
-    )
-    (folder / "config.capnp").write_text(config)
+        shutil.copy(Path(__file__).with_name("counting.js"), folder)
+        config = (folder / "config.capnp").read_text()
+        (folder / "config.capnp").write_text(through_counting(config, store))
     with shop(bundle, store, files, **limits) as found:
         yield found
+
+
+def through_counting(config: str, store: Path) -> str:
+    """The configuration with a Worker between ours and the store."""
+    config = re.sub(r'disk = \(path = ".*?"\)', f'disk = (path = "{store}")', config)
+    config = config.replace('"STORE", service = "store"', '"STORE", service = "counting"')
+    counting = """(name = "counting", worker = (
+      compatibilityDate = "2026-10-20",
+      modules = [(name = "counting.js", esModule = embed "counting.js")],
+      bindings = [(name = "DISK", service = "store")],
+    )),"""
+    return config.replace("  services = [", f"  services = [\n    {counting}", 1)
 
 
 def reads(found: Shop) -> Counter[str]:
