@@ -80,7 +80,7 @@ export class Plans {
     if (!isKnown && ((most > 0 && size + STREAMS > most) || !this.#isWorthIt(about, span))) return undefined;
     const found = this.#decoders.hold(key, size, most, async (decoder, read) => {
       decoder.open(bytes); // all that the head says was checked then
-      const sources = whole(await needed(store, about), plan.whole, about);
+      const sources = whole(await needed(store, about), plan.whole, about, this.#memory.buffers);
       const loaded = await HeldPlan.load(decoder, head, sources, read);
       if (span.start < span.stop) loaded.make(Math.floor(span.start / about.windowSize)); // takes the memory that it needs
       return loaded;
@@ -100,19 +100,21 @@ export class Plans {
     const { bytes, head: about } = head;
     const lease = this.#decoders.take(BESIDE);
     const block = this.#memory.block();
-    let rebuild: Rebuild | undefined;
+    let [rebuild, memory]: [Rebuild?, Uint8Array<ArrayBuffer>?] = [];
     const finish = async (isWhole: boolean) => {
       lease.end(isWhole);
       block.giveBack();
-      this.#memory.free(lease);
+      this.#memory.free(lease, memory);
+      memory = undefined;
       await rebuild?.close();
     };
     try {
       lease.decoder.open(bytes); // all that the head says was checked then
       lease.check(decoderLimit(c.env));
-      const sources = await inPieces(await needed(store, about), plan.pages, about, this.#cache);
+      const sources = await inPieces(await needed(store, about), plan.pages, about, this.#cache, this.#memory.buffers);
       const stop = Math.ceil(span.stop / about.windowSize);
-      rebuild = new Rebuild(lease.decoder, sources, this.#sites, { memory: this.#memory.ahead(lease), stop });
+      memory = this.#memory.ahead(lease, sizeOf(about.blobs));
+      rebuild = new Rebuild(lease.decoder, sources, this.#sites, { memory, stop });
       const blocks = new Blocks(rebuild, span, about.file, block.room);
       return await begin(later(c), blocks, span, () => lease.check(decoderLimit(c.env)), finish);
     } catch (error) {

@@ -4,6 +4,7 @@ import { PlanError } from "../../sdk/ts/src/errors";
 import type { Content, Head } from "../../sdk/ts/src/iprog/head";
 import { bytesAt, DirectSource, JoinedSource, MemorySource, type PageCache, PagedSource, type RangedFile, type Source } from "../../sdk/ts/src/iprog/pages";
 import type { WholeSources } from "../../sdk/ts/src/iprog/held";
+import type { Buffers } from "../../sdk/ts/src/iprog/reading";
 import type { Sources } from "../../sdk/ts/src/iprog/rebuild";
 import { SitesFile } from "../../sdk/ts/src/iprog/sites";
 import { quote } from "../../sdk/ts/src/text";
@@ -23,16 +24,16 @@ export async function needed(store: Store, head: Head): Promise<Needed> {
 }
 
 /** To be read in pieces: blobs in requests that `Ahead` makes few, all else by pages. */
-export async function inPieces({ blobs, sites }: Needed, plan: Source, head: Head, cache: PageCache): Promise<Sources> {
-  const reference = new JoinedSource(blobs.map((file) => new DirectSource(file)));
+export async function inPieces({ blobs, sites }: Needed, plan: Source, head: Head, cache: PageCache, buffers: Buffers): Promise<Sources> {
+  const reference = new JoinedSource(blobs.map((file) => new DirectSource(file, buffers)));
   return { plan, reference, sites: sites && (await opened(new PagedSource(sites, cache), head)) };
 }
 
 /** To be read whole. */
-export function whole({ blobs, sites }: Needed, plan: Source, head: Head): WholeSources {
-  const reference = new JoinedSource(blobs.map((file) => new DirectSource(file)));
+export function whole({ blobs, sites }: Needed, plan: Source, head: Head, buffers: Buffers): WholeSources {
+  const reference = new JoinedSource(blobs.map((file) => new DirectSource(file, buffers)));
   if (sites === undefined) return { plan, reference };
-  return { plan, reference, sites: async () => opened(new MemorySource(await bytesAt(new DirectSource(sites), 0, sites.size)), head) };
+  return { plan, reference, sites: async () => opened(new MemorySource(await bytesAt(new DirectSource(sites, buffers), 0, sites.size)), head) };
 }
 
 export async function blobFile(store: Store, { sha256, size, name }: Content): Promise<RangedFile> {

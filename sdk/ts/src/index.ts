@@ -20,6 +20,7 @@ export type { Content, Head } from "./iprog/head.js";
 export { HeldPlan, type WholeSources } from "./iprog/held.js";
 export { DirectSource, JoinedSource, MemorySource, PageCache, PagedSource, type Put, type RangedFile, type Source } from "./iprog/pages.js";
 export { planHead, Rebuild, type Ahead, type PlanHead, type Sources } from "./iprog/rebuild.js";
+export { Buffers } from "./iprog/reading.js";
 export { readReconstructor, Reconstructor, type ReconstructorManifest } from "./iprog/reconstructor.js";
 export { SitesCache, SitesFile } from "./iprog/sites.js";
 export { compile, load, loadOperations, loadWhole, type ModuleSource } from "./load.js";

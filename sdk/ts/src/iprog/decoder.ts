@@ -99,8 +99,8 @@ export class Decoder {
     const count = this.#instance.checked("want", BigInt(window));
     const rows = this.#instance.view(this.#instance.address("wants"), count * ROW);
     return Array.from({ length: count }, (_, i) => ({
-      start: Number(rows.getBigUint64(i * ROW, true)),
-      length: Number(rows.getBigUint64(i * ROW + 8, true)),
+      start: rows.getUint32(i * ROW, true) + 2 ** 32 * rows.getUint32(i * ROW + 4, true),
+      length: rows.getUint32(i * ROW + 8, true) + 2 ** 32 * rows.getUint32(i * ROW + 12, true),
       address: rows.getUint32(i * ROW + 16, true),
       source: rows.getUint32(i * ROW + 20, true),
     }));

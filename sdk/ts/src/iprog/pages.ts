@@ -1,7 +1,7 @@
 /** Files that are read in pieces, through a cache of pages, with what comes next read ahead. */
 
 import { SourceError } from "../errors.js";
-import { byteReader, drain, fill, type ByteReader } from "./reading.js";
+import { Buffers, byteReader, fill, type ByteReader } from "./reading.js";
 
 /** Takes bytes that lie `at` bytes behind the place that was asked for. They are good during the call. */
 export type Put = (bytes: Uint8Array, at: number) => void;
@@ -55,9 +55,12 @@ export async function bytesAt(source: Source, start: number, length: number): Pr
 /** A file each read of which is one request: for what is read whole, once. */
 export class DirectSource implements Source {
   readonly #file: RangedFile;
+  readonly #buffers: Buffers;
 
-  constructor(file: RangedFile) {
+  /** `buffers` may be those of other files too. */
+  constructor(file: RangedFile, buffers = new Buffers()) {
     this.#file = file;
+    this.#buffers = buffers;
   }
 
   get size(): number {
@@ -66,7 +69,7 @@ export class DirectSource implements Source {
 
   async read(start: number, length: number, put: Put): Promise<void> {
     checkSpan(this.size, start, length);
-    if (length > 0) await drain(await this.#file.open(start, start + length), length, put);
+    if (length > 0) await this.#buffers.drain(await this.#file.open(start, start + length), length, put);
   }
 
   async close(): Promise<void> {}

@@ -26,20 +26,23 @@ export async function fill(reader: ByteReader, buffer: ArrayBuffer, length: numb
 
 /** What is read at a time. */
 const PIECE = 256 << 10;
+const MAX_SPARE = 8;
 
-/** Hands the `length` bytes of a stream to `put`, piece by piece, then lets go of it. Throws SourceError where it ends before. */
-export async function drain(
-  stream: ReadableStream<Uint8Array>,
-  length: number,
-  put: (bytes: Uint8Array, at: number) => void,
-): Promise<void> {
-  const reader = byteReader(stream);
-  let buffer = new ArrayBuffer(Math.min(PIECE, length));
-  for (let at = 0; at < length; ) {
-    const piece = await fill(reader, buffer, Math.min(PIECE, length - at));
-    put(piece, at);
-    at += piece.length;
-    buffer = piece.buffer;
+/** Memory that streams are read into, again and again: what is left to the collector may lie long. */
+export class Buffers {
+  readonly #spare: ArrayBuffer[] = [];
+
+  /** Hands the `length` bytes of a stream to `put`, piece by piece, then lets go of it. Throws SourceError where it ends before. */
+  async drain(stream: ReadableStream<Uint8Array>, length: number, put: (bytes: Uint8Array, at: number) => void): Promise<void> {
+    const reader = byteReader(stream);
+    let buffer = this.#spare.pop() ?? new ArrayBuffer(PIECE);
+    for (let at = 0; at < length; ) {
+      const piece = await fill(reader, buffer, Math.min(PIECE, length - at));
+      put(piece, at);
+      at += piece.length;
+      buffer = piece.buffer;
+    }
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(buffer);
+    await reader.cancel();
   }
-  await reader.cancel();
 }
