@@ -7,7 +7,7 @@ import { Holding } from "./holding";
 import { Problem } from "./problem";
 
 /** What those without a plan may have together, in bytes: collecting them would come too late, and none shrinks. */
-const KEPT = 24 << 20;
+const KEPT = 40 << 20;
 
 /** A decoder, and what the request that has it takes beside. */
 interface Work {

@@ -21,7 +21,7 @@ type C = Context<{ Bindings: Env }>;
 /** Records of sites that are kept for reading by pages, in bytes. */
 const SITES_KEPT = 4 << 20;
 /** What a decoder takes beside what it holds: the streams of a block, a window, and more. */
-const STREAMS = 24 << 20;
+const STREAMS = 16 << 20;
 /** A part of a file that is this much smaller than its blobs is read by pages, the first time. */
 const SMALL_PART = 16;
 /** How many plans are remembered that were asked for. */

@@ -36,6 +36,9 @@ export interface PlanHead {
 /** How often a decoder may ask for one window before it is thought to be broken: for frames one by one, for covers in batches. */
 const MAX_ROUNDS = 1 << 14;
 
+/** How many pieces are read ahead at most: they take memory too. */
+const MAX_SPANS = 1 << 16;
+
 /** Reads the head of a plan. Throws PlanError. */
 export async function planHead(plan: Source): Promise<PlanHead> {
   const length = headLength(await bytesAt(plan, 0, Math.min(START, plan.size)));
@@ -109,7 +112,7 @@ export class Rebuild {
     for (let rows = first; number < end; rows = this.#decoder.want(number)) {
       const copies = this.#copies(number, rows);
       size += copies.reduce((sum, { length }) => sum + length, 0);
-      if (size > ahead.capacity) break;
+      if (size > ahead.capacity || spans.length + copies.length > MAX_SPANS) break;
       for (const copy of copies) spans.push(copy);
       if (++number === end) break;
     }
@@ -118,10 +121,10 @@ export class Rebuild {
     await ahead.fill(spans);
   }
 
-  /** What a window copies; `rows` are the first that it wants. */
+  /** What a window copies, or more than is read ahead of it; `rows` are the first that it wants. */
   #copies(window: number, rows: readonly Row[]): Span[] {
     const spans: Span[] = [];
-    for (; rows.length > 0; rows = this.#decoder.want(window)) {
+    for (; rows.length > 0 && spans.length <= MAX_SPANS; rows = this.#decoder.want(window)) {
       for (const row of rows) if (row.source === REFERENCE) spans.push(row);
     }
     return spans;

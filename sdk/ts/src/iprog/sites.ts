@@ -12,6 +12,10 @@ const ENTRY = 16;
 const MAX_FINDERS = 32;
 const MAX_PAGE_BITS = 30;
 
+const MAX_FILES = 1 << 12;
+/** Of one file. */
+const MAX_PAGES = 2 ** 30;
+
 /** A page: the numbers of its first site and of that behind its last, and where its bytes are. */
 interface Entry {
   readonly first: number;
@@ -31,7 +35,9 @@ export class SitesCache {
   /** Where the next page goes: behind the last one, and in the end over the first ones. */
   #at = 0;
   /** Where pages are, the oldest first. */
-  readonly #kept = new Map<string, { readonly start: number; readonly end: number }>();
+  readonly #kept = new Map<number, { readonly start: number; readonly end: number }>();
+  readonly #files = new Map<string, number>();
+  #lastFile = 0;
 
   /** `module` is the decoder of plans; `capacity` is in bytes. */
   constructor(module: WebAssembly.Module, capacity: number) {
@@ -39,25 +45,35 @@ export class SitesCache {
     this.#capacity = capacity;
   }
 
-  /** Good until anything else runs. */
-  get(name: string): Uint8Array | undefined {
-    const found = this.#kept.get(name);
+  /** A number for the sites of this name; the numbers of its pages follow it. */
+  file(name: string): number {
+    const known = this.#files.get(name);
+    if (known !== undefined) return known;
+    if (this.#files.size >= MAX_FILES) this.#files.clear(); // those that are used again are new files then
+    const number = MAX_PAGES * ++this.#lastFile;
+    this.#files.set(name, number);
+    return number;
+  }
+
+  /** The records of a page. Good until anything else runs. */
+  get(page: number): Uint8Array | undefined {
+    const found = this.#kept.get(page);
     return found && this.#memory!.subarray(found.start, found.end);
   }
 
   /** The records of a packed page, of which as many as there is room for are kept. Good until anything else runs. Throws SourceError. */
-  unpack(name: string, page: Uint8Array, count: number): Uint8Array {
+  unpack(page: number, packed: Uint8Array, count: number): Uint8Array {
     const size = SITE * count;
-    const address = this.#decoder.room(page.length + SITE + size);
-    const to = address + Math.ceil(page.length / SITE) * SITE;
-    this.#decoder.write(address, page);
-    unpacked(() => this.#decoder.unpack(address, page.length, count, to));
+    const address = this.#decoder.room(packed.length + SITE + size);
+    const to = address + Math.ceil(packed.length / SITE) * SITE;
+    this.#decoder.write(address, packed);
+    unpacked(() => this.#decoder.unpack(address, packed.length, count, to));
     const records = this.#decoder.bytes(to, size);
-    if (count > 0 && size <= this.#capacity) this.#keep(name, records);
+    if (count > 0 && size <= this.#capacity) this.#keep(page, records);
     return records;
   }
 
-  #keep(name: string, records: Uint8Array): void {
+  #keep(page: number, records: Uint8Array): void {
     this.#memory ??= new Uint8Array(this.#capacity);
     if (this.#at + records.length > this.#capacity) {
       this.#drop(({ start }) => start >= this.#at);
@@ -66,8 +82,8 @@ export class SitesCache {
     const [start, end] = [this.#at, this.#at + records.length];
     this.#drop((old) => old.start < end && start < old.end);
     this.#memory.set(records, start);
-    this.#kept.delete(name); // where two have read it at once, it was kept meanwhile
-    this.#kept.set(name, { start, end });
+    this.#kept.delete(page); // where two have read it at once, it was kept meanwhile
+    this.#kept.set(page, { start, end });
     this.#at = end;
   }
 
@@ -87,6 +103,7 @@ export class SitesFile {
   readonly #table: number;
   readonly #count: number;
   readonly #name: string;
+  #scratch = new Uint8Array(0);
 
   private constructor(source: Source, pageBits: number, table: number, count: number, blob: Content, name: string) {
     this.#source = source;
@@ -165,13 +182,20 @@ export class SitesFile {
 
   /** The sites that begin in a page. */
   async #page(number: number, cache: SitesCache, use: Use): Promise<void> {
-    const name = `${this.#name} ${number}`;
+    const name = cache.file(this.#name) + number;
     const kept = cache.get(name);
     if (kept !== undefined) return use(kept);
-    const table = new DataView((await bytesAt(this.#source, this.#table + ENTRY * number, 2 * ENTRY)).buffer);
-    const { first, last, start, end } = this.#entry(table, 0);
-    const page = await bytesAt(this.#source, start, end - start);
+    const { buffer } = await this.#bytes(this.#table + ENTRY * number, 2 * ENTRY);
+    const { first, last, start, end } = this.#entry(new DataView(buffer), 0);
+    const page = await this.#bytes(start, end - start);
     use(cache.unpack(name, page, last - first)); // before anything else can run
+  }
+
+  /** Some bytes of the file, good until the next: pages are many, and each buffer of its own would lie until the collector comes. */
+  async #bytes(start: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#scratch.length < length) this.#scratch = new Uint8Array(2 * length);
+    await this.#source.read(start, length, (piece, at) => this.#scratch.set(piece, at));
+    return this.#scratch.subarray(0, length);
   }
 
   #entry(table: DataView, at: number): Entry {
