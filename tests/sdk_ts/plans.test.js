@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
+  ByLength,
   Client,
   compile,
   Decoder,
@@ -146,7 +147,7 @@ async function open(name, ahead) {
   const { head, plan, reference, sites } = await needed(name, source);
   const decoder = new Decoder(module);
   decoder.open(head.bytes);
-  const reading = ahead === undefined ? undefined : { memory: new Uint8Array(ahead), stop: Infinity };
+  const reading = ahead === undefined ? undefined : { memory: new Uint8Array(ahead), atOnce: 2, stop: Infinity };
   const rebuild = new Rebuild(decoder, { plan, reference, sites: await sites?.() }, new SitesCache(module, 1 << 14), reading);
   return { head: head.head, rebuild, requests: () => asked.flat().length };
 }
@@ -194,10 +195,22 @@ for (const name of readdirSync(`${STORE}/objects`).map((file) => file.replace(/\
   });
 }
 
+test("long pieces and short ones take different ways", async () => {
+  const bytes = random(100_000);
+  const [long, short] = [counted(bytes), counted(bytes)];
+  const source = new ByLength(new PagedSource(long, new PageCache(1 << 16, 1 << 12)), new DirectSource(short), 5000);
+  for (const [start, length] of [[0, 5000], [7, 4999], [60_000, 40_000], [99_999, 1]]) {
+    assert.deepEqual(await read(source, start, length), bytes.slice(start, start + length));
+  }
+  assert.deepEqual(short.asked, [[7, 5006], [99_999, 100_000]]);
+  assert.equal(source.size, bytes.length);
+  await source.close();
+});
+
 test("what lies near together is one request", async () => {
   const bytes = random(4_000_000);
   const file = counted(bytes);
-  const gathered = new Gathered(new DirectSource(file), new Uint8Array(100_000));
+  const gathered = new Gathered(new DirectSource(file), new Uint8Array(100_000), 4);
   const spans = [[0, 10], [5, 10], [300_000, 10], [1_000_000, 50_000], [1_040_000, 20_000], [3_999_990, 10], [7, 1]].map(([start, length]) => ({ start, length }));
   await gathered.fill(spans);
   assert.deepEqual(file.asked.toSorted(([a], [b]) => a - b), [[0, 300_010], [1_000_000, 1_060_000], [3_999_990, 4_000_000]]);
@@ -206,7 +219,7 @@ test("what lies near together is one request", async () => {
   await gathered.fill([]);
   assert.equal(gathered.get({ start: 0, length: 1 }), undefined);
   const short = { ...counted(bytes), size: 5_000_000 };
-  await assert.rejects(new Gathered(new DirectSource(short), new Uint8Array(100)).fill([{ start: 3_999_999, length: 2 }]), SourceError);
+  await assert.rejects(new Gathered(new DirectSource(short), new Uint8Array(100), 1).fill([{ start: 3_999_999, length: 2 }]), SourceError);
 });
 
 test("errors say which rule does not hold", async () => {

@@ -5,8 +5,8 @@ import { Buffers } from "../../sdk/ts/src/iprog/reading";
 /** What is read ahead for one request, and for others that run at the same time. */
 const MUCH = 12 << 20;
 const LITTLE = 2 << 20;
-/** Of larger blobs even much would be little: what is copied from all over them takes many reads. */
-const LARGE = 16 * MUCH;
+/** Of larger blobs even much would be little: what is copied from all over them takes many reads, and what is not streams well. */
+export const LARGE = 16 * MUCH;
 /** For a block on its way out. */
 const BLOCK = 1 << 20;
 /** How many of each are kept. */

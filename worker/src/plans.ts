@@ -111,10 +111,10 @@ export class Plans {
     try {
       lease.decoder.open(bytes); // all that the head says was checked then
       lease.check(decoderLimit(c.env));
-      const sources = await inPieces(await needed(store, about), plan.pages, about, this.#cache, this.#memory.buffers);
+      const [sources, atOnce] = await inPieces(await needed(store, about), plan.pages, about, this.#cache, this.#memory.buffers);
       const stop = Math.ceil(span.stop / about.windowSize);
       memory = this.#memory.ahead(lease, sizeOf(about.blobs));
-      rebuild = new Rebuild(lease.decoder, sources, this.#sites, { memory, stop });
+      rebuild = new Rebuild(lease.decoder, sources, this.#sites, { memory, atOnce, stop });
       const blocks = new Blocks(rebuild, span, about.file, block.room);
       return await begin(later(c), blocks, span, () => lease.check(decoderLimit(c.env)), finish);
     } catch (error) {

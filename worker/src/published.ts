@@ -2,13 +2,15 @@
 
 import { PlanError } from "../../sdk/ts/src/errors";
 import type { Content, Head } from "../../sdk/ts/src/iprog/head";
-import { bytesAt, DirectSource, JoinedSource, MemorySource, type PageCache, PagedSource, type RangedFile, type Source } from "../../sdk/ts/src/iprog/pages";
+import { ByLength, bytesAt, DirectSource, JoinedSource, MemorySource, type PageCache, PagedSource, type RangedFile, type Source } from "../../sdk/ts/src/iprog/pages";
 import type { WholeSources } from "../../sdk/ts/src/iprog/held";
 import type { Buffers } from "../../sdk/ts/src/iprog/reading";
 import type { Sources } from "../../sdk/ts/src/iprog/rebuild";
 import { SitesFile } from "../../sdk/ts/src/iprog/sites";
 import { quote } from "../../sdk/ts/src/text";
+import { LARGE } from "./memory";
 import { Problem } from "./problem";
+import { sizeOf } from "./reconstructors";
 import type { Store } from "./store";
 
 /** The files of a plan, none of which was read yet. */
@@ -23,10 +25,20 @@ export async function needed(store: Store, head: Head): Promise<Needed> {
   return { blobs, sites };
 }
 
-/** To be read in pieces: blobs in requests that `Ahead` makes few, all else by pages. */
-export async function inPieces({ blobs, sites }: Needed, plan: Source, head: Head, cache: PageCache, buffers: Buffers): Promise<Sources> {
-  const reference = new JoinedSource(blobs.map((file) => new DirectSource(file, buffers)));
-  return { plan, reference, sites: sites && (await opened(new PagedSource(sites, cache), head)) };
+/** What the store is asked for at once: a Worker may have six requests open. */
+const AT_ONCE = 4;
+/** From so many bytes on, pieces of large blobs are read by streams that stay open. */
+const LONG = 512 << 10;
+
+/** To be read in pieces, of blobs so many at once. */
+export async function inPieces({ blobs, sites }: Needed, plan: Source, head: Head, cache: PageCache, buffers: Buffers): Promise<[Sources, number]> {
+  const isLarge = sizeOf(head.blobs) > LARGE;
+  const open = (file: RangedFile) => {
+    const direct = new DirectSource(file, buffers);
+    return isLarge ? new ByLength(new PagedSource(file, cache), direct, LONG) : direct;
+  };
+  const found = { plan, reference: new JoinedSource(blobs.map(open)), sites: sites && (await opened(new PagedSource(sites, cache), head)) };
+  return [found, isLarge ? 1 : AT_ONCE];
 }
 
 /** To be read whole. */

@@ -18,7 +18,7 @@ export { Gathered, type Span } from "./iprog/ahead.js";
 export { Decoder } from "./iprog/decoder.js";
 export type { Content, Head } from "./iprog/head.js";
 export { HeldPlan, type WholeSources } from "./iprog/held.js";
-export { DirectSource, JoinedSource, MemorySource, PageCache, PagedSource, type Put, type RangedFile, type Source } from "./iprog/pages.js";
+export { ByLength, DirectSource, JoinedSource, MemorySource, PageCache, PagedSource, type Put, type RangedFile, type Source } from "./iprog/pages.js";
 export { planHead, Rebuild, type Ahead, type PlanHead, type Sources } from "./iprog/rebuild.js";
 export { Buffers } from "./iprog/reading.js";
 export { readReconstructor, Reconstructor, type ReconstructorManifest } from "./iprog/reconstructor.js";

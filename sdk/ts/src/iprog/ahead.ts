@@ -12,9 +12,6 @@ export interface Span {
 const GAP = 512 << 10;
 /** The most that a request is for. */
 const MAX_RUN = 64 << 20;
-/** How many requests run at once: a Worker may have six. */
-const AT_ONCE = 4;
-
 /** A piece of a file that spans begin in, `first` to `last` of them. */
 interface Run {
   readonly first: number;
@@ -22,16 +19,16 @@ interface Run {
   end: number;
 }
 
-/**
- * Reads spans, which are in the order of their starts, from a source each read of which is one request. `put` takes bytes of the span
- * of a number, `at` bytes behind its start. Throws SourceError.
- */
-export async function readSpans(source: Source, spans: readonly Span[], put: (span: number, bytes: Uint8Array, at: number) => void): Promise<void> {
-  const runs = runsOf(spans);
+/** Takes bytes of the span of a number, `at` bytes behind its start. */
+type PutSpan = (span: number, bytes: Uint8Array, at: number) => void;
+
+/** Reads spans, which are in the order of their starts, in few requests, of which so many run at once. Throws SourceError. */
+export async function readSpans(source: Source, spans: readonly Span[], atOnce: number, put: PutSpan): Promise<void> {
+  const runs = runsOf(spans).reverse();
   const work = async () => {
     for (let run = runs.pop(); run !== undefined; run = runs.pop()) await readRun(source, spans, run, put);
   };
-  for (const done of await Promise.allSettled(Array.from({ length: Math.min(AT_ONCE, runs.length) }, work))) {
+  for (const done of await Promise.allSettled(Array.from({ length: Math.min(atOnce, runs.length) }, work))) {
     if (done.status === "rejected") throw done.reason;
   }
 }
@@ -50,7 +47,7 @@ function runsOf(spans: readonly Span[]): Run[] {
   return runs;
 }
 
-async function readRun(source: Source, spans: readonly Span[], run: Run, put: (span: number, bytes: Uint8Array, at: number) => void): Promise<void> {
+async function readRun(source: Source, spans: readonly Span[], run: Run, put: PutSpan): Promise<void> {
   const begin = spans[run.first]!.start;
   let next = run.first; // the first span that is not all there yet
   await source.read(begin, run.end - begin, (bytes, at) => {
@@ -68,13 +65,15 @@ async function readRun(source: Source, spans: readonly Span[], run: Run, put: (s
 export class Gathered {
   readonly #source: Source;
   readonly #memory: Uint8Array;
+  readonly #atOnce: number;
   /** In the order of their starts, none of which overlap; each with where it is in memory. */
   #pieces: (Span & { readonly place: number })[] = [];
 
-  /** `source` is one each read of which is one request. */
-  constructor(source: Source, memory: Uint8Array) {
+  /** `source` can be read at `atOnce` places at once. */
+  constructor(source: Source, memory: Uint8Array, atOnce: number) {
     this.#source = source;
     this.#memory = memory;
+    this.#atOnce = atOnce;
   }
 
   get capacity(): number {
@@ -90,7 +89,7 @@ export class Gathered {
       pieces.push({ start, length, place });
       place += length;
     }
-    await readSpans(this.#source, pieces, (number, bytes, at) => this.#memory.set(bytes, pieces[number]!.place + at));
+    await readSpans(this.#source, pieces, this.#atOnce, (number, bytes, at) => this.#memory.set(bytes, pieces[number]!.place + at));
     this.#pieces = pieces;
   }
 

@@ -75,6 +75,32 @@ export class DirectSource implements Source {
   async close(): Promise<void> {}
 }
 
+/** Two ways to the same bytes: `long` for pieces from so many bytes on, which often go on and on, `short` for others. */
+export class ByLength implements Source {
+  readonly #long: Source;
+  readonly #short: Source;
+  readonly #border: number;
+
+  constructor(long: Source, short: Source, border: number) {
+    this.#long = long;
+    this.#short = short;
+    this.#border = border;
+  }
+
+  get size(): number {
+    return this.#long.size;
+  }
+
+  read(start: number, length: number, put: Put): Promise<void> {
+    return (length < this.#border ? this.#short : this.#long).read(start, length, put);
+  }
+
+  async close(): Promise<void> {
+    await this.#long.close();
+    await this.#short.close();
+  }
+}
+
 /** Several, one after the other (spec/iprog.md G8). */
 export class JoinedSource implements Source {
   readonly #sources: readonly Source[];
@@ -256,7 +282,7 @@ export class PagedSource implements Source {
 
   /** A stream that comes to this page soon. */
   async #run(number: number, wanted: number): Promise<Run> {
-    const near = this.#runs.find(({ next, end }) => next <= number && number <= Math.min(next + SKIP, end));
+    const near = this.#runs.find(({ next }) => next <= number && number <= next + SKIP);
     if (near !== undefined) this.#runs = [...this.#runs.filter((run) => run !== near), near];
     if (near !== undefined && number < near.end) return near;
     const { pageSize } = this.#cache;

@@ -47,8 +47,10 @@ export async function planHead(plan: Source): Promise<PlanHead> {
   return { bytes, head: readHead(bytes) };
 }
 
-/** How to read ahead, where each read of the reference is one request. */
+/** How to read blobs in few requests. */
 export interface Ahead {
+  /** At how many places they can be read at once. */
+  readonly atOnce: number;
   /** For what coming windows copy; where a window copies more it is read for itself. */
   readonly memory: Uint8Array;
   /** The window behind the last that will be made. */
@@ -66,6 +68,7 @@ export class Rebuild {
 
   readonly #cache: SitesCache;
   readonly #ahead: Gathered | undefined;
+  readonly #atOnce: number;
   readonly #stop: number;
   /** What was read ahead is for windows before this one. */
   #read = 0;
@@ -76,7 +79,8 @@ export class Rebuild {
     this.#decoder = decoder;
     this.#sources = sources;
     this.#cache = cache;
-    this.#ahead = ahead && new Gathered(sources.reference, ahead.memory);
+    this.#ahead = ahead && new Gathered(sources.reference, ahead.memory, ahead.atOnce);
+    this.#atOnce = ahead?.atOnce ?? 1;
     this.#stop = ahead?.stop ?? 0;
   }
 
@@ -167,7 +171,7 @@ export class Rebuild {
       else if (source === REFERENCE && this.#ahead !== undefined) missing.push(row);
       else await from.read(start, length, (bytes, at) => this.#decoder.write(address + at, bytes));
     }
-    await readSpans(reference, missing, (number, bytes, at) => this.#decoder.write(missing[number]!.address + at, bytes));
+    await readSpans(reference, missing, this.#atOnce, (number, bytes, at) => this.#decoder.write(missing[number]!.address + at, bytes));
   }
 
   /** All at once (D8): how many there are is known first, and no copy is kept. */
