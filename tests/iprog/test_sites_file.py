@@ -113,7 +113,7 @@ class Unpacker(Module):
         self.put(at, page)
         self.done("unpack", at, len(page), count, at + room)
         numbers = struct.unpack(f"<{4 * count}q", self.get(at + room, 32 * count))
-        return list(zip(*[iter(numbers)] * 4, strict=True))  # type: ignore[arg-type]
+        return list(zip(*[iter(numbers)] * 4, strict=True))
 
 
 def test_d14_pages_are_unpacked_as_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,11 +141,11 @@ def test_d8_pages_that_are_damaged_are_refused() -> None:
         other = bytearray(page)
         other[random.integers(len(page))] ^= 1 << random.integers(8)
         others.append(bytes(other))
-    for other in others:
+    for each in others:
         try:
-            assert len(decoder.rows(other, count)) == count
+            assert len(decoder.rows(each, count)) == count
         except RefusedError as error:
-            assert "damaged: unpack, rule 0" in str(error)  # noqa: PT017 - both may be
+            assert "damaged: unpack, rule 0" in str(error)
     for wrong in (0, 1, count - 1, count + 1, 10 * count):
         with pytest.raises(RefusedError, match="damaged"):
             decoder.rows(page, wrong)

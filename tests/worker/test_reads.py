@@ -1,4 +1,4 @@
-"""How often a store is read, and what is held: spec/http.md H24, H27."""
+"""How often a store is read, and what is held: spec/http.md H27 to H29."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes, bytes]
     return store, plan, file
 
 
-def test_h27_a_scattered_plan_takes_few_reads(
+def test_h29_a_scattered_plan_takes_few_reads(
     objects_bundle: Path, mixed: tuple[Path, bytes, bytes]
 ) -> None:
     store, _, file = mixed
@@ -96,7 +96,7 @@ def test_h27_a_scattered_plan_takes_few_reads(
         assert reads(found).total() <= 4 * 3  # the plan's head may be others by now
 
 
-def test_h24_without_room_it_is_read_ahead_in_pieces(
+def test_h28_without_room_it_is_read_ahead_in_pieces(
     objects_bundle: Path, mixed: tuple[Path, bytes, bytes]
 ) -> None:
     store, plan, file = mixed

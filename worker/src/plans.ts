@@ -1,4 +1,4 @@
-/** Files from plans: with all that a plan needs held in memory where that has room, else by pages (spec/http.md H24, H27). */
+/** Files from plans: with all that a plan needs held in memory where that has room, else by pieces (spec/http.md H27, H28). */
 
 import type { Context } from "hono";
 import { HeldPlan } from "../../sdk/ts/src/iprog/held";

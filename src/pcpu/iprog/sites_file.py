@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -38,7 +39,7 @@ def write_sites(blob: Bytes, finders: Sequence[int], out: IO[bytes]) -> int:
     borders = np.arange(1 + (-(-len(blob) >> PAGE_BITS)), dtype=np.int64) << PAGE_BITS
     borders[-1] = max(len(blob), borders[-1])
     firsts = np.searchsorted(sites.place, borders)
-    pages = [_packed(sites[first:last]) for first, last in zip(firsts, firsts[1:], strict=False)]
+    pages = [_packed(sites[first:last]) for first, last in pairwise(firsts)]
     start = len(_padded(head)) + len(_padded(bytes(16 * len(firsts))))
     places = start + np.cumsum([0, *map(len, pages)])
     out.write(_padded(np.stack([firsts, places], axis=-1).astype("<u8").tobytes()))
