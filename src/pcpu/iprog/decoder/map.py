@@ -15,6 +15,7 @@ from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
 _LARGEST_SHIFT = 1 << 62
 _NEAR = 28  # bits of addresses that are few enough to be looked up together
+_MOST_PARTS = 1 << 16  # of a kind
 _KINDS = 5  # of addresses: near ones, others, and those of three kinds of things (SPACE) or more
 _ROW = 32  # bytes of the index about a kind: where its parts are, the first address, bits of their
 _FIRST, _BITS, _LAST = 8, 16, 24  # size, the last part
@@ -53,7 +54,8 @@ def read_map(s: Ints, heap: Memory, starts: Bytes, shifts: Bytes) -> int:
 def _index_map(s: Ints, heap: Memory) -> int:
     """Make the index; a status. A part has the number of the first piece that begins in it or
     behind it."""
-    at = take(s, _ROW * _KINDS + 4 * (4 * s[S.PIECES] + 2 * _KINDS))
+    room = min(8 * s[S.PIECES], _KINDS * _MOST_PARTS) + 2 * _KINDS
+    at = take(s, _ROW * _KINDS + 4 * room)
     if at < 0:
         return at
     s[S.MAP_INDEX] = at
@@ -64,7 +66,7 @@ def _index_map(s: Ints, heap: Memory) -> int:
             last += 1
         first = _start(s, heap, piece) if piece < last else 0
         parts, bits = 1, 0
-        while parts < 2 * (last - piece):
+        while parts < min(4 * (last - piece), _MOST_PARTS):
             parts *= 2
         while piece < last and _start(s, heap, last - 1) - first >> bits >= parts:
             bits += 1
