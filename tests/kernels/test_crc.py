@@ -57,7 +57,7 @@ WITHOUT: dict[str, tuple[str, ...]] = {
     "fold-16": ("+vpclmulqdq",),
     "sparse": ("+pclmul", "+crc32"),
 }
-WASM = ("wasm", "wasm-small")
+WASM = {"wasm": 0, "wasm-small": 1 << 16, "wasm-small-long": 1 << 20}  # with usual lengths
 # Other processors, which are emulated, and what they have besides what their target names.
 EMULATED: dict[str, tuple[str, tuple[str, ...]]] = {
     "aarch64": ("aarch64", ()),
@@ -94,7 +94,7 @@ def ops(names: tuple[str, ...] = SAMPLE) -> dict[str, Op]:
 
 def target(name: str) -> Target:
     if name in WASM:
-        return replace(targets.find("wasm"), crc_small=name == "wasm-small")
+        return replace(targets.find("wasm"), crc_usual=WASM[name])
     if name in EMULATED:
         plain, more = EMULATED[name]
         found = targets.find(plain)

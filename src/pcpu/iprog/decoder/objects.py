@@ -45,6 +45,7 @@ APART = frozenset({
     "restore_x86_64", "shift", "varint", "_may_end", "_put_rest",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "_cover_number"})  # what does not
+_USUAL_BITS = 16  # of the size of a window
 _CHECK = "crc32c"  # the operation that checks are (G4)
 
 Known = Mapping[str, int]
@@ -55,7 +56,11 @@ def known_of(header: Header) -> Known:
     """What a decoder for one plan need not do (decoder/state.py)."""
     frames = [frame for group in header.groups for frame in group.frames]
     compressed = any(frame.codec is not Codec.RAW for frame in frames)
-    known = {"COMPRESSED": int(compressed), "RELOCATES": int(header.relocation is not None)}
+    known = {
+        "COMPRESSED": int(compressed),
+        "RELOCATES": int(header.relocation is not None),
+        "WINDOW_SIZE_BITS": header.window_bits,
+    }
     if header.relocation is not None:
         known["CHOSEN"] = sum(1 << finder for finder in header.relocation.finders)
     return known
@@ -83,7 +88,8 @@ def objects_for(
     names = [kernel.__qualname__ for kernel in kernels]
     about = [disk_cache.compiler_digest(), target.name, *names, repr(sorted(known.items()))]
     key = hashlib.sha256("\0".join(about).encode()).hexdigest()
-    found = [disk_cache.read(f"{key}.decoder.o", make), _check_object(target)]
+    found = [disk_cache.read(f"{key}.decoder.o", make)]
+    found.append(_check_object(target, known.get("WINDOW_SIZE_BITS", _USUAL_BITS)))
     if known.get("COMPRESSED", 1):
         found.append(zstd_object(target))
     return found
@@ -129,8 +135,8 @@ def plan_object(plan: bytes, target: Target) -> bytes:
         return (here / "plan.o").read_bytes()
 
 
-def _check_object(target: Target) -> bytes:
+def _check_object(target: Target, window_bits: int) -> bytes:
     isa = load_isa()
     only = Isa(tuple(op for op in isa.operations if op.name == _CHECK))
-    small = replace(target, crc_small=target.linked == "wasm")
+    small = replace(target, crc_usual=1 << window_bits if target.linked == "wasm" else 0)
     return compile_operations(only, small, "obj").code
