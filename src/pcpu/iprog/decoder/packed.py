@@ -6,7 +6,7 @@ from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.groups import pcpu_zstd, pcpu_zstd_workspace
 from pcpu.iprog.decoder.state import fail, signed, take, varint
 from pcpu.iprog.sites import Form
-from pcpu.kernel import Bytes, Ints
+from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
 RECORD = 32  # bytes of a site: place, form, target, extra (D8)
@@ -26,7 +26,7 @@ def room(s: Ints, size: int) -> int:
     return take(s, size)
 
 
-def unpack(s: Ints, heap: Bytes, start: int, length: int, count: int, to: int) -> int:
+def unpack(s: Ints, heap: Memory, start: int, length: int, count: int, to: int) -> int:
     """Make ``count`` records, from ``to`` on, of the page of ``length`` bytes at ``start``; a
     status."""
     if count == 0 and length == 0:
@@ -58,7 +58,7 @@ def unpack(s: Ints, heap: Bytes, start: int, length: int, count: int, to: int) -
 # as it was before.
 
 
-def _places(heap: Bytes, content: Bytes, count: int, to: int) -> int:
+def _places(heap: Memory, content: Bytes, count: int, to: int) -> int:
     at, place = 0, 0
     for n in range(count):
         gap, at = varint(content, at, len(content))
@@ -69,7 +69,7 @@ def _places(heap: Bytes, content: Bytes, count: int, to: int) -> int:
     return at
 
 
-def _forms(heap: Bytes, content: Bytes, at: int, count: int, to: int) -> int:
+def _forms(heap: Memory, content: Bytes, at: int, count: int, to: int) -> int:
     if at < 0 or at + count > len(content):
         return -1
     for n in range(count):
@@ -80,7 +80,7 @@ def _forms(heap: Bytes, content: Bytes, at: int, count: int, to: int) -> int:
     return at + count
 
 
-def _extras(heap: Bytes, content: Bytes, at: int, count: int, to: int, last: int) -> int:
+def _extras(heap: Memory, content: Bytes, at: int, count: int, to: int, last: int) -> int:
     """Less that of the site of this form before."""
     for n in range(count):
         if at < 0:
@@ -94,7 +94,7 @@ def _extras(heap: Bytes, content: Bytes, at: int, count: int, to: int, last: int
     return at
 
 
-def _targets(heap: Bytes, content: Bytes, at: int, count: int, to: int, last: int) -> int:
+def _targets(heap: Memory, content: Bytes, at: int, count: int, to: int, last: int) -> int:
     """Less the place where a form is about a distance, less the target before where it is the rest
     of one, else less that of the site of this form before."""
     target = 0
