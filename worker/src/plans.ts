@@ -82,7 +82,7 @@ export class Plans {
     if (!isKnown && (size + STREAMS > most || !this.#isWorthIt(about, span))) return undefined;
     const found = this.#decoders.hold(key, size, most, async (decoder, read) => {
       decoder.open(bytes); // all that the head says was checked then
-      const sources = whole(await needed(store, about), plan.whole, about, this.#memory.buffers);
+      const sources = whole(store, plan.whole, about, this.#memory.buffers);
       const loaded = await HeldPlan.load(decoder, head, sources, read);
       if (span.start < span.stop) loaded.make(Math.floor(span.start / about.windowSize)); // takes the memory that it needs
       return loaded;
