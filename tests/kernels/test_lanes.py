@@ -46,6 +46,20 @@ FIXED = (
     byte_map("times", "byte * k + byte * byte * n", IMMEDIATES),
     byte_map("turned", "(byte << n) ^ (byte >> k)", IMMEDIATES),
     byte_map("turned_more", "(byte >> (n & 7)) | (byte << (8 - (n & 7)))", IMMEDIATES),
+    fold("apart", 64, "state + (byte > k ? byte - k : k - byte)", immediates=IMMEDIATES),
+    fold("upper", 64, "state + (byte >= 97 & byte <= 122 ? byte - 32 : byte)"),
+    fold(
+        "rest",
+        32,
+        "state + (k < byte ? 255 - byte : byte == k ? byte - k : 7)",
+        immediates=IMMEDIATES,
+    ),
+    fold(
+        "most_apart",
+        64,
+        "(byte <= k ? k - byte : byte - k) > state ? (byte <= k ? k - byte : byte - k) : state",
+        immediates=IMMEDIATES,
+    ),
     fold("bits", 64, "state + (byte >> n & 1)", immediates=IMMEDIATES),
 )
 LENGTHS = (0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 255, 256, 1023)
