@@ -186,10 +186,12 @@ def comparisons() -> list[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_comparisons_and_shifts_by_constants(name: str) -> None:
-    texts = comparisons() + [
-        f"byte {sign} ({n} - 2) | 1" for sign in ("<<", ">>") for n in range(10)
-    ]
+def test_constants(name: str) -> None:
+    numbers = (*range(1, 34), 63, 64, 65, 100, 127, 128, 129, 171, 250, 253, 254, 255)
+    texts = [f"byte {sign} {number}" for sign in "*%" for number in numbers]
+    texts += comparisons()
+    texts += [f"byte {sign} ({n} - 2) | 1" for sign in ("<<", ">>") for n in range(10)]
+    texts += ["3 < 5 ? byte : 0", "5 <= 3 ? byte : 1", "(3 < 5 & 4 > byte)"]
     ops = tuple(byte_map(f"op{i}", f"({text})") for i, text in enumerate(texts))
     on, data = machine(name, ops), bytes(range(256)) * 2
     for op in ops:
