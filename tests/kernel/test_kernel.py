@@ -16,6 +16,7 @@ from llvmlite import ir
 from pcpu import llvm, targets
 from pcpu.errors import InternalError
 from pcpu.kernel import Bytes, Ints
+from pcpu.kernel.memory import lowest_bit, match_16
 from pcpu.kernel.module import translate
 from pcpu.kernel.values import I64
 
@@ -137,6 +138,39 @@ def test_views_and_copies() -> None:
     a, c = np.zeros(10, np.uint8), np.array([7, 8, 9], np.uint8)
     assert made(a, c)
     assert a.tolist() == [8, 0, 0, 0, 0, 7, 8, 9, 0, 0]
+
+
+def matched(b: Bytes, mask: int, first: int, most: int) -> int:
+    found = 0
+    for at in range(0, len(b) - 15, 16):
+        found = found * 5 + match_16(b, at, mask, first, most) + match_16(b, at, 0xC7, 0x05, 0)
+    return found + lowest_bit(found)
+
+
+def test_sixteen_bytes_at_once() -> None:
+    made, random = compiled(matched), Random(3)
+    for _ in range(200):
+        data = np.frombuffer(random.randbytes(48), np.uint8)
+        given = (
+            random.choice([0xFF, 0xF0, 0x3B]),
+            random.randrange(-200, 400),
+            random.randrange(256),
+        )
+        assert made(data, *given) == plain(matched)(data, *given)
+    assert compiled(lowest_bit)(0) == lowest_bit(0) == 64
+
+
+def moved(a: Ints, at: int, to: int, count: int) -> None:
+    a[to : to + count] = a[at : at + count]
+
+
+def test_copies_within_an_array_may_overlap() -> None:
+    made = compiled(moved)
+    for at, to in ((0, 3), (3, 0), (2, 2)):
+        a, c = np.arange(40), np.arange(40)
+        made(a, at, to, 30)
+        moved(c, at, to, 30)  # type: ignore[arg-type]
+        assert a.tolist() == c.tolist()
 
 
 def plain(kernel: Callable[..., Any]) -> Callable[..., Any]:

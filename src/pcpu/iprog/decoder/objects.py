@@ -33,7 +33,7 @@ HOT = frozenset({
     "restore_x86_64", "restore_aarch64", "instruction_end",
     "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
     "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
-    "_follow", "_records", "_list", "_based", "types", "_is_method", "_instruction", "_operand",
+    "_follow", "_records", "_list", "_based", "_methods", "_is_method", "_instruction", "_operand",
     "number", "_name", "_number_in", "_words",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
@@ -41,7 +41,7 @@ HOT = frozenset({
 # large function, where such an engine keeps variables in memory.
 APART = frozenset({
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
-    "resolve", "_index", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
+    "_methods", "resolve", "_index", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
     "restore_x86_64", "shift", "varint", "_may_end",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "_cover_number"})  # what does not

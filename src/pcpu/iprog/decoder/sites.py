@@ -47,6 +47,7 @@ _LEAST_PAGE = 9  # bits of what has a number of its own in the index of sites
 def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
     """Make of records from number ``first`` on before ``last`` what is kept, in the place of all:
     targets are moved once and for all."""
+    base, moved = -1, -1  # of the last of those that count from one: few are different
     for n in range(first, last):
         at = records + RECORD * n
         place, form = i64_at(heap, at) + s[S.BLOB_FIRST], i64_at(heap, at + 8)
@@ -55,7 +56,9 @@ def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
         if form <= RELATIVE:
             value, bits = value - extra, _FOUR
         elif form == BASED:
-            value, bits = value - extra - shift(s, heap, extra), _FOUR | 1 << _SIGN
+            if extra != base:
+                base, moved = extra, extra + shift(s, heap, extra)
+            value, bits = value - moved, _FOUR | 1 << _SIGN
         elif form == BEHIND:
             value, bits = extra - value, _FOUR | 2 << _SIGN
         elif form == _WORD:
