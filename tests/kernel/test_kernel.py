@@ -15,8 +15,8 @@ from llvmlite import ir
 
 from pcpu import llvm, targets
 from pcpu.errors import InternalError
-from pcpu.kernel import Bytes, Ints
-from pcpu.kernel.memory import lowest_bit, match_16
+from pcpu.kernel import Bytes, Ints, Memory
+from pcpu.kernel.memory import lowest_bit, match_16, move_16, put_64, u32_at
 from pcpu.kernel.module import translate
 from pcpu.kernel.values import I64
 
@@ -36,7 +36,7 @@ def compiled(kernel: Callable[..., Any], **known: int) -> Callable[..., int]:
         builder.ret_void()
     else:
         builder.ret(result)
-    module = llvm.parse(str(translation.module), target)
+    module = llvm.parse(translation.text(), target)
     llvm.optimise(module, target)
     with tempfile.NamedTemporaryFile(suffix=".so") as file:
         Path(file.name).write_bytes(target.link(llvm.emit(module, target, "obj"), ["outer"]))
@@ -105,6 +105,19 @@ def copied(a: Bytes, c: Bytes) -> bool:
     return bool(a[half] == c[0])
 
 
+def by_address(m: Memory, at: int, count: int) -> int:
+    b: Bytes = m[at : at + count]
+    put_64(m, at, u32_at(m, at + 8) * 3)
+    move_16(m, at + 16, m, at)
+    m[at + 40 : at + 48] = m[at : at + 8]
+    m[at + 48] = m[at + 9]
+    return plus(m, at + 40) + len(b)
+
+
+def plus(m: Memory, at: int) -> int:
+    return int(m[at]) + int(m[at + 8])
+
+
 WORDS = (0, 1, -1, 7, -9, 100, 12345, -(1 << 40), (1 << 40) + 3)
 
 
@@ -131,6 +144,14 @@ def test_control_and_constants() -> None:
         data = np.frombuffer(random.randbytes(size), np.uint8)
         assert made(data) == plain(control)(data)
         assert fewer(data) <= 120
+
+
+def test_all_of_memory() -> None:
+    made = compiled(by_address)
+    data = np.frombuffer(Random(4).randbytes(64), np.uint8)
+    a, c = data.copy(), data.copy()
+    assert made(a.ctypes.data, 64) == plain(by_address)(c, 0, 64)
+    assert a.tolist() == c.tolist() != data.tolist()
 
 
 def test_views_and_copies() -> None:
