@@ -15,7 +15,7 @@ import numpy as np
 from pcpu.errors import InternalError, IprogError, UsageError
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Columns, make_columns
-from pcpu.iprog.encode import Encoded, Packer, encode
+from pcpu.iprog.encode import Encoded, Packer, encode, map_size
 from pcpu.iprog.format import (
     MAX_SIZE,
     WINDOW_BITS,
@@ -35,6 +35,7 @@ from pcpu.iprog.sites import Sites
 from pcpu.iprog.streams import stored_streams
 from pcpu.iprog.strengths import FIRST, INSTANT, SMALL, Trial
 from pcpu.iprog.subject import Subject, make_subject
+from pcpu.iprog.trials import Trials, sample, whole
 
 Mode = Literal["small", "instant"]
 Progress = Callable[[str, float], None]  # what is being done, and how much of all is
@@ -45,6 +46,7 @@ _SHARE = 64  # windows may take this part of a plan; where they would take more 
 _NAMES_SHARE = 100
 _THREADS = 2
 _SMALL_PLAN = 1 << 14
+_HEADER = 200  # bytes, about
 _WORTH = 1.02  # times smaller that a round of trials has to be for another one
 
 
@@ -141,45 +143,60 @@ def make_plan(
 
 
 def _small(work: _Work) -> Planned:
-    best = _chosen(work)
-    return _finish(work, best.covers, Packer(), best.estimate)
+    covers, size = _chosen(work)
+    return _finish(work, covers, Packer(), size)
 
 
-def _chosen(work: _Work) -> Trial:
-    """The best covers that were found; the shift map in ``work``."""
+def _chosen(work: _Work) -> tuple[Covers, float]:
+    """The best covers that were found, and about how large the plan will be; the shift map in
+    ``work``."""
     file, reference, seeds = _aligned(work)
-    packer = Packer(quick=True)
-    known: dict[bytes, Trial] = {}
+    some = sample(len(file))
+    rest = map_size(work.moved) + _WINDOW_BYTES * (len(file) >> _USUAL_BITS) + _HEADER
+    with ThreadPoolExecutor(_THREADS) as pool:
+        trials = Trials(work.moved, file, reference, seeds, some, rest, pool)
+        best = _tried(work, trials)
+        if some != whole(len(file)) and best.estimate < _SMALL_PLAN:
+            trials = Trials(work.moved, file, reference, seeds, whole(len(file)), rest, pool)
+            best = _tried(work, trials)
+    if best.share == 1:
+        return best.covers, best.estimate
+    return _align_all(file, reference, seeds, best.costs), best.estimate
 
-    def tried(costs: Costs) -> Trial:
-        covers = align(file, reference, seeds, costs)
-        key = covers.key
-        if key not in known:
-            known[key] = measured(covers)
-        return known[key]
 
-    def measured(covers: Covers) -> Trial:
-        columns = make_columns(work.moved, covers, _USUAL_BITS)
-        trial = Trial.of(covers, columns, _encode(work, columns, _USUAL_BITS, packer))
-        if trial.estimate > _SMALL_PLAN:
+def _tried(work: _Work, trials: Trials) -> Trial:
+    """The best trial."""
+
+    def measured(trial: Trial) -> Trial:
+        if trial.share < 1 or trial.estimate > _SMALL_PLAN:
             return trial
         # Of small plans windows and headers are much, so that estimates are of little use.
         own = work.window_bits(trial.estimate)
-        exactly = _encode(work, make_columns(work.moved, covers, own), own, Packer())
+        columns = make_columns(work.moved, trial.covers, own)
+        exactly = _encode(work, columns, own, Packer())
         return replace(trial, size=len(exactly.plan))
 
+    work.progress("trying strengths", 0.4)
+    done = trials.run(FIRST, measured)
+    for share in (0.5, 0.6):
+        work.progress("trying strengths", share)
+        best = _best(done)
+        done += trials.run(best.measured(), measured)
+        if best.estimate < _WORTH * _best(done).estimate:
+            break
+    best = _best(done)
+    if best.share == 1 and best.estimate < _SMALL_PLAN:
+        best = _best([best, *trials.run(SMALL, measured)])
+    return best
+
+
+def _align_all(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:
+    """The covers of the whole file, a part in each thread."""
+    size = -(-len(file) // (_THREADS << WINDOW_BITS[-1])) << WINDOW_BITS[-1]
+    parts = [(at, min(at + size, len(file))) for at in range(0, len(file), size or 1)]
     with ThreadPoolExecutor(_THREADS) as pool:
-        work.progress("trying strengths", 0.4)
-        trials = [*pool.map(tried, FIRST)]
-        for done in (0.5, 0.6):
-            work.progress("trying strengths", done)
-            best = _best(trials)
-            trials += pool.map(tried, best.measured())
-            if best.estimate < _WORTH * _best(trials).estimate:
-                break
-        if _best(trials).estimate < _SMALL_PLAN:
-            trials += pool.map(tried, SMALL)
-    return _best(trials)
+        found = pool.map(lambda span: align(file, reference, seeds, costs, [span]), parts)
+        return Covers.joined([align(file, reference, seeds, costs, [(0, 0)]), *found])
 
 
 def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
@@ -188,7 +205,7 @@ def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
     file, reference, seeds, sites = _compared(work)
     work.progress("aligning", 0.3)
     if work.subject.relocatable is not None:
-        sites = _fit_map(work, align(file, reference, seeds, Costs()), sites)
+        sites = _fit_map(work, _align_all(file, reference, seeds, Costs()), sites)
         work.subject.fill(file, sites, reference, work.moved.sites)
     return file, reference, seeds
 
@@ -225,7 +242,7 @@ def _fit_map(work: _Work, covers: Covers, sites: Sites) -> Sites:
 def _instant(work: _Work) -> Planned:
     file, reference, seeds, _ = _compared(work)
     work.progress("aligning", 0.5)
-    covers = align(file, reference, seeds, INSTANT)
+    covers = _align_all(file, reference, seeds, INSTANT)
     columns = make_columns(work.moved, covers, _USUAL_BITS)
     packer = Packer(compressed=False)
     return _finish(work, covers, packer, sum(columns.sizes().values()))
