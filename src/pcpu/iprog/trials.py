@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Spans, sample_columns
@@ -45,7 +46,6 @@ class Trials:
     spans: Spans
     rest: int
     pool: Executor
-    prefix: Prefix | None = None
     known: dict[bytes, Trial] = field(default_factory=dict)
 
     def run(
@@ -59,11 +59,14 @@ class Trials:
             for costs, covers in zip(several, aligned, strict=True)
             if covers.key not in self.known
         }
+        if not fresh:
+            return []
         columns = [*self.pool.map(self._columns, [covers for _, covers in fresh.values()])]
-        if not self.known:
-            _, first = next(iter(fresh.values()))
-            self.prefix = make_prefix(self.moved, first, columns[0]["literals"])
-        tried = self.pool.map(self._measure, fresh.values(), columns)
+        # The same prefix for all: one that has the most to give, as few literals are among many.
+        pairs = zip(fresh.values(), (own["literals"] for own in columns), strict=True)
+        (_, covers), literals = max(pairs, key=lambda pair: len(pair[1]))
+        measure = partial(self._measure, make_prefix(self.moved, covers, literals))
+        tried = self.pool.map(measure, fresh.values(), columns)
         trials = [*self.pool.map(finish, tried)]
         self.known.update(zip(fresh, trials, strict=True))
         return trials
@@ -74,8 +77,10 @@ class Trials:
     def _columns(self, covers: Covers) -> dict[str, Octets]:
         return sample_columns(self.moved, covers, _BITS, self.spans)
 
-    def _measure(self, made: tuple[Costs, Covers], columns: dict[str, Octets]) -> Trial:
-        packer = Packer(quick=True, prefix=self.prefix)
+    def _measure(
+        self, prefix: Prefix | None, made: tuple[Costs, Covers], columns: dict[str, Octets]
+    ) -> Trial:
+        packer = Packer(quick=True, prefix=prefix)
         stored = {
             name: packer.frame([stream.data], literals=name == "literals").size
             for name, stream in columns.items()
