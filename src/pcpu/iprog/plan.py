@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -47,6 +48,7 @@ _NAMES_SHARE = 100
 _THREADS = 2
 _SMALL_PLAN = 1 << 14
 _HEADER = 200  # bytes, about
+_NEW = 1 / 32  # of a file: literals that are many
 _WORTH = 1.02  # times smaller that a round of trials has to be for another one
 
 
@@ -151,43 +153,42 @@ def _chosen(work: _Work) -> tuple[Covers, float]:
     """The best covers that were found, and about how large the plan will be; the shift map in
     ``work``."""
     file, reference, seeds = _aligned(work)
-    some = sample(len(file))
     rest = map_size(work.moved) + _WINDOW_BYTES * (len(file) >> _USUAL_BITS) + _HEADER
     with ThreadPoolExecutor(_THREADS) as pool:
-        trials = Trials(work.moved, file, reference, seeds, some, rest, pool)
-        best = _tried(work, trials)
-        if some != whole(len(file)) and best.estimate < _SMALL_PLAN:
-            trials = Trials(work.moved, file, reference, seeds, whole(len(file)), rest, pool)
-            best = _tried(work, trials)
-    if best.share == 1:
+        for spans in dict.fromkeys((sample(len(file)), whole(len(file)))):
+            trials = Trials(work.moved, file, reference, seeds, spans, rest, pool)
+            work.progress("trying strengths", 0.4)
+            first = trials.run(FIRST, partial(_exactly, work))
+            if max(trial.new for trial in first) > _NEW:
+                break  # A sample of much that is new says enough.
+        best = _tried(work, trials, first)
+    if best.tried == len(file):
         return best.covers, best.estimate
     return _align_all(file, reference, seeds, best.costs), best.estimate
 
 
-def _tried(work: _Work, trials: Trials) -> Trial:
-    """The best trial."""
-
-    def measured(trial: Trial) -> Trial:
-        if trial.share < 1 or trial.estimate > _SMALL_PLAN:
-            return trial
-        # Of small plans windows and headers are much, so that estimates are of little use.
-        own = work.window_bits(trial.estimate)
-        columns = make_columns(work.moved, trial.covers, own)
-        exactly = _encode(work, columns, own, Packer())
-        return replace(trial, size=len(exactly.plan))
-
-    work.progress("trying strengths", 0.4)
-    done = trials.run(FIRST, measured)
+def _tried(work: _Work, trials: Trials, first: list[Trial]) -> Trial:
+    """The best trial, of the first ones and of those that follow from them."""
+    done, exactly = first, partial(_exactly, work)
     for share in (0.5, 0.6):
         work.progress("trying strengths", share)
         best = _best(done)
-        done += trials.run(best.measured(), measured)
+        done = [*done, *trials.run(best.measured(), exactly)]
         if best.estimate < _WORTH * _best(done).estimate:
             break
-    best = _best(done)
-    if best.share == 1 and best.estimate < _SMALL_PLAN:
-        best = _best([best, *trials.run(SMALL, measured)])
-    return best
+    if _best(done).estimate < _SMALL_PLAN:
+        done = [*done, *trials.run(SMALL, exactly)]
+    return _best(done)
+
+
+def _exactly(work: _Work, trial: Trial) -> Trial:
+    """The trial with the size of its plan, if that is small: then windows and headers are much, so
+    that estimates are of little use."""
+    if trial.tried < work.file.size or trial.estimate > _SMALL_PLAN:
+        return trial
+    own = work.window_bits(trial.estimate)
+    encoded = _encode(work, make_columns(work.moved, trial.covers, own), own, Packer())
+    return replace(trial, size=len(encoded.plan))
 
 
 def _align_all(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:

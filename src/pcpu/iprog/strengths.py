@@ -29,16 +29,18 @@ _LITERAL_BITS = (1.5, 6.5)
 
 @dataclass(frozen=True)
 class Trial:
-    """Covers of a ``share`` of the file, not cut at windows, and what they cost when they are
-    compressed quickly: bytes of covers, fixes and literals, and how many there are; ``rest`` is
-    what else a plan holds. ``size`` is that of the plan, where it is known."""
+    """Covers of ``tried`` bytes of the file, not cut at windows, and what they cost when they are
+    compressed quickly: bytes of covers, fixes and literals, and how many there are. The file is
+    ``times`` as large; ``rest`` is what else a plan holds. ``size`` is that of the plan, where it
+    is known."""
 
     costs: Costs
     covers: Covers
     stored: tuple[int, ...]
     counts: tuple[int, ...]
+    tried: int
+    times: float
     rest: int
-    share: float
     size: int | None = None
 
     @property
@@ -47,7 +49,12 @@ class Trial:
         if self.size is not None:
             return self.size
         covers, fixes, literals = self.stored
-        return (literals * _LITERALS + (covers + fixes) * _REST) / self.share + self.rest
+        return (literals * _LITERALS + (covers + fixes) * _REST) * self.times + self.rest
+
+    @property
+    def new(self) -> float:
+        """The part of what was tried that are literals."""
+        return self.counts[-1] / max(1, self.tried)
 
     def measured(self) -> tuple[Costs, ...]:
         """Costs that follow from this trial. One more of something costs a little more than the

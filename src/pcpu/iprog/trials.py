@@ -89,5 +89,6 @@ class Trials:
         kinds = (_COVERS, _FIXES, ("literals",))
         several = tuple(sum(stored[name] for name in names) for names in kinds)
         counts = len(covers.start), len(columns["fixes"]), len(columns["literals"])
-        share = sum(last - first for first, last in self.spans) / max(1, len(self.file))
-        return Trial(costs, covers, several, counts, self.rest, share)
+        tried = sum(last - first for first, last in self.spans)
+        times = len(self.file) / max(1, tried)
+        return Trial(costs, covers, several, counts, tried, times, self.rest)
