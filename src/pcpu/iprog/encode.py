@@ -12,7 +12,6 @@ import numpy as np
 from pcpu.iprog.align import Covers
 from pcpu.iprog.columns import NAMES, Columns, write_varints
 from pcpu.iprog.format import (
-    MAX_STREAMS,
     MIN_PREFIX,
     STREAMS,
     Block,
@@ -35,8 +34,8 @@ from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable
 
-_LARGE_BLOCK, _BLOCK = MAX_STREAMS - (1 << 20), 1 << 23  # bytes of a block's streams, about
-_LARGE_FILE = 1 << 26  # from here on blocks and prefixes are held small, for their readers' sake
+_BLOCK = 1 << 22  # bytes of a block's streams, about: a thread compresses it
+_LARGE_FILE = 1 << 26  # from here on prefixes are held small, for their readers' sake
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
 _FEW = 1 << 15  # bytes of streams that all ways of sharing frames are tried for
@@ -136,7 +135,7 @@ def encode(
     relocation = None if about is None else _relocation(about, _group(streams, frames))
     tasks: list[Callable[[], tuple[Block, list[Stored]]]] = [
         partial(_block, moved, columns, packer, first, last)
-        for first, last in _blocks(columns, file.size)
+        for first, last in _blocks(columns)
     ]
     blocks: list[Block] = []
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -148,15 +147,16 @@ def encode(
     return Encoded(plan, header)
 
 
-def _blocks(columns: Columns, size: int) -> Iterator[tuple[int, int]]:
+def _blocks(columns: Columns) -> Iterator[tuple[int, int]]:
     """First windows of blocks, and those behind their last."""
-    most = _LARGE_BLOCK if size < _LARGE_FILE else _BLOCK
     used = columns.ends.sum(axis=0)
     first, windows = 0, len(used)
+    total = int(used[-1]) if windows else 0
+    most = total // max(1, -(-total // _BLOCK))  # all are about as large
     while first < windows:
         before = used[first - 1] if first else 0
-        last = max(first + 1, int(np.searchsorted(used, before + most, "right")))
-        yield first, last
+        last = max(first + 1, int(np.searchsorted(used, before + most, "left")) + 1)
+        yield first, min(last, windows)
         first = last
 
 

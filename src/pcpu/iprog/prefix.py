@@ -41,11 +41,13 @@ def choose_spans(literals: Octets, size: int, read: Read | None, near: Places, m
     wanted = min(most, LEAST + len(literals) * TIMES[0] // TIMES[1])
     if size <= wanted * 5 // 4 and size <= most:
         return ((0, size),) if size else ()
-    scores = np.zeros(-(-size // PAGE), np.int64)
+    scores, beside = np.zeros((2, -(-size // PAGE)), np.int64)
+    for step in (-1, 0, 1):
+        np.add.at(beside, np.clip(near // PAGE + step, 0, len(scores) - 1), BESIDE)
     if read is not None:
         _score_pages(literals, size, read, scores)
-    for beside in (-1, 0, 1):
-        np.add.at(scores, np.clip(near // PAGE + beside, 0, len(scores) - 1), BESIDE)
+        beside[scores == 0] = 0  # what is packed is beside nothing like it
+    scores += beside
     best = np.argsort(-scores, kind="stable")[: max(1, wanted // PAGE)]
     return _joined(np.sort(best[scores[best] >= WORTH]), size)
 
