@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from pcpu.errors import InternalError, IprogError, UsageError
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Columns, make_columns
-from pcpu.iprog.encode import Encoded, Packer, encode
+from pcpu.iprog.encode import Encoded, Packer, encode, map_size
 from pcpu.iprog.format import (
     MAX_SIZE,
     WINDOW_BITS,
@@ -35,6 +36,7 @@ from pcpu.iprog.sites import Sites
 from pcpu.iprog.streams import stored_streams
 from pcpu.iprog.strengths import FIRST, INSTANT, SMALL, Trial
 from pcpu.iprog.subject import Subject, make_subject
+from pcpu.iprog.trials import Trials, sample, whole
 
 Mode = Literal["small", "instant"]
 Progress = Callable[[str, float], None]  # what is being done, and how much of all is
@@ -45,6 +47,8 @@ _SHARE = 64  # windows may take this part of a plan; where they would take more 
 _NAMES_SHARE = 100
 _THREADS = 2
 _SMALL_PLAN = 1 << 14
+_HEADER = 200  # bytes, about
+_NEW = 1 / 32  # of a file: literals that are many
 _WORTH = 1.02  # times smaller that a round of trials has to be for another one
 
 
@@ -141,45 +145,59 @@ def make_plan(
 
 
 def _small(work: _Work) -> Planned:
-    best = _chosen(work)
-    return _finish(work, best.covers, Packer(), best.estimate)
+    covers, size = _chosen(work)
+    return _finish(work, covers, Packer(), size)
 
 
-def _chosen(work: _Work) -> Trial:
-    """The best covers that were found; the shift map in ``work``."""
+def _chosen(work: _Work) -> tuple[Covers, float]:
+    """The best covers that were found, and about how large the plan will be; the shift map in
+    ``work``."""
     file, reference, seeds = _aligned(work)
-    packer = Packer(quick=True)
-    known: dict[bytes, Trial] = {}
-
-    def tried(costs: Costs) -> Trial:
-        covers = align(file, reference, seeds, costs)
-        key = covers.key
-        if key not in known:
-            known[key] = measured(covers)
-        return known[key]
-
-    def measured(covers: Covers) -> Trial:
-        columns = make_columns(work.moved, covers, _USUAL_BITS)
-        trial = Trial.of(covers, columns, _encode(work, columns, _USUAL_BITS, packer))
-        if trial.estimate > _SMALL_PLAN:
-            return trial
-        # Of small plans windows and headers are much, so that estimates are of little use.
-        own = work.window_bits(trial.estimate)
-        exactly = _encode(work, make_columns(work.moved, covers, own), own, Packer())
-        return replace(trial, size=len(exactly.plan))
-
+    rest = map_size(work.moved) + _WINDOW_BYTES * (len(file) >> _USUAL_BITS) + _HEADER
     with ThreadPoolExecutor(_THREADS) as pool:
-        work.progress("trying strengths", 0.4)
-        trials = [*pool.map(tried, FIRST)]
-        for done in (0.5, 0.6):
-            work.progress("trying strengths", done)
-            best = _best(trials)
-            trials += pool.map(tried, best.measured())
-            if best.estimate < _WORTH * _best(trials).estimate:
-                break
-        if _best(trials).estimate < _SMALL_PLAN:
-            trials += pool.map(tried, SMALL)
-    return _best(trials)
+        for spans in dict.fromkeys((sample(len(file)), whole(len(file)))):
+            trials = Trials(work.moved, file, reference, seeds, spans, rest, pool)
+            work.progress("trying strengths", 0.4)
+            first = trials.run(FIRST, partial(_exactly, work))
+            if max(trial.new for trial in first) > _NEW:
+                break  # A sample of much that is new says enough.
+        best = _tried(work, trials, first)
+    if best.tried == len(file):
+        return best.covers, best.estimate
+    return _align_all(file, reference, seeds, best.costs), best.estimate
+
+
+def _tried(work: _Work, trials: Trials, first: list[Trial]) -> Trial:
+    """The best trial, of the first ones and of those that follow from them."""
+    done, exactly = first, partial(_exactly, work)
+    for share in (0.5, 0.6):
+        work.progress("trying strengths", share)
+        best = _best(done)
+        done = [*done, *trials.run(best.measured(), exactly)]
+        if best.estimate < _WORTH * _best(done).estimate:
+            break
+    if _best(done).estimate < _SMALL_PLAN:
+        done = [*done, *trials.run(SMALL, exactly)]
+    return _best(done)
+
+
+def _exactly(work: _Work, trial: Trial) -> Trial:
+    """The trial with the size of its plan, if that is small: then windows and headers are much, so
+    that estimates are of little use."""
+    if trial.tried < work.file.size or trial.estimate > _SMALL_PLAN:
+        return trial
+    own = work.window_bits(trial.estimate)
+    encoded = _encode(work, make_columns(work.moved, trial.covers, own), own, Packer())
+    return replace(trial, size=len(encoded.plan))
+
+
+def _align_all(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:
+    """The covers of the whole file, a part in each thread."""
+    size = -(-len(file) // (_THREADS << WINDOW_BITS[-1])) << WINDOW_BITS[-1]
+    parts = [(at, min(at + size, len(file))) for at in range(0, len(file), size or 1)]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        found = pool.map(lambda span: align(file, reference, seeds, costs, [span]), parts)
+        return Covers.joined([align(file, reference, seeds, costs, [(0, 0)]), *found])
 
 
 def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
@@ -189,7 +207,7 @@ def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
     work.progress("aligning", 0.3)
     before = work.subject
     if before.relocatable is not None:
-        sites = _fit_map(work, align(file, reference, seeds, Costs()), sites)
+        sites = _fit_map(work, _align_all(file, reference, seeds, Costs()), sites)
     if work.subject is not before:
         # What finders that were dropped had blanked out is compared as it is.
         file, reference = work.subject.blank_file(sites), work.subject.blank_reference()
@@ -230,7 +248,7 @@ def _fit_map(work: _Work, covers: Covers, sites: Sites) -> Sites:
 def _instant(work: _Work) -> Planned:
     file, reference, seeds, _ = _compared(work)
     work.progress("aligning", 0.5)
-    covers = align(file, reference, seeds, INSTANT)
+    covers = _align_all(file, reference, seeds, INSTANT)
     columns = make_columns(work.moved, covers, _USUAL_BITS)
     packer = Packer(compressed=False)
     return _finish(work, covers, packer, sum(columns.sizes().values()))
