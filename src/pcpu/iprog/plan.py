@@ -141,6 +141,7 @@ def make_plan(
             data.leave()
 
     work = _Work(subject, about, contents, progress, leave, window_bits)
+    del subject  # which work replaces: its sites are large
     planned = _small(work) if mode == "small" else _instant(work)
     progress("checking", 0.9)
     _verify(planned, file, blobs)
@@ -236,14 +237,19 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
 
 def _fit_map(work: _Work, covers: Covers) -> Sites:
     """Find the shift map, and drop finders that are of no use; the file's sites."""
-    subject, sites = work.subject, work.subject.file_sites()
-    work.moved = Moved.of(subject, fit(*subject.observed(covers, sites)))
+    sites = _fit(work, covers)
     gains = finder_gains(work.moved, covers)
     useful = tuple(number for number, gained in gains.items() if gained > 0)
-    work.subject = subject.with_finders(useful)
-    if work.subject is not subject:
-        sites = work.subject.file_sites()
-        work.moved = Moved.of(work.subject, fit(*work.subject.observed(covers, sites)))
+    if len(useful) < len(gains):
+        del sites, work.moved  # they are large
+        work.subject = work.subject.with_finders(useful)
+        sites = _fit(work, covers)
+    return sites
+
+
+def _fit(work: _Work, covers: Covers) -> Sites:
+    sites = work.subject.file_sites()
+    work.moved = Moved.of(work.subject, fit(*work.subject.observed(covers, sites)))
     return sites
 
 
