@@ -45,7 +45,8 @@ def choose_spans(literals: Octets, size: int, read: Read | None, near: Places, m
         np.add.at(beside, np.clip(near // PAGE + step, 0, len(scores) - 1), BESIDE)
     if read is not None:
         _score_pages(literals, size, read, scores)
-        beside[scores == 0] = 0  # what is packed is beside nothing like it
+        if len(literals) > LEAST:  # what is packed, say, is beside nothing like it
+            beside[scores == 0] = 0
     scores += beside
     best = np.argsort(-scores, kind="stable")[: max(1, wanted // PAGE)]
     return _joined(np.sort(best[scores[best] >= WORTH]), size)
