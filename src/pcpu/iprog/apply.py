@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pcpu.errors import DamagedPlanError
 from pcpu.iprog.format import STREAMS, Block, check, read_header
 from pcpu.iprog.frames import read_group
-from pcpu.iprog.numbers import Bytes, Numbers
+from pcpu.iprog.numbers import Bytes, Numbers, signed_64
 from pcpu.iprog.reference import Reference
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Reader:
             at += gaps.varint()
             skew += turns.signed()
             length = lengths.varint() or size - at
-            source = start + at + skew
+            source = signed_64(start + at + skew)
             if length < 1 or at + length > size:
                 raise DamagedPlanError("a cover leaves its window")
             if source < 0 or source + length > self.reference.size:
@@ -171,7 +171,11 @@ class Reader:
         for piece in self.read(0, self.header.file.size):
             found.update(piece)
             yield piece
-        if found.digest() != self.header.file.sha256:
+        self.compare(found.digest())
+
+    def compare(self, digest: bytes) -> None:
+        """See that the SHA-256 of what was rebuilt is the file's."""
+        if digest != self.header.file.sha256:
             raise DamagedPlanError("the file that was rebuilt has not the plan's SHA-256")
 
     def rebuild(self) -> bytes:

@@ -210,12 +210,20 @@ def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
     reference moved by the shift map; and seeds."""
     file, reference, seeds = _compared(work)
     work.progress("aligning", 0.3)
-    if work.subject.relocatable is None:
+    about = work.subject.relocatable
+    if about is None:
         work.moved = Moved.of(work.subject, NOTHING_MOVES)
-    else:
-        sites = _fit_map(work, _align_all(file, reference, seeds, Costs()))
+        return file, reference, seeds
+    finders = about.finders
+    del about  # its sites are large
+    sites = _fit_map(work, _align_all(file, reference, seeds, Costs()))
+    about = work.subject.relocatable
+    if about is None or about.finders != finders:
+        # What finders that were dropped had blanked out is compared as it is.
+        file, reference = work.subject.blank_file(sites), work.subject.blank_reference()
+    if about is not None:
         work.subject.fill(file, sites, reference, work.moved.sites)
-        work.leave()
+    work.leave()
     return file, reference, seeds
 
 
