@@ -54,7 +54,7 @@ class Covers:
         """What only equal covers have."""
         found = hashlib.sha256()
         for column in (self.start, self.stop, self.skew):
-            found.update(column)
+            found.update(np.ascontiguousarray(column).data)
         return found.digest()
 
     @staticmethod

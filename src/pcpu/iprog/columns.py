@@ -19,7 +19,7 @@ from pcpu.iprog.subject import Relocatable
 from pcpu.iprog.transforms import transform
 
 NAMES = ("gaps", "lengths", "turns", "steps", "fixes", "literals")
-_PIECE = 1 << 22  # bytes of the file that are looked at at a time: one or more windows
+_PIECE = 1 << 19  # bytes of the file that are looked at at a time, or a window that is larger
 Spans = Sequence[tuple[int, int]]  # of the file: where they begin and end
 
 
@@ -96,8 +96,9 @@ def _contents(
     file = moved.subject.file
     found: dict[str, list[Octets]] = {name: [np.empty(0, np.uint8)] for name in NAMES[3:]}
     ends = [np.zeros((2, 1), np.int64)]
+    size = max(_PIECE, 1 << bits)
     pieces = (
-        (low, min(low + _PIECE, last)) for first, last in spans for low in range(first, last, _PIECE)
+        (low, min(low + size, last)) for first, last in spans for low in range(first, last, size)
     )
     for low, high in pieces:
         first, last = np.searchsorted(covers.start, [low, high])

@@ -134,8 +134,7 @@ def encode(
     frames = [] if about is None else packer.group(streams)
     relocation = None if about is None else _relocation(about, _group(streams, frames))
     tasks: list[Callable[[], tuple[Block, list[Stored]]]] = [
-        partial(_block, moved, columns, packer, first, last)
-        for first, last in _blocks(columns)
+        partial(_block, moved, columns, packer, first, last) for first, last in _blocks(columns)
     ]
     blocks: list[Block] = []
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -166,14 +165,12 @@ def _block(
     """The block of windows ``first`` up to ``last``."""
     ends = columns.ends[:, first:last]
     begin = columns.ends[:, first - 1] if first else np.zeros(len(NAMES), np.int64)
-    slices = [
-        columns.data[name][begin[row] : ends[row, -1]].data for row, name in enumerate(NAMES)
-    ]
+    slices = [columns.data[name][begin[row] : ends[row, -1]].data for row, name in enumerate(NAMES)]
     parts = np.diff(ends, axis=1, prepend=begin[:, None])
     turns = np.diff(columns.skews[first:last], prepend=0)
     index, _ = write_varints(np.concatenate([*parts, (turns << 1) ^ (turns >> 63)]))
     checks = b"".join(number.to_bytes(4, "little") for number in columns.checks[first:last])
-    streams = [index.tobytes(), checks, *slices]
+    streams: list[Bytes] = [index.tobytes(), checks, *slices]
     if packer.compressed and len(slices[-1]):
         blocks = -(-len(columns.data["literals"]) // _BLOCK)
         literals = columns.data["literals"][begin[-1] : ends[-1, -1]]
@@ -182,9 +179,7 @@ def _block(
     return Block(last - first, _group(streams, stored)), stored
 
 
-def make_prefix(
-    moved: Moved, covers: Covers, literals: Octets, blocks: int = 1
-) -> Prefix | None:
+def make_prefix(moved: Moved, covers: Covers, literals: Octets, blocks: int = 1) -> Prefix | None:
     """What to put before literals, which many other ``blocks`` have too; nothing where there is
     nothing that helps."""
     size = len(moved.subject.reference)
@@ -220,7 +215,7 @@ def _map_streams(shifts: ShiftMap) -> list[bytes]:
     ]
 
 
-def _group(streams: Sequence[bytes], stored: Sequence[Stored]) -> Group:
+def _group(streams: Sequence[Bytes], stored: Sequence[Stored]) -> Group:
     return Group(tuple(map(len, streams)), tuple(s.frame for s in stored))
 
 

@@ -26,7 +26,7 @@ from pcpu.iprog.format import (
 )
 from pcpu.iprog.gains import finder_gains
 from pcpu.iprog.index import Octets, Seeds, find_seeds, make_index
-from pcpu.iprog.memory import return_large_arrays
+from pcpu.iprog.memory import MappedFile, return_large_arrays
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
@@ -87,15 +87,13 @@ class Planned:
 class _Work:
     """A subject on its way."""
 
-    moved: Moved
+    subject: Subject
     file: Content
     blobs: list[Content]
     progress: Progress
+    leave: Callable[[], None]  # the files, until they are looked at again
     wanted_bits: int | None = None
-
-    @property
-    def subject(self) -> Subject:
-        return self.moved.subject
+    moved: Moved = field(init=False)  # when it is known what moves
 
     def window_bits(self, size: float) -> int:
         """The logarithm of the window's size for a plan of about ``size`` bytes."""
@@ -136,7 +134,14 @@ def make_plan(
     names = [*map(plain_name, blob_names), *[""] * len(blobs)]
     contents = [Content(len(b), digest(b), n) for b, n in zip(blobs, names, strict=False)]
     about = Content(len(file), digest(file), plain_name(name))
-    work = _Work(Moved.of(subject, NOTHING_MOVES), about, contents, progress, window_bits)
+    mapped = [data for data in (file, *blobs) if isinstance(data, MappedFile)]
+
+    def leave() -> None:
+        for data in mapped:
+            data.leave()
+
+    work = _Work(subject, about, contents, progress, leave, window_bits)
+    del subject  # which work replaces: its sites are large
     planned = _small(work) if mode == "small" else _instant(work)
     progress("checking", 0.9)
     _verify(planned, file, blobs)
@@ -203,16 +208,22 @@ def _align_all(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> C
 def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
     """File and reference as they are compared: with targets in place of distances, those of the
     reference moved by the shift map; and seeds."""
-    file, reference, seeds, sites = _compared(work)
+    file, reference, seeds = _compared(work)
     work.progress("aligning", 0.3)
-    before = work.subject
-    if before.relocatable is not None:
-        sites = _fit_map(work, _align_all(file, reference, seeds, Costs()), sites)
-    if work.subject is not before:
+    about = work.subject.relocatable
+    if about is None:
+        work.moved = Moved.of(work.subject, NOTHING_MOVES)
+        return file, reference, seeds
+    finders = about.finders
+    del about  # its sites are large
+    sites = _fit_map(work, _align_all(file, reference, seeds, Costs()))
+    about = work.subject.relocatable
+    if about is None or about.finders != finders:
         # What finders that were dropped had blanked out is compared as it is.
         file, reference = work.subject.blank_file(sites), work.subject.blank_reference()
-    if work.subject.relocatable is not None:
+    if about is not None:
         work.subject.fill(file, sites, reference, work.moved.sites)
+    work.leave()
     return file, reference, seeds
 
 
@@ -220,33 +231,39 @@ def _best(trials: Sequence[Trial]) -> Trial:
     return min(trials, key=lambda trial: trial.estimate)
 
 
-def _compared(work: _Work) -> tuple[Octets, Octets, Seeds, Sites]:
-    """File and reference with their sites blanked out, seeds, and the sites of the file."""
+def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
+    """File and reference with their sites blanked out, and seeds."""
     work.progress("sorting suffixes", 0.05)
-    with ThreadPoolExecutor(1) as pool:
-        finding = pool.submit(work.subject.file_sites)
-        reference = work.subject.blank_reference()
-        index = make_index(reference)
-        sites = finding.result()
-    file = work.subject.blank_file(sites)
+    # What can be had again is not kept: nothing takes as much memory as the index.
+    file = work.subject.blank_file(work.subject.file_sites())
+    reference = work.subject.blank_reference()
+    work.leave()
+    index = make_index(reference)
     work.progress("looking for common pieces", 0.2)
-    return file, reference, find_seeds(file, index), sites
+    return file, reference, find_seeds(file, index)
 
 
-def _fit_map(work: _Work, covers: Covers, sites: Sites) -> Sites:
+def _fit_map(work: _Work, covers: Covers) -> Sites:
     """Find the shift map, and drop finders that are of no use; the file's sites."""
-    work.moved = Moved.of(work.subject, fit(*work.subject.observed(covers, sites)))
+    sites = _fit(work, covers)
     gains = finder_gains(work.moved, covers)
     useful = tuple(number for number, gained in gains.items() if gained > 0)
-    subject = work.subject.with_finders(useful)
-    if subject is not work.subject:
-        sites = subject.file_sites()
-        work.moved = Moved.of(subject, fit(*subject.observed(covers, sites)))
+    if len(useful) < len(gains):
+        del sites, work.moved  # they are large
+        work.subject = work.subject.with_finders(useful)
+        sites = _fit(work, covers)
+    return sites
+
+
+def _fit(work: _Work, covers: Covers) -> Sites:
+    sites = work.subject.file_sites()
+    work.moved = Moved.of(work.subject, fit(*work.subject.observed(covers, sites)))
     return sites
 
 
 def _instant(work: _Work) -> Planned:
-    file, reference, seeds, _ = _compared(work)
+    file, reference, seeds = _compared(work)
+    work.moved = Moved.of(work.subject, NOTHING_MOVES)
     work.progress("aligning", 0.5)
     covers = _align_all(file, reference, seeds, INSTANT)
     columns = make_columns(work.moved, covers, _USUAL_BITS)
@@ -267,6 +284,7 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
         work.file = replace(work.file, name="")
         work.blobs = [replace(blob, name="") for blob in work.blobs]
     columns = make_columns(work.moved, covers, bits)
+    work.leave()
     encoded = _encode(work, columns, bits, packer)
     return Planned(
         encoded.plan, encoded.header, columns.covers,

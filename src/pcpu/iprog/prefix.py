@@ -23,13 +23,12 @@ Read = Callable[[int, int], bytes]  # start and length
 
 PAGE = 1 << 11
 SHORT = 6  # bytes that are compared
-LEAST = 1 << 20  # bytes that may always be chosen
-TIMES = 5, 4  # and for the literals this many times their bytes, a fraction
+LEAST = 5 << 18  # bytes that may be chosen, and as many as there are literals
 WORTH = 3  # pieces that a page has to have
 GAP = 2  # pages between two that are taken with them
 BESIDE = 8  # pieces that being near is worth
-_PIECE = 1 << 22  # bytes of the reference that are read at a time
-_BITS = range(16, 23)  # of a table of pieces
+_PIECE = 1 << 20  # bytes of the reference that are read at a time: whole pages
+_BITS = range(16, 22)  # of a table of pieces
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -38,7 +37,7 @@ def choose_spans(literals: Octets, size: int, read: Read | None, near: Places, m
     which ``read`` gives as it will stand before the literals; all of one that is not large.
     ``near`` are places beside which something like the literals is likely; without ``read`` only
     these count."""
-    wanted = min(most, LEAST + len(literals) * TIMES[0] // TIMES[1])
+    wanted = min(most, LEAST + len(literals))
     if size <= wanted * 5 // 4 and size <= most:
         return ((0, size),) if size else ()
     scores, beside = np.zeros((2, -(-size // PAGE)), np.int64)
@@ -46,7 +45,8 @@ def choose_spans(literals: Octets, size: int, read: Read | None, near: Places, m
         np.add.at(beside, np.clip(near // PAGE + step, 0, len(scores) - 1), BESIDE)
     if read is not None:
         _score_pages(literals, size, read, scores)
-        beside[scores == 0] = 0  # what is packed is beside nothing like it
+        if len(literals) > LEAST:  # what is packed, say, is beside nothing like it
+            beside[scores == 0] = 0
     scores += beside
     best = np.argsort(-scores, kind="stable")[: max(1, wanted // PAGE)]
     return _joined(np.sort(best[scores[best] >= WORTH]), size)
