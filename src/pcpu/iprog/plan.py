@@ -35,6 +35,7 @@ from pcpu.iprog.sites import Sites
 from pcpu.iprog.streams import stored_streams
 from pcpu.iprog.strengths import FIRST, INSTANT, SMALL, Trial
 from pcpu.iprog.subject import Subject, make_subject
+from pcpu.iprog.tables import matched_entries, with_entries
 
 Mode = Literal["small", "instant"]
 Progress = Callable[[str, float], None]  # what is being done, and how much of all is
@@ -188,7 +189,8 @@ def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
     file, reference, seeds, sites = _compared(work)
     work.progress("aligning", 0.3)
     if work.subject.relocatable is not None:
-        sites = _fit_map(work, align(file, reference, seeds, Costs()), sites)
+        sites, entries = _fit_map(work, align(file, reference, seeds, Costs()), sites)
+        seeds = with_entries(seeds, entries)
         work.subject.fill(file, sites, reference, work.moved.sites)
     return file, reference, seeds
 
@@ -210,16 +212,20 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds, Sites]:
     return file, reference, find_seeds(file, index), sites
 
 
-def _fit_map(work: _Work, covers: Covers, sites: Sites) -> Sites:
-    """Find the shift map, and drop finders that are of no use; the file's sites."""
+def _fit_map(work: _Work, covers: Covers, sites: Sites) -> tuple[Sites, Covers]:
+    """Find the shift map, and drop finders that are of no use; the file's sites, and entries of
+    tables that belong together."""
     work.moved = Moved.of(work.subject, fit(*work.subject.observed(covers, sites)))
+    entries = matched_entries(sites, work.moved.sites)
     gains = finder_gains(work.moved, covers)
     useful = tuple(number for number, gained in gains.items() if gained > 0)
     subject = work.subject.with_finders(useful)
     if subject is not work.subject:
         sites = subject.file_sites()
-        work.moved = Moved.of(subject, fit(*subject.observed(covers, sites)))
-    return sites
+    seen = [subject.observed(given, sites) for given in (covers, entries)]
+    addresses, shifts = (np.concatenate([both[n] for both in seen]) for n in (0, 1))
+    work.moved = Moved.of(subject, fit(addresses, shifts))
+    return sites, matched_entries(sites, work.moved.sites)
 
 
 def _instant(work: _Work) -> Planned:
