@@ -35,7 +35,7 @@ from pcpu.iprog.sites import Sites
 from pcpu.iprog.streams import stored_streams
 from pcpu.iprog.strengths import FIRST, INSTANT, SMALL, Trial
 from pcpu.iprog.subject import Subject, make_subject
-from pcpu.iprog.tables import matched_entries, with_entries
+from pcpu.iprog.tables import lies_in, matched_entries, with_entries
 
 Mode = Literal["small", "instant"]
 Progress = Callable[[str, float], None]  # what is being done, and how much of all is
@@ -222,7 +222,8 @@ def _fit_map(work: _Work, covers: Covers, sites: Sites) -> tuple[Sites, Covers]:
     subject = work.subject.with_finders(useful)
     if subject is not work.subject:
         sites = subject.file_sites()
-    seen = [subject.observed(given, sites) for given in (covers, entries)]
+    others = sites[~lies_in(entries, sites)]
+    seen = [subject.observed(*given) for given in ((covers, others), (entries, sites))]
     addresses, shifts = (np.concatenate([both[n] for both in seen]) for n in (0, 1))
     work.moved = Moved.of(subject, fit(addresses, shifts))
     return sites, matched_entries(sites, work.moved.sites)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
+from pcpu.iprog.finders.find import SEARCH_TABLE
 from pcpu.iprog.index import Seeds
 from pcpu.iprog.jit import jit
 from pcpu.iprog.sites import Form, Places, Sites
@@ -41,6 +42,8 @@ def matched_entries(new: Sites, old: Sites) -> Covers:
 def _same(new: Sites, old: Sites, finder: int) -> tuple[Places, Places]:
     """Sites of one finder whose target no other has, and their counterparts."""
     ours, theirs = (np.flatnonzero(sites.finder == finder) for sites in (new, old))
+    if finder == SEARCH_TABLE:  # of its two columns functions are known, and the other is asked for
+        ours, theirs = ours[::2], theirs[::2]
     (targets, a), (others, b) = _single(new.target[ours]), _single(old.target[theirs])
     _, x, y = np.intersect1d(targets, others, assume_unique=True, return_indices=True)
     return ours[a[x]], theirs[b[y]]
@@ -72,3 +75,10 @@ def with_entries(seeds: Seeds, entries: Covers) -> Seeds:
     skew = np.concatenate([seeds.skew, entries.skew])
     order = np.argsort(start, kind="stable")
     return Seeds(start[order], skew[order])
+
+
+def lies_in(entries: Covers, sites: Sites) -> npt.NDArray[np.bool_]:
+    """Which sites of the file lie in these stretches of it."""
+    before = np.searchsorted(entries.start, sites.place, "right") - 1
+    inside: npt.NDArray[np.bool_] = sites.place < np.append(entries.stop, 0)[before]
+    return inside
