@@ -35,7 +35,7 @@ from pcpu.iprog.sites import Sites
 from pcpu.iprog.streams import stored_streams
 from pcpu.iprog.strengths import FIRST, INSTANT, SMALL, Trial
 from pcpu.iprog.subject import Subject, make_subject
-from pcpu.iprog.tables import lies_in, matched_entries, with_entries
+from pcpu.iprog.tables import is_alike, lies_in, matched_entries, with_entries
 
 Mode = Literal["small", "instant"]
 Progress = Callable[[str, float], None]  # what is being done, and how much of all is
@@ -215,18 +215,26 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds, Sites]:
 def _fit_map(work: _Work, covers: Covers, sites: Sites) -> tuple[Sites, Covers]:
     """Find the shift map, and drop finders that are of no use; the file's sites, and entries of
     tables that belong together."""
-    work.moved = Moved.of(work.subject, fit(*work.subject.observed(covers, sites)))
-    entries = matched_entries(sites, work.moved.sites)
-    gains = finder_gains(work.moved, covers)
-    useful = tuple(number for number, gained in gains.items() if gained > 0)
-    subject = work.subject.with_finders(useful)
+    subject = work.subject
+    first = Moved.of(subject, fit(*subject.observed(covers, sites[~is_alike(sites)])))
+    work.moved, entries = _refitted(first, covers, sites)
+    gains = [finder_gains(work.moved, given) for given in (covers, entries)]
+    useful = tuple(n for n in gains[0] if max(gained[n] for gained in gains) > 0)
+    subject = subject.with_finders(useful)
     if subject is not work.subject:
         sites = subject.file_sites()
+        work.moved, entries = _refitted(Moved.of(subject, first.shifts), covers, sites)
+    return sites, entries
+
+
+def _refitted(moved: Moved, covers: Covers, sites: Sites) -> tuple[Moved, Covers]:
+    """The same with a map that entries of tables are asked for, too; and these."""
+    entries = matched_entries(sites, moved.sites)
     others = sites[~lies_in(entries, sites)]
-    seen = [subject.observed(*given) for given in ((covers, others), (entries, sites))]
+    seen = [moved.subject.observed(*pair) for pair in ((covers, others), (entries, sites))]
     addresses, shifts = (np.concatenate([both[n] for both in seen]) for n in (0, 1))
-    work.moved = Moved.of(subject, fit(addresses, shifts))
-    return sites, matched_entries(sites, work.moved.sites)
+    moved = Moved.of(moved.subject, fit(addresses, shifts))
+    return moved, matched_entries(sites, moved.sites)
 
 
 def _instant(work: _Work) -> Planned:

@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
-from pcpu.iprog.finders.find import SEARCH_TABLE
+from pcpu.iprog.finders.find import GO_FUNCTIONS, RELOCATIONS, SEARCH_TABLE
 from pcpu.iprog.index import Seeds
 from pcpu.iprog.jit import jit
 from pcpu.iprog.sites import Form, Places, Sites
 
 _TABLES = (Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD)
+_ALIKE = (RELOCATIONS, SEARCH_TABLE)  # finders of tables that have little but addresses
+_FEW = 4  # entries that may be about one address
 _NEAR = 64  # bytes between two entries that support each other
 
 
@@ -40,19 +42,33 @@ def matched_entries(new: Sites, old: Sites) -> Covers:
 
 
 def _same(new: Sites, old: Sites, finder: int) -> tuple[Places, Places]:
-    """Sites of one finder whose target no other has, and their counterparts."""
-    ours, theirs = (np.flatnonzero(sites.finder == finder) for sites in (new, old))
-    if finder == SEARCH_TABLE:  # of its two columns functions are known, and the other is asked for
-        ours, theirs = ours[::2], theirs[::2]
+    """Sites of one finder whose target few have, and their counterparts."""
+    ours, theirs = (_telling(sites, finder) for sites in (new, old))
     (targets, a), (others, b) = _single(new.target[ours]), _single(old.target[theirs])
     _, x, y = np.intersect1d(targets, others, assume_unique=True, return_indices=True)
     return ours[a[x]], theirs[b[y]]
 
 
+def _telling(sites: Sites, finder: int) -> Places:
+    """Numbers of a finder's sites that tell what an entry is about. Where another column says where
+    in a table of records something stands, the first one is better known."""
+    found: Places = np.flatnonzero(sites.finder == finder)
+    if finder == SEARCH_TABLE:
+        return found[::2]
+    if finder == GO_FUNCTIONS:
+        return found[sites.extra[found] == sites.extra[found[:1]]]
+    return found
+
+
 def _single(targets: Places) -> tuple[Places, Places]:
-    """The numbers that are there once, and where."""
-    found, first, counts = np.unique(targets, return_index=True, return_counts=True)
-    return found[counts == 1], first[counts == 1]
+    """Targets that are there few times, each with a number in the order in which it is found, and
+    where that is."""
+    order = np.argsort(targets, kind="stable")
+    ordered = targets[order]
+    first = np.searchsorted(ordered, ordered)
+    turn = np.arange(len(ordered)) - first
+    few = np.searchsorted(ordered, ordered, "right") - first <= _FEW
+    return ordered[few] * _FEW + turn[few], order[few]
 
 
 @jit
@@ -75,6 +91,13 @@ def with_entries(seeds: Seeds, entries: Covers) -> Seeds:
     skew = np.concatenate([seeds.skew, entries.skew])
     order = np.argsort(start, kind="stable")
     return Seeds(start[order], skew[order])
+
+
+def is_alike(sites: Sites) -> npt.NDArray[np.bool_]:
+    """Which sites lie in tables whose entries are alike without them, so that a copy shows
+    nothing."""
+    found: npt.NDArray[np.bool_] = np.isin(sites.finder, _ALIKE)
+    return found
 
 
 def lies_in(entries: Covers, sites: Sites) -> npt.NDArray[np.bool_]:
