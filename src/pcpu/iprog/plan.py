@@ -23,7 +23,7 @@ from pcpu.iprog.format import (
     Header,
     plain_name,
 )
-from pcpu.iprog.gains import finder_gains
+from pcpu.iprog.gains import useful_finders
 from pcpu.iprog.index import Octets, Seeds, find_seeds, make_index
 from pcpu.iprog.memory import return_large_arrays
 from pcpu.iprog.moved import Moved
@@ -218,8 +218,7 @@ def _fit_map(work: _Work, covers: Covers, sites: Sites) -> tuple[Sites, Covers]:
     subject = work.subject
     first = Moved.of(subject, fit(*subject.observed(covers, sites[~is_alike(sites)])))
     work.moved, entries = _refitted(first, covers, sites)
-    gains = [finder_gains(work.moved, given) for given in (covers, entries)]
-    useful = tuple(n for n in gains[0] if max(gained[n] for gained in gains) > 0)
+    useful = useful_finders(work.moved, (covers, entries))
     subject = subject.with_finders(useful)
     if subject is not work.subject:
         sites = subject.file_sites()

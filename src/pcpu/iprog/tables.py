@@ -56,7 +56,7 @@ def _telling(sites: Sites, finder: int) -> Places:
     if finder == SEARCH_TABLE:
         return found[::2]
     if finder == GO_FUNCTIONS:
-        return found[sites.extra[found] == sites.extra[found[:1]]]
+        found = found[sites.extra[found] == sites.extra[found[:1]]]
     return found
 
 

@@ -1,5 +1,8 @@
 """The instructions of WebAssembly, as far as one has to know them to find the numbers of functions,
-types and globals, and addresses, in code (spec/iprog-finders.md G54)."""
+types and globals, addresses, and local variables in code (spec/iprog-finders.md G54, G72).
+
+Local variables are numbered in each function: they are of a kind of its own, its *scope*.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from pcpu.iprog.sites import SPACE, Form
 from pcpu.kernel import i64
 
 FUNCTION, TYPE, GLOBAL = 1, 2, 3  # kinds; 0 is memory
+# Kinds of local variables; NO_SCOPE stands for all that is none.
+FIRST_SCOPE, LAST_SCOPE, NO_SCOPE = 4, 1 << 22, 0
 LEAST_ADDRESS = 1024  # smaller numbers are hardly addresses
 ADDRESSES = 1 << 31  # of what may be an address
 WIDEST = 5  # bytes of a number of 32 bits
@@ -20,17 +25,18 @@ UNSIGNED, WITH_SIGN = Form.UNSIGNED.value, Form.SIGNED.value
 
 # What may follow an opcode.
 NUMBER, SIGNED, CONSTANT, BLOCK = "u", "s", "c", "b"  # the last three have a sign
-OF_FUNCTION, OF_TYPE, OF_GLOBAL = "f", "t", "g"
+OF_FUNCTION, OF_TYPE, OF_GLOBAL, OF_LOCAL = "f", "t", "g", "l"
 ALIGNMENT, OFFSET = "a", "o"  # of an operand in memory
 VECTOR = "v"  # a number, and so many others
 BYTES = {"1": 1, "4": 4, "8": 8, "L": 16}
 PREFIX, UNKNOWN = "p", "?"
-_LETTERS = "uscbftgaov148Lp?"
+_LETTERS = "uscbftgaov148Lp?l"
 _MOST = 3  # things that follow an opcode
 
 _PLAIN = {
     "": "00-01 05 0A-0B 0F 19-1B 45-C4 D1 D3",
-    "u": "07-09 0C-0D 18 20-22 25-26 3F-40",
+    "u": "07-09 0C-0D 18 25-26 3F-40",
+    "l": "20-22",
     "s": "42 D0",
     "c": "41",
     "f": "10 12 D2",
@@ -68,12 +74,12 @@ FOLLOWS = np.stack([
     _table("?", _PLAIN), _table("?", _BULK), _table("", _VECTORS), _table("ao", _ATOMICS)
 ]).ravel()  # fmt: skip
 (
-    _U, _S, _C, _B, _F, _T, _G, _A, _O, _V, _1, _4, _8, _L, _P, _UNKNOWN,
+    _U, _S, _C, _B, _F, _T, _G, _A, _O, _V, _1, _4, _8, _L, _P, _UNKNOWN, _LOCAL,
 ) = range(len(_LETTERS))  # fmt: skip
 # By number of letter: bytes that are skipped, and the kind of thing that a number is of, or -1.
-_SKIPPED = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4, 8, 16, 0, 0], np.int64)
+_SKIPPED = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4, 8, 16, 0, 0, 0], np.int64)
 _KIND = np.array(
-    [-1, 0, 0, TYPE, FUNCTION, TYPE, GLOBAL, -1, 0, -1, -1, -1, -1, -1, -1, -1], np.int64
+    [-1, 0, 0, TYPE, FUNCTION, TYPE, GLOBAL, -1, 0, -1, -1, -1, -1, -1, -1, -1, -1], np.int64
 )
 
 
@@ -101,16 +107,18 @@ def _skip_numbers(b: Bytes, p: int, end: int, count: int) -> int:
 
 
 def _operand(
-    b: Bytes, p: int, end: int, what: int, rows: Ints, room: int, count: int
+    b: Bytes, p: int, end: int, what: int, scope: int, rows: Ints, room: int, count: int
 ) -> tuple[int, int]:  # fmt: skip
-    """Read what follows an opcode at ``b[p]``; where it ends, or 0, and how many rows there are
-    then."""
+    """Read what follows an opcode at ``b[p]``, in a scope; where it ends, or 0, and how many rows
+    there are then."""
     value, after = number(b, p, end, what in (_S, _C, _B))
     if what == _V:
         after = _skip_numbers(b, after, end, value)
     elif what == _A and value & 64 != 0:
         after = _skip_numbers(b, after, end, 1)
     kind = i64(_KIND[what])
+    if scope != NO_SCOPE:
+        kind = scope if what == _LOCAL else -1
     if after > 0 and kind >= 0 and after - p <= WIDEST:
         least = LEAST_ADDRESS if kind == 0 else 0
         most = ADDRESSES if kind == 0 else 1 << SPACE
@@ -120,9 +128,11 @@ def _operand(
     return after, count
 
 
-def find_in_code(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
-    """What the instructions of ``b[p:end]`` name; how many rows there are then. What is no
-    instruction ends it."""
+def find_in_code(
+    b: Bytes, p: int, end: int, scope: int, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """What the instructions of ``b[p:end]`` name, in a scope; how many rows there are
+    then. What is no instruction ends it."""
     while p < end:
         opcode = i64(b[p])
         table = 0
@@ -143,7 +153,7 @@ def find_in_code(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) 
             if _SKIPPED[what] > 0:
                 p += i64(_SKIPPED[what])
             else:
-                p, whole = _operand(b, p, end, what, rows, room, whole)
+                p, whole = _operand(b, p, end, what, scope, rows, room, whole)
                 if p == 0:
                     return count
         if p > end:
@@ -152,8 +162,10 @@ def find_in_code(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) 
     return count
 
 
-def find_in_bodies(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
-    """Finder 10, in a section of code."""
+def find_in_bodies(
+    b: Bytes, p: int, end: int, scope: int, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """Finder 10, in a section of code; finder 24 where ``scope`` is that of its first function."""
     left, p = varint(b, p, end)
     while left > 0 and p >= 0:
         size, p = varint(b, p, end)
@@ -162,8 +174,12 @@ def find_in_bodies(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int
         stop = p + size
         p = _behind_locals(b, p, stop)
         if p >= 0:
-            count = find_in_code(b, p, stop, rows, room, count)
+            count = find_in_code(b, p, stop, scope, rows, room, count)
             p = stop
+        if scope != NO_SCOPE:
+            if scope == LAST_SCOPE:
+                return count
+            scope += 1
         left -= 1
     return count
 
