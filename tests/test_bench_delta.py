@@ -69,9 +69,9 @@ def test_what_cannot_be_fetched_leaves_nothing(tmp_path: Path) -> None:
 def measured(kind: str, ours: int, peer: int, make: float = 5.0) -> Measured:
     size = 4 << 20
     rows = {
-        SMALL: Row(ours, make, 500, 6 * size, 1500, 900),
-        INSTANT: Row(4 * ours, 20, 900, 5 * size, 4000, 2000),
-        ZSTD: Row(peer, 2, 1000, 9 * size, 500, 300),
+        SMALL: Row(ours, make, 500, 6 * size, 1500, 900, 1500),
+        INSTANT: Row(4 * ours, 20, 900, 5 * size, 4000, 2000, 4000),
+        ZSTD: Row(peer, 2, 1000, 9 * size, 500, 300, 500),
     }
     return Measured(Pair(f"{kind}-{ours}", kind, Path("a"), Path("b"), size), rows, {}, 7000)
 
@@ -107,13 +107,13 @@ def test_tables_and_records(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_figures_go_between_their_marks(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{readme.BEGIN}old\n{readme.END}after\n")
+    page.write_text(f"before\n{readme.BEGIN}stale\n{readme.END}after\n")
     readme.write_figures(record(), page)
     text = page.read_text()
     assert text.startswith("before\n<!--")
     assert text.endswith("-->\nafter\n")
     assert "| **iprog small** | 0.10 (0.10) | 0.95 (0.95) |" in text
-    assert "old" not in text
+    assert "stale" not in text
     assert f"{readme.BEGIN}" in readme.PAGE.read_text()
 
 

@@ -171,7 +171,11 @@ class Reader:
         for piece in self.read(0, self.header.file.size):
             found.update(piece)
             yield piece
-        if found.digest() != self.header.file.sha256:
+        self.compare(found.digest())
+
+    def compare(self, digest: bytes) -> None:
+        """See that the SHA-256 of what was rebuilt is the file's."""
+        if digest != self.header.file.sha256:
             raise DamagedPlanError("the file that was rebuilt has not the plan's SHA-256")
 
     def rebuild(self) -> bytes:

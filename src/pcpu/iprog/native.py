@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import mmap
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -19,6 +21,7 @@ from pcpu.iprog.numbers import Bytes
 # Linux's flag, which Python has no name for; other systems set nothing aside.
 _NORESERVE = 0x4000 if sys.platform == "linux" else 0
 _ROOM = 1 << 36  # bytes of addresses; memory is taken where it is touched
+_HASHED = 1 << 20  # bytes of the file that are hashed at a time
 
 
 class NativeReader(Reader):
@@ -27,12 +30,18 @@ class NativeReader(Reader):
     addresses to work in. Raises EngineError besides."""
 
     def __init__(self, plan: Bytes, blobs: Sequence[Bytes]) -> None:
-        super().__init__(plan, blobs)
         # Copies where there are several: they have to be in one piece.
-        whole = blobs[0] if len(blobs) == 1 else b"".join(self.reference.blobs)
+        whole = blobs[0] if len(blobs) == 1 else b"".join(memoryview(blob) for blob in blobs)
         self._held = [np.frombuffer(data, np.uint8) for data in (plan, whole)]
-        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
         self._begun = self._is_native = False
+        # Sites are found while the hashes of the blobs are compared, which takes as long.
+        with ThreadPoolExecutor(1) as beside:
+            begun = beside.submit(self._begin)
+            super().__init__(plan, blobs)
+            begun.result()
+
+    def _begin(self) -> None:
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
         try:
             self._memory = np.frombuffer(mmap.mmap(-1, _ROOM, flags), np.uint8)
         except OSError:  # there is a limit, as of ulimit -v
@@ -51,6 +60,27 @@ class NativeReader(Reader):
             super().window(number)
             raise InternalError(f"only one decoder can make window {number}")
         return ctypes.string_at(self._state[S.OUT], self._state[S.OUT_LENGTH])
+
+    def pieces(self) -> Iterator[bytes]:
+        """All windows in order; their hash is compared with the plan's at the end (G23). It is
+        made beside the windows that follow."""
+        found, some = hashlib.sha256(), []
+
+        def update(pieces: list[bytes]) -> None:
+            for piece in pieces:
+                found.update(piece)
+
+        with ThreadPoolExecutor(1) as beside:
+            last: Future[None] = beside.submit(update, [])
+            for piece in self.read(0, self.header.file.size):
+                some.append(piece)
+                if len(some) * len(piece) >= _HASHED:
+                    last.result()  # so that no more than this waits in memory
+                    last, some = beside.submit(update, some), []
+                yield piece
+            last.result()
+        update(some)
+        self.compare(found.digest())
 
 
 def call(symbol: str, *arguments: Any) -> int:

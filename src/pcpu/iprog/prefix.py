@@ -21,11 +21,11 @@ Spans = tuple[tuple[int, int], ...]  # starts and lengths, in order
 
 Read = Callable[[int, int], bytes]  # start and length
 
-PAGE = 1 << 12
+PAGE = 1 << 10
 SHORT = 8  # bytes that are compared
 LEAST = 1 << 22  # bytes that may always be chosen
 TIMES = 2  # and more than that where it is this many times the literals
-WORTH = 1  # pieces that a page has to have
+WORTH = 8  # pieces that a page has to have
 GAP = 2  # pages between two that are taken with them
 BESIDE = 8  # pieces that being near is worth
 _PIECE = 1 << 22  # bytes of the reference that are read at a time

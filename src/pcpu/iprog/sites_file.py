@@ -34,11 +34,12 @@ def write_sites(blob: Bytes, finders: Sequence[int], out: IO[bytes]) -> int:
     starts[-1] = max(len(blob), starts[-1])
     out.write(_padded(np.searchsorted(sites.place, starts).astype("<u8").tobytes()))
     for first in range(0, len(sites), _PIECE):
-        out.write(_records(sites[first : first + _PIECE]))
+        out.write(records(sites[first : first + _PIECE]))
     return len(sites)
 
 
-def _records(sites: Sites) -> bytes:
+def records(sites: Sites) -> bytes:
+    """The sites as decoders take them (D8)."""
     return np.stack([column.astype("<i8") for column in sites.arrays], axis=-1).tobytes()
 
 

@@ -62,12 +62,16 @@ def judge(results: Sequence[Measured]) -> Iterator[Verdict]:
     most = max(large, key=_memory)
     yield Verdict(f"memory, times the file: most, {most.pair.name}", _memory(most), MEMORY)
     for mode, floor in ((SMALL, 1.3), (INSTANT, 4.0)):
+        zstd = [r.rows.get(ZSTD) for r in large]
         ours = [r.rows[mode].wasm for r in large]
-        npm = [r.rows[ZSTD].wasm if ZSTD in r.rows else None for r in large]
-        native = [r.rows[ZSTD].apply if ZSTD in r.rows else None for r in large]
+        npm = [row.wasm if row else None for row in zstd]
+        native = [row.apply if row else None for row in zstd]
         yield from _median(f"{mode} in WASM, times zstd-WASM: median", ours, npm, floor)
         yield from _median(f"{mode} in WASM, times native zstd: median", ours, native, 1.0)
-    instant, copied = [r.rows[INSTANT].wasm for r in large], [r.copy for r in large]
+        ours = [r.rows[mode].first for r in large]
+        npm = [row.first if row else None for row in zstd]
+        yield from _median(f"{mode} in WASM, cold, times zstd-WASM cold: median", ours, npm, 1.0)
+    instant, copied = [r.rows[INSTANT].again for r in large], [r.copy for r in large]
     yield from _median(f"{INSTANT} in WASM, times memory.copy: median", instant, copied, 0.5)
 
 

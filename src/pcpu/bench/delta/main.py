@@ -94,7 +94,7 @@ def show(out: Console, results: Sequence[Measured], verdicts: Sequence[Verdict])
     sizes = _table("bytes to send", ["pair", "size", *(t.name for t in TOOLS), "/ best peer"])
     speeds = _table("MB/s of the new file, and memory to encode in times it", [
         "pair", "encode", "memory", "zstd encode", "native", "instant", "zstd",
-        "WASM", "instant", "zstd", "memory.copy",
+        "WASM", "instant", "zstd", "cold", "instant", "zstd", "again", "instant", "memory.copy",
     ])  # fmt: skip
     for r in results:
         cells = [str(r.rows[t.name].size) if t.name in r.rows else "" for t in TOOLS]
@@ -103,7 +103,8 @@ def show(out: Console, results: Sequence[Measured], verdicts: Sequence[Verdict])
         speeds.add_row(r.pair.name, *(_number(value) for value in (
             small.make, small.memory / r.pair.size, zstd.make if zstd else None, small.apply,
             instant.apply, zstd.apply if zstd else None, small.wasm, instant.wasm,
-            zstd.wasm if zstd else None, r.copy,
+            zstd.wasm if zstd else None, small.first, instant.first,
+            zstd.first if zstd else None, small.again, instant.again, r.copy,
         )))  # fmt: skip
     out.print(sizes, speeds)
     for r in results:

@@ -24,8 +24,9 @@ COPY = "memory.copy"
 @dataclass
 class Row:
     """A tool on a pair: ``size`` of the patch in bytes; ``make`` and ``apply`` in MB/s of the new
-    file; ``memory`` in bytes that making took, the files among them. ``wasm`` is MB/s of decoding
-    in WebAssembly, ``first`` the same with all that comes before it."""
+    file; ``memory`` in bytes that making took, the files among them. The others are MB/s in
+    WebAssembly, as bench/js/iprog.js has them: ``wasm`` from a patch, blob and sites; ``first``
+    from nothing but the files; ``again`` of what is open."""
 
     size: int
     make: float
@@ -33,6 +34,7 @@ class Row:
     memory: int
     wasm: float | None = None
     first: float | None = None
+    again: float | None = None
 
 
 @dataclass
@@ -97,15 +99,12 @@ def _run(tool: Tool, pair: Pair, patch: Path, small: Path) -> Row:
 
 def _decode(measured: Measured, folder: Path) -> None:
     """Decode in Node the patches that are there in WebAssembly."""
-    from pcpu.iprog.reconstructor import compile_plan
-
     patches: list[str] = []
     for number, tool in enumerate(TOOLS):
         patch = folder / f"{number}.patch"
         if tool.ours:
-            path = folder / f"{number}.wasm"
-            path.write_bytes(compile_plan(patch.read_bytes()))
-            patches.append(f"{tool.name}={path}")
+            paths = _for_decoders(patch, measured.pair.old)
+            patches.append(f"{tool.name}={','.join(map(str, paths))}")
         elif tool.name == ZSTD and tool.name in measured.rows:
             patches.append(f"{tool.name}={patch}")
     for name, own in decode_in_node(measured.pair.old, measured.pair.new, patches).items():
@@ -113,12 +112,33 @@ def _decode(measured: Measured, folder: Path) -> None:
             measured.copy = own["decode"]
         else:
             row = measured.rows[name]
-            row.wasm, row.first = own["decode"], own["first"]
+            row.wasm, row.first, row.again = own["decode"], own["first"], own["again"]
+
+
+def _for_decoders(patch: Path, old: Path) -> list[Path]:
+    """Files for bench/js/iprog.js: a plan's reconstructor, the decoder of any plan, the plan, and
+    its sites where it has any."""
+    from pcpu.iprog.decoder.wasm import any_plan
+    from pcpu.iprog.files import mapped
+    from pcpu.iprog.finders import find_sites
+    from pcpu.iprog.format import read_header
+    from pcpu.iprog.reconstructor import compile_plan
+    from pcpu.iprog.sites_file import records
+
+    plan = patch.read_bytes()
+    own, any_, sites = (patch.with_suffix(f".{end}") for end in ("wasm", "any.wasm", "sites"))
+    own.write_bytes(compile_plan(plan))
+    any_.write_bytes(any_plan())
+    relocation = read_header(plan).relocation
+    if relocation is None:
+        return [own, any_, patch]
+    sites.write_bytes(records(find_sites(mapped(str(old)), relocation.finders)))
+    return [own, any_, patch, sites]
 
 
 def decode_in_node(blob: Path, file: Path, patches: Sequence[str]) -> dict[str, dict[str, float]]:
-    """MB/s of decoding, by name, of patches ``NAME=PATH``: reconstructors (.wasm) and Zstandard
-    frames. Raises ToolchainError where Node or a library of it is missing."""
+    """MB/s of decoding, by name, of patches as bench/js/iprog.js takes them.
+    Raises ToolchainError where Node or a library of it is missing."""
     node = Path(sys.executable).parent / "node"
     command = [str(node), str(SCRIPT), str(blob), str(file), str(ROUNDS), *patches]
     try:
