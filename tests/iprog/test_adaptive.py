@@ -7,7 +7,8 @@ from random import Random
 import pytest
 
 from pcpu.errors import DamagedPlanError
-from pcpu.iprog.adaptive import decode, encode
+from pcpu.iprog.adapting import encode
+from pcpu.iprog.adaptive import decode
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder.wasm import any_plan, reconstructor
 from pcpu.iprog.format import MAX_ADAPTIVE, Codec, read_header

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from pcpu.iprog import adaptive
+from pcpu.iprog import adapting
 from pcpu.iprog.align import Covers
 from pcpu.iprog.columns import NAMES, Columns, write_varints
 from pcpu.iprog.format import (
@@ -79,7 +79,7 @@ class Packer:
                 small = compress(content, quick=self.quick)
                 found.append(_stored(len(streams), Codec.ZSTD, small))
         if self.compressed and not self.quick and 0 < len(content) <= _FEW:
-            found.append(_stored(len(streams), Codec.ADAPTIVE, adaptive.encode(streams)))
+            found.append(_stored(len(streams), Codec.ADAPTIVE, adapting.encode(streams)))
         return min(found, key=lambda stored: stored.size)
 
     def group(self, streams: Sequence[bytes], literals: int | None = None) -> list[Stored]:
