@@ -10,7 +10,7 @@ import numpy as np
 
 from pcpu.iprog.decoder import adaptive
 from pcpu.iprog.decoder.adaptive import COUNT, ENTRIES, LESS_OFTEN, NODES, OFTEN, WORD
-from pcpu.iprog.jit import for_loops, jit
+from pcpu.iprog.jit import for_loops, i64, jit
 
 _likely: Any = adaptive.likely
 _between: Any = adaptive.between
@@ -37,7 +37,7 @@ def _encode(content: Any, ends: Any, entries: Any, to: Any) -> Any:
                 a, b = stream * NODES + node, (8 + before) * NODES + node
                 part = _likely((entries[a] >> COUNT) + (entries[b] >> COUNT))
                 middle = _between(low, high, part)
-                bit = np.int64(content[at]) >> place & 1
+                bit = i64(content[at]) >> place & 1
                 if bit:
                     high = middle
                 else:
