@@ -113,7 +113,7 @@ def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
         Parameter.window_log: bits,
         Parameter.chain_log: bits,
         Parameter.hash_log: min(bits, 22),
-        Parameter.search_log: 4,
+        Parameter.search_log: 6,
         Parameter.min_match: 3,
         Parameter.target_length: 256,
     }
