@@ -60,6 +60,8 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.JUMP_TABLES, "x86-64-tables", "jump tables", (AMD,)),
         Finder(find.GO_FUNCTIONS, "go-functions", "Go: the table of functions", _ELF),
         Finder(find.GO_TYPES, "go-types", "Go: methods and links of types", _ELF),
+        Finder(find.GO_INLINED, "go-inlined", "Go: names of functions that were inlined", _ELF),
+        Finder(find.GO_TYPE_NAMES, "go-type-names", "Go: names and methods of types", _ELF),
         Finder(find.WASM_CODE, "wasm-code", "what instructions name", (WASM,)),
         Finder(find.WASM_TABLES, "wasm-tables", "functions and types that tables name", (WASM,)),
         Finder(find.ARM_CODE, "aarch64-code", "branches and pages", (ARM,)),

@@ -8,6 +8,7 @@ from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
 from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
 from pcpu.iprog.finders.go import function_table, types
+from pcpu.iprog.finders.go_data import inlined, type_names
 from pcpu.iprog.finders.jump_tables import jump_tables, read_tables, tables_room
 from pcpu.iprog.finders.macho import (
     AMD64,
@@ -34,8 +35,8 @@ GO_FUNCTIONS, GO_TYPES, WASM_CODE, WASM_TABLES, WASM_WORDS, ARM_CODE = range(8, 
 PE_CODE, PE_FUNCTIONS, PE_POINTERS = range(14, 17)
 MACHO_AMD_CODE, MACHO_ARM_CODE, MACHO_POINTERS, MACHO_SYMBOLS = range(17, 21)
 MACHO_FRAMES, MACHO_FUNCTIONS, MACHO_NAMES = range(21, 24)
-WASM_LOCALS = 24
-LAST_FINDER = WASM_LOCALS
+WASM_LOCALS, GO_INLINED, GO_TYPE_NAMES = range(24, 27)
+LAST_FINDER = GO_TYPE_NAMES
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
@@ -159,6 +160,10 @@ def _in_data(
         count = function_table(b, rows, room, count)
     elif _is(finder, GO_TYPES):
         count = types(b, elf, rows, room, count)
+    elif _is(finder, GO_INLINED):
+        count = inlined(b, rows, room, count)
+    elif _is(finder, GO_TYPE_NAMES):
+        count = type_names(b, rows, room, count)
     return count
 
 

@@ -19,11 +19,11 @@ from pcpu.iprog.sites import Form
 
 _MAGIC = 0xFFFFFFF1  # tables of Go 1.20 and later
 _HEADER = 72  # bytes
-_COUNT, _TEXT, _FUNCTION_NAMES, _COUNTERS, _LIST = 8, 24, 32, 56, 64  # places in the header
+_COUNT, TEXT, FUNCTION_NAMES, _COUNTERS, _LIST = 8, 24, 32, 56, 64  # places in the header
 _FUNCTION = 44  # bytes of a function's record before its lists
 _COUNTER_COUNT, _OTHER_COUNT = 28, 43  # places in the record: how long its lists are
 _MOST = 16  # entries of a list that are looked at
-_NONE = 0xFFFFFFFF
+NONE = 0xFFFFFFFF
 _FUNCTION_DATA = 1 << 40  # addresses from here on: distances from a place that is not known
 _ALIGNMENT = 31  # bits that are 0 in places of functions, and of types
 _BASED = Form.BASED.value
@@ -42,7 +42,7 @@ def function_section(b: Bytes) -> int:
     if u32(b, p) != _MAGIC or b[p + 7] != 8:
         return 0
     if not (
-        _is_base(b, p + _TEXT) and _is_base(b, p + _FUNCTION_NAMES) and _is_base(b, p + _COUNTERS)
+        _is_base(b, p + TEXT) and _is_base(b, p + FUNCTION_NAMES) and _is_base(b, p + _COUNTERS)
     ):
         return 0
     count = i64_at(b, p + _COUNT)
@@ -51,7 +51,7 @@ def function_section(b: Bytes) -> int:
     return s if lies(i64_at(b, p + _LIST), 8 * count + 4, size_of(b, s)) else 0
 
 
-def _based(
+def based(
     b: Bytes, p: int, base: int, without: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """The distance from ``base`` at ``b[p]``, unless it is ``without``."""
@@ -67,16 +67,16 @@ def function_table(b: Bytes, rows: Ints, room: int, count: int) -> int:
     if s == 0:
         return count
     p = start_of(b, s)
-    text = i64_at(b, p + _TEXT)
-    names = address_of(b, s) + i64_at(b, p + _FUNCTION_NAMES)
+    text = i64_at(b, p + TEXT)
+    names = address_of(b, s) + i64_at(b, p + FUNCTION_NAMES)
     counters = address_of(b, s) + i64_at(b, p + _COUNTERS)
     at = p + i64_at(b, p + _LIST)
     end = at + 8 * i64_at(b, p + _COUNT)
     stop = p + size_of(b, s)
     for function in range(at, end + 1, 8):
-        count = _based(b, function, text, -1, rows, room, count)
+        count = based(b, function, text, -1, rows, room, count)
     for function in range(at, end, 8):
-        count = _based(b, function + 4, at - p + address_of(b, s), -1, rows, room, count)
+        count = based(b, function + 4, at - p + address_of(b, s), -1, rows, room, count)
     count = _field(b, at, end, stop, 0, text, -1, rows, room, count)
     count = _field(b, at, end, stop, 4, names, -1, rows, room, count)
     for offset in range(16, 28, 4):
@@ -102,7 +102,7 @@ def _field(
     for function in range(at, end, 8):
         record = _record(b, at, function, stop)
         if record >= 0:
-            count = _based(b, record + offset, base, without, rows, room, count)
+            count = based(b, record + offset, base, without, rows, room, count)
     return count
 
 
@@ -116,7 +116,7 @@ def _counters(
         if record >= 0 and u32(b, record + _COUNTER_COUNT) > number:
             p = record + _FUNCTION + 4 * number
             if p + 4 <= stop:
-                count = _based(b, p, base, 0, rows, room, count)
+                count = based(b, p, base, 0, rows, room, count)
     return count
 
 
@@ -129,7 +129,7 @@ def _others(
         if record >= 0 and b[record + _OTHER_COUNT] > number:
             p = record + _FUNCTION + 4 * u32(b, record + _COUNTER_COUNT) + 4 * number
             if p + 4 <= stop:
-                count = _based(b, p, _FUNCTION_DATA, _NONE, rows, room, count)
+                count = based(b, p, _FUNCTION_DATA, NONE, rows, room, count)
     return count
 
 
@@ -140,12 +140,12 @@ def types(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     if functions == 0 or s == 0:
         return count
     address = address_of(b, s)
-    text = i64_at(b, start_of(b, functions) + _TEXT)
+    text = i64_at(b, start_of(b, functions) + TEXT)
     links = named(b, TYPELINK)
     if links != 0:
         start = start_of(b, links)
         for p in range(start + (-start & 3), start + size_of(b, links) - 3, 4):
-            count = _based(b, p, address, -1, rows, room, count)
+            count = based(b, p, address, -1, rows, room, count)
     start = start_of(b, s)
     size = size_of(b, s)
     limit = elf[CODE_HIGH] - text
@@ -153,7 +153,7 @@ def types(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
         base = address if offset < 8 else text
         for q in range(start + (-start & 3), start + size - 15, 4):
             if _is_method(b, q, size, limit):
-                count = _based(b, q + offset, base, 0, rows, room, count)
+                count = based(b, q + offset, base, 0, rows, room, count)
     return count
 
 
