@@ -7,6 +7,7 @@ from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
 from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
+from pcpu.iprog.finders.elf_names import names
 from pcpu.iprog.finders.go import function_table, types
 from pcpu.iprog.finders.go_data import inlined, type_names
 from pcpu.iprog.finders.jump_tables import jump_tables, read_tables, tables_room
@@ -36,8 +37,8 @@ GO_FUNCTIONS, GO_TYPES, WASM_CODE, WASM_TABLES, WASM_WORDS, ARM_CODE = range(8, 
 PE_CODE, PE_FUNCTIONS, PE_POINTERS = range(14, 17)
 MACHO_AMD_CODE, MACHO_ARM_CODE, MACHO_POINTERS, MACHO_SYMBOLS = range(17, 21)
 MACHO_FRAMES, MACHO_FUNCTIONS, MACHO_NAMES = range(21, 24)
-WASM_LOCALS, GO_INLINED, GO_TYPE_NAMES, AMD_FIXED = range(24, 28)
-LAST_FINDER = AMD_FIXED
+WASM_LOCALS, GO_INLINED, GO_TYPE_NAMES, AMD_FIXED, NAMES = range(24, 29)
+LAST_FINDER = NAMES
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
@@ -163,6 +164,8 @@ def _in_data(
         count = function_table(b, rows, room, count)
     elif _is(finder, GO_TYPES):
         count = types(b, elf, rows, room, count)
+    elif _is(finder, NAMES):
+        count = names(b, elf, rows, room, count)
     elif _is(finder, GO_INLINED):
         count = inlined(b, rows, room, count)
     elif _is(finder, GO_TYPE_NAMES):
