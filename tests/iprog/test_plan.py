@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import struct
 from random import Random
 
 import pytest
 
 from pcpu.errors import InternalError, UsageError
+from pcpu.iprog import plan
+from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import to_json
+from pcpu.iprog.index import Octets, Seeds
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import Mode, make_plan
 from pcpu.iprog.undocument import from_json
+from tests.iprog.images import CODE, Part, elf
 from tests.iprog.pairs import PAIRS, edited
 
 
@@ -92,3 +97,22 @@ def test_progress_goes_up() -> None:
     make_plan(file, [blob], progress=lambda what, share: seen.append(share))
     assert seen == sorted(seen)
     assert seen[-1] == 1
+
+
+def test_what_dropped_finders_had_blanked_out_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else bytes that differ look alike, and the other way round."""
+    random = Random(11)
+    calls = [b"\xe8" + struct.pack("<i", random.randrange(-900, 900)) for _ in range(2000)]
+    code = b"".join(random.randbytes(12) + call for call in calls)
+    blob, file = (elf([Part(".text", CODE, 0x1000, x)])[0] for x in (code, code[:500] + code[490:]))
+    compared: list[tuple[bytes, bytes]] = []
+
+    def noted(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:
+        compared.append((file.tobytes(), reference.tobytes()))
+        return align(file, reference, seeds, costs)
+
+    monkeypatch.setattr(plan, "align", noted)
+    monkeypatch.setattr(plan, "useful_finders", lambda moved, tried: ())
+    make_plan(file, [blob])
+    assert compared[0] != (file, blob)
+    assert {*compared[1:]} == {(file, blob)}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -23,7 +25,8 @@ i64 = cast(Callable[[Any], int], np.int64)
 Octets = npt.NDArray[np.uint8]
 F = TypeVar("F", bound=Callable[..., object])
 
-_KEPT = 4  # folders of compiled loops, of the last versions of this package
+_KEPT = 4  # folders of compiled loops, of versions of this package
+_UNUSED = 86400  # seconds after which one more than that goes
 
 
 def _cache_folder() -> Path:
@@ -33,11 +36,24 @@ def _cache_folder() -> Path:
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         digest.update(path.read_bytes())
-    folder = disk_cache.folder()
-    found = sorted(folder.glob("numba-*"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for old in found[_KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
-    return folder / f"numba-{digest.hexdigest()[:16]}"
+    used = disk_cache.folder() / f"numba-{digest.hexdigest()[:16]}"
+    with suppress(OSError):  # numba says what is wrong with a folder that cannot be written
+        used.mkdir(parents=True, exist_ok=True)
+        used.touch()
+    _forget(used.parent)
+    return used
+
+
+def _forget(folder: Path) -> None:
+    """Delete the loops of versions that nobody uses any more. One that is in use stays: to compile
+    its loops again takes ten seconds, and other processes may be reading them."""
+    ages: list[tuple[float, Path]] = []
+    for path in folder.glob("numba-*"):
+        with suppress(OSError):  # another process deletes too
+            ages.append((time.time() - path.stat().st_mtime, path))
+    for age, old in sorted(ages)[_KEPT:]:
+        if age > _UNUSED:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 _config: Any = numba.config

@@ -8,19 +8,24 @@ import mmap
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from pcpu.errors import EngineError, InternalError
+from pcpu.errors import DamagedPlanError, EngineError, InternalError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.numbers import Bytes
 
 # Linux's flag, which Python has no name for; other systems set nothing aside.
 _NORESERVE = 0x4000 if sys.platform == "linux" else 0
+# Advice of Linux's: memory that is touched first costs more than what is done with it.
+_LARGE_PAGES = getattr(mmap, "MADV_HUGEPAGE", None)
 _ROOM = 1 << 36  # bytes of addresses; memory is taken where it is touched
+# The rule about Zstandard (G13), which not every reader of it looks at as closely.
+_ZSTANDARD = 13
 _HASHED = 1 << 20  # bytes of the file that are hashed at a time
 
 
@@ -43,9 +48,13 @@ class NativeReader(Reader):
     def _begin(self) -> None:
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
         try:
-            self._memory = np.frombuffer(mmap.mmap(-1, _ROOM, flags), np.uint8)
+            memory = mmap.mmap(-1, _ROOM, flags)
         except OSError:  # there is a limit, as of ulimit -v
             return
+        if _LARGE_PAGES is not None:
+            with suppress(OSError):  # the kernel has none
+                memory.madvise(_LARGE_PAGES)
+        self._memory = np.frombuffer(memory, np.uint8)
         self._is_native = True
         self._state = (ctypes.c_int64 * S.STATE_LENGTH)()
         start = self._memory.ctypes.data
@@ -58,6 +67,8 @@ class NativeReader(Reader):
             return super().window(number)
         if not self._begun or call("pcpu_window", self._state, number) < 0:
             super().window(number)
+            if self._state[S.RULE] == _ZSTANDARD:
+                raise DamagedPlanError(f"a frame of window {number} is no valid Zstandard")
             raise InternalError(f"only one decoder can make window {number}")
         return ctypes.string_at(self._state[S.OUT], self._state[S.OUT_LENGTH])
 

@@ -188,9 +188,14 @@ def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
     reference moved by the shift map; and seeds."""
     file, reference, seeds, sites = _compared(work)
     work.progress("aligning", 0.3)
-    if work.subject.relocatable is not None:
+    before = work.subject
+    if before.relocatable is not None:
         sites, entries = _fit_map(work, align(file, reference, seeds, Costs()), sites)
         seeds = with_entries(seeds, entries)
+    if work.subject is not before:
+        # What finders that were dropped had blanked out is compared as it is.
+        file, reference = work.subject.blank_file(sites), work.subject.blank_reference()
+    if work.subject.relocatable is not None:
         work.subject.fill(file, sites, reference, work.moved.sites)
     return file, reference, seeds
 

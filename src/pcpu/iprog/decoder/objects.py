@@ -28,13 +28,24 @@ POINTER = ir.PointerType()
 PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
-    "copy", "next_cover", "_place", "_fix", "move_cover", "value_of", "put_site", "first_site",
-    "shift", "resolve", "restore_x86_64", "restore_aarch64", "instruction_end", "find_in_code",
-    "find_distances", "find_pages",
+    "copy", "read_covers", "_cover_number", "_fix", "move_cover", "_move_sites",
+    "value_of", "_first_held", "resolve", "shift", "_kind", "_index",
+    "restore_x86_64", "restore_aarch64", "instruction_end",
+    "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
+    "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
+    "_follow", "_records", "_list", "_based", "types", "_is_method", "_instruction", "_operand",
+    "number", "_name", "_number_in", "_words",
 })  # fmt: skip
-_TABLES = 4  # of the check: 4 KiB; the tables are for what is short
+# What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
+# that has made faster code of a function uses it from the next call on. Others would be part of a
+# large function, where such an engine keeps variables in memory.
+APART = frozenset({
+    "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
+    "resolve", "_index", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
+    "restore_x86_64", "shift", "varint", "_may_end",
+})  # fmt: skip
+WITHIN = frozenset({"copy", "_cover_number"})  # what does not
 _CHECK = "crc32c"  # the operation that checks are (G4)
-_MEMORY = 1 << 62
 
 Known = Mapping[str, int]
 Kernels = Sequence[Callable[..., Any]]
@@ -61,7 +72,10 @@ def objects_for(
     the state, given as a variable, and all of memory, and those that kernels call."""
 
     def make() -> bytes:
-        translation = translate(kernels, "decoder", target.pointer_bits, known, HOT)
+        translation = translate(kernels, "decoder", target.pointer_bits, known, HOT, APART)
+        for function in translation.module.functions:
+            if function.name.rpartition(".")[2] in WITHIN:
+                function.attributes.add("alwaysinline")
         numbers = ir.ArrayType(I64, state.STATE_LENGTH)
         own = ir.GlobalVariable(translation.module, numbers, "state")
         own.linkage, own.initializer = "internal", ir.Constant(numbers, None)
@@ -81,10 +95,9 @@ def objects_for(
 
 def call(translation: Translation, b: Any, own: Any, kernel: Callable[..., Any], given: Any) -> Any:
     """Call a kernel with the state, all of memory and numbers; its result."""
-    nothing = ir.Constant(POINTER, None)
     _, inner = translation.kernel(kernel)
     numbers = [b.zext(value, I64) if value.type != I64 else value for value in given]
-    return b.call(inner, [own, I64(state.STATE_LENGTH), nothing, I64(_MEMORY), *numbers])
+    return b.call(inner, [own, I64(state.STATE_LENGTH), *numbers])
 
 
 def say_where(translation: Translation) -> None:
@@ -123,5 +136,5 @@ def plan_object(plan: bytes, target: Target) -> bytes:
 def _check_object(target: Target) -> bytes:
     isa = load_isa()
     only = Isa(tuple(op for op in isa.operations if op.name == _CHECK))
-    small = replace(target, crc_tables=_TABLES)
+    small = replace(target, crc_small=target.linked == "wasm")
     return compile_operations(only, small, "obj").code

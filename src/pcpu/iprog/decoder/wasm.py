@@ -63,11 +63,15 @@ ANY_PLAN: Sequence[Export] = (
     Export(exports.sites_wanted),
     Export(exports.want_window, "want", ("window",)),
     Export(exports.wants),
+    Export(exports.loaded, wide_result=True),
+    Export(exports.again),
     Export(exports.make_window, "make", ("window",)),
     Export(exports.out),
     Export(exports.out_length),
     Export(exports.sites),
     Export(exports.hold_sites),
+    Export(exports.room),
+    Export(exports.unpack),
     Export(exports.rule),
 )
 
@@ -122,7 +126,7 @@ def _objects(wanted: Sequence[Export], known: Known, *, holds: bool) -> list[byt
             say_where(translation)
 
     kernels = [export.kernel for export in wanted]
-    return objects_for(kernels, surround, targets.find("wasm"), {"MOST": _MOST, **known})
+    return objects_for(kernels, surround, targets.find("wasm"), {"MOST": _MOST, "TAGS": 0, **known})
 
 
 def _export(translation: Translation, export: Export, own: Any) -> None:
@@ -176,6 +180,7 @@ def _link(objects: Sequence[bytes], wanted: Sequence[Export]) -> bytes:
             paths[-1].write_bytes(content)
         lld.run([
             *lld.command("wasm-ld"), "--no-entry", "--strip-all", "--gc-sections",
+            "--compress-relocations",
             "--stack-first", "-z", f"stack-size={STACK}",
             *(f"--export={export.symbol}" for export in wanted),
             *map(str, paths), "-o", str(here / "out.wasm"),

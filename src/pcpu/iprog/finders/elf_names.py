@@ -15,9 +15,9 @@ from pcpu.iprog.finders.elf import (
     start_of,
     type_of,
 )  # fmt: skip
-from pcpu.iprog.finders.reading import u32
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.sites import SPACE, Form
+from pcpu.kernel.memory import u32_at
 
 _ROW = 24  # bytes of a symbol, and of a relocation with an addend
 _GNU_HASH, _HEADER = 0x6FFFFFF6, 16  # a type of section, and bytes before its filter
@@ -48,10 +48,10 @@ def _buckets(b: Bytes, s: int, rows: Ints, room: int, count: int) -> int:
     """The first symbol of each bucket of a table of hashes."""
     start = start_of(b, s)
     end = start + size_of(b, s)
-    first = start + _HEADER + 8 * u32(b, start + 8)
-    for p in range(first, min(first + 4 * u32(b, start), end - 3), 4):
-        if u32(b, p) != 0:
-            count = add(rows, room, count, p, _WORD, _SYMBOLS + u32(b, p), 0)
+    first = start + _HEADER + 8 * u32_at(b, start + 8)
+    for p in range(first, min(first + 4 * u32_at(b, start), end - 3), 4):
+        if u32_at(b, p) != 0:
+            count = add(rows, room, count, p, _WORD, _SYMBOLS + u32_at(b, p), 0)
     return count
 
 
@@ -61,6 +61,6 @@ def _column(
     """The numbers at ``offset`` of each row of a table that are not 0."""
     start = start_of(b, s)
     for p in range(start + offset, start + size_of(b, s) // _ROW * _ROW, _ROW):
-        if u32(b, p) != 0:
-            count = add(rows, room, count, p, _WORD, base + u32(b, p), 0)
+        if u32_at(b, p) != 0:
+            count = add(rows, room, count, p, _WORD, base + u32_at(b, p), 0)
     return count

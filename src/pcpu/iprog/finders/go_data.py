@@ -7,8 +7,9 @@ import numpy as np
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import RODATA, address_of, named, size_of, start_of
 from pcpu.iprog.finders.go import FUNCTION_NAMES, NONE, TEXT, based, function_section
-from pcpu.iprog.finders.reading import i64_at, lies, u16, u32
+from pcpu.iprog.finders.reading import lies
 from pcpu.kernel import i64
+from pcpu.kernel.memory import i64_at, u16_at, u32_at
 
 _CALL, _KINDS_OF_FUNCTIONS = 16, 256  # bytes of a call that was inlined; what its first byte says
 _CODE, _LINES = 1 << 26, 1 << 20  # of a function: bytes, and of a file: lines, at most
@@ -35,8 +36,12 @@ def inlined(b: Bytes, rows: Ints, room: int, count: int) -> int:
     stop = p + size_of(b, functions)
     start = start_of(b, s)
     for q in range(start + (-start & 3), start + size_of(b, s) - (_CALL - 1), 4):
-        if u32(b, q) < _KINDS_OF_FUNCTIONS and u32(b, q + 8) < _CODE and u32(b, q + 12) < _LINES:
-            name = p + names + u32(b, q + 4)
+        if (
+            u32_at(b, q) < _KINDS_OF_FUNCTIONS
+            and u32_at(b, q + 8) < _CODE
+            and u32_at(b, q + 12) < _LINES
+        ):
+            name = p + names + u32_at(b, q + 4)
             if p + names < name < stop and b[name - 1] == 0 and b[name] != 0:
                 count = based(b, q + 4, base, 0, rows, room, count)
     return count
@@ -69,8 +74,8 @@ def type_names(b: Bytes, rows: Ints, room: int, count: int) -> int:
                     count = based(b, p, address, 0, rows, room, count)
         if b[q + _FLAGS] & _HAS_MORE != 0 and more > q and lies(more - start, _METHOD, size):
             count = based(b, more, address, 0, rows, room, count)
-            first = more + u32(b, more + 8)
-            number = u16(b, more + 4)
+            first = more + u32_at(b, more + 8)
+            number = u16_at(b, more + 4)
             if first >= floor and lies(first - start, _METHOD * number, size):
                 floor = first + _METHOD * number
                 for p in range(first, floor, _METHOD):
@@ -82,9 +87,9 @@ def _is_type(b: Bytes, q: int, size: int) -> bool:
     """Whether a type begins at ``b[q]``, by its alignments, kind, name and pointer."""
     if not (b[q + 21] in (1, 2, 4, 8) and b[q + 22] in (1, 2, 4, 8) and b[q + _FLAGS] < 32):
         return False
-    if not 1 <= b[q + _KIND] & 31 <= 26 or not 0 < u32(b, q + _NAME) < size:
+    if not 1 <= b[q + _KIND] & 31 <= 26 or not 0 < u32_at(b, q + _NAME) < size:
         return False
-    return u32(b, q + _POINTER) < size and u32(b, q + _POINTER) % _ALIGNMENT == 0
+    return u32_at(b, q + _POINTER) < size and u32_at(b, q + _POINTER) % _ALIGNMENT == 0
 
 
 def _method(
@@ -93,7 +98,7 @@ def _method(
     """The name of a method, its type, and its two entries."""
     count = based(b, p, address, 0, rows, room, count)
     for at in range(p + 4, p + _METHOD, 4):
-        if u32(b, at) != 0:
+        if u32_at(b, at) != 0:
             base = address if at == p + 4 else text
             count = based(b, at, base, NONE, rows, room, count)
     return count

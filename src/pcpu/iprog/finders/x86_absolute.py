@@ -15,10 +15,10 @@ from pcpu.iprog.finders.elf import (
     size_of,
     start_of,
 )  # fmt: skip
-from pcpu.iprog.finders.reading import u16, u32
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.sites import Form
 from pcpu.kernel import i64
+from pcpu.kernel.memory import u16_at, u32_at
 
 _LEAST = 4096
 _BEFORE = 4  # bytes of an instruction that are looked at
@@ -29,7 +29,7 @@ _WORD = Form.WORD.value
 
 def fixed_sites(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 27: numbers of 32 bits that are addresses."""
-    if u16(b, 16) != EXECUTABLE:
+    if u16_at(b, 16) != EXECUTABLE:
         return count
     low, high = max(_LEAST, i64(elf[LOW])), i64(elf[HIGH])
     for s in range(elf[FIRST], elf[LAST], ENTRY):
@@ -38,8 +38,8 @@ def fixed_sites(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
         p = start_of(b, s) + _BEFORE
         stop = start_of(b, s) + size_of(b, s) - 3
         while p < stop:
-            if low <= u32(b, p) < high and _is_operand(b, p):
-                count = add(rows, room, count, p, _WORD, u32(b, p), 0)
+            if low <= u32_at(b, p) < high and _is_operand(b, p):
+                count = add(rows, room, count, p, _WORD, u32_at(b, p), 0)
                 p += 3
             p += 1
     return count
