@@ -24,8 +24,9 @@ class Target:
     wasm-for-v8.md). ``link`` turns an object into ``linked``, given the names to export.
 
     ``crc_tables`` says how many tables a CRC by table has, each of 256 entries: 16, 4 or 1.
-    ``crc_small`` says that a CRC is to take little room, in one thread: its tables are computed
-    when they are first used, and it has one form for what is long.
+    ``crc_usual``, where it is not 0, says that CRCs are to take little room, in one thread, and of
+    how many bytes most are: tables are computed when they are first used, and there are
+    no forms but for that length.
 
     What is linked has code for each of ``levels`` too, and takes the last that the processor has
     (levels.py, detect.zig).
@@ -45,4 +46,4 @@ class Target:
     link: Callable[[bytes, Sequence[str]], bytes]
     levels: tuple[Level, ...] = ()
     crc_tables: int = 16
-    crc_small: bool = False
+    crc_usual: int = 0

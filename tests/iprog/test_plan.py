@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Sequence
 from random import Random
 
 import pytest
@@ -107,9 +108,15 @@ def test_what_dropped_finders_had_blanked_out_is_compared(monkeypatch: pytest.Mo
     blob, file = (elf([Part(".text", CODE, 0x1000, x)])[0] for x in (code, code[:500] + code[490:]))
     compared: list[tuple[bytes, bytes]] = []
 
-    def noted(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:
+    def noted(
+        file: Octets,
+        reference: Octets,
+        seeds: Seeds,
+        costs: Costs,
+        spans: Sequence[tuple[int, int]],
+    ) -> Covers:
         compared.append((file.tobytes(), reference.tobytes()))
-        return align(file, reference, seeds, costs)
+        return align(file, reference, seeds, costs, spans)
 
     monkeypatch.setattr(plan, "align", noted)
     monkeypatch.setattr(plan, "useful_finders", lambda moved, tried: ())

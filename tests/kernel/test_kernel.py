@@ -15,7 +15,8 @@ from llvmlite import ir
 
 from pcpu import llvm, targets
 from pcpu.errors import InternalError
-from pcpu.kernel import Bytes, Ints
+from pcpu.kernel import Bytes, Ints, Memory
+from pcpu.kernel.memory import lowest_bit, match_16, move_16, put_64, u32_at
 from pcpu.kernel.module import translate
 from pcpu.kernel.values import I64
 
@@ -35,7 +36,7 @@ def compiled(kernel: Callable[..., Any], **known: int) -> Callable[..., int]:
         builder.ret_void()
     else:
         builder.ret(result)
-    module = llvm.parse(str(translation.module), target)
+    module = llvm.parse(translation.text(), target)
     llvm.optimise(module, target)
     with tempfile.NamedTemporaryFile(suffix=".so") as file:
         Path(file.name).write_bytes(target.link(llvm.emit(module, target, "obj"), ["outer"]))
@@ -104,6 +105,19 @@ def copied(a: Bytes, c: Bytes) -> bool:
     return bool(a[half] == c[0])
 
 
+def by_address(m: Memory, at: int, count: int) -> int:
+    b: Bytes = m[at : at + count]
+    put_64(m, at, u32_at(m, at + 8) * 3)
+    move_16(m, at + 16, m, at)
+    m[at + 40 : at + 48] = m[at : at + 8]
+    m[at + 48] = m[at + 9]
+    return plus(m, at + 40) + len(b)
+
+
+def plus(m: Memory, at: int) -> int:
+    return int(m[at]) + int(m[at + 8])
+
+
 WORDS = (0, 1, -1, 7, -9, 100, 12345, -(1 << 40), (1 << 40) + 3)
 
 
@@ -132,11 +146,52 @@ def test_control_and_constants() -> None:
         assert fewer(data) <= 120
 
 
+def test_all_of_memory() -> None:
+    made = compiled(by_address)
+    data = np.frombuffer(Random(4).randbytes(64), np.uint8)
+    a, c = data.copy(), data.copy()
+    assert made(a.ctypes.data, 64) == plain(by_address)(c, 0, 64)
+    assert a.tolist() == c.tolist() != data.tolist()
+
+
 def test_views_and_copies() -> None:
     made = compiled(copied)
     a, c = np.zeros(10, np.uint8), np.array([7, 8, 9], np.uint8)
     assert made(a, c)
     assert a.tolist() == [8, 0, 0, 0, 0, 7, 8, 9, 0, 0]
+
+
+def matched(b: Bytes, mask: int, first: int, most: int) -> int:
+    found = 0
+    for at in range(0, len(b) - 15, 16):
+        found = found * 5 + match_16(b, at, mask, first, most) + match_16(b, at, 0xC7, 0x05, 0)
+    return found + lowest_bit(found)
+
+
+def test_sixteen_bytes_at_once() -> None:
+    made, random = compiled(matched), Random(3)
+    for _ in range(200):
+        data = np.frombuffer(random.randbytes(48), np.uint8)
+        given = (
+            random.choice([0xFF, 0xF0, 0x3B]),
+            random.randrange(-200, 400),
+            random.randrange(256),
+        )
+        assert made(data, *given) == plain(matched)(data, *given)
+    assert compiled(lowest_bit)(0) == lowest_bit(0) == 64
+
+
+def moved(a: Ints, at: int, to: int, count: int) -> None:
+    a[to : to + count] = a[at : at + count]
+
+
+def test_copies_within_an_array_may_overlap() -> None:
+    made = compiled(moved)
+    for at, to in ((0, 3), (3, 0), (2, 2)):
+        a, c = np.arange(40), np.arange(40)
+        made(a, at, to, 30)
+        moved(c, at, to, 30)  # type: ignore[arg-type]
+        assert a.tolist() == c.tolist()
 
 
 def plain(kernel: Callable[..., Any]) -> Callable[..., Any]:

@@ -36,6 +36,38 @@ def test_a_bound_holds(text: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("byte - k", None),
+        ("255 - byte", 255),
+        ("254 - byte", None),
+        ("byte > k ? byte - k : k - byte", 255),
+        ("byte <= k ? k - byte : byte - k", 255),
+        ("byte > k ? k - byte : 0", None),
+        ("byte > k ? 0 : byte - k", None),
+        ("byte >= 97 & byte <= 122 ? byte - 32 : byte", 255),
+        ("byte >= 97 & byte <= 122 ? byte : byte - 32", None),
+        ("byte >= 31 ? byte - 32 : 0", None),
+        ("byte == k ? byte - k : 1", 255),
+        ("byte != k ? 1 : k - byte", 255),
+        ("byte != k ? byte - k : 1", None),
+        ("(byte > k | 1) ? byte - k : 1", None),
+        ("(byte > k) & 2 ? byte - k : 1", 255),
+        ("byte > k ? (n > 3 ? byte - k : n) : 0", 255),
+    ],
+)
+def test_differences_that_do_not_wrap(text: str, expected: int | None) -> None:
+    tree = expr.parse(text, WIDTHS, 64)
+    assert upper_bound(tree, MAXIMA, 8) == expected
+    if expected is None:
+        return
+    narrow, wide = (expr.function(tree, ("byte", "k", "n"), bits) for bits in (8, 64))
+    for byte in range(256):
+        for k in (0, 1, 31, 32, 97, 122, 123, 254, 255, byte):
+            assert narrow(byte, k, 5) == wide(byte, k, 5) <= expected
+
+
+@pytest.mark.parametrize(
     ("step", "expected"),
     [
         ("state + byte", Reduction("add", Var("byte"), 8, 255)),

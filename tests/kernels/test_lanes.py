@@ -46,6 +46,20 @@ FIXED = (
     byte_map("times", "byte * k + byte * byte * n", IMMEDIATES),
     byte_map("turned", "(byte << n) ^ (byte >> k)", IMMEDIATES),
     byte_map("turned_more", "(byte >> (n & 7)) | (byte << (8 - (n & 7)))", IMMEDIATES),
+    fold("apart", 64, "state + (byte > k ? byte - k : k - byte)", immediates=IMMEDIATES),
+    fold("upper", 64, "state + (byte >= 97 & byte <= 122 ? byte - 32 : byte)"),
+    fold(
+        "rest",
+        32,
+        "state + (k < byte ? 255 - byte : byte == k ? byte - k : 7)",
+        immediates=IMMEDIATES,
+    ),
+    fold(
+        "most_apart",
+        64,
+        "(byte <= k ? k - byte : byte - k) > state ? (byte <= k ? k - byte : byte - k) : state",
+        immediates=IMMEDIATES,
+    ),
     fold("bits", 64, "state + (byte >> n & 1)", immediates=IMMEDIATES),
 )
 LENGTHS = (0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 255, 256, 1023)
@@ -172,10 +186,12 @@ def comparisons() -> list[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_comparisons_and_shifts_by_constants(name: str) -> None:
-    texts = comparisons() + [
-        f"byte {sign} ({n} - 2) | 1" for sign in ("<<", ">>") for n in range(10)
-    ]
+def test_constants(name: str) -> None:
+    numbers = (*range(1, 34), 63, 64, 65, 100, 127, 128, 129, 171, 250, 253, 254, 255)
+    texts = [f"byte {sign} {number}" for sign in "*%" for number in numbers]
+    texts += comparisons()
+    texts += [f"byte {sign} ({n} - 2) | 1" for sign in ("<<", ">>") for n in range(10)]
+    texts += ["3 < 5 ? byte : 0", "5 <= 3 ? byte : 1", "(3 < 5 & 4 > byte)"]
     ops = tuple(byte_map(f"op{i}", f"({text})") for i, text in enumerate(texts))
     on, data = machine(name, ops), bytes(range(256)) * 2
     for op in ops:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.worker.build import build, build_trapping, build_with_objects
-from tests.worker.publishing import Large, Shop, published, shop
+from tests.worker.publishing import MIB, Large, Shop, published, shop
 from tests.worker.server import Server
 
 
@@ -64,14 +64,14 @@ def larger(
 ) -> Iterator[Shop]:
     store = tmp_path_factory.mktemp("large") / "store"
     large.publish(store, "large")
-    with shop(objects_bundle, store, {}) as found:
+    with shop(objects_bundle, store, {}, MAX_DECODER_BYTES=54 * MIB) as found:  # no room to hold it
         yield found
 
 
-@pytest.fixture
-def own(objects_bundle: Path, tmp_path: Path) -> Iterator[Shop]:
-    """A store to break things in."""
+@pytest.fixture(params=[1024 * MIB, 16 * MIB], ids=["held", "by pieces"])
+def own(request: pytest.FixtureRequest, objects_bundle: Path, tmp_path: Path) -> Iterator[Shop]:
+    """A store to break things in, with plans that are held, and such for which there is no room."""
     store = tmp_path / "store"
     files = published(store)
-    with shop(objects_bundle, store, files) as found:
+    with shop(objects_bundle, store, files, MAX_DECODER_BYTES=request.param) as found:
         yield found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import socket
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -111,6 +113,26 @@ def test_h28_without_room_it_is_read_ahead_in_pieces(
             assert part.content == file[first : last + 1]
             assert reads(found).total() <= 40
         assert found.reconstruct(plan).content == file
+
+
+def test_h28_all_that_is_held_else_is_the_same_by_pieces(own: Shop) -> None:
+    own.check_answers()
+    for name, content in own.files.items():
+        assert own.reconstruct(own.plan(name)).content == content
+
+
+def test_h27_who_leaves_while_it_is_read_leaves_it_to_others(
+    objects_bundle: Path, mixed: tuple[Path, bytes, bytes]
+) -> None:
+    store, _, file = mixed
+    with counted(objects_bundle, store, {}) as found:
+        for _ in range(3):
+            address = ("127.0.0.1", found.server.port)
+            with socket.create_connection(address, timeout=10) as connection:
+                connection.sendall(b"GET /v1/objects/scattered HTTP/1.1\r\nHost: x\r\n\r\n")
+                time.sleep(0.02)
+            assert found.get("scattered").content == file
+        assert reads(found)["read"] <= 3 * 3 + 2
 
 
 def test_h27_small_parts_are_read_for_themselves_once(

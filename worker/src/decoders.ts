@@ -45,7 +45,7 @@ export class Decoders {
   /**
    * A plan that is held, for one request: the one with the head `head` where there is one, else what `load` reads into a decoder, and
    * others do not see where `head` is undefined. `size` is what it will take, at least; all decoders together take at most `most`
-   * bytes, 0 is no limit. Undefined where there is no room.
+   * bytes then. Undefined where there is no room.
    */
   async hold(head: Uint8Array | undefined, size: number, most: number, load: Load): Promise<HeldLease | undefined> {
     const known = head && this.held(head);
@@ -90,7 +90,7 @@ export class Decoders {
   /** Whether `size` bytes more are within the limit, when what nobody uses has gone where it must. */
   #fits(size: number, most: number): boolean {
     while (most > 0 && this.#taken() + size > most) {
-      if (this.#unused() === undefined) return false;
+      if (this.#unused() === undefined) return this.#taken() + size <= most;
     }
     return true;
   }
@@ -98,24 +98,27 @@ export class Decoders {
   /** A decoder that may grow to `size` bytes; one that has grown already is better than a new one and one for the collector. */
   #room(size: number, most: number): Decoder | undefined {
     let found = this.#idle.pop();
-    while (most > 0 && this.#taken() + Math.max(size, found?.memory ?? 0) > most) {
+    while (this.#taken() + Math.max(size, found?.memory ?? 0) > most) {
       const other = this.#unused();
-      if (other === undefined) {
+      if (other === undefined && this.#taken() + Math.max(size, found?.memory ?? 0) > most) {
         if (found !== undefined) this.#keep(found);
         return undefined;
       }
-      if (found === undefined || other.memory > found.memory) found = other;
+      if (other !== undefined && other.memory > (found?.memory ?? -1)) found = other;
     }
     return found ?? new Decoder(this.#module);
   }
 
-  /** Lets go of a decoder that nobody uses. */
+  /** Lets go of a decoder that nobody uses, and may be used again. */
   #unused(): Decoder | undefined {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
-    const holding = [...this.#holdings].find(({ isUsed }) => !isUsed);
-    if (holding !== undefined) this.#holdings.delete(holding);
-    return holding?.decoder;
+    for (const holding of this.#holdings) {
+      if (holding.isUsed && !holding.isBroken) continue;
+      this.#holdings.delete(holding);
+      if (!holding.isBroken) return holding.decoder;
+    }
+    return undefined;
   }
 
   #taken(): number {

@@ -38,7 +38,7 @@ interface Fetcher {
 
 interface R2Bucket {
   head(key: string): Promise<R2Object | null>;
-  get(key: string, options: R2GetOptions): Promise<(R2Object & { readonly body?: ReadableStream<Uint8Array> }) | null>;
+  get(key: string, options?: R2GetOptions): Promise<(R2Object & { readonly body?: ReadableStream<Uint8Array> }) | null>;
   list(options: { prefix: string; limit: number; startAfter: string }): Promise<{ readonly objects: readonly R2Object[] }>;
 }
 

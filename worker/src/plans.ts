@@ -22,6 +22,8 @@ type C = Context<{ Bindings: Env }>;
 const SITES_KEPT = 4 << 20;
 /** What a decoder takes beside what it holds: the streams of a block, a window, and more. */
 const STREAMS = 16 << 20;
+/** While something is held, all decoders are within this, whatever they may take else. */
+const HELD = 72 << 20;
 /** A part of a file that is this much smaller than its blobs is read by pages, the first time. */
 const SMALL_PART = 16;
 /** How many plans are remembered that were asked for. */
@@ -73,14 +75,14 @@ export class Plans {
   /** The plan with all that it needs in memory; undefined where there is no room, or the span is not worth it. */
   async #held(c: C, store: Store, plan: GivenPlan, head: PlanHead, span: Span): Promise<HeldLease | undefined> {
     const { bytes, head: about } = head;
-    const most = decoderLimit(c.env);
+    const most = Math.min(decoderLimit(c.env) || HELD, HELD);
     const size = plan.whole.size + sizeOf(about.blobs) + SITE * (about.relocation?.sites ?? 0);
     const key = plan.isPublished ? bytes : undefined;
     const isKnown = key !== undefined && this.#decoders.held(key) !== undefined;
-    if (!isKnown && ((most > 0 && size + STREAMS > most) || !this.#isWorthIt(about, span))) return undefined;
+    if (!isKnown && (size + STREAMS > most || !this.#isWorthIt(about, span))) return undefined;
     const found = this.#decoders.hold(key, size, most, async (decoder, read) => {
       decoder.open(bytes); // all that the head says was checked then
-      const sources = whole(await needed(store, about), plan.whole, about, this.#memory.buffers);
+      const sources = whole(store, plan.whole, about, this.#memory.buffers);
       const loaded = await HeldPlan.load(decoder, head, sources, read);
       if (span.start < span.stop) loaded.make(Math.floor(span.start / about.windowSize)); // takes the memory that it needs
       return loaded;

@@ -2,7 +2,7 @@
 
 import { PlanError } from "../../sdk/ts/src/errors";
 import type { Content, Head } from "../../sdk/ts/src/iprog/head";
-import { ByLength, bytesAt, DirectSource, JoinedSource, MemorySource, type PageCache, PagedSource, type RangedFile, type Source } from "../../sdk/ts/src/iprog/pages";
+import { ByLength, DirectSource, JoinedSource, MemorySource, type PageCache, PagedSource, type Put, type RangedFile, type Source } from "../../sdk/ts/src/iprog/pages";
 import type { WholeSources } from "../../sdk/ts/src/iprog/held";
 import type { Buffers } from "../../sdk/ts/src/iprog/reading";
 import type { Sources } from "../../sdk/ts/src/iprog/rebuild";
@@ -41,28 +41,82 @@ export async function inPieces({ blobs, sites }: Needed, plan: Source, head: Hea
   return [found, isLarge ? 1 : AT_ONCE];
 }
 
-/** To be read whole. */
-export function whole({ blobs, sites }: Needed, plan: Source, head: Head, buffers: Buffers): WholeSources {
-  const reference = new JoinedSource(blobs.map((file) => new DirectSource(file, buffers)));
-  if (sites === undefined) return { plan, reference };
-  return { plan, reference, sites: async () => opened(new MemorySource(await bytesAt(new DirectSource(sites, buffers), 0, sites.size)), head) };
+/** To be read whole, each in one request, when that is due. */
+export function whole(store: Store, plan: Source, head: Head, buffers: Buffers): WholeSources {
+  const reference = new JoinedSource(head.blobs.map((blob) => new WholeBlob(store, blob, buffers)));
+  return { plan, reference, sites: head.relocation && (() => wholeSites(store, head, buffers)) };
 }
 
-export async function blobFile(store: Store, { sha256, size, name }: Content): Promise<RangedFile> {
-  const file = await store.file(`blobs/${sha256}`);
+/** A blob that is read once. */
+class WholeBlob implements Source {
+  readonly #store: Store;
+  readonly #blob: Content;
+  readonly #buffers: Buffers;
+
+  constructor(store: Store, blob: Content, buffers: Buffers) {
+    this.#store = store;
+    this.#blob = blob;
+    this.#buffers = buffers;
+  }
+
+  get size(): number {
+    return this.#blob.size;
+  }
+
+  async read(start: number, length: number, put: Put): Promise<void> {
+    if (start !== 0 || length !== this.size) throw new Error("a blob is read whole here");
+    const found = await this.#store.whole(pathOf(this.#blob));
+    try {
+      checkBlob(this.#blob, found?.size);
+    } catch (error) {
+      await found?.body?.cancel();
+      throw error;
+    }
+    if (found?.body) await this.#buffers.drain(found.body, length, put);
+  }
+
+  async close(): Promise<void> {}
+}
+
+async function wholeSites(store: Store, head: Head, buffers: Buffers): Promise<SitesFile> {
+  const found = await store.whole(sitesPath(head));
+  if (found === undefined) throw noSites(head);
+  const bytes = new Uint8Array(found.size);
+  if (found.body) await buffers.drain(found.body, found.size, (piece, at) => bytes.set(piece, at));
+  return opened(new MemorySource(bytes), head);
+}
+
+export async function blobFile(store: Store, blob: Content): Promise<RangedFile> {
+  const file = await store.file(pathOf(blob));
+  checkBlob(blob, file?.size);
+  return file!;
+}
+
+function pathOf({ sha256 }: Content): string {
+  return `blobs/${sha256}`;
+}
+
+/** Throws where a blob is published with another size, or, where `found` is undefined, not at all. */
+function checkBlob({ sha256, size, name }: Content, found: number | undefined): void {
   const called = name === "" ? "" : `${quote(name)}, `;
-  if (file === undefined) throw new Problem("not-published", `the blob ${called}SHA-256 ${sha256}, is not published`);
-  if (file.size !== size) throw new PlanError("wrong-blob", `the blob ${called}SHA-256 ${sha256}, is published with ${file.size} bytes, not ${size}`, 8);
-  return file;
+  if (found === undefined) throw new Problem("not-published", `the blob ${called}SHA-256 ${sha256}, is not published`);
+  if (found !== size) throw new PlanError("wrong-blob", `the blob ${called}SHA-256 ${sha256}, is published with ${found} bytes, not ${size}`, 8);
 }
 
 async function sitesFile(store: Store, head: Head): Promise<RangedFile | undefined> {
   if (head.relocation === undefined) return undefined;
-  const { finders } = head.relocation;
-  const { sha256 } = relocated(head);
-  const file = await store.file(`blobs/${sha256}.${finders.join("-")}.sites`);
-  if (file === undefined) throw new Problem("not-published", `the sites of the blob ${sha256} of the finders ${finders.join(", ")} are not published`);
+  const file = await store.file(sitesPath(head));
+  if (file === undefined) throw noSites(head);
   return file;
+}
+
+function sitesPath(head: Head): string {
+  return `blobs/${relocated(head).sha256}.${head.relocation!.finders.join("-")}.sites`;
+}
+
+function noSites(head: Head): Problem {
+  const finders = head.relocation!.finders.join(", ");
+  return new Problem("not-published", `the sites of the blob ${relocated(head).sha256} of the finders ${finders} are not published`);
 }
 
 function opened(source: Source, head: Head): Promise<SitesFile> {

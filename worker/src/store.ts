@@ -8,8 +8,16 @@ export interface Store {
   readonly isExact: boolean;
   /** The file of this path; undefined where there is none. */
   file(path: string): Promise<RangedFile | undefined>;
+  /** All of a file, in one request; undefined where there is none. */
+  whole(path: string): Promise<Whole | undefined>;
   /** At most `most` names of files in `folder`, in the order of their code points, behind `after`. */
   names(folder: string, after: string, most: number): Promise<string[]>;
+}
+
+/** A file on its way; whoever does not read `body` cancels it. Without bytes there may be none. */
+export interface Whole {
+  readonly size: number;
+  readonly body: ReadableStream<Uint8Array> | null;
 }
 
 export function storeOf(env: Env): Store | undefined {
@@ -32,6 +40,14 @@ class DiskStore implements Store {
     if (!found.ok || length === null) return undefined;
     const key = [path, length, found.headers.get("last-modified")].join(" ");
     return { key, size: Number(length), open: (start, stop) => this.#open(path, start, stop) };
+  }
+
+  async whole(path: string): Promise<Whole | undefined> {
+    const { ok, headers, body } = await this.#service.fetch(`http://store/${path}`);
+    const length = headers.get("content-length");
+    if (ok && length !== null) return { size: Number(length), body };
+    await body?.cancel();
+    return undefined;
   }
 
   async names(folder: string, after: string, most: number): Promise<string[]> {
@@ -64,6 +80,11 @@ class BucketStore implements Store {
     if (found === null) return undefined;
     const { size, etag } = found;
     return { key: `${path} ${etag}`, size, open: (start, stop) => this.#open(path, etag, start, stop) };
+  }
+
+  async whole(path: string): Promise<Whole | undefined> {
+    const found = await this.#bucket.get(path);
+    return found === null ? undefined : { size: found.size, body: found.body ?? null };
   }
 
   async names(folder: string, after: string, most: number): Promise<string[]> {

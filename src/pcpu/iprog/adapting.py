@@ -11,6 +11,7 @@ import numpy as np
 from pcpu.iprog.decoder import adaptive
 from pcpu.iprog.decoder.adaptive import COUNT, ENTRIES, LESS_OFTEN, NODES, OFTEN, WORD
 from pcpu.iprog.jit import for_loops, i64, jit
+from pcpu.iprog.numbers import Bytes
 
 _likely: Any = adaptive.likely
 _between: Any = adaptive.between
@@ -18,7 +19,7 @@ _learn: Any = adaptive.learn
 for_loops(_likely, _between, _learn)
 
 
-def encode(streams: Sequence[bytes]) -> bytes:
+def encode(streams: Sequence[Bytes]) -> bytes:
     """At most eight streams as an adaptive frame."""
     content = np.frombuffer(b"".join(streams), np.uint8)
     ends = np.array([*accumulate(map(len, streams))], np.int64)

@@ -8,6 +8,8 @@ room. Costs are estimates in sixteenths of a bit of the compressed plan.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -50,17 +52,36 @@ class Covers:
     @property
     def key(self) -> bytes:
         """What only equal covers have."""
-        return b"".join(column.tobytes() for column in (self.start, self.stop, self.skew))
+        found = hashlib.sha256()
+        for column in (self.start, self.stop, self.skew):
+            found.update(np.ascontiguousarray(column).data)
+        return found.digest()
+
+    @staticmethod
+    def joined(parts: Sequence[Covers]) -> Covers:
+        """Those of parts of a file, in order."""
+        columns = zip(*((part.start, part.stop, part.skew) for part in parts), strict=True)
+        return Covers(*map(np.concatenate, columns))
 
 
-def align(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:
-    """The covers of a cheapest path."""
+def align(
+    file: Octets, reference: Octets, seeds: Seeds, costs: Costs, spans: Sequence[tuple[int, int]]
+) -> Covers:
+    """The covers of a cheapest path through each of the spans of the file, which are in order."""
     scaled = np.array([round(_UNIT * cost) for cost in astuple(costs)], np.int64)
-    both = read_only(file), read_only(reference)
-    start, skew = _path(*both, seeds.start, seeds.skew, scaled)[::-1].T
-    stop = np.append(start[1:], len(file))
+    found = [_align(file, reference, seeds, scaled, *span) for span in spans]
+    return Covers.joined(found)
+
+
+def _align(
+    file: Octets, reference: Octets, seeds: Seeds, costs: Places, first: int, last: int
+) -> Covers:
+    own = seeds.within(first, last, _TRACKED)
+    both = read_only(file[first:last]), read_only(reference)
+    start, skew = _path(*both, own.start, own.skew, costs)[::-1].T
+    stop = np.append(start[1:], last - first)
     copied = (skew != LITERAL) & (stop > start)
-    return Covers(start[copied], stop[copied], skew[copied])
+    return Covers(start[copied] + first, stop[copied] + first, skew[copied] - first)
 
 
 # What is known of a state: its skew, its cost, where it was entered and from which part, whether

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,8 @@ from pcpu.iprog.subject import Relocatable
 from pcpu.iprog.transforms import transform
 
 NAMES = ("gaps", "lengths", "turns", "steps", "fixes", "literals")
-_PIECE = 1 << 22  # bytes of the file that are looked at at a time: one or more windows
+_PIECE = 1 << 19  # bytes of the file that are looked at at a time, or a window that is larger
+Spans = Sequence[tuple[int, int]]  # of the file: where they begin and end
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,9 @@ def make_columns(moved: Moved, covers: Covers, bits: int) -> Columns:
     """What all windows take of each stream. The covers are in order and lie in the file."""
     covers = cut(covers, bits)
     file = moved.subject.file
-    windows = -(-len(file) // (1 << bits))
-    data, ends_of_fixes = _contents(moved, covers, bits)
-    ends = np.empty((len(NAMES), windows), np.int64)
-    borders = np.minimum((np.arange(windows) + 1) << bits, len(file))
-    last_cover = np.searchsorted(covers.start, borders)
+    data, ends_of_fixes = _contents(moved, covers, bits, [(0, len(file))])
+    borders, last_cover = _borders(covers, bits, len(file))
+    ends = np.empty((len(NAMES), len(borders)), np.int64)
     ends[3:5] = ends_of_fixes
     ends[5] = borders - np.concatenate([[0], np.cumsum(covers.stop - covers.start)])[last_cover]
     skews = _first_skews(covers, last_cover)
@@ -68,7 +68,27 @@ def make_columns(moved: Moved, covers: Covers, bits: int) -> Columns:
     return Columns(data, ends, skews, checks, covers)
 
 
-def _contents(moved: Moved, covers: Covers, bits: int) -> tuple[dict[str, Octets], Places]:
+def sample_columns(moved: Moved, covers: Covers, bits: int, spans: Spans) -> dict[str, Octets]:
+    """The streams of the windows in spans of the file, which hold all covers; they begin where
+    windows do."""
+    covers = cut(covers, bits)
+    size = len(moved.subject.file)
+    data, _ = _contents(moved, covers, bits, spans)
+    skews = _first_skews(covers, _borders(covers, bits, size)[1])
+    numbers = _cover_numbers(covers, skews, bits, size)
+    return data | {n: write_varints(v)[0] for n, v in zip(NAMES, numbers, strict=False)}
+
+
+def _borders(covers: Covers, bits: int, size: int) -> tuple[Places, Places]:
+    """Where windows end, and how many covers there are before."""
+    windows = -(-size // (1 << bits))
+    borders = np.minimum((np.arange(windows) + 1) << bits, size)
+    return borders, np.searchsorted(covers.start, borders)
+
+
+def _contents(
+    moved: Moved, covers: Covers, bits: int, spans: Spans
+) -> tuple[dict[str, Octets], Places]:
     """The streams of fixes and literals, and where in steps and fixes the part of each window ends.
 
     A piece of the file at a time: where nearly all bytes are fixed their places take much memory.
@@ -76,8 +96,11 @@ def _contents(moved: Moved, covers: Covers, bits: int) -> tuple[dict[str, Octets
     file = moved.subject.file
     found: dict[str, list[Octets]] = {name: [np.empty(0, np.uint8)] for name in NAMES[3:]}
     ends = [np.zeros((2, 1), np.int64)]
-    for low in range(0, len(file), _PIECE):
-        high = min(low + _PIECE, len(file))
+    size = max(_PIECE, 1 << bits)
+    pieces = (
+        (low, min(low + size, last)) for first, last in spans for low in range(first, last, size)
+    )
+    for low, high in pieces:
         first, last = np.searchsorted(covers.start, [low, high])
         own = Covers(*(a[first:last] for a in (covers.start, covers.stop, covers.skew)))
         guess = moved.predicted(own, low, high)

@@ -13,7 +13,6 @@ from pcpu.iprog import adapting
 from pcpu.iprog.align import Covers
 from pcpu.iprog.columns import NAMES, Columns, write_varints
 from pcpu.iprog.format import (
-    MAX_STREAMS,
     MIN_PREFIX,
     STREAMS,
     Block,
@@ -27,16 +26,17 @@ from pcpu.iprog.format import (
     write_header,
     write_prefix,
 )
-from pcpu.iprog.frames import compress
+from pcpu.iprog.frames import Dictionary, compress, dictionary
+from pcpu.iprog.index import Octets
 from pcpu.iprog.moved import Moved
-from pcpu.iprog.numbers import varint
+from pcpu.iprog.numbers import Bytes, varint
 from pcpu.iprog.prefix import PAGE, Spans, choose_spans
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable
 
-_LARGE_BLOCK, _BLOCK = MAX_STREAMS - (1 << 20), 1 << 23  # bytes of a block's streams, about
-_LARGE_FILE = 1 << 26  # from here on blocks and prefixes are held small, for their readers' sake
+_BLOCK = 1 << 22  # bytes of a block's streams, about: a thread compresses it
+_LARGE_FILE = 1 << 26  # from here on prefixes are held small, for their readers' sake
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
 _FEW = 1 << 15  # bytes of streams that all ways of storing and of sharing frames are tried for
@@ -59,30 +59,38 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Prefix:
+    """Spans of the reference, and their bytes."""
+
+    spans: Spans
+    content: Dictionary
+
+
+@dataclass(frozen=True)
 class Packer:
-    """Stores streams: raw, or compressed; ``prefix`` is spans of the reference, and their bytes."""
+    """Stores streams: raw, or compressed; ``prefix`` is that of literals."""
 
     compressed: bool = True
     quick: bool = False
-    prefix: tuple[Spans, bytes] | None = None
+    prefix: Prefix | None = None
 
-    def frame(self, streams: Sequence[bytes], *, literals: bool = False) -> Stored:
+    def frame(self, streams: Sequence[Bytes], *, literals: bool = False) -> Stored:
         """Streams in one frame, in the codec that makes it smallest."""
-        content = b"".join(streams)
-        found = [_stored(len(streams), Codec.RAW, content)]
-        if self.compressed and content:
+        content = streams[0] if len(streams) == 1 else b"".join(streams)
+        small, codec, spans = b"", Codec.ZSTD, None
+        if self.compressed and len(content):
+            before = None
             if literals and self.prefix is not None:
-                spans, prefix = self.prefix
-                small = compress(content, prefix, quick=self.quick)
-                found.append(_stored(len(streams), Codec.ZSTD_PREFIX, small, spans))
-            else:
-                small = compress(content, quick=self.quick)
-                found.append(_stored(len(streams), Codec.ZSTD, small))
+                codec, spans, before = Codec.ZSTD_PREFIX, self.prefix.spans, self.prefix.content
+            small = compress(content, before, quick=self.quick)
+        found = [_stored(len(streams), Codec.RAW, bytes(content))]
+        if small and len(small) + len(write_prefix(spans)) < len(content):
+            found = [_stored(len(streams), codec, small, spans)]
         if self.compressed and not self.quick and 0 < len(content) <= _FEW:
             found.append(_stored(len(streams), Codec.ADAPTIVE, adapting.encode(streams)))
         return min(found, key=lambda stored: stored.size)
 
-    def group(self, streams: Sequence[bytes], literals: int | None = None) -> list[Stored]:
+    def group(self, streams: Sequence[Bytes], literals: int | None = None) -> list[Stored]:
         """The frames of a group; ``literals`` is the number of the stream that has a prefix."""
         count = len(streams)
         if not self.compressed:
@@ -124,17 +132,12 @@ def encode(
 ) -> Encoded:
     """The plan whose windows have ``2^bits`` bytes. With ``packer.compressed`` literals get a
     prefix from the reference, in each block its own."""
-    frames: list[Stored] = []
     about = moved.subject.relocatable
-    relocation = None
-    if about is not None:
-        streams = _map_streams(moved.shifts)
-        stored = packer.group(streams)
-        frames += stored
-        relocation = _relocation(about, _group(streams, stored))
+    streams = _map_streams(moved.shifts)
+    frames = [] if about is None else packer.group(streams)
+    relocation = None if about is None else _relocation(about, _group(streams, frames))
     tasks: list[Callable[[], tuple[Block, list[Stored]]]] = [
-        partial(_block, moved, columns, packer, first, last)
-        for first, last in _blocks(columns, file.size)
+        partial(_block, moved, columns, packer, first, last) for first, last in _blocks(columns)
     ]
     blocks: list[Block] = []
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -146,15 +149,16 @@ def encode(
     return Encoded(plan, header)
 
 
-def _blocks(columns: Columns, size: int) -> Iterator[tuple[int, int]]:
+def _blocks(columns: Columns) -> Iterator[tuple[int, int]]:
     """First windows of blocks, and those behind their last."""
-    most = _LARGE_BLOCK if size < _LARGE_FILE else _BLOCK
     used = columns.ends.sum(axis=0)
     first, windows = 0, len(used)
+    total = int(used[-1]) if windows else 0
+    most = total // max(1, -(-total // _BLOCK))  # all are about as large
     while first < windows:
         before = used[first - 1] if first else 0
-        last = max(first + 1, int(np.searchsorted(used, before + most, "right")))
-        yield first, last
+        last = max(first + 1, int(np.searchsorted(used, before + most, "left")) + 1)
+        yield first, min(last, windows)
         first = last
 
 
@@ -164,32 +168,31 @@ def _block(
     """The block of windows ``first`` up to ``last``."""
     ends = columns.ends[:, first:last]
     begin = columns.ends[:, first - 1] if first else np.zeros(len(NAMES), np.int64)
-    slices = [
-        columns.data[name][begin[row] : ends[row, -1]].tobytes() for row, name in enumerate(NAMES)
-    ]
+    slices = [columns.data[name][begin[row] : ends[row, -1]].data for row, name in enumerate(NAMES)]
     parts = np.diff(ends, axis=1, prepend=begin[:, None])
     turns = np.diff(columns.skews[first:last], prepend=0)
     index, _ = write_varints(np.concatenate([*parts, (turns << 1) ^ (turns >> 63)]))
     checks = b"".join(number.to_bytes(4, "little") for number in columns.checks[first:last])
-    streams = [index.tobytes(), checks, *slices]
-    if packer.compressed and slices[-1]:
-        packer = replace(packer, prefix=_prefix(moved, columns, begin[-1], ends[-1, -1]))
+    streams: list[Bytes] = [index.tobytes(), checks, *slices]
+    if packer.compressed and len(slices[-1]):
+        blocks = -(-len(columns.data["literals"]) // _BLOCK)
+        literals = columns.data["literals"][begin[-1] : ends[-1, -1]]
+        packer = replace(packer, prefix=make_prefix(moved, columns.covers, literals, blocks))
     stored = packer.group(streams, _LITERALS)
     return Block(last - first, _group(streams, stored)), stored
 
 
-def _prefix(moved: Moved, columns: Columns, first: int, last: int) -> tuple[Spans, bytes] | None:
-    """What to put before literals ``first`` up to ``last``; nothing where there is none."""
+def make_prefix(moved: Moved, covers: Covers, literals: Octets, blocks: int = 1) -> Prefix | None:
+    """What to put before literals, which many other ``blocks`` have too; nothing where there is
+    nothing that helps."""
     size = len(moved.subject.reference)
     most = _PREFIX if size < _LARGE_FILE else _SMALL_PREFIX
-    literals = columns.data["literals"][first:last]
-    near = _beside_literals(columns.covers)
     # Many blocks of literals do not each look through a large reference.
-    blocks = -(-len(columns.data["literals"]) // _BLOCK)
     read = moved.prefix if size * blocks < _LOOKED_THROUGH else None
-    spans = choose_spans(literals, size, read, near, most)
-    content = b"".join(moved.prefix(*span) for span in spans)
-    return (spans, content) if len(content) >= MIN_PREFIX else None
+    spans = choose_spans(literals, size, read, _beside_literals(covers), most)
+    if sum(length for _, length in spans) < MIN_PREFIX:
+        return None
+    return Prefix(spans, dictionary(b"".join(moved.prefix(*span) for span in spans)))
 
 
 def _beside_literals(covers: Covers) -> Places:
@@ -201,6 +204,11 @@ def _beside_literals(covers: Covers) -> Places:
     return found
 
 
+def map_size(moved: Moved) -> int:
+    """How many bytes of a plan the shift map takes, about."""
+    return _size(Packer().group(_map_streams(moved.shifts)))
+
+
 def _map_streams(shifts: ShiftMap) -> list[bytes]:
     starts = np.diff(shifts.starts, prepend=0)
     amounts = np.diff(shifts.amounts, prepend=0)
@@ -210,7 +218,7 @@ def _map_streams(shifts: ShiftMap) -> list[bytes]:
     ]
 
 
-def _group(streams: Sequence[bytes], stored: Sequence[Stored]) -> Group:
+def _group(streams: Sequence[Bytes], stored: Sequence[Stored]) -> Group:
     return Group(tuple(map(len, streams)), tuple(s.frame for s in stored))
 
 

@@ -16,6 +16,7 @@ from pcpu.files import open_sink
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import content_json, to_json
 from pcpu.iprog.format import read_header
+from pcpu.iprog.memory import MappedFile
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.streams import stored_streams
@@ -32,7 +33,7 @@ def mapped(path: str) -> Bytes:
             if not Path(path).is_file():  # a pipe, say
                 return file.read()
             empty = not Path(path).stat().st_size
-            return b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return b"" if empty else MappedFile(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
 

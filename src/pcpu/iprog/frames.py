@@ -17,6 +17,7 @@ else:
 
 Prefix = Callable[[int, int], bytes]  # the bytes of the (moved) reference: start, length
 Parameter = zstd.CompressionParameter
+Dictionary = zstd.ZstdDict  # holds a copy of a prefix
 
 _MAX_WINDOW = 1 << 27
 _SINGLE_SEGMENT = 32  # a bit of a frame header's descriptor
@@ -24,6 +25,7 @@ _THOROUGH, _LONG, _QUICK = 22, 19, 3  # levels
 _SOME = 1 << 20  # bytes that the first of them is worth it for
 _FEW = 256  # a content of less than this part of its prefix is looked up more coarsely
 _SMALL = 10  # the least logarithm of a window that zstd takes
+_ROOTS = 20  # a logarithm: of more roots a search tree has little
 _LARGE = 27  # the most that is of use: a prefix of 2^26 bytes and a content of 2^24
 
 
@@ -59,7 +61,8 @@ def _decompress(stored: bytes, size: int, prefix: bytes | None) -> bytes:
             raise DamagedPlanError(f"a zstd frame does not say that it holds {size} bytes")
         if _window(stored) > _MAX_WINDOW:
             raise DamagedPlanError("a zstd frame asks for a window of more than 2^27 bytes")
-        decoder = zstd.ZstdDecompressor(zstd_dict=_dictionary(prefix))
+        before = None if prefix is None else dictionary(prefix).as_prefix
+        decoder = zstd.ZstdDecompressor(zstd_dict=before)
         content = decoder.decompress(stored, size)
     except zstd.ZstdError as error:
         raise DamagedPlanError(f"a zstd frame is damaged: {error}") from None
@@ -76,14 +79,16 @@ def _window(stored: bytes) -> int:
     return size + size // 8 * (stored[5] & 7)
 
 
-def _dictionary(prefix: bytes | None) -> tuple[zstd.ZstdDict, int] | None:
-    return None if prefix is None else zstd.ZstdDict(prefix, is_raw=True).as_prefix
+def dictionary(prefix: Bytes) -> Dictionary:
+    """What to compress with a prefix with."""
+    return Dictionary(prefix, is_raw=True)
 
 
-def compress(content: bytes, prefix: bytes | None = None, *, quick: bool = False) -> bytes:
+def compress(content: Bytes, prefix: Dictionary | None = None, *, quick: bool = False) -> bytes:
     """``content`` as a zstd frame of G13."""
-    options = _options(len(content), len(prefix or b""), quick=quick)
-    return zstd.compress(content, options=options, zstd_dict=_dictionary(prefix))
+    options = _options(len(content), 0 if prefix is None else len(prefix), quick=quick)
+    before = None if prefix is None else prefix.as_prefix
+    return zstd.compress(content, options=options, zstd_dict=before)
 
 
 def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
@@ -103,7 +108,7 @@ def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
             Parameter.strategy: zstd.Strategy.lazy2,
             Parameter.window_log: bits,
             Parameter.chain_log: min(bits, 23),
-            Parameter.hash_log: min(bits, 21),
+            Parameter.hash_log: min(bits, _ROOTS),
             Parameter.search_log: 6,
             Parameter.min_match: 4,
             Parameter.target_length: 64,
@@ -112,8 +117,8 @@ def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
         Parameter.strategy: zstd.Strategy.btultra,
         Parameter.window_log: bits,
         Parameter.chain_log: bits,
-        Parameter.hash_log: min(bits, 22),
-        Parameter.search_log: 6,
+        Parameter.hash_log: min(bits, _ROOTS),
+        Parameter.search_log: 5,
         Parameter.min_match: 3,
         Parameter.target_length: 256,
     }

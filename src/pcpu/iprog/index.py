@@ -49,6 +49,13 @@ class Seeds:
     start: Places
     skew: Places
 
+    def within(self, first: int, last: int, before: int) -> Seeds:
+        """Those of a part of the file, told as of a file of its own; and as many as ``before`` that
+        begin earlier."""
+        low, high = np.searchsorted(self.start, [first, last])
+        own = slice(max(0, int(low) - before), int(high))
+        return Seeds(np.maximum(self.start[own] - first, 0), self.skew[own] + first)
+
 
 def make_index(data: Octets) -> Index:
     suffixes = pydivsufsort.divsufsort(_open(data)) if len(data) else np.empty(0, np.int32)

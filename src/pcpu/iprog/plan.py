@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from pcpu.errors import InternalError, IprogError, UsageError
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Columns, make_columns
-from pcpu.iprog.encode import Encoded, Packer, encode
+from pcpu.iprog.encode import Encoded, Packer, encode, map_size
 from pcpu.iprog.format import (
     MAX_SIZE,
     WINDOW_BITS,
@@ -25,17 +26,19 @@ from pcpu.iprog.format import (
 )
 from pcpu.iprog.gains import useful_finders
 from pcpu.iprog.index import Octets, Seeds, find_seeds, make_index
-from pcpu.iprog.memory import return_large_arrays
+from pcpu.iprog.memory import MappedFile, return_large_arrays
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.reference import digest
+from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.shifts import NOTHING_MOVES, fit
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.streams import stored_streams
 from pcpu.iprog.strengths import FIRST, INSTANT, SMALL, Trial
 from pcpu.iprog.subject import Subject, make_subject
 from pcpu.iprog.tables import is_alike, lies_in, matched_entries, with_entries
+from pcpu.iprog.trials import Trials, sample, whole
 
 Mode = Literal["small", "instant"]
 Progress = Callable[[str, float], None]  # what is being done, and how much of all is
@@ -46,6 +49,8 @@ _SHARE = 64  # windows may take this part of a plan; where they would take more 
 _NAMES_SHARE = 100
 _THREADS = 2
 _SMALL_PLAN = 1 << 14
+_HEADER = 200  # bytes, about
+_NEW = 1 / 32  # of a file: literals that are many
 _WORTH = 1.02  # times smaller that a round of trials has to be for another one
 
 
@@ -84,15 +89,13 @@ class Planned:
 class _Work:
     """A subject on its way."""
 
-    moved: Moved
+    subject: Subject
     file: Content
     blobs: list[Content]
     progress: Progress
+    leave: Callable[[], None]  # the files, until they are looked at again
     wanted_bits: int | None = None
-
-    @property
-    def subject(self) -> Subject:
-        return self.moved.subject
+    moved: Moved = field(init=False)  # when it is known what moves
 
     def window_bits(self, size: float) -> int:
         """The logarithm of the window's size for a plan of about ``size`` bytes."""
@@ -133,7 +136,14 @@ def make_plan(
     names = [*map(plain_name, blob_names), *[""] * len(blobs)]
     contents = [Content(len(b), digest(b), n) for b, n in zip(blobs, names, strict=False)]
     about = Content(len(file), digest(file), plain_name(name))
-    work = _Work(Moved.of(subject, NOTHING_MOVES), about, contents, progress, window_bits)
+    mapped = [data for data in (file, *blobs) if isinstance(data, MappedFile)]
+
+    def leave() -> None:
+        for data in mapped:
+            data.leave()
+
+    work = _Work(subject, about, contents, progress, leave, window_bits)
+    del subject  # which work replaces: its sites are large
     planned = _small(work) if mode == "small" else _instant(work)
     progress("checking", 0.9)
     _verify(planned, file, blobs)
@@ -142,61 +152,81 @@ def make_plan(
 
 
 def _small(work: _Work) -> Planned:
-    best = _chosen(work)
-    return _finish(work, best.covers, Packer(), best.estimate)
+    covers, size = _chosen(work)
+    return _finish(work, covers, Packer(), size)
 
 
-def _chosen(work: _Work) -> Trial:
-    """The best covers that were found; the shift map in ``work``."""
+def _chosen(work: _Work) -> tuple[Covers, float]:
+    """The best covers that were found, and about how large the plan will be; the shift map in
+    ``work``."""
     file, reference, seeds = _aligned(work)
-    packer = Packer(quick=True)
-    known: dict[bytes, Trial] = {}
-
-    def tried(costs: Costs) -> Trial:
-        covers = align(file, reference, seeds, costs)
-        key = covers.key
-        if key not in known:
-            known[key] = measured(covers)
-        return known[key]
-
-    def measured(covers: Covers) -> Trial:
-        columns = make_columns(work.moved, covers, _USUAL_BITS)
-        trial = Trial.of(covers, columns, _encode(work, columns, _USUAL_BITS, packer))
-        if trial.estimate > _SMALL_PLAN:
-            return trial
-        # Of small plans windows and headers are much, so that estimates are of little use.
-        own = work.window_bits(trial.estimate)
-        exactly = _encode(work, make_columns(work.moved, covers, own), own, Packer())
-        return replace(trial, size=len(exactly.plan))
-
+    rest = map_size(work.moved) + _WINDOW_BYTES * (len(file) >> _USUAL_BITS) + _HEADER
     with ThreadPoolExecutor(_THREADS) as pool:
-        work.progress("trying strengths", 0.4)
-        trials = [*pool.map(tried, FIRST)]
-        for done in (0.5, 0.6):
-            work.progress("trying strengths", done)
-            best = _best(trials)
-            trials += pool.map(tried, best.measured())
-            if best.estimate < _WORTH * _best(trials).estimate:
-                break
-        if _best(trials).estimate < _SMALL_PLAN:
-            trials += pool.map(tried, SMALL)
-    return _best(trials)
+        for spans in dict.fromkeys((sample(len(file)), whole(len(file)))):
+            trials = Trials(work.moved, file, reference, seeds, spans, rest, pool)
+            work.progress("trying strengths", 0.4)
+            first = trials.run(FIRST, partial(_exactly, work))
+            if max(trial.new for trial in first) > _NEW:
+                break  # A sample of much that is new says enough.
+        best = _tried(work, trials, first)
+    if best.tried == len(file):
+        return best.covers, best.estimate
+    return _align_all(file, reference, seeds, best.costs), best.estimate
+
+
+def _tried(work: _Work, trials: Trials, first: list[Trial]) -> Trial:
+    """The best trial, of the first ones and of those that follow from them."""
+    done, exactly = first, partial(_exactly, work)
+    for share in (0.5, 0.6):
+        work.progress("trying strengths", share)
+        best = _best(done)
+        done = [*done, *trials.run(best.measured(), exactly)]
+        if best.estimate < _WORTH * _best(done).estimate:
+            break
+    if _best(done).estimate < _SMALL_PLAN:
+        done = [*done, *trials.run(SMALL, exactly)]
+    return _best(done)
+
+
+def _exactly(work: _Work, trial: Trial) -> Trial:
+    """The trial with the size of its plan, if that is small: then windows and headers are much, so
+    that estimates are of little use."""
+    if trial.tried < work.file.size or trial.estimate > _SMALL_PLAN:
+        return trial
+    own = work.window_bits(trial.estimate)
+    encoded = _encode(work, make_columns(work.moved, trial.covers, own), own, Packer())
+    return replace(trial, size=len(encoded.plan))
+
+
+def _align_all(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:
+    """The covers of the whole file, a part in each thread."""
+    size = -(-len(file) // (_THREADS << WINDOW_BITS[-1])) << WINDOW_BITS[-1]
+    parts = [(at, min(at + size, len(file))) for at in range(0, len(file), size or 1)]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        found = pool.map(lambda span: align(file, reference, seeds, costs, [span]), parts)
+        return Covers.joined([align(file, reference, seeds, costs, [(0, 0)]), *found])
 
 
 def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
     """File and reference as they are compared: with targets in place of distances, those of the
     reference moved by the shift map; and seeds."""
-    file, reference, seeds, sites = _compared(work)
+    file, reference, seeds = _compared(work)
     work.progress("aligning", 0.3)
-    before = work.subject
-    if before.relocatable is not None:
-        sites, entries = _fit_map(work, align(file, reference, seeds, Costs()), sites)
-        seeds = with_entries(seeds, entries)
-    if work.subject is not before:
+    about = work.subject.relocatable
+    if about is None:
+        work.moved = Moved.of(work.subject, NOTHING_MOVES)
+        return file, reference, seeds
+    finders = about.finders
+    del about  # its sites are large
+    sites, entries = _fit_map(work, _align_all(file, reference, seeds, Costs()))
+    seeds = with_entries(seeds, entries)
+    about = work.subject.relocatable
+    if about is None or about.finders != finders:
         # What finders that were dropped had blanked out is compared as it is.
         file, reference = work.subject.blank_file(sites), work.subject.blank_reference()
-    if work.subject.relocatable is not None:
+    if about is not None:
         work.subject.fill(file, sites, reference, work.moved.sites)
+    work.leave()
     return file, reference, seeds
 
 
@@ -204,47 +234,49 @@ def _best(trials: Sequence[Trial]) -> Trial:
     return min(trials, key=lambda trial: trial.estimate)
 
 
-def _compared(work: _Work) -> tuple[Octets, Octets, Seeds, Sites]:
-    """File and reference with their sites blanked out, seeds, and the sites of the file."""
+def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
+    """File and reference with their sites blanked out, and seeds."""
     work.progress("sorting suffixes", 0.05)
-    with ThreadPoolExecutor(1) as pool:
-        finding = pool.submit(work.subject.file_sites)
-        reference = work.subject.blank_reference()
-        index = make_index(reference)
-        sites = finding.result()
-    file = work.subject.blank_file(sites)
+    # What can be had again is not kept: nothing takes as much memory as the index.
+    file = work.subject.blank_file(work.subject.file_sites())
+    reference = work.subject.blank_reference()
+    work.leave()
+    index = make_index(reference)
     work.progress("looking for common pieces", 0.2)
-    return file, reference, find_seeds(file, index), sites
+    return file, reference, find_seeds(file, index)
 
 
-def _fit_map(work: _Work, covers: Covers, sites: Sites) -> tuple[Sites, Covers]:
+def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:
     """Find the shift map, and drop finders that are of no use; the file's sites, and entries of
     tables that belong together."""
-    subject = work.subject
-    first = Moved.of(subject, fit(*subject.observed(covers, sites[~is_alike(sites)])))
-    work.moved, entries = _refitted(first, covers, sites)
+    sites = work.subject.file_sites()
+    about = sites[~is_alike(sites)]
+    first = fit(*work.subject.observed(covers, about))
+    entries = _fit(work, first, covers, sites)
     useful = useful_finders(work.moved, (covers, entries))
-    subject = subject.with_finders(useful)
-    if subject is not work.subject:
-        sites = subject.file_sites()
-        work.moved, entries = _refitted(Moved.of(subject, first.shifts), covers, sites)
+    if work.subject.relocatable is not None and useful != work.subject.relocatable.finders:
+        del sites, about, work.moved  # they are large
+        work.subject = work.subject.with_finders(useful)
+        sites = work.subject.file_sites()
+        entries = _fit(work, first, covers, sites)
     return sites, entries
 
 
-def _refitted(moved: Moved, covers: Covers, sites: Sites) -> tuple[Moved, Covers]:
-    """The same with a map that entries of tables are asked for, too; and these."""
-    entries = matched_entries(sites, moved.sites)
+def _fit(work: _Work, first: ShiftMap, covers: Covers, sites: Sites) -> Covers:
+    """Find the map that entries of tables are asked for, too, when a first one is known; these."""
+    entries = matched_entries(sites, Moved.of(work.subject, first).sites)
     others = sites[~lies_in(entries, sites)]
-    seen = [moved.subject.observed(*pair) for pair in ((covers, others), (entries, sites))]
+    seen = [work.subject.observed(*pair) for pair in ((covers, others), (entries, sites))]
     addresses, shifts = (np.concatenate([both[n] for both in seen]) for n in (0, 1))
-    moved = Moved.of(moved.subject, fit(addresses, shifts))
-    return moved, matched_entries(sites, moved.sites)
+    work.moved = Moved.of(work.subject, fit(addresses, shifts))
+    return matched_entries(sites, work.moved.sites)
 
 
 def _instant(work: _Work) -> Planned:
-    file, reference, seeds, _ = _compared(work)
+    file, reference, seeds = _compared(work)
+    work.moved = Moved.of(work.subject, NOTHING_MOVES)
     work.progress("aligning", 0.5)
-    covers = align(file, reference, seeds, INSTANT)
+    covers = _align_all(file, reference, seeds, INSTANT)
     columns = make_columns(work.moved, covers, _USUAL_BITS)
     packer = Packer(compressed=False)
     return _finish(work, covers, packer, sum(columns.sizes().values()))
@@ -263,6 +295,7 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
         work.file = replace(work.file, name="")
         work.blobs = [replace(blob, name="") for blob in work.blobs]
     columns = make_columns(work.moved, covers, bits)
+    work.leave()
     encoded = _encode(work, columns, bits, packer)
     return Planned(
         encoded.plan, encoded.header, columns.covers,

@@ -21,31 +21,33 @@ Spans = tuple[tuple[int, int], ...]  # starts and lengths, in order
 
 Read = Callable[[int, int], bytes]  # start and length
 
-PAGE = 1 << 10
-SHORT = 8  # bytes that are compared
-LEAST = 1 << 22  # bytes that may always be chosen
-TIMES = 2  # and more than that where it is this many times the literals
-WORTH = 8  # pieces that a page has to have
+PAGE = 1 << 11
+SHORT = 6  # bytes that are compared
+LEAST = 5 << 18  # bytes that may be chosen, and as many as there are literals
+WORTH = 3  # pieces that a page has to have
 GAP = 2  # pages between two that are taken with them
 BESIDE = 8  # pieces that being near is worth
-_PIECE = 1 << 22  # bytes of the reference that are read at a time
-_BITS = range(16, 23)  # of a table of pieces
+_PIECE = 1 << 20  # bytes of the reference that are read at a time: whole pages
+_BITS = range(16, 22)  # of a table of pieces
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
 def choose_spans(literals: Octets, size: int, read: Read | None, near: Places, most: int) -> Spans:
-    """Spans of about ``most`` bytes together (at most 3 times that) of a reference of ``size``,
+    """Spans of up to ``most`` bytes together (at most 3 times that) of a reference of ``size``,
     which ``read`` gives as it will stand before the literals; all of one that is not large.
     ``near`` are places beside which something like the literals is likely; without ``read`` only
     these count."""
-    wanted = min(most, max(LEAST, TIMES * len(literals)))
+    wanted = min(most, LEAST + len(literals))
     if size <= wanted * 5 // 4 and size <= most:
         return ((0, size),) if size else ()
-    scores = np.zeros(-(-size // PAGE), np.int64)
+    scores, beside = np.zeros((2, -(-size // PAGE)), np.int64)
+    for step in (-1, 0, 1):
+        np.add.at(beside, np.clip(near // PAGE + step, 0, len(scores) - 1), BESIDE)
     if read is not None:
         _score_pages(literals, size, read, scores)
-    for beside in (-1, 0, 1):
-        np.add.at(scores, np.clip(near // PAGE + beside, 0, len(scores) - 1), BESIDE)
+        if len(literals) > LEAST:  # what is packed, say, is beside nothing like it
+            beside[scores == 0] = 0
+    scores += beside
     best = np.argsort(-scores, kind="stable")[: max(1, wanted // PAGE)]
     return _joined(np.sort(best[scores[best] >= WORTH]), size)
 
@@ -76,7 +78,7 @@ def _note(literals: Any, table: Any, bits: Any) -> None:
     """Put the pieces of literals into a table: by the highest bits of their hash, the lowest."""
     piece = np.uint64(0)
     for at in range(len(literals)):
-        piece = piece >> np.uint64(8) | np.uint64(literals[at]) << np.uint64(56)
+        piece = piece >> np.uint64(8) | np.uint64(literals[at]) << np.uint64(8 * SHORT - 8)
         if at + 1 >= SHORT:
             value = piece * _FACTOR
             table[value >> np.uint64(64 - bits)] = value >> np.uint64(8) | np.uint64(1)
@@ -87,7 +89,7 @@ def _score(reference: Any, table: Any, bits: Any, scores: Any) -> None:
     """Count for each page the pieces of literals that no page before it had."""
     piece = np.uint64(0)
     for at in range(len(reference)):
-        piece = piece >> np.uint64(8) | np.uint64(reference[at]) << np.uint64(56)
+        piece = piece >> np.uint64(8) | np.uint64(reference[at]) << np.uint64(8 * SHORT - 8)
         if at + 1 >= SHORT:
             value = piece * _FACTOR
             slot = value >> np.uint64(64 - bits)

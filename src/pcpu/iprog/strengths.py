@@ -6,9 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pcpu.iprog.align import Costs, Covers
-from pcpu.iprog.columns import Columns
-from pcpu.iprog.encode import Encoded
-from pcpu.iprog.streams import stored_streams
 
 # The larger the cost of a cover, the more is left to zstd.
 FIRST = (
@@ -32,25 +29,19 @@ _LITERAL_BITS = (1.5, 6.5)
 
 @dataclass(frozen=True)
 class Trial:
-    """Covers, not cut at windows, and what they cost when they are compressed quickly: bytes of
-    covers, fixes and literals, and how many there are; ``rest`` is what else a plan holds.
-    ``size`` is that of the plan, where it is known."""
+    """Covers of ``tried`` bytes of the file, not cut at windows, and what they cost when they are
+    compressed quickly: bytes of covers, fixes and literals, and how many there are. The file is
+    ``times`` as large; ``rest`` is what else a plan holds. ``size`` is that of the plan, where it
+    is known."""
 
+    costs: Costs
     covers: Covers
-    stored: tuple[int, int, int]
-    counts: tuple[int, int, int]
+    stored: tuple[int, ...]
+    counts: tuple[int, ...]
+    tried: int
+    times: float
     rest: int
     size: int | None = None
-
-    @staticmethod
-    def of(covers: Covers, columns: Columns, encoded: Encoded) -> Trial:
-        stored = {row["stream"]: row["stored"] for row in stored_streams(encoded.header)}
-        kinds = (("gaps", "lengths", "turns"), ("steps", "fixes"), ("literals",))
-        costs = [sum(stored.get(name, 0) for name in names) for names in kinds]
-        sizes = columns.sizes()
-        counts = (len(columns.covers.start), sizes["fixes"], sizes["literals"])
-        rest = len(encoded.plan) - sum(costs)
-        return Trial(covers, (costs[0], costs[1], costs[2]), counts, rest)
 
     @property
     def estimate(self) -> float:
@@ -58,7 +49,12 @@ class Trial:
         if self.size is not None:
             return self.size
         covers, fixes, literals = self.stored
-        return literals * _LITERALS + (covers + fixes + self.rest) * _REST
+        return (literals * _LITERALS + (covers + fixes) * _REST) * self.times + self.rest
+
+    @property
+    def new(self) -> float:
+        """The part of what was tried that are literals."""
+        return self.counts[-1] / max(1, self.tried)
 
     def measured(self) -> tuple[Costs, ...]:
         """Costs that follow from this trial. One more of something costs a little more than the

@@ -31,7 +31,7 @@ from pcpu.iprog.format import (
     read_header,
     write_header,
 )
-from pcpu.iprog.frames import Prefix, compress
+from pcpu.iprog.frames import Prefix, compress, dictionary
 from pcpu.iprog.json_reader import Json
 from pcpu.iprog.numbers import Bytes, signed, varint, varints
 from pcpu.iprog.reference import Reference
@@ -116,7 +116,7 @@ def _group(frames: Json, streams: Sequence[bytes], prefix: Prefix) -> tuple[Grou
             content = adapting.encode(streams[first - count : first])
         elif codec is not Codec.RAW:
             before = None if spans is None else b"".join(prefix(*span) for span in spans)
-            content = compress(content, before)
+            content = compress(content, None if before is None else dictionary(before))
         found.append(Frame(count, codec, len(content), check(content), spans))
         stored += content
     if first != len(streams):

@@ -128,7 +128,9 @@ def interval_of(node: Expr, width: int) -> Interval | None:
     Processors, and V8 above all, have ``<=`` rather than ``<``, and one test is less than two.
     """
     match node:
-        case Binary("<" | "<=" | ">" | ">=" as op, Const() as number, value):
+        case Binary("<" | "<=" | ">" | ">=" as op, Const() as number, value) if not isinstance(
+            value, Const
+        ):
             return interval_of(Binary(_MIRRORED[op], value, number), width)
         case Binary("<" | "<=" | ">" | ">=" as op, value, Const(number)) if number >> width == 0:
             top = (1 << width) - 1

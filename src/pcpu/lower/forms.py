@@ -160,10 +160,17 @@ def low_byte(expr: Expr, maxima: Mapping[str, int]) -> Expr | None:
     return None
 
 
-def upper_bound(expr: Expr, maxima: Mapping[str, int], bits: int) -> int | None:
+# Pairs of expressions, the first of which is no less than the second.
+Orders = frozenset[tuple[Expr, Expr]]
+
+
+def upper_bound(
+    expr: Expr, maxima: Mapping[str, int], bits: int, orders: Orders = frozenset()
+) -> int | None:
     """A bound of ``expr`` when no part of it wraps or exceeds ``bits`` bits, else None.
 
-    Then arithmetic in ``bits`` bits gives what it gives in any greater width.
+    Then arithmetic in ``bits`` bits gives what it gives in any greater width. ``orders`` hold
+    wherever the value counts.
     """
     match expr:
         case Const(value):
@@ -173,19 +180,62 @@ def upper_bound(expr: Expr, maxima: Mapping[str, int], bits: int) -> int | None:
         case Index():
             bound = 255
         case Cond(test, then, other):
-            parts = [upper_bound(part, maxima, bits) for part in (test, then, other)]
+            parts = [
+                upper_bound(test, maxima, bits, orders),
+                upper_bound(then, maxima, bits, orders | _orders(test)),
+                upper_bound(other, maxima, bits, orders | _orders(_opposite(test))),
+            ]
             if parts[0] is None or parts[1] is None or parts[2] is None:
                 return None
             bound = max(parts[1], parts[2])
         case Binary(op, left, right):
-            a, b = upper_bound(left, maxima, bits), upper_bound(right, maxima, bits)
+            a = upper_bound(left, maxima, bits, orders)
+            b = upper_bound(right, maxima, bits, orders)
             if a is None or b is None:
                 return None
+            if op == "-":
+                never_wraps = isinstance(left, Const) and b <= left.value
+                return a if never_wraps or _is_less(right, left, orders) else None
             found = _bound_binary(op, a, b, right, bits)
             if found is None:
                 return None
             bound = found
     return bound if bound < 1 << bits else None
+
+
+def _orders(test: Expr) -> Orders:
+    """What is no less than what else where ``test`` is true."""
+    match test:
+        case Binary("&", left, right):
+            return _orders(left) | _orders(right)
+        case Binary(">" | ">=", left, right):
+            return frozenset({(left, right)})
+        case Binary("<" | "<=", left, right):
+            return frozenset({(right, left)})
+        case Binary("==", left, right):
+            return frozenset({(left, right), (right, left)})
+    return frozenset()
+
+
+_OPPOSITES = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+
+
+def _opposite(test: Expr) -> Expr:
+    """A test that is true where that comparison is false, of others nothing."""
+    if isinstance(test, Binary) and test.op in _OPPOSITES:
+        return Binary(_OPPOSITES[test.op], test.left, test.right)
+    return Const(1)
+
+
+def _is_less(less: Expr, greater: Expr, orders: Orders) -> bool:
+    """Whether it is known that ``less`` is no greater than ``greater``."""
+    if isinstance(less, Const):
+        return any(
+            isinstance(least, Const) and least.value >= less.value
+            for what, least in orders
+            if what == greater
+        )
+    return (greater, less) in orders
 
 
 def _bound_binary(op: str, a: int, b: int, right: Expr, bits: int) -> int | None:
@@ -207,5 +257,5 @@ def _bound_binary(op: str, a: int, b: int, right: Expr, bits: int) -> int | None
             return a << b if b < bits else None
         case ">>":
             return a >> right.value if isinstance(right, Const) else a
-        case _:  # '-' may wrap
+        case _:
             return None

@@ -11,7 +11,7 @@ from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, ints_at
 
 _ROW = 32  # bytes
-_DROPPED = 8  # of so many sites one may overlap others, so that the first try has room for all
+_DROPPED = 64  # of so many sites one may overlap others, so that the first try has room for all
 _BYTES_A_SITE = 8  # likewise
 
 

@@ -286,7 +286,7 @@ def _fill_prefix(s: Ints, heap: Memory, header: Bytes, reference: Bytes, prefix:
         if s[S.REFERENCE_HELD]:
             prefix[to : to + length] = reference[start : start + length]
         if S.RELOCATES and s[S.TRANSFORM]:
-            move_prefix(s, heap, prefix[to : to + length], start)
+            move_prefix(s, heap, s[S.PREFIX] + to, length, start)
         start += length
         to += length
     s[S.GIVEN_COUNT] = 0

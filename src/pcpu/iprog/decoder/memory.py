@@ -1,29 +1,27 @@
-"""Copies between arrays."""
+"""Copies."""
 
 from __future__ import annotations
 
-from pcpu.kernel import Bytes
+from pcpu.kernel import Memory
 from pcpu.kernel.memory import move_16
 
 _LONG = 1024  # bytes from which on what the machine has for copies is faster
 _PIECE = 64
 
 
-def copy(to: Bytes, at: int, source: Bytes, start: int, length: int) -> None:
-    """``to[at : at + length] = source[start : start + length]``. Up to 63 bytes behind that may be
-    written too where ``to`` has them, so what lies there is made later."""
-    if length >= _LONG or at + length + _PIECE > len(to) or start + length + _PIECE > len(source):
-        to[at : at + length] = source[start : start + length]
+def copy(heap: Memory, to: int, source: int, length: int, end: int) -> None:
+    """Copy bytes of memory. Up to 63 behind them may be written too, so what lies there is made
+    later. Nothing is read from ``end`` on, where what the source is part of ends."""
+    if length >= _LONG or source + length + _PIECE > end:
+        heap[to : to + length] = heap[source : source + length]
         return
-    done = 0
+    stop = to + length
     while True:
-        there, here = to[at : at + _PIECE], source[start : start + _PIECE]
-        move_16(there, 0, here, 0)
-        move_16(there, 16, here, 16)
-        move_16(there, 32, here, 32)
-        move_16(there, 48, here, 48)
-        at += _PIECE
-        start += _PIECE
-        done += _PIECE
-        if done >= length:
+        move_16(heap, to, heap, source)
+        move_16(heap, to + 16, heap, source + 16)
+        move_16(heap, to + 32, heap, source + 32)
+        move_16(heap, to + 48, heap, source + 48)
+        to += _PIECE
+        source += _PIECE
+        if to >= stop:
             return

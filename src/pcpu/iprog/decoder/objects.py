@@ -33,7 +33,7 @@ HOT = frozenset({
     "restore_x86_64", "restore_aarch64", "instruction_end",
     "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
     "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
-    "_follow", "_records", "_list", "_based", "types", "_is_method", "_instruction", "_operand",
+    "_follow", "_records", "_list", "_based", "_methods", "_is_method", "_instruction", "_operand",
     "number", "_name", "_number_in", "_words",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
@@ -41,10 +41,11 @@ HOT = frozenset({
 # large function, where such an engine keeps variables in memory.
 APART = frozenset({
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
-    "resolve", "_index", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
-    "restore_x86_64", "shift", "varint", "_may_end",
+    "_methods", "resolve", "_index", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
+    "restore_x86_64", "shift", "varint", "_may_end", "_put_rest",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "_cover_number"})  # what does not
+_USUAL_BITS = 16  # of the size of a window
 _CHECK = "crc32c"  # the operation that checks are (G4)
 
 Known = Mapping[str, int]
@@ -59,6 +60,7 @@ def known_of(header: Header) -> Known:
         "COMPRESSED": int(not codecs.isdisjoint((Codec.ZSTD, Codec.ZSTD_PREFIX))),
         "LEARNS": int(Codec.ADAPTIVE in codecs),
         "RELOCATES": int(header.relocation is not None),
+        "WINDOW_SIZE_BITS": header.window_bits,
     }
     if header.relocation is not None:
         known["CHOSEN"] = sum(1 << finder for finder in header.relocation.finders)
@@ -87,7 +89,8 @@ def objects_for(
     names = [kernel.__qualname__ for kernel in kernels]
     about = [disk_cache.compiler_digest(), target.name, *names, repr(sorted(known.items()))]
     key = hashlib.sha256("\0".join(about).encode()).hexdigest()
-    found = [disk_cache.read(f"{key}.decoder.o", make), _check_object(target)]
+    found = [disk_cache.read(f"{key}.decoder.o", make)]
+    found.append(_check_object(target, known.get("WINDOW_SIZE_BITS", _USUAL_BITS)))
     if known.get("COMPRESSED", 1):
         found.append(zstd_object(target))
     return found
@@ -133,8 +136,8 @@ def plan_object(plan: bytes, target: Target) -> bytes:
         return (here / "plan.o").read_bytes()
 
 
-def _check_object(target: Target) -> bytes:
+def _check_object(target: Target, window_bits: int) -> bytes:
     isa = load_isa()
     only = Isa(tuple(op for op in isa.operations if op.name == _CHECK))
-    small = replace(target, crc_small=target.linked == "wasm")
+    small = replace(target, crc_usual=1 << window_bits if target.linked == "wasm" else 0)
     return compile_operations(only, small, "obj").code

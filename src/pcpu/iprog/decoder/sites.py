@@ -27,7 +27,7 @@ from pcpu.iprog.decoder.moving import (
     value_of,
 )
 from pcpu.iprog.sites import Form
-from pcpu.kernel import Bytes, Ints, Memory
+from pcpu.kernel import Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
 RECORD = 32  # bytes of a site as finders give it: place, form, target, extra
@@ -47,6 +47,7 @@ _LEAST_PAGE = 9  # bits of what has a number of its own in the index of sites
 def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
     """Make of records from number ``first`` on before ``last`` what is kept, in the place of all:
     targets are moved once and for all."""
+    base, moved = -1, -1  # of the last of those that count from one: few are different
     for n in range(first, last):
         at = records + RECORD * n
         place, form = i64_at(heap, at) + s[S.BLOB_FIRST], i64_at(heap, at + 8)
@@ -55,7 +56,9 @@ def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
         if form <= RELATIVE:
             value, bits = value - extra, _FOUR
         elif form == BASED:
-            value, bits = value - extra - shift(s, heap, extra), _FOUR | 1 << _SIGN
+            if extra != base:
+                base, moved = extra, extra + shift(s, heap, extra)
+            value, bits = value - moved, _FOUR | 1 << _SIGN
         elif form == BEHIND:
             value, bits = extra - value, _FOUR | 2 << _SIGN
         elif form == _WORD:
@@ -150,9 +153,7 @@ def _sites_from(s: Ints, heap: Memory, start: int) -> tuple[int, int]:
     return records + _SITE * s[S.SITE], records + _SITE * s[S.GIVEN_COUNT]
 
 
-def move_cover(
-    s: Ints, heap: Memory, window: Bytes, at: int, length: int, source: int, start: int
-) -> None:
+def move_cover(s: Ints, heap: Memory, at: int, length: int, source: int, start: int) -> None:
     """Move the sites of a cover at ``at`` of the window that begins at ``start`` of the file."""
     site, sites = _sites_from(s, heap, source)
     region = region_of(s, heap, start + at)
@@ -163,19 +164,18 @@ def move_cover(
         if region < last_region:
             stop = min(end, i64_at(heap, region + 24) - start - to)
         away = start + to + i64_at(heap, region + 8)
-        site = _move_sites(heap, window, site, sites, first, stop, end, to, away)
+        site = _move_sites(heap, site, sites, first, stop, end, s[S.OUT] + to, away)
         first = stop
         region += 24
     s[S.SITE] = (site - s[S.GIVEN_SITES]) // _SITE
 
 
 def _move_sites(
-    heap: Memory, window: Bytes, site: int, sites: int, first: int, stop: int, end: int, to: int,
-    away: int,
-) -> int:  # fmt: skip
+    heap: Memory, site: int, sites: int, first: int, stop: int, end: int, to: int, away: int
+) -> int:
     """Move the sites that begin in ``first`` to ``stop`` of the reference and do not reach beyond
-    ``end``. ``to`` and ``away`` make a place in the window and an address of such a place. Where
-    the sites of the next span begin."""
+    ``end``. ``to`` and ``away`` make of such a place where it is in memory and an address (G26).
+    Where the sites of the next span begin."""
     while site < sites:
         about = i64_at(heap, site)
         place = about & _PLACE
@@ -188,36 +188,42 @@ def _move_sites(
         if about & _FOUR:
             sign = (about >> _SIGN & 3) - 1
             if place + 4 <= end:
-                put_32(window, place + to, value + sign * (place + away))
+                put_32(heap, place + to, value + sign * (place + away))
         elif about & _BYTES:
             if 0 < extra <= end - place:
-                _put_bytes(window, place + to, extra, value)
+                _put_bytes(heap, place + to, extra, value)
         elif place + 4 <= end:
-            _put_instruction(window, place + to, form, extra, value, place + away)
+            _put_instruction(heap, place + to, form, extra, value, place + away)
     return site
 
 
-def _put_instruction(b: Bytes, at: int, form: int, extra: int, target: int, address: int) -> None:
+def _put_instruction(
+    heap: Memory, at: int, form: int, extra: int, target: int, address: int
+) -> None:
     """Write a part of an instruction of AArch64."""
     value = value_of(form, target, extra, address)
-    put_32(b, at, instruction(u32_at(b, at), form, extra, value))
+    put_32(heap, at, instruction(u32_at(heap, at), form, extra, value))
 
 
-def _put_bytes(b: Bytes, at: int, size: int, value: int) -> None:
-    """The bytes of a number; behind eight of them those of LEB128 that say no more."""
-    if size <= 8 and at + 8 <= len(b):
-        most = 8 * size - 8
-        put_64(b, at, i64_at(b, at) >> most >> 8 << most << 8 | value)
-        return
-    for n in range(size):
-        more = 128 if n + 1 < size else 0
-        b[at + n] = value >> 8 * n & 255 if n < 8 else more
+def _put_bytes(heap: Memory, at: int, size: int, value: int) -> None:
+    """The bytes of a number; behind eight of them those of LEB128 that say no more. What follows,
+    up to eight bytes in all, is read and written too."""
+    most = 8 * min(size, 8) - 8
+    put_64(heap, at, i64_at(heap, at) >> most >> 8 << most << 8 | value)
+    if size > 8:
+        _put_rest(heap, at, size)
 
 
-def move_prefix(s: Ints, heap: Memory, span: Bytes, start: int) -> None:
-    """Move the sites of a span of the prefix, which begins at ``start`` of the reference (G29)."""
+def _put_rest(heap: Memory, at: int, size: int) -> None:
+    for n in range(8, size):
+        heap[at + n] = 128 if n + 1 < size else 0
+
+
+def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None:
+    """Move the sites of a span of the prefix, which is ``at`` in memory, and begins at ``start`` of
+    the reference (G29)."""
     site, sites = _sites_from(s, heap, start)
-    first, end = start, start + len(span)
+    first, end, to = start, start + length, at - start
     while site < sites:
         about = i64_at(heap, site)
         place = about & _PLACE
@@ -233,10 +239,10 @@ def move_prefix(s: Ints, heap: Memory, span: Bytes, start: int) -> None:
             continue
         if about & _FOUR:
             if place + 4 <= end:
-                put_32(span, place - start, value)
+                put_32(heap, place + to, value)
         elif about & _BYTES:
             if 0 < extra <= end - place:
-                _put_bytes(span, place - start, extra, value)
-        elif place + 4 <= end and (form != BRANCH or span[place - start + 3] >> 2 == _CALL):
-            _put_instruction(span, place - start, form, extra, value, 0)
+                _put_bytes(heap, place + to, extra, value)
+        elif place + 4 <= end and (form != BRANCH or heap[place + to + 3] >> 2 == _CALL):
+            _put_instruction(heap, place + to, form, extra, value, 0)
     s[S.SITE] = (site - s[S.GIVEN_SITES]) // _SITE

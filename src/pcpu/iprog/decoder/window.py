@@ -44,14 +44,13 @@ def want_covers(s: Ints, heap: Memory, content: Bytes, size: int, start: int) ->
 
 def _move_batch(s: Ints, heap: Memory, size: int, start: int) -> None:
     """Move the sites of the covers that were asked for."""
-    window = heap[s[S.OUT] : s[S.OUT] + size + S.SLACK]
     if not s[S.SITES_HELD]:
         resolve_given(s, heap)
     for n in range(s[S.BATCH]):
         row = s[S.COVERS] + covers.ROW * n
         at, length, source = i64_at(heap, row), i64_at(heap, row + 8), i64_at(heap, row + 16)
         if length:
-            move_cover(s, heap, window, at, length, source, start)
+            move_cover(s, heap, at, length, source, start)
     s[S.GIVEN_COUNT] = 0
 
 
@@ -63,7 +62,7 @@ def make_window(
     status = _place(s, heap, content, reference, window, size, start)
     if status < 0:
         return status
-    status = _fix(s, content, window, size)
+    status = _fix(s, heap, content, size)
     if status < 0:
         return status
     number = (start >> s[S.WINDOW_BITS]) - s[S.BLOCK_FIRST]
@@ -77,6 +76,7 @@ def _place(
 ) -> int:
     """Put covers and literals to their places (G17, G19), and move sites and literals (G20)."""
     literal, literals = start_of(s, S.LITERALS), end_of(s, S.LITERALS)
+    written, copied = _first(s), s[S.REFERENCE_AT]
     held, end, left = s[S.REFERENCE_HELD], 0, 1
     begin_covers(s)
     while left:
@@ -90,37 +90,34 @@ def _place(
             if run > literals - literal:
                 return fail(s, S.DAMAGED, 22)
             if held:
-                copy(window, end, content, literal, run)
+                copy(heap, s[S.OUT] + end, written + literal, run, written + len(content))
             else:  # what lies behind is there already
                 window[end:at] = content[literal : literal + run]
             if S.RELOCATES and run and s[S.TRANSFORM]:
                 restore(s, heap, window, start, end, at)
             if held and left:
-                copy(window, at, reference, source, left)
+                copy(heap, s[S.OUT] + at, copied + source, left, copied + len(reference))
                 if S.RELOCATES and s[S.FINDERS]:
-                    move_cover(s, heap, window, at, left, source, start)
+                    move_cover(s, heap, at, left, source, start)
             literal += run
             end = at + left
     return fail(s, S.DAMAGED, 22) if literal != literals else 0
 
 
-def _fix(s: Ints, content: Bytes, window: Bytes, size: int) -> int:
+def _fix(s: Ints, heap: Memory, content: Bytes, size: int) -> int:
     """Add the fixes (G21)."""
     step, steps = start_of(s, S.STEPS), end_of(s, S.STEPS)
     fix, fixes = start_of(s, S.FIXES), end_of(s, S.FIXES)
-    place = -1
+    first, out, place = _first(s), s[S.OUT], -1
     while fix < fixes:
         while fix + _TURN <= fixes and step + _TURN <= steps and place < size - 128 * _TURN:
-            gaps, added = i64_at(content, step), i64_at(content, fix)
+            gaps, added = i64_at(heap, first + step), i64_at(heap, first + fix)
             if gaps & _LONG:
                 break
-            near = window[place + 1 : place + 1 + 128 * _TURN]
             gaps += _ONES
-            at = -1
             for k in range(0, 8 * _TURN, 8):
-                at += gaps >> k & 255
-                near[at] = near[at] + (added >> k)
-            place += at + 1
+                place += gaps >> k & 255
+                heap[out + place] = heap[out + place] + (added >> k)
             step += _TURN
             fix += _TURN
         for _ in range(min(_TURN, fixes - fix)):
@@ -130,6 +127,11 @@ def _fix(s: Ints, content: Bytes, window: Bytes, size: int) -> int:
             place += gap + 1
             if place >= size:
                 return fail(s, S.DAMAGED, 21)
-            window[place] = int(window[place]) + int(content[fix])
+            heap[out + place] = heap[out + place] + heap[first + fix]
             fix += 1
     return fail(s, S.DAMAGED, 22) if step != steps else 0
+
+
+def _first(s: Ints) -> int:
+    """Where the content lies in memory."""
+    return s[S.CONTENT] + (s[S.PLAN_AT] if s[S.CONTENT_IN_PLAN] else 0)

@@ -30,6 +30,7 @@ _COLUMNS = _LISTS + 2 * _MOST
 NONE = 0xFFFFFFFF
 _FUNCTION_DATA = 1 << 40  # addresses from here on: distances from a place that is not known
 _ALIGNMENT = 31  # bits that are 0 in places of functions, and of types
+_PIECE = 1 << 14  # bytes that are looked at in one call
 _BASED = Form.BASED.value
 
 
@@ -151,17 +152,31 @@ def types(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     start = start_of(b, s)
     size = size_of(b, s)
     limit = elf[CODE_HIGH] - text
-    found = 0  # bit n: whether there is a method 4 n bytes before
-    for p in range(start + (-start & 3), start + size - 3, 4):
+    found = 0
+    for p in range(start + (-start & 3), start + size - 3, _PIECE):
+        end = min(p + _PIECE, start + size - 3)
+        found, count = _methods(
+            b, p, end, start + size, size, limit, address, text, found, rows, room, count
+        )
+    return count
+
+
+def _methods(
+    b: Bytes, p: int, end: int, stop: int, size: int, limit: int, address: int, text: int,
+    found: int, rows: Ints, room: int, count: int,
+) -> tuple[int, int]:  # fmt: skip
+    """The sites at ``b[p]`` and every four bytes behind it before ``b[end]``. Bit n of ``found`` is
+    whether a method is 4 n bytes before; it and how many rows there are then."""
+    for at in range(p, end, 4):
         found = found << 1 & 15
-        if p + 16 <= start + size and _is_method(b, p, size, limit):
+        if at + 16 <= stop and _is_method(b, at, size, limit):
             found |= 1
         if found != 0:
             for n in range(4):
                 if found >> n & 1 != 0:
                     base = address if n < 2 else text
-                    count = based(b, p, base, 0, rows, room, count)
-    return count
+                    count = based(b, at, base, 0, rows, room, count)
+    return found, count
 
 
 def _is_method(b: Bytes, q: int, size: int, limit: int) -> bool:

@@ -11,7 +11,7 @@ from pcpu.iprog.finders.reading import varint
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.sites import SPACE, Form
 from pcpu.kernel import i64
-from pcpu.kernel.memory import i64_at, lowest_bit, u32_at
+from pcpu.kernel.memory import i64_at, lowest_bit
 
 FUNCTION, TYPE, GLOBAL = 1, 2, 3  # kinds; 0 is memory
 LEAST_ADDRESS = 1024  # smaller numbers are hardly addresses
@@ -202,10 +202,12 @@ def find_in_code(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) 
     """What the instructions of ``b[p:end]`` name; how many rows there are then. What is no
     instruction ends it."""
     while p + 10 <= end:
-        three = u32_at(b, p)
-        short = i64(SHORT[(three & 255) << 3 | three >> 13 & 6 | three >> 23 & 1])
+        eight = i64_at(b, p)
+        short = i64(SHORT[(eight & 255) << 3 | eight >> 13 & 6 | eight >> 23 & 1])
         if short != 0:
+            eight >>= 8 * short
             p += short
+            p += i64(SHORT[(eight & 255) << 3 | eight >> 13 & 6 | eight >> 23 & 1])
             continue
         shape = i64(SHAPES[b[p]])
         behind = i64(BEHIND[shape])

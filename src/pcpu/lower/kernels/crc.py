@@ -57,8 +57,12 @@ def _function(code: Code, field: Field, fed: Sequence[Stage]) -> Value:
         function = crc_fold.function(code, field, multiplier, function, stages)
     if not multipliers and code.target.shuffles:
         multiples = gf2.multiples(field.width, field.poly)
-        if code.target.crc_small:  # the one for lengths between
-            multiples = tuple(m for m in multiples if m[0] <= gf2.WINDOW)[-1:]
+        if usual := code.target.crc_usual:
+            windows = [multiple for multiple in multiples if multiple[0] <= gf2.WINDOW]
+            rings = [
+                multiple for multiple in multiples[len(windows) :] if 16 * multiple[0] <= usual
+            ]
+            multiples = (*windows[-1:], *rings)
         return crc_sparse.function(code, field, multiples, function, fed)
     return function
 

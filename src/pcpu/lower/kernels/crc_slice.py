@@ -26,7 +26,7 @@ def function(code: Code, field: Field) -> Value:
 def _write(code: Code, field: Field) -> None:
     start, data, length = code.function.args
     table = _table(code, field)
-    if code.target.crc_small:
+    if code.target.crc_usual:
         last = code.byte_at(table, code.size((256 * code.target.crc_tables - 1) * field.bytes))
         kind = ir.IntType(field.bits)
         with code.when(code.b.icmp_unsigned("==", code.load(kind, last), kind(0))):
@@ -82,7 +82,7 @@ def _table(code: Code, field: Field) -> Value:
     kind = ir.ArrayType(ir.IntType(field.bits), 256 * count)
     table = ir.GlobalVariable(code.module, kind, symbol)
     table.linkage, table.unnamed_addr, table.align = "internal", True, 64
-    if code.target.crc_small:
+    if code.target.crc_usual:
         table.initializer, table.type = ir.Constant(kind, None), POINTER
         return table
     table.global_constant = True

@@ -1,0 +1,94 @@
+"""Trying strengths: what a file costs with other covers, measured on a sample of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import partial
+
+from pcpu.iprog.align import Costs, Covers, align
+from pcpu.iprog.columns import Spans, sample_columns
+from pcpu.iprog.encode import Packer, Prefix, make_prefix
+from pcpu.iprog.index import Octets, Seeds
+from pcpu.iprog.moved import Moved
+from pcpu.iprog.strengths import Trial
+
+_WHOLE = 1 << 22  # bytes of a file that is tried as a whole
+_LEAST = 4  # of a larger one it is this part at least
+_PIECE = 1 << 18  # bytes of a piece of a sample: whole windows
+_BITS = 16  # windows of trials
+_COVERS, _FIXES = ("gaps", "lengths", "turns"), ("steps", "fixes")
+
+
+def whole(size: int) -> Spans:
+    """All of a file."""
+    return ((0, size),)
+
+
+def sample(size: int) -> Spans:
+    """Every so many pieces of a file; all of one that is small."""
+    step = min(_LEAST, size // _WHOLE)
+    if step < 2:
+        return whole(size)
+    return tuple((at, min(at + _PIECE, size)) for at in range(0, size, _PIECE * step))
+
+
+@dataclass
+class Trials:
+    """``file`` and ``reference`` are as they are aligned; ``rest`` is what a plan holds besides its
+    covers, fixes and literals."""
+
+    moved: Moved
+    file: Octets
+    reference: Octets
+    seeds: Seeds
+    spans: Spans
+    rest: int
+    pool: Executor
+    known: dict[bytes, Trial] = field(default_factory=dict)
+
+    def run(
+        self, several: Sequence[Costs], finish: Callable[[Trial], Trial] = lambda trial: trial
+    ) -> list[Trial]:
+        """A trial with each of the costs; of those that give the same covers only one. ``finish``
+        has the last word on each."""
+        aligned = self.pool.map(self._align, several)
+        fresh = {
+            covers.key: (costs, covers)
+            for costs, covers in zip(several, aligned, strict=True)
+            if covers.key not in self.known
+        }
+        if not fresh:
+            return []
+        columns = [*self.pool.map(self._columns, [covers for _, covers in fresh.values()])]
+        # The same prefix for all: one that has the most to give, as few literals are among many.
+        pairs = zip(fresh.values(), (own["literals"] for own in columns), strict=True)
+        (_, covers), literals = max(pairs, key=lambda pair: len(pair[1]))
+        measure = partial(self._measure, make_prefix(self.moved, covers, literals))
+        tried = self.pool.map(measure, fresh.values(), columns)
+        trials = [*self.pool.map(finish, tried)]
+        self.known.update(zip(fresh, trials, strict=True))
+        return trials
+
+    def _align(self, costs: Costs) -> Covers:
+        return align(self.file, self.reference, self.seeds, costs, self.spans)
+
+    def _columns(self, covers: Covers) -> dict[str, Octets]:
+        return sample_columns(self.moved, covers, _BITS, self.spans)
+
+    def _measure(
+        self, prefix: Prefix | None, made: tuple[Costs, Covers], columns: dict[str, Octets]
+    ) -> Trial:
+        packer = Packer(quick=True, prefix=prefix)
+        stored = {
+            name: packer.frame([stream.data], literals=name == "literals").size
+            for name, stream in columns.items()
+        }
+        costs, covers = made
+        kinds = (_COVERS, _FIXES, ("literals",))
+        several = tuple(sum(stored[name] for name in names) for names in kinds)
+        counts = len(covers.start), len(columns["fixes"]), len(columns["literals"])
+        tried = sum(last - first for first, last in self.spans)
+        times = len(self.file) / max(1, tried)
+        return Trial(costs, covers, several, counts, tried, times, self.rest)
