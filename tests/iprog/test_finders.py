@@ -269,6 +269,72 @@ def test_go_types_g52() -> None:
     assert sites(blob, 9) == sorted((p, 3, t, e) for p, t, e in wanted)
 
 
+def go_constants(*changes: tuple[int, bytes]) -> tuple[bytes, int]:
+    """An image with types and inlined functions, and where its constants are; ``changes`` are of
+    these."""
+    constants = bytearray(416)
+    # A call of "b" that was inlined; a struct with a method; an interface with one.
+    constants[8:24] = struct.pack("<4I", 2, 3, 70, 12)
+    constants[32:80] = struct.pack("<QQIBBBBQQII", 8, 8, 1, 1, 8, 8, 25, 0, 0, 7, 96)
+    constants[112:128] = struct.pack("<IHHII", 9, 2, 1, 32, 0)
+    constants[144:176] = struct.pack("<8I", 11, 64, 0x20, 0x40, 12, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    constants[192:240] = struct.pack("<QQIBBBBQQII", 16, 8, 1, 0, 8, 8, 0x80 | 20, 0, 0, 13, 0)
+    constants[248:264] = struct.pack("<QQ", 0x5000 + 280, 1)
+    constants[280:288] = struct.pack("<II", 15, 160)
+    for place, content in changes:
+        constants[place : place + len(content)] = content
+    header = struct.pack("<IHBB8Q", 0xFFFFFFF1, 0, 1, 8, 0, 1, 0x2000, 72, 0, 0, 80, 80)
+    blob, places = elf([
+        Part(".text", CODE, 0x2000, bytes(128)), Part(".rodata", CONSTANTS, 0x5000, bytes(constants)),
+        Part(".gopclntab", CONSTANTS, 0x7000, header + b"\0\0\0b\0\0\0\0" + bytes(16)),
+    ])  # fmt: skip
+    return blob, places[".rodata"]
+
+
+def test_functions_that_go_inlined_g73() -> None:
+    blob, at = go_constants()
+    assert sites(blob, 25) == [(at + 12, 3, 0x7048 + 3, 0x7048)]
+    for change in (
+        (8, b"\0\1"),
+        (12, b"\4"),
+        (12, b"\0"),
+        (19, b"\4"),
+        (22, b"\x10"),
+        (12, b"\xff"),
+    ):
+        assert sites(go_constants(change)[0], 25) == [], change
+
+
+def test_names_of_go_types_g74() -> None:
+    blob, at = go_constants()
+    own = [(72, 7), (76, 96), (112, 9), (144, 11), (148, 64), (160, 12)]
+    code = [(152, 0x20), (156, 0x40)]
+    other = [(232, 13), (280, 15), (284, 160)]
+
+    def found(blob: bytes) -> list[Site]:
+        return [(place - at, form, target, base) for place, form, target, base in sites(blob, 26)]
+
+    listed = [(p, 3, 0x5000 + t, 0x5000) for p, t in own]
+    entries = [(p, 3, 0x2000 + t, 0x2000) for p, t in code]
+    beside = [(p, 3, 0x5000 + t, 0x5000) for p, t in other]
+    assert found(blob) == sorted([*listed, *entries, *beside])
+    for change in (
+        (52, b"\x20"),
+        (53, b"\3"),
+        (54, b"\0"),
+        (55, b"\x1b"),
+        (72, bytes(4)),
+        (76, b"\x21"),
+    ):
+        assert found(go_constants(change)[0]) == beside, change
+    without_methods = found(go_constants((52, b"\0"))[0])
+    assert without_methods == sorted([*listed[:2], *beside])
+    # Methods of a later type do not lie before those of an earlier one, nor behind the section.
+    for place in (0x5000 + 168, 0x5000 + 416 - 7, 0x4FFF):
+        moved = found(go_constants((248, u64(place)))[0])
+        assert moved == sorted([*listed, *entries, beside[0]])
+
+
 # AArch64
 
 
@@ -301,64 +367,7 @@ def test_pages_are_known_for_a_while_g57() -> None:
     assert sites(wide, 13) == [(text, 9, 0x30010, 0), (text + 4, 10, 0x30010, 4)]
 
 
-# WebAssembly
-
-
-def test_modules_and_code_g53_g54() -> None:
-    # i32.const 5000; call 300; global.get 2; i32.load align 2 offset 2000; i32.const 7; block type 1;
-    # call_indirect type 3 table 0; br_table 1 2 3; f64.const; v128.const; memory.copy; i32.const -5000
-    code = b"\x41" + b"\x88\x27" + b"\x10\xac\x02" + b"\x23\x02" + b"\x28\x02\xd0\x0f" + b"\x41\x07"
-    code += b"\x02\x01" + b"\x11\x03\x00" + b"\x0e\x02\x01\x02\x03" + b"\x44" + bytes(8)
-    code += (
-        b"\xfd\x0c" + b"\x41" * 16 + b"\xfc\x0a\x00\x00" + b"\x41\xf8\x58" + b"\x02\x40" + b"\x0b"
-    )
-    body = b"\x01\x02\x7f" + code
-    content = b"\x01" + number(len(body)) + body
-    blob, (at,) = module([(10, content)])
-    start = at + len(content) - len(code)
-    function, type_, global_ = 1 << 40, 2 << 40, 3 << 40
-    assert sites(blob) == [
-        (start + 1, 6, 5000, 2), (start + 4, 5, function + 300, 2), (start + 7, 5, global_ + 2, 1),
-        (start + 10, 5, 2000, 2), (start + 15, 6, type_ + 1, 1), (start + 17, 5, type_ + 3, 1),
-    ]  # fmt: skip
-
-
-def test_code_ends_at_what_is_not_known_g54() -> None:
-    for bad in (b"\xff", b"\xfc\x63", b"\xfd\x80\x04", b"\x41", b"\x44\0\0", b"\x0e\x05\x01"):
-        body = b"\0\x10\x05" + bad
-        content = b"\x02" + number(len(body)) + body + b"\x03\0\x10\x06"
-        blob, _ = module([(10, content)])
-        assert [site[2] & 255 for site in sites(blob)] == [5, 6], bad
-
-
-def test_tables_of_modules_g55() -> None:
-    names = b"\x04name" + b"\0\x02\x01m" + b"\x01\x06\x02\0\x01a\x01\0" + b"\x02\x01\0"
-    exports = b"\x03" + b"\x01f\x00\x05" + b"\x01m\x02\x00" + b"\x01g\x03\x04"
-    elements = b"\x02" + b"\0\x41\x01\x0b\x02\x07\x08" + b"\x01\0\x01\x09"
-    blob, at = module([(3, b"\x02\x01\x02"), (7, exports), (8, b"\x06"), (9, elements), (0, names)])
-    function, type_, global_ = 1 << 40, 2 << 40, 3 << 40
-    assert sites(blob) == [
-        (at[0] + 1, 5, type_ + 1, 1), (at[0] + 2, 5, type_ + 2, 1), (at[1] + 4, 5, function + 5, 1),
-        (at[1] + 12, 5, global_ + 4, 1), (at[2], 5, function + 6, 1), (at[3] + 6, 5, function + 7, 1),
-        (at[3] + 7, 5, function + 8, 1), (at[3] + 11, 5, function + 9, 1),
-        (at[4] + 12, 5, function, 1), (at[4] + 15, 5, function + 1, 1),
-    ]  # fmt: skip
-
-
-def test_words_of_data_g56() -> None:
-    data = b"\0" + struct.pack("<3I", 2000, 5, 0x80000000)
-    content = (
-        b"\x02"
-        + b"\0\x41\xff\x0f\x0b"
-        + number(len(data))
-        + data
-        + b"\x01\x04"
-        + struct.pack("<I", 3000)
-    )
-    blob, (at,) = module([(11, content)])
-    assert sites(blob) == [(at + 3, 6, 2047, 2), (at + 8, 7, 2000, 0)]
-    elsewhere, _ = module([(11, b"\x01\0\x23\x01\x0b\x04" + struct.pack("<I", 3000))])
-    assert sites(elsewhere) == []
+# All
 
 
 def test_more_sites_than_a_blob_can_have_are_none_g40() -> None:

@@ -120,7 +120,7 @@ def test_what_dropped_finders_had_blanked_out_is_compared(monkeypatch: pytest.Mo
 
     for module in (plan, trials):
         monkeypatch.setattr(module, "align", noted)
-    monkeypatch.setattr(plan, "finder_gains", lambda moved, covers: {1: 0})
+    monkeypatch.setattr(plan, "useful_finders", lambda moved, tried: ())
     make_plan(file, [blob])
     assert compared[0] != (file, blob)
     assert {*compared[compared.index((file, blob)) :]} == {(file, blob)}

@@ -119,7 +119,7 @@ def test_instructions_of_webassembly_at_once_g54() -> None:
         rows, p, count = np.zeros(4 * 400, np.int64), at + len(content) - size, 0
         b, end = np.frombuffer(blob, np.uint8), at + len(content)
         while 0 < p < end:
-            p, count = wasm_code._instruction(b, p, end, rows, 400, count)
+            p, count = wasm_code.instruction(b, p, end, rows, 400, count)
         assert sites(blob, 10) == sorted(map(tuple, rows[: 4 * count].reshape(-1, 4).tolist()))
         long += count > 4
     assert long > 20

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from pcpu.iprog import adapting
 from pcpu.iprog.align import Covers
 from pcpu.iprog.columns import NAMES, Columns, write_varints
 from pcpu.iprog.format import (
@@ -38,7 +39,7 @@ _BLOCK = 1 << 22  # bytes of a block's streams, about: a thread compresses it
 _LARGE_FILE = 1 << 26  # from here on prefixes are held small, for their readers' sake
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
-_FEW = 1 << 15  # bytes of streams that all ways of sharing frames are tried for
+_FEW = 1 << 15  # bytes of streams that all ways of storing and of sharing frames are tried for
 _LITERALS = len(STREAMS) - 1
 _THREADS = 2
 
@@ -82,10 +83,12 @@ class Packer:
             if literals and self.prefix is not None:
                 codec, spans, before = Codec.ZSTD_PREFIX, self.prefix.spans, self.prefix.content
             small = compress(content, before, quick=self.quick)
-            about = len(small) + len(write_prefix(spans))
-            if about < len(content):
-                return _stored(len(streams), codec, small, spans)
-        return _stored(len(streams), Codec.RAW, bytes(content))
+        found = [_stored(len(streams), Codec.RAW, bytes(content))]
+        if small and len(small) + len(write_prefix(spans)) < len(content):
+            found = [_stored(len(streams), codec, small, spans)]
+        if self.compressed and not self.quick and 0 < len(content) <= _FEW:
+            found.append(_stored(len(streams), Codec.ADAPTIVE, adapting.encode(streams)))
+        return min(found, key=lambda stored: stored.size)
 
     def group(self, streams: Sequence[Bytes], literals: int | None = None) -> list[Stored]:
         """The frames of a group; ``literals`` is the number of the stream that has a prefix."""

@@ -24,18 +24,20 @@ from pcpu.iprog.format import (
     Header,
     plain_name,
 )
-from pcpu.iprog.gains import finder_gains
+from pcpu.iprog.gains import useful_finders
 from pcpu.iprog.index import Octets, Seeds, find_seeds, make_index
 from pcpu.iprog.memory import MappedFile, return_large_arrays
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.reference import digest
+from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.shifts import NOTHING_MOVES, fit
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.streams import stored_streams
 from pcpu.iprog.strengths import FIRST, INSTANT, SMALL, Trial
 from pcpu.iprog.subject import Subject, make_subject
+from pcpu.iprog.tables import is_alike, lies_in, matched_entries, with_entries
 from pcpu.iprog.trials import Trials, sample, whole
 
 Mode = Literal["small", "instant"]
@@ -216,7 +218,8 @@ def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
         return file, reference, seeds
     finders = about.finders
     del about  # its sites are large
-    sites = _fit_map(work, _align_all(file, reference, seeds, Costs()))
+    sites, entries = _fit_map(work, _align_all(file, reference, seeds, Costs()))
+    seeds = with_entries(seeds, entries)
     about = work.subject.relocatable
     if about is None or about.finders != finders:
         # What finders that were dropped had blanked out is compared as it is.
@@ -243,22 +246,30 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
     return file, reference, find_seeds(file, index)
 
 
-def _fit_map(work: _Work, covers: Covers) -> Sites:
-    """Find the shift map, and drop finders that are of no use; the file's sites."""
-    sites = _fit(work, covers)
-    gains = finder_gains(work.moved, covers)
-    useful = tuple(number for number, gained in gains.items() if gained > 0)
-    if len(useful) < len(gains):
-        del sites, work.moved  # they are large
-        work.subject = work.subject.with_finders(useful)
-        sites = _fit(work, covers)
-    return sites
-
-
-def _fit(work: _Work, covers: Covers) -> Sites:
+def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:
+    """Find the shift map, and drop finders that are of no use; the file's sites, and entries of
+    tables that belong together."""
     sites = work.subject.file_sites()
-    work.moved = Moved.of(work.subject, fit(*work.subject.observed(covers, sites)))
-    return sites
+    about = sites[~is_alike(sites)]
+    first = fit(*work.subject.observed(covers, about))
+    entries = _fit(work, first, covers, sites)
+    useful = useful_finders(work.moved, (covers, entries))
+    if work.subject.relocatable is not None and useful != work.subject.relocatable.finders:
+        del sites, about, work.moved  # they are large
+        work.subject = work.subject.with_finders(useful)
+        sites = work.subject.file_sites()
+        entries = _fit(work, first, covers, sites)
+    return sites, entries
+
+
+def _fit(work: _Work, first: ShiftMap, covers: Covers, sites: Sites) -> Covers:
+    """Find the map that entries of tables are asked for, too, when a first one is known; these."""
+    entries = matched_entries(sites, Moved.of(work.subject, first).sites)
+    others = sites[~lies_in(entries, sites)]
+    seen = [work.subject.observed(*pair) for pair in ((covers, others), (entries, sites))]
+    addresses, shifts = (np.concatenate([both[n] for both in seen]) for n in (0, 1))
+    work.moved = Moved.of(work.subject, fit(addresses, shifts))
+    return matched_entries(sites, work.moved.sites)
 
 
 def _instant(work: _Work) -> Planned:

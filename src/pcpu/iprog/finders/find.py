@@ -7,7 +7,9 @@ from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
 from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
+from pcpu.iprog.finders.elf_names import names
 from pcpu.iprog.finders.go import function_table, types
+from pcpu.iprog.finders.go_data import inlined, type_names
 from pcpu.iprog.finders.jump_tables import jump_tables, read_tables, tables_room
 from pcpu.iprog.finders.macho import (
     AMD64,
@@ -27,6 +29,7 @@ from pcpu.iprog.finders.pe import pe_code, pe_functions, pe_pointers, read_pe
 from pcpu.iprog.finders.rows import tag
 from pcpu.iprog.finders.wasm import find_in_module, is_module
 from pcpu.iprog.finders.x86_64 import amd_sites
+from pcpu.iprog.finders.x86_absolute import fixed_sites
 
 AMD_CODE, RELOCATIONS, SYMBOLS, POINTERS, FRAMES, SEARCH_TABLE, JUMP_TABLES = range(1, 8)
 BYTES_A_SITE = 4  # at least, or nothing is found
@@ -34,13 +37,14 @@ GO_FUNCTIONS, GO_TYPES, WASM_CODE, WASM_TABLES, WASM_WORDS, ARM_CODE = range(8, 
 PE_CODE, PE_FUNCTIONS, PE_POINTERS = range(14, 17)
 MACHO_AMD_CODE, MACHO_ARM_CODE, MACHO_POINTERS, MACHO_SYMBOLS = range(17, 21)
 MACHO_FRAMES, MACHO_FUNCTIONS, MACHO_NAMES = range(21, 24)
-LAST_FINDER = MACHO_NAMES
+WASM_LOCALS, GO_INLINED, GO_TYPE_NAMES, AMD_FIXED, NAMES = range(24, 29)
+LAST_FINDER = NAMES
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
 CHOSEN = -1
 TAGS = 1  # 0 leaves out who found a site, which decoders do not ask for
-_MODULES = 1 << WASM_CODE | 1 << WASM_TABLES | 1 << WASM_WORDS
+_MODULES = 1 << WASM_CODE | 1 << WASM_TABLES | 1 << WASM_WORDS | 1 << WASM_LOCALS
 _WINDOWS = 1 << PE_CODE | 1 << PE_FUNCTIONS | 1 << PE_POINTERS
 _MACHO = (
     1 << MACHO_AMD_CODE | 1 << MACHO_ARM_CODE | 1 << MACHO_POINTERS | 1 << MACHO_SYMBOLS
@@ -80,7 +84,7 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
             count = _in_windows(b, elf, finders[n], tables, rows, room, count)
         elif CHOSEN & _MACHO != 0 and mac:
             count = _in_macho(b, elf, finders[n], scratch, tables, rows, room, count)
-        elif finders[n] in (AMD_CODE, ARM_CODE, JUMP_TABLES):
+        elif finders[n] in (AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED):
             count = _in_code(b, elf, finders, n, scratch, tables, rows, room, count)
         elif machine_of(b) in (X86_64, AARCH64):
             count = _in_data(b, elf, finders[n], scratch, rows, room, count)
@@ -99,6 +103,8 @@ def _in_code(
         count = arm_sites(b, elf, scratch[ELF : ELF + KNOWN], rows, room, count)
     elif machine == X86_64 and _is(finders[n], AMD_CODE):
         count = amd_sites(b, elf, tables, rows, room, count)
+    elif machine == X86_64 and _is(finders[n], AMD_FIXED):
+        count = fixed_sites(b, elf, rows, room, count)
     elif machine == X86_64 and _is(finders[n], JUMP_TABLES):
         if not _wants(finders[0:n], AMD_CODE):
             amd_sites(b, elf, tables, rows, 0, 0)  # for the marks that it leaves
@@ -160,6 +166,12 @@ def _in_data(
         count = function_table(b, rows, room, count)
     elif _is(finder, GO_TYPES):
         count = types(b, elf, rows, room, count)
+    elif _is(finder, NAMES):
+        count = names(b, elf, rows, room, count)
+    elif _is(finder, GO_INLINED):
+        count = inlined(b, rows, room, count)
+    elif _is(finder, GO_TYPE_NAMES):
+        count = type_names(b, rows, room, count)
     return count
 
 

@@ -21,11 +21,12 @@ from pcpu.iprog.finders.wasm_code import (
     WITH_SIGN,
     find_in_bodies,
 )  # fmt: skip
+from pcpu.iprog.finders.wasm_locals import find_locals
 from pcpu.iprog.sites import SPACE, Form
 from pcpu.kernel import i64
 from pcpu.kernel.memory import u32_at
 
-CODE, TABLES, WORDS = 10, 11, 12  # finders
+CODE, TABLES, WORDS, LOCALS = 10, 11, 12, 24  # finders
 _MAGIC = np.frombuffer(b"\0asm\1\0\0\0", np.uint8)
 _NAME = 0x656D616E  # "name"
 _CUSTOM, _FUNCTIONS, _EXPORTS, _START, _ELEMENTS, _CODE, _DATA = 0, 3, 7, 8, 9, 10, 11  # sections
@@ -60,6 +61,8 @@ def find_in_module(b: Bytes, finder: int, rows: Ints, room: int, count: int) -> 
         if end >= 0:
             if finder == CODE and section == _CODE:
                 count = find_in_bodies(b, p, end, rows, room, count)
+            elif finder == LOCALS and section == _CODE:
+                count = find_locals(b, p, end, rows, room, count)
             elif finder == TABLES:
                 count = _tables(b, section, p, end, rows, room, count)
             elif finder == WORDS and section == _DATA:

@@ -166,7 +166,7 @@ def _name(
     return add(rows, room, count, place, form, (kind << SPACE) + value, width)
 
 
-def _instruction(
+def instruction(
     b: Bytes, p: int, end: int, rows: Ints, room: int, count: int
 ) -> tuple[int, int]:  # fmt: skip
     """Read the instruction at ``b[p]``; where it ends, or 0 where it is none, and how many rows
@@ -214,7 +214,7 @@ def find_in_code(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) 
         word = i64_at(b, p + behind)
         ends = ~word & _NO_MORE
         if behind == 0 or ends == 0 or (behind == 2 and b[p + 1] >= 64):
-            p, count = _instruction(b, p, end, rows, room, count)
+            p, count = instruction(b, p, end, rows, room, count)
             if p == 0:
                 return count
         else:
@@ -226,7 +226,7 @@ def find_in_code(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) 
                 count = _name(p + behind, what, value, width, rows, room, count)
             p += behind + width
     while p < end:
-        p, count = _instruction(b, p, end, rows, room, count)
+        p, count = instruction(b, p, end, rows, room, count)
         if p == 0:
             return count
     return count
@@ -247,7 +247,7 @@ def find_in_bodies(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int
         if p < 0 or size > end - p:
             return count
         stop = p + size
-        p = _behind_locals(b, p, stop)
+        p = behind_locals(b, p, stop)
         if p >= 0:
             count = find_in_code(b, p, stop, rows, room, count)
             p = stop
@@ -255,7 +255,7 @@ def find_in_bodies(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int
     return count
 
 
-def _behind_locals(b: Bytes, p: int, stop: int) -> int:
+def behind_locals(b: Bytes, p: int, stop: int) -> int:
     """Where the instructions of a function begin; -1 where they do not."""
     left, p = varint(b, p, stop)
     while left > 0 and p >= 0:
