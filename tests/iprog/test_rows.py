@@ -9,7 +9,7 @@ import pytest
 
 from pcpu.iprog.finders import find, rows
 from pcpu.iprog.finders.image import octets
-from pcpu.iprog.finders.sort import sort_order
+from pcpu.iprog.finders.sort import ROW, sort_room, sort_rows
 from tests.iprog.images import CODE, CONSTANTS, Part, elf, i32, module, u64
 
 Row = tuple[int, int, int, int]
@@ -40,25 +40,25 @@ def test_rows_are_counted_first_and_then_filled(blob: bytes) -> None:
     b, finders = octets(blob), np.array([1, 2, 5, 7, 10, 11], np.int64)
     scratch = numbers(find.find_room(b))
     count = find.find_sites(b, finders, numbers(0), 0, scratch)
-    whole, less = numbers(rows.ROW * count), numbers(rows.ROW * count)
+    whole, less = numbers(ROW * count), numbers(ROW * count)
     assert find.find_sites(b, finders, whole, count, scratch) == count
     assert find.find_sites(b, finders, less, count // 2, scratch) == count
-    half = rows.ROW * (count // 2)
+    half = ROW * (count // 2)
     assert less[:half].tolist() == whole[:half].tolist()
     assert set(less[half:]) <= {-1}
-    assert -1 not in whole[rows.FORM :: rows.ROW]
+    assert -1 not in whole[rows.FORM :: ROW]
 
 
 def test_more_scratch_than_needed_changes_nothing() -> None:
     b, finders = octets(images()[0]), np.array([7, 5, 1], np.int64)
     found = []
     for more in (0, 1, 1000):
-        written = numbers(rows.ROW * 16)
+        written = numbers(ROW * 16)
         count = find.find_sites(b, finders, written, 16, numbers(find.find_room(b) + more))
         found.append((count, written.tolist()))
     assert found[0] == found[1] == found[2]
     # Jump tables are found before the code is gone through for finder 1: two entries, two sites.
-    assert [form for form in written[rows.FORM :: rows.ROW].tolist() if form >> rows.TAG == 7] == [
+    assert [form for form in written[rows.FORM :: ROW].tolist() if form >> rows.TAG == 7] == [
         7 << rows.TAG | 1
     ] * 2
 
@@ -75,9 +75,11 @@ def test_sorting_is_stable(kind: str) -> None:
             "alike": [random.randrange(3) for _ in range(count)],
         }
         keys = np.array(makers[kind], np.int64)
-        order = numbers(2 * count)
-        sort_order(np.repeat(keys, 3), 3, count, order)
-        assert order[:count].tolist() == np.argsort(keys, kind="stable").tolist()
+        flat = np.stack([keys, np.arange(count), keys + 1, -keys], axis=1).ravel()
+        sort_rows(flat, count, numbers(sort_room(count)))
+        order = np.argsort(keys, kind="stable")
+        wanted = np.stack([keys[order], order, keys[order] + 1, -keys[order]], axis=1)
+        assert flat.reshape(-1, ROW).tolist() == wanted.tolist()
 
 
 def in_order(sites: list[Row]) -> list[Row]:
@@ -100,7 +102,7 @@ def test_sites_are_in_order_without_overlaps_g24() -> None:
             for n in range(count)
         ]
         flat = np.array(sites, np.int64).ravel()
-        flat[rows.FORM :: rows.ROW] |= 9 << rows.TAG
-        kept = rows.order_sites(flat, count, numbers(2 * count))
-        left = flat[: rows.ROW * kept].reshape(-1, rows.ROW).tolist()
+        flat[rows.FORM :: ROW] |= 9 << rows.TAG
+        kept = rows.order_sites(flat, count, numbers(sort_room(count)))
+        left = flat[: ROW * kept].reshape(-1, ROW).tolist()
         assert [tuple(row) for row in left] == in_order(sites)

@@ -11,6 +11,7 @@ from llvmlite import ir
 
 from pcpu.kernel.values import I8, I64, Array
 
+_I32 = ir.IntType(32)
 Emit = Callable[[Any, Sequence[Any]], Any]
 
 
@@ -68,6 +69,31 @@ def _numbers_at(code: Any, arguments: Sequence[Any]) -> Array:
     return Array("Ints", within.pointer, count)
 
 
+def _match_16(code: Any, arguments: Sequence[Any]) -> Any:
+    array, at, mask, first, most = arguments
+    vector = ir.VectorType(I8, 16)
+    loaded = code.b.load(code.element(array, code.wide(at), 16), typ=vector, align=1)
+    mask, first, most = (_all_16(code, code.wide(value)) for value in (mask, first, most))
+    above = code.b.sub(code.b.and_(loaded, mask), first)
+    found = code.b.icmp_unsigned("<=", above, most)
+    return code.b.zext(code.b.bitcast(found, ir.IntType(16)), I64)
+
+
+def _all_16(code: Any, value: Any) -> Any:
+    """A vector of the low byte of a number, 16 times."""
+    vector = ir.VectorType(I8, 16)
+    if isinstance(value, ir.Constant):
+        return ir.Constant(vector, [value.constant & 255] * 16)
+    nothing = ir.Constant(vector, ir.Undefined)
+    one = code.b.insert_element(nothing, code.b.trunc(value, I8), _I32(0))
+    return code.b.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(_I32, 16), None))
+
+
+def _lowest_bit(code: Any, arguments: Sequence[Any]) -> Any:
+    count = code.intrinsic("llvm.cttz.i64", ir.FunctionType(I64, [I64, ir.IntType(1)]))
+    return code.b.call(count, [code.wide(arguments[0]), ir.IntType(1)(0)])
+
+
 def _move_16(code: Any, arguments: Sequence[Any]) -> None:
     to, at, source, start = arguments
     vector = ir.VectorType(I8, 16)
@@ -86,6 +112,8 @@ INTRINSICS: Mapping[str, Emit] = MappingProxyType({
     "u32_at": _load(32, signed=False),
     "i32_at": _load(32, signed=True),
     "i64_at": _load(64, signed=True),
+    "lowest_bit": _lowest_bit,
+    "match_16": _match_16,
     "move_16": _move_16,
     "ints_at": _numbers_at,
     "put_32": _store(32),

@@ -34,6 +34,24 @@ def put_64(b: Bytes, at: int, value: int) -> None:
         b[at + n] = (value >> (8 * n)) & 255
 
 
+def match_16(b: Bytes, at: int, mask: int, first: int, most: int) -> int:
+    """Bit n, of 16: whether ``b[at + n] & mask`` is from ``first`` to ``first + most``, modulo 256
+    as bytes are; ``most`` is from 0 to 255."""
+    found = 0
+    for n in range(16):
+        if ((i64(b[at + n]) & mask) - first) & 255 <= most:
+            found |= 1 << n
+    return found
+
+
+def lowest_bit(value: int) -> int:
+    """The number of the lowest bit that is 1; 64 where none is."""
+    n = 0
+    while n < 64 and value >> n & 1 == 0:
+        n += 1
+    return n
+
+
 def move_16(to: Bytes, at: int, source: Bytes, start: int) -> None:
     for n in range(16):
         to[at + n] = source[start + n]

@@ -68,9 +68,10 @@ class Translation:
     """A module that grows: what kernels need is added when it is first named."""
 
     def __init__(
-        self, name: str, pointer_bits: int, known: Mapping[str, int], hot: Collection[str]
-    ) -> None:
-        self.hot = hot
+        self, name: str, pointer_bits: int, known: Mapping[str, int], hot: Collection[str],
+        apart: Collection[str],
+    ) -> None:  # fmt: skip
+        self.hot, self.apart = hot, apart
         self.module = ir.Module(name=name)
         self.size = ir.IntType(pointer_bits)
         self.known = known
@@ -97,6 +98,8 @@ class Translation:
             if self.hot and plain.__name__ not in self.hot:
                 made.attributes.add("minsize")
                 made.attributes.add("optsize")
+            if plain.__name__ in self.apart:
+                made.attributes.add("noinline")
             self._kernels[plain] = kernel, made
             write_body(self, kernel, made)
         return self._kernels[plain]
@@ -131,14 +134,15 @@ def translate(
     pointer_bits: int,
     known: Mapping[str, int] | None = None,
     hot: Collection[str] = (),
+    apart: Collection[str] = (),
 ) -> Translation:
     """``kernels`` and what they call in a module of IR, where callers are added.
 
     ``known`` gives other values to constants of modules, by their names. Where ``hot`` names
-    functions, those are made fast and all others small. Raises InternalError at
-    what is no part of the language.
+    functions, those are made fast and all others small; those that ``apart`` names stay functions.
+    Raises InternalError at what is no part of the language.
     """
-    translation = Translation(name, pointer_bits, known or {}, hot)
+    translation = Translation(name, pointer_bits, known or {}, hot, apart)
     for kernel in kernels:
         translation.kernel(kernel)
     return translation

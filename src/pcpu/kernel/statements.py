@@ -103,12 +103,14 @@ class _Body(Expressions):
                 raise self.wrong(item, "nothing can be assigned to this")
 
     def copy(self, target: ast.Subscript, value: ast.expr) -> None:
-        """``a[i:j] = b[k:l]``, of one length, which must not overlap."""
+        """``a[i:j] = b[k:l]``, of one length. The two may overlap only if both are called ``a``."""
         to, source = self.value(target), self.value(value)
+        arrays = [ast.unparse(item).partition("[")[0] for item in (target, value)]
+        name = "memmove" if arrays[0] == arrays[1] else "memcpy"
         self.check(self.b.icmp_unsigned("==", to.length, source.length))
         size = self.b.mul(to.length, I64(to.item.width // 8))
         type_ = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, I64, ir.IntType(1)])
-        copy = self.intrinsic("llvm.memcpy.p0.p0.i64", type_)
+        copy = self.intrinsic(f"llvm.{name}.p0.p0.i64", type_)
         self.b.call(copy, [to.pointer, source.pointer, size, ir.IntType(1)(0)])
 
     def on_augassign(self, node: ast.AugAssign) -> None:

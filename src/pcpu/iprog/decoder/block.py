@@ -67,8 +67,11 @@ def seek(s: Ints, content: Bytes, window: int) -> None:
     s[S.PART_SKEW] = s[S.CURSOR_SKEW]
 
 
-def part(s: Ints, content: Bytes, number: int) -> Bytes:
-    """What belongs to the window of one of the streams ``GAPS`` and later."""
-    column = number - S.GAPS
-    whole = stream(s, content, number)
-    return whole[s[S.PART + 2 * column] : s[S.PART + 2 * column + 1]]
+def start_of(s: Ints, number: int) -> int:
+    """Where in the content the part of the window of a stream begins, of ``GAPS`` and later."""
+    return s[S.STREAM + 2 * number] + s[S.PART + 2 * (number - S.GAPS)]
+
+
+def end_of(s: Ints, number: int) -> int:
+    """Where that part ends."""
+    return s[S.STREAM + 2 * number] + s[S.PART + 2 * (number - S.GAPS) + 1]

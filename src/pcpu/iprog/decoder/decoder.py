@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pcpu.iprog.decoder import covers
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.block import read_index, seek
+from pcpu.iprog.decoder.covers import begin_covers
 from pcpu.iprog.decoder.groups import (
     MAP,
     ROW,
@@ -13,9 +15,9 @@ from pcpu.iprog.decoder.groups import (
     stream,
 )
 from pcpu.iprog.decoder.header import open_header
-from pcpu.iprog.decoder.moving import RECORD, resolve
+from pcpu.iprog.decoder.sites import RECORD, resolve_held
 from pcpu.iprog.decoder.state import fail, signed, take, varint
-from pcpu.iprog.decoder.window import MAX_ROWS, begin_covers, make_window, want_covers
+from pcpu.iprog.decoder.window import MAX_ROWS, make_window, want_covers
 from pcpu.kernel import Bytes, Ints
 from pcpu.kernel.memory import i64_at, put_64
 
@@ -122,7 +124,7 @@ def _want_map(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes
     if status < 0:
         return status
     if s[S.SITES_HELD]:
-        resolve(s, heap, s[S.HELD_SITES], s[S.HELD_COUNT])
+        resolve_held(s, heap)
     s[S.MAP_READY], s[S.AFTER_HEADER] = 1, s[S.TOP]
     return 0
 
@@ -183,10 +185,10 @@ def _want_block(
     row = s[S.BLOCK_TABLE] + 24 * block
     s[S.BLOCK_FIRST] = i64_at(heap, row)
     s[S.BLOCK_WINDOWS] = i64_at(heap, row + 24) - s[S.BLOCK_FIRST]
-    s[S.ROWS] = take(s, ROW * MAX_ROWS)
+    s[S.ROWS], s[S.COVERS] = take(s, ROW * MAX_ROWS), take(s, covers.ROW * (covers.MANY + 1))
     status = read_index(s, _content(s, heap, plan), s[S.BLOCK_WINDOWS])
-    if s[S.ROWS] < 0 or status < 0:
-        return min(s[S.ROWS], status)
+    if s[S.ROWS] < 0 or s[S.COVERS] < 0 or status < 0:
+        return min(min(s[S.ROWS], s[S.COVERS]), status)
     s[S.BLOCK], s[S.AFTER_BLOCK] = block, s[S.TOP]
     return 0
 

@@ -6,10 +6,13 @@ from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.finders.find import LAST_FINDER, find_room, find_sites
 from pcpu.iprog.finders.rows import order_sites
+from pcpu.iprog.finders.sort import sort_room
 from pcpu.kernel import Bytes, Ints
 from pcpu.kernel.memory import i64_at, ints_at
 
 _ROW = 32  # bytes
+_DROPPED = 8  # of so many sites one may overlap others, so that the first try has room for all
+_BYTES_A_SITE = 8  # likewise
 
 
 def find(s: Ints, heap: Bytes, reference: Bytes) -> int:
@@ -19,22 +22,35 @@ def find(s: Ints, heap: Bytes, reference: Bytes) -> int:
         if not 1 <= number <= LAST_FINDER:
             return fail(s, S.UNSUPPORTED, 9)
     blob = reference[s[S.BLOB_FIRST] : s[S.BLOB_FIRST] + s[S.BLOB_SIZE]]
-    finders = ints_at(heap, s[S.FINDER_TABLE], s[S.FINDERS])
-    room = find_room(blob)
-    at = take(s, 8 * room)
-    if at < 0:
-        return at
-    scratch = ints_at(heap, at, room)
-    count = find_sites(blob, finders, scratch[0:0], 0, scratch)
-    start, order = take(s, _ROW * count), take(s, 16 * count)
-    if start < 0 or order < 0:
-        return fail(s, S.NO_MEMORY, 0)
-    rows = ints_at(heap, start, 4 * count)
-    find_sites(blob, finders, rows, count, scratch)
-    kept = order_sites(rows, count, ints_at(heap, order, 2 * count))
+    room = min(s[S.SITES] + s[S.SITES] // _DROPPED, len(blob) // _BYTES_A_SITE)
+    count = _find_within(s, heap, blob, room)
+    if count > room:
+        room = count
+        count = _find_within(s, heap, blob, room)
+    if count < 0:
+        return count
+    order = take(s, 8 * sort_room(count))
+    if order < 0:
+        return order
+    rows = ints_at(heap, s[S.HELD_SITES], 4 * count)
+    kept = order_sites(rows, count, ints_at(heap, order, sort_room(count)))
     if kept != s[S.SITES]:
         return fail(s, S.DAMAGED, 9)
-    s[S.HELD_SITES], s[S.HELD_COUNT], s[S.SITES_HELD] = start, kept, 1
-    s[S.TOP] = order
-    s[S.AFTER_HEADER] = order
+    s[S.HELD_COUNT], s[S.SITES_HELD] = kept, 1
+    s[S.TOP] = s[S.HELD_SITES] + _ROW * kept
+    s[S.AFTER_HEADER] = s[S.TOP]
     return 0
+
+
+def _find_within(s: Ints, heap: Bytes, blob: Bytes, room: int) -> int:
+    """Find sites, and write them to so many rows; how many there are, or a status."""
+    s[S.TOP] = s[S.AFTER_HEADER]
+    start = take(s, _ROW * room)
+    after, numbers = s[S.TOP], find_room(blob)
+    scratch = take(s, 8 * numbers)
+    if start < 0 or scratch < 0:
+        return fail(s, S.NO_MEMORY, 0)
+    s[S.HELD_SITES], s[S.TOP] = start, after  # the scratch is free again behind this
+    finders = ints_at(heap, s[S.FINDER_TABLE], s[S.FINDERS])
+    rows = ints_at(heap, start, 4 * room)
+    return find_sites(blob, finders, rows, room, ints_at(heap, scratch, numbers))

@@ -7,8 +7,7 @@ decoded.
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.memory import copy
-from pcpu.iprog.decoder.moving import move_prefix, resolve_given
+from pcpu.iprog.decoder.sites import move_prefix, resolve_given
 from pcpu.iprog.decoder.state import check, fail, take, varint
 from pcpu.iprog.format import (
     MAX_PREFIX,
@@ -243,7 +242,7 @@ def _decode(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes) 
     to = heap[start : start + s[S.CONTENT_LENGTH]]
     s[S.FILLED] += s[S.CONTENT_LENGTH]
     if s[S.CODEC] == RAW:
-        copy(to, 0, stored, 0, length)
+        to[0:length] = stored
         return 0
     if S.COMPRESSED:
         return _decompress(s, heap, header, reference, to, stored)
@@ -270,7 +269,7 @@ def _fill_prefix(s: Ints, heap: Bytes, header: Bytes, reference: Bytes, prefix: 
         length, at = varint(header, at, len(header))
         start += gap
         if s[S.REFERENCE_HELD]:
-            copy(prefix, to, reference, start, length)
+            prefix[to : to + length] = reference[start : start + length]
         if S.RELOCATES and s[S.TRANSFORM]:
             move_prefix(s, heap, prefix[to : to + length], start)
         start += length

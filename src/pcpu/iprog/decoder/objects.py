@@ -28,11 +28,21 @@ POINTER = ir.PointerType()
 PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
-    "copy", "next_cover", "_place", "_fix", "move_cover", "value_of", "put_site", "first_site",
-    "shift", "resolve", "restore_x86_64", "restore_aarch64", "instruction_end", "find_in_code",
-    "find_distances", "find_pages",
+    "copy", "read_covers", "_cover_number", "_place", "_fix", "move_cover", "_move_sites",
+    "value_of", "put_site", "_first_held", "shift", "resolve", "restore_x86_64", "restore_aarch64",
+    "instruction_end", "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
+    "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
+    "_follow", "_records", "_list", "_based", "types", "_is_method", "_instruction", "_operand",
+    "number", "_name", "_number_in", "_words", "_index",
 })  # fmt: skip
-_TABLES = 4  # of the check: 4 KiB; the tables are for what is short
+# What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
+# that has made faster code of a function uses it from the next call on. Others would be part of a
+# large function, where such an engine keeps variables in memory.
+APART = frozenset({
+    "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
+    "resolve", "_index", "read_covers", "_place", "_fix", "move_cover", "_move_sites", "restore_x86_64",
+})  # fmt: skip
+WITHIN = frozenset({"copy", "_cover_number"})  # what does not
 _CHECK = "crc32c"  # the operation that checks are (G4)
 _MEMORY = 1 << 62
 
@@ -57,7 +67,10 @@ def objects_for(
     the state, given as a variable, and all of memory, and those that kernels call."""
 
     def make() -> bytes:
-        translation = translate(kernels, "decoder", target.pointer_bits, known, HOT)
+        translation = translate(kernels, "decoder", target.pointer_bits, known, HOT, APART)
+        for function in translation.module.functions:
+            if function.name.rpartition(".")[2] in WITHIN:
+                function.attributes.add("alwaysinline")
         numbers = ir.ArrayType(I64, state.STATE_LENGTH)
         own = ir.GlobalVariable(translation.module, numbers, "state")
         own.linkage, own.initializer = "internal", ir.Constant(numbers, None)
@@ -119,5 +132,5 @@ def plan_object(plan: bytes, target: Target) -> bytes:
 def _check_object(target: Target) -> bytes:
     isa = load_isa()
     only = Isa(tuple(op for op in isa.operations if op.name == _CHECK))
-    small = replace(target, crc_tables=_TABLES)
+    small = replace(target, crc_small=target.linked == "wasm")
     return compile_operations(only, small, "obj").code

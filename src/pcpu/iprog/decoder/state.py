@@ -25,7 +25,7 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     REGIONS, REGION_TABLE,  # rows of three: start, bias, code
     MAP_AT, MAP_FRAMES,  # its group in the header, its frames in the plan
     MAP_READY, PIECES, STARTS, SHIFTS,
-    HELD_SITES, HELD_COUNT, SITES_HELD,
+    HELD_SITES, HELD_COUNT, SITES_HELD, SITE_INDEX, SITE_PAGE,
     GIVEN_SITES, GIVEN_COUNT,
     AFTER_HEADER, AFTER_BLOCK,  # of memory
     # a group that is being loaded
@@ -40,10 +40,10 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     # the window that is being made
     WINDOW, COVER_AT, COVER_SKEW, GAP, LENGTH, TURN, BATCH,
     SITE,  # about where the site is that was moved last
-    ROWS, OUT, OUT_LENGTH, READY, WORKSPACE,
+    ROWS, COVERS, OUT, OUT_LENGTH, READY, WORKSPACE,
     PART_SKEW,
     FIRST_ARRAY,
-) = range(83)
+) = range(86)
 # fmt: on
 STREAM = FIRST_ARRAY  # eight pairs: where a stream begins in the content, and its length
 COLUMN = STREAM + 16  # seven: where columns of the index begin in it
@@ -58,7 +58,7 @@ COMPRESSED, RELOCATES = 1, 1
 
 MOST = 1 << 48  # the largest address
 
-SLACK = 16  # bytes behind a window that copies may write to
+SLACK = 64  # bytes behind a window that copies may write to
 
 
 # Make memory of so many bytes in all; how many there are then.

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
-from pcpu.iprog.finders.x86_64 import instruction_end
+from pcpu.iprog.finders.x86_64 import ESCAPE, instruction_end
 from pcpu.kernel import Bytes
-from pcpu.kernel.memory import i32_at, put_32, u32_at
+from pcpu.kernel.memory import i32_at, lowest_bit, match_16, put_32, u32_at
+
+_LONG, _SHORT = 64, 16  # places that are looked at together
 
 
 def restore_x86_64(part: Bytes, address: int, base: int, span: int) -> None:
     """Undo transform 1 in a part of a run that lies at ``address``."""
-    floor, p = 0, 1
-    while p + 4 <= len(part):
-        distance = instruction_end(part, p, floor)
-        if distance:
-            end = address + p + distance - base
-            value = i32_at(part, p)
-            if 0 <= end <= span and -end <= value < span:
-                put_32(part, p, value - end if value >= 0 else value + span)
-            floor = p + 4
-            p += 4
-        p += 1
+    floor, p, last = 0, 1, len(part) - 4
+    while p <= last:
+        fields, step = 1, 1
+        if p + _LONG <= len(part) and p >= 2:
+            fields, step = _fields(part, p, _LONG), _LONG
+        elif len(part) > _SHORT and p >= 2:
+            first = min(p, len(part) - _SHORT + 1)
+            fields, step = _fields(part, first, _SHORT) >> (p - first), _SHORT
+        while fields:
+            at = p + lowest_bit(fields)
+            fields &= fields - 1
+            distance = instruction_end(part, at, floor) if floor < at <= last else 0
+            if distance:
+                end = address + at + distance - base
+                value = i32_at(part, at)
+                if 0 <= end <= span and -end <= value < span:
+                    put_32(part, at, value - end if value >= 0 else value + span)
+                floor = at + 4
+        p += step
+
+
+def _fields(b: Bytes, p: int, count: int) -> int:
+    """Bit n, of so many: whether a distance may stand at ``b[p + n]``, for what is before it."""
+    found = 0
+    for n in range(0, count, _SHORT):
+        jumps = match_16(b, p + n - 2, 0xFF, ESCAPE, 0) & match_16(b, p + n - 1, 0xF0, 0x80, 0)
+        calls = match_16(b, p + n - 1, 0xFE, 0xE8, 0)
+        operands = match_16(b, p + n - 1, 0xC7, 0x05, 0)
+        found |= (jumps | calls | operands) << n
+    return found
 
 
 def restore_aarch64(part: Bytes, address: int) -> None:

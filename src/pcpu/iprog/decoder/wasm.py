@@ -122,7 +122,7 @@ def _objects(wanted: Sequence[Export], known: Known, *, holds: bool) -> list[byt
             say_where(translation)
 
     kernels = [export.kernel for export in wanted]
-    return objects_for(kernels, surround, targets.find("wasm"), {"MOST": _MOST, **known})
+    return objects_for(kernels, surround, targets.find("wasm"), {"MOST": _MOST, "TAGS": 0, **known})
 
 
 def _export(translation: Translation, export: Export, own: Any) -> None:

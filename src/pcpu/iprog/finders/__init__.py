@@ -28,6 +28,7 @@ from pcpu.iprog.finders.image import (
     octets,
     read_image,
 )  # fmt: skip
+from pcpu.iprog.finders.sort import ROW, sort_room
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import Sites
 
@@ -89,10 +90,10 @@ def find_sites(blob: Bytes, numbers: Sequence[int]) -> Sites:
     scratch = np.empty(call("pcpu_find_room", b), np.int64)
     # Room for all that may be there, so that finders run once: what is not written takes no memory.
     room = len(b) // find.BYTES_A_SITE
-    found = np.empty(rows.ROW * room, np.int64)
+    found = np.empty(ROW * room, np.int64)
     count = call("pcpu_find_sites", b, finders, found, room, scratch)
-    kept = call("pcpu_sort_sites", found, count, np.empty(2 * count, np.int64))
-    place, form, target, extra = found[: rows.ROW * kept].reshape(-1, rows.ROW).T
+    kept = call("pcpu_sort_sites", found, count, np.empty(sort_room(count), np.int64))
+    place, form, target, extra = found[: ROW * kept].reshape(-1, ROW).T
     octet = np.uint8
     return Sites(
         place.copy(), form.astype(octet), target.copy(), extra.copy(),

@@ -15,10 +15,10 @@ from pcpu.iprog.finders.elf import (
     size_of,
     start_of,
 )  # fmt: skip
-from pcpu.iprog.finders.reading import i32, u32
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.sites import Form
 from pcpu.kernel import i64
+from pcpu.kernel.memory import i32_at, u32_at
 
 # Encodings, of numbers relative to their own place.
 DISTANCE = 0x1B  # 4 bytes, signed
@@ -34,7 +34,7 @@ def _next(b: Bytes, p: int, stop: int) -> int:
     """Where the record at ``b[p]`` ends; -1 where none is."""
     if p + 8 > stop:
         return -1
-    length = u32(b, p)
+    length = u32_at(b, p)
     if length < 4 or length >= _LONG or p + 4 + length > stop:
         return -1
     return p + 4 + length
@@ -62,7 +62,7 @@ def find_records(
     p = start
     end = _next(b, p, stop)
     while end > 0:
-        back = u32(b, p + 4)
+        back = u32_at(b, p + 4)
         if back == 0:
             common[0] += 1
             common[common[0]] = (p - start) << 2 | _encodings(b, p + 8, end, encoding)
@@ -84,19 +84,13 @@ def common_room(b: Bytes) -> int:
     s = named(b, EH_FRAME)
     if s == 0:
         return 1
-    return records_room(b, start_of(b, s), start_of(b, s) + size_of(b, s))
+    return records_room(start_of(b, s), start_of(b, s) + size_of(b, s))
 
 
-def records_room(b: Bytes, p: int, stop: int) -> int:
-    """How many numbers ``common`` needs for the records from ``b[p]`` on."""
-    room = 1
-    end = _next(b, p, stop)
-    while end > 0:
-        if u32(b, p + 4) == 0:
-            room += 1
-        p = end
-        end = _next(b, p, stop)
-    return room
+def records_room(p: int, stop: int) -> int:
+    """How many numbers ``common`` needs for the records of ``b[p:stop]``, at most: each has 8 bytes
+    at least."""
+    return 1 + (stop - p) // 8
 
 
 def _known(common: Ints, place: int) -> int:
@@ -118,9 +112,9 @@ def _distance(
     b: Bytes, p: int, end: int, bias: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """The field at ``b[p]``, where the record has it and it leads somewhere."""
-    if p + 4 > end or i32(b, p) == 0:
+    if p + 4 > end or i32_at(b, p) == 0:
         return count
-    return add(rows, room, count, p, _RELATIVE, p + bias + i32(b, p), 0)
+    return add(rows, room, count, p, _RELATIVE, p + bias + i32_at(b, p), 0)
 
 
 def _encodings(b: Bytes, p: int, end: int, wanted: int) -> int:
@@ -159,10 +153,10 @@ def search_table(b: Bytes, rows: Ints, room: int, count: int) -> int:
         return count
     p = start_of(b, s)
     address = address_of(b, s)
-    if u32(b, p) != _HEADER:
+    if u32_at(b, p) != _HEADER:
         return count
-    count = add(rows, room, count, p + 4, _RELATIVE, address + 4 + i32(b, p + 4), 0)
-    pairs = min(u32(b, p + 8), (size_of(b, s) - 12) // 8)
+    count = add(rows, room, count, p + 4, _RELATIVE, address + 4 + i32_at(b, p + 4), 0)
+    pairs = min(u32_at(b, p + 8), (size_of(b, s) - 12) // 8)
     for at in range(p + 12, p + 12 + 8 * pairs, 4):
-        count = add(rows, room, count, at, _BASED, address + i32(b, at), address)
+        count = add(rows, room, count, at, _BASED, address + i32_at(b, at), address)
     return count

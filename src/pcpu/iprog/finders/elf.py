@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from pcpu.iprog.finders.arrays import Bytes, Ints
-from pcpu.iprog.finders.reading import i64_at, lies, u16, u32
+from pcpu.iprog.finders.reading import lies
 from pcpu.kernel import i64
+from pcpu.kernel.memory import i64_at, u16_at, u32_at
 
 X86_64, AARCH64 = 62, 183  # machines
 EXECUTABLE = 2  # a type of file, whose addresses are final
@@ -42,16 +43,16 @@ def entry_count(b: Bytes) -> int:
         if b[n] != _IDENT[n]:
             return 0
     table = i64_at(b, 40)
-    count = u16(b, 60)
-    if u16(b, 58) != ENTRY or not lies(table, ENTRY * count, len(b)) or u16(b, 62) >= count:
+    count = u16_at(b, 60)
+    if u16_at(b, 58) != ENTRY or not lies(table, ENTRY * count, len(b)) or u16_at(b, 62) >= count:
         return 0
-    names = table + ENTRY * u16(b, 62)
+    names = table + ENTRY * u16_at(b, 62)
     return count if lies(i64_at(b, names + 24), i64_at(b, names + 32), len(b)) else 0
 
 
 def machine_of(b: Bytes) -> int:
     """The machine that an image is for."""
-    return u16(b, 18)
+    return u16_at(b, 18)
 
 
 def table_of(b: Bytes) -> int:
@@ -61,12 +62,12 @@ def table_of(b: Bytes) -> int:
 
 def type_of(b: Bytes, s: int) -> int:
     """The type of a section."""
-    return u32(b, s + 4)
+    return u32_at(b, s + 4)
 
 
 def flags_of(b: Bytes, s: int) -> int:
     """The flags of a section."""
-    return u32(b, s + 8)
+    return u32_at(b, s + 8)
 
 
 def address_of(b: Bytes, s: int) -> int:
@@ -140,8 +141,8 @@ def widen(elf: Ints, low: int, address: int, size: int) -> None:
 
 def is_named(b: Bytes, s: int, name: int) -> bool:
     """Whether a section has one of the names above."""
-    names = table_of(b) + ENTRY * u16(b, 62)
-    at = start_of(b, names) + u32(b, s)
+    names = table_of(b) + ENTRY * u16_at(b, 62)
+    at = start_of(b, names) + u32_at(b, s)
     end = start_of(b, names) + size_of(b, names)
     while _NAMES[name] != 0:
         if at >= end or b[at] != _NAMES[name]:

@@ -28,9 +28,9 @@ from pcpu.iprog.finders.elf import (
     start_of,
     type_of,
 )  # fmt: skip
-from pcpu.iprog.finders.reading import i64_at, u16
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.sites import Form
+from pcpu.kernel.memory import i64_at, u16_at
 
 _ROW = 24  # bytes of a relocation with an addend, and of a symbol
 _LEAST_POINTER = 4096
@@ -84,7 +84,7 @@ def _has_pointers(b: Bytes, s: int) -> bool:
         return False
     if flags_of(b, s) & EXEC != 0:
         return False
-    if flags_of(b, s) & WRITE == 0 and u16(b, 16) != EXECUTABLE:
+    if flags_of(b, s) & WRITE == 0 and u16_at(b, 16) != EXECUTABLE:
         return False
     return not (
         is_named(b, s, EH_FRAME) or is_named(b, s, EH_FRAME_HDR) or is_named(b, s, GOPCLNTAB)

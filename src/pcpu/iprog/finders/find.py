@@ -39,6 +39,7 @@ LAST_FINDER = MACHO_NAMES
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
 CHOSEN = -1
+TAGS = 1  # 0 leaves out who found a site, which decoders do not ask for
 _MODULES = 1 << WASM_CODE | 1 << WASM_TABLES | 1 << WASM_WORDS
 _WINDOWS = 1 << PE_CODE | 1 << PE_FUNCTIONS | 1 << PE_POINTERS
 _MACHO = (
@@ -57,8 +58,8 @@ def find_room(b: Bytes) -> int:
 
 def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) -> int:
     """Write the sites that finders find, in their order, to rows, of which there are ``room``; how
-    many sites there are. Their forms have the finders' numbers too (TAG), until ``order_sites`` or
-    ``sort_sites`` is called."""
+    many sites there are. Their forms have the finders' numbers too (TAG), until ``order_sites`` is
+    called."""
     elf = scratch[0:ELF]
     loaded = read_elf(b, elf)
     module = loaded == 0 and is_module(b)
@@ -83,7 +84,8 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
             count = _in_code(b, elf, finders, n, scratch, tables, rows, room, count)
         elif machine_of(b) in (X86_64, AARCH64):
             count = _in_data(b, elf, finders[n], scratch, rows, room, count)
-        tag(rows, first, min(count, room), finders[n])
+        if TAGS:
+            tag(rows, first, min(count, room), finders[n])
     return count if count <= len(b) // BYTES_A_SITE else 0
 
 

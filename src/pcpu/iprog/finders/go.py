@@ -13,9 +13,11 @@ from pcpu.iprog.finders.elf import (
     size_of,
     start_of,
 )  # fmt: skip
-from pcpu.iprog.finders.reading import i64_at, lies, u32
+from pcpu.iprog.finders.reading import lies
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.sites import Form
+from pcpu.kernel import i64
+from pcpu.kernel.memory import i64_at, u32_at
 
 _MAGIC = 0xFFFFFFF1  # tables of Go 1.20 and later
 _HEADER = 72  # bytes
@@ -23,6 +25,8 @@ _COUNT, _TEXT, _FUNCTION_NAMES, _COUNTERS, _LIST = 8, 24, 32, 56, 64  # places i
 _FUNCTION = 44  # bytes of a function's record before its lists
 _COUNTER_COUNT, _OTHER_COUNT = 28, 43  # places in the record: how long its lists are
 _MOST = 16  # entries of a list that are looked at
+_LISTS = 5  # columns of records before those of their lists
+_COLUMNS = _LISTS + 2 * _MOST
 _NONE = 0xFFFFFFFF
 _FUNCTION_DATA = 1 << 40  # addresses from here on: distances from a place that is not known
 _ALIGNMENT = 31  # bits that are 0 in places of functions, and of types
@@ -39,7 +43,7 @@ def function_section(b: Bytes) -> int:
     if s == 0 or size_of(b, s) < _HEADER:
         return 0
     p = start_of(b, s)
-    if u32(b, p) != _MAGIC or b[p + 7] != 8:
+    if u32_at(b, p) != _MAGIC or b[p + 7] != 8:
         return 0
     if not (
         _is_base(b, p + _TEXT) and _is_base(b, p + _FUNCTION_NAMES) and _is_base(b, p + _COUNTERS)
@@ -55,7 +59,7 @@ def _based(
     b: Bytes, p: int, base: int, without: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """The distance from ``base`` at ``b[p]``, unless it is ``without``."""
-    value = u32(b, p)
+    value = u32_at(b, p)
     if value == without:
         return count
     return add(rows, room, count, p, _BASED, value + base, base)
@@ -73,63 +77,61 @@ def function_table(b: Bytes, rows: Ints, room: int, count: int) -> int:
     at = p + i64_at(b, p + _LIST)
     end = at + 8 * i64_at(b, p + _COUNT)
     stop = p + size_of(b, s)
-    for function in range(at, end + 1, 8):
+    for function in range(at, end, 8):
         count = _based(b, function, text, -1, rows, room, count)
-    for function in range(at, end, 8):
         count = _based(b, function + 4, at - p + address_of(b, s), -1, rows, room, count)
-    count = _field(b, at, end, stop, 0, text, -1, rows, room, count)
-    count = _field(b, at, end, stop, 4, names, -1, rows, room, count)
-    for offset in range(16, 28, 4):
-        count = _field(b, at, end, stop, offset, counters, 0, rows, room, count)
-    for number in range(_MOST):
-        count = _counters(b, at, end, stop, number, counters, rows, room, count)
-        count = _others(b, at, end, stop, number, rows, room, count)
+    count = _based(b, end, text, -1, rows, room, count)
+    # Record by record, so that sites are in order. Where two overlap, the rule's order counts.
+    before = count
+    count = _records(b, at, end, stop, 0, _COLUMNS, text, names, counters, rows, room, count)
+    if count < 0:
+        count = before
+        for column in range(_COLUMNS):
+            count = _records(
+                b, at, end, stop, column, column + 1, text, names, counters, rows, room, count
+            )
     return count
 
 
-def _record(b: Bytes, at: int, function: int, stop: int) -> int:
-    """Where the record of a function of the list at ``b[at]`` begins; -1 where it does not lie in
-    the section."""
-    record = at + u32(b, function + 4)
-    return record if record + _FUNCTION <= stop else -1
-
-
-def _field(
-    b: Bytes, at: int, end: int, stop: int, offset: int, base: int, without: int, rows: Ints,
-    room: int, count: int,
+def _records(
+    b: Bytes, at: int, end: int, stop: int, first: int, last: int, text: int, names: int,
+    counters: int, rows: Ints, room: int, count: int,
 ) -> int:  # fmt: skip
-    """The same field of all records."""
+    """The columns from ``first`` on before ``last`` of all records of the list at ``b[at]``; how
+    many rows there are then, or -1 where there are several columns and two records overlap."""
+    floor = at
     for function in range(at, end, 8):
-        record = _record(b, at, function, stop)
-        if record >= 0:
-            count = _based(b, record + offset, base, without, rows, room, count)
+        record = at + u32_at(b, function + 4)
+        if record + _FUNCTION > stop:
+            continue
+        if record < floor and last - first > 1:
+            return -1
+        lists = record + _FUNCTION
+        others = lists + 4 * u32_at(b, record + _COUNTER_COUNT)
+        floor = others + 4 * min(i64(b[record + _OTHER_COUNT]), _MOST)
+        if first == 0:
+            count = _based(b, record, text, -1, rows, room, count)
+        if first <= 1 < last:
+            count = _based(b, record + 4, names, -1, rows, room, count)
+        for n in range(max(first, 2), min(last, _LISTS)):
+            count = _based(b, record + 8 + 4 * n, counters, 0, rows, room, count)
+        count = _list(b, lists, min(others, stop), first, last, 0, counters, 0, rows, room, count)
+        count = _list(
+            b, others, min(floor, stop), first, last, 1, _FUNCTION_DATA, _NONE, rows, room, count
+        )
     return count
 
 
-def _counters(
-    b: Bytes, at: int, end: int, stop: int, number: int, base: int, rows: Ints, room: int,
-    count: int,
+def _list(
+    b: Bytes, p: int, stop: int, first: int, last: int, turn: int, base: int, without: int,
+    rows: Ints, room: int, count: int,
 ) -> int:  # fmt: skip
-    """Entry ``number`` of the first list of each record that has so many."""
-    for function in range(at, end, 8):
-        record = _record(b, at, function, stop)
-        if record >= 0 and u32(b, record + _COUNTER_COUNT) > number:
-            p = record + _FUNCTION + 4 * number
-            if p + 4 <= stop:
-                count = _based(b, p, base, 0, rows, room, count)
-    return count
-
-
-def _others(
-    b: Bytes, at: int, end: int, stop: int, number: int, rows: Ints, room: int, count: int
-) -> int:  # fmt: skip
-    """Entry ``number`` of the second list, behind the first."""
-    for function in range(at, end, 8):
-        record = _record(b, at, function, stop)
-        if record >= 0 and b[record + _OTHER_COUNT] > number:
-            p = record + _FUNCTION + 4 * u32(b, record + _COUNTER_COUNT) + 4 * number
-            if p + 4 <= stop:
-                count = _based(b, p, _FUNCTION_DATA, _NONE, rows, room, count)
+    """The entries of one of a record's two lists, whose columns take turns."""
+    for number in range(max(first - _LISTS + 1 - turn, 0) // 2, _MOST):
+        at = p + 4 * number
+        if at + 4 > stop or _LISTS + 2 * number + turn >= last:
+            break
+        count = _based(b, at, base, without, rows, room, count)
     return count
 
 
@@ -149,17 +151,22 @@ def types(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     start = start_of(b, s)
     size = size_of(b, s)
     limit = elf[CODE_HIGH] - text
-    for offset in range(0, 16, 4):
-        base = address if offset < 8 else text
-        for q in range(start + (-start & 3), start + size - 15, 4):
-            if _is_method(b, q, size, limit):
-                count = _based(b, q + offset, base, 0, rows, room, count)
+    found = 0  # bit n: whether there is a method 4 n bytes before
+    for p in range(start + (-start & 3), start + size - 3, 4):
+        found = found << 1 & 15
+        if p + 16 <= start + size and _is_method(b, p, size, limit):
+            found |= 1
+        if found != 0:
+            for n in range(4):
+                if found >> n & 1 != 0:
+                    base = address if n < 2 else text
+                    count = _based(b, p, base, 0, rows, room, count)
     return count
 
 
 def _is_method(b: Bytes, q: int, size: int, limit: int) -> bool:
-    code = u32(b, q + 8)
-    if code == 0 or code & _ALIGNMENT != 0 or code >= limit or code != u32(b, q + 12):
+    code = u32_at(b, q + 8)
+    if code != u32_at(b, q + 12) or code == 0 or code & _ALIGNMENT != 0 or code >= limit:
         return False
-    kind = u32(b, q + 4)
-    return 0 < u32(b, q) < size and kind & _ALIGNMENT == 0 and kind < size
+    kind = u32_at(b, q + 4)
+    return 0 < u32_at(b, q) < size and kind & _ALIGNMENT == 0 and kind < size

@@ -22,11 +22,11 @@ from pcpu.iprog.finders.elf import (
     start_of,
     table_of,
 )  # fmt: skip
-from pcpu.iprog.finders.reading import i32
 from pcpu.iprog.finders.rows import add
-from pcpu.iprog.finders.sort import sort_order
+from pcpu.iprog.finders.sort import ROW, sort_room, sort_rows
 from pcpu.iprog.sites import Form
 from pcpu.kernel import i64
+from pcpu.kernel.memory import i32_at, lowest_bit
 
 _SPAN = 3  # numbers of a span
 _RELATIVE = Form.RELATIVE.value
@@ -44,7 +44,9 @@ def tables_room(b: Bytes) -> int:
             sections += 1
     # The limit of G41 holds for all sections, and what breaks it is no image.
     marks = min(marks, len(b) // 2 + 2 * sections)
-    return 1 + (_SPAN + 4) * sections + marks // 64 + 1
+    # The rows by which sections are sorted lie behind the spans, where marks go later.
+    sorting = ROW * sections + sort_room(sections)
+    return 1 + _SPAN * sections + max(sorting, marks // 64 + 1)
 
 
 def read_tables(b: Bytes, elf: Ints, tables: Ints) -> None:
@@ -53,30 +55,28 @@ def read_tables(b: Bytes, elf: Ints, tables: Ints) -> None:
     for s in range(elf[FIRST], elf[LAST], ENTRY):
         if is_constant(b, s):
             count += 1
-    work = len(tables) - 4 * count  # addresses and sizes, then their order
-    order = work + 2 * count
-    at = work
+    sections = tables[1 + _SPAN * count : 1 + (_SPAN + ROW) * count]
+    at = 0
     for s in range(elf[FIRST], elf[LAST], ENTRY):
         if is_constant(b, s):
-            tables[at] = address_of(b, s)
-            tables[at + 1] = size_of(b, s)
-            at += 2
-    sort_order(tables[work:order], 2, count, tables[order : order + 2 * count])
-    _join(tables, work, order, count)
+            sections[at] = address_of(b, s)
+            sections[at + 1] = size_of(b, s)
+            at += ROW
+    sort_rows(sections, count, tables[1 + (_SPAN + ROW) * count : len(tables)])
+    _join(tables, sections, count)
     for n in range(1 + _SPAN * tables[0], len(tables)):
         tables[n] = 0
 
 
-def _join(tables: Ints, work: int, order: int, count: int) -> None:
+def _join(tables: Ints, sections: Ints, count: int) -> None:
     """Make spans of sections that touch or overlap."""
     tables[0] = 0
     marks = 0
     end = -1
     at = 1 - _SPAN
     for n in range(count):
-        section = work + 2 * tables[order + n]
-        low = tables[section]
-        high = low + tables[section + 1]
+        low = i64(sections[ROW * n])
+        high = low + i64(sections[ROW * n + 1])
         if low > end:
             at += _SPAN
             tables[0] += 1
@@ -107,7 +107,8 @@ def _mark_of(tables: Ints, address: int) -> int:
 
 def mark(tables: Ints, address: int) -> None:
     """Note that an instruction leads to an address."""
-    if tables[0] == 0 or address & 3 != 0:
+    last = i64(tables[0])
+    if address & 3 != 0 or last == 0 or not tables[1] <= address < tables[_SPAN * last - 1]:
         return
     number = _mark_of(tables, address)
     if number >= 0:
@@ -134,24 +135,30 @@ def _follow(
     room: int, count: int,
 ) -> int:  # fmt: skip
     """The tables between two addresses, whose distances lead from ``low`` to ``high``."""
-    first = address + (-address & 3)
+    at = address + (-address & 3)
     marks = 1 + _SPAN * tables[0]
-    number = _mark_of(tables, first)
+    number = _mark_of(tables, at)
     base = -1
     begun = count
-    for at in range(first, end - 3, 4):
-        if tables[marks + (number >> 6)] >> (number & 63) & 1 != 0:
+    while at < end - 3:
+        ahead = tables[marks + (number >> 6)] >> (number & 63)
+        if ahead & 1 != 0:
             if count == begun + 1:
                 count = begun  # a single word is chance
             base = at
             begun = count
+        elif base < 0:
+            step = 64 - (number & 63) if ahead == 0 else lowest_bit(ahead)
+            at += 4 * step
+            number += step
+            continue
+        target = base + i32_at(b, at - bias)
+        if low <= target < high:
+            count = add(rows, room, count, at - bias, _RELATIVE, target, base - at)
+        else:
+            base = -1
+        at += 4
         number += 1
-        if base >= 0:
-            target = base + i32(b, at - bias)
-            if low <= target < high:
-                count = add(rows, room, count, at - bias, _RELATIVE, target, base - at)
-            else:
-                base = -1
     if count == begun + 1:
         count = begun
     return count

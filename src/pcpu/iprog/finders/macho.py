@@ -11,12 +11,13 @@ import numpy as np
 from pcpu.iprog.finders.aarch64 import find_pages
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.eh_frame import LONG_DISTANCE, find_records, records_room
-from pcpu.iprog.finders.elf import CODE_HIGH, CODE_LOW, ELF, FIRST, HIGH, LAST, LOW, holds, widen
-from pcpu.iprog.finders.reading import i64_at, lies, u32
+from pcpu.iprog.finders.elf import CODE_LOW, ELF, FIRST, LAST, LOW, holds, widen
+from pcpu.iprog.finders.reading import lies
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.finders.x86_64 import find_distances
 from pcpu.iprog.sites import Form
 from pcpu.kernel import i64
+from pcpu.kernel.memory import i64_at, u32_at
 
 AMD64, ARM64 = 0x1000007, 0x100000C  # machines
 SEGMENT, ENTRY = 72, 80  # bytes of a command about a segment, and of an entry of its sections
@@ -47,18 +48,18 @@ _EH_FRAME, _UNWIND_INFO = 0, NAME
 def commands_end(b: Bytes) -> int:
     """Where the commands of an image end, of which the first begins at 32; 0 where there is no
     image."""
-    if len(b) < FIRST_COMMAND or u32(b, 0) != _MAGIC or u32(b, 4) not in (AMD64, ARM64):
+    if len(b) < FIRST_COMMAND or u32_at(b, 0) != _MAGIC or u32_at(b, 4) not in (AMD64, ARM64):
         return 0
-    end = FIRST_COMMAND + u32(b, 20)
+    end = FIRST_COMMAND + u32_at(b, 20)
     if end > len(b):
         return 0
     c = FIRST_COMMAND
-    for _ in range(u32(b, 16)):
-        if c + 8 > end or u32(b, c + 4) < 8 or c + u32(b, c + 4) > end:
+    for _ in range(u32_at(b, 16)):
+        if c + 8 > end or u32_at(b, c + 4) < 8 or c + u32_at(b, c + 4) > end:
             return 0
-        if u32(b, c) == _LC_SEGMENT:
-            size = u32(b, c + 4)
-            if size < SEGMENT or SEGMENT + ENTRY * u32(b, c + 64) > size:
+        if u32_at(b, c) == _LC_SEGMENT:
+            size = u32_at(b, c + 4)
+            if size < SEGMENT or SEGMENT + ENTRY * u32_at(b, c + 64) > size:
                 return 0
         c += command_size(b, c)
     return i64(c)
@@ -66,30 +67,30 @@ def commands_end(b: Bytes) -> int:
 
 def command_size(b: Bytes, c: int) -> int:
     """The bytes of a command."""
-    return u32(b, c + 4)
+    return u32_at(b, c + 4)
 
 
 def machine_of(b: Bytes) -> int:
     """The machine that an image is for."""
-    return u32(b, 4)
+    return u32_at(b, 4)
 
 
 def sections_end(b: Bytes, c: int) -> int:
     """Where the entries of sections of the command at ``c`` end, which begin at ``c + SEGMENT``."""
-    return c + SEGMENT + (ENTRY * u32(b, c + 64) if u32(b, c) == _LC_SEGMENT else 0)
+    return c + SEGMENT + (ENTRY * u32_at(b, c + 64) if u32_at(b, c) == _LC_SEGMENT else 0)
 
 
 def segment_content(b: Bytes, c: int) -> tuple[int, int]:
     """Where the segment at ``c`` lies in the blob, and how many bytes it has there; 0 and 0 for
     another command, or where not all lie in the blob."""
-    if u32(b, c) != _LC_SEGMENT or not lies(i64_at(b, c + 40), i64_at(b, c + 48), len(b)):
+    if u32_at(b, c) != _LC_SEGMENT or not lies(i64_at(b, c + 40), i64_at(b, c + 48), len(b)):
         return 0, 0
     return i64_at(b, c + 40), i64_at(b, c + 48)
 
 
 def is_writable(b: Bytes, c: int) -> bool:
     """Whether a segment is writable to begin with."""
-    return u32(b, c + 60) & WRITE != 0
+    return u32_at(b, c + 60) & WRITE != 0
 
 
 def address_of(b: Bytes, s: int) -> int:
@@ -105,19 +106,19 @@ def size_of(b: Bytes, s: int) -> int:
 
 def content_of(b: Bytes, s: int) -> int:
     """Where a section lies in the blob."""
-    return u32(b, s + 48)
+    return u32_at(b, s + 48)
 
 
 def length_of(b: Bytes, s: int) -> int:
     """The bytes of a section that lie in the blob; 0 where not all do."""
-    if u32(b, s + 64) & 0xFF in (_ZEROFILL, _GB_ZEROFILL, _THREAD_ZEROFILL):
+    if u32_at(b, s + 64) & 0xFF in (_ZEROFILL, _GB_ZEROFILL, _THREAD_ZEROFILL):
         return 0
     return size_of(b, s) if lies(content_of(b, s), size_of(b, s), len(b)) else 0
 
 
 def has_code(b: Bytes, s: int) -> bool:
     """Whether a section holds code."""
-    return u32(b, s + 64) & CODE != 0 and length_of(b, s) > 0
+    return u32_at(b, s + 64) & CODE != 0 and length_of(b, s) > 0
 
 
 def read_macho(b: Bytes, image: Ints) -> int:
@@ -147,7 +148,7 @@ def base_of(b: Bytes, image: Ints) -> int:
     """The address of the image's header, which offsets count from."""
     c = i64(image[FIRST])
     while c < image[LAST]:
-        if u32(b, c) == _LC_SEGMENT and i64_at(b, c + 40) == 0 and i64_at(b, c + 48) != 0:
+        if u32_at(b, c) == _LC_SEGMENT and i64_at(b, c + 40) == 0 and i64_at(b, c + 48) != 0:
             return i64_at(b, c + 24) if 0 <= i64_at(b, c + 24) <= _MAX_ADDRESS else 0
         c += command_size(b, c)
     return 0
@@ -157,7 +158,7 @@ def _command(b: Bytes, image: Ints, kind: int) -> int:
     """The first command of a kind; 0 where there is none."""
     c = i64(image[FIRST])
     while c < image[LAST]:
-        if u32(b, c) == kind:
+        if u32_at(b, c) == kind:
             return c
         c += command_size(b, c)
     return 0
@@ -193,8 +194,7 @@ def macho_amd_code(
                 start = content_of(b, s)
                 bias = address_of(b, s) - start
                 count = find_distances(
-                    b, start, start + length_of(b, s), bias, image[CODE_LOW], image[CODE_HIGH],
-                    image[LOW], image[HIGH], tables, rows, room, count,
+                    b, start, start + length_of(b, s), bias, image, tables, rows, room, count,
                 )  # fmt: skip
         c += command_size(b, c)
     return count
@@ -211,8 +211,7 @@ def macho_arm_code(
                 start = content_of(b, s)
                 bias = address_of(b, s) - start
                 count = find_pages(
-                    b, start, start + length_of(b, s), bias, image[CODE_LOW], image[CODE_HIGH],
-                    image[LOW], image[HIGH], known, rows, room, count,
+                    b, start, start + length_of(b, s), bias, image, known, rows, room, count,
                 )  # fmt: skip
         c += command_size(b, c)
     return count
@@ -256,10 +255,10 @@ def _chained(
 def _symbols(b: Bytes, image: Ints) -> tuple[int, int]:
     """Where the table of symbols begins and ends; 0 and 0 where there is none."""
     c = _command(b, image, _LC_SYMTAB)
-    if c == 0 or command_size(b, c) < _SYMTAB or u32(b, c + 8) > len(b):
+    if c == 0 or command_size(b, c) < _SYMTAB or u32_at(b, c + 8) > len(b):
         return 0, 0
-    start = u32(b, c + 8)
-    return start, start + _SYMBOL * min(u32(b, c + 12), (len(b) - start) // _SYMBOL)
+    start = u32_at(b, c + 8)
+    return start, start + _SYMBOL * min(u32_at(b, c + 12), (len(b) - start) // _SYMBOL)
 
 
 def macho_symbols(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
@@ -276,8 +275,8 @@ def macho_names(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int
     """Finder 23: where the names of symbols are among all names."""
     start, stop = _symbols(b, image)
     for p in range(start, stop, _SYMBOL):
-        if u32(b, p) != 0:
-            count = add(rows, room, count, p, _WORD, _NAMED + u32(b, p), 0)
+        if u32_at(b, p) != 0:
+            count = add(rows, room, count, p, _WORD, _NAMED + u32_at(b, p), 0)
     return count
 
 
@@ -297,33 +296,33 @@ def macho_room(b: Bytes) -> int:
     s = _named(b, _EH_FRAME)
     if s == 0:
         return 1
-    return records_room(b, content_of(b, s), content_of(b, s) + length_of(b, s))
+    return records_room(content_of(b, s), content_of(b, s) + length_of(b, s))
 
 
 def macho_functions(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 22: the functions that ``__unwind_info`` lists, and their languages' data."""
     s = _named(b, _UNWIND_INFO)
-    if s == 0 or length_of(b, s) < _UNWINDING or u32(b, content_of(b, s)) != 1:
+    if s == 0 or length_of(b, s) < _UNWINDING or u32_at(b, content_of(b, s)) != 1:
         return count
     base = base_of(b, image)
     start = content_of(b, s)
     end = start + length_of(b, s)
-    first = start + u32(b, start + 12)
-    count = _column(b, first, u32(b, start + 16), 4, end, base, rows, room, count)
-    index = start + u32(b, start + 20)
-    entries = min(u32(b, start + 24), max(end - index, 0) // 12)
+    first = start + u32_at(b, start + 12)
+    count = _column(b, first, u32_at(b, start + 16), 4, end, base, rows, room, count)
+    index = start + u32_at(b, start + 20)
+    entries = min(u32_at(b, start + 24), max(end - index, 0) // 12)
     count = _column(b, index, entries, 12, end, base, rows, room, count)
     if entries > 0:
-        data = u32(b, index + 8)
-        last = u32(b, index + 12 * entries - 4)
+        data = u32_at(b, index + 8)
+        last = u32_at(b, index + 12 * entries - 4)
         pairs = max(last - data, 0) // 8
         count = _column(b, start + data, 2 * pairs, 4, end, base, rows, room, count)
     floor = start
     for at in range(index, index + 12 * entries, 12):
-        page = start + u32(b, at + 4)
-        if floor <= page <= end - 8 and u32(b, page) == _REGULAR:
-            low = page + (u32(b, page + 4) & 0xFFFF)
-            listed = u32(b, page + 4) >> 16
+        page = start + u32_at(b, at + 4)
+        if floor <= page <= end - 8 and u32_at(b, page) == _REGULAR:
+            low = page + (u32_at(b, page + 4) & 0xFFFF)
+            listed = u32_at(b, page + 4) >> 16
             count = _column(b, low, listed, 8, end, base, rows, room, count)
             floor = low + 8 * listed
     return count
@@ -335,7 +334,7 @@ def _column(
     """Of so many offsets from ``b[p]`` on those that lie before ``end``."""
     stop = min(p + step * number, end - 3)
     while p < stop:
-        if u32(b, p) != 0:
-            count = add(rows, room, count, p, _BASED, base + u32(b, p), base)
+        if u32_at(b, p) != 0:
+            count = add(rows, room, count, p, _BASED, base + u32_at(b, p), base)
         p += step
     return count

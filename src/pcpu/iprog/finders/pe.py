@@ -7,12 +7,13 @@ section is named by the place of its entry.
 from __future__ import annotations
 
 from pcpu.iprog.finders.arrays import Bytes, Ints
-from pcpu.iprog.finders.elf import CODE_HIGH, CODE_LOW, ELF, FIRST, HIGH, LAST, LOW, widen
-from pcpu.iprog.finders.reading import i64_at, lies, u16, u32
+from pcpu.iprog.finders.elf import CODE_LOW, ELF, FIRST, HIGH, LAST, LOW, widen
+from pcpu.iprog.finders.reading import lies
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.finders.x86_64 import find_distances
 from pcpu.iprog.sites import Form
 from pcpu.kernel import i64
+from pcpu.kernel.memory import i64_at, u16_at, u32_at
 
 ENTRY = 40  # bytes of an entry of the table of sections
 EXEC = 0x20000000  # a flag
@@ -30,18 +31,22 @@ _SHARED = 2  # times that a blob may be covered by sections
 
 def header_of(b: Bytes) -> int:
     """Where the header of an image begins; 0 where there is no image."""
-    if len(b) < 64 or u16(b, 0) != _MZ:
+    if len(b) < 64 or u16_at(b, 0) != _MZ:
         return 0
-    p = u32(b, 60)
-    if not lies(p, _HEADER + _OPTIONAL, len(b)) or u32(b, p) != _PE or u16(b, p + 4) != _AMD64:
+    p = u32_at(b, 60)
+    if (
+        not lies(p, _HEADER + _OPTIONAL, len(b))
+        or u32_at(b, p) != _PE
+        or u16_at(b, p + 4) != _AMD64
+    ):
         return 0
     optional = p + _HEADER
-    if u16(b, p + 20) < _OPTIONAL or u16(b, optional) != _PE32_PLUS:
+    if u16_at(b, p + 20) < _OPTIONAL or u16_at(b, optional) != _PE32_PLUS:
         return 0
-    sections = u16(b, p + 6)
-    if sections > _MOST_SECTIONS or u32(b, optional + 108) <= _RELOCATIONS:
+    sections = u16_at(b, p + 6)
+    if sections > _MOST_SECTIONS or u32_at(b, optional + 108) <= _RELOCATIONS:
         return 0
-    if not lies(optional + u16(b, p + 20), ENTRY * sections, len(b)):
+    if not lies(optional + u16_at(b, p + 20), ENTRY * sections, len(b)):
         return 0
     return p if 0 <= i64_at(b, optional + 24) <= _MAX_BASE else 0
 
@@ -53,23 +58,23 @@ def base_of(b: Bytes) -> int:
 
 def offset_of(b: Bytes, s: int) -> int:
     """How far behind the base a section lies."""
-    return u32(b, s + 12)
+    return u32_at(b, s + 12)
 
 
 def content_of(b: Bytes, s: int) -> int:
     """Where a section lies in the blob."""
-    return u32(b, s + 20)
+    return u32_at(b, s + 20)
 
 
 def length_of(b: Bytes, s: int) -> int:
     """The bytes of a section that lie in the blob; 0 where not all do."""
-    size = min(u32(b, s + 8), u32(b, s + 16))
+    size = min(u32_at(b, s + 8), u32_at(b, s + 16))
     return size if lies(content_of(b, s), size, len(b)) else 0
 
 
 def has_code(b: Bytes, s: int) -> bool:
     """Whether a section holds code."""
-    return u32(b, s + 36) & EXEC != 0 and length_of(b, s) > 0
+    return u32_at(b, s + 36) & EXEC != 0 and length_of(b, s) > 0
 
 
 def read_pe(b: Bytes, image: Ints) -> int:
@@ -80,15 +85,15 @@ def read_pe(b: Bytes, image: Ints) -> int:
     header = header_of(b)
     if header == 0:
         return 0
-    image[FIRST] = header + _HEADER + u16(b, header + 20)
-    image[LAST] = image[FIRST] + ENTRY * u16(b, header + 6)
+    image[FIRST] = header + _HEADER + u16_at(b, header + 20)
+    image[LAST] = image[FIRST] + ENTRY * u16_at(b, header + 6)
     base = base_of(b)
     count = 0
     content = 0
     for s in range(image[FIRST], image[LAST], ENTRY):
         address = base + offset_of(b, s)
-        if u32(b, s + 8) > 0:
-            widen(image, LOW, address, u32(b, s + 8))
+        if u32_at(b, s + 8) > 0:
+            widen(image, LOW, address, u32_at(b, s + 8))
         if has_code(b, s):
             widen(image, CODE_LOW, address, length_of(b, s))
         if length_of(b, s) > 0:
@@ -105,8 +110,7 @@ def pe_code(b: Bytes, image: Ints, tables: Ints, rows: Ints, room: int, count: i
             start = content_of(b, s)
             bias = base + offset_of(b, s) - start
             count = find_distances(
-                b, start, start + length_of(b, s), bias, image[CODE_LOW], image[CODE_HIGH],
-                image[LOW], image[HIGH], tables, rows, room, count,
+                b, start, start + length_of(b, s), bias, image, tables, rows, room, count,
             )  # fmt: skip
     return count
 
@@ -123,13 +127,13 @@ def _holder(b: Bytes, image: Ints, offset: int) -> int:
 def _directory(b: Bytes, image: Ints, number: int) -> tuple[int, int]:
     """Where what a directory lists begins and ends; 0 and 0 where there is nothing."""
     entry = header_of(b) + _HEADER + 112 + 8 * number
-    offset = u32(b, entry)
+    offset = u32_at(b, entry)
     s = _holder(b, image, offset)
     if s == 0:
         return 0, 0
     behind = offset - offset_of(b, s)
     start = content_of(b, s) + behind
-    return start, start + min(u32(b, entry + 4), length_of(b, s) - behind)
+    return start, start + min(u32_at(b, entry + 4), length_of(b, s) - behind)
 
 
 def pe_functions(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
@@ -137,8 +141,8 @@ def pe_functions(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> in
     base = base_of(b)
     start, stop = _directory(b, image, _UNWINDING)
     for p in range(start, start + (stop - start) // _FUNCTION * _FUNCTION, 4):
-        if u32(b, p) != 0:
-            count = add(rows, room, count, p, _BASED, base + u32(b, p), base)
+        if u32_at(b, p) != 0:
+            count = add(rows, room, count, p, _BASED, base + u32_at(b, p), base)
     return count
 
 
@@ -146,16 +150,16 @@ def pe_pointers(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int
     """Finder 16: words of data that are addresses, as relocations name them."""
     p, stop = _directory(b, image, _RELOCATIONS)
     while p + 8 <= stop:
-        end = p + u32(b, p + 4)
+        end = p + u32_at(b, p + 4)
         if end < p + 8 or end > stop:
             return count
-        s = _holder(b, image, u32(b, p))
+        s = _holder(b, image, u32_at(b, p))
         if s != 0:
-            first = content_of(b, s) + u32(b, p) - offset_of(b, s)
+            first = content_of(b, s) + u32_at(b, p) - offset_of(b, s)
             last = content_of(b, s) + length_of(b, s)
             for at in range(p + 8, end - 1, 2):
-                place = first + (u16(b, at) & 0xFFF)
-                if u16(b, at) >> 12 == _DIR64 and place + 8 <= last:
+                place = first + (u16_at(b, at) & 0xFFF)
+                if u16_at(b, at) >> 12 == _DIR64 and place + 8 <= last:
                     target = i64_at(b, place)
                     if image[LOW] <= target < image[HIGH]:
                         count = add(rows, room, count, place, _ABSOLUTE, target, 0)

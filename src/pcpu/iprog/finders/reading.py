@@ -8,29 +8,6 @@ from pcpu.kernel import i64
 _LONGEST = 9  # bytes of a varint
 
 
-def u16(b: Bytes, p: int) -> int:
-    """The number of two bytes at ``b[p]``."""
-    return i64(b[p]) | i64(b[p + 1]) << 8
-
-
-def u32(b: Bytes, p: int) -> int:
-    """The number of four bytes at ``b[p]``."""
-    low = i64(b[p]) | i64(b[p + 1]) << 8
-    high = i64(b[p + 2]) | i64(b[p + 3]) << 8
-    return low | high << 16
-
-
-def i32(b: Bytes, p: int) -> int:
-    """The number of four bytes with a sign at ``b[p]``."""
-    raw = u32(b, p)
-    return raw - ((raw >> 31) << 32)
-
-
-def i64_at(b: Bytes, p: int) -> int:
-    """The number of eight bytes at ``b[p]``; from 2^63 on it is negative."""
-    return u32(b, p) | u32(b, p + 4) << 32
-
-
 def varint(b: Bytes, p: int, end: int) -> tuple[int, int]:
     """The varint (G2) at ``b[p]``, and where it ends; -1 as the latter where it does not end
     before ``b[end]``, or is too long, or where ``p`` is -1."""

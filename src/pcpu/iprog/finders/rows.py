@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pcpu.iprog.finders.arrays import Ints
-from pcpu.iprog.finders.sort import sort_order
+from pcpu.iprog.finders.sort import PIECE, ROW, sort_rows
 from pcpu.iprog.sites import WIDTHS, Form
 from pcpu.kernel import i64
 
-ROW = 4
 PLACE, FORM, TARGET, EXTRA = range(ROW)
 TAG = 8  # the bit from which on a form has the number of its finder, until rows are in order
 _FORM = (1 << TAG) - 1
@@ -30,6 +29,18 @@ def add(
     return count + 1
 
 
+def settle(rows: Ints, first: int, count: int) -> None:
+    """Put the last of so many rows, of which ``first`` stay where they are, before those whose
+    places are behind its own. They are few."""
+    at = ROW * (count - 1)
+    while at > ROW * first and rows[at - ROW] > rows[at]:
+        for k in range(ROW):
+            behind = i64(rows[at - ROW + k])
+            rows[at - ROW + k] = rows[at + k]
+            rows[at + k] = behind
+        at -= ROW
+
+
 def tag(rows: Ints, first: int, last: int, finder: int) -> None:
     """Note who found rows."""
     for n in range(first, last):
@@ -43,36 +54,41 @@ def width(form: int, extra: int) -> int:
     return i64(WIDTHS[form])
 
 
-def sort_sites(rows: Ints, count: int, scratch: Ints) -> int:
+def sort_sites(rows: Ints, count: int, aside: Ints) -> int:
     """Bring rows in order of their places, and drop those that begin before the one before ends;
-    how many are left. ``scratch`` has ``2 * count`` numbers."""
-    sort_order(rows, ROW, count, scratch)
-    _permute(rows, count, scratch)
-    kept = 0
-    end = 0
-    for n in range(count):
-        at = ROW * n
-        if rows[at + PLACE] >= end:
-            end = rows[at + PLACE] + width(rows[at + FORM] & _FORM, rows[at + EXTRA])
-            to = ROW * kept
-            for k in range(ROW):
-                rows[to + k] = rows[at + k]
-            kept += 1
-    return kept
+    how many are left. ``aside`` has the numbers that ``sort_room`` says."""
+    return _sort(rows, count, aside, -1)
 
 
-def _permute(rows: Ints, count: int, order: Ints) -> None:
-    """Put row ``order[n]`` at ``n``, for all: column by column, forwards through memory."""
-    for column in range(ROW):
-        for n in range(count):
-            order[count + n] = rows[ROW * order[n] + column]
-        for n in range(count):
-            rows[ROW * n + column] = order[count + n]
+def order_sites(rows: Ints, count: int, aside: Ints) -> int:
+    """The same; and forms are forms alone then."""
+    return _sort(rows, count, aside, _FORM)
 
 
-def order_sites(rows: Ints, count: int, scratch: Ints) -> int:
-    """What ``sort_sites`` does; then forms are forms alone."""
-    kept = sort_sites(rows, count, scratch)
-    for n in range(kept):
-        rows[ROW * n + FORM] &= _FORM
-    return kept
+def _sort(rows: Ints, count: int, aside: Ints, mask: int) -> int:
+    """The same; of forms the bits of ``mask`` are kept."""
+    sort_rows(rows, count, aside)
+    kept, end = 0, 0
+    for n in range(0, count, PIECE):
+        last = min(n + PIECE, count)
+        kept, end = _without_overlaps(rows, ROW * n, ROW * last, kept, end, mask)
+    return kept // ROW
+
+
+def _without_overlaps(
+    rows: Ints, first: int, last: int, kept: int, end: int, mask: int
+) -> tuple[int, int]:  # fmt: skip
+    """Keep the rows from ``rows[first]`` on before ``rows[last]`` that do not begin before ``end``,
+    or where one that is kept does, behind those before ``rows[kept]``; both numbers then."""
+    for at in range(first, last, ROW):
+        place = i64(rows[at + PLACE])
+        if place >= end:
+            form = i64(rows[at + FORM])
+            end = place + width(form & _FORM, rows[at + EXTRA])
+            if kept < at:
+                for k in range(ROW):
+                    rows[kept + k] = rows[at + k]
+            if form & mask != form:
+                rows[kept + FORM] = form & mask
+            kept += ROW
+    return kept, end

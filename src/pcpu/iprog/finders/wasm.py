@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from pcpu.iprog.finders.arrays import Bytes, Ints
-from pcpu.iprog.finders.reading import u32, varint
+from pcpu.iprog.finders.reading import varint
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.finders.wasm_code import (
     ADDRESSES,
@@ -23,6 +23,7 @@ from pcpu.iprog.finders.wasm_code import (
 )  # fmt: skip
 from pcpu.iprog.sites import SPACE, Form
 from pcpu.kernel import i64
+from pcpu.kernel.memory import u32_at
 
 CODE, TABLES, WORDS = 10, 11, 12  # finders
 _MAGIC = np.frombuffer(b"\0asm\1\0\0\0", np.uint8)
@@ -31,6 +32,7 @@ _CUSTOM, _FUNCTIONS, _EXPORTS, _START, _ELEMENTS, _CODE, _DATA = 0, 3, 7, 8, 9, 
 _CONSTANT, _END = 0x41, 0x0B
 _WORD = Form.WORD.value
 _NONE = -1
+_PIECE = 1 << 14  # bytes of data that are looked at in one call
 
 
 def is_module(b: Bytes) -> bool:
@@ -133,7 +135,7 @@ def _elements(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> 
 def _names(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
     """The names of functions."""
     size, p = varint(b, p, end)
-    if size != 4 or skip(p, size, end) < 0 or u32(b, p) != _NAME:
+    if size != 4 or skip(p, size, end) < 0 or u32_at(b, p) != _NAME:
         return count
     p += 4
     while 0 <= p < end:
@@ -181,7 +183,8 @@ def _segments(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> 
         stop = skip(p, size, end)
         if stop >= 0 and address != _NONE:
             count = _stated(b, first, behind, end, flags, address, rows, room, count)
-            count = _words(b, p, stop, address, rows, room, count)
+            for at in range(p + (-address & 3), stop - 3, _PIECE):
+                count = _words(b, at, min(at + _PIECE, stop - 3), rows, room, count)
         p = stop
         left -= 1
     return count
@@ -200,12 +203,10 @@ def _stated(
     return count
 
 
-def _words(
-    b: Bytes, p: int, stop: int, address: int, rows: Ints, room: int, count: int
-) -> int:  # fmt: skip
-    """The words of data that is put at an address."""
-    for at in range(p + (-address & 3), stop - 3, 4):
-        value = u32(b, at)
+def _words(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
+    """The words of data that begin from ``p`` on before ``end``."""
+    for at in range(p, end, 4):
+        value = u32_at(b, at)
         if LEAST_ADDRESS <= value < ADDRESSES:
             count = add(rows, room, count, at, _WORD, value, 0)
     return count

@@ -11,6 +11,7 @@ from pcpu.iprog.finders.reading import varint
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.sites import SPACE, Form
 from pcpu.kernel import i64
+from pcpu.kernel.memory import i64_at, lowest_bit, u32_at
 
 FUNCTION, TYPE, GLOBAL = 1, 2, 3  # kinds; 0 is memory
 LEAST_ADDRESS = 1024  # smaller numbers are hardly addresses
@@ -50,31 +51,68 @@ _VECTORS = {"ao": "00-0B 5C-5D", "L": "0C-0D", "1": "15-22", "ao1": "54-5B"}
 _ATOMICS = {"1": "03"}
 
 
-def _table(otherwise: str, rows: dict[str, str]) -> npt.NDArray[np.int64]:
-    """For each opcode what follows it, as numbers of letters and -1; ``rows`` are lists of opcodes,
-    ``A-B`` for a range."""
-    table = np.full((256, _MOST), -1, np.int64)
-    for follows, text in ((otherwise, "00-FF"), *rows.items()):
+def _table(otherwise: str, rows: dict[str, str]) -> list[str]:
+    """For each opcode what follows it; ``rows`` are lists of opcodes, ``A-B`` for a range."""
+    table = [otherwise] * 256
+    for follows, text in rows.items():
         for item in text.split():
             first, _, last = item.partition("-")
-            span = slice(int(first, 16), int(last or first, 16) + 1)
-            table[span] = -1
-            for n, letter in enumerate(follows):
-                table[span, n] = _LETTERS.index(letter)
+            for opcode in range(int(first, 16), int(last or first, 16) + 1):
+                table[opcode] = follows
     return table
 
 
-FOLLOWS = np.stack([
-    _table("?", _PLAIN), _table("?", _BULK), _table("", _VECTORS), _table("ao", _ATOMICS)
-]).ravel()  # fmt: skip
+_FOLLOWS = [
+    *_table("?", _PLAIN),
+    *_table("?", _BULK),
+    *_table("", _VECTORS),
+    *_table("ao", _ATOMICS),
+]
+_SHAPES = sorted(set(_FOLLOWS))
+# By table and opcode, the number of what follows; and by that number its letters, as numbers of
+# them, and one more where they end.
+SHAPES = np.array([_SHAPES.index(follows) for follows in _FOLLOWS], np.uint8)
+_NO_LETTER = len(_LETTERS)
+LETTERS = np.array(
+    [
+        _LETTERS.index(letter) if letter != " " else _NO_LETTER
+        for shape in _SHAPES for letter in shape.ljust(_MOST)
+    ],
+    np.uint8,
+)  # fmt: skip
 (
     _U, _S, _C, _B, _F, _T, _G, _A, _O, _V, _1, _4, _8, _L, _P, _UNKNOWN,
 ) = range(len(_LETTERS))  # fmt: skip
-# By number of letter: bytes that are skipped, and the kind of thing that a number is of, or -1.
-_SKIPPED = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4, 8, 16, 0, 0], np.int64)
-_KIND = np.array(
-    [-1, 0, 0, TYPE, FUNCTION, TYPE, GLOBAL, -1, 0, -1, -1, -1, -1, -1, -1, -1], np.int64
-)
+# By number of letter: bytes that are skipped, and the kind of thing that a number is of, or NONE.
+_SKIPPED = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4, 8, 16, 0, 0], np.uint8)
+_NONE = 255
+_KIND = np.array([_NONE, 0, 0, TYPE, FUNCTION, TYPE, GLOBAL, _NONE, 0, *[_NONE] * 7], np.uint8)
+
+
+def _short() -> npt.NDArray[np.uint8]:
+    """By opcode, the two highest bits of the byte behind it, and the highest bit of the next: the
+    length of an instruction that has no site, as its numbers have a byte each; 0 where that is not
+    known."""
+    table = np.zeros((256, 4, 2), np.uint8)
+    for opcode, follows in enumerate(_FOLLOWS[:256]):
+        if follows == "":
+            table[opcode] = 1
+        elif follows in ("u", "s", "c"):
+            table[opcode, :2] = 2
+        elif follows == "b":
+            table[opcode, 1] = 2  # negative: no number of a type
+        elif follows == "ao":
+            table[opcode, 0, 0] = 3
+    return table.ravel()
+
+
+SHORT = _short()
+# By what follows an opcode: where a number is that is all that may have a site, as far as the byte
+# before is below 64; and what it is, as a number of a letter.
+_ONE = {"s": (1, "s"), "c": (1, "c"), "f": (1, "f"), "t": (1, "t"), "g": (1, "g"), "ao": (2, "o")}
+BEHIND = np.array([_ONE.get(shape, (0, ""))[0] for shape in _SHAPES], np.uint8)
+WHAT = np.array([_LETTERS.index(_ONE.get(shape, (0, "u"))[1]) for shape in _SHAPES], np.uint8)
+_NO_MORE = -0x7F7F7F7F7F7F7F80  # the bits that say, of eight bytes, whether a number goes on
 
 
 def number(b: Bytes, p: int, end: int, signed: bool) -> tuple[int, int]:
@@ -110,46 +148,93 @@ def _operand(
         after = _skip_numbers(b, after, end, value)
     elif what == _A and value & 64 != 0:
         after = _skip_numbers(b, after, end, 1)
-    kind = i64(_KIND[what])
-    if after > 0 and kind >= 0 and after - p <= WIDEST:
-        least = LEAST_ADDRESS if kind == 0 else 0
-        most = ADDRESSES if kind == 0 else 1 << SPACE
-        if least <= value < most:
-            form = WITH_SIGN if what in (_C, _B) else UNSIGNED
-            count = add(rows, room, count, p, form, (kind << SPACE) + value, after - p)
+    if after > 0 and after - p <= WIDEST:
+        count = _name(p, what, value, after - p, rows, room, count)
     return after, count
+
+
+def _name(
+    place: int, what: int, value: int, width: int, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """The site of a number at a place, if it names something; how many rows there are then."""
+    kind = i64(_KIND[what])
+    least = LEAST_ADDRESS if kind == 0 else 0
+    most = ADDRESSES if kind == 0 else 1 << SPACE
+    if kind == _NONE or not least <= value < most:
+        return count
+    form = WITH_SIGN if what in (_C, _B) else UNSIGNED
+    return add(rows, room, count, place, form, (kind << SPACE) + value, width)
+
+
+def _instruction(
+    b: Bytes, p: int, end: int, rows: Ints, room: int, count: int
+) -> tuple[int, int]:  # fmt: skip
+    """Read the instruction at ``b[p]``; where it ends, or 0 where it is none, and how many rows
+    there are then."""
+    before = count
+    opcode = i64(b[p])
+    shape = i64(SHAPES[opcode])
+    p += 1
+    if LETTERS[_MOST * shape] == _P:
+        table = opcode - 0xFB
+        opcode, p = number(b, p, end, False)
+        if p == 0 or not 0 <= opcode <= 255:
+            return 0, before
+        shape = i64(SHAPES[256 * table + opcode])
+    for n in range(_MOST * shape, _MOST * shape + _MOST):
+        what = i64(LETTERS[n])
+        if what == _NO_LETTER:
+            break
+        if what == _UNKNOWN:
+            return 0, before
+        if _SKIPPED[what] > 0:
+            p += i64(_SKIPPED[what])
+        else:
+            p, count = _operand(b, p, end, what, rows, room, count)
+            if p == 0:
+                return 0, before
+    if p > end:
+        return 0, before
+    return p, count
 
 
 def find_in_code(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
     """What the instructions of ``b[p:end]`` name; how many rows there are then. What is no
     instruction ends it."""
-    while p < end:
-        opcode = i64(b[p])
-        table = 0
-        p += 1
-        if FOLLOWS[_MOST * opcode] == _P:
-            table = opcode - 0xFB
-            opcode, p = number(b, p, end, False)
-            if p == 0 or not 0 <= opcode <= 255:
+    while p + 10 <= end:
+        three = u32_at(b, p)
+        short = i64(SHORT[(three & 255) << 3 | three >> 13 & 6 | three >> 23 & 1])
+        if short != 0:
+            p += short
+            continue
+        shape = i64(SHAPES[b[p]])
+        behind = i64(BEHIND[shape])
+        word = i64_at(b, p + behind)
+        ends = ~word & _NO_MORE
+        if behind == 0 or ends == 0 or (behind == 2 and b[p + 1] >= 64):
+            p, count = _instruction(b, p, end, rows, room, count)
+            if p == 0:
                 return count
-        follows = _MOST * (256 * table + opcode)
-        if FOLLOWS[follows] == _UNKNOWN:
+        else:
+            width = (lowest_bit(ends) >> 3) + 1
+            what = i64(WHAT[shape])
+            negative = word >> 8 * width - 2 & 1 != 0 and what in (_S, _C)
+            if width <= WIDEST and not negative:
+                value = _number_in(word, width)
+                count = _name(p + behind, what, value, width, rows, room, count)
+            p += behind + width
+    while p < end:
+        p, count = _instruction(b, p, end, rows, room, count)
+        if p == 0:
             return count
-        whole = count
-        for n in range(_MOST):
-            what = i64(FOLLOWS[follows + n])
-            if what < 0:
-                break
-            if _SKIPPED[what] > 0:
-                p += i64(_SKIPPED[what])
-            else:
-                p, whole = _operand(b, p, end, what, rows, room, whole)
-                if p == 0:
-                    return count
-        if p > end:
-            return count
-        count = whole
     return count
+
+
+def _number_in(word: int, width: int) -> int:
+    """The number of at most five bytes in the low bytes of a word."""
+    value = word & 0x7F | word >> 1 & 0x3F80 | word >> 2 & 0x1FC000 | word >> 3 & 0xFE00000
+    value |= word >> 4 & 0x7F0000000
+    return value & (1 << 7 * width) - 1
 
 
 def find_in_bodies(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:

@@ -24,13 +24,16 @@ from pcpu.iprog.finders.elf import (
     start_of,
 )  # fmt: skip
 from pcpu.iprog.finders.jump_tables import mark
-from pcpu.iprog.finders.reading import i32
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.sites import Form
 from pcpu.kernel import i64
+from pcpu.kernel.memory import i32_at, lowest_bit, match_16
 
 ESCAPE = 0x0F
 _CODE = Form.CODE.value
+_LONGEST = 8  # bytes from a distance to the end of its instruction
+_FIELDS = 64  # places that are looked at together
+_PIECE = 1 << 14
 
 
 def _opcodes() -> npt.NDArray[np.uint8]:
@@ -53,14 +56,7 @@ def _escaped() -> npt.NDArray[np.uint8]:
     return table
 
 
-def _last() -> npt.NDArray[np.uint8]:
-    """By octet: 1 where a distance may stand right behind it."""
-    table = np.zeros(256, np.uint8)
-    table[[0xE8, 0xE9, *range(0x80, 0x90), *range(0x05, 0x40, 8)]] = 1
-    return table
-
-
-OPCODES, ESCAPED, LAST_OCTETS = _opcodes(), _escaped(), _last()
+OPCODES, ESCAPED = _opcodes(), _escaped()
 
 
 def instruction_end(b: Bytes, p: int, f: int) -> int:
@@ -106,36 +102,72 @@ def amd_sites(
     for s in range(elf[FIRST], elf[LAST], ENTRY):
         if is_code(b, s):
             start = start_of(b, s)
+            stop = start + size_of(b, s)
             bias = address_of(b, s) - start
-            count = find_distances(
-                b, start, start + size_of(b, s), bias, elf[CODE_LOW], elf[CODE_HIGH], elf[LOW],
-                elf[HIGH], tables, rows, room, count,
-            )  # fmt: skip
+            count = find_distances(b, start, stop, bias, elf, tables, rows, room, count)
     return count
 
 
 def find_distances(
-    b: Bytes, start: int, stop: int, bias: int, code_low: int, code_high: int, low: int, high: int,
-    tables: Ints, rows: Ints, room: int, count: int,
+    b: Bytes, start: int, stop: int, bias: int, spans: Ints, tables: Ints, rows: Ints, room: int,
+    count: int,
 ) -> int:  # fmt: skip
-    """The sites of ``b[start:stop]``; how many rows there are then. Branches lead to addresses
-    from ``code_low`` to ``code_high``, operands from ``low`` to ``high``."""
-    floor = start
-    p = start + 1
+    """The sites of ``b[start:stop]``; how many rows there are then. Branches lead to the code span
+    of ``spans``, which are those of an image, operands to the span."""
+    floor, p = start, start + 1
     while p + 4 <= stop:
-        distance = 0
-        if LAST_OCTETS[b[p - 1]] != 0:  # one octet in ten
-            distance = instruction_end(b, p, floor)
-        if distance != 0:
-            target = p + bias + distance + i32(b, p)
-            if i64(b[p - 1]) & 0xC7 == 0x05:
-                leads = low <= target < high
-            else:
-                leads = code_low <= target < code_high
-            if leads:
-                count = add(rows, room, count, p, _CODE, target, distance)
-                mark(tables, target)
-                floor = p + 4
-                p += 4
-        p += 1
+        # In pieces, as engines of WebAssembly go over to faster code where a function is called.
+        end = min(p + _PIECE, stop - 3)
+        floor, count = _find_in_piece(
+            b, start, p, end, floor, stop, bias, spans, tables, rows, room, count
+        )
+        p = end
     return count
+
+
+def _find_in_piece(
+    b: Bytes, start: int, p: int, end: int, floor: int, stop: int, bias: int, spans: Ints,
+    tables: Ints, rows: Ints, room: int, count: int,
+) -> tuple[int, int]:  # fmt: skip
+    """The same for fields at places from ``p`` on before ``end``; the floor, and how many rows
+    there are."""
+    least = i64(spans[LOW]) - bias - stop - _LONGEST >> 24  # highest bytes of distances
+    most = (i64(spans[HIGH]) - bias - start >> 24) - least
+    while p < end:
+        if p - 2 < start or p + _FIELDS + 3 > stop:
+            fields, step = 1, 1
+        else:
+            fields, step = _fields(b, p, least, min(most, 255)), _FIELDS
+            if end - p < _FIELDS:
+                fields, step = fields & (1 << end - p) - 1, end - p
+        while fields != 0:
+            at = p + lowest_bit(fields)
+            fields &= fields - 1
+            if at <= floor:
+                continue
+            distance = instruction_end(b, at, floor)
+            if distance == 0:
+                continue
+            target = at + bias + distance + i32_at(b, at)
+            operand = i64(b[at - 1]) & 0xC7 == 0x05
+            low = i64(spans[LOW if operand else CODE_LOW])
+            high = i64(spans[HIGH if operand else CODE_HIGH])
+            if low <= target < high:
+                count = add(rows, room, count, at, _CODE, target, distance)
+                mark(tables, target)
+                floor = at + 4
+        p += step
+    return floor, count
+
+
+def _fields(b: Bytes, p: int, least: int, most: int) -> int:
+    """Bit n, of 64: whether a distance may stand at ``b[p + n]``: a byte before it that may be, and
+    the highest of its bytes from ``least`` to ``least + most``."""
+    found = 0
+    for n in range(0, _FIELDS, 16):
+        jumps = match_16(b, p + n - 2, 0xFF, ESCAPE, 0) & match_16(b, p + n - 1, 0xF0, 0x80, 0)
+        calls = match_16(b, p + n - 1, 0xFE, 0xE8, 0)
+        operands = match_16(b, p + n - 1, 0xC7, 0x05, 0)
+        near = match_16(b, p + n + 3, 0xFF, least, most)
+        found |= ((jumps | calls | operands) & near) << n
+    return found

@@ -57,6 +57,8 @@ def _function(code: Code, field: Field, fed: Sequence[Stage]) -> Value:
         function = crc_fold.function(code, field, multiplier, function, stages)
     if not multipliers and code.target.shuffles:
         multiples = gf2.multiples(field.width, field.poly)
+        if code.target.crc_small:  # the one for lengths between
+            multiples = tuple(m for m in multiples if m[0] <= gf2.WINDOW)[-1:]
         return crc_sparse.function(code, field, multiples, function, fed)
     return function
 

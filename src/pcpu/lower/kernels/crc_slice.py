@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from pcpu.lower.code import POINTER, Code, Value
-from pcpu.lower.kernels.crc_model import Field, kernel_function, tables
+from pcpu.lower.code import I1, POINTER, Code, Value
+from pcpu.lower.kernels.crc_model import Field, intrinsic, kernel_function, tables
 
 STEPS = (16, 4, 1)  # bytes at a time, as far as there are tables
 
@@ -26,6 +26,11 @@ def function(code: Code, field: Field) -> Value:
 def _write(code: Code, field: Field) -> None:
     start, data, length = code.function.args
     table = _table(code, field)
+    if code.target.crc_small:
+        last = code.byte_at(table, code.size((256 * code.target.crc_tables - 1) * field.bytes))
+        kind = ir.IntType(field.bits)
+        with code.when(code.b.icmp_unsigned("==", code.load(kind, last), kind(0))):
+            _fill(code, field, table)
     register = code.local(ir.IntType(field.bits), start)
     pointer = code.local(POINTER, data)
     done = code.local(code.usize, code.size(0))
@@ -76,7 +81,35 @@ def _table(code: Code, field: Field) -> Value:
     count = code.target.crc_tables
     kind = ir.ArrayType(ir.IntType(field.bits), 256 * count)
     table = ir.GlobalVariable(code.module, kind, symbol)
-    table.linkage, table.global_constant, table.unnamed_addr = "internal", True, True
-    table.align = 64
+    table.linkage, table.unnamed_addr, table.align = "internal", True, 64
+    if code.target.crc_small:
+        table.initializer, table.type = ir.Constant(kind, None), POINTER
+        return table
+    table.global_constant = True
     table.initializer = kind([entry for row in tables(field, count) for entry in row])
     return table
+
+
+def _fill(code: Code, field: Field, table: Value) -> None:
+    """Compute the tables: an entry of the first from the one without its lowest bit, an entry of
+    another from the one in the table before."""
+    kind, usize = ir.IntType(field.bits), code.usize
+    bits = ir.GlobalVariable(code.module, ir.ArrayType(kind, 8), f"{field.symbol}.bits")
+    bits.linkage, bits.global_constant, bits.unnamed_addr = "internal", True, True
+    bits.initializer = bits.value_type([tables(field, 1)[0][1 << bit] for bit in range(8)])
+    bits.type = POINTER
+    lowest = intrinsic(code, f"llvm.cttz.i{usize.width}", ir.FunctionType(usize, [usize, I1]))
+
+    def entry(of: Value, number: Value) -> Value:
+        return code.byte_at(of, code.b.mul(number, code.size(field.bytes)))
+
+    with code.loop(code.size(1), code.size(256), 1, plain=True) as n:
+        less = code.load(kind, entry(table, code.b.and_(n, code.b.sub(n, code.size(1)))))
+        bit = code.load(kind, entry(bits, code.b.call(lowest, [n, I1(1)])))
+        code.b.store(code.b.xor(less, bit), entry(table, n))
+    end = code.size(256 * code.target.crc_tables)
+    with code.loop(code.size(256), end, 1, plain=True) as n:
+        before = code.load(kind, entry(table, code.b.sub(n, code.size(256))))
+        octet = code.b.and_(code.resize(before, usize.width), code.size(255))
+        rest = code.b.lshr(before, kind(8)) if field.bits > 8 else kind(0)
+        code.b.store(code.b.xor(rest, code.load(kind, entry(table, octet))), entry(table, n))

@@ -1,0 +1,249 @@
+"""Sites that are moved (G24, G29): kept as two numbers each, from which what a cover needs is one
+multiplication away.
+
+The first number holds the place in the reference, the form and what else the form needs. What the
+second is says the first too:
+
+    four      the value of four bytes, to which ``sign * address`` is added
+    bytes     what as many bytes hold as the extra says
+    neither   the target, which was moved
+"""
+
+from __future__ import annotations
+
+from pcpu.iprog.decoder import state as S
+from pcpu.iprog.decoder.moving import (
+    ABSOLUTE,
+    BASED,
+    BEHIND,
+    BRANCH,
+    CODE,
+    NUMBER,
+    RELATIVE,
+    SIGNED,
+    UNSIGNED,
+    instruction,
+    put_site,
+    region_of,
+    shift,
+    value_of,
+)
+from pcpu.iprog.sites import Form
+from pcpu.kernel import Bytes, Ints
+from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
+
+RECORD = 32  # bytes of a site as finders give it: place, form, target, extra
+_SITE = 16  # bytes as it is kept
+
+_PLACE = (1 << 40) - 1
+_FORM, _FOUR, _BYTES, _SIGN, _EXTRA = 40, 1 << 44, 1 << 45, 46, 48  # bits, or where they begin
+_MOST_EXTRA = 0x7FFF
+_GROUPS = 8  # bytes of LEB128 in which each number has room
+_MORE = 0x80808080808080  # in all bytes of such a number but the last
+_LAST_FORM, _WORD = max(Form).value, Form.WORD.value
+_CALL = 0x25
+_PIECE = 2048  # sites that are moved in one call
+_LEAST_PAGE = 9  # bits of what has a number of its own in the index of sites
+
+
+def resolve(s: Ints, heap: Bytes, records: int, first: int, last: int) -> None:
+    """Make of records from number ``first`` on before ``last`` what is kept, in the place of all:
+    targets are moved once and for all."""
+    for n in range(first, last):
+        at = records + RECORD * n
+        place, form = i64_at(heap, at) + s[S.BLOB_FIRST], i64_at(heap, at + 8)
+        target, extra = i64_at(heap, at + 16), i64_at(heap, at + 24)
+        value, bits = target + shift(s, heap, target), 0
+        if form <= RELATIVE:
+            value, bits = value - extra, _FOUR
+        elif form == BASED:
+            value, bits = value - extra - shift(s, heap, extra), _FOUR | 1 << _SIGN
+        elif form == BEHIND:
+            value, bits = extra - value, _FOUR | 2 << _SIGN
+        elif form == _WORD:
+            bits = _FOUR | 1 << _SIGN
+        elif form == ABSOLUTE:
+            bits, extra = _BYTES, 8
+        elif form <= SIGNED and 0 <= extra <= _GROUPS:
+            value &= NUMBER
+            room = 7 * extra - (1 if form == SIGNED else 0)
+            if extra and value < 1 << room:
+                value, bits = _leb(value, extra), _BYTES
+            else:
+                extra = 0
+        if not 0 <= form <= _LAST_FORM:  # then it is a number of no bytes
+            form, bits, extra = UNSIGNED, 0, 0
+        extra = min(max(extra, 0), _MOST_EXTRA)
+        bits |= place & _PLACE | form << _FORM | extra << _EXTRA
+        put_64(heap, records + _SITE * n, bits)
+        put_64(heap, records + _SITE * n + 8, value)
+
+
+def _leb(value: int, size: int) -> int:
+    """A number below 2^40 in LEB128 of so many bytes, at most eight."""
+    groups = value & 0x7F | (value & 0x3F80) << 1 | (value & 0x1FC000) << 2
+    groups |= (value & 0xFE00000) << 3 | (value & 0x7F0000000) << 4 | (value & 0xF800000000) << 5
+    return groups | _MORE & (1 << 8 * size - 8) - 1
+
+
+def resolve_given(s: Ints, heap: Bytes) -> None:
+    """The sites that were given for what was asked last."""
+    if s[S.GIVEN_COUNT]:
+        resolve(s, heap, s[S.GIVEN_SITES], 0, s[S.GIVEN_COUNT])
+        s[S.SITE] = 0
+
+
+def resolve_held(s: Ints, heap: Bytes) -> None:
+    """All sites, and behind them, where records were, the index: for each page of the blob the
+    number of the first site that does not lie before it."""
+    count = s[S.HELD_COUNT]
+    for n in range(0, count, _PIECE):
+        resolve(s, heap, s[S.HELD_SITES], n, min(n + _PIECE, count))
+    bits = _LEAST_PAGE
+    while (s[S.BLOB_SIZE] >> bits) + 2 > 2 * count and bits < 62:
+        bits += 1
+    if count < 1:
+        return
+    s[S.SITE_INDEX], s[S.SITE_PAGE] = s[S.HELD_SITES] + _SITE * count, bits
+    pages, page = (s[S.BLOB_SIZE] >> bits) + 2, 0
+    for n in range(0, count, _PIECE):
+        page = _index(s, heap, n, min(n + _PIECE, count), page, pages)
+    while page < pages:
+        put_64(heap, s[S.SITE_INDEX] + 8 * page, count)
+        page += 1
+
+
+def _index(s: Ints, heap: Bytes, first: int, last: int, page: int, pages: int) -> int:
+    """Write the numbers of pages from ``page`` on that do not begin behind a site from number
+    ``first`` on before ``last``; the page that comes next."""
+    for n in range(first, last):
+        place = (i64_at(heap, s[S.HELD_SITES] + _SITE * n) & _PLACE) - s[S.BLOB_FIRST]
+        while page < pages and page << s[S.SITE_PAGE] <= place:
+            put_64(heap, s[S.SITE_INDEX] + 8 * page, n)
+            page += 1
+    return page
+
+
+def _first_held(s: Ints, heap: Bytes, start: int) -> int:
+    """The number of the first held site at ``start`` of the reference or behind."""
+    inside, bits = start - s[S.BLOB_FIRST], s[S.SITE_PAGE]
+    if inside < 0 or s[S.HELD_COUNT] < 1:
+        return 0
+    if inside >= s[S.BLOB_SIZE]:
+        return s[S.HELD_COUNT]
+    index = s[S.SITE_INDEX] + 8 * (inside >> bits)
+    low, high = i64_at(heap, index), i64_at(heap, index + 8)
+    while low < high:
+        middle = (low + high) >> 1
+        if i64_at(heap, s[S.HELD_SITES] + _SITE * middle) & _PLACE < start:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _sites_from(s: Ints, heap: Bytes, start: int) -> tuple[int, int]:
+    """Where the sites of the span that begins at ``start`` begin in memory, and where sites end.
+    Those that were given lie behind one another in the order of spans."""
+    if s[S.SITES_HELD]:
+        records, count = s[S.HELD_SITES], s[S.HELD_COUNT]
+        return records + _SITE * _first_held(s, heap, start), records + _SITE * count
+    records = s[S.GIVEN_SITES]
+    return records + _SITE * s[S.SITE], records + _SITE * s[S.GIVEN_COUNT]
+
+
+def move_cover(
+    s: Ints, heap: Bytes, window: Bytes, at: int, length: int, source: int, start: int
+) -> None:
+    """Move the sites of a cover at ``at`` of the window that begins at ``start`` of the file."""
+    site, sites = _sites_from(s, heap, source)
+    region = region_of(s, heap, start + at)
+    last_region = s[S.REGION_TABLE] + 24 * (s[S.REGIONS] - 1)
+    first, end, to = source, source + length, at - source
+    while first < end:
+        stop = end
+        if region < last_region:
+            stop = min(end, i64_at(heap, region + 24) - start - to)
+        away = start + to + i64_at(heap, region + 8)
+        site = _move_sites(heap, window, site, sites, first, stop, end, to, away)
+        first = stop
+        region += 24
+    s[S.SITE] = (site - s[S.GIVEN_SITES]) // _SITE
+
+
+def _move_sites(
+    heap: Bytes, window: Bytes, site: int, sites: int, first: int, stop: int, end: int, to: int,
+    away: int,
+) -> int:  # fmt: skip
+    """Move the sites that begin in ``first`` to ``stop`` of the reference and do not reach beyond
+    ``end``. ``to`` and ``away`` make a place in the window and an address of such a place. Where
+    the sites of the next span begin."""
+    while site < sites:
+        about = i64_at(heap, site)
+        place = about & _PLACE
+        if place < first or place >= stop:  # of given ones, those of the next span begin again
+            break
+        first = place + 1
+        value = i64_at(heap, site + 8)
+        site += _SITE
+        form, extra = about >> _FORM & 15, about >> _EXTRA
+        if about & _FOUR:
+            sign = (about >> _SIGN & 3) - 1
+            if place + 4 <= end:
+                put_32(window, place + to, value + sign * (place + away))
+        elif about & _BYTES:
+            if place + extra <= end:
+                _put_bytes(window, place + to, extra, value)
+        elif _fits(form, extra, end - place):
+            moved = value_of(form, value, extra, place + away)
+            if form >= BRANCH:
+                word = instruction(u32_at(window, place + to), form, extra, moved)
+                put_32(window, place + to, word)
+            else:
+                put_site(window, place + to, form, extra, moved)
+    return site
+
+
+def _put_bytes(b: Bytes, at: int, size: int, value: int) -> None:
+    """The low bytes of a number, 1 to 8."""
+    if at + 8 <= len(b):
+        most = 8 * size - 8
+        put_64(b, at, i64_at(b, at) >> most >> 8 << most << 8 | value)
+        return
+    for n in range(size):
+        b[at + n] = value >> 8 * n & 255
+
+
+def _fits(form: int, extra: int, room: int) -> bool:
+    """Whether a site of other forms lies in a span of which ``room`` bytes are left."""
+    wide = extra if form in (UNSIGNED, SIGNED) else 4
+    return 0 < wide <= room
+
+
+def move_prefix(s: Ints, heap: Bytes, span: Bytes, start: int) -> None:
+    """Move the sites of a span of the prefix, which begins at ``start`` of the reference (G29)."""
+    site, sites = _sites_from(s, heap, start)
+    first, end = start, start + len(span)
+    while site < sites:
+        about = i64_at(heap, site)
+        place = about & _PLACE
+        if place < first or place >= end:
+            break
+        first = place + 1
+        value = i64_at(heap, site + 8)
+        site += _SITE
+        form, extra = about >> _FORM & 15, about >> _EXTRA
+        if form == CODE:
+            value += extra - s[S.BASE]
+        if form in (RELATIVE, BEHIND):  # which have no place in the file
+            continue
+        if about & _FOUR:
+            if place + 4 <= end:
+                put_32(span, place - start, value)
+        elif about & _BYTES:
+            if place + extra <= end:
+                _put_bytes(span, place - start, extra, value)
+        elif _fits(form, extra, end - place):
+            if form != BRANCH or span[place - start + 3] >> 2 == _CALL:
+                put_site(span, place - start, form, extra, value_of(form, value, extra, 0))
+    s[S.SITE] = (site - s[S.GIVEN_SITES]) // _SITE
