@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from pcpu.iprog.moved import Moved
 from pcpu.iprog.moving import put_site, value_of, width_of
 
 _FINDERS = 256
+_SITES_A_BYTE = 256  # that are found and moved for a byte that is right thanks to them, at most
 
 
 def finder_gains(moved: Moved, covers: Covers) -> dict[int, int]:
@@ -28,6 +30,15 @@ def finder_gains(moved: Moved, covers: Covers) -> dict[int, int]:
         *moved.sites.arrays, moved.sites.finder, starts, biases, gained,
     )  # fmt: skip
     return {number: int(gained[number]) for number in about.finders}
+
+
+def useful_finders(moved: Moved, tried: Sequence[Covers]) -> tuple[int, ...]:
+    """The finders that gain something by some of the copies that were tried, and enough for what
+    their sites cost a reader."""
+    gains = [finder_gains(moved, covers) for covers in tried]
+    sites = np.bincount(moved.sites.finder, minlength=_FINDERS)
+    best = {n: max(gained[n] for gained in gains) for n in gains[0]}
+    return tuple(n for n, gained in best.items() if gained * _SITES_A_BYTE > sites[n])
 
 
 @jit

@@ -23,7 +23,7 @@ from pcpu.iprog.format import (
     Header,
     plain_name,
 )
-from pcpu.iprog.gains import finder_gains
+from pcpu.iprog.gains import useful_finders
 from pcpu.iprog.index import Octets, Seeds, find_seeds, make_index
 from pcpu.iprog.memory import return_large_arrays
 from pcpu.iprog.moved import Moved
@@ -35,6 +35,7 @@ from pcpu.iprog.sites import Sites
 from pcpu.iprog.streams import stored_streams
 from pcpu.iprog.strengths import FIRST, INSTANT, SMALL, Trial
 from pcpu.iprog.subject import Subject, make_subject
+from pcpu.iprog.tables import is_alike, lies_in, matched_entries, with_entries
 
 Mode = Literal["small", "instant"]
 Progress = Callable[[str, float], None]  # what is being done, and how much of all is
@@ -189,7 +190,8 @@ def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
     work.progress("aligning", 0.3)
     before = work.subject
     if before.relocatable is not None:
-        sites = _fit_map(work, align(file, reference, seeds, Costs()), sites)
+        sites, entries = _fit_map(work, align(file, reference, seeds, Costs()), sites)
+        seeds = with_entries(seeds, entries)
     if work.subject is not before:
         # What finders that were dropped had blanked out is compared as it is.
         file, reference = work.subject.blank_file(sites), work.subject.blank_reference()
@@ -215,16 +217,28 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds, Sites]:
     return file, reference, find_seeds(file, index), sites
 
 
-def _fit_map(work: _Work, covers: Covers, sites: Sites) -> Sites:
-    """Find the shift map, and drop finders that are of no use; the file's sites."""
-    work.moved = Moved.of(work.subject, fit(*work.subject.observed(covers, sites)))
-    gains = finder_gains(work.moved, covers)
-    useful = tuple(number for number, gained in gains.items() if gained > 0)
-    subject = work.subject.with_finders(useful)
+def _fit_map(work: _Work, covers: Covers, sites: Sites) -> tuple[Sites, Covers]:
+    """Find the shift map, and drop finders that are of no use; the file's sites, and entries of
+    tables that belong together."""
+    subject = work.subject
+    first = Moved.of(subject, fit(*subject.observed(covers, sites[~is_alike(sites)])))
+    work.moved, entries = _refitted(first, covers, sites)
+    useful = useful_finders(work.moved, (covers, entries))
+    subject = subject.with_finders(useful)
     if subject is not work.subject:
         sites = subject.file_sites()
-        work.moved = Moved.of(subject, fit(*subject.observed(covers, sites)))
-    return sites
+        work.moved, entries = _refitted(Moved.of(subject, first.shifts), covers, sites)
+    return sites, entries
+
+
+def _refitted(moved: Moved, covers: Covers, sites: Sites) -> tuple[Moved, Covers]:
+    """The same with a map that entries of tables are asked for, too; and these."""
+    entries = matched_entries(sites, moved.sites)
+    others = sites[~lies_in(entries, sites)]
+    seen = [moved.subject.observed(*pair) for pair in ((covers, others), (entries, sites))]
+    addresses, shifts = (np.concatenate([both[n] for both in seen]) for n in (0, 1))
+    moved = Moved.of(moved.subject, fit(addresses, shifts))
+    return moved, matched_entries(sites, moved.sites)
 
 
 def _instant(work: _Work) -> Planned:

@@ -144,7 +144,7 @@ def make_subject(
         other = read_image(blob.data)
         if other is None or other.kind != image.kind or high - low >= _MAX_SPAN:
             continue
-        sites = find_sites(blob.data, suited)
+        sites = _found(blob, suited)
         used = tuple(n for n in suited if np.any(sites.finder == n))
         if used:
             first = sum(map(len, blobs[:number]))
@@ -154,3 +154,12 @@ def make_subject(
             )  # fmt: skip
             return Subject(file, reference, about)
     return Subject(file, reference)
+
+
+def _found(blob: Octets, finders: tuple[int, ...]) -> Sites:
+    """What finders find; those before the last ones where all together find too much (G40)."""
+    sites = find_sites(blob.data, finders)
+    while finders and not len(sites):
+        finders = finders[:-1]
+        sites = find_sites(blob.data, finders)
+    return sites

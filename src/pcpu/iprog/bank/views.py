@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pcpu.iprog.finders import FINDERS, Image, find_sites
+from pcpu.iprog.finders.find import WASM_LOCALS
 from pcpu.iprog.moving import write_sites
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import Octets
@@ -16,7 +17,9 @@ def blanked(data: Bytes, image: Image | None) -> tuple[Octets, tuple[int, ...]]:
     octets: Octets = np.frombuffer(data, np.uint8)
     if image is None:
         return octets, ()
-    suited = tuple(n for n, finder in FINDERS.items() if image.kind in finder.kinds)
+    suited = tuple(
+        n for n, finder in FINDERS.items() if image.kind in finder.kinds and n != WASM_LOCALS
+    )
     sites = find_sites(data, suited)
     view = octets.copy()
     write_sites(view, sites.place, sites.form, sites.extra, np.zeros_like(sites.target))

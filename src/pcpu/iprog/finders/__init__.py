@@ -65,6 +65,7 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.WASM_TABLES, "wasm-tables", "functions and types that tables name", (WASM,)),
         Finder(find.ARM_CODE, "aarch64-code", "branches and pages", (ARM,)),
         Finder(find.WASM_WORDS, "wasm-words", "words of data that are addresses", (WASM,)),
+        Finder(find.WASM_LOCALS, "wasm-locals", "local variables", (WASM,)),
         Finder(find.PE_CODE, "pe-code", "calls, jumps and operands", (PE,)),
         Finder(find.PE_FUNCTIONS, "pe-functions", "unwinding: functions", (PE,)),
         Finder(find.PE_POINTERS, "pe-pointers", "words of data that are addresses", (PE,)),

@@ -12,9 +12,11 @@ from pcpu.iprog.finders.reading import varint
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.finders.wasm_code import (
     ADDRESSES,
+    FIRST_SCOPE,
     FUNCTION,
     GLOBAL,
     LEAST_ADDRESS,
+    NO_SCOPE,
     TYPE,
     UNSIGNED,
     WIDEST,
@@ -25,7 +27,7 @@ from pcpu.iprog.sites import SPACE, Form
 from pcpu.kernel import i64
 from pcpu.kernel.memory import u32_at
 
-CODE, TABLES, WORDS = 10, 11, 12  # finders
+CODE, TABLES, WORDS, LOCALS = 10, 11, 12, 24  # finders
 _MAGIC = np.frombuffer(b"\0asm\1\0\0\0", np.uint8)
 _NAME = 0x656D616E  # "name"
 _CUSTOM, _FUNCTIONS, _EXPORTS, _START, _ELEMENTS, _CODE, _DATA = 0, 3, 7, 8, 9, 10, 11  # sections
@@ -58,8 +60,9 @@ def find_in_module(b: Bytes, finder: int, rows: Ints, room: int, count: int) -> 
         size, p = varint(b, p + 1, len(b))
         end = skip(p, size, len(b))
         if end >= 0:
-            if finder == CODE and section == _CODE:
-                count = find_in_bodies(b, p, end, rows, room, count)
+            if finder in (CODE, LOCALS) and section == _CODE:
+                scope = FIRST_SCOPE if finder == LOCALS else NO_SCOPE
+                count = find_in_bodies(b, p, end, scope, rows, room, count)
             elif finder == TABLES:
                 count = _tables(b, section, p, end, rows, room, count)
             elif finder == WORDS and section == _DATA:
