@@ -7,6 +7,7 @@ import pytest
 from pcpu.errors import DamagedPlanError, UnsupportedPlanError, WrongBlobError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.format import read_header
+from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Numbers, unzigzag, varint, zigzag
 from tests.iprog.forge import Frames, check, number, plan, sealed, signed, streams
 
@@ -48,6 +49,16 @@ def test_covers_literals_and_skews_g16_g17_g19() -> None:
     reader = Reader(simple(), [BLOB])
     assert reader.rebuild() == FILE
     assert reader.window(1) == FILE[4096:8192]
+
+
+def test_skews_are_added_modulo_2_64_g15() -> None:
+    file = bytes(range(256)) * 80
+    windows = [file[at : at + 4096] for at in range(0, len(file), 4096)]
+    skews = [n * (2**62 - 1) for n in range(1, 5)] + [2**64]
+    parts = streams(windows, [[(0, 0, 0)]] * 5, [b""] * 5, skews=skews)
+    made = plan(file, [file], [(5, Frames(parts))])
+    for reader in (Reader(made, [file]), NativeReader(made, [file])):
+        assert reader.window(4) == file[16384:]
 
 
 def test_any_window_alone_g15() -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from random import Random
 
 import pytest
+import zstandard
 
 from pcpu.errors import DamagedPlanError, IprogError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import to_json
+from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.undocument import from_json
-from tests.iprog.forge import check
+from tests.iprog.forge import check, content, number, sealed
 from tests.iprog.pairs import edited
 
 BLOB, FILE = edited(11, 6000)
@@ -134,3 +137,25 @@ def test_errors_in_documents_have_pointers_g32(
     with pytest.raises(IprogError) as caught:
         from_json(document, [BLOB])
     assert str(caught.value).startswith(message)
+
+
+# A block of 600 literals in four streams of Huffman's, of which one has a byte more than it needs:
+# some readers of Zstandard look at that, and some do not.
+UNUSED = base64.b85decode(
+    "D77#BU}OPx3IIl?QW>zNkPa+p7={&1(tD{Hb9$KJEI<PGrU4R907(Ez0AsAHhP8IGicH*HFd+r3s60EE73QHO6Y*"
+    "e37saz}8V#XBI*jBr$aotoE8?vb!X~IgM3rX`#z6l?5T-o_@tDs4B!B<`0Kve3AP9mWc2p8yNU$?aCJq!c^_!rnV"
+    "Z+B7(|{64f{fy<!D)L`m=du9I*dnZk#xyDZT<-<bI9*gt}=EytoyZ8Q5dyeA%*poH#{g@15{&K7+m)e8N@~~CGKY"
+    "QjHEd-J&oCOInR0-zsnMNWKiXMg5hV*s&cPxtB53pv>rRv$gxGq?`1-cE5bS^(JtmJ%Yu60f*1cWC$v-$7VE}w^0"
+    "o;i4U2`)`PC^@OneRL61m7U>u(BT{idM|S!dYEEbn*CGT%#z99DCa_;i+;t>PLC{oR~+l^GRS7kr`s"
+)
+SIZES = (8, 4, 0, 0, 0, 0, 0, 600)
+
+
+def test_a_bitstream_that_is_not_used_up_g13() -> None:
+    file = zstandard.decompress(UNUSED)[-600:]
+    header = number(1) + content(file) + number(12) + number(0) + b"\0" + number(1) + number(1)
+    header += b"".join(map(number, SIZES)) + number(1) + number(8) + number(1)
+    plan = sealed(header + number(len(UNUSED)) + check(UNUSED)) + UNUSED
+    assert Reader(plan, []).rebuild() == file
+    with pytest.raises(DamagedPlanError, match="window 0 is no valid Zstandard"):
+        NativeReader(plan, []).rebuild()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import struct
 from collections.abc import Sequence
 
@@ -10,8 +11,9 @@ import pytest
 
 from pcpu.errors import DamagedPlanError, UnsupportedPlanError
 from pcpu.iprog.apply import Reader
+from pcpu.iprog.decoder import state as S
 from pcpu.iprog.format import Region
-from pcpu.iprog.native import NativeReader
+from pcpu.iprog.native import NativeReader, call
 from pcpu.iprog.relocate import Addresses, ShiftMap
 from tests.iprog.forge import Frames, number, plan, signed, streams
 from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, module, u64
@@ -244,6 +246,29 @@ def test_calls_in_literals_g28() -> None:
         b"data\x8b\x05" + i32(0x2100) + b"\xe8" + struct.pack("<I", 0xE8 + 0x200F) + i32(0x7FFFFFF)
     )
     assert literal(code, stored, about, blob) == code
+
+
+@pytest.mark.parametrize(("bias", "holds"), [
+    (2**62 - 1, True), (2**62, False), (1 - 2**62, True), (-(2**62), False),
+])  # fmt: skip
+def test_biases_have_a_limit_g9(bias: int, holds: bool) -> None:
+    said, stored = relocation([1], 0, [(0, bias // 2, 1), (1, bias, 1)], [])
+    frames = Frames(streams([b"abc"], [[(0, 0, 0)]], [b""]))
+    made = plan(
+        b"abc", [b"abc"], [(1, frames)], bits=16, relocation=said, map_stored=stored
+    )  # fmt: skip
+    state = (ctypes.c_int64 * S.STATE_LENGTH)()
+    room = np.zeros(1 << 20, np.uint8)
+    state[S.TOP], state[S.LIMIT] = room.ctypes.data, room.ctypes.data + len(room)
+    held = [np.frombuffer(data, np.uint8) for data in (made, b"abc")]
+    status = call("pcpu_begin", state, *held)
+    if holds:
+        assert Reader(made, [b"abc"]).rebuild() == b"abc"
+        assert status >= 0
+    else:
+        with pytest.raises(DamagedPlanError, match="bias"):
+            Reader(made, [b"abc"])
+        assert (status, state[S.RULE]) == (S.DAMAGED, 9)
 
 
 def test_only_code_is_transformed_g28() -> None:

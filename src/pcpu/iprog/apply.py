@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pcpu.errors import DamagedPlanError
 from pcpu.iprog.format import STREAMS, Block, check, read_header
 from pcpu.iprog.frames import read_group
-from pcpu.iprog.numbers import Bytes, Numbers
+from pcpu.iprog.numbers import Bytes, Numbers, signed_64
 from pcpu.iprog.reference import Reference
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Reader:
             at += gaps.varint()
             skew += turns.signed()
             length = lengths.varint() or size - at
-            source = start + at + skew
+            source = signed_64(start + at + skew)
             if length < 1 or at + length > size:
                 raise DamagedPlanError("a cover leaves its window")
             if source < 0 or source + length > self.reference.size:

@@ -23,6 +23,7 @@ MIN_PREFIX, MAX_PREFIX = 8, 1 << 26
 MAX_SPANS = 1 << 16  # of a prefix
 MAX_FINDERS = 32
 MAX_REGIONS = 4096
+BIAS_LIMIT = 1 << 62  # which biases lie below, whatever their sign
 MAX_NAME = 255
 WINDOW_BITS = range(12, 23)
 
@@ -300,6 +301,8 @@ class _HeaderReader:
         for _ in range(self.numbers.bounded("the number of regions", MAX_REGIONS)):
             start += self.numbers.bounded("a region's start", MAX_SIZE, 1 if found else 0)
             bias += self.numbers.signed()
+            if abs(bias) >= BIAS_LIMIT:
+                raise DamagedPlanError(f"a region's bias is {bias}, which no address needs")
             found.append(Region(start, bias, self.numbers.bounded("a region's code", 1) == 1))
         return tuple(found)
 

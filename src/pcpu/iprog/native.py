@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pcpu.errors import EngineError, InternalError
+from pcpu.errors import DamagedPlanError, EngineError, InternalError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.numbers import Bytes
@@ -21,6 +21,8 @@ from pcpu.iprog.numbers import Bytes
 # Linux's flag, which Python has no name for; other systems set nothing aside.
 _NORESERVE = 0x4000 if sys.platform == "linux" else 0
 _ROOM = 1 << 36  # bytes of addresses; memory is taken where it is touched
+# The rule about Zstandard (G13), which not every reader of it looks at as closely.
+_ZSTANDARD = 13
 _HASHED = 1 << 20  # bytes of the file that are hashed at a time
 
 
@@ -58,6 +60,8 @@ class NativeReader(Reader):
             return super().window(number)
         if not self._begun or call("pcpu_window", self._state, number) < 0:
             super().window(number)
+            if self._state[S.RULE] == _ZSTANDARD:
+                raise DamagedPlanError(f"a frame of window {number} is no valid Zstandard")
             raise InternalError(f"only one decoder can make window {number}")
         return ctypes.string_at(self._state[S.OUT], self._state[S.OUT_LENGTH])
 

@@ -21,6 +21,11 @@ def unzigzag(value: int) -> int:
     return (value >> 1) ^ -(value & 1)
 
 
+def signed_64(value: int) -> int:
+    """The number with a sign, of 64 bits, that is ``value`` modulo 2^64."""
+    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
 def varint(value: int) -> bytes:
     found = bytearray()
     while value > 127:

@@ -7,6 +7,7 @@ from pcpu.iprog.decoder.groups import check_group
 from pcpu.iprog.decoder.state import check, fail, signed, take, varint
 from pcpu.iprog.decoder.text import is_name
 from pcpu.iprog.format import (
+    BIAS_LIMIT,
     MAGIC,
     MAX_BLOBS,
     MAX_BLOCKS,
@@ -185,6 +186,8 @@ def _regions(s: Ints, heap: Bytes, b: Bytes, at: int) -> int:
             return fail(s, S.DAMAGED, 9)
         start += gap
         bias += more
+        if not -BIAS_LIMIT < bias < BIAS_LIMIT:
+            return fail(s, S.DAMAGED, 9)
         row = table + 24 * (n + 1)
         put_64(heap, row, start)
         put_64(heap, row + 8, bias)
