@@ -14,6 +14,7 @@ from llvmlite import ir
 from pcpu import llvm
 from pcpu.compiler import compile_operations
 from pcpu.iprog.decoder import state
+from pcpu.iprog.finders.find import chosen_for
 from pcpu.iprog.format import Codec, Header
 from pcpu.iprog.zstd import zstd_object
 from pcpu.isa import Isa
@@ -34,6 +35,7 @@ HOT = frozenset({
     "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
     "_follow", "_records", "_list", "_based", "types", "_is_method", "_instruction", "_operand",
     "number", "_name", "_number_in", "_words", "_index",
+    "displace",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
 # that has made faster code of a function uses it from the next call on. Others would be part of a
@@ -56,7 +58,7 @@ def known_of(header: Header) -> Known:
     compressed = any(frame.codec is not Codec.RAW for frame in frames)
     known = {"COMPRESSED": int(compressed), "RELOCATES": int(header.relocation is not None)}
     if header.relocation is not None:
-        known["CHOSEN"] = sum(1 << finder for finder in header.relocation.finders)
+        known["CHOSEN"] = chosen_for(header.relocation.finders)
     return known
 
 

@@ -63,7 +63,7 @@ def resolve(s: Ints, heap: Bytes, records: int, first: int, last: int) -> None:
         elif form == _WORD:
             bits = _FOUR | 1 << _SIGN
         elif form == ABSOLUTE:
-            bits, extra = _BYTES, 8
+            value, bits, extra = value - extra, _BYTES, 8
         elif form <= SIGNED and 0 <= extra <= _GROUPS:
             value &= NUMBER
             room = 7 * extra - (1 if form == SIGNED else 0)
