@@ -194,11 +194,11 @@ def test_transform_3_is_that_of_the_image_g28() -> None:
     assert one != code
 
 
-def program(gap: int, machine: int, chained: bool) -> bytes:
+def program(gap: int, machine: int, chained: bool, functions: int) -> bytes:
     """One whose functions call each other; after each 50 of them ``gap`` more bytes."""
     random = Random(3)
     address, data = TEXT + 0x1000, DATA + 0x10000 + gap
-    starts = [32 * n + gap * (n // 50) for n in range(400)]
+    starts = [32 * n + gap * (n // 50) for n in range(functions)]
     code = bytearray()
     for start in starts:
         code += b"\x90" * (start - len(code)) + random.randbytes(16).replace(b"\xe8", b"\x90")
@@ -229,8 +229,9 @@ def program(gap: int, machine: int, chained: bool) -> bytes:
     return macho(parts, command(0x80000034, bytes(8)) if chained else b"", machine)
 
 
-def universal(gap: int, chained: bool) -> bytes:
-    return fat(*[(machine, program(gap, machine, chained)) for machine in (AMD, ARM)])[0]
+def universal(gap: int, chained: bool, functions: int = 400) -> bytes:
+    images = [(machine, program(gap, machine, chained, functions)) for machine in (AMD, ARM)]
+    return fat(*images)[0]
 
 
 @pytest.mark.parametrize("chained", [False, True])
