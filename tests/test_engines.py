@@ -77,7 +77,7 @@ def programs(operations: tuple[Op, ...]) -> st.SearchStrategy[Program]:
 
 @given(
     program=programs(ISA.operations),
-    length=st.integers(0, 3000) | st.sampled_from([32768, 40000, 100_000]),
+    length=st.integers(0, 3000) | st.sampled_from([40_000, 131_072, 150_000]),
     sizes=st.lists(st.integers(0, 2000), max_size=4),
     seed=st.integers(0, 99),
 )

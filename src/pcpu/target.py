@@ -24,8 +24,8 @@ class Target:
     wasm-for-v8.md). ``link`` turns an object into ``linked``, given the names to export.
 
     ``crc_tables`` says how many tables a CRC by table has, each of 256 entries: 16, 4 or 1.
-    ``crc_small`` says that a CRC is to take little room, for one thread: its tables are computed when first
-    used, and it has one form for what is long.
+    ``crc_small`` says that a CRC is to take little room, in one thread: its tables are computed
+    when they are first used, and it has one form for what is long.
 
     What is linked has code for each of ``levels`` too, and takes the last that the processor has
     (levels.py, detect.zig).

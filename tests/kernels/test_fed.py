@@ -69,6 +69,13 @@ FIXED = (
     ("count", "flip", "plus", "count", "sums"),
     ("squares", "some", "sums", "sum", "most", "flip", "crc", "sums"),
 )
+# More totals and constants than registers, with no other kernel beside them.
+MANY = (
+    ("most", "sum", "some", "count", "squares"),
+    ("flip", "sum", "count", "plus", "most", "four", "minus", "agree", "sum"),
+    ("count", "most"),
+    ("flip", "most", "plus", "count"),
+)
 
 
 @dataclass
@@ -147,14 +154,14 @@ def check_prefixes(running: Running, dice: random.Random, longest: int, step: in
 
 
 @pytest.mark.parametrize("target", ["wasm", *WITHOUT])
-@pytest.mark.parametrize("names", FIXED, ids=" ".join)
+@pytest.mark.parametrize("names", [*FIXED, *MANY], ids=" ".join)
 def test_every_length(target: str, names: tuple[str, ...]) -> None:
     dice = random.Random(" ".join(names))
     check_prefixes(compiled(target, names, dice), dice, 1100, 1)
 
 
 @pytest.mark.parametrize("target", ["wasm", "sparse"])
-@pytest.mark.parametrize("names", FIXED[:4], ids=" ".join)
+@pytest.mark.parametrize("names", [*FIXED[:4], *MANY], ids=" ".join)
 def test_lengths_around_the_ring(target: str, names: tuple[str, ...]) -> None:
     dice = random.Random(" ".join(names))
     check_prefixes(compiled(target, names, dice), dice, 40_000, 600)

@@ -43,6 +43,10 @@ FIXED = (
     fold("ones16", 16, "state + (65535 >> (byte & 15))"),
     byte_map("ones", "(byte | 255) >> byte"),
     byte_map("shifted", "byte + k ^ n", IMMEDIATES),
+    byte_map("times", "byte * k + byte * byte * n", IMMEDIATES),
+    byte_map("turned", "(byte << n) ^ (byte >> k)", IMMEDIATES),
+    byte_map("turned_more", "(byte >> (n & 7)) | (byte << (8 - (n & 7)))", IMMEDIATES),
+    fold("bits", 64, "state + (byte >> n & 1)", immediates=IMMEDIATES),
 )
 LENGTHS = (0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 255, 256, 1023)
 
@@ -151,3 +155,30 @@ def test_random_operations(ops: list[Op], rng: random.Random) -> None:
 def test_random_operations_at_length(ops: list[Op], rng: random.Random) -> None:
     long = [rng.randrange(1025) for _ in range(5)] + [rng.randrange(20_000)]
     attack(ops, rng, long if rng.random() < 0.9 else [*long, rng.randrange(ROOM - 300)])
+
+
+def comparisons() -> list[str]:
+    numbers = (0, 1, 2, 97, 127, 128, 254, 255)
+    signs = ("<", "<=", ">", ">=")
+    found = [f"byte {sign} {number}" for sign in signs for number in numbers]
+    found += [f"{number} {sign} byte" for sign in signs for number in numbers]
+    dice = random.Random(5)
+    for _ in range(60):
+        a, b = dice.choices(numbers, k=2) if dice.random() < 0.5 else dice.choices(range(256), k=2)
+        one, two = dice.choices(signs, k=2)
+        found.append(f"byte {one} {a} & byte {two} {b}")
+        found.append(f"(byte + 7 {one} {a} & {b} {two} byte + 7 & byte != 3) ? byte - 32 : byte")
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_comparisons_and_shifts_by_constants(name: str) -> None:
+    texts = comparisons() + [
+        f"byte {sign} ({n} - 2) | 1" for sign in ("<<", ">>") for n in range(10)
+    ]
+    ops = tuple(byte_map(f"op{i}", f"({text})") for i, text in enumerate(texts))
+    on, data = machine(name, ops), bytes(range(256)) * 2
+    for op in ops:
+        on.write(64, data)
+        run_map(on, op, 64, len(data), ())
+        assert on.read(64, len(data)) == mapped(op, data, ()), op.document

@@ -83,8 +83,15 @@ def on(request: pytest.FixtureRequest) -> Machine:
     return Native(compile_operations(Isa(ops), narrowed(request.param)).code)
 
 
-def check_map(on: Machine, op: Op, dice: random.Random, length: int) -> None:
-    operands = tuple(any_operand(imm, dice) for imm in op.immediates)
+def check_map(
+    on: Machine,
+    op: Op,
+    dice: random.Random,
+    length: int,
+    operands: tuple[int | bytes, ...] | None = None,
+) -> None:
+    if operands is None:
+        operands = tuple(any_operand(imm, dice) for imm in op.immediates)
     data, start = dice.randbytes(length), DATA + dice.randrange(64)
     index = dice.randrange(1000) if op.uses_index else 0
     on.write(start, data)
@@ -130,14 +137,53 @@ def test_every_length_and_long_data_against_python(on: Machine) -> None:
         assert run_map(on, LUT, start, length, (operand,), 0) == data.translate(operand), length
 
 
+def few_rows(dice: random.Random, changed: int) -> bytes:
+    """A table that is simple but for so many of its 16 rows."""
+    mask, value = dice.choice((0, 255)), dice.randrange(256)
+    table = bytearray(byte & mask ^ value for byte in range(256))
+    for row in dice.sample(range(16), changed):
+        table[16 * row : 16 * row + 16] = dice.randbytes(16)
+    return bytes(table)
+
+
+@pytest.mark.parametrize("op", MAPS, ids=lambda op: str(op.name))
+def test_tables_of_few_rows(op: Op, on: Machine) -> None:
+    dice = random.Random(op.name)
+    for changed in range(7):
+        for length in (4095, 4096, 4097, 4096 + dice.randrange(4096)):
+            operands = tuple(
+                few_rows(dice, changed) if imm.sizes == (256, 256) else any_operand(imm, dice)
+                for imm in op.immediates
+            )
+            check_map(on, op, dice, length, operands)
+
+
+def test_single_rows_against_python(on: Machine) -> None:
+    dice = random.Random(4)
+    data = dice.randbytes(5000) + bytes(range(256))
+    for row in range(16):
+        table = bytearray(range(256))
+        table[16 * row : 16 * row + 16] = dice.randbytes(16)
+        for operand in (bytes(table), bytes(table[::-1]), few_rows(dice, 4)):
+            start = DATA + dice.randrange(64)
+            on.write(start, data)
+            assert run_map(on, LUT, start, len(data), (operand,), 0) == data.translate(operand)
+
+
 @pytest.mark.parametrize("engine", ["jit", "wasmtime"])
 @pytest.mark.parametrize(
     "text",
-    ["lut {0}", "xor 3 | lut {0} | lut {1} | hist", "lut {0} | sum | find 9 | lut {1} | crc32"],
+    [
+        "lut {0}",
+        "add 1 | lut {1} | sub 1 | sum",
+        "xor 3 | lut {0} | lut {1} | hist",
+        "lut {0} | sum | find 9 | lut {1} | crc32",
+    ],
 )
 def test_tables_that_are_known(text: str, engine: str) -> None:  # fmt: skip
     dice, isa = random.Random(text), read_isa()
-    program = parse_pipeline(text.format(*(f"0x{dice.randbytes(256).hex()}" for _ in "ab")), isa)
+    tables = dice.randbytes(256), few_rows(dice, 3)
+    program = parse_pipeline(text.format(*(f"0x{table.hex()}" for table in tables)), isa)
     for length in (0, 5, 16, 100, 1000, 40_000):
         data = dice.randbytes(length)
         want = interp.run(program, data)

@@ -12,6 +12,7 @@
 #define DYNAMIC_BMI2 0
 #define ZSTD_LEGACY_SUPPORT 0
 #define XXH_PRIVATE_API
+#define XXH_NO_INLINE_HINTS 1
 // One of two ways each time, the one that is as fast and half the code.
 #define ZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT
 #define HUF_FORCE_DECOMPRESS_X1
@@ -28,39 +29,61 @@
 #include "common/bitstream.h"
 #undef size_t
 
+// What is done once a block or once a frame is made small.
+#define COLD _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
+#define COLD_END _Pragma("clang attribute pop")
+
+COLD
 #include "common/entropy_common.c"
 #include "common/error_private.c"
+#pragma push_macro("FORCE_INLINE_TEMPLATE")
+#undef FORCE_INLINE_TEMPLATE
+#define FORCE_INLINE_TEMPLATE static __attribute__((noinline))  // one function for two cases
 #include "common/fse_decompress.c"
+#pragma pop_macro("FORCE_INLINE_TEMPLATE")
 #include "common/zstd_common.c"
+COLD_END
+
+// All literals of a block have room in the context, so that the third way to keep them, in two parts,
+// is never taken: with a bit for the way, the compiler sees that too.
+#define ZSTD_DECODER_INTERNAL_BUFFER (1 << 17)
+#define litBufferLocation litBufferLocation : 1
+#include "decompress/zstd_decompress_internal.h"
+#undef litBufferLocation
+
+#pragma push_macro("HINT_INLINE")
+#undef HINT_INLINE
+#define HINT_INLINE static __attribute__((noinline))  // ends of streams
 #include "decompress/huf_decompress.c"
-#include "decompress/zstd_ddict.c"
+#pragma pop_macro("HINT_INLINE")
+
+COLD
 #include "decompress/zstd_decompress.c"
+COLD_END
 #include "decompress/zstd_decompress_block.c"
 
 #pragma GCC visibility push(default)
 
 // The bytes that pcpu_zstd works in.
-size_t pcpu_zstd_workspace(void) { return sizeof(ZSTD_DCtx) + sizeof(ZSTD_DDict); }
+size_t pcpu_zstd_workspace(void) { return sizeof(ZSTD_DCtx); }
 
 // Decodes one frame whose content has exactly dst_length bytes, as if the prefix stood before it;
 // the length, or -1. workspace is 8-byte aligned.
 ptrdiff_t pcpu_zstd(void* dst, size_t dst_length, const void* src, size_t src_length,
                     const void* prefix, size_t prefix_length,
                     void* workspace, size_t workspace_length) {
-    ZSTD_FrameHeader header;
-    if (workspace_length < pcpu_zstd_workspace()
-        || ZSTD_getFrameHeader(&header, src, src_length) != 0
-        || header.frameType != ZSTD_frame
-        || header.frameContentSize != dst_length
-        || header.dictID != 0
-        || header.windowSize > 1ULL << 27
-        || ZSTD_findFrameCompressedSize(src, src_length) != src_length)
-        return -1;
-    ZSTD_DCtx* const context = ZSTD_initStaticDCtx(workspace, sizeof(ZSTD_DCtx));
+    if (workspace_length < pcpu_zstd_workspace()) return -1;
+    ZSTD_DCtx* const context = workspace;
+    ZSTD_initDCtx_internal(context);
+    ZSTD_decompressBegin(context);
     // A prefix is content even where it begins like a dictionary.
-    const ZSTD_DDict* const before = ZSTD_initStaticDDict(
-        context + 1, sizeof(ZSTD_DDict), prefix, prefix_length, ZSTD_dlm_byRef, ZSTD_dct_rawContent);
-    if (before == NULL) return -1;
-    size_t const got = ZSTD_decompress_usingDDict(context, dst, dst_length, src, src_length, before);
-    return got == dst_length ? (ptrdiff_t)got : -1;
+    ZSTD_refDictContent(context, prefix, prefix_length);
+    ZSTD_checkContinuity(context, dst, dst_length);
+    size_t const got = ZSTD_decompressFrame(context, dst, dst_length, &src, &src_length);
+    ZSTD_FrameHeader const* const header = &context->fParams;
+    return got == dst_length && src_length == 0
+        && header->frameType == ZSTD_frame
+        && header->frameContentSize == dst_length
+        && header->dictID == 0
+        && header->windowSize <= 1ULL << 27 ? (ptrdiff_t)got : -1;
 }

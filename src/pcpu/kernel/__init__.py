@@ -4,6 +4,7 @@ A kernel is written once: ``translate`` makes LLVM IR of it, for WebAssembly and
 also plain Python over numpy arrays, and numba compiles it where loops of the planner call it.
 
     Bytes, Ints          the arrays that kernels take: of bytes, of numbers of 64 bits with a sign
+    Memory               all bytes of memory, of which slices are Bytes
     Extern               what is linked to a kernel, and is no kernel itself
     module.translate     kernels -> LLVM IR
 
@@ -13,6 +14,6 @@ while, for over range, if; calls of other kernels; constants of the module, numb
 
 from __future__ import annotations
 
-from pcpu.kernel.declare import Bytes, Extern, Ints, i64
+from pcpu.kernel.declare import Bytes, Extern, Ints, Memory, i64
 
-__all__ = ["Bytes", "Extern", "Ints", "i64"]
+__all__ = ["Bytes", "Extern", "Ints", "Memory", "i64"]

@@ -37,6 +37,11 @@ class Bytes(Array):
     """Of bytes."""
 
 
+class Memory(Bytes):
+    """All of memory, by address: nothing is passed for it, and what is read or written of it is not
+    checked, as every address is in it."""
+
+
 class Ints(Array):
     """Of numbers of 64 bits with a sign."""
 

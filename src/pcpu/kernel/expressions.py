@@ -14,7 +14,7 @@ from pcpu.errors import InternalError
 from pcpu.kernel.declare import Extern
 from pcpu.kernel.intrinsics import INTRINSICS
 from pcpu.kernel.module import Kernel, Translation
-from pcpu.kernel.values import I1, I8, I64, ITEMS, POINTER, Array
+from pcpu.kernel.values import I1, I8, I64, ITEMS, MEMORY, POINTER, Array
 
 _RELATIONS: Mapping[type, str] = MappingProxyType({
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
@@ -90,7 +90,9 @@ class Expressions:
 
     def element(self, array: Array, index: Any, count: int = 1) -> Any:
         """A pointer to ``count`` items from an index on, which lie in the array."""
-        if count == 1:
+        if array is MEMORY:
+            pass
+        elif count == 1:
             self.check(self.b.icmp_unsigned("<", index, array.length))
         else:
             room = self.b.sub(array.length, I64(count))
@@ -99,10 +101,13 @@ class Expressions:
         return self.b.gep(array.pointer, [index], source_etype=array.item)
 
     def slice(self, array: Array, first: Any, last: Any) -> Array:
-        before = self.b.icmp_unsigned("<=", first, last)
-        self.check(self.b.and_(before, self.b.icmp_unsigned("<=", last, array.length)))
+        within = self.b.icmp_unsigned("<=", first, last)
+        if array is not MEMORY:
+            within = self.b.and_(within, self.b.icmp_unsigned("<=", last, array.length))
+        self.check(within)
         start = self.b.gep(array.pointer, [first], source_etype=array.item)
-        return Array(array.kind, start, self.b.sub(last, first))
+        kind = "Bytes" if array is MEMORY else array.kind
+        return Array(kind, start, self.b.sub(last, first))
 
     # Values
 
@@ -129,6 +134,8 @@ class Expressions:
             known = self.translation.known.get(node.id, self.kernel.outer(node.id))
             return self.constant(node, known)
         kind, slot, length = self.locals[node.id]
+        if kind == MEMORY.kind:
+            return MEMORY
         if kind in ITEMS:
             return Array(kind, self.b.load(slot, typ=POINTER), self.b.load(length, typ=I64))
         return self.b.load(slot, typ=I1 if kind == "bool" else I64)
@@ -286,6 +293,8 @@ class Expressions:
         kernel, function = self.translation.kernel(callee)
         passed: list[Any] = []
         for (_, kind), value in zip(kernel.parameters, arguments, strict=True):
+            if kind == MEMORY.kind:
+                continue
             if isinstance(value, Array):
                 passed += [value.pointer, value.length]
             else:

@@ -10,8 +10,8 @@ from llvmlite import ir
 I1, I8, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(64)
 POINTER = ir.PointerType()
 
-KINDS = {"int": "int", "bool": "bool", "Bytes": "Bytes", "Ints": "Ints"}
-ITEMS = {"Bytes": I8, "Ints": I64}  # of arrays
+KINDS = {"int": "int", "bool": "bool", "Bytes": "Bytes", "Ints": "Ints", "Memory": "Memory"}
+ITEMS = {"Bytes": I8, "Ints": I64, "Memory": I8}  # of arrays
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,14 @@ class Array:
         return ITEMS[self.kind]
 
 
+# All of memory, which begins at address 0.
+MEMORY = Array("Memory", ir.Constant(POINTER, None), I64(1 << 62))
+
+
 def parameter_types(kind: str) -> list[Any]:
     """How a parameter is passed between kernels."""
+    if kind == MEMORY.kind:
+        return []
     return [POINTER, I64] if kind in ITEMS else [I1 if kind == "bool" else I64]
 
 

@@ -158,9 +158,9 @@ class Code:
         """A vector of ``lanes`` times ``value`` that stays in a register.
 
         V8 makes vector constants anew in each turn of a loop, so for WebAssembly this one comes
-        from memory, once where the function begins. Zeroes and ones are cheap to make.
+        from memory, once where the function begins. Zeros are cheap to make.
         """
-        if not self.target.plain_engine or value in (0, (1 << bits) - 1):
+        if not self.target.plain_engine or value == 0:
             return ir.VectorType(ir.IntType(bits), lanes)([value] * lanes)
         return self._kept_vector(value, bits, lanes)
 

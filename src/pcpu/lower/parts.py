@@ -18,7 +18,7 @@ from pcpu.target import Target
 
 Operand = Value | Bytes
 # Where several loops go over the data they take turns on pieces that stay in the cache.
-TILE = 32768
+TILE = 131072
 
 
 def module(name: str, target: Target) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.block import end_of, start_of
 from pcpu.iprog.decoder.state import fail, varint
-from pcpu.kernel import Bytes, Ints
+from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_64
 
 MANY = 2048  # covers that are read at once
@@ -23,7 +23,7 @@ def begin_covers(s: Ints) -> None:
     s[S.COVER_AT], s[S.COVER_SKEW], s[S.BATCH], s[S.SITE] = 0, s[S.PART_SKEW], 0, 0
 
 
-def read_covers(s: Ints, heap: Bytes, content: Bytes, size: int, start: int) -> int:
+def read_covers(s: Ints, heap: Memory, content: Bytes, size: int, start: int) -> int:
     """Read covers from where the last call ended; how many there are in the table, or a status.
     Behind the last one stands one more, of no bytes, at the end of the window."""
     gap, length, turn = s[S.GAP], s[S.LENGTH], s[S.TURN]
@@ -62,9 +62,7 @@ def read_covers(s: Ints, heap: Bytes, content: Bytes, size: int, start: int) -> 
 
 def _cover_number(b: Bytes, at: int, end: int) -> tuple[int, int]:
     """What ``varint`` gives, most often without a branch that depends on the number."""
-    if at + 8 > len(b):
-        return varint(b, at, end)
-    word = i64_at(b, at)
+    word = i64_at(b, at) if at + 8 <= len(b) else -1
     ends = ~word & _ENDS
     if ends == 0:
         return varint(b, at, end)

@@ -15,16 +15,15 @@ from pcpu.iprog.decoder.groups import (
     stream,
 )
 from pcpu.iprog.decoder.header import open_header
+from pcpu.iprog.decoder.map import read_map
 from pcpu.iprog.decoder.sites import RECORD, resolve_held
-from pcpu.iprog.decoder.state import fail, signed, take, varint
+from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.decoder.window import MAX_ROWS, make_window, want_covers
-from pcpu.kernel import Bytes, Ints
-from pcpu.kernel.memory import i64_at, put_64
-
-_LARGEST_SHIFT = 1 << 62
+from pcpu.kernel import Bytes, Ints, Memory
+from pcpu.kernel.memory import i64_at
 
 
-def open_plan(s: Ints, heap: Bytes, plan: Bytes) -> int:
+def open_plan(s: Ints, heap: Memory, plan: Bytes) -> int:
     """Read the header in ``plan``; a status."""
     status = open_header(s, heap, plan)
     if status < 0:
@@ -40,7 +39,7 @@ def open_plan(s: Ints, heap: Bytes, plan: Bytes) -> int:
     return 0
 
 
-def want(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes, window: int) -> int:
+def want(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes, window: int) -> int:
     """What a window needs yet: how many rows, or a status."""
     if not s[S.OPEN] or window < 0 or window >= s[S.WINDOWS]:
         return fail(s, S.NOT_NOW, 0)
@@ -72,7 +71,7 @@ def want(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes, win
     return 0
 
 
-def make(s: Ints, heap: Bytes, plan: Bytes, reference: Bytes, window: int) -> int:
+def make(s: Ints, heap: Memory, plan: Bytes, reference: Bytes, window: int) -> int:
     """Make the window of which nothing is missing; a status."""
     if not s[S.OPEN] or s[S.READY] != window or window < 0:
         return fail(s, S.NOT_NOW, 0)
@@ -102,7 +101,7 @@ def hold_sites(s: Ints, count: int) -> int:
     return records
 
 
-def _content(s: Ints, heap: Bytes, plan: Bytes) -> Bytes:
+def _content(s: Ints, heap: Memory, plan: Bytes) -> Bytes:
     """The streams of the group that was loaded."""
     last = 2 * S.LITERALS + S.STREAM
     length = s[last] + s[last + 1]
@@ -110,7 +109,7 @@ def _content(s: Ints, heap: Bytes, plan: Bytes) -> Bytes:
     return plan[start : start + length] if s[S.CONTENT_IN_PLAN] else heap[start : start + length]
 
 
-def _want_map(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes) -> int:
+def _want_map(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes) -> int:
     if s[S.LOADING] != MAP:
         s[S.TOP], s[S.FRAME_AT] = s[S.AFTER_HEADER], s[S.HEADER_LENGTH] + 4
         status = begin_group(s, heap, header, MAP, s[S.MAP_AT], 2)
@@ -120,7 +119,11 @@ def _want_map(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes
     rows = load_group(s, heap, plan, header, reference)
     if rows:
         return rows
-    status = _read_map(s, heap, plan)
+    for n in range(2, 8):
+        s[S.STREAM + 2 * n] = s[S.STREAM + 2] + s[S.STREAM + 3]
+        s[S.STREAM + 2 * n + 1] = 0
+    content = _content(s, heap, plan)
+    status = read_map(s, heap, stream(s, content, 0), stream(s, content, 1))
     if status < 0:
         return status
     if s[S.SITES_HELD]:
@@ -129,43 +132,8 @@ def _want_map(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes
     return 0
 
 
-def _read_map(s: Ints, heap: Bytes, plan: Bytes) -> int:
-    """G25; a status. A piece has at least a byte in each stream."""
-    for n in range(2, 8):
-        s[S.STREAM + 2 * n] = s[S.STREAM + 2] + s[S.STREAM + 3]
-        s[S.STREAM + 2 * n + 1] = 0
-    content = _content(s, heap, plan)
-    starts, shifts = stream(s, content, 0), stream(s, content, 1)
-    count, at = 0, 0
-    while at < len(starts):
-        _, at = varint(starts, at, len(starts))
-        if at < 0:
-            return fail(s, S.DAMAGED, 25)
-        count += 1
-    table = take(s, 16 * count)
-    if table < 0:
-        return table
-    s[S.STARTS], s[S.SHIFTS] = table, table + 8 * count
-    address, amount, at, place = 0, 0, 0, 0
-    for n in range(count):
-        gap, at = varint(starts, at, len(starts))
-        more, place = signed(shifts, place, len(shifts))
-        if place < 0 or (n > 0 and gap < 1):
-            return fail(s, S.DAMAGED, 25)
-        address += gap
-        amount += more
-        if address < 0 or not -_LARGEST_SHIFT < amount < _LARGEST_SHIFT:
-            return fail(s, S.DAMAGED, 25)
-        put_64(heap, table + 8 * n, address)
-        put_64(heap, table + 8 * (count + n), amount)
-    if place != len(shifts):
-        return fail(s, S.DAMAGED, 25)
-    s[S.PIECES] = count
-    return 0
-
-
 def _want_block(
-    s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes, window: int
+    s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes, window: int
 ) -> int:
     """Load the block of a window, where it is not there; how many rows it needs, or a status."""
     first, windows = s[S.BLOCK_FIRST], s[S.BLOCK_WINDOWS]
@@ -186,14 +154,16 @@ def _want_block(
     s[S.BLOCK_FIRST] = i64_at(heap, row)
     s[S.BLOCK_WINDOWS] = i64_at(heap, row + 24) - s[S.BLOCK_FIRST]
     s[S.ROWS], s[S.COVERS] = take(s, ROW * MAX_ROWS), take(s, covers.ROW * (covers.MANY + 1))
+    if s[S.ROWS] < 0 or s[S.COVERS] < 0:
+        return fail(s, S.NO_MEMORY, 0)
     status = read_index(s, _content(s, heap, plan), s[S.BLOCK_WINDOWS])
-    if s[S.ROWS] < 0 or s[S.COVERS] < 0 or status < 0:
-        return min(min(s[S.ROWS], s[S.COVERS]), status)
+    if status < 0:
+        return status
     s[S.BLOCK], s[S.AFTER_BLOCK] = block, s[S.TOP]
     return 0
 
 
-def _block_of(s: Ints, heap: Bytes, window: int) -> int:
+def _block_of(s: Ints, heap: Memory, window: int) -> int:
     low, high = 0, s[S.BLOCKS]
     while low + 1 < high:
         middle = (low + high) // 2

@@ -9,7 +9,7 @@ from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.decoder import give_sites, make, open_plan, want
 from pcpu.iprog.decoder.decoder import hold_sites as hold_all_sites
 from pcpu.iprog.decoder.state import fail, take
-from pcpu.kernel import Bytes, Extern, Ints
+from pcpu.kernel import Bytes, Extern, Ints, Memory
 
 # Where memory begins that nothing else uses.
 pcpu_heap = Extern("pcpu_heap", ())
@@ -22,28 +22,28 @@ def forget(s: Ints) -> None:
     s[S.TOP] = pcpu_heap()
 
 
-def plan_of(s: Ints, heap: Bytes) -> Bytes:
+def plan_of(s: Ints, heap: Memory) -> Bytes:
     return heap[s[S.PLAN_AT] : s[S.PLAN_AT] + s[S.PLAN_LENGTH]]
 
 
-def header_of(s: Ints, heap: Bytes) -> Bytes:
+def header_of(s: Ints, heap: Memory) -> Bytes:
     return heap[s[S.PLAN_AT] : s[S.PLAN_AT] + s[S.HEADER_LENGTH]]
 
 
-def reference_of(s: Ints, heap: Bytes) -> Bytes:
+def reference_of(s: Ints, heap: Memory) -> Bytes:
     return heap[s[S.REFERENCE_AT] : s[S.REFERENCE_AT] + s[S.REFERENCE_LENGTH]]
 
 
 # Any plan
 
 
-def header(s: Ints, heap: Bytes, length: int) -> int:
+def header(s: Ints, heap: Memory, length: int) -> int:
     forget(s)
     s[S.PLAN_AT], s[S.PLAN_LENGTH] = take(s, length), length
     return s[S.PLAN_AT]
 
 
-def hold(s: Ints, heap: Bytes, source: int, length: int) -> int:
+def hold(s: Ints, heap: Memory, source: int, length: int) -> int:
     """Room for all of the plan (0) or of the reference (1)."""
     if source == 0:
         forget(s)
@@ -66,64 +66,64 @@ def blob_room(s: Ints, length: int) -> int:
     return s[S.REFERENCE_AT]
 
 
-def open(s: Ints, heap: Bytes, length: int) -> int:
+def open(s: Ints, heap: Memory, length: int) -> int:
     if s[S.PLAN_AT] <= 0 or length > s[S.PLAN_LENGTH]:
         return fail(s, S.NOT_NOW, 0)
     s[S.PLAN_LENGTH] = length
     return open_plan(s, heap, plan_of(s, heap))
 
 
-def size(s: Ints, heap: Bytes) -> int:
+def size(s: Ints, heap: Memory) -> int:
     return s[S.SIZE] if s[S.OPEN] else 0
 
 
-def plan_size(s: Ints, heap: Bytes) -> int:
+def plan_size(s: Ints, heap: Memory) -> int:
     return s[S.PLAN_SIZE] if s[S.OPEN] else 0
 
 
-def reference_size(s: Ints, heap: Bytes) -> int:
+def reference_size(s: Ints, heap: Memory) -> int:
     return s[S.REFERENCE_SIZE] if s[S.OPEN] else 0
 
 
-def window_size(s: Ints, heap: Bytes) -> int:
+def window_size(s: Ints, heap: Memory) -> int:
     return 1 << s[S.WINDOW_BITS] if s[S.OPEN] else 0
 
 
-def windows(s: Ints, heap: Bytes) -> int:
+def windows(s: Ints, heap: Memory) -> int:
     return s[S.WINDOWS] if s[S.OPEN] else 0
 
 
-def sites_wanted(s: Ints, heap: Bytes) -> int:
+def sites_wanted(s: Ints, heap: Memory) -> int:
     return 1 if s[S.OPEN] and s[S.FINDERS] else 0
 
 
-def want_window(s: Ints, heap: Bytes, window: int) -> int:
+def want_window(s: Ints, heap: Memory, window: int) -> int:
     return want(s, heap, plan_of(s, heap), header_of(s, heap), reference_of(s, heap), window)
 
 
-def wants(s: Ints, heap: Bytes) -> int:
+def wants(s: Ints, heap: Memory) -> int:
     return s[S.ROWS]
 
 
-def make_window(s: Ints, heap: Bytes, window: int) -> int:
+def make_window(s: Ints, heap: Memory, window: int) -> int:
     return make(s, heap, plan_of(s, heap), reference_of(s, heap), window)
 
 
-def out(s: Ints, heap: Bytes) -> int:
+def out(s: Ints, heap: Memory) -> int:
     return s[S.OUT]
 
 
-def out_length(s: Ints, heap: Bytes) -> int:
+def out_length(s: Ints, heap: Memory) -> int:
     return s[S.OUT_LENGTH]
 
 
-def sites(s: Ints, heap: Bytes, count: int) -> int:
+def sites(s: Ints, heap: Memory, count: int) -> int:
     return give_sites(s, count)
 
 
-def hold_sites(s: Ints, heap: Bytes, count: int) -> int:
+def hold_sites(s: Ints, heap: Memory, count: int) -> int:
     return hold_all_sites(s, count)
 
 
-def rule(s: Ints, heap: Bytes) -> int:
+def rule(s: Ints, heap: Memory) -> int:
     return s[S.RULE]

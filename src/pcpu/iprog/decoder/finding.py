@@ -7,7 +7,7 @@ from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.finders.find import LAST_FINDER, find_room, find_sites
 from pcpu.iprog.finders.rows import order_sites
 from pcpu.iprog.finders.sort import sort_room
-from pcpu.kernel import Bytes, Ints
+from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, ints_at
 
 _ROW = 32  # bytes
@@ -15,7 +15,7 @@ _DROPPED = 8  # of so many sites one may overlap others, so that the first try h
 _BYTES_A_SITE = 8  # likewise
 
 
-def find(s: Ints, heap: Bytes, reference: Bytes) -> int:
+def find(s: Ints, heap: Memory, reference: Bytes) -> int:
     """Find the sites that the plan relocates, and hold them; a status."""
     for n in range(s[S.FINDERS]):
         number = i64_at(heap, s[S.FINDER_TABLE] + 8 * n)
@@ -42,7 +42,7 @@ def find(s: Ints, heap: Bytes, reference: Bytes) -> int:
     return 0
 
 
-def _find_within(s: Ints, heap: Bytes, blob: Bytes, room: int) -> int:
+def _find_within(s: Ints, heap: Memory, blob: Bytes, room: int) -> int:
     """Find sites, and write them to so many rows; how many there are, or a status."""
     s[S.TOP] = s[S.AFTER_HEADER]
     start = take(s, _ROW * room)

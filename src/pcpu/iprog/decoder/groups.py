@@ -17,7 +17,7 @@ from pcpu.iprog.format import (
     MIN_PREFIX,
     Codec,
 )
-from pcpu.kernel import Bytes, Extern, Ints
+from pcpu.kernel import Bytes, Extern, Ints, Memory
 from pcpu.kernel.memory import put_64, u32_at
 
 PLAN, REFERENCE, SITES = 0, 1, 2  # sources of rows
@@ -106,7 +106,7 @@ def _check_spans(s: Ints, b: Bytes, at: int) -> int:
 # Loading
 
 
-def begin_group(s: Ints, heap: Bytes, header: Bytes, number: int, at: int, streams: int) -> int:
+def begin_group(s: Ints, heap: Memory, header: Bytes, number: int, at: int, streams: int) -> int:
     """Begin to load the group at ``at`` of the header, of whose frames the first begins at FRAME_AT
     of the plan; a status. Its streams' places are those of STREAM."""
     s[S.LOADING] = -1
@@ -132,7 +132,7 @@ def begin_group(s: Ints, heap: Bytes, header: Bytes, number: int, at: int, strea
     return 0
 
 
-def load_group(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes) -> int:
+def load_group(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes) -> int:
     """Go on with the group that was begun: how many rows of it are wanted, or a status."""
     while s[S.STREAMS_LEFT]:
         if not s[S.ASKED]:
@@ -176,7 +176,7 @@ def _read_frame(s: Ints, header: Bytes) -> None:
     s[S.ASKED] = 1
 
 
-def _ask(s: Ints, heap: Bytes, header: Bytes) -> int:
+def _ask(s: Ints, heap: Memory, header: Bytes) -> int:
     """Make rows of what is not held, and room for it."""
     spans, total, rows, at = s[S.PREFIX_SPANS], 0, 0, s[S.SPANS_AT]
     for n in range(2 * spans):
@@ -204,7 +204,7 @@ def _ask(s: Ints, heap: Bytes, header: Bytes) -> int:
     return rows
 
 
-def put_row(s: Ints, heap: Bytes, row: int, start: int, length: int, to: int, source: int) -> None:
+def put_row(s: Ints, heap: Memory, row: int, start: int, length: int, to: int, source: int) -> None:
     """Say that bytes are wanted; ``to`` is where in the heap they go."""
     at = s[S.ROWS] + ROW * row
     put_64(heap, at, start)
@@ -213,7 +213,7 @@ def put_row(s: Ints, heap: Bytes, row: int, start: int, length: int, to: int, so
     put_64(heap, at + 24, 0)
 
 
-def put_site_row(s: Ints, heap: Bytes, row: int, start: int, length: int) -> int:
+def put_site_row(s: Ints, heap: Memory, row: int, start: int, length: int) -> int:
     """Say that the sites in a span of the reference are wanted; 1, or 0 where it has none of the
     blob with sites."""
     first = max(start - s[S.BLOB_FIRST], 0)
@@ -224,7 +224,7 @@ def put_site_row(s: Ints, heap: Bytes, row: int, start: int, length: int) -> int
     return 1
 
 
-def _decode(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes) -> int:
+def _decode(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes) -> int:
     """Decode the frame that is asked for, all of which is there now."""
     length = s[S.STORED_LENGTH]
     if s[S.PLAN_HELD]:
@@ -239,7 +239,7 @@ def _decode(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes) 
     if s[S.CONTENT_IN_PLAN] or not s[S.CONTENT_LENGTH]:
         return 0
     start = s[S.CONTENT] + s[S.FILLED]
-    to = heap[start : start + s[S.CONTENT_LENGTH]]
+    to: Bytes = heap[start : start + s[S.CONTENT_LENGTH]]
     s[S.FILLED] += s[S.CONTENT_LENGTH]
     if s[S.CODEC] == RAW:
         to[0:length] = stored
@@ -250,7 +250,7 @@ def _decode(s: Ints, heap: Bytes, plan: Bytes, header: Bytes, reference: Bytes) 
 
 
 def _decompress(
-    s: Ints, heap: Bytes, header: Bytes, reference: Bytes, to: Bytes, stored: Bytes
+    s: Ints, heap: Memory, header: Bytes, reference: Bytes, to: Bytes, stored: Bytes
 ) -> int:
     prefix = heap[s[S.PREFIX] : s[S.PREFIX] + s[S.PREFIX_LENGTH]]
     _fill_prefix(s, heap, header, reference, prefix)
@@ -260,7 +260,7 @@ def _decompress(
     return 0
 
 
-def _fill_prefix(s: Ints, heap: Bytes, header: Bytes, reference: Bytes, prefix: Bytes) -> None:
+def _fill_prefix(s: Ints, heap: Memory, header: Bytes, reference: Bytes, prefix: Bytes) -> None:
     at, start, to = s[S.SPANS_AT], 0, 0
     if S.RELOCATES:
         resolve_given(s, heap)

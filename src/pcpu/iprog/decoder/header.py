@@ -20,7 +20,7 @@ from pcpu.iprog.format import (
     WINDOW_BITS,
     Transform,
 )
-from pcpu.kernel import Bytes, Ints
+from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
 _MAGIC = int.from_bytes(MAGIC, "little")
@@ -30,7 +30,7 @@ _LAST_TRANSFORM = max(Transform).value
 _LEAST_BITS, _MOST_BITS = WINDOW_BITS[0], WINDOW_BITS[-1]
 
 
-def open_header(s: Ints, heap: Bytes, plan: Bytes) -> int:
+def open_header(s: Ints, heap: Memory, plan: Bytes) -> int:
     """Read the header of ``plan``, which holds at least that; a status."""
     s[S.OPEN] = 0
     if len(plan) < _FRAME or i64_at(plan, 0) != _MAGIC:
@@ -100,7 +100,7 @@ def _content(s: Ints, b: Bytes, at: int) -> tuple[int, int]:
     return size, at + length
 
 
-def _relocation(s: Ints, heap: Bytes, b: Bytes, at: int) -> int:
+def _relocation(s: Ints, heap: Memory, b: Bytes, at: int) -> int:
     """G9; where it ends, or a status."""
     finders, at = varint(b, at, len(b))
     if at < 0 or finders > MAX_FINDERS:
@@ -147,7 +147,7 @@ def _choose_blob(s: Ints, b: Bytes, blob: int) -> None:
     s[S.BLOB_FIRST], s[S.BLOB_SIZE] = first, size
 
 
-def _finders(s: Ints, heap: Bytes, b: Bytes, at: int) -> int:
+def _finders(s: Ints, heap: Memory, b: Bytes, at: int) -> int:
     table = take(s, 8 * s[S.FINDERS])
     s[S.FINDER_TABLE] = table
     if table < 0:
@@ -163,7 +163,7 @@ def _finders(s: Ints, heap: Bytes, b: Bytes, at: int) -> int:
     return at
 
 
-def _regions(s: Ints, heap: Bytes, b: Bytes, at: int) -> int:
+def _regions(s: Ints, heap: Memory, b: Bytes, at: int) -> int:
     regions, at = varint(b, at, len(b))
     if at < 0 or regions > MAX_REGIONS:
         return fail(s, S.DAMAGED, 9)
@@ -196,7 +196,7 @@ def _regions(s: Ints, heap: Bytes, b: Bytes, at: int) -> int:
     return rest
 
 
-def _blocks(s: Ints, heap: Bytes, b: Bytes, at: int) -> int:
+def _blocks(s: Ints, heap: Memory, b: Bytes, at: int) -> int:
     """G10; where they end, or a status. Their frames lie one behind the other, the map's first."""
     blocks, at = varint(b, at, len(b))
     if at < 0 or blocks > MAX_BLOCKS or blocks > len(b):

@@ -18,8 +18,10 @@ def copy(to: Bytes, at: int, source: Bytes, start: int, length: int) -> None:
     done = 0
     while True:
         there, here = to[at : at + _PIECE], source[start : start + _PIECE]
-        for k in range(0, _PIECE, 16):
-            move_16(there, k, here, k)
+        move_16(there, 0, here, 0)
+        move_16(there, 16, here, 16)
+        move_16(there, 32, here, 32)
+        move_16(there, 48, here, 48)
         at += _PIECE
         start += _PIECE
         done += _PIECE

@@ -6,7 +6,7 @@ from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.transforms import restore_aarch64, restore_x86_64
 from pcpu.iprog.format import Transform
 from pcpu.iprog.sites import OTHER_IMAGE, SPACE, Form
-from pcpu.kernel import Bytes, Ints
+from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
 CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED, _, BRANCH, PAGE, _ = map(int, Form)
@@ -14,22 +14,7 @@ X86_64, AARCH64, BY_IMAGE = map(int, list(Transform)[1:])
 NUMBER = (1 << SPACE) - 1
 
 
-def shift(s: Ints, heap: Bytes, address: int) -> int:
-    """By how much an address moved (G25). Targets are in no order, so that no branch is taken by
-    what is found: the last piece is narrowed down in as many steps each time."""
-    starts, left = s[S.STARTS], s[S.PIECES]
-    first = starts
-    if left == 0 or i64_at(heap, first) > address:
-        return 0
-    while left > 1:
-        half = left // 2
-        behind = (address - i64_at(heap, first + 8 * half)) >> 63  # -1: the piece begins behind it
-        first += 8 * half & ~behind
-        left -= half
-    return i64_at(heap, first + s[S.SHIFTS] - starts)
-
-
-def region_of(s: Ints, heap: Bytes, place: int) -> int:
+def region_of(s: Ints, heap: Memory, place: int) -> int:
     """The row of the last region that does not start behind a place of the file."""
     low, high = 0, s[S.REGIONS]
     while low + 1 < high:
@@ -83,7 +68,7 @@ def instruction(word: int, form: int, extra: int, value: int) -> int:
     return word & ~0x3FFC00 | (value & 0xFFF) >> (extra & 63) << 10
 
 
-def restore(s: Ints, heap: Bytes, window: Bytes, start: int, at: int, end: int) -> None:
+def restore(s: Ints, heap: Memory, window: Bytes, start: int, at: int, end: int) -> None:
     """Undo the literal transform in ``window[at:end]``, a run; the window begins at ``start`` of
     the file (G28)."""
     region = region_of(s, heap, start + at)

@@ -29,12 +29,13 @@ POINTER = ir.PointerType()
 PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
-    "copy", "read_covers", "_cover_number", "_place", "_fix", "move_cover", "_move_sites",
-    "value_of", "put_site", "_first_held", "shift", "resolve", "restore_x86_64", "restore_aarch64",
-    "instruction_end", "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
+    "copy", "read_covers", "_cover_number", "_fix", "move_cover", "_move_sites",
+    "value_of", "_first_held", "resolve", "shift", "_kind", "_index",
+    "restore_x86_64", "restore_aarch64", "instruction_end",
+    "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
     "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
     "_follow", "_records", "_list", "_based", "types", "_is_method", "_instruction", "_operand",
-    "number", "_name", "_number_in", "_words", "_index",
+    "number", "_name", "_number_in", "_words",
     "displace",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
@@ -42,11 +43,11 @@ HOT = frozenset({
 # large function, where such an engine keeps variables in memory.
 APART = frozenset({
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
-    "resolve", "_index", "read_covers", "_place", "_fix", "move_cover", "_move_sites", "restore_x86_64",
+    "resolve", "_index", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
+    "restore_x86_64", "shift", "varint", "_may_end",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "_cover_number"})  # what does not
 _CHECK = "crc32c"  # the operation that checks are (G4)
-_MEMORY = 1 << 62
 
 Known = Mapping[str, int]
 Kernels = Sequence[Callable[..., Any]]
@@ -92,10 +93,9 @@ def objects_for(
 
 def call(translation: Translation, b: Any, own: Any, kernel: Callable[..., Any], given: Any) -> Any:
     """Call a kernel with the state, all of memory and numbers; its result."""
-    nothing = ir.Constant(POINTER, None)
     _, inner = translation.kernel(kernel)
     numbers = [b.zext(value, I64) if value.type != I64 else value for value in given]
-    return b.call(inner, [own, I64(state.STATE_LENGTH), nothing, I64(_MEMORY), *numbers])
+    return b.call(inner, [own, I64(state.STATE_LENGTH), *numbers])
 
 
 def say_where(translation: Translation) -> None:

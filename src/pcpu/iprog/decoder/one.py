@@ -8,14 +8,14 @@ from pcpu.iprog.decoder.decoder import make, open_plan, want
 from pcpu.iprog.decoder.exports import forget, header_of, plan_of, reference_of
 from pcpu.iprog.decoder.finding import find
 from pcpu.iprog.decoder.state import fail
-from pcpu.kernel import Bytes, Extern, Ints
+from pcpu.kernel import Extern, Ints, Memory
 
 # Where the plan begins.
 pcpu_plan_at = Extern("pcpu_plan_at", ())
 pcpu_plan_length = Extern("pcpu_plan_length", ())
 
 
-def begin(s: Ints, heap: Bytes) -> int:
+def begin(s: Ints, heap: Memory) -> int:
     """Read the plan's header, where that was not done yet; a status."""
     if s[S.OPEN]:
         return 0
@@ -24,13 +24,13 @@ def begin(s: Ints, heap: Bytes) -> int:
     return open_plan(s, heap, plan_of(s, heap))
 
 
-def blob(s: Ints, heap: Bytes, length: int) -> int:
+def blob(s: Ints, heap: Memory, length: int) -> int:
     s[S.OPEN] = 0
     status = begin(s, heap)
     return status if status < 0 else exports.blob_room(s, length)
 
 
-def prepare(s: Ints, heap: Bytes) -> int:
+def prepare(s: Ints, heap: Memory) -> int:
     status = begin(s, heap)
     if status < 0:
         return status
@@ -41,7 +41,7 @@ def prepare(s: Ints, heap: Bytes) -> int:
     return 0
 
 
-def window(s: Ints, heap: Bytes, number: int) -> int:
+def window(s: Ints, heap: Memory, number: int) -> int:
     if not s[S.OPEN] or not s[S.REFERENCE_HELD]:
         return fail(s, S.NOT_NOW, 0)
     plan, reference = plan_of(s, heap), reference_of(s, heap)
@@ -49,21 +49,21 @@ def window(s: Ints, heap: Bytes, number: int) -> int:
     return status if status < 0 else make(s, heap, plan, reference, number)
 
 
-def size(s: Ints, heap: Bytes) -> int:
+def size(s: Ints, heap: Memory) -> int:
     begin(s, heap)
     return exports.size(s, heap)
 
 
-def reference_size(s: Ints, heap: Bytes) -> int:
+def reference_size(s: Ints, heap: Memory) -> int:
     begin(s, heap)
     return exports.reference_size(s, heap)
 
 
-def window_size(s: Ints, heap: Bytes) -> int:
+def window_size(s: Ints, heap: Memory) -> int:
     begin(s, heap)
     return exports.window_size(s, heap)
 
 
-def windows(s: Ints, heap: Bytes) -> int:
+def windows(s: Ints, heap: Memory) -> int:
     begin(s, heap)
     return exports.windows(s, heap)

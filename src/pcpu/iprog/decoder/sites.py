@@ -12,6 +12,7 @@ second is says the first too:
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
+from pcpu.iprog.decoder.map import shift
 from pcpu.iprog.decoder.moving import (
     ABSOLUTE,
     BASED,
@@ -21,15 +22,12 @@ from pcpu.iprog.decoder.moving import (
     NUMBER,
     RELATIVE,
     SIGNED,
-    UNSIGNED,
     instruction,
-    put_site,
     region_of,
-    shift,
     value_of,
 )
 from pcpu.iprog.sites import Form
-from pcpu.kernel import Bytes, Ints
+from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
 RECORD = 32  # bytes of a site as finders give it: place, form, target, extra
@@ -39,14 +37,14 @@ _PLACE = (1 << 40) - 1
 _FORM, _FOUR, _BYTES, _SIGN, _EXTRA = 40, 1 << 44, 1 << 45, 46, 48  # bits, or where they begin
 _MOST_EXTRA = 0x7FFF
 _GROUPS = 8  # bytes of LEB128 in which each number has room
-_MORE = 0x80808080808080  # in all bytes of such a number but the last
+_MORE = -0x7F7F7F7F7F7F7F80  # in all bytes of such a number but the last
 _LAST_FORM, _WORD = max(Form).value, Form.WORD.value
 _CALL = 0x25
 _PIECE = 2048  # sites that are moved in one call
 _LEAST_PAGE = 9  # bits of what has a number of its own in the index of sites
 
 
-def resolve(s: Ints, heap: Bytes, records: int, first: int, last: int) -> None:
+def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
     """Make of records from number ``first`` on before ``last`` what is kept, in the place of all:
     targets are moved once and for all."""
     for n in range(first, last):
@@ -64,15 +62,15 @@ def resolve(s: Ints, heap: Bytes, records: int, first: int, last: int) -> None:
             bits = _FOUR | 1 << _SIGN
         elif form == ABSOLUTE:
             value, bits, extra = value - extra, _BYTES, 8
-        elif form <= SIGNED and 0 <= extra <= _GROUPS:
-            value &= NUMBER
-            room = 7 * extra - (1 if form == SIGNED else 0)
-            if extra and value < 1 << room:
-                value, bits = _leb(value, extra), _BYTES
-            else:
+        elif form <= SIGNED:
+            value, bits = value & NUMBER, _BYTES
+            room = 7 * min(extra, _GROUPS) - (1 if form == SIGNED else 0)
+            if extra < 1 or value >= 1 << room:
                 extra = 0
-        if not 0 <= form <= _LAST_FORM:  # then it is a number of no bytes
-            form, bits, extra = UNSIGNED, 0, 0
+            else:
+                value = _leb(value, extra)
+        if not 0 <= form <= _LAST_FORM:
+            form, bits, extra = ABSOLUTE, _BYTES, 0  # of no bytes: nothing is written
         extra = min(max(extra, 0), _MOST_EXTRA)
         bits |= place & _PLACE | form << _FORM | extra << _EXTRA
         put_64(heap, records + _SITE * n, bits)
@@ -80,20 +78,20 @@ def resolve(s: Ints, heap: Bytes, records: int, first: int, last: int) -> None:
 
 
 def _leb(value: int, size: int) -> int:
-    """A number below 2^40 in LEB128 of so many bytes, at most eight."""
+    """A number below 2^40 in LEB128 of so many bytes: the first eight of them."""
     groups = value & 0x7F | (value & 0x3F80) << 1 | (value & 0x1FC000) << 2
     groups |= (value & 0xFE00000) << 3 | (value & 0x7F0000000) << 4 | (value & 0xF800000000) << 5
-    return groups | _MORE & (1 << 8 * size - 8) - 1
+    return groups | _MORE & (-1 if size > _GROUPS else (1 << 8 * size - 8) - 1)
 
 
-def resolve_given(s: Ints, heap: Bytes) -> None:
+def resolve_given(s: Ints, heap: Memory) -> None:
     """The sites that were given for what was asked last."""
     if s[S.GIVEN_COUNT]:
         resolve(s, heap, s[S.GIVEN_SITES], 0, s[S.GIVEN_COUNT])
         s[S.SITE] = 0
 
 
-def resolve_held(s: Ints, heap: Bytes) -> None:
+def resolve_held(s: Ints, heap: Memory) -> None:
     """All sites, and behind them, where records were, the index: for each page of the blob the
     number of the first site that does not lie before it."""
     count = s[S.HELD_COUNT]
@@ -113,7 +111,7 @@ def resolve_held(s: Ints, heap: Bytes) -> None:
         page += 1
 
 
-def _index(s: Ints, heap: Bytes, first: int, last: int, page: int, pages: int) -> int:
+def _index(s: Ints, heap: Memory, first: int, last: int, page: int, pages: int) -> int:
     """Write the numbers of pages from ``page`` on that do not begin behind a site from number
     ``first`` on before ``last``; the page that comes next."""
     for n in range(first, last):
@@ -124,7 +122,7 @@ def _index(s: Ints, heap: Bytes, first: int, last: int, page: int, pages: int) -
     return page
 
 
-def _first_held(s: Ints, heap: Bytes, start: int) -> int:
+def _first_held(s: Ints, heap: Memory, start: int) -> int:
     """The number of the first held site at ``start`` of the reference or behind."""
     inside, bits = start - s[S.BLOB_FIRST], s[S.SITE_PAGE]
     if inside < 0 or s[S.HELD_COUNT] < 1:
@@ -142,7 +140,7 @@ def _first_held(s: Ints, heap: Bytes, start: int) -> int:
     return low
 
 
-def _sites_from(s: Ints, heap: Bytes, start: int) -> tuple[int, int]:
+def _sites_from(s: Ints, heap: Memory, start: int) -> tuple[int, int]:
     """Where the sites of the span that begins at ``start`` begin in memory, and where sites end.
     Those that were given lie behind one another in the order of spans."""
     if s[S.SITES_HELD]:
@@ -153,7 +151,7 @@ def _sites_from(s: Ints, heap: Bytes, start: int) -> tuple[int, int]:
 
 
 def move_cover(
-    s: Ints, heap: Bytes, window: Bytes, at: int, length: int, source: int, start: int
+    s: Ints, heap: Memory, window: Bytes, at: int, length: int, source: int, start: int
 ) -> None:
     """Move the sites of a cover at ``at`` of the window that begins at ``start`` of the file."""
     site, sites = _sites_from(s, heap, source)
@@ -172,7 +170,7 @@ def move_cover(
 
 
 def _move_sites(
-    heap: Bytes, window: Bytes, site: int, sites: int, first: int, stop: int, end: int, to: int,
+    heap: Memory, window: Bytes, site: int, sites: int, first: int, stop: int, end: int, to: int,
     away: int,
 ) -> int:  # fmt: skip
     """Move the sites that begin in ``first`` to ``stop`` of the reference and do not reach beyond
@@ -192,35 +190,31 @@ def _move_sites(
             if place + 4 <= end:
                 put_32(window, place + to, value + sign * (place + away))
         elif about & _BYTES:
-            if place + extra <= end:
+            if 0 < extra <= end - place:
                 _put_bytes(window, place + to, extra, value)
-        elif _fits(form, extra, end - place):
-            moved = value_of(form, value, extra, place + away)
-            if form >= BRANCH:
-                word = instruction(u32_at(window, place + to), form, extra, moved)
-                put_32(window, place + to, word)
-            else:
-                put_site(window, place + to, form, extra, moved)
+        elif place + 4 <= end:
+            _put_instruction(window, place + to, form, extra, value, place + away)
     return site
 
 
+def _put_instruction(b: Bytes, at: int, form: int, extra: int, target: int, address: int) -> None:
+    """Write a part of an instruction of AArch64."""
+    value = value_of(form, target, extra, address)
+    put_32(b, at, instruction(u32_at(b, at), form, extra, value))
+
+
 def _put_bytes(b: Bytes, at: int, size: int, value: int) -> None:
-    """The low bytes of a number, 1 to 8."""
-    if at + 8 <= len(b):
+    """The bytes of a number; behind eight of them those of LEB128 that say no more."""
+    if size <= 8 and at + 8 <= len(b):
         most = 8 * size - 8
         put_64(b, at, i64_at(b, at) >> most >> 8 << most << 8 | value)
         return
     for n in range(size):
-        b[at + n] = value >> 8 * n & 255
+        more = 128 if n + 1 < size else 0
+        b[at + n] = value >> 8 * n & 255 if n < 8 else more
 
 
-def _fits(form: int, extra: int, room: int) -> bool:
-    """Whether a site of other forms lies in a span of which ``room`` bytes are left."""
-    wide = extra if form in (UNSIGNED, SIGNED) else 4
-    return 0 < wide <= room
-
-
-def move_prefix(s: Ints, heap: Bytes, span: Bytes, start: int) -> None:
+def move_prefix(s: Ints, heap: Memory, span: Bytes, start: int) -> None:
     """Move the sites of a span of the prefix, which begins at ``start`` of the reference (G29)."""
     site, sites = _sites_from(s, heap, start)
     first, end = start, start + len(span)
@@ -241,9 +235,8 @@ def move_prefix(s: Ints, heap: Bytes, span: Bytes, start: int) -> None:
             if place + 4 <= end:
                 put_32(span, place - start, value)
         elif about & _BYTES:
-            if place + extra <= end:
+            if 0 < extra <= end - place:
                 _put_bytes(span, place - start, extra, value)
-        elif _fits(form, extra, end - place):
-            if form != BRANCH or span[place - start + 3] >> 2 == _CALL:
-                put_site(span, place - start, form, extra, value_of(form, value, extra, 0))
+        elif place + 4 <= end and (form != BRANCH or span[place - start + 3] >> 2 == _CALL):
+            _put_instruction(span, place - start, form, extra, value, 0)
     s[S.SITE] = (site - s[S.GIVEN_SITES]) // _SITE

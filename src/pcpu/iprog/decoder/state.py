@@ -24,7 +24,7 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     FINDERS, FINDER_TABLE, BLOB_FIRST, BLOB_SIZE, SITES, TRANSFORM, BASE, SPAN,
     REGIONS, REGION_TABLE,  # rows of three: start, bias, code
     MAP_AT, MAP_FRAMES,  # its group in the header, its frames in the plan
-    MAP_READY, PIECES, STARTS, SHIFTS,
+    MAP_READY, PIECES, STARTS, SHIFTS, MAP_INDEX,
     HELD_SITES, HELD_COUNT, SITES_HELD, SITE_INDEX, SITE_PAGE,
     GIVEN_SITES, GIVEN_COUNT,
     AFTER_HEADER, AFTER_BLOCK,  # of memory
@@ -43,7 +43,7 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     ROWS, COVERS, OUT, OUT_LENGTH, READY, WORKSPACE,
     PART_SKEW,
     FIRST_ARRAY,
-) = range(86)
+) = range(87)
 # fmt: on
 STREAM = FIRST_ARRAY  # eight pairs: where a stream begins in the content, and its length
 COLUMN = STREAM + 16  # seven: where columns of the index begin in it

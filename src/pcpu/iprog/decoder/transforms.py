@@ -15,10 +15,10 @@ def restore_x86_64(part: Bytes, address: int, base: int, span: int) -> None:
     while p <= last:
         fields, step = 1, 1
         if p + _LONG <= len(part) and p >= 2:
-            fields, step = _fields(part, p, _LONG), _LONG
+            fields, step = _may_end(part, p, _LONG), _LONG
         elif len(part) > _SHORT and p >= 2:
             first = min(p, len(part) - _SHORT + 1)
-            fields, step = _fields(part, first, _SHORT) >> (p - first), _SHORT
+            fields, step = _may_end(part, first, _SHORT) >> (p - first), _SHORT
         while fields:
             at = p + lowest_bit(fields)
             fields &= fields - 1
@@ -32,7 +32,7 @@ def restore_x86_64(part: Bytes, address: int, base: int, span: int) -> None:
         p += step
 
 
-def _fields(b: Bytes, p: int, count: int) -> int:
+def _may_end(b: Bytes, p: int, count: int) -> int:
     """Bit n, of so many: whether a distance may stand at ``b[p + n]``, for what is before it."""
     found = 0
     for n in range(0, count, _SHORT):

@@ -176,6 +176,7 @@ def _link(objects: Sequence[bytes], wanted: Sequence[Export]) -> bytes:
             paths[-1].write_bytes(content)
         lld.run([
             *lld.command("wasm-ld"), "--no-entry", "--strip-all", "--gc-sections",
+            "--compress-relocations",
             "--stack-first", "-z", f"stack-size={STACK}",
             *(f"--export={export.symbol}" for export in wanted),
             *map(str, paths), "-o", str(here / "out.wasm"),

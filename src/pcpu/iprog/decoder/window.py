@@ -11,7 +11,7 @@ from pcpu.iprog.decoder.memory import copy
 from pcpu.iprog.decoder.moving import restore
 from pcpu.iprog.decoder.sites import move_cover, resolve_given
 from pcpu.iprog.decoder.state import check, fail, varint
-from pcpu.kernel import Bytes, Ints
+from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, u32_at
 
 MAX_ROWS = 2 * covers.MANY  # that are asked for at once
@@ -21,7 +21,7 @@ _LONG = -0x7F7F7F7F7F7F7F80  # a bit of each byte, which one has where a number 
 _ONES = 0x0101010101010101
 
 
-def want_covers(s: Ints, heap: Bytes, content: Bytes, size: int, start: int) -> int:
+def want_covers(s: Ints, heap: Memory, content: Bytes, size: int, start: int) -> int:
     """Make rows of the next covers, which go right to their places in the window; how many, or a
     status. The sites of those before are there now."""
     if S.RELOCATES and s[S.FINDERS] and s[S.BATCH]:
@@ -42,7 +42,7 @@ def want_covers(s: Ints, heap: Bytes, content: Bytes, size: int, start: int) -> 
     return rows
 
 
-def _move_batch(s: Ints, heap: Bytes, size: int, start: int) -> None:
+def _move_batch(s: Ints, heap: Memory, size: int, start: int) -> None:
     """Move the sites of the covers that were asked for."""
     window = heap[s[S.OUT] : s[S.OUT] + size + S.SLACK]
     if not s[S.SITES_HELD]:
@@ -56,7 +56,7 @@ def _move_batch(s: Ints, heap: Bytes, size: int, start: int) -> None:
 
 
 def make_window(
-    s: Ints, heap: Bytes, content: Bytes, reference: Bytes, size: int, start: int
+    s: Ints, heap: Memory, content: Bytes, reference: Bytes, size: int, start: int
 ) -> int:
     """Make the window, whose covers are there already where the reference is not held."""
     window = heap[s[S.OUT] : s[S.OUT] + size + S.SLACK]
@@ -73,7 +73,7 @@ def make_window(
 
 
 def _place(
-    s: Ints, heap: Bytes, content: Bytes, reference: Bytes, window: Bytes, size: int, start: int
+    s: Ints, heap: Memory, content: Bytes, reference: Bytes, window: Bytes, size: int, start: int
 ) -> int:
     """Put covers and literals to their places (G17, G19), and move sites and literals (G20)."""
     literal, literals = start_of(s, S.LITERALS), end_of(s, S.LITERALS)
@@ -123,7 +123,7 @@ def _fix(s: Ints, content: Bytes, window: Bytes, size: int) -> int:
             place += at + 1
             step += _TURN
             fix += _TURN
-        for fix in range(fix, min(fix + _TURN, fixes)):
+        for _ in range(min(_TURN, fixes - fix)):
             gap, step = varint(content, step, steps)
             if step < 0 or gap > size:
                 return fail(s, S.DAMAGED, 21)
@@ -131,5 +131,5 @@ def _fix(s: Ints, content: Bytes, window: Bytes, size: int) -> int:
             if place >= size:
                 return fail(s, S.DAMAGED, 21)
             window[place] = int(window[place]) + int(content[fix])
-        fix += 1
+            fix += 1
     return fail(s, S.DAMAGED, 22) if step != steps else 0

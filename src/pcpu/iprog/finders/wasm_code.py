@@ -169,7 +169,8 @@ def _operand(
 
 
 def _name(
-    place: int, what: int, value: int, width: int, scope: int, rows: Ints, room: int, count: int
+    place: int, what: int, value: int, width: int, scope: int, rows: Ints, room: int,
+    count: int,
 ) -> int:  # fmt: skip
     """The site of a number at a place, if it names something in a scope; how many rows there are
     then."""

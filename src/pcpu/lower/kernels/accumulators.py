@@ -15,9 +15,9 @@ from typing import Protocol
 from llvmlite import ir
 
 from pcpu.lower.code import I64, Code, Value
-from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import Reduction
 from pcpu.lower.kernels import vectors
+from pcpu.lower.lane import lane_type
 
 # So many turns of a loop, or vectors in few long ones, make widening what 8-bit lanes gather cheap.
 NARROW_TURNS = 16
@@ -61,6 +61,15 @@ def accumulator(
 def _stays_narrow(bound: int, unrolled: int) -> bool:
     turns = 255 // (max(1, bound) * unrolled)
     return turns >= NARROW_TURNS or turns * unrolled >= NARROW_VECTORS
+
+
+def registers(form: Reduction, state_bits: int, lanes: int) -> int:
+    """The vectors of 16 bytes that an accumulator of ``lanes`` lanes takes on plain engines."""
+    assert form.bits is not None
+    assert form.bound is not None
+    count = form.bits * lanes // 128
+    plain = form.combine not in ("add", "sub") or state_bits == form.bits
+    return count if plain or (form.bits == 8 and _stays_narrow(form.bound, 1)) else 2 * count
 
 
 def pairs(form: Reduction) -> bool:

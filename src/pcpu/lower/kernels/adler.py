@@ -19,19 +19,19 @@ from llvmlite import ir
 from pcpu.expr import Binary, Const, Expr, Var
 from pcpu.isa import Op
 from pcpu.lower.code import I8, I64, POINTER, Code, Value
-from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import joined, lane_bits, terms
 from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.function import inside, kernel_function, variables
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.lanes import SMALL_LANES, Feed, Values
 from pcpu.lower.kernels.table import in_lanes
+from pcpu.lower.lane import lane_type
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
 LARGEST = 1 << 32  # the greatest modulus with which PIECE bytes leave 64 bits alone
 PIECE = 1 << 27
-UNROLLED = 8  # vectors
+UNROLLED = 8  # vectors a turn
 CHUNK = 64  # vectors: as many pairs of bytes, less BIAS, fit in 16 bits twice
 BIAS = 1 << 14
 INVERSE = pow(255, -1, 1 << 16)
@@ -173,12 +173,17 @@ class _Writer:
 
     def span(self, data: Value, length: Value) -> None:
         """All bytes of a piece, from wide vectors to single bytes."""
-        code, width = self.code, vectors.width(self.code.target)
-        feed, wide = Feed(code, self.fed, width, UNROLLED), _Vectors(self, width)
-        step, pointer = width * UNROLLED, code.local(POINTER, data)
+        code, width, unrolled = self.code, vectors.width(self.code.target), UNROLLED
+        if code.target.plain_engine:
+            # V8 loads all of a turn first, and repeats the turn itself.
+            unrolled = 2 if any(stage.state is not None for stage in self.fed) else 4
+        # Two vectors at a time, as what gathers something of each one waits for itself.
+        feed = Feed(code, self.fed, 2 * width, unrolled // 2, in_turns=True)
+        wide = _Vectors(self, width)
+        step, pointer = width * unrolled, code.local(POINTER, data)
         end = _whole(code, length, step)
         with (
-            code.pieces(code.size(0), end, feed.limit(UNROLLED)) as fed,
+            code.pieces(code.size(0), end, feed.limit(unrolled // 2)) as fed,
             feed.block(code.byte_at(data, fed[0])),
             code.pieces(*fed, width * CHUNK) as chunk,
             wide.gathered(code.b.sub(chunk[1], chunk[0])),
@@ -186,7 +191,8 @@ class _Writer:
         ):
             here = code.load(POINTER, pointer)
             for k in range(0, step, 2 * width):
-                wide.add([feed.load(code.byte_at(here, code.size(k + j))) for j in (0, width)])
+                loaded = feed.load(code.byte_at(here, code.size(k)))
+                wide.add(vectors.pieces(code, loaded, width))
             code.b.store(code.opaque(code.byte_at(here, code.size(step))), pointer)
         rest = code.byte_at(data, end), code.b.sub(length, end)
         feed.span(*rest)

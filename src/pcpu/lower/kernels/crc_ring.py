@@ -32,7 +32,7 @@ def least(multiple: gf2.Multiple, nearer: gf2.Multiple | None, *, fed: bool) -> 
         return 4 * block
     saved = gf2.work(nearer) - gf2.work(multiple)
     lost = gf2.end_cost(multiple) - gf2.end_cost(nearer)
-    return max(3 * block, min(16 * block, int(64 * lost / max(saved, 0.5))))
+    return max(3 * block, min(16 * block, int(40 * lost / max(saved, 0.5))))
 
 
 def ring(
@@ -103,7 +103,7 @@ def _write(
     size = 1 << (lags[-1] + STEP - 1).bit_length()
     assert least >= 2 * block + STEP
     assert lags[0] >= STEP  # within a turn nothing waits for what is not behind the end yet
-    feed = Feed(code, fed, 16, TURN)
+    feed = Feed(code, fed, 16, TURN, in_turns=True)
     with code.when(code.b.icmp_unsigned("<", length, code.size(least))):
         feed.span(data, length)
         code.b.ret(code.b.call(below, [start, data, length]))
@@ -144,7 +144,7 @@ def _add_terms(around: _Ring, rest: Value, index: Value, size: Value, out: Value
     for count in (TURN, 1):
         with code.loop(code.load(code.usize, done), size, 16 * count, plain=True) as i:
             now = code.b.add(index, i)
-            here, there = code.byte_at(rest, i), code.byte_at(out, i)
+            here, there = (code.opaque(code.byte_at(base, i)) for base in (rest, out))
             to, taps = around.at(now), around.taps(now)
             for k in range(count):
                 loaded = code.load(VECTOR, code.byte_at(here, code.size(16 * k)), 1)

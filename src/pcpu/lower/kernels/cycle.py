@@ -19,8 +19,8 @@ from llvmlite import ir
 
 from pcpu.expr import INDEX_WIDTH, Index, walk
 from pcpu.lower.code import I8, POINTER, Code, Value
-from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import PLACE
+from pcpu.lower.lane import lane_type
 from pcpu.lower.stage import Bytes, Stage
 
 CHUNK = 16  # bytes that are copied at a time
@@ -41,11 +41,11 @@ class Cycle(Protocol):
     def prepare(self) -> None:
         """To be emitted before any vector is loaded. Single bytes need it not."""
 
-    def cursor(self, lanes: int, *, steady: bool) -> Cursor: ...
+    def cursor(self, lanes: int, turn: int, *, steady: bool) -> Cursor: ...
 
 
 class Cycles:
-    """The keys of a stage that are read in turn, for vectors of up to ``lanes`` bytes."""
+    """The keys of a stage that are read in turn, for up to ``lanes`` bytes in a row."""
 
     def __init__(self, code: Code, stage: Stage, lanes: int) -> None:
         self._code, self._stage = code, stage
@@ -67,9 +67,12 @@ class Cycles:
         given = (cycle for cycle in self._cycles.values() if isinstance(cycle, _Given))
         return [cycle.steady(lanes) for cycle in given]
 
-    def cursors(self, lanes: int, *, steady: bool = False) -> Cursors:
-        """Loads of so many bytes; ``steady`` says that what ``steady`` gives holds."""
-        cursors = {n: cycle.cursor(lanes, steady=steady) for n, cycle in self._cycles.items()}
+    def cursors(self, lanes: int, turn: int = 1, *, steady: bool = False) -> Cursors:
+        """Loads of so many bytes, ``turn`` of them in each turn of a loop; ``steady`` says that
+        what ``steady`` gives holds."""
+        cursors = {
+            name: cycle.cursor(lanes, turn, steady=steady) for name, cycle in self._cycles.items()
+        }
         return Cursors(self._code, self._stage, cursors)
 
 
@@ -113,12 +116,13 @@ class _Known:
     def prepare(self) -> None:
         pass
 
-    def cursor(self, lanes: int, *, steady: bool) -> Cursor:
+    def cursor(self, lanes: int, turn: int, *, steady: bool) -> Cursor:
         code, length = self._code, len(self._content)
         if length == 1:
             return _Same(code, self._content[0], lanes)
-        turn = _Turn(code, self._address, code.size(length), lanes)
-        return _Held(code, turn) if lanes % length == 0 else turn
+        if lanes % length == 0:
+            return _Held(code, _Turn(code, self._address, code.size(length), lanes))
+        return _Turn(code, self._address, code.size(length), lanes, turn)
 
     def _address(self, phase: Value) -> Value:
         return self._code.byte_at(self._laid_out(), phase)
@@ -210,10 +214,12 @@ class _Given:
         left = code.b.urem(code.size(lanes), self._key.length)
         return code.b.icmp_unsigned("==", left, code.size(0))
 
-    def cursor(self, lanes: int, *, steady: bool) -> Cursor:
+    def cursor(self, lanes: int, turn: int, *, steady: bool) -> Cursor:
+        code, length = self._code, self._key.length
         address = self._byte if lanes == 1 else self._vector
-        turn = _Turn(self._code, address, self._key.length, lanes)
-        return _Held(self._code, turn) if steady else turn
+        if steady:
+            return _Held(code, _Turn(code, address, length, lanes))
+        return _Turn(code, address, length, lanes, turn)
 
     def _byte(self, phase: Value) -> Value:
         return self._code.byte_at(self._key.pointer, phase)
@@ -242,25 +248,41 @@ class _Same:
 
 
 class _Turn:
-    """From phase to phase; ``address`` says where the bytes from one on lie."""
+    """From phase to phase, of which one serves ``count`` loads; ``address`` says where the bytes
+    from one on lie."""
 
     def __init__(
-        self, code: Code, address: Callable[[Value], Value], length: Value, lanes: int
+        self,
+        code: Code,
+        address: Callable[[Value], Value],
+        length: Value,
+        lanes: int,
+        count: int = 1,
     ) -> None:
         self._code, self._address, self._length, self.lanes = code, address, length, lanes
+        self._count, self._done = count, 0
+        self._here: Value = None
         self._phase, self._step = code.local(code.usize), code.local(code.usize)
 
     def begin(self, index: Value) -> None:
         code = self._code
         phase = code.b.urem(index, code.resize(self._length, INDEX_WIDTH))
         code.b.store(code.resize(phase, code.usize.width), self._phase)
-        code.b.store(code.b.urem(code.size(self.lanes), self._length), self._step)
+        step = code.size(self.lanes * self._count)
+        code.b.store(code.b.urem(step, self._length), self._step)
 
     def next(self) -> Value:
         code = self._code
         phase, step = (code.load(code.usize, slot) for slot in (self._phase, self._step))
-        found = code.load(lane_type(8, self.lanes), self._address(phase), 1)
-        code.b.store(_next(code, phase, step, self._length), self._phase)
+        if self._done == 0:
+            self._here = self._address(phase)
+            if self._count > 1:
+                self._here = code.opaque(self._here)
+        place = code.within(self._here, code.size(self.lanes * self._done))
+        found = code.load(lane_type(8, self.lanes), place, 1)
+        self._done = (self._done + 1) % self._count
+        if self._done == 0:
+            code.b.store(_next(code, phase, step, self._length), self._phase)
         return found
 
 

@@ -113,8 +113,11 @@ def _blocks(
     code.b.position_at_end(body)
     strips = code.at_most(code.b.udiv(left, code.size(block.least)), code.size(block.most_strips))
     start = code.load(code.usize, done)
-    emitter.emit(stage.state, code.byte_at(data, start), strips)
-    code.b.store(code.b.add(start, code.b.mul(strips, code.size(block.least))), done)
+    size = code.b.mul(strips, code.size(block.least))
+    again = code.b.icmp_unsigned(">=", code.b.sub(left, size), size)
+    ahead = code.b.select(again, size, code.size(0))
+    emitter.emit(stage.state, code.byte_at(data, start), strips, ahead)
+    code.b.store(code.b.add(start, size), done)
     code.b.branch(head)
     code.b.position_at_end(after)
 

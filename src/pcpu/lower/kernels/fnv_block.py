@@ -8,7 +8,7 @@ is gathered in 32-bit lanes, one for 16 bits of the powers of P.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -31,6 +31,9 @@ from pcpu.lower.kernels.fnv_planes import (
 from pcpu.target import Target
 
 HEAD = 6  # constants of a block before those of the pairs of lanes
+# V8 does all loads of a turn first, and has too few registers for chunks, weights and sums. So
+# plain engines keep the changes of so many vectors a row in memory, and multiply afterwards.
+GROUP = 4
 EachRow = Callable[..., None]
 # Registers for the chunks' low bytes and sums, by the width of vectors.
 SUMS = {16: 12, 32: 12, 64: 20}
@@ -131,14 +134,19 @@ class Emitter:
         self.by_row = _scratch(code, rows * self.row_bytes, block.width)
         self.by_plane = _scratch(code, rows * self.planes.row_bytes, block.width)
         self.first_bytes = _scratch(code, self.row_bytes, block.width)
+        # When changes come the planes have been used; a row of them is the larger.
+        self.changes = self.by_plane if code.target.plain_engine else None
         sizes = range(1, block.most_strips + 1)
         weights = [weight for strips in sizes for weight in block.weights(strips)]
         constants = [number for strips in sizes for number in block.constants(strips)]
         self.weights = code.table(f"fnv.{name}.{block.width}.weights", I32, weights)
         self.constants = code.table(f"fnv.{name}.{block.width}.constants", self.scalar, constants)
 
-    def emit(self, state: Value, data: Value, strips: Value) -> None:
-        """The block at ``data`` of ``16 * strips`` rows; updates the local ``state``."""
+    def emit(self, state: Value, data: Value, strips: Value, ahead: Value) -> None:
+        """The block at ``data`` of ``16 * strips`` rows; updates the local ``state``.
+
+        ``ahead`` bytes from ``data`` on is the next block, or this one where there is none.
+        """
         code, block = self.code, self.block
         before = code.b.sub(strips, code.size(1))
         sizes = code.b.lshr(code.b.mul(strips, before), code.size(1))  # 1 + 2 + .. + before
@@ -152,7 +160,7 @@ class Emitter:
         rows = code.b.mul(strips, code.size(STRIP))
         masks = [self._everywhere(mask, self.planes.kind) for mask in head[2:5]]
         self._rows(data, rows)
-        ends = self._planes(masks, rows)
+        ends = self._planes(masks, rows, code.byte_at(data, ahead))
         self._first_bytes(state, masks, ends, rows)
         totals = self._run(weights, head, rows)
         before = code.load(ir.IntType(block.bits), state)
@@ -168,16 +176,23 @@ class Emitter:
         whole = ir.VectorType(self.scalar, 8 * self.block.width // self.block.wide)
         return self.code.b.bitcast(_splat(self.code, value, whole), kind)
 
-    def _each_row(self, rows: Value, sizes: list[tuple[Value, int]], body: EachRow) -> None:
+    def _each_row(
+        self, rows: Value, sizes: list[tuple[Value, int]], body: EachRow, step: int = 2
+    ) -> None:
         """``body`` with the places of each row in several arrays of rows of these sizes.
 
-        Two rows a turn: the places move half as often.
+        ``step`` rows a turn: with two the places move half as often.
         """
         code = self.code
-        with code.loop(code.size(0), rows, 2, plain=True) as row:
-            places = [code.byte_at(base, code.b.mul(row, code.size(size))) for base, size in sizes]
-            body(*places)
-            body(*(at(code, place, size) for place, (_, size) in zip(places, sizes, strict=True)))
+        with code.loop(code.size(0), rows, step, plain=True) as row:
+            offsets = [code.b.mul(row, code.size(size)) for _, size in sizes]
+            places = [
+                code.opaque(code.byte_at(base, offset))
+                for (base, _), offset in zip(sizes, offsets, strict=True)
+            ]
+            for k in range(step):
+                pairs = zip(places, sizes, strict=True)
+                body(*(at(code, place, k * size) for place, (_, size) in pairs))
 
     def _rows(self, data: Value, rows: Value) -> None:
         """Bytes of chunks to rows of bytes, 16 rows of ``width`` chunks at a time."""
@@ -195,16 +210,18 @@ class Emitter:
                         offset = code.b.mul(stride, code.size(part + lane))
                         parts.append(code.load(piece, code.byte_at(start, offset), align=1))
                     lanes.append(vectors.joined(code, parts))
-                to = code.byte_at(out, code.b.mul(r, code.size(self.block.width)))
+                to = code.opaque(code.byte_at(out, code.b.mul(r, code.size(self.block.width))))
                 for i, vector in enumerate(transpose_bytes(code, lanes)):
                     code.b.store(vector, at(code, to, i * self.row_bytes))
 
-    def _planes(self, masks: list[Value], rows: Value) -> Value:
+    def _planes(self, masks: list[Value], rows: Value, next_block: Value) -> Value:
         """Rows of bytes to rows of bit planes, and the pass of the lowest plane."""
         code, kind = self.code, self.planes.kind
         run = code.local(kind, kind([0] * kind.count))
 
-        def body(source: Value, to: Value) -> None:
+        def body(source: Value, to: Value, later: Value) -> None:
+            for line in range(0, self.block.chunks, 64):
+                vectors.ask_for(code, at(code, later, line))
             loaded = load_rows(code, source, 8, kind, self.block.width)
             for k, plane in enumerate(transpose_bits(code, loaded, masks)):
                 if k == 0:
@@ -212,7 +229,11 @@ class Emitter:
                 else:
                     code.b.store(plane, self.planes.slot(code, to, k))
 
-        arrays = [(self.by_row, self.row_bytes), (self.by_plane, self.planes.row_bytes)]
+        arrays = [
+            (self.by_row, self.row_bytes),
+            (self.by_plane, self.planes.row_bytes),
+            (next_block, self.block.chunks),
+        ]
         self._each_row(rows, arrays, body)
         return code.load(kind, run)
 
@@ -241,50 +262,100 @@ class Emitter:
         step = _splat(code, head[0], self.wide)
         zero = self.wide([0] * self.wide.count)
         totals = [code.local(self.wide, zero) for _ in range(2)]
-        # Halves of two vectors where there are registers: each waits for its own product.
-        count = 2 if 4 * (1 + block.limbs) <= SUMS[block.width] else 1
+        # Vectors that go together share the wait for their products.
+        count = GROUP if self.changes else 2 if 4 * (1 + block.limbs) <= SUMS[block.width] else 1
         with code.loop(code.size(0), code.size(8), count, plain=True) as r:
             offset = code.b.mul(r, code.size(block.width))
-            sums = self._run_group(offset, 2 * count, weights, factor, rows)
-            for number, limbs in enumerate(sums):
+            for number, limbs in enumerate(self._limb_sums(offset, count, weights, factor, rows)):
                 added = self._joined_limbs([code.load(self.sums, limb) for limb in limbs])
                 total = totals[number % 2]
                 earlier = code.b.mul(code.load(self.wide, total), step)
                 code.b.store(code.b.add(earlier, added), total)
         return [code.load(self.wide, total) for total in totals]
 
-    def _run_group(
-        self, offset: Value, halves: int, weights: Value, factor: Value, rows: Value
-    ) -> list[list[Value]]:
-        """The chunks of a vector a row or of several; the limb sums of each half, as locals."""
+    def _limb_sums(
+        self, offset: Value, count: int, weights: Value, factor: Value, rows: Value
+    ) -> Iterator[list[Value]]:
+        """The chunks of so many vectors a row; for each half vector its limb sums, as locals."""
         code, block = self.code, self.block
-        zero = self.sums([0] * self.sums.count)
-        small = ir.VectorType(I8, block.width // 2)
-        lows, sums = [], []
-        for half in range(halves):
-            place = at(code, code.byte_at(self.first_bytes, offset), half * block.width // 2)
-            first = code.load(small, place, align=block.width // 2)
-            lows.append(code.local(self.half, code.b.zext(first, self.half)))
-            sums.append([code.local(self.sums, zero) for _ in range(block.limbs)])
+        lows = self._lows(offset, 2 * count)
+        data = (code.byte_at(self.by_row, offset), self.row_bytes)
+        limbs = (weights, 4 * block.limbs)
+        if self.changes is not None:
+            self._keep_changes(lows, data, self.changes, factor, rows)
+            for vector in range(count):
+                start = code.byte_at(self.changes, code.size(2 * vector * block.width))
+                yield from self._sums_of_kept((start, 2 * count * block.width), limbs, rows)
+            return
+        sums = [self._zeros() for _ in lows]
 
         def body(data: Value, weights: Value) -> None:
-            limbs = [code.load(I32, at(code, weights, 4 * i)) for i in range(block.limbs)]
-            for half in range(halves):
-                place = at(code, data, half * block.width // 2)
-                byte = code.b.zext(code.load(small, place, align=block.width // 2), self.half)
-                low = code.load(self.half, lows[half])
-                mixed = code.b.xor(low, byte)
-                # Only the low byte of a lane is the state's; the rest cancels out here.
-                change = code.b.sub(mixed, low)
-                code.b.store(code.b.mul(mixed, factor), lows[half])
-                for limb, total in zip(limbs, sums[half], strict=True):
-                    pair = code.b.bitcast(_splat(code, limb, self.sums), self.half)
-                    added = code.b.add(code.load(self.sums, total), vectors.dot(code, change, pair))
-                    code.b.store(added, total)
+            self._add_products(list(self._changed(data, lows, factor)), weights, sums)
 
-        data = code.byte_at(self.by_row, offset)
-        self._each_row(rows, [(data, self.row_bytes), (weights, 4 * block.limbs)], body)
+        self._each_row(rows, [data, limbs], body)
+        yield from sums
+
+    def _keep_changes(
+        self, lows: list[Value], data: tuple[Value, int], to: Value, factor: Value, rows: Value
+    ) -> None:
+        """Write what each row changes, a half vector after the other."""
+        code, width = self.code, self.block.width
+
+        def body(data: Value, to: Value) -> None:
+            for half, value in enumerate(self._changed(data, lows, factor)):
+                code.b.store(value, at(code, to, half * width))
+
+        self._each_row(rows, [data, (to, len(lows) * width)], body, 1)
+
+    def _sums_of_kept(
+        self, changes: tuple[Value, int], limbs: tuple[Value, int], rows: Value
+    ) -> list[list[Value]]:
+        """The limb sums of both halves of a vector."""
+        code, width = self.code, self.block.width
+        sums = [self._zeros() for _ in range(2)]
+
+        def body(changes: Value, weights: Value) -> None:
+            places = [at(code, changes, half * width) for half in range(2)]
+            found = [code.load(self.half, place, width) for place in places]
+            self._add_products(found, weights, sums)
+
+        self._each_row(rows, [changes, limbs], body, 1)
         return sums
+
+    def _zeros(self) -> list[Value]:
+        zero = self.sums([0] * self.sums.count)
+        return [self.code.local(self.sums, zero) for _ in range(self.block.limbs)]
+
+    def _lows(self, offset: Value, halves: int) -> list[Value]:
+        """The low bytes at the start of the chunks of so many half vectors, as locals."""
+        code, size = self.code, self.block.width // 2
+        first = code.byte_at(self.first_bytes, offset)
+        lows = []
+        for half in range(halves):
+            low = code.load(ir.VectorType(I8, size), at(code, first, half * size), align=size)
+            lows.append(code.local(self.half, code.b.zext(low, self.half)))
+        return lows
+
+    def _changed(self, data: Value, lows: list[Value], factor: Value) -> Iterator[Value]:
+        """What a row of bytes changes of the low bytes, which go on to the next row."""
+        code, size = self.code, self.block.width // 2
+        for half, slot in enumerate(lows):
+            byte = code.load(ir.VectorType(I8, size), at(code, data, half * size), align=size)
+            low = code.load(self.half, slot)
+            mixed = code.b.xor(low, code.b.zext(byte, self.half))
+            # Only the low byte of a lane is the state's; the rest cancels out here.
+            code.b.store(code.b.mul(mixed, factor), slot)
+            yield code.b.sub(mixed, low)
+
+    def _add_products(self, changes: list[Value], weights: Value, sums: list[list[Value]]) -> None:
+        """Changes times the weights of their row, added to the sums of their limbs."""
+        code = self.code
+        limbs = [code.load(I32, at(code, weights, 4 * i)) for i in range(self.block.limbs)]
+        for change, totals in zip(changes, sums, strict=True):
+            for limb, total in zip(limbs, totals, strict=True):
+                pair = code.b.bitcast(_splat(code, limb, self.sums), self.half)
+                added = code.b.add(code.load(self.sums, total), vectors.dot(code, change, pair))
+                code.b.store(added, total)
 
     def _joined_limbs(self, limbs: list[Value]) -> Value:
         code = self.code

@@ -101,7 +101,8 @@ def transpose_bits(code: Code, vectors: Sequence[Value], masks: Sequence[Value])
         for low in (i for i in range(8) if not i & shift):
             high = low + shift
             swap = code.b.xor(code.b.lshr(rows[low], amount), rows[high])
-            swap = code.b.and_(swap, mask)
+            # LLVM would select bits here, which takes V8 two instructions more.
+            swap = code.opaque(code.b.and_(swap, mask))
             rows[high] = code.b.xor(rows[high], swap)
             rows[low] = code.b.xor(rows[low], code.b.shl(swap, amount))
     return rows
@@ -185,7 +186,8 @@ class Planes:
         mixed = code.b.xor(code.load(self.kind, run), data)
         if plane < 7:
             code.b.store(mixed, self.slot(code, row, plane))
-        code.b.store(mixed if carry is None else code.b.xor(mixed, carry), run)
+        # LLVM would begin the sum with ``run``, and the next row wait for all of it.
+        code.b.store(mixed if carry is None else code.b.xor(mixed, code.opaque(carry)), run)
 
     def _carry_into(
         self, code: Code, row: Value, plane: int, starts: Sequence[Value]

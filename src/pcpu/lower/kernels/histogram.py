@@ -17,12 +17,12 @@ from llvmlite import ir
 from pcpu.expr import Expr, uses
 from pcpu.isa import Op
 from pcpu.lower.code import I8, I32, I64, Code, Value
-from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import Combine, combination
 from pcpu.lower.kernels import chain, vectors
 from pcpu.lower.kernels.accumulators import combine
 from pcpu.lower.kernels.function import inside, kernel_function, variables
 from pcpu.lower.kernels.kernel import Kernel
+from pcpu.lower.lane import lane_type
 from pcpu.lower.stage import Stage
 
 TABLES = 8

@@ -13,20 +13,21 @@ from functools import reduce
 
 from llvmlite import ir
 
-from pcpu.expr import Expr, Index, substitute
+from pcpu.expr import Const, Expr, Index, Var, substitute, walk
 from pcpu.isa import Op
 from pcpu.lower import expression
 from pcpu.lower.code import I8, Code, Value
-from pcpu.lower.expression import lane_type, splat
 from pcpu.lower.forms import PLACE, Reduction, reduction
 from pcpu.lower.kernels import chain, vectors
-from pcpu.lower.kernels.accumulators import Accumulator, accumulator, combine, pairs
+from pcpu.lower.kernels.accumulators import Accumulator, accumulator, combine, pairs, registers
 from pcpu.lower.kernels.cycle import Cursors, Cycles
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.table import Tables, in_lanes
+from pcpu.lower.lane import lane_type, splat
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
+REGISTERS = 13  # of V8's 15 that a turn may fill with totals, constants and a value a vector
 SMALL_LANES = 16  # what is left after the main loop goes through one vector at a time
 # Bytes from which on it is worth to begin at a cache line: that gains 5 to 15%.
 ALIGNED_FROM = 1 << 14
@@ -57,8 +58,9 @@ def _fold(code: Code, stage: Stage, lanes: int, unrolled: int) -> _Fold:
 class _Operands:
     """What a stage takes bytes from, for vectors of up to ``lanes`` bytes."""
 
-    def __init__(self, code: Code, stage: Stage, lanes: int) -> None:
-        self.cycles, self.tables = Cycles(code, stage, lanes), Tables(code, stage)
+    def __init__(self, code: Code, stage: Stage, lanes: int, tables: Tables | None = None) -> None:
+        self.cycles = Cycles(code, stage, lanes)
+        self.tables = Tables(code, stage) if tables is None else tables
 
     @property
     def prepares(self) -> bool:
@@ -70,9 +72,20 @@ class _Operands:
         self.tables.prepare()
 
 
-def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
+def emit(
+    code: Code,
+    stages: Sequence[Stage],
+    data: Value,
+    length: Value,
+    tables: Sequence[Tables] | None = None,
+) -> None:
+    """Run the stages; ``tables`` are those of each, where another kernel knows more of them."""
     lanes = _lanes(code.target, stages)
-    operands = [_Operands(code, stage, lanes) for stage in stages]
+    if tables is None:
+        tables = [Tables(code, stage) for stage in stages]
+    operands = [
+        _Operands(code, stage, lanes, each) for stage, each in zip(stages, tables, strict=True)
+    ]
     if any(each.prepares for each in operands):
         with code.when(code.b.icmp_unsigned(">=", length, code.size(SMALL_LANES))):
             for each in operands:
@@ -118,11 +131,33 @@ def _stops(code: Code, data: Value, length: Value) -> Iterator[Value]:
 
 
 def _lanes(target: Target, stages: Sequence[Stage]) -> int:
-    """The bytes that the main loop handles at a time: on plain engines twice as many as elsewhere
-    for a fold or two that join pairs of values."""
-    forms = [reduction(stage.op) for stage in stages]
-    paired = all(form is not None and pairs(form) for form in forms) and len(forms) <= 2
-    return 2 * target.lanes if target.plain_engine and paired else target.lanes
+    """The bytes that the main loop handles at a time. On plain engines twice as many as elsewhere
+    for a fold alone that joins pairs of values, and fewer where registers would not last."""
+    lanes = target.lanes
+    if not target.plain_engine:
+        return lanes
+    folds = list(_folds(stages))
+    if len(folds) == len(stages) == 1 and pairs(folds[0][0]):
+        return 2 * lanes
+    constants = sum(map(_constants, stages))
+    totals = sum(registers(form, stage.op.state_bits, lanes) for form, stage in folds)
+    while lanes > SMALL_LANES and constants + totals + lanes // 16 > REGISTERS:
+        lanes, totals = lanes // 2, totals // 2
+    return lanes
+
+
+def _folds(stages: Sequence[Stage]) -> Iterator[tuple[Reduction, Stage]]:
+    for stage in stages:
+        form = reduction(stage.op)
+        if form is not None:
+            yield form, stage
+
+
+def _constants(stage: Stage) -> int:
+    """How many vectors of constants the stage asks for, at most."""
+    expr = stage.op.map_expr if stage.op.kind == "map" else stage.op.step_expr
+    others = (Var("byte"), Var("state"), PLACE)
+    return len({n for n in walk(expr) if isinstance(n, Const | Var) and n not in others})
 
 
 def _main_loops(code: Code, cycles: Sequence[Cycles], length: Value, lanes: int) -> Iterator[bool]:
@@ -159,7 +194,8 @@ def _vectors(code: Code, feed: Feed, data: Value, length: Value, done: Value, la
 class Feed:
     """Stages on vectors of ``lanes`` bytes on their way from memory to whatever uses them.
 
-    No more than ``limit`` bytes may go by within one ``block``. Without stages it is a load.
+    No more than ``limit`` bytes may go by within one ``block``. Without stages it is a load. One
+    that is ``in_turns`` loads ``unrolled`` times in each turn of its loop, one after the other.
     """
 
     def __init__(
@@ -171,13 +207,15 @@ class Feed:
         operands: Sequence[_Operands] | None = None,
         *,
         steady: bool = False,
+        in_turns: bool = False,
     ) -> None:
         self._code, self._stages, self._lanes = code, stages, lanes
+        turn = unrolled if in_turns else 1
         if operands is None:
-            operands = [_Operands(code, stage, lanes) for stage in stages]
+            operands = [_Operands(code, stage, lanes * turn) for stage in stages]
             for each in operands:
                 each.prepare()
-        self._turning = [each.cycles.cursors(lanes, steady=steady) for each in operands]
+        self._turning = [each.cycles.cursors(lanes, turn, steady=steady) for each in operands]
         self._tables = [each.tables for each in operands]
         self._folds = [_fold(code, s, lanes, unrolled) for s in stages if s.state is not None]
 

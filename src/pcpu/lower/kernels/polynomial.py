@@ -19,13 +19,13 @@ from llvmlite import ir
 from pcpu.expr import Binary, Const, Expr, Var, uses
 from pcpu.isa import Op
 from pcpu.lower.code import I8, POINTER, Code, Value
-from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import joined, lane_bits
 from pcpu.lower.kernels import chain, vectors
 from pcpu.lower.kernels.function import inside, kernel_function, variables
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.lanes import SMALL_LANES, Values
 from pcpu.lower.kernels.table import in_lanes
+from pcpu.lower.lane import lane_type
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
@@ -167,6 +167,8 @@ class _Rows:
         bytewise = vectors.multiplies_bytes(code.target, lanes)
         self.weights = Weights(form, bits, lanes, 8 if bytewise else 16)
         self.parts = 1 if bytewise else 2
+        # V8 has no registers for the sums of both parts.
+        self.totals = 1 if code.target.plain_engine else self.parts
         self.wide = ir.IntType(max(32, bits))
         self.sums = lane_type(32, lanes // 4)
         name = f"polynomial.{form.factor:x}.{form.scale:x}.{bits}.{lanes}"
@@ -188,10 +190,11 @@ class _Rows:
         """The sums of the products of so many vectors with as many rows of weights."""
         code, steps = self.code, (self.lanes, self.weights.row_bytes)
         zero = ir.Constant(self.sums, None)
-        sums = [code.local(self.sums, zero) for _ in range(self.parts * self.weights.limbs)]
+        sums = [code.local(self.sums, zero) for _ in range(self.totals * self.weights.limbs)]
         pointers = [code.local(POINTER, place) for place in (data, weights)]
         done = code.local(code.usize, code.size(0))
-        for count in (UNROLLED, 1):
+        # V8 does all loads of a turn first, and repeats a turn itself.
+        for count in (1,) if code.target.plain_engine else (UNROLLED, 1):
             with code.loop(code.load(code.usize, done), rows, count, plain=True) as i:
                 places = [code.load(POINTER, pointer) for pointer in pointers]
                 for k in range(count):
@@ -213,13 +216,25 @@ class _Rows:
         pieces = vectors.pieces(code, values, part)
         if self.parts > 1:
             pieces = [code.b.zext(piece, lane_type(16, part)) for piece in pieces]
-        for number, piece in enumerate(pieces):
-            for limb in range(self.weights.limbs):
+        for limb in range(self.weights.limbs):
+            products = []
+            for number, piece in enumerate(pieces):
                 at = part * self.weights.limb // 8 * (number * self.weights.limbs + limb)
                 factors = code.load(piece.type, code.within(weights, code.size(at)), 1)
-                slot = sums[limb * self.parts + number]
-                total = code.load(self.sums, slot)
-                code.b.store(self.multiplied(total, piece, factors), slot)
+                products.append((piece, factors))
+            own = sums[limb * self.totals : (limb + 1) * self.totals]
+            self.add_products(own, products)
+
+    def add_products(self, sums: Sequence[Value], products: Sequence[tuple[Value, Value]]) -> None:
+        """The parts of a vector, times the limbs of their weights, to a sum each or to one."""
+        code = self.code
+        if len(sums) < len(products):
+            added = vectors.total(code, [vectors.dot(code, *pair) for pair in products])
+            total = code.load(self.sums, sums[0])
+            code.b.store(code.b.add(total, code.opaque(added)), sums[0])
+            return
+        for slot, pair in zip(sums, products, strict=True):
+            code.b.store(self.multiplied(code.load(self.sums, slot), *pair), slot)
 
     def multiplied(self, total: Value, values: Value, factors: Value) -> Value:
         if self.parts == 1:
@@ -230,7 +245,7 @@ class _Rows:
         """The number that the sums of all limbs make."""
         code, result = self.code, self.wide(0)
         for limb in range(self.weights.limbs):
-            parts = sums[limb * self.parts : (limb + 1) * self.parts]
+            parts = sums[limb * self.totals : (limb + 1) * self.totals]
             total = vectors.total(code, parts)
             if self.wide.width > 32:
                 total = code.b.sext(total, lane_type(self.wide.width, total.type.count))

@@ -17,12 +17,12 @@ from llvmlite import ir
 from pcpu.expr import COMPARISONS, INDEX_WIDTH, Binary, Cond, Const, Expr, Var
 from pcpu.isa import Op
 from pcpu.lower.code import I1, I8, I64, Code, Value
-from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import joined, lane_bits, terms
 from pcpu.lower.kernels import chain, vectors
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.lanes import SMALL_LANES, Values
 from pcpu.lower.kernels.table import in_lanes
+from pcpu.lower.lane import lane_type
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 

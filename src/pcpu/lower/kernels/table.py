@@ -7,7 +7,8 @@ for each row, lanes below 16 k have their top bit set in row k and all others lo
 holds its difference (by exclusive or) to the row before, so what a lane gathers is its own row.
 ARM gives 0, or leaves a lane as it was, beyond the end of 64 bytes.
 
-WebAssembly has rows of 16 bytes, and V8 two instructions for each: there single bytes are faster.
+WebAssembly has rows of 16 bytes, and V8 two instructions for each: there single bytes are faster
+but for tables that need few rows (few_rows.py).
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from llvmlite import ir
 from pcpu.expr import Expr, Index, walk
 from pcpu.isa import Op
 from pcpu.lower.code import Code, Value
-from pcpu.lower.expression import lane_type
 from pcpu.lower.forms import PLACE, low_byte, maxima
 from pcpu.lower.kernels import vectors
+from pcpu.lower.lane import lane_type
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 

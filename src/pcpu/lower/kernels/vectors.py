@@ -171,6 +171,15 @@ def mask(code: Code, truths: Value) -> Value:
     return code.b.bitcast(truths, ir.IntType(truths.type.count))
 
 
+def ask_for(code: Code, pointer: Value) -> None:
+    """Get the line of the cache at ``pointer``, which is in memory, for later."""
+    if code.target.plain_engine:
+        # WebAssembly has no instruction for it, and V8 keeps a load whose value nobody wants.
+        code.here(code.load(I32, pointer, 1))
+        return
+    call(code, "llvm.prefetch.p0", ir.VoidType(), [pointer, I32(0), I32(3), I32(1)])
+
+
 def call(code: Code, name: str, returns: Value, arguments: list[Any]) -> Value:
     """A call of an intrinsic."""
     function = code.module.globals.get(name)
