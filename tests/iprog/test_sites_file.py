@@ -1,4 +1,4 @@
-"""Sites files, read by hand: spec/iprog-abi.md D13."""
+"""Sites files, read by hand: spec/iprog-abi.md D13, D14."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ import hashlib
 import io
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 import pytest
+import zstandard
 
-from pcpu.errors import UnsupportedPlanError
+from pcpu.errors import PcpuError, UnsupportedPlanError
+from pcpu.iprog import sites_file
+from pcpu.iprog.decoder.wasm import any_plan
 from pcpu.iprog.finders import find_sites
-from pcpu.iprog.sites_file import write_sites
+from pcpu.iprog.numbers import Numbers
+from pcpu.iprog.sites import Sites
+from pcpu.iprog.sites_file import is_current, write_sites
+from tests.iprog.module import Module, RefusedError
 from tests.iprog.test_explain import program
 
 BLOB = program(256) + bytes(100_000)
+Row = tuple[int, int, int, int]
 
 
 def written(blob: bytes, finders: Sequence[int]) -> bytes:
@@ -23,13 +32,52 @@ def written(blob: bytes, finders: Sequence[int]) -> bytes:
     return out.getvalue()
 
 
+def unpacked(page: bytes, count: int) -> list[Row]:
+    """The sites of a page."""
+    if not count:
+        assert page == b""
+        return []
+    length = int.from_bytes(page[:4], "little")
+    assert zstandard.frame_content_size(page[4:]) == length
+    columns = Numbers(zstandard.ZstdDecompressor().decompress(page[4:]), "columns")
+    gaps = [columns.varint() for _ in range(count)]
+    forms = columns.take(count)
+    extras = [columns.signed() for _ in range(count)]
+    targets = [columns.signed() for _ in range(count)]
+    assert columns.left == 0
+    rows: list[Row] = []
+    for n in range(count):
+        same = [row for row in rows if row[1] == forms[n]][-1:] or [(0, 0, 0, 0)]
+        place = (rows[-1][0] if rows else 0) + gaps[n]
+        base = same[0][2]
+        if forms[n] in (0, 1, 4, 8, 9):
+            base = place
+        elif forms[n] == 10:
+            base = rows[-1][2] if rows else 0
+        rows.append((place, forms[n], base + targets[n], same[0][3] + extras[n]))
+    return rows
+
+
+def pages_of(content: bytes) -> list[tuple[int, bytes]]:
+    """How many sites each page has, and its bytes."""
+    _, bits, _, size = struct.unpack_from("<IIQQ", content, 8)
+    finders = struct.unpack_from("<I", content, 64)[0]
+    at = -(-(68 + 4 * finders) // 32) * 32
+    table = struct.unpack_from(f"<{2 * (1 + (-(-size >> bits)))}Q", content, at)
+    firsts, places = table[0::2], table[1::2]
+    return [
+        (last - first, content[start:end])
+        for first, last, start, end in zip(firsts, firsts[1:], places, places[1:], strict=False)
+    ]
+
+
 @pytest.mark.parametrize("finders", [[1], [7, 1, 4], [4], [13, 10], []])
 @pytest.mark.parametrize("blob", [BLOB, BLOB[:65536], b"no image", b""], ids=len)
 def test_d13_layout(blob: bytes, finders: list[int]) -> None:
     content = written(blob, finders)
     assert content[:8] == bytes.fromhex("8953495445530d0a")
     version, bits, count, size = struct.unpack_from("<IIQQ", content, 8)
-    assert (version, size) == (1, len(blob))
+    assert (version, size) == (2, len(blob))
     assert 12 <= bits <= 30
     assert content[32:64] == hashlib.sha256(blob).digest()
     assert struct.unpack_from("<I", content, 64)[0] == len(finders)
@@ -37,21 +85,94 @@ def test_d13_layout(blob: bytes, finders: list[int]) -> None:
     at = -(-(68 + 4 * len(finders)) // 32) * 32
     assert not any(content[68 + 4 * len(finders) : at])
     pages = -(-len(blob) // (1 << bits))
-    table = struct.unpack_from(f"<{pages + 1}Q", content, at)
-    records = -(-(at + 8 * (pages + 1)) // 32) * 32
-    assert not any(content[at + 8 * (pages + 1) : records])
-    assert len(content) == records + 32 * count
-    rows = [struct.unpack_from("<4q", content, records + 32 * n) for n in range(count)]
+    table = struct.unpack_from(f"<{2 * (pages + 1)}Q", content, at)
+    start = -(-(at + 16 * (pages + 1)) // 32) * 32
+    assert not any(content[at + 16 * (pages + 1) : start])
+    assert (table[0], table[1], table[-2], table[-1]) == (0, start, count, len(content))
     expected = find_sites(blob, finders)
-    assert rows == list(zip(*(column.tolist() for column in expected.arrays), strict=True))
-    assert table[-1] == count
-    for number, before in enumerate(table[:-1]):
-        assert before == sum(1 for row in rows if row[0] < number << bits)
+    rows = list(zip(*(column.tolist() for column in expected.arrays), strict=True))
+    for number, (sites, page) in enumerate(pages_of(content)):
+        first = table[2 * number]
+        assert first == sum(1 for row in rows if row[0] < number << bits)
+        assert unpacked(page, sites) == rows[first : first + sites]
+
+
+def every_form(random: np.random.Generator, count: int) -> Sites:
+    """Sites of all forms, with numbers up to the largest."""
+    form = random.integers(0, 11, count).astype(np.uint8)
+    sizes = random.integers(0, 61, (2, count))
+    target, extra = random.integers(0, 1 << 62, (2, count)) & ((1 << sizes) - 1)
+    place = np.cumsum(random.integers(0, 40, count))
+    return Sites(place, form, target, extra * random.choice([-1, 1], count), form)
+
+
+class Unpacker(Module):
+    def rows(self, page: bytes, count: int) -> list[Row]:
+        room = -(-len(page) // 16) * 16
+        at = self.done("room", room + 32 * count)
+        self.put(at, page)
+        self.done("unpack", at, len(page), count, at + room)
+        numbers = struct.unpack(f"<{4 * count}q", self.get(at + room, 32 * count))
+        return list(zip(*[iter(numbers)] * 4, strict=True))
+
+
+def test_d14_pages_are_unpacked_as_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(3)
+    decoder = Unpacker(any_plan())
+    for count in (0, 1, 2, 300, 70_000):
+        sites = every_form(random, count)
+        monkeypatch.setattr(sites_file, "find_sites", lambda *_, found=sites: found)
+        content = written(bytes(int(sites.place.max(initial=0)) + 9), [1])
+        rows = []
+        for number, page in pages_of(content):
+            rows += decoder.rows(page, number)
+            if number < 400:
+                assert unpacked(page, number) == rows[len(rows) - number :]
+        assert rows == list(zip(*(column.tolist() for column in sites.arrays), strict=True))
+
+
+def test_d8_pages_that_are_damaged_are_refused() -> None:
+    decoder = Unpacker(any_plan())
+    (count, page), *_ = [found for found in pages_of(written(BLOB, [1])) if found[0] > 100]
+    expected = decoder.rows(page, count)
+    random = np.random.default_rng(4)
+    others = [page[:-1], page + b"x", page[:3], b"", bytes(len(page))]
+    for _ in range(300):
+        other = bytearray(page)
+        other[random.integers(len(page))] ^= 1 << random.integers(8)
+        others.append(bytes(other))
+    for each in others:
+        try:
+            assert len(decoder.rows(each, count)) == count
+        except RefusedError as error:
+            assert "damaged: unpack, rule 0" in str(error)
+    for wrong in (0, 1, count - 1, count + 1, 10 * count):
+        with pytest.raises(RefusedError, match="damaged"):
+            decoder.rows(page, wrong)
+    assert decoder.rows(page, count) == expected
+
+
+def test_addresses_that_a_sites_file_cannot_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    sites = every_form(np.random.default_rng(5), 10)
+    sites.target[3] = 1 << 61
+    monkeypatch.setattr(sites_file, "find_sites", lambda *_: sites)
+    with pytest.raises(PcpuError, match="too large for a sites file"):
+        written(bytes(1000), [1])
+
+
+def test_files_of_other_versions_are_not_current(tmp_path: Path) -> None:
+    path = tmp_path / "x.sites"
+    assert not is_current(path)
+    content = written(BLOB, [1])
+    path.write_bytes(content)
+    assert is_current(path)
+    path.write_bytes(content[:8] + b"\1" + content[9:])
+    assert not is_current(path)
 
 
 def test_d13_other_finders_are_other_files() -> None:
     """What overlaps is dropped among the finders that were chosen."""
-    assert written(BLOB, [1])[256:] != written(BLOB, [4])[256:]
+    assert pages_of(written(BLOB, [1])) != pages_of(written(BLOB, [4]))
     assert len(find_sites(BLOB, [1])) > 400
 
 

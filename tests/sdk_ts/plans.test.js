@@ -4,9 +4,13 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
+  ByLength,
   Client,
   compile,
   Decoder,
+  DirectSource,
+  Gathered,
+  HeldPlan,
   JoinedSource,
   MemorySource,
   PageCache,
@@ -15,6 +19,7 @@ import {
   planHead,
   ProblemError,
   Rebuild,
+  SitesCache,
   SitesFile,
   SourceError,
 } from "pcpu";
@@ -117,19 +122,34 @@ test("what is not there is an error", async () => {
   await assert.rejects(new PagedSource(short, new PageCache(100, 10)).read(0, 20, () => {}), SourceError);
 });
 
-/** A rebuild of a file of the store, whose bytes are read by pages of 4 KiB. */
-async function open(name) {
-  const cache = new PageCache(1 << 16, 1 << 12);
-  const source = (path) => new PagedSource(counted(at(path), path), cache);
+const module = await compile(`${STORE}/iprog.wasm`);
+
+/** What a plan of the store needs; `source` makes sources of files. */
+async function needed(name, source) {
   const plan = source(`objects/${name}.iprog`);
-  const { bytes, head } = await planHead(plan);
-  const reference = new JoinedSource(head.blobs.map(({ sha256 }) => source(`blobs/${sha256}`)));
-  const about = head.relocation;
-  const blob = about && head.blobs[about.blob];
-  const sites = about && (await SitesFile.open(source(`blobs/${blob.sha256}.${about.finders.join("-")}.sites`), blob, about.finders, about.sites));
-  const decoder = new Decoder(await compile(`${STORE}/iprog.wasm`));
-  decoder.open(bytes);
-  return { head, rebuild: new Rebuild(decoder, { plan, reference, sites }) };
+  const found = await planHead(plan);
+  const { blobs, relocation } = found.head;
+  const reference = new JoinedSource(blobs.map(({ sha256 }) => source(`blobs/${sha256}`)));
+  const blob = relocation && blobs[relocation.blob];
+  const sites = relocation && (() => SitesFile.open(source(`blobs/${blob.sha256}.${relocation.finders.join("-")}.sites`), blob, relocation.finders, relocation.sites));
+  return { head: found, plan, reference, sites };
+}
+
+/** A rebuild of a file of the store, whose bytes are read by pages of 4 KiB, or ahead into so many bytes of memory. */
+async function open(name, ahead) {
+  const cache = new PageCache(1 << 16, 1 << 12);
+  const asked = [];
+  const source = (path) => {
+    const file = counted(at(path), path);
+    if (path.length === "blobs/".length + 64) asked.push(file.asked);
+    return ahead === undefined || !path.startsWith("blobs/") || path.endsWith(".sites") ? new PagedSource(file, cache) : new DirectSource(file);
+  };
+  const { head, plan, reference, sites } = await needed(name, source);
+  const decoder = new Decoder(module);
+  decoder.open(head.bytes);
+  const reading = ahead === undefined ? undefined : { memory: new Uint8Array(ahead), atOnce: 2, stop: Infinity };
+  const rebuild = new Rebuild(decoder, { plan, reference, sites: await sites?.() }, new SitesCache(module, 1 << 14), reading);
+  return { head: head.head, rebuild, requests: () => asked.flat().length };
 }
 
 for (const name of readdirSync(`${STORE}/objects`).map((file) => file.replace(/\.iprog$/, ""))) {
@@ -150,7 +170,57 @@ for (const name of readdirSync(`${STORE}/objects`).map((file) => file.replace(/\
     assert.deepEqual(await collect(again.body), whole);
     await rebuild.close();
   });
+
+  test(`${name} is rebuilt with what is read ahead, or held`, async () => {
+    for (const ahead of [1 << 20, 100_000, 10]) {
+      const { head, rebuild, requests } = await open(name, ahead);
+      const hash = createHash("sha256");
+      for await (const piece of rebuild.pieces()) hash.update(piece);
+      assert.equal(hash.digest("hex"), head.file.sha256);
+      if (ahead === 1 << 20) assert.ok(requests() < 6, `${requests()} requests`);
+      for (const start of [head.file.size - 9000, 20_000, 0, 40_000].filter((start) => start >= 0 && start < head.file.size)) {
+        const [found] = await Array.fromAsync(rebuild.pieces(start, start + 1), (piece) => piece.slice());
+        assert.equal(found.length, 1);
+      }
+      await rebuild.close();
+    }
+    const { head, plan, reference, sites } = await needed(name, (path) => new DirectSource(counted(at(path))));
+    let read = 0;
+    const held = await HeldPlan.load(new Decoder(module), head, { plan, reference, sites }, (bytes) => (read += bytes));
+    assert.equal(read, plan.size - head.bytes.length + reference.size);
+    const { size, sha256: digest } = head.head.file;
+    const windows = Array.from({ length: Math.ceil(size / held.windowSize) }, (_, n) => held.make(n).slice());
+    assert.equal(sha256(new Uint8Array(await new Blob(windows).arrayBuffer())), digest);
+    for (const n of [windows.length - 1, 0].filter((n) => n in windows)) assert.deepEqual(held.make(n).slice(), windows[n]);
+  });
 }
+
+test("long pieces and short ones take different ways", async () => {
+  const bytes = random(100_000);
+  const [long, short] = [counted(bytes), counted(bytes)];
+  const source = new ByLength(new PagedSource(long, new PageCache(1 << 16, 1 << 12)), new DirectSource(short), 5000);
+  for (const [start, length] of [[0, 5000], [7, 4999], [60_000, 40_000], [99_999, 1]]) {
+    assert.deepEqual(await read(source, start, length), bytes.slice(start, start + length));
+  }
+  assert.deepEqual(short.asked, [[7, 5006], [99_999, 100_000]]);
+  assert.equal(source.size, bytes.length);
+  await source.close();
+});
+
+test("what lies near together is one request", async () => {
+  const bytes = random(4_000_000);
+  const file = counted(bytes);
+  const gathered = new Gathered(new DirectSource(file), new Uint8Array(100_000), 4);
+  const spans = [[0, 10], [5, 10], [300_000, 10], [1_000_000, 50_000], [1_040_000, 20_000], [3_999_990, 10], [7, 1]].map(([start, length]) => ({ start, length }));
+  await gathered.fill(spans);
+  assert.deepEqual(file.asked.toSorted(([a], [b]) => a - b), [[0, 300_010], [1_000_000, 1_060_000], [3_999_990, 4_000_000]]);
+  for (const { start, length } of spans) assert.deepEqual(gathered.get({ start, length }), bytes.subarray(start, start + length));
+  for (const [start, length] of [[14, 2], [299_999, 2], [20, 1], [1_059_999, 2]]) assert.equal(gathered.get({ start, length }), undefined);
+  await gathered.fill([]);
+  assert.equal(gathered.get({ start: 0, length: 1 }), undefined);
+  const short = { ...counted(bytes), size: 5_000_000 };
+  await assert.rejects(new Gathered(new DirectSource(short), new Uint8Array(100), 1).fill([{ start: 3_999_999, length: 2 }]), SourceError);
+});
 
 test("errors say which rule does not hold", async () => {
   const plan = at("objects/edited.iprog");
@@ -158,7 +228,7 @@ test("errors say which rule does not hold", async () => {
   await assert.rejects(planHead(new MemorySource(random(100))), refused("damaged", 6));
   await assert.rejects(planHead(new MemorySource(plan.slice(0, 40))), refused("damaged", 6));
   const { bytes } = await planHead(new MemorySource(plan));
-  const decoder = new Decoder(await compile(`${STORE}/iprog.wasm`));
+  const decoder = new Decoder(module);
   decoder.open(bytes);
   assert.throws(() => new Rebuild(decoder, { plan: new MemorySource(plan.slice(1)), reference: new MemorySource(random(1)) }), refused("damaged", 6));
   assert.throws(() => new Rebuild(decoder, { plan: new MemorySource(plan), reference: new MemorySource(random(1)) }), refused("wrong-blob", 8));

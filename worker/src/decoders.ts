@@ -1,85 +1,158 @@
-/** Decoders of plans: an instance for each request that rebuilds, and what they may take together. */
+/** Decoders of plans, what they hold from one request to the next, and what they may take together (spec/http.md H24, H27). */
 
+import { WasmTrap } from "../../sdk/ts/src/errors";
 import { Decoder } from "../../sdk/ts/src/iprog/decoder";
+import type { HeldPlan } from "../../sdk/ts/src/iprog/held";
+import { Holding } from "./holding";
 import { Problem } from "./problem";
 
-/** What those that are kept for later may have together, in bytes: collecting them would come too late, and none shrinks. */
-const KEPT = 24 << 20;
+/** What those without a plan may have together, in bytes: collecting them would come too late, and none shrinks. */
+const KEPT = 40 << 20;
 
-/** A decoder, and memory for the windows that leave it. */
-class Station {
+/** A decoder, and what the request that has it takes beside. */
+interface Work {
   readonly decoder: Decoder;
-  #buffer = new Uint8Array(0);
-
-  constructor(module: WebAssembly.Module) {
-    this.decoder = new Decoder(module);
-  }
-
-  /** In bytes. */
-  get memory(): number {
-    return this.decoder.memory + this.#buffer.length;
-  }
-
-  /** At least `size` bytes. */
-  buffer(size: number): Uint8Array<ArrayBuffer> {
-    if (this.#buffer.length < size) this.#buffer = new Uint8Array(size);
-    return this.#buffer;
-  }
+  readonly beside: number;
 }
 
 export class Decoders {
   readonly #module: WebAssembly.Module;
-  readonly #idle: Station[] = [];
-  /** Those at work. Of a request that was ended from outside nothing more is heard, so that only the collector tells. */
-  readonly #busy = new Set<WeakRef<Station>>();
+  readonly #idle: Decoder[] = [];
+  /** Those at work for one request. Of one that was ended from outside nothing more is heard, so that only the collector tells. */
+  readonly #busy = new Set<WeakRef<Work>>();
+  /** Those that hold plans, the least recently used first. */
+  readonly #holdings = new Set<Holding>();
 
   constructor(module: WebAssembly.Module) {
     this.#module = module;
   }
 
-  take(): Lease {
-    const station = this.#idle.pop() ?? new Station(this.#module);
-    const reference = new WeakRef(station);
+  /** A decoder for one request, which takes `beside` bytes more. */
+  take(beside: number): Lease {
+    const decoder = this.#idle.shift() ?? new Decoder(this.#module);
+    const work: Work = { decoder, beside };
+    const reference = new WeakRef(work);
     this.#busy.add(reference);
     return {
-      decoder: station.decoder,
-      buffer: (size) => station.buffer(size),
-      check: (most) => this.#check(station.memory, most),
+      decoder,
+      check: (most) => this.#check(decoder.memory + work.beside, most),
       end: (whole) => {
-        if (this.#busy.delete(reference) && whole) this.#keep(station);
+        if (this.#busy.delete(reference) && whole) this.#keep(decoder);
       },
     };
   }
 
+  /**
+   * A plan that is held, for one request: the one with the head `head` where there is one, else what `load` reads into a decoder, and
+   * others do not see where `head` is undefined. `size` is what it will take, at least; all decoders together take at most `most`
+   * bytes, 0 is no limit. Undefined where there is no room.
+   */
+  async hold(head: Uint8Array | undefined, size: number, most: number, load: Load): Promise<HeldLease | undefined> {
+    const known = head && this.held(head);
+    if (known !== undefined) {
+      if (!(await known.ready())) this.#holdings.delete(known);
+      return this.#holdings.has(known) ? this.#use(known) : undefined;
+    }
+    const decoder = this.#room(size, most);
+    if (decoder === undefined) return undefined;
+    const holding = new Holding(head, decoder, size);
+    this.#holdings.add(holding);
+    try {
+      await holding.load(load);
+    } catch (error) {
+      this.#holdings.delete(holding);
+      if (!(error instanceof WasmTrap)) this.#keep(decoder);
+      throw error;
+    }
+    const lease = this.#use(holding);
+    if (this.#fits(0, most)) return lease;
+    this.#holdings.delete(holding);
+    return undefined;
+  }
+
+  /** What holds the plan with this head. */
+  held(head: Uint8Array): Holding | undefined {
+    return [...this.#holdings].find((holding) => !holding.isBroken && holding.has(head));
+  }
+
+  #use(holding: Holding): HeldLease {
+    this.#holdings.delete(holding);
+    this.#holdings.add(holding);
+    return holding.use();
+  }
+
   #check(memory: number, most: number): void {
-    if (most === 0) return;
+    if (most === 0 || this.#fits(0, most)) return;
     if (memory > most) throw new Problem("out-of-memory", `the plan needs ${memory} bytes of memory, and ${most} are allowed`);
-    if (this.#taken() > most) throw new Problem("busy", "other files are being rebuilt, and there is no memory left for this one");
+    throw new Problem("busy", "other files are being rebuilt, and there is no memory left for this one");
+  }
+
+  /** Whether `size` bytes more are within the limit, when what nobody uses has gone where it must. */
+  #fits(size: number, most: number): boolean {
+    while (most > 0 && this.#taken() + size > most) {
+      if (this.#unused() === undefined) return false;
+    }
+    return true;
+  }
+
+  /** A decoder that may grow to `size` bytes; one that has grown already is better than a new one and one for the collector. */
+  #room(size: number, most: number): Decoder | undefined {
+    let found = this.#idle.pop();
+    while (most > 0 && this.#taken() + Math.max(size, found?.memory ?? 0) > most) {
+      const other = this.#unused();
+      if (other === undefined) {
+        if (found !== undefined) this.#keep(found);
+        return undefined;
+      }
+      if (found === undefined || other.memory > found.memory) found = other;
+    }
+    return found ?? new Decoder(this.#module);
+  }
+
+  /** Lets go of a decoder that nobody uses. */
+  #unused(): Decoder | undefined {
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return idle;
+    const holding = [...this.#holdings].find(({ isUsed }) => !isUsed);
+    if (holding !== undefined) this.#holdings.delete(holding);
+    return holding?.decoder;
   }
 
   #taken(): number {
-    let bytes = 0;
+    let bytes = this.#idle.reduce((sum, { memory }) => sum + memory, 0);
+    for (const { memory } of this.#holdings) bytes += memory;
     for (const reference of this.#busy) {
-      const station = reference.deref();
-      if (station === undefined) this.#busy.delete(reference);
-      bytes += station?.memory ?? 0;
+      const work = reference.deref();
+      if (work === undefined) this.#busy.delete(reference);
+      else bytes += work.decoder.memory + work.beside;
     }
     return bytes;
   }
 
-  #keep(station: Station): void {
+  #keep(decoder: Decoder): void {
     const kept = this.#idle.reduce((sum, { memory }) => sum + memory, 0);
-    if (kept + station.memory <= KEPT) this.#idle.push(station);
+    if (kept + decoder.memory > KEPT) return;
+    this.#idle.push(decoder);
+    this.#idle.sort((a, b) => a.memory - b.memory);
   }
 }
+
+/** Reads a plan and all that it needs; tells of bytes as they come. */
+export type Load = (decoder: Decoder, read: (bytes: number) => void) => Promise<HeldPlan>;
 
 /** A decoder of one's own for a while. */
 export interface Lease {
   readonly decoder: Decoder;
-  /** Memory of at least `size` bytes for windows; it is the same at each call but for its size. */
-  buffer(size: number): Uint8Array<ArrayBuffer>;
-  /** Throws Problem where all this takes more than `most` bytes, or that of all requests together; 0 is no limit. */
+  /** Throws Problem where it takes more than `most` bytes, or all do together; 0 is no limit. */
   check(most: number): void;
   /** Gives it back; what failed is not used again. */
   end(whole: boolean): void;
+}
+
+/** A plan that is held, shared with others. */
+export interface HeldLease {
+  readonly windowSize: number;
+  /** A window, good until anything else runs. Throws PlanError. */
+  make(window: number): Uint8Array<ArrayBuffer>;
+  end(): void;
 }

@@ -11,8 +11,8 @@ export const bodyLimit = (env: Env) => limit(env.MAX_BODY_BYTES, 32 << 20);
 /** Of a plan in a body, which is in memory while its file is rebuilt. */
 export const planLimit = (env: Env) => limit(env.MAX_PLAN_BYTES, 16 << 20);
 
-/** Of the memory of all decoders at work. */
-export const decoderLimit = (env: Env) => limit(env.MAX_DECODER_BYTES, 80 << 20);
+/** Of the memory of all decoders. Caches, what is read ahead and the Worker itself take some 40 MB of the isolate's 128 beside. */
+export const decoderLimit = (env: Env) => limit(env.MAX_DECODER_BYTES, 72 << 20);
 
 function limit(text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise;

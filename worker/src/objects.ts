@@ -3,24 +3,24 @@
 import type { Context } from "hono";
 import { getMimeType } from "hono/utils/mime";
 import { MemoryError, PlanError, SourceError, WasmTrap, type PlanKind } from "../../sdk/ts/src/errors";
-import type { Content, Head } from "../../sdk/ts/src/iprog/head";
-import { JoinedSource, MemorySource, PageCache, PagedSource, type RangedFile, type Source } from "../../sdk/ts/src/iprog/pages";
-import { planHead, Rebuild, type PlanHead } from "../../sdk/ts/src/iprog/rebuild";
+import type { Content } from "../../sdk/ts/src/iprog/head";
+import { DirectSource, JoinedSource, MemorySource, PageCache, PagedSource, type RangedFile, type Source } from "../../sdk/ts/src/iprog/pages";
+import { planHead } from "../../sdk/ts/src/iprog/rebuild";
 import { findReconstructor, type ReconstructorManifest } from "../../sdk/ts/src/iprog/reconstructor";
-import { SitesFile } from "../../sdk/ts/src/iprog/sites";
 import { quote } from "../../sdk/ts/src/text";
 import { wholeBody } from "./body";
 import { precondition, rangeOf, type Span } from "./conditions";
-import { Decoders } from "./decoders";
 import { decoderLimit, planLimit } from "./limits";
 import { joined, Loaded } from "./loaded";
 import { Problem, type Code } from "./problem";
+import { Plans, type GivenPlan } from "./plans";
+import { blobFile } from "./published";
 import { begin, Blocks } from "./rebuilding";
 import { checkRoom, Reconstructors, sizeOf } from "./reconstructors";
 import type { Store } from "./store";
 
-/** What all requests of an isolate keep of blobs and plans, and in what pieces. */
-const CACHE = 8 << 20;
+/** What all requests of an isolate keep of plans and sites, and in what pieces. */
+const CACHE = 4 << 20;
 const PAGE = 16 << 10;
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}$/;
@@ -34,14 +34,13 @@ const OCTETS = "application/octet-stream";
 type C = Context<{ Bindings: Env }>;
 
 export class Objects {
-  readonly #decoders: Decoders;
+  readonly #plans: Plans;
   readonly #reconstructors: Reconstructors;
   readonly #cache = new PageCache(CACHE, PAGE);
-  /** Plans are read anew by each request: they can be replaced. */
-  #plans = 0;
+  #read = 0;
 
   constructor(decoder: WebAssembly.Module, reconstructors: readonly (readonly [name: string, module: WebAssembly.Module])[]) {
-    this.#decoders = new Decoders(decoder);
+    this.#plans = new Plans(decoder, this.#cache);
     this.#reconstructors = new Reconstructors(reconstructors);
   }
 
@@ -64,7 +63,7 @@ export class Objects {
     const [, name, suffix] = /^(.*)(\.[^.]*)$/.exec(file) ?? [];
     if (name === undefined || this.#reconstructors.manifest(name) !== undefined) return undefined;
     const plan = await this.#plan(store, name);
-    if (suffix === SUFFIX) return plan && describe(name, plan);
+    if (suffix === SUFFIX) return plan && describe(name, plan.pages);
     if (suffix !== MODULE || plan !== undefined) return undefined;
     try {
       const found = await this.#module(c, store, name);
@@ -110,7 +109,8 @@ export class Objects {
     try {
       const head = await planHead(plan);
       const { file } = head.head;
-      const body = await this.#rebuild(c, store, plan, head, { start: 0, stop: file.size });
+      const given = { pages: plan, whole: plan, isPublished: false };
+      const body = await this.#plans.body(c, store, given, head, { start: 0, stop: file.size });
       const headers = { etag: `"${file.sha256}"`, "content-type": typeOf(file.name), "x-content-type-options": "nosniff" };
       return new Response(body, { headers });
     } catch (error) {
@@ -126,9 +126,9 @@ export class Objects {
     }
     const plan = await this.#plan(store, name);
     if (plan === undefined) return this.#module(c, store, name);
-    const head = await planHead(plan);
+    const head = await planHead(plan.pages);
     const { file, blobs, windowSize } = head.head;
-    return { file, blobs, windowSize, body: (span) => this.#rebuild(c, store, plan, head, span) };
+    return { file, blobs, windowSize, body: (span) => this.#plans.body(c, store, plan, head, span) };
   }
 
   /** A module of the store (H26). */
@@ -145,39 +145,19 @@ export class Objects {
   async #loaded(c: C, loader: WorkerLoader, store: Store, { file, source, manifest }: StoredModule, span: Span) {
     checkRoom("all blobs", sizeOf(manifest.blobs), decoderLimit(c.env));
     const blobs: RangedFile[] = [];
-    for (const blob of manifest.blobs) blobs.push(await this.#blobFile(store, blob));
+    for (const blob of manifest.blobs) blobs.push(await blobFile(store, blob));
     return new Loaded(loader, file, source).body(span, () => joined(blobs));
   }
 
-  async #plan(store: Store, name: string): Promise<Source | undefined> {
+  async #plan(store: Store, name: string): Promise<GivenPlan | undefined> {
     if (!NAME.test(name)) return undefined;
     const file = await store.file(`${FOLDER}/${name}${SUFFIX}`);
-    return file && new PagedSource({ ...file, key: `${file.key} ${this.#plans++}` }, this.#cache);
+    if (file === undefined) return undefined;
+    const key = store.isExact ? file.key : `${file.key} ${this.#read++}`; // plans can be replaced
+    return { pages: new PagedSource({ ...file, key }, this.#cache), whole: new DirectSource(file), isPublished: true };
   }
 
-  /** The span as a body. Its first block is made before: what is wrong with it still gets a status. */
-  async #rebuild(c: C, store: Store, plan: Source, head: PlanHead, span: Span): Promise<ReadableStream | ""> {
-    const { bytes, head: about } = head;
-    const lease = this.#decoders.take();
-    let rebuild: Rebuild | undefined;
-    const finish = async (whole: boolean) => {
-      lease.end(whole);
-      await rebuild?.close();
-    };
-    try {
-      lease.decoder.open(bytes); // all that the head says was checked then
-      lease.check(decoderLimit(c.env));
-      const [reference, sites] = [await this.#reference(store, about.blobs), await this.#sites(store, about)];
-      rebuild = new Rebuild(lease.decoder, { plan, reference, sites });
-      const blocks = new Blocks(rebuild, span, about.file, (size) => lease.buffer(size));
-      return await begin(later(c), blocks, span, () => lease.check(decoderLimit(c.env)), finish);
-    } catch (error) {
-      await finish(false);
-      throw error;
-    }
-  }
-
-  /** The same with a module of the bundle (H25). */
+  /** The span as a body, of a module of the bundle (H25). */
   async #reconstruct(c: C, store: Store, name: string, { file, blobs }: ReconstructorManifest, span: Span): Promise<ReadableStream | ""> {
     const found = await this.#reconstructors.load(name, decoderLimit(c.env), () => this.#reference(store, blobs));
     const make = (window: number) => {
@@ -190,35 +170,12 @@ export class Objects {
     };
     const maker = { windowSize: found.windowSize, prepare: async () => {}, make };
     const blocks = new Blocks(maker, span, file, (size) => new Uint8Array(size));
-    return begin(later(c), blocks, span, () => {}, async () => {});
+    return begin((done) => c.executionCtx.waitUntil(done), blocks, span, () => {}, async () => {});
   }
 
   async #reference(store: Store, blobs: readonly Content[]): Promise<JoinedSource> {
-    const sources: PagedSource[] = [];
-    for (const blob of blobs) sources.push(await this.#blob(store, blob));
-    return new JoinedSource(sources);
-  }
-
-  async #blob(store: Store, blob: Content): Promise<PagedSource> {
-    return new PagedSource(await this.#blobFile(store, blob), this.#cache);
-  }
-
-  async #blobFile(store: Store, { sha256, size, name }: Content): Promise<RangedFile> {
-    const file = await store.file(`blobs/${sha256}`);
-    const called = name === "" ? "" : `${quote(name)}, `;
-    if (file === undefined) throw new Problem("not-published", `the blob ${called}SHA-256 ${sha256}, is not published`);
-    if (file.size !== size) throw new PlanError("wrong-blob", `the blob ${called}SHA-256 ${sha256}, is published with ${file.size} bytes, not ${size}`, 8);
-    return file;
-  }
-
-  async #sites(store: Store, { blobs, relocation }: Head): Promise<SitesFile | undefined> {
-    if (relocation === undefined) return undefined;
-    const { finders, sites } = relocation;
-    const blob = blobs[relocation.blob];
-    if (blob === undefined) throw new PlanError("damaged", "the plan relocates a blob that it does not have", 9);
-    const file = await store.file(`blobs/${blob.sha256}.${finders.join("-")}.sites`);
-    if (file === undefined) throw new Problem("not-published", `the sites of the blob ${blob.sha256} of the finders ${finders.join(", ")} are not published`);
-    return SitesFile.open(new PagedSource(file, this.#cache), blob, finders, sites);
+    const files = await Promise.all(blobs.map((blob) => blobFile(store, blob)));
+    return new JoinedSource(files.map((file) => new DirectSource(file)));
   }
 }
 
@@ -250,10 +207,6 @@ interface Found {
   readonly blobs: readonly Content[];
   readonly windowSize: number;
   body(span: Span): Promise<ReadableStream | "">;
-}
-
-function later(c: C): (done: Promise<void>) => void {
-  return (done) => c.executionCtx.waitUntil(done);
 }
 
 function typeOf(name: string): string {

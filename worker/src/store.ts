@@ -4,6 +4,8 @@ import { SourceError } from "../../sdk/ts/src/errors";
 import type { RangedFile } from "../../sdk/ts/src/iprog/pages";
 
 export interface Store {
+  /** Whether the keys of two contents differ however soon one has replaced the other. */
+  readonly isExact: boolean;
   /** The file of this path; undefined where there is none. */
   file(path: string): Promise<RangedFile | undefined>;
   /** At most `most` names of files in `folder`, in the order of their code points, behind `after`. */
@@ -17,6 +19,7 @@ export function storeOf(env: Env): Store | undefined {
 
 /** A disk service of workerd. */
 class DiskStore implements Store {
+  readonly isExact = false; // times are in seconds
   readonly #service: Fetcher;
 
   constructor(service: Fetcher) {
@@ -49,6 +52,7 @@ class DiskStore implements Store {
 }
 
 class BucketStore implements Store {
+  readonly isExact = true;
   readonly #bucket: R2Bucket;
 
   constructor(bucket: R2Bucket) {

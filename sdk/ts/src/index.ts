@@ -14,12 +14,15 @@ export {
   type RequestOptions,
   type Want,
 } from "./client.js";
+export { Gathered, type Span } from "./iprog/ahead.js";
 export { Decoder } from "./iprog/decoder.js";
 export type { Content, Head } from "./iprog/head.js";
-export { JoinedSource, MemorySource, PageCache, PagedSource, type Put, type RangedFile, type Source } from "./iprog/pages.js";
-export { planHead, Rebuild, type PlanHead, type Sources } from "./iprog/rebuild.js";
+export { HeldPlan, type WholeSources } from "./iprog/held.js";
+export { ByLength, DirectSource, JoinedSource, MemorySource, PageCache, PagedSource, type Put, type RangedFile, type Source } from "./iprog/pages.js";
+export { planHead, Rebuild, type Ahead, type PlanHead, type Sources } from "./iprog/rebuild.js";
+export { Buffers } from "./iprog/reading.js";
 export { readReconstructor, Reconstructor, type ReconstructorManifest } from "./iprog/reconstructor.js";
-export { SitesFile } from "./iprog/sites.js";
+export { SitesCache, SitesFile } from "./iprog/sites.js";
 export { compile, load, loadOperations, loadWhole, type ModuleSource } from "./load.js";
 export * from "./errors.js";
 export { formOf, readManifest, type Form, type Manifest, type Operation } from "./manifest.js";

@@ -13,7 +13,7 @@ from pcpu.errors import PcpuError, UsageError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder.wasm import ABI, any_plan
 from pcpu.iprog.numbers import Bytes
-from pcpu.iprog.sites_file import write_sites
+from pcpu.iprog.sites_file import is_current, write_sites
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}")
 _PIECE = 1 << 20
@@ -95,7 +95,7 @@ def _put_sites(reader: Reader, store: Path) -> dict[str, bool]:
         return {}
     blob = reader.header.blobs[about.blob]
     path = f"blobs/{blob.sha256.hex()}.{'-'.join(map(str, about.finders))}.sites"
-    if (store / path).is_file():
+    if is_current(store / path):
         return {path: False}
     _make_folder(store / path)
     with open_output(store / path) as file:

@@ -1,23 +1,30 @@
-"""Sites files: what finders found in a blob, for who has none (spec/iprog-abi.md D13)."""
+"""Sites files: what finders found in a blob, for who has none (spec/iprog-abi.md D13, D14)."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import IO
 
 import numpy as np
+import zstandard
 
+from pcpu.errors import PcpuError
+from pcpu.iprog.columns import write_varints
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.reference import digest
-from pcpu.iprog.sites import Sites
+from pcpu.iprog.sites import Form, Octets, Places, Sites
 
 MAGIC = b"\x89SITES\r\n"
-VERSION = 1
-PAGE_BITS = 16
+VERSION = 2
+PAGE_BITS = 13  # a page costs as much to unpack as it has sites, and is often for few of them
 ALIGNMENT = 32
-_PIECE = 1 << 16  # sites that are written at a time
+_LEVEL = 12  # of Zstandard: higher ones take longer and save little
+_MOST = 1 << 61  # numbers below this differ by what a varint can say
+_DISTANCES = (Form.CODE, Form.RELATIVE, Form.BEHIND, Form.BRANCH, Form.PAGE)
 
 
 def write_sites(blob: Bytes, finders: Sequence[int], out: IO[bytes]) -> int:
@@ -29,13 +36,66 @@ def write_sites(blob: Bytes, finders: Sequence[int], out: IO[bytes]) -> int:
     head = MAGIC + struct.pack("<IIQQ", VERSION, PAGE_BITS, len(sites), len(blob)) + digest(blob)
     head += struct.pack(f"<I{len(finders)}I", len(finders), *finders)
     out.write(_padded(head))
-    pages = -(-len(blob) >> PAGE_BITS)
-    starts = np.arange(pages + 1, dtype=np.int64) << PAGE_BITS
-    starts[-1] = max(len(blob), starts[-1])
-    out.write(_padded(np.searchsorted(sites.place, starts).astype("<u8").tobytes()))
-    for first in range(0, len(sites), _PIECE):
-        out.write(records(sites[first : first + _PIECE]))
+    borders = np.arange(1 + (-(-len(blob) >> PAGE_BITS)), dtype=np.int64) << PAGE_BITS
+    borders[-1] = max(len(blob), borders[-1])
+    firsts = np.searchsorted(sites.place, borders)
+    pages = [_packed(sites[first:last]) for first, last in pairwise(firsts)]
+    start = len(_padded(head)) + len(_padded(bytes(16 * len(firsts))))
+    places = start + np.cumsum([0, *map(len, pages)])
+    out.write(_padded(np.stack([firsts, places], axis=-1).astype("<u8").tobytes()))
+    for page in pages:
+        out.write(page)
     return len(sites)
+
+
+def is_current(path: Path) -> bool:
+    """Whether there is a sites file, of the version that is written here."""
+    start = MAGIC + struct.pack("<I", VERSION)
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(start)) == start
+
+
+def _packed(sites: Sites) -> bytes:
+    """A page; nothing where it has no sites. Raises PcpuError."""
+    if not len(sites):
+        return b""
+    if max(int(sites.target.max()), int(abs(sites.extra).max())) >= _MOST:
+        raise PcpuError("the blob has sites whose addresses are too large for a sites file")
+    columns = b"".join((
+        _varints(np.diff(sites.place, prepend=0)),
+        sites.form.astype(np.uint8).tobytes(),
+        _signed(_changes(sites.extra, sites.form)),
+        _signed(_distances(sites)),
+    ))  # fmt: skip
+    return struct.pack("<I", len(columns)) + zstandard.ZstdCompressor(_LEVEL).compress(columns)
+
+
+def _changes(values: Places, form: Octets) -> Places:
+    """Each less that of the same form before it."""
+    found = np.empty_like(values)
+    for each in np.unique(form):
+        chosen = form == each
+        found[chosen] = np.diff(values[chosen], prepend=0)
+    return found
+
+
+def _distances(sites: Sites) -> Places:
+    found = _changes(sites.target, sites.form)
+    near = np.isin(sites.form, _DISTANCES)
+    found[near] = (sites.target - sites.place)[near]
+    rest = sites.form == Form.LOW
+    found[rest] = np.diff(sites.target, prepend=0)[rest]
+    return found
+
+
+def _varints(values: Places) -> bytes:
+    return write_varints(values)[0].tobytes()
+
+
+def _signed(values: Places) -> bytes:
+    return _varints((values << 1) ^ (values >> 63))
 
 
 def records(sites: Sites) -> bytes:

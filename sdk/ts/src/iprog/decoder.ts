@@ -38,6 +38,39 @@ export class Decoder {
     this.#instance.checked("open", head.length);
   }
 
+  /** The same with room for all of the plan, of `size` bytes; the address of it, where the caller puts what follows `head`. Throws PlanError. */
+  openHeld(head: Uint8Array, size: number): number {
+    const address = this.#instance.address("hold", PLAN, size);
+    this.write(address, head);
+    this.#instance.checked("open", size);
+    return address;
+  }
+
+  /** Room for all blobs, which are not asked for then; the address. Throws PlanError. */
+  holdReference(size: number): number {
+    return this.#instance.address("hold", REFERENCE, size);
+  }
+
+  /** Room for all sites, where the plan relocates; the address. Throws PlanError where the plan has another number of them. */
+  holdSites(count: number): number {
+    return this.#instance.address("hold_sites", count);
+  }
+
+  /** Memory for the caller, until the next call but `unpack`; the address. */
+  room(size: number): number {
+    return this.#instance.address("room", size);
+  }
+
+  /** Makes `count` sites, from the address `to` on, of a packed page of them, which lies at `address`. Throws PlanError. */
+  unpack(address: number, length: number, count: number, to: number): void {
+    this.#instance.checked("unpack", address, length, count, to);
+  }
+
+  /** Bytes of its memory, good until the next call. */
+  bytes(address: number, length: number): Uint8Array<ArrayBuffer> {
+    return this.#instance.bytes(address, length);
+  }
+
   /** Bytes of the file. */
   get size(): number {
     return this.#instance.number("size");
@@ -66,11 +99,21 @@ export class Decoder {
     const count = this.#instance.checked("want", BigInt(window));
     const rows = this.#instance.view(this.#instance.address("wants"), count * ROW);
     return Array.from({ length: count }, (_, i) => ({
-      start: Number(rows.getBigUint64(i * ROW, true)),
-      length: Number(rows.getBigUint64(i * ROW + 8, true)),
+      start: rows.getUint32(i * ROW, true) + 2 ** 32 * rows.getUint32(i * ROW + 4, true),
+      length: rows.getUint32(i * ROW + 8, true) + 2 ** 32 * rows.getUint32(i * ROW + 12, true),
       address: rows.getUint32(i * ROW + 16, true),
       source: rows.getUint32(i * ROW + 20, true),
     }));
+  }
+
+  /** The window behind the last one whose block is loaded; 0 where none is. */
+  get loaded(): number {
+    return this.#instance.number("loaded");
+  }
+
+  /** Has what was wanted last asked for anew. */
+  again(): void {
+    this.#instance.number("again");
   }
 
   /** Room for `count` sites; the address. */

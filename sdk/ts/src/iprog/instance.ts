@@ -45,7 +45,11 @@ export class DecoderInstance {
   }
 
   write(address: number, bytes: Uint8Array): void {
-    new Uint8Array(this.#memory.buffer, address, bytes.length).set(bytes);
+    this.bytes(address, bytes.length).set(bytes);
+  }
+
+  bytes(address: number, length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#memory.buffer, address, length);
   }
 
   view(address: number, length: number): DataView<ArrayBuffer> {
@@ -54,7 +58,7 @@ export class DecoderInstance {
 
   /** The window that was made last, in the instance's own memory: good until the next call. */
   out(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.#memory.buffer, this.address("out"), this.number("out_length"));
+    return this.bytes(this.address("out"), this.number("out_length"));
   }
 
   #status(status: number): number {

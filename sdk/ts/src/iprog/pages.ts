@@ -1,6 +1,7 @@
 /** Files that are read in pieces, through a cache of pages, with what comes next read ahead. */
 
 import { SourceError } from "../errors.js";
+import { Buffers, byteReader, fill, type ByteReader } from "./reading.js";
 
 /** Takes bytes that lie `at` bytes behind the place that was asked for. They are good during the call. */
 export type Put = (bytes: Uint8Array, at: number) => void;
@@ -49,6 +50,55 @@ export async function bytesAt(source: Source, start: number, length: number): Pr
   const bytes = new Uint8Array(length);
   await source.read(start, length, (piece, at) => bytes.set(piece, at));
   return bytes;
+}
+
+/** A file each read of which is one request: for what is read whole, once. */
+export class DirectSource implements Source {
+  readonly #file: RangedFile;
+  readonly #buffers: Buffers;
+
+  /** `buffers` may be those of other files too. */
+  constructor(file: RangedFile, buffers = new Buffers()) {
+    this.#file = file;
+    this.#buffers = buffers;
+  }
+
+  get size(): number {
+    return this.#file.size;
+  }
+
+  async read(start: number, length: number, put: Put): Promise<void> {
+    checkSpan(this.size, start, length);
+    if (length > 0) await this.#buffers.drain(await this.#file.open(start, start + length), length, put);
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Two ways to the same bytes: `long` for pieces from so many bytes on, which often go on and on, `short` for others. */
+export class ByLength implements Source {
+  readonly #long: Source;
+  readonly #short: Source;
+  readonly #border: number;
+
+  constructor(long: Source, short: Source, border: number) {
+    this.#long = long;
+    this.#short = short;
+    this.#border = border;
+  }
+
+  get size(): number {
+    return this.#long.size;
+  }
+
+  read(start: number, length: number, put: Put): Promise<void> {
+    return (length < this.#border ? this.#short : this.#long).read(start, length, put);
+  }
+
+  async close(): Promise<void> {
+    await this.#long.close();
+    await this.#short.close();
+  }
 }
 
 /** Several, one after the other (spec/iprog.md G8). */
@@ -232,7 +282,7 @@ export class PagedSource implements Source {
 
   /** A stream that comes to this page soon. */
   async #run(number: number, wanted: number): Promise<Run> {
-    const near = this.#runs.find(({ next, end }) => next <= number && number <= Math.min(next + SKIP, end));
+    const near = this.#runs.find(({ next }) => next <= number && number <= next + SKIP);
     if (near !== undefined) this.#runs = [...this.#runs.filter((run) => run !== near), near];
     if (near !== undefined && number < near.end) return near;
     const { pageSize } = this.#cache;
@@ -248,39 +298,27 @@ export class PagedSource implements Source {
 
 }
 
-/** workerd reads as much as is wanted in one step, others what there is. */
-type Reader = Pick<ReadableStreamBYOBReader, "read" | "cancel"> & {
-  readAtLeast?(least: number, view: Uint8Array<ArrayBuffer>): Promise<ReadableStreamReadResult<Uint8Array<ArrayBuffer>>>;
-};
-
 /** A stream of pages: `next` is the number of the one that comes next, `end` that behind the last. */
 class Run {
   next: number;
   readonly end: number;
   readonly pages: number;
-  readonly #reader: Reader;
+  readonly #reader: ByteReader;
 
   constructor(stream: ReadableStream<Uint8Array>, next: number, end: number) {
     this.next = next;
     this.end = end;
     this.pages = end - next;
-    this.#reader = stream.getReader({ mode: "byob" });
+    this.#reader = byteReader(stream);
   }
 
   /** The pages up to `last`, `length` bytes, in this memory. */
   async read(buffer: ArrayBuffer, length: number, last: number): Promise<Uint8Array<ArrayBuffer>> {
-    let filled = 0;
-    while (filled < length) {
-      const view = new Uint8Array(buffer, filled, length - filled);
-      const { value } = await (this.#reader.readAtLeast?.(view.length, view) ?? this.#reader.read(view));
-      if (value === undefined || value.length === 0) throw new SourceError("a file ended before its end");
-      buffer = value.buffer;
-      filled += value.length;
-    }
+    const pages = await fill(this.#reader, buffer, length);
     this.next = last;
     // What stands behind the stream is let go of now, and not when the collector comes.
     if (this.next === this.end) await this.#reader.cancel();
-    return new Uint8Array(buffer, 0, length);
+    return pages;
   }
 
   async stop(): Promise<void> {

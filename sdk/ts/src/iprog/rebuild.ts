@@ -1,10 +1,11 @@
 /** A file from a plan, window by window: the decoder asks, and what it asks for is read from where it lies. */
 
 import { PlanError, UsageError } from "../errors.js";
+import { Gathered, readSpans, type Span } from "./ahead.js";
 import { PLAN, REFERENCE, SITE, SITES, type Decoder, type Row } from "./decoder.js";
 import { headLength, readHead, START, type Head } from "./head.js";
 import { bytesAt, type Source } from "./pages.js";
-import type { SitesFile } from "./sites.js";
+import type { SitesCache, SitesFile } from "./sites.js";
 
 /** What a plan needs. */
 export interface Sources {
@@ -13,6 +14,17 @@ export interface Sources {
   readonly reference: Source;
   /** The sites in the blob that the plan relocates, where it does. */
   readonly sites?: SitesFile | undefined;
+}
+
+/** Throws PlanError where the plan or the blobs are others than the decoder's plan says. */
+export function checkSources(decoder: Decoder, { plan, reference, sites }: { plan: Source; reference: Source; sites?: unknown }): void {
+  if (decoder.planSize !== plan.size) {
+    throw new PlanError("damaged", `the plan has ${plan.size} bytes, and says ${decoder.planSize}`, 6);
+  }
+  if (decoder.referenceSize !== reference.size) {
+    throw new PlanError("wrong-blob", `the plan needs blobs of ${decoder.referenceSize} bytes, not ${reference.size}`, 8);
+  }
+  if (decoder.wantsSites && sites === undefined) throw new UsageError("the plan relocates, and there is no sites file");
 }
 
 /** All of a plan up to its frames, and what it says. */
@@ -24,12 +36,25 @@ export interface PlanHead {
 /** How often a decoder may ask for one window before it is thought to be broken: for frames one by one, for covers in batches. */
 const MAX_ROUNDS = 1 << 14;
 
+/** How many pieces are read ahead at most: they take memory too. */
+const MAX_SPANS = 1 << 16;
+
 /** Reads the head of a plan. Throws PlanError. */
 export async function planHead(plan: Source): Promise<PlanHead> {
   const length = headLength(await bytesAt(plan, 0, Math.min(START, plan.size)));
   if (length > plan.size) throw new PlanError("damaged", "the plan is cut off", 6);
   const bytes = await bytesAt(plan, 0, length);
   return { bytes, head: readHead(bytes) };
+}
+
+/** How to read blobs in few requests. */
+export interface Ahead {
+  /** At how many places they can be read at once. */
+  readonly atOnce: number;
+  /** For what coming windows copy; where a window copies more it is read for itself. */
+  readonly memory: Uint8Array;
+  /** The window behind the last that will be made. */
+  readonly stop: number;
 }
 
 /** By their places, so that what lies together is read together. */
@@ -41,17 +66,22 @@ export class Rebuild {
   readonly #decoder: Decoder;
   readonly #sources: Sources;
 
-  /** `decoder` has opened the plan. Throws PlanError. */
-  constructor(decoder: Decoder, sources: Sources) {
-    if (decoder.planSize !== sources.plan.size) {
-      throw new PlanError("damaged", `the plan has ${sources.plan.size} bytes, and says ${decoder.planSize}`, 6);
-    }
-    if (decoder.referenceSize !== sources.reference.size) {
-      throw new PlanError("wrong-blob", `the plan needs blobs of ${decoder.referenceSize} bytes, not ${sources.reference.size}`, 8);
-    }
-    if (decoder.wantsSites && sources.sites === undefined) throw new UsageError("the plan relocates, and there is no sites file");
+  readonly #cache: SitesCache;
+  readonly #ahead: Gathered | undefined;
+  readonly #atOnce: number;
+  readonly #stop: number;
+  /** What was read ahead is for windows before this one. */
+  #read = 0;
+
+  /** `decoder` has opened the plan; `cache` is for its sites. Throws PlanError. */
+  constructor(decoder: Decoder, sources: Sources, cache: SitesCache, ahead?: Ahead) {
+    checkSources(decoder, sources);
     this.#decoder = decoder;
     this.#sources = sources;
+    this.#cache = cache;
+    this.#ahead = ahead && new Gathered(sources.reference, ahead.memory, ahead.atOnce);
+    this.#atOnce = ahead?.atOnce ?? 1;
+    this.#stop = ahead?.stop ?? 0;
   }
 
   /** Bytes of the file. */
@@ -68,10 +98,40 @@ export class Rebuild {
     for (let rounds = 0; rounds < MAX_ROUNDS; rounds++) {
       const rows = this.#decoder.want(window);
       if (rows.length === 0) return;
-      for (const row of inOrder(rows)) await this.#fill(row);
+      if (this.#ahead !== undefined && window >= this.#read && window < this.#decoder.loaded) {
+        await this.#readAhead(this.#ahead, window, rows);
+        continue;
+      }
+      await this.#fill(inOrder(rows));
       await this.#fillSites(rows.filter(({ source }) => source === SITES));
     }
     throw new Error("the decoder asks again and again");
+  }
+
+  /** Reads what this window, whose first rows are `first`, and those behind it copy, of the same block and as many as there is memory for. */
+  async #readAhead(ahead: Gathered, window: number, first: readonly Row[]): Promise<void> {
+    const end = Math.min(this.#decoder.loaded, Math.max(this.#stop, window + 1));
+    const spans: Span[] = [];
+    let [number, size] = [window, 0];
+    for (let rows = first; number < end; rows = this.#decoder.want(number)) {
+      const copies = this.#copies(number, rows);
+      size += copies.reduce((sum, { length }) => sum + length, 0);
+      if (size > ahead.capacity || spans.length + copies.length > MAX_SPANS) break;
+      for (const copy of copies) spans.push(copy);
+      if (++number === end) break;
+    }
+    this.#decoder.again();
+    this.#read = Math.max(number, window + 1);
+    await ahead.fill(spans);
+  }
+
+  /** What a window copies, or more than is read ahead of it; `rows` are the first that it wants. */
+  #copies(window: number, rows: readonly Row[]): Span[] {
+    const spans: Span[] = [];
+    for (; rows.length > 0 && spans.length <= MAX_SPANS; rows = this.#decoder.want(window)) {
+      for (const row of rows) if (row.source === REFERENCE) spans.push(row);
+    }
+    return spans;
   }
 
   /** A window that was prepared: good until the next call. Throws PlanError. */
@@ -95,33 +155,48 @@ export class Rebuild {
     for (const source of [plan, reference, sites]) await source?.close();
   }
 
-  async #fill({ source, start, length, address }: Row): Promise<void> {
-    if (source === SITES) return;
+  /** `rows` are in the order of their sources and starts. */
+  async #fill(rows: readonly Row[]): Promise<void> {
     const { plan, reference } = this.#sources;
-    const from = { [PLAN]: plan, [REFERENCE]: reference }[source];
-    if (from === undefined) throw new Error(`the decoder asks for source ${source}`);
-    // The frames of a plan that is cut off would lie behind its end.
-    if (start + length > from.size) throw new PlanError("damaged", "the plan is cut off, or leaves its blobs", 12);
-    await from.read(start, length, (bytes, at) => this.#decoder.write(address + at, bytes));
+    const missing: Row[] = [];
+    for (const row of rows) {
+      const { source, start, length, address } = row;
+      if (source === SITES) continue;
+      const from = { [PLAN]: plan, [REFERENCE]: reference }[source];
+      if (from === undefined) throw new Error(`the decoder asks for source ${source}`);
+      // The frames of a plan that is cut off would lie behind its end.
+      if (start + length > from.size) throw new PlanError("damaged", "the plan is cut off, or leaves its blobs", 12);
+      const gathered = source === REFERENCE ? this.#ahead?.get(row) : undefined;
+      if (gathered !== undefined) this.#decoder.write(address, gathered);
+      else if (source === REFERENCE && this.#ahead !== undefined) missing.push(row);
+      else await from.read(start, length, (bytes, at) => this.#decoder.write(address + at, bytes));
+    }
+    await readSpans(reference, missing, this.#atOnce, (number, bytes, at) => this.#decoder.write(missing[number]!.address + at, bytes));
   }
 
   /** All at once (D8): how many there are is known first, and no copy is kept. */
   async #fillSites(rows: readonly Row[]): Promise<void> {
     if (rows.length === 0) return;
     const file = this.#sources.sites!;
-    const ranges = new Map<Row, [number, number]>();
-    for (const row of inOrder(rows)) ranges.set(row, await file.range(row.start, row.start + row.length));
-    const places = new Map<Row, number>();
-    let count = 0;
-    for (const row of rows) {
-      places.set(row, SITE * count);
-      const [first, last] = ranges.get(row)!;
-      count += last - first;
+    const counts = new Map<Row, number>();
+    for (const row of inOrder(rows)) {
+      let count = 0;
+      await file.read(row.start, row.start + row.length, this.#cache, (records) => (count += records.length));
+      counts.set(row, count);
     }
-    const address = this.#decoder.sites(count);
-    for (const [row, [first, last]] of ranges) {
-      const here = address + places.get(row)!;
-      await file.read(first, last, (bytes, at) => this.#decoder.write(here + at, bytes));
+    let size = 0;
+    const places = new Map<Row, number>();
+    for (const row of rows) {
+      places.set(row, size);
+      size += counts.get(row)!;
+    }
+    const address = this.#decoder.sites(size / SITE);
+    for (const row of inOrder(rows)) {
+      let at = address + places.get(row)!;
+      await file.read(row.start, row.start + row.length, this.#cache, (records) => {
+        this.#decoder.write(at, records);
+        at += records.length;
+      });
     }
   }
 }

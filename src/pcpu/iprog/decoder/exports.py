@@ -8,6 +8,8 @@ from __future__ import annotations
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.decoder import give_sites, make, open_plan, want
 from pcpu.iprog.decoder.decoder import hold_sites as hold_all_sites
+from pcpu.iprog.decoder.packed import room as room_for
+from pcpu.iprog.decoder.packed import unpack as unpack_page
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.kernel import Bytes, Extern, Ints, Memory
 
@@ -105,6 +107,15 @@ def wants(s: Ints, heap: Memory) -> int:
     return s[S.ROWS]
 
 
+def loaded(s: Ints, heap: Memory) -> int:
+    return s[S.BLOCK_FIRST] + s[S.BLOCK_WINDOWS] if s[S.OPEN] and s[S.BLOCK] >= 0 else 0
+
+
+def again(s: Ints, heap: Memory) -> int:
+    s[S.READY], s[S.WINDOW] = -1, -1
+    return 0
+
+
 def make_window(s: Ints, heap: Memory, window: int) -> int:
     return make(s, heap, plan_of(s, heap), reference_of(s, heap), window)
 
@@ -123,6 +134,17 @@ def sites(s: Ints, heap: Memory, count: int) -> int:
 
 def hold_sites(s: Ints, heap: Memory, count: int) -> int:
     return hold_all_sites(s, count)
+
+
+def room(s: Ints, heap: Memory, length: int) -> int:
+    if not s[S.OPEN]:
+        forget(s)
+        s[S.BLOCK], s[S.LOADING], s[S.AFTER_HEADER] = -1, -1, s[S.TOP]
+    return room_for(s, length)
+
+
+def unpack(s: Ints, heap: Memory, start: int, length: int, count: int, to: int) -> int:
+    return unpack_page(s, heap, start, length, count, to)
 
 
 def rule(s: Ints, heap: Memory) -> int:

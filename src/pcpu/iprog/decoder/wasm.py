@@ -63,11 +63,15 @@ ANY_PLAN: Sequence[Export] = (
     Export(exports.sites_wanted),
     Export(exports.want_window, "want", ("window",)),
     Export(exports.wants),
+    Export(exports.loaded, wide_result=True),
+    Export(exports.again),
     Export(exports.make_window, "make", ("window",)),
     Export(exports.out),
     Export(exports.out_length),
     Export(exports.sites),
     Export(exports.hold_sites),
+    Export(exports.room),
+    Export(exports.unpack),
     Export(exports.rule),
 )
 

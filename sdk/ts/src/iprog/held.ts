@@ -1,0 +1,55 @@
+/** Plans with all that they need in the memory of a decoder (spec/iprog-abi.md D7): their windows cost nothing more to read. */
+
+import type { Decoder } from "./decoder.js";
+import type { Put } from "./pages.js";
+import { checkSources, type PlanHead, type Sources } from "./rebuild.js";
+import type { SitesFile } from "./sites.js";
+
+/** What is read; sites are opened when all else is being read. */
+export interface WholeSources extends Omit<Sources, "sites"> {
+  readonly sites?: (() => Promise<SitesFile>) | undefined;
+}
+
+/** Any number of readers may take windows from it in turn. */
+export class HeldPlan {
+  readonly #decoder: Decoder;
+
+  private constructor(decoder: Decoder) {
+    this.#decoder = decoder;
+  }
+
+  /**
+   * Reads the plan, its blobs and their sites, each whole and all at once. `read` is told of bytes as they come. Throws PlanError,
+   * SourceError and MemoryError, when nothing is read any more.
+   */
+  static async load(decoder: Decoder, head: PlanHead, sources: WholeSources, read: (bytes: number) => void = () => {}): Promise<HeldPlan> {
+    const { plan, reference, sites } = sources;
+    const begun = head.bytes.length;
+    const address = decoder.openHeld(head.bytes, plan.size);
+    checkSources(decoder, sources);
+    const to = (start: number): Put => (bytes, at) => {
+      decoder.write(start + at, bytes);
+      read(bytes.length);
+    };
+    const blobs = decoder.holdReference(reference.size);
+    const reading = [
+      sites?.().then((file) => file.hold(decoder)),
+      reference.read(0, reference.size, to(blobs)),
+      plan.read(begun, plan.size - begun, to(address + begun)),
+    ];
+    for (const done of await Promise.allSettled(reading)) {
+      if (done.status === "rejected") throw done.reason;
+    }
+    return new HeldPlan(decoder);
+  }
+
+  get windowSize(): number {
+    return this.#decoder.windowSize;
+  }
+
+  /** A window, in the decoder's own memory: good until the next call. Throws PlanError. */
+  make(window: number): Uint8Array<ArrayBuffer> {
+    if (this.#decoder.want(window).length > 0) throw new Error("the decoder asks for what it holds");
+    return this.#decoder.make(window);
+  }
+}
