@@ -192,8 +192,8 @@ def _name(
 def _instruction(
     b: Bytes, p: int, end: int, scope: int, rows: Ints, room: int, count: int
 ) -> tuple[int, int]:  # fmt: skip
-    """Read the instruction at ``b[p]``, in a scope; where it ends, or 0 where it is none, and how many rows
-    there are then."""
+    """Read the instruction at ``b[p]``, in a scope; where it ends, or 0 where it is none, and how
+    many rows there are then."""
     before = count
     opcode = i64(b[p])
     shape = i64(SHAPES[opcode])
