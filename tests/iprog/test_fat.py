@@ -273,9 +273,9 @@ def test_what_people_are_told_of_a_universal_file() -> None:
         (section.name, section.start) for section in read_contents(whole).sections if section.name
     ]
     assert shown == [
-        ("__HEADER (x86-64)", first), ("__text (x86-64)", first + HEADERS), ("__data (x86-64)", first + AFTER),
-        ("__HEADER (aarch64)", second), ("__text (aarch64)", second + HEADERS),
-        ("__data (aarch64)", second + AFTER),
+        ("x86-64 __HEADER", first), ("x86-64 __text", first + HEADERS), ("x86-64 __data", first + AFTER),
+        ("aarch64 __HEADER", second), ("aarch64 __text", second + HEADERS),
+        ("aarch64 __data", second + AFTER),
     ]  # fmt: skip
     assert architecture_of(read, whole) is None
     assert count_mnemonics(read, whole) == {}

@@ -102,7 +102,7 @@ def _of_elf(section: Part) -> Section:
     elif kind is None:
         kind = Kind.DEBUG if name.startswith((".debug", ".zdebug")) else Kind.OTHER
     if section.image:
-        name = f"{name} ({section.image})"
+        name = f"{section.image} {name}"
     return Section(name, kind, section.start, section.size)
 
 
