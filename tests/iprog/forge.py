@@ -53,6 +53,7 @@ class Frames:
     codecs: dict[int, int] = field(default_factory=dict)
     prefix: Sequence[tuple[int, int]] = ()
     prefix_bytes: bytes = b""
+    stored: dict[int, bytes] = field(default_factory=dict)  # by frame, where it is not made here
 
     def build(self) -> tuple[bytes, bytes]:
         """What the header says, and the stored bytes."""
@@ -64,7 +65,9 @@ class Frames:
             inside = b"".join(self.streams[first : first + share])
             first += share
             codec = self.codecs.get(n, 0)
-            if codec:
+            if n in self.stored:
+                inside = self.stored[n]
+            elif codec:
                 inside = self.compress(inside, self.prefix_bytes if codec == 2 else None)
             header += number(share) + number(codec)
             if codec == 2:

@@ -141,8 +141,8 @@ def test_versions_and_codecs_that_are_not_known_g7_g31() -> None:
         read_header(simple(version=2))
     assert caught.value.kind == "unsupported"
     parts = streams([b"x"], [[]], [b"x"])
-    with pytest.raises(UnsupportedPlanError, match="codec 3"):
-        read_header(plan(b"x", [], [(1, Frames(parts, codecs={0: 3}))]))
+    with pytest.raises(UnsupportedPlanError, match="codec 4"):
+        read_header(plan(b"x", [], [(1, Frames(parts, codecs={0: 4}))]))
 
 
 def damaged(made: bytes, blobs: list[bytes] | None = None) -> str:

@@ -74,26 +74,26 @@ def image(machine: int, chained: bool = False) -> bytes:
     return macho(parts, listed + (command(0x80000034, bytes(8)) if chained else b""), machine)
 
 
-def test_images_have_addresses_of_their_own_g75() -> None:
+def test_images_have_addresses_of_their_own_g79() -> None:
     whole, (first, second) = fat((AMD, macho([text(b"\xe8\0\0\0\0"), ROOM])), (ARM, image(ARM)))
     table, _ = unwinding()
     at, end = second + AFTER, second + AFTER + 16 + len(frames()) + len(table)
-    assert sites(whole, 25) == [(first + HEADERS + 1, 0, TEXT + 5, 4)]
-    assert sites(whole, 26) == [(second + HEADERS, 8, OTHER + TEXT, 0)]
-    assert sites(whole, 27) == [
+    assert sites(whole, 29) == [(first + HEADERS + 1, 0, TEXT + 5, 4)]
+    assert sites(whole, 30) == [(second + HEADERS, 8, OTHER + TEXT, 0)]
+    assert sites(whole, 31) == [
         (at, 2, OTHER + TEXT, OTHER), (at + 8, 2, OTHER + DATA + 8, OTHER),
     ]  # fmt: skip
-    assert sites(whole, 28) == [(end + 8, 2, OTHER + TEXT, OTHER)]
-    assert sites(whole, 29)[:1] == [
+    assert sites(whole, 32) == [(end + 8, 2, OTHER + TEXT, OTHER)]
+    assert sites(whole, 33)[:1] == [
         (at + 16 + frames().index(i32(29)) + 4, 4, OTHER + DATA + 0x100, 0)
     ]
-    assert sites(whole, 30)[0] == (end - len(table) + 28, 3, OTHER + BASE + 0x4000, OTHER + BASE)
-    assert sites(whole, 31) == [(end, 7, OTHER + (1 << 40) + 7, 0)]
+    assert sites(whole, 34)[0] == (end - len(table) + 28, 3, OTHER + BASE + 0x4000, OTHER + BASE)
+    assert sites(whole, 35) == [(end, 7, OTHER + (1 << 40) + 7, 0)]
 
 
 @pytest.mark.parametrize("chained", [False, True])
 @pytest.mark.parametrize("order", [(AMD, ARM), (ARM, AMD), (I386, ARM, AMD)])
-def test_images_are_looked_at_alone_g74_g75(order: tuple[int, ...], chained: bool) -> None:
+def test_images_are_looked_at_alone_g78_g79(order: tuple[int, ...], chained: bool) -> None:
     images = {machine: image(machine, chained) for machine in (AMD, ARM)}
     whole, places = fat(*[(m, images.get(m, b"other")) for m in order])
     for finder in range(17, 24):
@@ -104,19 +104,19 @@ def test_images_are_looked_at_alone_g74_g75(order: tuple[int, ...], chained: boo
             for at, form, target, extra in sites(images[machine], finder):
                 own = more if form == 2 or (form == 3 and extra) else 0
                 wanted.append((place + at, form, target + more, extra + own))
-        assert sites(whole, finder + 8) == sorted(wanted)
+        assert sites(whole, finder + 12) == sorted(wanted)
         assert sites(whole, finder) == []
-        assert sites(images[ARM], finder + 8) == []
+        assert sites(images[ARM], finder + 12) == []
 
 
-def test_an_offset_of_nothing_keeps_no_base_g75() -> None:
+def test_an_offset_of_nothing_keeps_no_base_g79() -> None:
     whole, (place,) = fat((ARM, image(ARM, chained=True)))
-    assert sites(whole, 27) == [
+    assert sites(whole, 31) == [
         (place + AFTER, 3, OTHER + DATA, 0), (place + AFTER + 8, 3, OTHER + DATA + 8, OTHER + BASE),
     ]  # fmt: skip
 
 
-def test_what_is_a_universal_file_g73() -> None:
+def test_what_is_a_universal_file_g77() -> None:
     one = macho([text(b"\xe8\0\0\0\0"), ROOM])
     whole, (place,) = fat((AMD, one))
     call = [(place + HEADERS + 1, 0, TEXT + 5, 4)]
@@ -147,7 +147,7 @@ def test_what_is_a_universal_file_g73() -> None:
     assert read_image(whole[:place] + bytes(len(one))) is None
 
 
-def test_the_first_entry_for_a_machine_counts_g74() -> None:
+def test_the_first_entry_for_a_machine_counts_g78() -> None:
     one, other = macho([text(b"\xe8\0\0\0\0"), ROOM]), macho([text(b"\x90\xe8\0\0\0\0"), ROOM])
     whole, (first, _) = fat((AMD, one), (AMD, other))
     assert sites(whole) == [(first + HEADERS + 1, 0, TEXT + 5, 4)]
@@ -157,7 +157,7 @@ def test_the_first_entry_for_a_machine_counts_g74() -> None:
     assert sites(fat((ARM, one))[0]) == []
 
 
-def test_images_that_overlap_g74() -> None:
+def test_images_that_overlap_g78() -> None:
     outer = bytearray(macho([text(b"\xe8\0\0\0\0"), Part("__data", WRITE, DATA, u64(TEXT) * 4096)]))
     inner = image(ARM)
     outer[AFTER : AFTER + len(inner)] = inner
@@ -175,7 +175,7 @@ def test_images_that_overlap_g74() -> None:
 
 def test_what_is_written_of_words_g24() -> None:
     whole, _ = fat((ARM, image(ARM)))
-    found = resolved(find_sites(whole, (27,)), NOTHING_MOVES, 0)
+    found = resolved(find_sites(whole, (31,)), NOTHING_MOVES, 0)
     for place, target, extra in zip(found.place, found.target, found.extra, strict=True):
         assert int(target - extra) == struct.unpack_from("<Q", whole, place)[0]
 
@@ -240,7 +240,7 @@ def test_decoders_rebuild_universal_files(chained: bool) -> None:
     planned = make_plan(new, [old], window_bits=12)
     about = planned.header.relocation
     assert about is not None
-    assert set(about.finders) >= {25, 26, 27}
+    assert set(about.finders) >= {29, 30, 31}
     assert about.transform is Transform.BY_IMAGE
     assert len(planned.plan) < len(make_plan(new, [old], finders=()).plan) / 2
     reader = Reader(planned.plan, [old])

@@ -269,6 +269,72 @@ def test_go_types_g52() -> None:
     assert sites(blob, 9) == sorted((p, 3, t, e) for p, t, e in wanted)
 
 
+def go_constants(*changes: tuple[int, bytes]) -> tuple[bytes, int]:
+    """An image with types and inlined functions, and where its constants are; ``changes`` are of
+    these."""
+    constants = bytearray(416)
+    # A call of "b" that was inlined; a struct with a method; an interface with one.
+    constants[8:24] = struct.pack("<4I", 2, 3, 70, 12)
+    constants[32:80] = struct.pack("<QQIBBBBQQII", 8, 8, 1, 1, 8, 8, 25, 0, 0, 7, 96)
+    constants[112:128] = struct.pack("<IHHII", 9, 2, 1, 32, 0)
+    constants[144:176] = struct.pack("<8I", 11, 64, 0x20, 0x40, 12, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    constants[192:240] = struct.pack("<QQIBBBBQQII", 16, 8, 1, 0, 8, 8, 0x80 | 20, 0, 0, 13, 0)
+    constants[248:264] = struct.pack("<QQ", 0x5000 + 280, 1)
+    constants[280:288] = struct.pack("<II", 15, 160)
+    for place, content in changes:
+        constants[place : place + len(content)] = content
+    header = struct.pack("<IHBB8Q", 0xFFFFFFF1, 0, 1, 8, 0, 1, 0x2000, 72, 0, 0, 80, 80)
+    blob, places = elf([
+        Part(".text", CODE, 0x2000, bytes(128)), Part(".rodata", CONSTANTS, 0x5000, bytes(constants)),
+        Part(".gopclntab", CONSTANTS, 0x7000, header + b"\0\0\0b\0\0\0\0" + bytes(16)),
+    ])  # fmt: skip
+    return blob, places[".rodata"]
+
+
+def test_functions_that_go_inlined_g73() -> None:
+    blob, at = go_constants()
+    assert sites(blob, 25) == [(at + 12, 3, 0x7048 + 3, 0x7048)]
+    for change in (
+        (8, b"\0\1"),
+        (12, b"\4"),
+        (12, b"\0"),
+        (19, b"\4"),
+        (22, b"\x10"),
+        (12, b"\xff"),
+    ):
+        assert sites(go_constants(change)[0], 25) == [], change
+
+
+def test_names_of_go_types_g74() -> None:
+    blob, at = go_constants()
+    own = [(72, 7), (76, 96), (112, 9), (144, 11), (148, 64), (160, 12)]
+    code = [(152, 0x20), (156, 0x40)]
+    other = [(232, 13), (280, 15), (284, 160)]
+
+    def found(blob: bytes) -> list[Site]:
+        return [(place - at, form, target, base) for place, form, target, base in sites(blob, 26)]
+
+    listed = [(p, 3, 0x5000 + t, 0x5000) for p, t in own]
+    entries = [(p, 3, 0x2000 + t, 0x2000) for p, t in code]
+    beside = [(p, 3, 0x5000 + t, 0x5000) for p, t in other]
+    assert found(blob) == sorted([*listed, *entries, *beside])
+    for change in (
+        (52, b"\x20"),
+        (53, b"\3"),
+        (54, b"\0"),
+        (55, b"\x1b"),
+        (72, bytes(4)),
+        (76, b"\x21"),
+    ):
+        assert found(go_constants(change)[0]) == beside, change
+    without_methods = found(go_constants((52, b"\0"))[0])
+    assert without_methods == sorted([*listed[:2], *beside])
+    # Methods of a later type do not lie before those of an earlier one, nor behind the section.
+    for place in (0x5000 + 168, 0x5000 + 416 - 7, 0x4FFF):
+        moved = found(go_constants((248, u64(place)))[0])
+        assert moved == sorted([*listed, *entries, beside[0]])
+
+
 # AArch64
 
 

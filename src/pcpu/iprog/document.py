@@ -10,7 +10,10 @@ from pcpu.iprog.format import Codec, Content, Group, Relocation
 from pcpu.iprog.numbers import Numbers
 from pcpu.iprog.relocate import read_map
 
-CODECS = {Codec.RAW: "raw", Codec.ZSTD: "zstd", Codec.ZSTD_PREFIX: "zstd-prefix"}
+CODECS = {
+    Codec.RAW: "raw", Codec.ZSTD: "zstd", Codec.ZSTD_PREFIX: "zstd-prefix",
+    Codec.ADAPTIVE: "adaptive",
+}  # fmt: skip
 
 
 def to_json(reader: Reader) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from pcpu.iprog import adapting
 from pcpu.iprog.align import Covers
 from pcpu.iprog.columns import NAMES, Columns, write_varints
 from pcpu.iprog.format import (
@@ -38,7 +39,7 @@ _LARGE_BLOCK, _BLOCK = MAX_STREAMS - (1 << 20), 1 << 23  # bytes of a block's st
 _LARGE_FILE = 1 << 26  # from here on blocks and prefixes are held small, for their readers' sake
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
-_FEW = 1 << 15  # bytes of streams that all ways of sharing frames are tried for
+_FEW = 1 << 15  # bytes of streams that all ways of storing and of sharing frames are tried for
 _LITERALS = len(STREAMS) - 1
 _THREADS = 2
 
@@ -77,6 +78,8 @@ class Packer:
             else:
                 small = compress(content, quick=self.quick)
                 found.append(_stored(len(streams), Codec.ZSTD, small))
+        if self.compressed and not self.quick and 0 < len(content) <= _FEW:
+            found.append(_stored(len(streams), Codec.ADAPTIVE, adapting.encode(streams)))
         return min(found, key=lambda stored: stored.size)
 
     def group(self, streams: Sequence[bytes], literals: int | None = None) -> list[Stored]:

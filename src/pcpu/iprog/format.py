@@ -19,6 +19,7 @@ MAX_SIZE = 1 << 40  # of the file, and of the reference
 MAX_BLOBS = 255
 MAX_BLOCKS = 1 << 20
 MAX_STREAMS = 1 << 24  # bytes of the streams of a group together
+MAX_ADAPTIVE = 1 << 16  # bytes of a frame that holds adaptive bits
 MIN_PREFIX, MAX_PREFIX = 8, 1 << 26
 MAX_SPANS = 1 << 16  # of a prefix
 MAX_FINDERS = 32
@@ -39,6 +40,7 @@ class Codec(IntEnum):
     RAW = 0
     ZSTD = 1
     ZSTD_PREFIX = 2
+    ADAPTIVE = 3
 
 
 class Transform(IntEnum):
@@ -259,6 +261,10 @@ class _HeaderReader:
             raise DamagedPlanError(f"a raw frame of {content} bytes is stored as {stored}")
         if codec is not Codec.RAW and not content:
             raise DamagedPlanError("a frame without content is compressed")
+        if codec is Codec.ADAPTIVE and content > MAX_ADAPTIVE:
+            raise DamagedPlanError(
+                f"an adaptive frame has at most {MAX_ADAPTIVE} bytes, and the plan says {content}"
+            )
         frame = Frame(streams, codec, stored, numbers.u32(), prefix, self.at)
         self.at += stored
         return frame

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pcpu.errors import DamagedPlanError
+from pcpu.iprog import adaptive
 from pcpu.iprog.format import Codec, Frame, Group, check
 from pcpu.iprog.numbers import Bytes
 
@@ -31,21 +32,23 @@ def read_group(plan: Bytes, group: Group, prefix: Prefix) -> list[memoryview]:
     streams: list[memoryview] = []
     for frame in group.frames:
         sizes = group.sizes[len(streams) : len(streams) + frame.streams]
-        content = memoryview(_read_frame(plan, frame, sum(sizes), prefix))
+        content = memoryview(_read_frame(plan, frame, sizes, prefix))
         for size in sizes:
             streams.append(content[:size])
             content = content[size:]
     return streams
 
 
-def _read_frame(plan: Bytes, frame: Frame, size: int, prefix: Prefix) -> bytes:
+def _read_frame(plan: Bytes, frame: Frame, sizes: Sequence[int], prefix: Prefix) -> bytes:
     stored = bytes(memoryview(plan)[frame.at : frame.at + frame.stored])
     if check(stored) != frame.check:
         raise DamagedPlanError("the check of a frame does not hold: the plan is damaged")
     if frame.codec is Codec.RAW:
         return stored
+    if frame.codec is Codec.ADAPTIVE:
+        return adaptive.decode(stored, sizes)
     before = None if frame.prefix is None else b"".join(prefix(*span) for span in frame.prefix)
-    return _decompress(stored, size, before)
+    return _decompress(stored, sum(sizes), before)
 
 
 def _decompress(stored: bytes, size: int, prefix: bytes | None) -> bytes:
@@ -110,7 +113,7 @@ def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
         Parameter.window_log: bits,
         Parameter.chain_log: bits,
         Parameter.hash_log: min(bits, 22),
-        Parameter.search_log: 4,
+        Parameter.search_log: 6,
         Parameter.min_match: 3,
         Parameter.target_length: 256,
     }

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
-from pcpu.iprog.finders.find import GO_FUNCTIONS, RELOCATIONS, SEARCH_TABLE
+from pcpu.iprog.finders.find import FRAMES, GO_FUNCTIONS, RELOCATIONS, SEARCH_TABLE
 from pcpu.iprog.index import Seeds
 from pcpu.iprog.jit import jit
 from pcpu.iprog.sites import Form, Places, Sites
@@ -27,7 +27,6 @@ _NEAR = 64  # bytes between two entries that support each other
 def matched_entries(new: Sites, old: Sites) -> Covers:
     """Stretches of a file that are made of entries of tables, and where these stand in the
     reference; ``new`` are the sites of the file, ``old`` those of the reference, moved."""
-    new, old = (sites[np.isin(sites.form, _TABLES)] for sites in (new, old))
     pairs = [_same(new, old, finder) for finder in np.unique(old.finder)]
     none = np.empty(0, np.int64)
     which, same = (np.concatenate([none, *(pair[n] for pair in pairs)]) for n in (0, 1))
@@ -52,7 +51,12 @@ def _same(new: Sites, old: Sites, finder: int) -> tuple[Places, Places]:
 def _telling(sites: Sites, finder: int) -> Places:
     """Numbers of a finder's sites that tell what an entry is about. Where another column says where
     in a table of records something stands, the first one is better known."""
-    found: Places = np.flatnonzero(sites.finder == finder)
+    chosen = sites.finder == finder
+    if finder == FRAMES:  # what follows the place of the common record
+        chosen[1:] &= (sites.form[:-1] == Form.BEHIND) & (sites.form[1:] == Form.RELATIVE)
+    else:
+        chosen &= np.isin(sites.form, _TABLES)
+    found: Places = np.flatnonzero(chosen)
     if finder == SEARCH_TABLE:
         return found[::2]
     if finder == GO_FUNCTIONS:

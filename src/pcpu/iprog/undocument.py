@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pcpu.errors import UnsupportedPlanError
+from pcpu.iprog import adapting
 from pcpu.iprog.document import CODECS
 from pcpu.iprog.format import (
     MAP_STREAMS,
@@ -111,7 +112,9 @@ def _group(frames: Json, streams: Sequence[bytes], prefix: Prefix) -> tuple[Grou
         if codec is None:
             raise item.member("codec").wrong(f"one of {', '.join(_CODECS)} is wanted here")
         spans = _spans(item.member("prefix")) if codec is Codec.ZSTD_PREFIX else None
-        if codec is not Codec.RAW:
+        if codec is Codec.ADAPTIVE:
+            content = adapting.encode(streams[first - count : first])
+        elif codec is not Codec.RAW:
             before = None if spans is None else b"".join(prefix(*span) for span in spans)
             content = compress(content, before)
         found.append(Frame(count, codec, len(content), check(content), spans))

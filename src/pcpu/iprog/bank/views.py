@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from pcpu.iprog.finders import FINDERS, Image, find_sites
-from pcpu.iprog.finders.find import WASM_LOCALS
 from pcpu.iprog.moving import write_sites
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import Octets
+
+_LAST = 23  # of the finders that sketches were first made with: all have to be made alike
 
 
 def blanked(data: Bytes, image: Image | None) -> tuple[Octets, tuple[int, ...]]:
@@ -17,9 +18,7 @@ def blanked(data: Bytes, image: Image | None) -> tuple[Octets, tuple[int, ...]]:
     octets: Octets = np.frombuffer(data, np.uint8)
     if image is None:
         return octets, ()
-    suited = tuple(
-        n for n, finder in FINDERS.items() if image.kind in finder.kinds and n != WASM_LOCALS
-    )
+    suited = tuple(n for n, finder in FINDERS.items() if image.kind in finder.kinds and n <= _LAST)
     sites = find_sites(data, suited)
     view = octets.copy()
     write_sites(view, sites.place, sites.form, sites.extra, np.zeros_like(sites.target))

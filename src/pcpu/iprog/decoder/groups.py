@@ -7,9 +7,11 @@ decoded.
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
+from pcpu.iprog.decoder.adaptive import ENTRIES, decode_adaptive
 from pcpu.iprog.decoder.sites import move_prefix, resolve_given
 from pcpu.iprog.decoder.state import check, fail, take, varint
 from pcpu.iprog.format import (
+    MAX_ADAPTIVE,
     MAX_PREFIX,
     MAX_SIZE,
     MAX_SPANS,
@@ -18,12 +20,12 @@ from pcpu.iprog.format import (
     Codec,
 )
 from pcpu.kernel import Bytes, Extern, Ints, Memory
-from pcpu.kernel.memory import put_64, u32_at
+from pcpu.kernel.memory import ints_at, put_64, u32_at
 
 PLAN, REFERENCE, SITES = 0, 1, 2  # sources of rows
 ROW = 32  # bytes
 MAP = 0  # the number of the map's group; block n has n + 1
-RAW, ZSTD, ZSTD_PREFIX = map(int, Codec)
+RAW, ZSTD, ZSTD_PREFIX, ADAPTIVE = map(int, Codec)
 
 
 # Decode a frame of Zstandard to exactly ``to``; below 0 where it is none.
@@ -70,7 +72,7 @@ def _check_frame(s: Ints, b: Bytes, at: int, content: int) -> tuple[int, int]:
     codec, at = varint(b, at, len(b))
     if at < 0:
         return fail(s, S.DAMAGED, 12), 0
-    if codec > ZSTD_PREFIX:
+    if codec > ADAPTIVE:
         return fail(s, S.UNSUPPORTED, 12), 0
     if codec == ZSTD_PREFIX:
         at = _check_spans(s, b, at)
@@ -81,6 +83,8 @@ def _check_frame(s: Ints, b: Bytes, at: int, content: int) -> tuple[int, int]:
         return fail(s, S.DAMAGED, 12), 0
     if (codec == RAW and stored != content) or (codec != RAW and content == 0):
         return fail(s, S.DAMAGED, 13), 0
+    if codec == ADAPTIVE and content > MAX_ADAPTIVE:
+        return fail(s, S.DAMAGED, 12), 0
     return at + 4, stored
 
 
@@ -244,9 +248,20 @@ def _decode(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes)
     if s[S.CODEC] == RAW:
         to[0:length] = stored
         return 0
+    if S.LEARNS and s[S.CODEC] == ADAPTIVE:
+        return _decode_adaptive(s, heap, to, stored)
     if S.COMPRESSED:
         return _decompress(s, heap, header, reference, to, stored)
     return fail(s, S.NOT_NOW, 0)
+
+
+def _decode_adaptive(s: Ints, heap: Memory, to: Bytes, stored: Bytes) -> int:
+    at = take(s, 8 * ENTRIES)
+    if at < 0:
+        return at
+    if not decode_adaptive(s, to, stored, ints_at(heap, at, ENTRIES)):
+        return fail(s, S.DAMAGED, 33)
+    return 0
 
 
 def _decompress(

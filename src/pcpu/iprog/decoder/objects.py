@@ -56,8 +56,12 @@ Kernels = Sequence[Callable[..., Any]]
 def known_of(header: Header) -> Known:
     """What a decoder for one plan need not do (decoder/state.py)."""
     frames = [frame for group in header.groups for frame in group.frames]
-    compressed = any(frame.codec is not Codec.RAW for frame in frames)
-    known = {"COMPRESSED": int(compressed), "RELOCATES": int(header.relocation is not None)}
+    codecs = {frame.codec for frame in frames}
+    known = {
+        "COMPRESSED": int(not codecs.isdisjoint((Codec.ZSTD, Codec.ZSTD_PREFIX))),
+        "LEARNS": int(Codec.ADAPTIVE in codecs),
+        "RELOCATES": int(header.relocation is not None),
+    }
     if header.relocation is not None:
         known["CHOSEN"] = chosen_for(header.relocation.finders)
     return known

@@ -9,8 +9,10 @@ from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
 from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
+from pcpu.iprog.finders.elf_names import names
 from pcpu.iprog.finders.fat import IMAGES, displace, fat_room, image_in, is_fat, read_part
 from pcpu.iprog.finders.go import function_table, types
+from pcpu.iprog.finders.go_data import inlined, type_names
 from pcpu.iprog.finders.jump_tables import jump_tables, read_tables, tables_room
 from pcpu.iprog.finders.macho import (
     AMD64,
@@ -30,6 +32,7 @@ from pcpu.iprog.finders.pe import pe_code, pe_functions, pe_pointers, read_pe
 from pcpu.iprog.finders.rows import tag
 from pcpu.iprog.finders.wasm import find_in_module, is_module
 from pcpu.iprog.finders.x86_64 import amd_sites
+from pcpu.iprog.finders.x86_absolute import fixed_sites
 
 AMD_CODE, RELOCATIONS, SYMBOLS, POINTERS, FRAMES, SEARCH_TABLE, JUMP_TABLES = range(1, 8)
 BYTES_A_SITE = 4  # at least, or nothing is found
@@ -37,10 +40,10 @@ GO_FUNCTIONS, GO_TYPES, WASM_CODE, WASM_TABLES, WASM_WORDS, ARM_CODE = range(8, 
 PE_CODE, PE_FUNCTIONS, PE_POINTERS = range(14, 17)
 MACHO_AMD_CODE, MACHO_ARM_CODE, MACHO_POINTERS, MACHO_SYMBOLS = range(17, 21)
 MACHO_FRAMES, MACHO_FUNCTIONS, MACHO_NAMES = range(21, 24)
-WASM_LOCALS = 24
+WASM_LOCALS, GO_INLINED, GO_TYPE_NAMES, AMD_FIXED, NAMES = range(24, 29)
 # What finds in the images of a universal file what finders from MACHO_AMD_CODE on find in one.
-FAT_AMD_CODE, FAT_ARM_CODE, FAT_POINTERS, FAT_SYMBOLS = range(25, 29)
-FAT_FRAMES, FAT_FUNCTIONS, FAT_NAMES = range(29, 32)
+FAT_AMD_CODE, FAT_ARM_CODE, FAT_POINTERS, FAT_SYMBOLS = range(29, 33)
+FAT_FRAMES, FAT_FUNCTIONS, FAT_NAMES = range(33, 36)
 _IN_IMAGES = FAT_AMD_CODE - MACHO_AMD_CODE
 LAST_FINDER = FAT_NAMES
 
@@ -100,7 +103,7 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
             count = _in_macho(b, elf, finders[n], scratch, tables, rows, room, count)
         elif CHOSEN & _FAT != 0 and fat:
             count = _in_images(b, elf, finders[n], scratch, tables, rows, room, count)
-        elif finders[n] in (AMD_CODE, ARM_CODE, JUMP_TABLES):
+        elif finders[n] in (AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED):
             count = _in_code(b, elf, finders, n, scratch, tables, rows, room, count)
         elif machine_of(b) in (X86_64, AARCH64):
             count = _in_data(b, elf, finders[n], scratch, rows, room, count)
@@ -119,6 +122,8 @@ def _in_code(
         count = arm_sites(b, elf, scratch[ELF : ELF + KNOWN], rows, room, count)
     elif machine == X86_64 and _is(finders[n], AMD_CODE):
         count = amd_sites(b, elf, tables, rows, room, count)
+    elif machine == X86_64 and _is(finders[n], AMD_FIXED):
+        count = fixed_sites(b, elf, rows, room, count)
     elif machine == X86_64 and _is(finders[n], JUMP_TABLES):
         if not _wants(finders[0:n], AMD_CODE):
             amd_sites(b, elf, tables, rows, 0, 0)  # for the marks that it leaves
@@ -198,6 +203,12 @@ def _in_data(
         count = function_table(b, rows, room, count)
     elif _is(finder, GO_TYPES):
         count = types(b, elf, rows, room, count)
+    elif _is(finder, NAMES):
+        count = names(b, elf, rows, room, count)
+    elif _is(finder, GO_INLINED):
+        count = inlined(b, rows, room, count)
+    elif _is(finder, GO_TYPE_NAMES):
+        count = type_names(b, rows, room, count)
     return count
 
 

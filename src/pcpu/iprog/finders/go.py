@@ -21,13 +21,13 @@ from pcpu.kernel.memory import i64_at, u32_at
 
 _MAGIC = 0xFFFFFFF1  # tables of Go 1.20 and later
 _HEADER = 72  # bytes
-_COUNT, _TEXT, _FUNCTION_NAMES, _COUNTERS, _LIST = 8, 24, 32, 56, 64  # places in the header
+_COUNT, TEXT, FUNCTION_NAMES, _COUNTERS, _LIST = 8, 24, 32, 56, 64  # places in the header
 _FUNCTION = 44  # bytes of a function's record before its lists
 _COUNTER_COUNT, _OTHER_COUNT = 28, 43  # places in the record: how long its lists are
 _MOST = 16  # entries of a list that are looked at
 _LISTS = 5  # columns of records before those of their lists
 _COLUMNS = _LISTS + 2 * _MOST
-_NONE = 0xFFFFFFFF
+NONE = 0xFFFFFFFF
 _FUNCTION_DATA = 1 << 40  # addresses from here on: distances from a place that is not known
 _ALIGNMENT = 31  # bits that are 0 in places of functions, and of types
 _BASED = Form.BASED.value
@@ -46,7 +46,7 @@ def function_section(b: Bytes) -> int:
     if u32_at(b, p) != _MAGIC or b[p + 7] != 8:
         return 0
     if not (
-        _is_base(b, p + _TEXT) and _is_base(b, p + _FUNCTION_NAMES) and _is_base(b, p + _COUNTERS)
+        _is_base(b, p + TEXT) and _is_base(b, p + FUNCTION_NAMES) and _is_base(b, p + _COUNTERS)
     ):
         return 0
     count = i64_at(b, p + _COUNT)
@@ -55,7 +55,7 @@ def function_section(b: Bytes) -> int:
     return s if lies(i64_at(b, p + _LIST), 8 * count + 4, size_of(b, s)) else 0
 
 
-def _based(
+def based(
     b: Bytes, p: int, base: int, without: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """The distance from ``base`` at ``b[p]``, unless it is ``without``."""
@@ -71,16 +71,16 @@ def function_table(b: Bytes, rows: Ints, room: int, count: int) -> int:
     if s == 0:
         return count
     p = start_of(b, s)
-    text = i64_at(b, p + _TEXT)
-    names = address_of(b, s) + i64_at(b, p + _FUNCTION_NAMES)
+    text = i64_at(b, p + TEXT)
+    names = address_of(b, s) + i64_at(b, p + FUNCTION_NAMES)
     counters = address_of(b, s) + i64_at(b, p + _COUNTERS)
     at = p + i64_at(b, p + _LIST)
     end = at + 8 * i64_at(b, p + _COUNT)
     stop = p + size_of(b, s)
     for function in range(at, end, 8):
-        count = _based(b, function, text, -1, rows, room, count)
-        count = _based(b, function + 4, at - p + address_of(b, s), -1, rows, room, count)
-    count = _based(b, end, text, -1, rows, room, count)
+        count = based(b, function, text, -1, rows, room, count)
+        count = based(b, function + 4, at - p + address_of(b, s), -1, rows, room, count)
+    count = based(b, end, text, -1, rows, room, count)
     # Record by record, so that sites are in order. Where two overlap, the rule's order counts.
     before = count
     count = _records(b, at, end, stop, 0, _COLUMNS, text, names, counters, rows, room, count)
@@ -110,14 +110,14 @@ def _records(
         others = lists + 4 * u32_at(b, record + _COUNTER_COUNT)
         floor = others + 4 * min(i64(b[record + _OTHER_COUNT]), _MOST)
         if first == 0:
-            count = _based(b, record, text, -1, rows, room, count)
+            count = based(b, record, text, -1, rows, room, count)
         if first <= 1 < last:
-            count = _based(b, record + 4, names, -1, rows, room, count)
+            count = based(b, record + 4, names, -1, rows, room, count)
         for n in range(max(first, 2), min(last, _LISTS)):
-            count = _based(b, record + 8 + 4 * n, counters, 0, rows, room, count)
+            count = based(b, record + 8 + 4 * n, counters, 0, rows, room, count)
         count = _list(b, lists, min(others, stop), first, last, 0, counters, 0, rows, room, count)
         count = _list(
-            b, others, min(floor, stop), first, last, 1, _FUNCTION_DATA, _NONE, rows, room, count
+            b, others, min(floor, stop), first, last, 1, _FUNCTION_DATA, NONE, rows, room, count
         )
     return count
 
@@ -131,7 +131,7 @@ def _list(
         at = p + 4 * number
         if at + 4 > stop or _LISTS + 2 * number + turn >= last:
             break
-        count = _based(b, at, base, without, rows, room, count)
+        count = based(b, at, base, without, rows, room, count)
     return count
 
 
@@ -142,12 +142,12 @@ def types(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     if functions == 0 or s == 0:
         return count
     address = address_of(b, s)
-    text = i64_at(b, start_of(b, functions) + _TEXT)
+    text = i64_at(b, start_of(b, functions) + TEXT)
     links = named(b, TYPELINK)
     if links != 0:
         start = start_of(b, links)
         for p in range(start + (-start & 3), start + size_of(b, links) - 3, 4):
-            count = _based(b, p, address, -1, rows, room, count)
+            count = based(b, p, address, -1, rows, room, count)
     start = start_of(b, s)
     size = size_of(b, s)
     limit = elf[CODE_HIGH] - text
@@ -160,7 +160,7 @@ def types(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
             for n in range(4):
                 if found >> n & 1 != 0:
                     base = address if n < 2 else text
-                    count = _based(b, p, base, 0, rows, room, count)
+                    count = based(b, p, base, 0, rows, room, count)
     return count
 
 

@@ -12,17 +12,16 @@ from pcpu.iprog.finders.reading import varint
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.finders.wasm_code import (
     ADDRESSES,
-    FIRST_SCOPE,
     FUNCTION,
     GLOBAL,
     LEAST_ADDRESS,
-    NO_SCOPE,
     TYPE,
     UNSIGNED,
     WIDEST,
     WITH_SIGN,
     find_in_bodies,
 )  # fmt: skip
+from pcpu.iprog.finders.wasm_locals import find_locals
 from pcpu.iprog.sites import SPACE, Form
 from pcpu.kernel import i64
 from pcpu.kernel.memory import u32_at
@@ -60,9 +59,10 @@ def find_in_module(b: Bytes, finder: int, rows: Ints, room: int, count: int) -> 
         size, p = varint(b, p + 1, len(b))
         end = skip(p, size, len(b))
         if end >= 0:
-            if finder in (CODE, LOCALS) and section == _CODE:
-                scope = FIRST_SCOPE if finder == LOCALS else NO_SCOPE
-                count = find_in_bodies(b, p, end, scope, rows, room, count)
+            if finder == CODE and section == _CODE:
+                count = find_in_bodies(b, p, end, rows, room, count)
+            elif finder == LOCALS and section == _CODE:
+                count = find_locals(b, p, end, rows, room, count)
             elif finder == TABLES:
                 count = _tables(b, section, p, end, rows, room, count)
             elif finder == WORDS and section == _DATA:

@@ -1,8 +1,5 @@
 """The instructions of WebAssembly, as far as one has to know them to find the numbers of functions,
-types and globals, addresses, and local variables in code (spec/iprog-finders.md G54, G72).
-
-Local variables are numbered in each function: they are of a kind of its own, its *scope*.
-"""
+types and globals, and addresses, in code (spec/iprog-finders.md G54)."""
 
 from __future__ import annotations
 
@@ -17,8 +14,6 @@ from pcpu.kernel import i64
 from pcpu.kernel.memory import i64_at, lowest_bit, u32_at
 
 FUNCTION, TYPE, GLOBAL = 1, 2, 3  # kinds; 0 is memory
-# Kinds of local variables; NO_SCOPE stands for all that is none.
-FIRST_SCOPE, LAST_SCOPE, NO_SCOPE = 4, 1 << 22, 0
 LEAST_ADDRESS = 1024  # smaller numbers are hardly addresses
 ADDRESSES = 1 << 31  # of what may be an address
 WIDEST = 5  # bytes of a number of 32 bits
@@ -26,18 +21,17 @@ UNSIGNED, WITH_SIGN = Form.UNSIGNED.value, Form.SIGNED.value
 
 # What may follow an opcode.
 NUMBER, SIGNED, CONSTANT, BLOCK = "u", "s", "c", "b"  # the last three have a sign
-OF_FUNCTION, OF_TYPE, OF_GLOBAL, OF_LOCAL = "f", "t", "g", "l"
+OF_FUNCTION, OF_TYPE, OF_GLOBAL = "f", "t", "g"
 ALIGNMENT, OFFSET = "a", "o"  # of an operand in memory
 VECTOR = "v"  # a number, and so many others
 BYTES = {"1": 1, "4": 4, "8": 8, "L": 16}
 PREFIX, UNKNOWN = "p", "?"
-_LETTERS = "uscbftgaov148Lp?l"
+_LETTERS = "uscbftgaov148Lp?"
 _MOST = 3  # things that follow an opcode
 
 _PLAIN = {
     "": "00-01 05 0A-0B 0F 19-1B 45-C4 D1 D3",
-    "u": "07-09 0C-0D 18 25-26 3F-40",
-    "l": "20-22",
+    "u": "07-09 0C-0D 18 20-22 25-26 3F-40",
     "s": "42 D0",
     "c": "41",
     "f": "10 12 D2",
@@ -87,12 +81,12 @@ LETTERS = np.array(
     np.uint8,
 )  # fmt: skip
 (
-    _U, _S, _C, _B, _F, _T, _G, _A, _O, _V, _1, _4, _8, _L, _P, _UNKNOWN, _LOCAL,
+    _U, _S, _C, _B, _F, _T, _G, _A, _O, _V, _1, _4, _8, _L, _P, _UNKNOWN,
 ) = range(len(_LETTERS))  # fmt: skip
 # By number of letter: bytes that are skipped, and the kind of thing that a number is of, or NONE.
-_SKIPPED = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4, 8, 16, 0, 0, 0], np.uint8)
+_SKIPPED = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4, 8, 16, 0, 0], np.uint8)
 _NONE = 255
-_KIND = np.array([_NONE, 0, 0, TYPE, FUNCTION, TYPE, GLOBAL, _NONE, 0, *[_NONE] * 8], np.uint8)
+_KIND = np.array([_NONE, 0, 0, TYPE, FUNCTION, TYPE, GLOBAL, _NONE, 0, *[_NONE] * 7], np.uint8)
 
 
 def _short() -> npt.NDArray[np.uint8]:
@@ -103,7 +97,7 @@ def _short() -> npt.NDArray[np.uint8]:
     for opcode, follows in enumerate(_FOLLOWS[:256]):
         if follows == "":
             table[opcode] = 1
-        elif follows in ("u", "l", "s", "c"):
+        elif follows in ("u", "s", "c"):
             table[opcode, :2] = 2
         elif follows == "b":
             table[opcode, 1] = 2  # negative: no number of a type
@@ -113,18 +107,9 @@ def _short() -> npt.NDArray[np.uint8]:
 
 
 SHORT = _short()
-FIRST_LOCAL, LAST_LOCAL = 0x20, 0x22  # opcodes that name a local variable
 # By what follows an opcode: where a number is that is all that may have a site, as far as the byte
 # before is below 64; and what it is, as a number of a letter.
-_ONE = {
-    "l": (1, "l"),
-    "s": (1, "s"),
-    "c": (1, "c"),
-    "f": (1, "f"),
-    "t": (1, "t"),
-    "g": (1, "g"),
-    "ao": (2, "o"),
-}
+_ONE = {"s": (1, "s"), "c": (1, "c"), "f": (1, "f"), "t": (1, "t"), "g": (1, "g"), "ao": (2, "o")}
 BEHIND = np.array([_ONE.get(shape, (0, ""))[0] for shape in _SHAPES], np.uint8)
 WHAT = np.array([_LETTERS.index(_ONE.get(shape, (0, "u"))[1]) for shape in _SHAPES], np.uint8)
 _NO_MORE = -0x7F7F7F7F7F7F7F80  # the bits that say, of eight bytes, whether a number goes on
@@ -154,46 +139,38 @@ def _skip_numbers(b: Bytes, p: int, end: int, count: int) -> int:
 
 
 def _operand(
-    b: Bytes, p: int, end: int, what: int, scope: int, rows: Ints, room: int, count: int
+    b: Bytes, p: int, end: int, what: int, rows: Ints, room: int, count: int
 ) -> tuple[int, int]:  # fmt: skip
-    """Read what follows an opcode at ``b[p]``, in a scope; where it ends, or 0, and how many rows
-    there are then."""
+    """Read what follows an opcode at ``b[p]``; where it ends, or 0, and how many rows there are
+    then."""
     value, after = number(b, p, end, what in (_S, _C, _B))
     if what == _V:
         after = _skip_numbers(b, after, end, value)
     elif what == _A and value & 64 != 0:
         after = _skip_numbers(b, after, end, 1)
     if after > 0 and after - p <= WIDEST:
-        count = _name(p, what, value, after - p, scope, rows, room, count)
+        count = _name(p, what, value, after - p, rows, room, count)
     return after, count
 
 
 def _name(
-    place: int, what: int, value: int, width: int, scope: int, rows: Ints, room: int,
-    count: int,
+    place: int, what: int, value: int, width: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
-    """The site of a number at a place, if it names something in a scope; how many rows there are
-    then."""
+    """The site of a number at a place, if it names something; how many rows there are then."""
     kind = i64(_KIND[what])
-    if scope != NO_SCOPE:
-        if what != _LOCAL:
-            return count
-        kind = scope
-    elif kind == _NONE:
-        return count
     least = LEAST_ADDRESS if kind == 0 else 0
     most = ADDRESSES if kind == 0 else 1 << SPACE
-    if not least <= value < most:
+    if kind == _NONE or not least <= value < most:
         return count
     form = WITH_SIGN if what in (_C, _B) else UNSIGNED
     return add(rows, room, count, place, form, (kind << SPACE) + value, width)
 
 
-def _instruction(
-    b: Bytes, p: int, end: int, scope: int, rows: Ints, room: int, count: int
+def instruction(
+    b: Bytes, p: int, end: int, rows: Ints, room: int, count: int
 ) -> tuple[int, int]:  # fmt: skip
-    """Read the instruction at ``b[p]``, in a scope; where it ends, or 0 where it is none, and how
-    many rows there are then."""
+    """Read the instruction at ``b[p]``; where it ends, or 0 where it is none, and how many rows
+    there are then."""
     before = count
     opcode = i64(b[p])
     shape = i64(SHAPES[opcode])
@@ -213,7 +190,7 @@ def _instruction(
         if _SKIPPED[what] > 0:
             p += i64(_SKIPPED[what])
         else:
-            p, count = _operand(b, p, end, what, scope, rows, room, count)
+            p, count = _operand(b, p, end, what, rows, room, count)
             if p == 0:
                 return 0, before
     if p > end:
@@ -221,15 +198,13 @@ def _instruction(
     return p, count
 
 
-def find_in_code(
-    b: Bytes, p: int, end: int, scope: int, rows: Ints, room: int, count: int
-) -> int:  # fmt: skip
-    """What the instructions of ``b[p:end]`` name, in a scope; how many rows there are
-    then. What is no instruction ends it."""
+def find_in_code(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
+    """What the instructions of ``b[p:end]`` name; how many rows there are then. What is no
+    instruction ends it."""
     while p + 10 <= end:
         three = u32_at(b, p)
         short = i64(SHORT[(three & 255) << 3 | three >> 13 & 6 | three >> 23 & 1])
-        if short != 0 and (scope == NO_SCOPE or not FIRST_LOCAL <= i64(b[p]) <= LAST_LOCAL):
+        if short != 0:
             p += short
             continue
         shape = i64(SHAPES[b[p]])
@@ -237,7 +212,7 @@ def find_in_code(
         word = i64_at(b, p + behind)
         ends = ~word & _NO_MORE
         if behind == 0 or ends == 0 or (behind == 2 and b[p + 1] >= 64):
-            p, count = _instruction(b, p, end, scope, rows, room, count)
+            p, count = instruction(b, p, end, rows, room, count)
             if p == 0:
                 return count
         else:
@@ -246,10 +221,10 @@ def find_in_code(
             negative = word >> 8 * width - 2 & 1 != 0 and what in (_S, _C)
             if width <= WIDEST and not negative:
                 value = _number_in(word, width)
-                count = _name(p + behind, what, value, width, scope, rows, room, count)
+                count = _name(p + behind, what, value, width, rows, room, count)
             p += behind + width
     while p < end:
-        p, count = _instruction(b, p, end, scope, rows, room, count)
+        p, count = instruction(b, p, end, rows, room, count)
         if p == 0:
             return count
     return count
@@ -262,29 +237,23 @@ def _number_in(word: int, width: int) -> int:
     return value & (1 << 7 * width) - 1
 
 
-def find_in_bodies(
-    b: Bytes, p: int, end: int, scope: int, rows: Ints, room: int, count: int
-) -> int:  # fmt: skip
-    """Finder 10, in a section of code; finder 24 where ``scope`` is that of its first function."""
+def find_in_bodies(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
+    """Finder 10, in a section of code."""
     left, p = varint(b, p, end)
     while left > 0 and p >= 0:
         size, p = varint(b, p, end)
         if p < 0 or size > end - p:
             return count
         stop = p + size
-        p = _behind_locals(b, p, stop)
+        p = behind_locals(b, p, stop)
         if p >= 0:
-            count = find_in_code(b, p, stop, scope, rows, room, count)
+            count = find_in_code(b, p, stop, rows, room, count)
             p = stop
-        if scope != NO_SCOPE:
-            if scope == LAST_SCOPE:
-                return count
-            scope += 1
         left -= 1
     return count
 
 
-def _behind_locals(b: Bytes, p: int, stop: int) -> int:
+def behind_locals(b: Bytes, p: int, stop: int) -> int:
     """Where the instructions of a function begin; -1 where they do not."""
     left, p = varint(b, p, stop)
     while left > 0 and p >= 0:

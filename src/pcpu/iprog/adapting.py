@@ -1,0 +1,67 @@
+"""Writing adaptive frames (spec/iprog.md G33), with what kernels do of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from pcpu.iprog.decoder import adaptive
+from pcpu.iprog.decoder.adaptive import COUNT, ENTRIES, LESS_OFTEN, NODES, OFTEN, WORD
+from pcpu.iprog.jit import for_loops, i64, jit
+
+_likely: Any = adaptive.likely
+_between: Any = adaptive.between
+_learn: Any = adaptive.learn
+for_loops(_likely, _between, _learn)
+
+
+def encode(streams: Sequence[bytes]) -> bytes:
+    """At most eight streams as an adaptive frame."""
+    content = np.frombuffer(b"".join(streams), np.uint8)
+    ends = np.array([*accumulate(map(len, streams))], np.int64)
+    to = np.empty(12 * len(content) + 8, np.uint8)  # a bit takes 12 bits at most
+    return to[: _encode(content, ends, np.zeros(ENTRIES, np.int64), to)].tobytes()
+
+
+@jit
+def _encode(content: Any, ends: Any, entries: Any, to: Any) -> Any:
+    low, high, used, at = 0, WORD, 0, 0
+    for stream in range(len(ends)):
+        before = 0
+        while at < ends[stream]:
+            node = 1
+            for place in range(7, -1, -1):
+                a, b = stream * NODES + node, (8 + before) * NODES + node
+                part = _likely((entries[a] >> COUNT) + (entries[b] >> COUNT))
+                middle = _between(low, high, part)
+                bit = i64(content[at]) >> place & 1
+                if bit:
+                    high = middle
+                else:
+                    low = middle + 1
+                _learn(entries, a, (bit << 12) - part, OFTEN)
+                _learn(entries, b, (bit << 12) - part, LESS_OFTEN)
+                node = node << 1 | bit
+                while (low ^ high) >> 24 == 0:
+                    to[used] = low >> 24
+                    used += 1
+                    low, high = low << 8 & WORD, high << 8 & WORD | 255
+            before = node & 255
+            at += 1
+    return _end(low, high, to, used)
+
+
+@jit
+def _end(low: Any, high: Any, to: Any, used: Any) -> Any:
+    """Write as few bytes as tell a number from ``low`` to ``high``, which zeros follow."""
+    for count in range(5):
+        unit = 1 << (32 - 8 * count)
+        least = (low + unit - 1) // unit * unit
+        if least <= high:
+            for n in range(count):
+                to[used + n] = least >> (24 - 8 * n) & 255
+            return used + count
+    return used
