@@ -18,7 +18,7 @@ from pcpu.iprog.index import Octets, Seeds
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import Mode, make_plan
 from pcpu.iprog.undocument import from_json
-from tests.iprog.images import CODE, Part, elf
+from tests.iprog.images import CODE, Part, elf, i32
 from tests.iprog.pairs import PAIRS, edited
 
 
@@ -124,3 +124,19 @@ def test_what_dropped_finders_had_blanked_out_is_compared(monkeypatch: pytest.Mo
     make_plan(file, [blob])
     assert compared[0] != (file, blob)
     assert {*compared[compared.index((file, blob)) :]} == {(file, blob)}
+
+
+def test_a_program_of_too_many_regions_is_not_relocated_g9() -> None:
+    def program(sections: int, moved: int) -> bytes:
+        """One whose sections all call what lies behind them, and lie apart in memory."""
+        parts = []
+        for n in range(sections):
+            own = 0x10000 + 0x100 * n + moved
+            call = b"\x90\xe8" + i32(0x10000 + 0x100 * (sections + 1) - own - 6)
+            parts.append(Part(f".text{n}", CODE, own, call.ljust(16, b"\x90")))
+        last = Part(".last", CODE, 0x10000 + 0x100 * (sections + 1), b"\x90" * 4096)
+        return elf([*parts, last])[0]
+
+    for sections, relocated in ((300, True), (4200, False)):
+        planned = make_plan(program(sections, 16), [program(sections, 0)])
+        assert (planned.header.relocation is not None) == relocated

@@ -49,6 +49,7 @@ class Transform(IntEnum):
     NONE = 0
     X86_64 = 1
     AARCH64 = 2
+    BY_IMAGE = 3
 
 
 @dataclass(frozen=True)

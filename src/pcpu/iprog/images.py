@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -11,7 +11,17 @@ import numpy as np
 
 from pcpu.errors import DamagedPlanError
 from pcpu.iprog.finders import elf, macho, pe
-from pcpu.iprog.finders.image import MACHO_AMD, MACHO_ARM, PE, WASM, Image, macho_commands, octets
+from pcpu.iprog.finders.image import (
+    FAT,
+    MACHO_AMD,
+    MACHO_ARM,
+    PE,
+    WASM,
+    Image,
+    fat_images,
+    macho_commands,
+    octets,
+)  # fmt: skip
 from pcpu.iprog.numbers import Bytes, Numbers
 from pcpu.iprog.sites import Octets
 
@@ -25,7 +35,8 @@ _WRITABLE = 0x80  # in the last byte of the flags of a section of PE
 @dataclass(frozen=True)
 class Part:
     """A section: ``type`` is its number in a module; ``name``, ``flags`` and ``address`` are those
-    of ELF, or what they would be there. ``start`` is its place in the file."""
+    of ELF, or what they would be there. ``start`` is its place in the file. ``image`` names that
+    which holds it, where a file holds several."""
 
     name: bytes
     type: int
@@ -33,6 +44,7 @@ class Part:
     address: int
     start: int
     size: int
+    image: str = ""
 
     @property
     def stop(self) -> int:
@@ -59,7 +71,9 @@ def parts_of(image: Image, data: Bytes) -> tuple[Part, ...]:
 
 
 def machine_of(image: Image, data: Bytes) -> int:
-    """The machine of an image, as ELF numbers them."""
+    """The machine of an image, as ELF numbers them; 0 where it is for several."""
+    if image.kind == FAT:
+        return 0
     return _MACHINES.get(image.kind) or int(elf.machine_of(octets(data)))
 
 
@@ -113,6 +127,13 @@ def _of_macho(data: Bytes) -> Iterator[Part]:
             yield Part(_name(b, c + 8), elf.PROGBITS, 0, 0, start, size)
 
 
+def _of_fat(data: Bytes) -> Iterator[Part]:
+    """Those of each image, one behind the other."""
+    for n, start, image in fat_images(octets(data)):
+        for part in _of_macho(image.data):
+            yield replace(part, start=start + part.start, image=("x86-64", "aarch64")[n])
+
+
 def _name(b: Octets, at: int) -> bytes:
     return b[at : at + macho.NAME].tobytes().rstrip(b"\0")
 
@@ -121,7 +142,7 @@ _MACHINES = MappingProxyType({
     PE: elf.X86_64, MACHO_AMD: elf.X86_64, MACHO_ARM: elf.AARCH64,
 })  # fmt: skip
 _IMAGES: Mapping[str, Callable[[Bytes], Iterator[Part]]] = MappingProxyType({
-    PE: _of_pe, MACHO_AMD: _of_macho, MACHO_ARM: _of_macho,
+    PE: _of_pe, MACHO_AMD: _of_macho, MACHO_ARM: _of_macho, FAT: _of_fat,
 })  # fmt: skip
 
 

@@ -23,7 +23,8 @@ for_loops(memory.put_32, memory.put_64, memory.u16_at, memory.u32_at)
 def absolute(sites: Sites, base: int) -> Places:
     """What sites hold where nothing depends on their place; in code targets count from ``base``."""
     values = np.where(np.isin(sites.form, LEB), sites.target & moving.NUMBER, sites.target)
-    values = np.where(sites.form == Form.BASED, values - sites.extra, values)
+    less = np.isin(sites.form, (Form.ABSOLUTE, Form.BASED))
+    values = np.where(less, values - sites.extra, values)
     values = np.where(sites.form == Form.PAGE, values >> 12, values)
     return np.where(sites.form == Form.CODE, values - base, values)
 

@@ -142,9 +142,8 @@ class Mover:
 
 def resolved(sites: Sites, shifts: ShiftMap, first: int) -> Sites:
     """Sites of a blob that begins at ``first`` of the reference, with ``T'`` as their target; the
-    extra of a based one is ``E'``, of an absolute one 0."""
+    extra of a based one is ``E'``."""
     extra = np.where(sites.form == Form.BASED, sites.extra + shifts(sites.extra), sites.extra)
-    extra = np.where(sites.form == Form.ABSOLUTE, 0, extra)
     target = sites.target + shifts(sites.target)
     return Sites(sites.place + first, sites.form, target, extra, sites.finder)
 

@@ -101,6 +101,8 @@ def _of_elf(section: Part) -> Section:
         kind = Kind.CONSTANTS
     elif kind is None:
         kind = Kind.DEBUG if name.startswith((".debug", ".zdebug")) else Kind.OTHER
+    if section.image:
+        name = f"{section.image} {name}"
     return Section(name, kind, section.start, section.size)
 
 

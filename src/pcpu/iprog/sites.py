@@ -29,6 +29,7 @@ class Form(IntEnum):
     LOW = 10
 
 
+OTHER_IMAGE = 1 << 44  # what addresses of a second image in one file are more than its own
 SPACE = 40  # bits: addresses from k << SPACE on are numbers of things of kind k
 LEB = (5, 6)  # forms of as many bytes as their extra says
 WIDTHS = np.array([4, 4, 8, 4, 4, 0, 0, 4, 4, 4, 4], np.int64)  # bytes, by form

@@ -14,7 +14,7 @@ import numpy as np
 
 from pcpu.iprog.align import Covers
 from pcpu.iprog.finders import FINDERS, find_sites, read_image
-from pcpu.iprog.format import Region, Transform
+from pcpu.iprog.format import MAX_REGIONS, Region, Transform
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit, read_only
 from pcpu.iprog.moving import absolute, write_sites
@@ -136,7 +136,7 @@ def make_subject(
     reference = read_only(joined)
     chosen = tuple(FINDERS) if finders is None else finders
     image = read_image(file.data) if chosen else None
-    if image is None:
+    if image is None or len(image.regions) > MAX_REGIONS:
         return Subject(file, reference)
     low, high = image.span
     suited = tuple(n for n in chosen if image.kind in FINDERS[n].kinds)

@@ -13,6 +13,7 @@ from typing import Any
 from pcpu.iprog.finders.x86_64 import instruction_end, vector_end
 from pcpu.iprog.format import Transform
 from pcpu.iprog.jit import for_loops, jit, put, signed_at
+from pcpu.iprog.sites import OTHER_IMAGE
 
 _U32 = (1 << 32) - 1
 for_loops(instruction_end, vector_end)
@@ -47,9 +48,16 @@ def restore_aarch64(part: bytearray, address: int, base: int, span: int) -> None
         part[at : at + 4] = word.to_bytes(4, "little")
 
 
+def restore_by_image(part: bytearray, address: int, base: int, span: int) -> None:
+    """Undo transform 3 in a part of a run that lies at ``address``."""
+    restore = restore_x86_64 if address < OTHER_IMAGE else restore_aarch64
+    restore(part, address, base, span)
+
+
 RESTORE: Mapping[Transform, Restore] = MappingProxyType({
     Transform.X86_64: restore_x86_64,
     Transform.AARCH64: restore_aarch64,
+    Transform.BY_IMAGE: restore_by_image,
 })  # fmt: skip
 
 
@@ -57,6 +65,8 @@ RESTORE: Mapping[Transform, Restore] = MappingProxyType({
 def transform(kind: int, data: Any, at: Any, stop: Any, bias: Any, base: Any, span: Any) -> None:
     """Do a transform in ``data[at:stop]``; ``bias`` is what an address is more than its place in
     ``data``."""
+    if kind == 3:
+        kind = 1 if at + bias < OTHER_IMAGE else 2
     if kind == 1:
         _x86_64(data, at, stop, bias - base, span)
     elif kind == 2:

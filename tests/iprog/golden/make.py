@@ -19,6 +19,7 @@ from pcpu.iprog.plan import make_plan
 from tests.iprog.forge import number
 from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, module, u64
 from tests.iprog.pairs import edited
+from tests.iprog.test_fat import universal
 
 
 def program(moved: int, machine: int) -> bytes:
@@ -88,6 +89,7 @@ def cases() -> dict[str, tuple[bytes, list[bytes], dict[str, object]]]:
         "x86-64": (program(48, 62), [program(0, 62)], {"window_bits": 12}),
         "aarch64": (program(48, 183), [program(0, 183)], {"window_bits": 12}),
         "wasm": (wasm(3), [wasm(0)], {}),
+        "universal": (universal(48, True, 120), [universal(0, True, 120)], {"window_bits": 12}),
     }
 
 

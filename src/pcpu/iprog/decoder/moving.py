@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.transforms import restore_aarch64, restore_x86_64
-from pcpu.iprog.sites import SPACE, Form
+from pcpu.iprog.format import Transform
+from pcpu.iprog.sites import OTHER_IMAGE, SPACE, Form
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
 CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED, _, BRANCH, PAGE, _ = map(int, Form)
+X86_64, AARCH64, BY_IMAGE = map(int, list(Transform)[1:])
 NUMBER = (1 << SPACE) - 1
 
 
@@ -77,7 +79,10 @@ def restore(s: Ints, heap: Memory, window: Bytes, start: int, at: int, end: int)
             stop = max(at, min(end, i64_at(heap, region + 24) - start))
         if i64_at(heap, region + 16):
             address = start + at + i64_at(heap, region + 8)
-            if s[S.TRANSFORM] == 1:
+            own = s[S.TRANSFORM]
+            if own == BY_IMAGE:
+                own = X86_64 if address < OTHER_IMAGE else AARCH64
+            if own == X86_64:
                 restore_x86_64(window[at:stop], address, s[S.BASE], s[S.SPAN])
             else:
                 restore_aarch64(window[at:stop], address)

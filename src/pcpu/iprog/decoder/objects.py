@@ -14,6 +14,7 @@ from llvmlite import ir
 from pcpu import llvm
 from pcpu.compiler import compile_operations
 from pcpu.iprog.decoder import state
+from pcpu.iprog.finders.find import chosen_for
 from pcpu.iprog.format import Codec, Header
 from pcpu.iprog.zstd import zstd_object
 from pcpu.isa import Isa
@@ -35,6 +36,7 @@ HOT = frozenset({
     "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
     "_follow", "_records", "_list", "_based", "_methods", "_is_method", "_instruction", "_operand",
     "number", "_name", "_number_in", "_words",
+    "displace",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
 # that has made faster code of a function uses it from the next call on. Others would be part of a
@@ -63,7 +65,7 @@ def known_of(header: Header) -> Known:
         "WINDOW_SIZE_BITS": header.window_bits,
     }
     if header.relocation is not None:
-        known["CHOSEN"] = sum(1 << finder for finder in header.relocation.finders)
+        known["CHOSEN"] = chosen_for(header.relocation.finders)
     return known
 
 

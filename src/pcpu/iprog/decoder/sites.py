@@ -64,7 +64,7 @@ def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
         elif form == _WORD:
             bits = _FOUR | 1 << _SIGN
         elif form == ABSOLUTE:
-            bits, extra = _BYTES, 8
+            value, bits, extra = value - extra, _BYTES, 8
         elif form <= SIGNED:
             value, bits = value & NUMBER, _BYTES
             room = 7 * min(extra, _GROUPS) - (1 if form == SIGNED else 0)

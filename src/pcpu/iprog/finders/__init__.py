@@ -20,6 +20,7 @@ from pcpu.iprog.finders import find, rows
 from pcpu.iprog.finders.image import (
     AMD,
     ARM,
+    FAT,
     MACHO_AMD,
     MACHO_ARM,
     PE,
@@ -47,6 +48,7 @@ class Finder:
 
 _ELF = (AMD, ARM)
 _MACHO = (MACHO_AMD, MACHO_ARM)
+_FAT = (FAT,)
 
 # In the order in which they run, which decides where sites overlap.
 FINDERS: Mapping[int, Finder] = MappingProxyType({
@@ -80,6 +82,13 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.MACHO_FRAMES, "macho-eh-frame", "unwinding: functions and records", _MACHO),
         Finder(find.MACHO_FUNCTIONS, "macho-unwind", "unwinding: functions and data", _MACHO),
         Finder(find.MACHO_NAMES, "macho-names", "where the names of symbols are", _MACHO),
+        Finder(find.FAT_AMD_CODE, "fat-x86-64", "calls, jumps and operands", _FAT),
+        Finder(find.FAT_ARM_CODE, "fat-aarch64", "branches and pages", _FAT),
+        Finder(find.FAT_POINTERS, "fat-pointers", "words of data that are addresses", _FAT),
+        Finder(find.FAT_SYMBOLS, "fat-symbols", "values of symbols", _FAT),
+        Finder(find.FAT_FRAMES, "fat-eh-frame", "unwinding: functions and records", _FAT),
+        Finder(find.FAT_FUNCTIONS, "fat-unwind", "unwinding: functions and data", _FAT),
+        Finder(find.FAT_NAMES, "fat-names", "where the names of symbols are", _FAT),
     )
 })  # fmt: skip
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pcpu.iprog.finders.aarch64 import KNOWN, arm_sites
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
 from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
 from pcpu.iprog.finders.elf_names import names
+from pcpu.iprog.finders.fat import IMAGES, displace, fat_room, image_in, is_fat, read_part
 from pcpu.iprog.finders.go import function_table, types
 from pcpu.iprog.finders.go_data import inlined, type_names
 from pcpu.iprog.finders.jump_tables import jump_tables, read_tables, tables_room
@@ -38,7 +41,11 @@ PE_CODE, PE_FUNCTIONS, PE_POINTERS = range(14, 17)
 MACHO_AMD_CODE, MACHO_ARM_CODE, MACHO_POINTERS, MACHO_SYMBOLS = range(17, 21)
 MACHO_FRAMES, MACHO_FUNCTIONS, MACHO_NAMES = range(21, 24)
 WASM_LOCALS, GO_INLINED, GO_TYPE_NAMES, AMD_FIXED, NAMES = range(24, 29)
-LAST_FINDER = NAMES
+# What finds in the images of a universal file what finders from MACHO_AMD_CODE on find in one.
+FAT_AMD_CODE, FAT_ARM_CODE, FAT_POINTERS, FAT_SYMBOLS = range(29, 33)
+FAT_FRAMES, FAT_FUNCTIONS, FAT_NAMES = range(33, 36)
+_IN_IMAGES = FAT_AMD_CODE - MACHO_AMD_CODE
+LAST_FINDER = FAT_NAMES
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
@@ -50,6 +57,13 @@ _MACHO = (
     1 << MACHO_AMD_CODE | 1 << MACHO_ARM_CODE | 1 << MACHO_POINTERS | 1 << MACHO_SYMBOLS
     | 1 << MACHO_FRAMES | 1 << MACHO_FUNCTIONS | 1 << MACHO_NAMES
 )  # fmt: skip
+_FAT = _MACHO << _IN_IMAGES
+
+
+def chosen_for(finders: Iterable[int]) -> int:
+    """The value of CHOSEN for a decoder that has these finders."""
+    chosen = sum(1 << finder for finder in finders)
+    return chosen | (chosen & _FAT) >> _IN_IMAGES
 
 
 def find_room(b: Bytes) -> int:
@@ -57,6 +71,8 @@ def find_room(b: Bytes) -> int:
     common = common_room(b)
     if CHOSEN & _MACHO != 0:
         common = max(common, macho_room(b))
+    if CHOSEN & _FAT != 0:
+        common = max(common, fat_room(b))
     return ELF + max(KNOWN, common) + tables_room(b)
 
 
@@ -69,7 +85,8 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
     module = loaded == 0 and is_module(b)
     windows = CHOSEN & _WINDOWS != 0 and loaded == 0 and read_pe(b, elf) > 0
     mac = CHOSEN & _MACHO != 0 and loaded == 0 and not windows and read_macho(b, elf) > 0
-    if loaded == 0 and not module and not windows and not mac:
+    fat = CHOSEN & _FAT != 0 and loaded == 0 and not windows and not mac and is_fat(b)
+    if loaded == 0 and not module and not windows and not mac and not fat:
         return 0
     tables = scratch[len(scratch) - tables_room(b) : len(scratch)]
     tables[0] = 0
@@ -84,6 +101,8 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
             count = _in_windows(b, elf, finders[n], tables, rows, room, count)
         elif CHOSEN & _MACHO != 0 and mac:
             count = _in_macho(b, elf, finders[n], scratch, tables, rows, room, count)
+        elif CHOSEN & _FAT != 0 and fat:
+            count = _in_images(b, elf, finders[n], scratch, tables, rows, room, count)
         elif finders[n] in (AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED):
             count = _in_code(b, elf, finders, n, scratch, tables, rows, room, count)
         elif machine_of(b) in (X86_64, AARCH64):
@@ -145,6 +164,24 @@ def _in_macho(
         count = macho_functions(b, image, rows, room, count)
     elif _is(finder, MACHO_NAMES):
         count = macho_names(b, image, rows, room, count)
+    return count
+
+
+def _in_images(
+    b: Bytes, image: Ints, finder: int, scratch: Ints, tables: Ints, rows: Ints, room: int,
+    count: int,
+) -> int:  # fmt: skip
+    """What a finder finds in the images of a universal file."""
+    if not FAT_AMD_CODE <= finder <= FAT_NAMES:
+        return count
+    for n in range(IMAGES):
+        start, stop = image_in(b, n)
+        part, first = b[start:stop], count
+        if read_part(part, n, image):
+            count = _in_macho(
+                part, image, finder - _IN_IMAGES, scratch, tables, rows, room, count
+            )  # fmt: skip
+            displace(rows, min(first, room), min(count, room), start, n)
     return count
 
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pcpu.iprog.finders import elf, macho, pe
+from pcpu.iprog.finders import elf, fat, macho, pe
 from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64
 from pcpu.iprog.finders.wasm import is_module
 from pcpu.iprog.format import Region, Transform
 from pcpu.iprog.numbers import Bytes
-from pcpu.iprog.sites import Octets, Places
+from pcpu.iprog.sites import OTHER_IMAGE, Octets, Places
 
 AMD, ARM, PE, WASM = "elf-x86-64", "elf-aarch64", "pe-x86-64", "wasm"
-MACHO_AMD, MACHO_ARM = "macho-x86-64", "macho-aarch64"
+MACHO_AMD, MACHO_ARM, FAT = "macho-x86-64", "macho-aarch64", "macho-universal"
 _KINDS = {X86_64: (AMD, Transform.X86_64), AARCH64: (ARM, Transform.AARCH64)}
 _MACHO = {
     macho.AMD64: (MACHO_AMD, Transform.X86_64), macho.ARM64: (MACHO_ARM, Transform.AARCH64),
@@ -55,7 +55,31 @@ def read_image(data: Bytes) -> Image | None:
     if macho.read_macho(b, numbers):
         kind, transform = _MACHO[macho.machine_of(b)]
         return Image(kind, _span(numbers), _regions(_macho_sections(b)), transform)
+    if fat.is_fat(b):
+        return _read_fat(b, numbers)
     return Image(WASM, (0, 0), (), Transform.NONE) if is_module(b) else None
+
+
+def fat_images(b: Octets) -> Iterator[tuple[int, int, Octets]]:
+    """The images of a universal file: number, place and bytes."""
+    numbers = np.zeros(ELF, np.int64)
+    for n in range(fat.IMAGES):
+        start, stop = fat.image_in(b, n)
+        if fat.read_part(b[start:stop], n, numbers):
+            yield n, int(start), b[start:stop]
+
+
+def _read_fat(b: Octets, numbers: Places) -> Image | None:
+    """The image that the images of a universal file are together; the span is that of the one for
+    x86-64, which alone has a transform that goes by it."""
+    span, sections = (0, 0), []
+    for n, start, part in fat_images(b):
+        if not n:
+            macho.read_macho(part, numbers)
+            span = _span(numbers)
+        for place, size, bias, code in _macho_sections(part):
+            sections.append((start + place, size, bias - start + n * OTHER_IMAGE, code))
+    return Image(FAT, span, _regions(sections), Transform.BY_IMAGE) if sections else None
 
 
 def _span(numbers: Places) -> tuple[int, int]:
