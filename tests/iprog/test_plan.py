@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Callable
 from random import Random
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 from pcpu.errors import InternalError, UsageError
-from pcpu.iprog import plan
-from pcpu.iprog.align import Costs, Covers, align
+from pcpu.iprog import plan, trials
+from pcpu.iprog.align import Covers, align
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import to_json
-from pcpu.iprog.index import Octets, Seeds
+from pcpu.iprog.index import Octets
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import Mode, make_plan
 from pcpu.iprog.undocument import from_json
@@ -105,14 +108,18 @@ def test_what_dropped_finders_had_blanked_out_is_compared(monkeypatch: pytest.Mo
     calls = [b"\xe8" + struct.pack("<i", random.randrange(-900, 900)) for _ in range(2000)]
     code = b"".join(random.randbytes(12) + call for call in calls)
     blob, file = (elf([Part(".text", CODE, 0x1000, x)])[0] for x in (code, code[:500] + code[490:]))
-    compared: list[tuple[bytes, bytes]] = []
+    compared: dict[ModuleType, list[tuple[bytes, bytes]]] = {plan: [], trials: []}
 
-    def noted(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:
-        compared.append((file.tobytes(), reference.tobytes()))
-        return align(file, reference, seeds, costs)
+    def noting(module: ModuleType) -> Callable[..., Covers]:
+        def noted(file: Octets, reference: Octets, *others: Any) -> Covers:
+            compared[module].append((file.tobytes(), reference.tobytes()))
+            return align(file, reference, *others)
 
-    monkeypatch.setattr(plan, "align", noted)
+        return noted
+
+    for module in compared:
+        monkeypatch.setattr(module, "align", noting(module))
     monkeypatch.setattr(plan, "finder_gains", lambda moved, covers: {})
     make_plan(file, [blob])
-    assert compared[0] != (file, blob)
-    assert {*compared[1:]} == {(file, blob)}
+    assert compared[plan][0] != (file, blob)
+    assert {*compared[trials]} == {(file, blob)}
