@@ -248,8 +248,9 @@ def _fit_map(work: _Work, covers: Covers) -> Sites:
     sites = _fit(work, covers)
     gains = finder_gains(work.moved, covers)
     useful = tuple(number for number, gained in gains.items() if gained > 0)
-    if len(useful) < len(gains):
-        del sites, work.moved  # they are large
+    about = work.subject.relocatable
+    if about is not None and useful != about.finders:
+        del about, sites, work.moved  # they are large
         work.subject = work.subject.with_finders(useful)
         sites = _fit(work, covers)
     return sites
