@@ -201,10 +201,10 @@ def _exactly(work: _Work, trial: Trial) -> Trial:
 def _align_all(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:
     """The covers of the whole file, a part in each thread."""
     size = -(-len(file) // (_THREADS << WINDOW_BITS[-1])) << WINDOW_BITS[-1]
-    parts = [(at, min(at + size, len(file))) for at in range(0, len(file), size or 1)]
+    parts = [(at, min(at + size, len(file))) for at in range(0, len(file), size or 1)] or [(0, 0)]
     with ThreadPoolExecutor(_THREADS) as pool:
         found = pool.map(lambda span: align(file, reference, seeds, costs, [span]), parts)
-        return Covers.joined([align(file, reference, seeds, costs, [(0, 0)]), *found])
+        return Covers.joined([*found])
 
 
 def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
