@@ -14,6 +14,7 @@ import numpy as np
 
 from pcpu.iprog.align import Covers
 from pcpu.iprog.finders import FINDERS, find_sites, read_image
+from pcpu.iprog.finders.find import WASM_LOCALS
 from pcpu.iprog.format import MAX_REGIONS, Region, Transform
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit, read_only
@@ -21,6 +22,9 @@ from pcpu.iprog.moving import absolute, write_sites
 from pcpu.iprog.sites import Form, Places, Sites
 
 _MAX_SPAN = 1 << 31
+# Bytes of modules whose local variables are looked at: they are most of what a module names, and in
+# a large one would take more memory than all the rest.
+_LOCALS_MOST = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,8 @@ def make_subject(
         return Subject(file, reference)
     low, high = image.span
     suited = tuple(n for n in chosen if image.kind in FINDERS[n].kinds)
+    if max(len(file), len(reference)) > _LOCALS_MOST:
+        suited = tuple(n for n in suited if n != WASM_LOCALS)
     for number, blob in enumerate(blobs):
         other = read_image(blob.data)
         if other is None or other.kind != image.kind or high - low >= _MAX_SPAN:
