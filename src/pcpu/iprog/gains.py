@@ -13,7 +13,7 @@ from pcpu.iprog.moved import Moved
 from pcpu.iprog.moving import put_site, value_of, width_of
 
 _FINDERS = 256
-_SITES_A_BYTE = 256  # that are found and moved for a byte that is right thanks to them, at most
+_SITES_A_BYTE = 4096  # that are found and moved for a byte that is right thanks to them, at most
 
 
 def finder_gains(moved: Moved, covers: Covers) -> dict[int, int]:
