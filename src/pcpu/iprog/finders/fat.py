@@ -1,7 +1,7 @@
 """Universal Mach-O files, which hold images for several machines (spec/iprog-finders.md G77-G79).
 
 Each image is looked at as if it were alone. What is found then gets places in the whole, and where
-the image is for AArch64 addresses of its own: ``OF_ARM`` is added.
+the image is for AArch64 addresses of its own: ``OTHER_IMAGE`` is added.
 """
 
 from __future__ import annotations

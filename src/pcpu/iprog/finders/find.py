@@ -30,17 +30,18 @@ from pcpu.iprog.finders.macho import (
 from pcpu.iprog.finders.macho import machine_of as macho_machine
 from pcpu.iprog.finders.pe import pe_code, pe_functions, pe_pointers, read_pe
 from pcpu.iprog.finders.rows import tag
-from pcpu.iprog.finders.wasm import find_in_module, is_module
+from pcpu.iprog.finders.wasm import CODE, LOCALS, TABLES, WORDS, find_in_module, is_module
 from pcpu.iprog.finders.x86_64 import amd_sites
 from pcpu.iprog.finders.x86_absolute import fixed_sites
 
 AMD_CODE, RELOCATIONS, SYMBOLS, POINTERS, FRAMES, SEARCH_TABLE, JUMP_TABLES = range(1, 8)
 BYTES_A_SITE = 4  # at least, or nothing is found
-GO_FUNCTIONS, GO_TYPES, WASM_CODE, WASM_TABLES, WASM_WORDS, ARM_CODE = range(8, 14)
+GO_FUNCTIONS, GO_TYPES, ARM_CODE = 8, 9, 13
+WASM_CODE, WASM_TABLES, WASM_WORDS, WASM_LOCALS = CODE, TABLES, WORDS, LOCALS
 PE_CODE, PE_FUNCTIONS, PE_POINTERS = range(14, 17)
 MACHO_AMD_CODE, MACHO_ARM_CODE, MACHO_POINTERS, MACHO_SYMBOLS = range(17, 21)
 MACHO_FRAMES, MACHO_FUNCTIONS, MACHO_NAMES = range(21, 24)
-WASM_LOCALS, GO_INLINED, GO_TYPE_NAMES, AMD_FIXED, NAMES = range(24, 29)
+GO_INLINED, GO_TYPE_NAMES, AMD_FIXED, NAMES = range(25, 29)
 # What finds in the images of a universal file what finders from MACHO_AMD_CODE on find in one.
 FAT_AMD_CODE, FAT_ARM_CODE, FAT_POINTERS, FAT_SYMBOLS = range(29, 33)
 FAT_FRAMES, FAT_FUNCTIONS, FAT_NAMES = range(33, 36)
