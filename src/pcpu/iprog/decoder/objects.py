@@ -141,5 +141,6 @@ def plan_object(plan: bytes, target: Target) -> bytes:
 def _check_object(target: Target, window_bits: int) -> bytes:
     isa = load_isa()
     only = Isa(tuple(op for op in isa.operations if op.name == _CHECK))
-    small = replace(target, crc_usual=1 << window_bits if target.linked == "wasm" else 0)
+    # What an engine compiles again is sent before, and is to be small.
+    small = replace(target, crc_usual=1 << window_bits if target.plain_engine else 0)
     return compile_operations(only, small, "obj").code
