@@ -16,7 +16,7 @@ from pcpu.kernel import memory
 put_site: Any = moving.put_site
 value_of: Any = moving.value_of
 width_of: Any = rows.width
-for_loops(put_site, value_of, width_of, moving.instruction)
+for_loops(put_site, value_of, width_of, moving.instruction, moving.tagged, moving.put_tagged)
 for_loops(memory.put_32, memory.put_64, memory.u16_at, memory.u32_at)
 
 

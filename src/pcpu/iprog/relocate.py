@@ -13,7 +13,7 @@ from pcpu.iprog.format import Codec, Region, Relocation, Transform
 from pcpu.iprog.frames import read_group
 from pcpu.iprog.numbers import Bytes, Numbers
 from pcpu.iprog.reference import Reference
-from pcpu.iprog.sites import LEB, SPACE, Form, Places, Sites
+from pcpu.iprog.sites import LEB, SPACE, TAGGED, WIDTHS, Form, Places, Sites
 from pcpu.iprog.transforms import RESTORE
 
 _U64 = (1 << 64) - 1
@@ -166,8 +166,12 @@ def _content(form: int, target: int, extra: int, address: int) -> int:
 
 
 def _write(data: bytearray, at: int, form: int, extra: int, value: int) -> None:
-    """Write a site, unless it is a LEB128 number that has no room (G24)."""
-    if form >= Form.BRANCH:
+    """Write a site, unless it is a number that has no room (G24)."""
+    if form in TAGGED:
+        width, value = int(WIDTHS[form]), (value << extra % 8) + extra // 8
+        if value < 1 << 8 * width:
+            data[at : at + width] = value.to_bytes(width, "little")
+    elif form >= Form.BRANCH:
         word = int.from_bytes(data[at : at + 4], "little")
         data[at : at + 4] = _instruction(word, form, extra, value).to_bytes(4, "little")
     elif form not in LEB:

@@ -27,12 +27,16 @@ class Form(IntEnum):
     BRANCH = 8  # parts of instructions of AArch64, as are the next two
     PAGE = 9
     LOW = 10
+    NARROW = 19  # a number behind which a tag may stand; two bytes, the next four
+    WIDE = 20
 
 
 OTHER_IMAGE = 1 << 44  # what addresses of a second image in one file are more than its own
 SPACE = 40  # bits: addresses from k << SPACE on are numbers of things of kind k
+TAGGED = (19, 20)  # forms of numbers behind which a tag stands
 LEB = (5, 6)  # forms of as many bytes as their extra says
-WIDTHS = np.array([4, 4, 8, 4, 4, 0, 0, 4, 4, 4, 4], np.int64)  # bytes, by form
+# Bytes, by form.
+WIDTHS = np.array([4, 4, 8, 4, 4, 0, 0, 4, 4, 4, 4, *[4] * 8, 2, 4], np.int64)
 
 
 def widths(form: Octets, extra: Places) -> Places:

@@ -9,7 +9,9 @@ from pcpu.iprog.sites import OTHER_IMAGE, SPACE, Form
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
-CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED, _, BRANCH, PAGE, _ = map(int, Form)
+CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED, _, BRANCH, PAGE, LOW, NARROW, WIDE = (
+    map(int, Form)
+)
 X86_64, AARCH64, BY_IMAGE = map(int, list(Transform)[1:])
 NUMBER = (1 << SPACE) - 1
 
@@ -51,12 +53,27 @@ def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
             group = value >> min(7 * n, 63) & 127
             b[at + n] = group | (128 if n + 1 < extra else 0)
         return
-    if form == ABSOLUTE:
+    if form in (NARROW, WIDE):
+        put_tagged(b, at, form, tagged(value, extra))
+    elif form == ABSOLUTE:
         put_64(b, at, value)
     elif form < BRANCH:
         put_32(b, at, value)
     else:
         put_32(b, at, instruction(u32_at(b, at), form, extra, value))
+
+
+def tagged(value: int, extra: int) -> int:
+    """A number and the tag that its extra says."""
+    return (value << (extra & 7)) + (extra >> 3)
+
+
+def put_tagged(b: Bytes, at: int, form: int, value: int) -> None:
+    if form == WIDE and value < 1 << 32:
+        put_32(b, at, value)
+    elif form == NARROW and value < 1 << 16:
+        b[at] = value & 255
+        b[at + 1] = value >> 8 & 255
 
 
 def instruction(word: int, form: int, extra: int, value: int) -> int:

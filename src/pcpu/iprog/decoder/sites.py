@@ -19,11 +19,15 @@ from pcpu.iprog.decoder.moving import (
     BEHIND,
     BRANCH,
     CODE,
+    LOW,
+    NARROW,
     NUMBER,
     RELATIVE,
     SIGNED,
+    WIDE,
     instruction,
     region_of,
+    tagged,
     value_of,
 )
 from pcpu.iprog.sites import Form
@@ -38,7 +42,7 @@ _FORM, _FOUR, _BYTES, _SIGN, _EXTRA = 40, 1 << 44, 1 << 45, 46, 48  # bits, or w
 _MOST_EXTRA = 0x7FFF
 _GROUPS = 8  # bytes of LEB128 in which each number has room
 _MORE = -0x7F7F7F7F7F7F7F80  # in all bytes of such a number but the last
-_LAST_FORM, _WORD = max(Form).value, Form.WORD.value
+_WORD = Form.WORD.value
 _CALL = 0x25
 _PIECE = 2048  # sites that are moved in one call
 _LEAST_PAGE = 9  # bits of what has a number of its own in the index of sites
@@ -72,7 +76,11 @@ def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
                 extra = 0
             else:
                 value = _leb(value, extra)
-        if not 0 <= form <= _LAST_FORM:
+        elif form in (NARROW, WIDE):
+            value, bits = tagged(value & NUMBER, extra), _BYTES
+            extra = 2 if form == NARROW else 4
+            extra, form = extra if 0 <= value >> 8 * extra < 1 else 0, SIGNED
+        if not 0 <= form <= LOW:
             form, bits, extra = ABSOLUTE, _BYTES, 0  # of no bytes: nothing is written
         extra = min(max(extra, 0), _MOST_EXTRA)
         bits |= place & _PLACE | form << _FORM | extra << _EXTRA

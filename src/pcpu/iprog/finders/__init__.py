@@ -20,6 +20,7 @@ from pcpu.iprog.finders import find, rows
 from pcpu.iprog.finders.image import (
     AMD,
     ARM,
+    CLR,
     FAT,
     MACHO_AMD,
     MACHO_ARM,
@@ -89,6 +90,8 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.FAT_FRAMES, "fat-eh-frame", "unwinding: functions and records", _FAT),
         Finder(find.FAT_FUNCTIONS, "fat-unwind", "unwinding: functions and data", _FAT),
         Finder(find.FAT_NAMES, "fat-names", "where the names of symbols are", _FAT),
+        Finder(find.CLR_TABLES, "clr-tables", ".NET: rows and places in heaps", (CLR, PE)),
+        Finder(find.CLR_CODE, "clr-code", ".NET: tokens in code", (CLR, PE)),
     )
 })  # fmt: skip
 

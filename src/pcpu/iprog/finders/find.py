@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from pcpu.iprog.finders.aarch64 import KNOWN, arm_sites
 from pcpu.iprog.finders.arrays import Bytes, Ints
+from pcpu.iprog.finders.clr import CLR, read_clr
+from pcpu.iprog.finders.clr_sites import clr_code, clr_tables
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
 from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
@@ -46,7 +48,8 @@ GO_INLINED, GO_TYPE_NAMES, AMD_FIXED, NAMES = range(25, 29)
 FAT_AMD_CODE, FAT_ARM_CODE, FAT_POINTERS, FAT_SYMBOLS = range(29, 33)
 FAT_FRAMES, FAT_FUNCTIONS, FAT_NAMES = range(33, 36)
 _IN_IMAGES = FAT_AMD_CODE - MACHO_AMD_CODE
-LAST_FINDER = FAT_NAMES
+CLR_TABLES, CLR_CODE = 46, 47
+LAST_FINDER = CLR_CODE
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
@@ -59,6 +62,7 @@ _MACHO = (
     | 1 << MACHO_FRAMES | 1 << MACHO_FUNCTIONS | 1 << MACHO_NAMES
 )  # fmt: skip
 _FAT = _MACHO << _IN_IMAGES
+_CLR = 1 << CLR_TABLES | 1 << CLR_CODE
 
 
 def chosen_for(finders: Iterable[int]) -> int:
@@ -74,6 +78,8 @@ def find_room(b: Bytes) -> int:
         common = max(common, macho_room(b))
     if CHOSEN & _FAT != 0:
         common = max(common, fat_room(b))
+    if CHOSEN & _CLR != 0:
+        common = max(common, CLR)
     return ELF + max(KNOWN, common) + tables_room(b)
 
 
@@ -87,7 +93,9 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
     windows = CHOSEN & _WINDOWS != 0 and loaded == 0 and read_pe(b, elf) > 0
     mac = CHOSEN & _MACHO != 0 and loaded == 0 and not windows and read_macho(b, elf) > 0
     fat = CHOSEN & _FAT != 0 and loaded == 0 and not windows and not mac and is_fat(b)
-    if loaded == 0 and not module and not windows and not mac and not fat:
+    clr = scratch[ELF : ELF + CLR]
+    assembly = CHOSEN & _CLR != 0 and loaded == 0 and not mac and not fat and read_clr(b, clr)
+    if loaded == 0 and not module and not windows and not mac and not fat and not assembly:
         return 0
     tables = scratch[len(scratch) - tables_room(b) : len(scratch)]
     tables[0] = 0
@@ -98,6 +106,8 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
         first = count
         if CHOSEN & _MODULES != 0 and module:
             count = find_in_module(b, finders[n], rows, room, count)
+        elif CHOSEN & _CLR != 0 and assembly and finders[n] in (CLR_TABLES, CLR_CODE):
+            count = _in_assembly(b, clr, finders[n], rows, room, count)
         elif CHOSEN & _WINDOWS != 0 and windows:
             count = _in_windows(b, elf, finders[n], tables, rows, room, count)
         elif CHOSEN & _MACHO != 0 and mac:
@@ -142,6 +152,17 @@ def _in_windows(
         count = pe_functions(b, image, rows, room, count)
     elif _is(finder, PE_POINTERS):
         count = pe_pointers(b, image, rows, room, count)
+    return count
+
+
+def _in_assembly(
+    b: Bytes, clr: Ints, finder: int, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """What a finder finds in an assembly."""
+    if _is(finder, CLR_TABLES):
+        count = clr_tables(b, clr, rows, room, count)
+    elif _is(finder, CLR_CODE):
+        count = clr_code(b, clr, rows, room, count)
     return count
 
 

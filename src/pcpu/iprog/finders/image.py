@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pcpu.iprog.finders import elf, fat, macho, pe
+from pcpu.iprog.finders import clr, elf, fat, macho, pe
 from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64
 from pcpu.iprog.finders.wasm import is_module
 from pcpu.iprog.format import Region, Transform
@@ -16,6 +16,7 @@ from pcpu.iprog.sites import OTHER_IMAGE, Octets, Places
 
 AMD, ARM, PE, WASM = "elf-x86-64", "elf-aarch64", "pe-x86-64", "wasm"
 MACHO_AMD, MACHO_ARM, FAT = "macho-x86-64", "macho-aarch64", "macho-universal"
+CLR = "clr"
 _KINDS = {X86_64: (AMD, Transform.X86_64), AARCH64: (ARM, Transform.AARCH64)}
 _MACHO = {
     macho.AMD64: (MACHO_AMD, Transform.X86_64), macho.ARM64: (MACHO_ARM, Transform.AARCH64),
@@ -50,6 +51,8 @@ def read_image(data: Bytes) -> Image | None:
         machine = elf.machine_of(b)
         kind, transform = _KINDS.get(machine, ("elf", Transform.NONE))
         return Image(kind, _span(numbers), _regions(_elf_sections(b, numbers)), transform)
+    if assembly := _read_assembly(b):
+        return assembly
     if pe.read_pe(b, numbers):
         return Image(PE, _span(numbers), _regions(_pe_sections(b, numbers)), Transform.X86_64)
     if macho.read_macho(b, numbers):
@@ -58,6 +61,25 @@ def read_image(data: Bytes) -> Image | None:
     if fat.is_fat(b):
         return _read_fat(b, numbers)
     return Image(WASM, (0, 0), (), Transform.NONE) if is_module(b) else None
+
+
+def _read_assembly(b: Octets) -> Image | None:
+    """An assembly without code for a processor, or for one that is not known."""
+    numbers = np.zeros(clr.CLR, np.int64)
+    if not clr.read_clr(b, numbers):
+        return None
+    if not numbers[clr.ONLY] and pe.read_pe(b, np.zeros(ELF, np.int64)):
+        return None
+    base = int(numbers[clr.BASE])
+    entries = range(int(numbers[clr.FIRST]), int(numbers[clr.LAST]), pe.ENTRY)
+    sections = [
+        (int(pe.content_of(b, s)), int(pe.length_of(b, s)), base + int(pe.offset_of(b, s)))
+        for s in entries
+        if pe.length_of(b, s)
+    ]
+    low, high = min(s[2] for s in sections), max(s[2] + s[1] for s in sections)
+    regions = _regions((start, size, at - start, False) for start, size, at in sections)
+    return Image(CLR, (low, high), regions, Transform.NONE)
 
 
 def fat_images(b: Octets) -> Iterator[tuple[int, int, Octets]]:
