@@ -18,6 +18,7 @@ from pcpu.iprog.finders.find import WASM_LOCALS
 from pcpu.iprog.format import MAX_REGIONS, Region, Transform
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit, read_only
+from pcpu.iprog.labels import labels
 from pcpu.iprog.moving import absolute, write_sites
 from pcpu.iprog.sites import Form, Places, Sites
 
@@ -64,14 +65,18 @@ class Subject:
 
     def blank_file(self, sites: Sites) -> Octets:
         """The file, with zeros in place of its sites; itself where nothing is relocated."""
-        return self.file if self.relocatable is None else _blanked(self.file, sites, 0)
+        if self.relocatable is None:
+            return self.file
+        return _blanked(self.file, sites, 0, labels(self.file.data, sites))
 
     def blank_reference(self) -> Octets:
         """The same of the reference."""
         about = self.relocatable
         if about is None:
             return self.reference
-        return _blanked(self.reference, about.blob_sites, about.first)
+        own = self.reference[about.first : about.first + about.size]
+        named = labels(own.data, about.blob_sites)
+        return _blanked(self.reference, about.blob_sites, about.first, named)
 
     def file_sites(self) -> Sites:
         """The sites of the file."""
@@ -104,11 +109,10 @@ class Subject:
         return addresses, np.concatenate([new.target[same], bases[:, 1]]) - addresses
 
 
-def _blanked(data: Octets, sites: Sites, first: int) -> Octets:
+def _blanked(data: Octets, sites: Sites, first: int, values: Places) -> Octets:
     """A copy; ``first`` is the place in it that the places of sites count from."""
     found = data.copy()
-    nothing = np.zeros_like(sites.target)
-    write_sites(found, sites.place + first, sites.form, sites.extra, nothing)
+    write_sites(found, sites.place + first, sites.form, sites.extra, values)
     return found
 
 

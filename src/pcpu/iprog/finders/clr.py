@@ -35,13 +35,13 @@ SIMPLE, CODED = 64, 128
     _TYPE, _CONSTANT, _ATTRIBUTED, _MARSHALLED, _SECURED, _PARENT, _SEMANTIC, _METHOD, _FORWARDED,
     _IMPLEMENTATION, _CONSTRUCTOR, _SCOPE, _GENERIC,
 ) = range(CODED, CODED + 13)  # fmt: skip
-_NONE = 255  # a tag that stands for no table
+NONE = 255  # a tag that stands for no table
 # For each of these the tables that the lowest bits of a number choose from: ECMA-335, II.24.2.6.
 _CHOICES = (
     (2, 1, 27), (4, 8, 23),
     (6, 4, 1, 2, 8, 9, 10, 0, 14, 23, 20, 17, 26, 27, 32, 35, 38, 39, 40, 42, 44, 43),
     (4, 8), (2, 6, 32), (2, 1, 26, 6, 27), (20, 23), (6, 10), (4, 6), (38, 35, 39),
-    (_NONE, _NONE, 6, 10), (0, 26, 35, 1), (2, 6),
+    (NONE, NONE, 6, 10), (0, 26, 35, 1), (2, 6),
 )  # fmt: skip
 _BITS = (2, 2, 5, 1, 2, 3, 1, 1, 1, 2, 3, 2, 1)
 # The columns of the tables, by their numbers: ECMA-335, II.22.
@@ -73,7 +73,7 @@ _CLI = 72  # bytes of its header
 
 def _flat(rows: tuple[tuple[int, ...], ...], most: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     """Rows as one table, filled up to as many numbers each."""
-    return np.array([[*row, *[_NONE] * (most - len(row))] for row in rows], np.uint8).ravel()
+    return np.array([[*row, *[NONE] * (most - len(row))] for row in rows], np.uint8).ravel()
 
 
 CHOICES = _flat(_CHOICES, _MOST_CHOICES)
@@ -83,13 +83,13 @@ BITS = np.array(_BITS, np.uint8)
 
 def column_of(table: int, number: int) -> int:
     """What a column of a table holds; 255 where there is none."""
-    return i64(COLUMNS[MOST_COLUMNS * table + number]) if number < MOST_COLUMNS else _NONE
+    return i64(COLUMNS[MOST_COLUMNS * table + number]) if number < MOST_COLUMNS else NONE
 
 
 def choice_of(coded: int, tag: int) -> int:
     """The table that a tag stands for; 255 where it stands for none."""
     most = _MOST_CHOICES
-    return i64(CHOICES[most * (coded - CODED) + tag]) if tag < most else _NONE
+    return i64(CHOICES[most * (coded - CODED) + tag]) if tag < most else NONE
 
 
 def tag_bits(coded: int) -> int:
@@ -110,7 +110,7 @@ def column_width(clr: Ints, column: int) -> int:
     bits, most = tag_bits(column), 0
     for tag in range(_MOST_CHOICES):
         table = choice_of(column, tag)
-        if table != _NONE:
+        if table != NONE:
             most = max(most, clr[ROWS + table])
     return 4 if most >= 1 << (16 - bits) else 2
 
@@ -212,7 +212,7 @@ def _tables(b: Bytes, clr: Ints, p: int, end: int) -> bool:
         p += 4
     for table in range(TABLES):
         number = 0
-        while column_of(table, number) != _NONE:
+        while column_of(table, number) != NONE:
             width = column_width(clr, column_of(table, number))
             clr[CELLS + MOST_COLUMNS * table + number] = width
             clr[WIDTHS + table] += width

@@ -13,6 +13,7 @@ from pcpu.iprog.finders.clr import (
     FOUR,
     METHOD,
     MOST_COLUMNS,
+    NONE,
     PLACE,
     ROWS,
     SIGNATURE,
@@ -34,7 +35,6 @@ from pcpu.kernel.memory import u16_at, u32_at
 # Kinds of numbers: of rows of table t, t more than the first; of places in heaps.
 ROWS_OF, STRINGS, BLOBS, USER_STRINGS = 1, 1 + TABLES, 2 + TABLES, 3 + TABLES
 _BASED, _NARROW, _WIDE = Form.BASED.value, Form.NARROW.value, Form.WIDE.value
-_NONE = 255
 _PIECE = 1024  # rows that are looked at in one call
 
 # The bytes of what follows an opcode; from 256 on those behind FE. ECMA-335, III.1.2.1.
@@ -74,7 +74,7 @@ def _rows(
     for _ in range(first, last):
         number = 0
         column = column_of(table, 0)
-        while column != _NONE:
+        while column != NONE:
             width = clr[CELLS + MOST_COLUMNS * table + number]
             if column > FOUR:
                 count = _cell(b, clr, p, width, column, rows, room, count)
@@ -103,7 +103,7 @@ def _cell(
         bits = tag_bits(column)
         tag = value & (1 << bits) - 1
         table = choice_of(column, tag)
-    if table == _NONE or value >> bits == 0:
+    if table == NONE or value >> bits == 0:
         return count
     target = (ROWS_OF + table << SPACE) + (value >> bits)
     return add(rows, room, count, p, form, target, tag << 3 | bits)
