@@ -1,5 +1,5 @@
-"""What the things that sites name are called: put in place of numbers when a file and a reference are
-compared for the first time, so that rows of tables that are little but numbers are told apart.
+"""What the things that sites name are called. That is put in place of their numbers when a file and
+a reference are compared for the first time, so that rows of little but numbers are told apart.
 
 Of assemblies that is known before anything else, as heaps hold names and what signatures say.
 """

@@ -9,8 +9,8 @@ from pcpu.iprog.sites import OTHER_IMAGE, SPACE, Form
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
-CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED, _, BRANCH, PAGE, LOW, NARROW, WIDE = (
-    map(int, Form)
+CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED, _, BRANCH, PAGE, LOW, NARROW, WIDE = map(
+    int, Form
 )
 X86_64, AARCH64, BY_IMAGE = map(int, list(Transform)[1:])
 NUMBER = (1 << SPACE) - 1

@@ -71,7 +71,9 @@ _HEADER, _MOST_SECTIONS, _MOST_BASE, _DIRECTORY = 24, 96, (1 << 40) - (1 << 33),
 _CLI = 72  # bytes of its header
 
 
-def _flat(rows: tuple[tuple[int, ...], ...], most: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+def _flat(
+    rows: tuple[tuple[int, ...], ...], most: int
+) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     """Rows as one table, filled up to as many numbers each."""
     return np.array([[*row, *[NONE] * (most - len(row))] for row in rows], np.uint8).ravel()
 
@@ -192,7 +194,7 @@ def heap(b: Bytes, clr: Ints, name: int) -> tuple[int, int]:
 
 def _ends(b: Bytes, p: int) -> bool:
     """Whether a name ends in the four bytes at ``p``."""
-    return b[p] == 0 or b[p + 1] == 0 or b[p + 2] == 0 or b[p + 3] == 0
+    return i64(b[p]) * i64(b[p + 1]) * i64(b[p + 2]) * i64(b[p + 3]) == 0
 
 
 def _tables(b: Bytes, clr: Ints, p: int, end: int) -> bool:

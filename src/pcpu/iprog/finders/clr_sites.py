@@ -140,11 +140,11 @@ def _body(b: Bytes, p: int, left: int, rows: Ints, room: int, count: int) -> tup
     while more:
         s = after + (-after & 3)
         if s + 4 > end:
-            return stop - p, count
+            return after - p, count
         fat = b[s] & 0x40 != 0
         size = u32_at(b, s) >> 8 if fat else i64(b[s + 1])
         if size < 4 or s + size > end:
-            return stop - p, count
+            return after - p, count
         count = _clauses(b, s, s + size, fat, rows, room, count)
         more = b[s] & 0x80 != 0
         after = s + size
