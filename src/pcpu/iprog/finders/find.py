@@ -63,6 +63,7 @@ _MACHO = (
 )  # fmt: skip
 _FAT = _MACHO << _IN_IMAGES
 _CLR = 1 << CLR_TABLES | 1 << CLR_CODE
+KNOWN_FINDERS = (1 << FAT_NAMES + 1) - 2 | _CLR  # a bit for each
 
 
 def chosen_for(finders: Iterable[int]) -> int:
@@ -93,7 +94,7 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
     windows = CHOSEN & _WINDOWS != 0 and loaded == 0 and read_pe(b, elf) > 0
     mac = CHOSEN & _MACHO != 0 and loaded == 0 and not windows and read_macho(b, elf) > 0
     fat = CHOSEN & _FAT != 0 and loaded == 0 and not windows and not mac and is_fat(b)
-    clr = scratch[ELF : ELF + CLR]
+    clr = scratch[ELF : ELF + (CLR if CHOSEN & _CLR != 0 else 0)]
     assembly = CHOSEN & _CLR != 0 and loaded == 0 and not mac and not fat and read_clr(b, clr)
     if loaded == 0 and not module and not windows and not mac and not fat and not assembly:
         return 0
