@@ -68,6 +68,7 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.GO_TYPE_NAMES, "go-type-names", "Go: names and methods of types", _ELF),
         Finder(find.AMD_FIXED, "x86-64-fixed", "addresses in code at a fixed place", (AMD,)),
         Finder(find.NAMES, "elf-names", "where names are, and numbers of symbols", _ELF),
+        Finder(find.TYPES, "btf", "BTF: types and places of names", _ELF),
         Finder(find.WASM_CODE, "wasm-code", "what instructions name", (WASM,)),
         Finder(find.WASM_TABLES, "wasm-tables", "functions and types that tables name", (WASM,)),
         Finder(find.ARM_CODE, "aarch64-code", "branches and pages", (ARM,)),

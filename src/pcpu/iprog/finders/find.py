@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pcpu.iprog.finders.aarch64 import KNOWN, arm_sites
 from pcpu.iprog.finders.arrays import Bytes, Ints
+from pcpu.iprog.finders.btf import btf
 from pcpu.iprog.finders.clr import CLR, read_clr
 from pcpu.iprog.finders.clr_sites import clr_code, clr_tables
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
@@ -49,7 +50,8 @@ FAT_AMD_CODE, FAT_ARM_CODE, FAT_POINTERS, FAT_SYMBOLS = range(29, 33)
 FAT_FRAMES, FAT_FUNCTIONS, FAT_NAMES = range(33, 36)
 _IN_IMAGES = FAT_AMD_CODE - MACHO_AMD_CODE
 CLR_TABLES, CLR_CODE = 46, 47
-LAST_FINDER = CLR_CODE
+TYPES = 49
+LAST_FINDER = TYPES
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
@@ -63,7 +65,7 @@ _MACHO = (
 )  # fmt: skip
 _FAT = _MACHO << _IN_IMAGES
 _CLR = 1 << CLR_TABLES | 1 << CLR_CODE
-KNOWN_FINDERS = (1 << FAT_NAMES + 1) - 2 | _CLR  # a bit for each
+KNOWN_FINDERS = (1 << FAT_NAMES + 1) - 2 | _CLR | 1 << TYPES  # a bit for each
 
 
 def chosen_for(finders: Iterable[int]) -> int:
@@ -228,6 +230,8 @@ def _in_data(
         count = types(b, elf, rows, room, count)
     elif _is(finder, NAMES):
         count = names(b, elf, rows, room, count)
+    elif _is(finder, TYPES):
+        count = btf(b, rows, room, count)
     elif _is(finder, GO_INLINED):
         count = inlined(b, rows, room, count)
     elif _is(finder, GO_TYPE_NAMES):
