@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from pcpu.iprog.finders import clr, clr_sites
+from pcpu.iprog.finders import btf, clr, clr_sites
+from pcpu.iprog.finders.find import TYPES
 from pcpu.iprog.finders.image import octets
 from pcpu.iprog.jit import i64, jit
 from pcpu.iprog.numbers import Bytes
@@ -33,6 +34,7 @@ def labels(data: Bytes, sites: Sites) -> Places:
     found = np.zeros(len(sites), np.int64)
     tagged = np.isin(sites.form, TAGGED)
     if not tagged.any():
+        _name_types(data, sites, found)
         return found
     b, numbers = octets(data), np.zeros(clr.CLR, np.int64)
     clr.read_clr(b, numbers)
@@ -43,6 +45,21 @@ def labels(data: Bytes, sites: Sites) -> Places:
     narrow = sites.form == Form.NARROW
     found[narrow] &= (1 << 16 - (sites.extra[narrow] & _TAG)) - 1
     return found
+
+
+def _name_types(data: Bytes, sites: Sites, found: Places) -> None:
+    """Labels of what BTF names: the names themselves, of those that lie in it. Others lie in the
+    BTF that it adds to, which is another file; its own begin where that ends."""
+    named = (sites.finder == TYPES) & (sites.target >> SPACE == btf.NAMES >> SPACE)
+    start, stop = btf.names_of(octets(data)) if named.any() else (0, 0)
+    heap = bytes(memoryview(data)[start:stop])
+    if len(heap) < 2:
+        return
+    places = sites.target[named] - btf.NAMES
+    places -= places.max() - (heap.rindex(0, 0, len(heap) - 1) + 1)
+    known = _strings(np.frombuffer(heap, np.uint8))
+    places[(places < 0) | (places > len(known))] = len(known)
+    found[named] = np.append(known, 0)[places]
 
 
 def _known(b: Octets, numbers: Places) -> Iterator[tuple[int, Places]]:

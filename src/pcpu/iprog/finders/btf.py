@@ -15,7 +15,7 @@ from pcpu.kernel.memory import u16_at, u32_at
 
 _MAGIC, _HEADER, _TYPE = 0xEB9F, 24, 12  # the latter two in bytes
 _WORD = Form.WORD.value
-_TYPES, _NAMES = 5 << SPACE, 6 << SPACE  # kinds of numbers
+_TYPES, NAMES = 5 << SPACE, 6 << SPACE  # kinds of numbers
 _PIECE = 1024  # types that are looked at in one call
 _KINDS = 32
 # By the kind of a type: whether its third word is a type, the words that follow, those of each
@@ -48,6 +48,18 @@ def btf(b: Bytes, rows: Ints, room: int, count: int) -> int:
     return count
 
 
+def names_of(b: Bytes) -> tuple[int, int]:
+    """Where names begin and end; 0 and 0 where there are none."""
+    s = named(b, BTF)
+    if s == 0 or size_of(b, s) < _HEADER:
+        return 0, 0
+    start = start_of(b, s)
+    first, size = u32_at(b, start + 4) + u32_at(b, start + 16), u32_at(b, start + 20)
+    if not lies(first, size, size_of(b, s)):
+        return 0, 0
+    return start + first, start + first + size
+
+
 def _types(
     b: Bytes, p: int, end: int, rows: Ints, room: int, count: int
 ) -> tuple[int, int]:  # fmt: skip
@@ -62,7 +74,7 @@ def _types(
         size = 4 * i64(MEMBER[kind])
         if behind + size * members > end:
             return -1, count
-        count = _number(b, p, _NAMES, rows, room, count)
+        count = _number(b, p, NAMES, rows, room, count)
         if OF_TYPE[kind] != 0:
             count = _number(b, p + 8, _TYPES, rows, room, count)
         if kind == _ARRAY:
@@ -81,7 +93,7 @@ def _members(
     for _ in range(members):
         for word in range(2):
             if i64(HOLDS[kind]) >> word & 1:
-                count = _number(b, p + 4 * word, _NAMES, rows, room, count)
+                count = _number(b, p + 4 * word, NAMES, rows, room, count)
             if i64(HOLDS[kind]) >> 4 + word & 1:
                 count = _number(b, p + 4 * word, _TYPES, rows, room, count)
         p += 4 * i64(MEMBER[kind])
