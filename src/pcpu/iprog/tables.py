@@ -13,13 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
-from pcpu.iprog.finders.find import FRAMES, GO_FUNCTIONS, RELOCATIONS, SEARCH_TABLE
+from pcpu.iprog.finders.find import (
+    FRAMES,
+    GO_FUNCTIONS,
+    OBJECT_RELOCATIONS,
+    RELOCATIONS,
+    SEARCH_TABLE,
+)  # fmt: skip
 from pcpu.iprog.index import Seeds
 from pcpu.iprog.jit import jit
-from pcpu.iprog.sites import TAGGED, Form, Places, Sites
+from pcpu.iprog.sites import SPACE, TAGGED, Form, Places, Sites
 
 _TABLES = (Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, *TAGGED)
-_ALIKE = (RELOCATIONS, SEARCH_TABLE)  # finders of tables that have little but addresses
+_ALIKE = (
+    RELOCATIONS,
+    SEARCH_TABLE,
+    OBJECT_RELOCATIONS,
+)  # finders of tables that have little but addresses
 _FEW = 4  # entries that may be about one address
 _NEAR = 64  # bytes between two entries that support each other
 
@@ -56,6 +66,8 @@ def _telling(sites: Sites, finder: int) -> Places:
         chosen[1:] &= (sites.form[:-1] == Form.BEHIND) & (sites.form[1:] == Form.RELATIVE)
     else:
         chosen &= np.isin(sites.form, _TABLES)
+    if finder == OBJECT_RELOCATIONS:  # code is better known than what is about it
+        chosen &= sites.target < 1 << SPACE
     found: Places = np.flatnonzero(chosen)
     if finder == SEARCH_TABLE:
         return found[::2]

@@ -56,6 +56,8 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
     finder.number: finder
     for finder in (
         Finder(find.AMD_CODE, "x86-64-code", "calls, jumps and operands", (AMD,)),
+        Finder(find.OBJECT_RELOCATIONS, "elf-object-relocations", "relocations of objects", _ELF),
+        Finder(find.OBJECT_SYMBOLS, "elf-object-symbols", "symbols of objects", _ELF),
         Finder(find.RELOCATIONS, "elf-relocations", "relocations with addends", _ELF),
         Finder(find.SYMBOLS, "elf-symbols", "values of symbols", _ELF),
         Finder(find.POINTERS, "elf-pointers", "words of data that are addresses", _ELF),

@@ -13,6 +13,7 @@ from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
 from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
 from pcpu.iprog.finders.elf_names import names
+from pcpu.iprog.finders.elf_objects import object_relocations, object_symbols
 from pcpu.iprog.finders.fat import IMAGES, displace, fat_room, image_in, is_fat, read_part
 from pcpu.iprog.finders.go import function_table, types
 from pcpu.iprog.finders.go_data import inlined, type_names
@@ -50,8 +51,8 @@ FAT_AMD_CODE, FAT_ARM_CODE, FAT_POINTERS, FAT_SYMBOLS = range(29, 33)
 FAT_FRAMES, FAT_FUNCTIONS, FAT_NAMES = range(33, 36)
 _IN_IMAGES = FAT_AMD_CODE - MACHO_AMD_CODE
 CLR_TABLES, CLR_CODE = 46, 47
-TYPES = 49
-LAST_FINDER = TYPES
+TYPES, OBJECT_RELOCATIONS, OBJECT_SYMBOLS = 49, 50, 51
+LAST_FINDER = OBJECT_SYMBOLS
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
@@ -65,7 +66,7 @@ _MACHO = (
 )  # fmt: skip
 _FAT = _MACHO << _IN_IMAGES
 _CLR = 1 << CLR_TABLES | 1 << CLR_CODE
-KNOWN_FINDERS = (1 << FAT_NAMES + 1) - 2 | _CLR | 1 << TYPES  # a bit for each
+KNOWN_FINDERS = (1 << FAT_NAMES + 1) - 2 | _CLR | 7 << TYPES  # a bit for each
 
 
 def chosen_for(finders: Iterable[int]) -> int:
@@ -232,6 +233,10 @@ def _in_data(
         count = names(b, elf, rows, room, count)
     elif _is(finder, TYPES):
         count = btf(b, rows, room, count)
+    elif _is(finder, OBJECT_RELOCATIONS):
+        count = object_relocations(b, elf, rows, room, count)
+    elif _is(finder, OBJECT_SYMBOLS):
+        count = object_symbols(b, elf, rows, room, count)
     elif _is(finder, GO_INLINED):
         count = inlined(b, rows, room, count)
     elif _is(finder, GO_TYPE_NAMES):
