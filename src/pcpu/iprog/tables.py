@@ -17,6 +17,7 @@ from pcpu.iprog.finders.find import (
     FRAMES,
     GO_FUNCTIONS,
     OBJECT_RELOCATIONS,
+    PE_FUNCTIONS,
     RELOCATIONS,
     SEARCH_TABLE,
 )  # fmt: skip
@@ -71,6 +72,8 @@ def _telling(sites: Sites, finder: int) -> Places:
     found: Places = np.flatnonzero(chosen)
     if finder == SEARCH_TABLE:
         return found[::2]
+    if finder == PE_FUNCTIONS:
+        return found[::3]
     if finder == GO_FUNCTIONS:
         found = found[sites.extra[found] == sites.extra[found[:1]]]
     return found

@@ -78,6 +78,7 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.WASM_LOCALS, "wasm-locals", "local variables", (WASM,)),
         Finder(find.PE_CODE, "pe-code", "calls, jumps and operands", (PE,)),
         Finder(find.PE_FUNCTIONS, "pe-functions", "unwinding: functions", (PE,)),
+        Finder(find.PE_UNWINDING, "pe-unwinding", "unwinding: what it goes by", (PE,)),
         Finder(find.PE_POINTERS, "pe-pointers", "words of data that are addresses", (PE,)),
         Finder(find.MACHO_AMD_CODE, "macho-x86-64", "calls, jumps and operands", (MACHO_AMD,)),
         Finder(find.MACHO_ARM_CODE, "macho-aarch64", "branches and pages", (MACHO_ARM,)),

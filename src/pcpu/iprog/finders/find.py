@@ -33,6 +33,7 @@ from pcpu.iprog.finders.macho import (
 )  # fmt: skip
 from pcpu.iprog.finders.macho import machine_of as macho_machine
 from pcpu.iprog.finders.pe import pe_code, pe_functions, pe_pointers, read_pe
+from pcpu.iprog.finders.pe_unwinding import pe_unwinding
 from pcpu.iprog.finders.rows import tag
 from pcpu.iprog.finders.wasm import CODE, LOCALS, TABLES, WORDS, find_in_module, is_module
 from pcpu.iprog.finders.x86_64 import amd_sites
@@ -52,21 +53,22 @@ FAT_FRAMES, FAT_FUNCTIONS, FAT_NAMES = range(33, 36)
 _IN_IMAGES = FAT_AMD_CODE - MACHO_AMD_CODE
 CLR_TABLES, CLR_CODE = 46, 47
 TYPES, OBJECT_RELOCATIONS, OBJECT_SYMBOLS = 49, 50, 51
-LAST_FINDER = OBJECT_SYMBOLS
+PE_UNWINDING = 52
+LAST_FINDER = PE_UNWINDING
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
 CHOSEN = -1
 TAGS = 1  # 0 leaves out who found a site, which decoders do not ask for
 _MODULES = 1 << WASM_CODE | 1 << WASM_TABLES | 1 << WASM_WORDS | 1 << WASM_LOCALS
-_WINDOWS = 1 << PE_CODE | 1 << PE_FUNCTIONS | 1 << PE_POINTERS
+_WINDOWS = 1 << PE_CODE | 1 << PE_FUNCTIONS | 1 << PE_POINTERS | 1 << PE_UNWINDING
 _MACHO = (
     1 << MACHO_AMD_CODE | 1 << MACHO_ARM_CODE | 1 << MACHO_POINTERS | 1 << MACHO_SYMBOLS
     | 1 << MACHO_FRAMES | 1 << MACHO_FUNCTIONS | 1 << MACHO_NAMES
 )  # fmt: skip
 _FAT = _MACHO << _IN_IMAGES
 _CLR = 1 << CLR_TABLES | 1 << CLR_CODE
-KNOWN_FINDERS = (1 << FAT_NAMES + 1) - 2 | _CLR | 7 << TYPES  # a bit for each
+KNOWN_FINDERS = (1 << FAT_NAMES + 1) - 2 | _CLR | 15 << TYPES  # a bit for each
 
 
 def chosen_for(finders: Iterable[int]) -> int:
@@ -154,6 +156,8 @@ def _in_windows(
         count = pe_code(b, image, tables, rows, room, count)
     elif _is(finder, PE_FUNCTIONS):
         count = pe_functions(b, image, rows, room, count)
+    elif _is(finder, PE_UNWINDING):
+        count = pe_unwinding(b, image, rows, room, count)
     elif _is(finder, PE_POINTERS):
         count = pe_pointers(b, image, rows, room, count)
     return count

@@ -22,8 +22,8 @@ _HEADER = 24  # bytes up to the optional header
 _OPTIONAL = 160  # bytes of an optional header with six directories
 _MOST_SECTIONS = 96
 _MAX_BASE = (1 << 40) - (1 << 33)
-_UNWINDING, _RELOCATIONS = 3, 5  # directories
-_FUNCTION = 12  # bytes of an entry about a function
+UNWINDING, _RELOCATIONS = 3, 5  # directories
+FUNCTION = 12  # bytes of an entry about a function
 _DIR64 = 10  # a type of relocation
 _ABSOLUTE, _BASED = Form.ABSOLUTE.value, Form.BASED.value
 _SHARED = 2  # times that a blob may be covered by sections
@@ -124,7 +124,16 @@ def _holder(b: Bytes, image: Ints, offset: int) -> int:
     return 0
 
 
-def _directory(b: Bytes, image: Ints, number: int) -> tuple[int, int]:
+def place_in(b: Bytes, image: Ints, offset: int, size: int) -> int:
+    """Where ``size`` bytes at a distance from the base lie in the blob; 0 where they do not lie in the
+    content of a section."""
+    s = _holder(b, image, offset)
+    if s == 0 or size > length_of(b, s) - (offset - offset_of(b, s)):
+        return 0
+    return content_of(b, s) + offset - offset_of(b, s)
+
+
+def directory(b: Bytes, image: Ints, number: int) -> tuple[int, int]:
     """Where what a directory lists begins and ends; 0 and 0 where there is nothing."""
     entry = header_of(b) + _HEADER + 112 + 8 * number
     offset = u32_at(b, entry)
@@ -139,8 +148,8 @@ def _directory(b: Bytes, image: Ints, number: int) -> tuple[int, int]:
 def pe_functions(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 15: the table by which functions are unwound."""
     base = base_of(b)
-    start, stop = _directory(b, image, _UNWINDING)
-    for p in range(start, start + (stop - start) // _FUNCTION * _FUNCTION, 4):
+    start, stop = directory(b, image, UNWINDING)
+    for p in range(start, start + (stop - start) // FUNCTION * FUNCTION, 4):
         if u32_at(b, p) != 0:
             count = add(rows, room, count, p, _BASED, base + u32_at(b, p), base)
     return count
@@ -148,7 +157,7 @@ def pe_functions(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> in
 
 def pe_pointers(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 16: words of data that are addresses, as relocations name them."""
-    p, stop = _directory(b, image, _RELOCATIONS)
+    p, stop = directory(b, image, _RELOCATIONS)
     while p + 8 <= stop:
         end = p + u32_at(b, p + 4)
         if end < p + 8 or end > stop:
