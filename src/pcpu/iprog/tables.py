@@ -18,6 +18,7 @@ from pcpu.iprog.finders.find import (
     GO_FUNCTIONS,
     OBJECT_RELOCATIONS,
     PE_FUNCTIONS,
+    PE_UNWINDING,
     RELOCATIONS,
     SEARCH_TABLE,
 )  # fmt: skip
@@ -26,11 +27,8 @@ from pcpu.iprog.jit import jit
 from pcpu.iprog.sites import SPACE, TAGGED, Form, Places, Sites
 
 _TABLES = (Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, *TAGGED)
-_ALIKE = (
-    RELOCATIONS,
-    SEARCH_TABLE,
-    OBJECT_RELOCATIONS,
-)  # finders of tables that have little but addresses
+# Finders of tables that have little but addresses.
+_ALIKE = (RELOCATIONS, SEARCH_TABLE, OBJECT_RELOCATIONS, PE_FUNCTIONS, PE_UNWINDING)
 _FEW = 4  # entries that may be about one address
 _NEAR = 64  # bytes between two entries that support each other
 

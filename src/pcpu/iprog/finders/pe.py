@@ -125,8 +125,8 @@ def _holder(b: Bytes, image: Ints, offset: int) -> int:
 
 
 def place_in(b: Bytes, image: Ints, offset: int, size: int) -> int:
-    """Where ``size`` bytes at a distance from the base lie in the blob; 0 where they do not lie in the
-    content of a section."""
+    """Where ``size`` bytes at a distance from the base lie in the blob; 0 where they do not lie in
+    the content of a section."""
     s = _holder(b, image, offset)
     if s == 0 or size > length_of(b, s) - (offset - offset_of(b, s)):
         return 0
