@@ -19,9 +19,11 @@ from pcpu.iprog.decoder.moving import (
     BEHIND,
     BRANCH,
     CODE,
+    ENTRY,
     NUMBER,
     RELATIVE,
     SIGNED,
+    entry_of,
     instruction,
     region_of,
     value_of,
@@ -34,8 +36,8 @@ RECORD = 32  # bytes of a site as finders give it: place, form, target, extra
 _SITE = 16  # bytes as it is kept
 
 _PLACE = (1 << 40) - 1
-_FORM, _FOUR, _BYTES, _SIGN, _EXTRA = 40, 1 << 44, 1 << 45, 46, 48  # bits, or where they begin
-_MOST_EXTRA = 0x7FFF
+_FORM, _FOUR, _BYTES, _SIGN, _EXTRA = 40, 1 << 45, 1 << 46, 47, 49  # bits, or where they begin
+_FORMS, _MOST_EXTRA = 31, 0x3FFF
 _GROUPS = 8  # bytes of LEB128 in which each number has room
 _MORE = -0x7F7F7F7F7F7F7F80  # in all bytes of such a number but the last
 _LAST_FORM, _WORD = max(Form).value, Form.WORD.value
@@ -65,6 +67,8 @@ def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
             bits = _FOUR | 1 << _SIGN
         elif form == ABSOLUTE:
             value, bits, extra = value - extra, _BYTES, 8
+        elif form == ENTRY:
+            value, bits, extra = entry_of(value, extra), _BYTES, 2
         elif form <= SIGNED:
             value, bits = value & NUMBER, _BYTES
             room = 7 * min(extra, _GROUPS) - (1 if form == SIGNED else 0)
@@ -184,7 +188,7 @@ def _move_sites(
         first = place + 1
         value = i64_at(heap, site + 8)
         site += _SITE
-        form, extra = about >> _FORM & 15, about >> _EXTRA
+        form, extra = about >> _FORM & _FORMS, about >> _EXTRA
         if about & _FOUR:
             sign = (about >> _SIGN & 3) - 1
             if place + 4 <= end:
@@ -232,7 +236,7 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
         first = place + 1
         value = i64_at(heap, site + 8)
         site += _SITE
-        form, extra = about >> _FORM & 15, about >> _EXTRA
+        form, extra = about >> _FORM & _FORMS, about >> _EXTRA
         if form == CODE:
             value += extra - s[S.BASE]
         if form in (RELATIVE, BEHIND):  # which have no place in the file
