@@ -116,10 +116,10 @@ def test_pointers_g62() -> None:
     relocations = Part(".reloc", CONSTANTS, 0x5000, block + last + block)
     blob = pe([text(b""), data, relocations], {5: (0x5000, 100)})
     at = HEADERS + 64
-    assert sites(blob) == [
+    assert sites(blob, 16) == [
         (at, 2, BASE + 0x1000, 0), (at + 8, 2, BASE + 0x3000, 0), (at + 24, 2, BASE + 0x1020, 0),
     ]  # fmt: skip
-    assert len(sites(pe([text(b""), data, relocations], {5: (0x5000, 27)}))) == 2
+    assert len(sites(pe([text(b""), data, relocations], {5: (0x5000, 27)}), 16)) == 2
 
 
 def test_what_people_are_told_of_an_image() -> None:
