@@ -17,8 +17,6 @@ from pcpu.iprog.native import NativeReader, call
 from pcpu.iprog.relocate import Addresses, ShiftMap
 from tests.iprog.forge import Frames, number, plan, signed, streams
 from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, module, u64
-from tests.iprog.test_pe import Part as Section
-from tests.iprog.test_pe import pe
 
 Regions = Sequence[tuple[int, int, int]]
 Pieces = Sequence[tuple[int, int]]
@@ -212,31 +210,6 @@ def test_instructions_of_aarch64_g24() -> None:
     assert rebuilt(wanted, blob, about, [(0, 16, places[".text"])]) == wanted
 
 
-def test_places_that_are_listed_g24() -> None:
-    block = struct.pack("<II4H", 0x1000, 16, 0x3004, 0x3010, 0x0000, 0x3FFC)
-    blob = pe([
-        Section(".text", 0x60000020, 0x1000, bytes(0x1000)), Section(".reloc", 0x40000040, 0x5000, block),
-    ], {5: (0x5000, 16)}, narrow=True)  # fmt: skip
-    # What lies behind 0x10001000 moved by 0x208: the last place is in another page then.
-    about = relocation([39], 3, [], [(0x10001000, 0x208)])
-    at = len(blob) - 16
-    wanted = block[:8] + struct.pack("<4H", 0x320C, 0x3218, 0, 0x3204)
-    assert rebuilt(wanted, blob, about, [(0, 16, at)]) == wanted
-    # Only whole entries are moved.
-    wanted = block[9:10] + wanted[10:14] + block[14:15]
-    assert rebuilt(wanted, blob, about, [(0, 6, at + 9)]) == wanted
-
-
-def test_numbers_of_symbols_g24() -> None:
-    table = struct.pack("<4I", 0x9104, 5 << 8 | 6, 0x9108, 9 << 8 | 7)
-    blob, places = elf([
-        Part(".text", CODE, 0x2000, bytes(16)), Part(".rel.plt", CONSTANTS, 0x4000, table, 9),
-    ], machine=3, narrow=True)  # fmt: skip
-    about = relocation([28], 2, [], [((4 << 40) + 6, 0x1FFFF)])
-    wanted = struct.pack("<4I", 0x9104, 5 << 8 | 6, 0x9108, (9 + 0x1FFFF) << 8 | 7)
-    assert rebuilt(wanted, blob, about, [(0, 16, places[".rel.plt"])]) == wanted
-
-
 # The literal transforms
 
 
@@ -271,20 +244,6 @@ def test_calls_in_literals_g28() -> None:
     code = b"data\x8b\x05" + i32(0x3100 - 0x300A) + b"\xe8\xe8\0\0\0" + i32(0x7FFFFFF)
     stored = (
         b"data\x8b\x05" + i32(0x2100) + b"\xe8" + struct.pack("<I", 0xE8 + 0x200F) + i32(0x7FFFFFF)
-    )
-    assert literal(code, stored, about, blob) == code
-
-
-def test_operands_of_x86_stay_g28() -> None:
-    blob, _ = code_blob()
-    about = relocation([1], 1, [(0, 0x3000, 1)], [], transform=6, base=0x1000, span=0x8000)
-    code = (
-        b"\x8b\x05" + i32(0x3100) + b"\xe8" + i32(0x100) + b"\x0f\x84" + i32(-0x80) + b"\x90" * 70
-    )
-    code += b"\x8b\x0d" + i32(5) + b"\xe9" + i32(0x40)
-    stored = b"\x8b\x05" + i32(0x3100) + b"\xe8" + i32(0x100 + 0x200B) + b"\x0f\x84"
-    stored += (
-        i32(0x2011 - 0x80) + b"\x90" * 70 + b"\x8b\x0d" + i32(5) + b"\xe9" + i32(0x40 + 0x2062)
     )
     assert literal(code, stored, about, blob) == code
 
@@ -360,18 +319,6 @@ def test_a_prefix_is_of_the_moved_reference_g29() -> None:
     parts = streams([bytes(wanted)], [[]], [stored])
     frames = Frames(parts, [7, 1], {1: 2}, spans, prefix)
     assert rebuilt(bytes(wanted), blob, about, [], stored, frames) == bytes(wanted)
-
-
-def test_a_prefix_holds_what_is_listed_g29() -> None:
-    block = struct.pack("<II4H", 0x1000, 16, 0x3004, 0x3010, 0x3020, 0x3FFC)
-    blob = pe([
-        Section(".text", 0x60000020, 0x1000, bytes(0x1000)), Section(".reloc", 0x40000040, 0x5000, block),
-    ], {5: (0x5000, 16)}, narrow=True)  # fmt: skip
-    about = relocation([39], 4, [], [(0x10001000, 0x208)], transform=6)
-    stored = struct.pack("<4H", 0x320C, 0x3218, 0x3228, 0x3204) + b"tail"
-    parts = streams([stored], [[]], [stored])
-    frames = Frames(parts, [7, 1], {1: 2}, [(len(blob) - 16, 16)], block[:8] + stored[:8])
-    assert rebuilt(stored, blob, about, [], stored, frames) == stored
 
 
 # What is wrong with relocation
