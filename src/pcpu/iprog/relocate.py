@@ -161,6 +161,8 @@ def _content(form: int, target: int, extra: int, address: int) -> int:
             return target - address
         case Form.PAGE:
             return (target >> 12) - (address >> 12)
+        case Form.ENTRY:
+            return extra % 16 << 12 | target % 4096
         case _:
             return target & _NUMBER
 
@@ -171,6 +173,8 @@ def _write(data: bytearray, at: int, form: int, extra: int, value: int) -> None:
         width, value = int(WIDTHS[form]), (value << extra % 8) + extra // 8
         if value < 1 << 8 * width:
             data[at : at + width] = value.to_bytes(width, "little")
+    elif form == Form.ENTRY:
+        data[at : at + 2] = value.to_bytes(2, "little")
     elif form >= Form.BRANCH:
         word = int.from_bytes(data[at : at + 4], "little")
         data[at : at + 4] = _instruction(word, form, extra, value).to_bytes(4, "little")
@@ -184,11 +188,13 @@ def _write(data: bytearray, at: int, form: int, extra: int, value: int) -> None:
 
 
 def _instruction(word: int, form: int, extra: int, value: int) -> int:
-    """An instruction of AArch64 with another part of an address."""
+    """An instruction, or another number, with another part of an address."""
     match form:
         case Form.BRANCH:
             return word & ~0x3FFFFFF | value >> 2 & 0x3FFFFFF
         case Form.PAGE:
             return word & ~0x60FFFFE0 | (value & 3) << 29 | (value & 0x1FFFFC) << 3
+        case Form.SYMBOL:
+            return word & 0xFF | (value & 0xFFFFFF) << 8
         case _:
             return word & ~0x3FFC00 | (value & 0xFFF) >> extra << 10

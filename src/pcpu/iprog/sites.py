@@ -29,14 +29,22 @@ class Form(IntEnum):
     LOW = 10
     NARROW = 19  # a number behind which a tag may stand; two bytes, the next four
     WIDE = 20
+    ENTRY = 22  # the kind and the last 12 bits of a place, as PE lists what is relocated
+    SYMBOL = 23  # the upper 24 bits of a number
 
 
 OTHER_IMAGE = 1 << 44  # what addresses of a second image in one file are more than its own
 SPACE = 40  # bits: addresses from k << SPACE on are numbers of things of kind k
 TAGGED = (19, 20)  # forms of numbers behind which a tag stands
 LEB = (5, 6)  # forms of as many bytes as their extra says
-# Bytes, by form.
-WIDTHS = np.array([4, 4, 8, 4, 4, 0, 0, 4, 4, 4, 4, *[4] * 8, 2, 4], np.int64)
+_SIZES: dict[int, int] = {
+    Form.ABSOLUTE: 8,
+    Form.UNSIGNED: 0,
+    Form.SIGNED: 0,
+    Form.NARROW: 2,
+    Form.ENTRY: 2,
+}  # others have 4
+WIDTHS = np.array([_SIZES.get(n, 4) for n in range(max(Form) + 1)], np.int64)  # bytes, by form
 
 
 def widths(form: Octets, extra: Places) -> Places:

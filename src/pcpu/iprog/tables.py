@@ -18,17 +18,20 @@ from pcpu.iprog.finders.find import (
     GO_FUNCTIONS,
     OBJECT_RELOCATIONS,
     PE_FUNCTIONS,
+    PE_LISTED,
     PE_UNWINDING,
     RELOCATIONS,
     SEARCH_TABLE,
-)  # fmt: skip
+)
 from pcpu.iprog.index import Seeds
 from pcpu.iprog.jit import jit
 from pcpu.iprog.sites import SPACE, TAGGED, Form, Places, Sites
 
-_TABLES = (Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, *TAGGED)
+_TABLES = (Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, Form.ENTRY, *TAGGED)
 # Finders of tables that have little but addresses.
-_ALIKE = (RELOCATIONS, SEARCH_TABLE, OBJECT_RELOCATIONS, PE_FUNCTIONS, PE_UNWINDING)
+_ALIKE = (
+    RELOCATIONS, SEARCH_TABLE, PE_LISTED, OBJECT_RELOCATIONS, PE_FUNCTIONS, PE_UNWINDING,
+)  # fmt: skip
 _FEW = 4  # entries that may be about one address
 _NEAR = 64  # bytes between two entries that support each other
 

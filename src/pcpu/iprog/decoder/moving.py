@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.transforms import restore_aarch64, restore_x86_64
+from pcpu.iprog.decoder.transforms import restore_aarch64, restore_x86
 from pcpu.iprog.format import Transform
 from pcpu.iprog.sites import OTHER_IMAGE, SPACE, Form
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
-CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED, _, BRANCH, PAGE, LOW, NARROW, WIDE = map(
-    int, Form
-)
-X86_64, AARCH64, BY_IMAGE = map(int, list(Transform)[1:])
+CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED = map(int, list(Form)[:7])
+BRANCH, PAGE, NARROW, WIDE = map(int, (Form.BRANCH, Form.PAGE, Form.NARROW, Form.WIDE))
+ENTRY, SYMBOL = Form.ENTRY.value, Form.SYMBOL.value
+X86_64, AARCH64, BY_IMAGE, X86 = map(int, list(Transform)[1:])
 NUMBER = (1 << SPACE) - 1
 
 
@@ -40,7 +40,14 @@ def value_of(form: int, target: int, extra: int, address: int) -> int:
         return target - address
     if form == PAGE:
         return (target >> 12) - (address >> 12)
+    if form == ENTRY:
+        return entry_of(target, extra)
     return target & NUMBER
+
+
+def entry_of(target: int, extra: int) -> int:
+    """What is listed of a place that is relocated."""
+    return (extra & 15) << 12 | target & 0xFFF
 
 
 def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
@@ -57,6 +64,9 @@ def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
         put_tagged(b, at, form, tagged(value, extra))
     elif form == ABSOLUTE:
         put_64(b, at, value)
+    elif form == ENTRY:
+        b[at] = value & 255
+        b[at + 1] = value >> 8 & 255
     elif form < BRANCH:
         put_32(b, at, value)
     else:
@@ -77,11 +87,13 @@ def put_tagged(b: Bytes, at: int, form: int, value: int) -> None:
 
 
 def instruction(word: int, form: int, extra: int, value: int) -> int:
-    """An instruction of AArch64 with another part of an address."""
+    """An instruction, or another number, with another part of an address."""
     if form == BRANCH:
         return word & ~0x3FFFFFF | value >> 2 & 0x3FFFFFF
     if form == PAGE:
         return word & ~0x60FFFFE0 | (value & 3) << 29 | (value & 0x1FFFFC) << 3
+    if form == SYMBOL:
+        return word & 0xFF | (value & 0xFFFFFF) << 8
     return word & ~0x3FFC00 | (value & 0xFFF) >> (extra & 63) << 10
 
 
@@ -99,8 +111,9 @@ def restore(s: Ints, heap: Memory, window: Bytes, start: int, at: int, end: int)
             own = s[S.TRANSFORM]
             if own == BY_IMAGE:
                 own = X86_64 if address < OTHER_IMAGE else AARCH64
-            if own == X86_64:
-                restore_x86_64(window[at:stop], address, s[S.BASE], s[S.SPAN])
+            if own in (X86_64, X86):
+                operands = own == X86_64
+                restore_x86(window[at:stop], address, s[S.BASE], s[S.SPAN], operands)
             else:
                 restore_aarch64(window[at:stop], address)
         at = stop

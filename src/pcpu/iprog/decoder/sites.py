@@ -19,12 +19,13 @@ from pcpu.iprog.decoder.moving import (
     BEHIND,
     BRANCH,
     CODE,
-    LOW,
+    ENTRY,
     NARROW,
     NUMBER,
     RELATIVE,
     SIGNED,
     WIDE,
+    entry_of,
     instruction,
     region_of,
     tagged,
@@ -38,8 +39,8 @@ RECORD = 32  # bytes of a site as finders give it: place, form, target, extra
 _SITE = 16  # bytes as it is kept
 
 _PLACE = (1 << 40) - 1
-_FORM, _FOUR, _BYTES, _SIGN, _EXTRA = 40, 1 << 44, 1 << 45, 46, 48  # bits, or where they begin
-_MOST_EXTRA = 0x7FFF
+_FORM, _FOUR, _BYTES, _SIGN, _EXTRA = 40, 1 << 45, 1 << 46, 47, 49  # bits, or where they begin
+_FORMS, _MOST_EXTRA = 31, 0x3FFF
 _GROUPS = 8  # bytes of LEB128 in which each number has room
 _MORE = -0x7F7F7F7F7F7F7F80  # in all bytes of such a number but the last
 _WORD = Form.WORD.value
@@ -69,6 +70,8 @@ def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
             bits = _FOUR | 1 << _SIGN
         elif form == ABSOLUTE:
             value, bits, extra = value - extra, _BYTES, 8
+        elif form == ENTRY:
+            value, bits, extra = entry_of(value, extra), _BYTES, 2
         elif form <= SIGNED:
             value, bits = value & NUMBER, _BYTES
             room = 7 * min(extra, _GROUPS) - (1 if form == SIGNED else 0)
@@ -80,7 +83,7 @@ def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
             value, bits = tagged(value & NUMBER, extra), _BYTES
             extra = 2 if form == NARROW else 4
             extra, form = extra if 0 <= value >> 8 * extra < 1 else 0, SIGNED
-        if not 0 <= form <= LOW:
+        if not 0 <= form <= _FORMS:
             form, bits, extra = ABSOLUTE, _BYTES, 0  # of no bytes: nothing is written
         extra = min(max(extra, 0), _MOST_EXTRA)
         bits |= place & _PLACE | form << _FORM | extra << _EXTRA
@@ -192,7 +195,7 @@ def _move_sites(
         first = place + 1
         value = i64_at(heap, site + 8)
         site += _SITE
-        form, extra = about >> _FORM & 15, about >> _EXTRA
+        form, extra = about >> _FORM & _FORMS, about >> _EXTRA
         if about & _FOUR:
             sign = (about >> _SIGN & 3) - 1
             if place + 4 <= end:
@@ -240,7 +243,7 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
         first = place + 1
         value = i64_at(heap, site + 8)
         site += _SITE
-        form, extra = about >> _FORM & 15, about >> _EXTRA
+        form, extra = about >> _FORM & _FORMS, about >> _EXTRA
         if form == CODE:
             value += extra - s[S.BASE]
         if form in (RELATIVE, BEHIND):  # which have no place in the file

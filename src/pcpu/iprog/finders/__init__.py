@@ -22,9 +22,11 @@ from pcpu.iprog.finders.image import (
     ARM,
     CLR,
     FAT,
+    I386,
     MACHO_AMD,
     MACHO_ARM,
     PE,
+    PE_I386,
     WASM,
     Image,
     octets,
@@ -47,7 +49,8 @@ class Finder:
     kinds: tuple[str, ...]
 
 
-_ELF = (AMD, ARM)
+_ELF = (AMD, ARM, I386)
+_PE = (PE, PE_I386)
 _MACHO = (MACHO_AMD, MACHO_ARM)
 _FAT = (FAT,)
 
@@ -56,8 +59,8 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
     finder.number: finder
     for finder in (
         Finder(find.AMD_CODE, "x86-64-code", "calls, jumps and operands", (AMD,)),
-        Finder(find.OBJECT_RELOCATIONS, "elf-object-relocations", "relocations of objects", _ELF),
-        Finder(find.OBJECT_SYMBOLS, "elf-object-symbols", "symbols of objects", _ELF),
+        Finder(find.OBJECT_RELOCATIONS, "object-places", "relocations of objects", (AMD, ARM)),
+        Finder(find.OBJECT_SYMBOLS, "object-symbols", "symbols of objects", (AMD, ARM)),
         Finder(find.RELOCATIONS, "elf-relocations", "relocations with addends", _ELF),
         Finder(find.SYMBOLS, "elf-symbols", "values of symbols", _ELF),
         Finder(find.POINTERS, "elf-pointers", "words of data that are addresses", _ELF),
@@ -68,7 +71,7 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.GO_TYPES, "go-types", "Go: methods and links of types", _ELF),
         Finder(find.GO_INLINED, "go-inlined", "Go: names of functions that were inlined", _ELF),
         Finder(find.GO_TYPE_NAMES, "go-type-names", "Go: names and methods of types", _ELF),
-        Finder(find.AMD_FIXED, "x86-64-fixed", "addresses in code at a fixed place", (AMD,)),
+        Finder(find.AMD_FIXED, "x86-fixed", "addresses in code at a fixed place", (AMD, I386)),
         Finder(find.NAMES, "elf-names", "where names are, and numbers of symbols", _ELF),
         Finder(find.TYPES, "btf", "BTF: types and places of names", _ELF),
         Finder(find.WASM_CODE, "wasm-code", "what instructions name", (WASM,)),
@@ -79,7 +82,11 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.PE_CODE, "pe-code", "calls, jumps and operands", (PE,)),
         Finder(find.PE_FUNCTIONS, "pe-functions", "unwinding: functions", (PE,)),
         Finder(find.PE_UNWINDING, "pe-unwinding", "unwinding: what it goes by", (PE,)),
-        Finder(find.PE_POINTERS, "pe-pointers", "words of data that are addresses", (PE,)),
+        Finder(find.PE_POINTERS, "pe-pointers", "words of data that are addresses", _PE),
+        Finder(find.PE_LISTED, "pe-relocations", "places that relocations name", _PE),
+        Finder(find.I386_CODE, "x86-code", "calls and jumps", (I386, PE_I386)),
+        Finder(find.I386_GOT, "x86-got", "operands that count from the offset table", (I386,)),
+        Finder(find.I386_TABLES, "x86-tables", "jump tables", (I386,)),
         Finder(find.MACHO_AMD_CODE, "macho-x86-64", "calls, jumps and operands", (MACHO_AMD,)),
         Finder(find.MACHO_ARM_CODE, "macho-aarch64", "branches and pages", (MACHO_ARM,)),
         Finder(find.MACHO_POINTERS, "macho-pointers", "words of data that are addresses", _MACHO),
@@ -94,8 +101,8 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.FAT_FRAMES, "fat-eh-frame", "unwinding: functions and records", _FAT),
         Finder(find.FAT_FUNCTIONS, "fat-unwind", "unwinding: functions and data", _FAT),
         Finder(find.FAT_NAMES, "fat-names", "where the names of symbols are", _FAT),
-        Finder(find.CLR_TABLES, "clr-tables", ".NET: rows and places in heaps", (CLR, PE)),
-        Finder(find.CLR_CODE, "clr-code", ".NET: tokens in code", (CLR, PE)),
+        Finder(find.CLR_TABLES, "clr-tables", ".NET: rows and places in heaps", (CLR, *_PE)),
+        Finder(find.CLR_CODE, "clr-code", ".NET: tokens in code", (CLR, *_PE)),
     )
 })  # fmt: skip
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import (
-    ENTRY,
-    FIRST,
-    LAST,
+    COUNT,
     RELA,
     SYMTAB,
     is_code,
     is_section,
+    is_wide,
+    section,
     size_of,
     start_of,
     type_of,
@@ -46,10 +46,11 @@ def object_symbols(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> in
 
 def _in_tables(b: Bytes, elf: Ints, kind: int, rows: Ints, room: int, count: int) -> int:
     """What the tables of one of the two types hold."""
-    if u16_at(b, 16) != _OBJECT:
+    if u16_at(b, 16) != _OBJECT or not is_wide(b):
         return count
     code = _code(b, elf)
-    for s in range(elf[FIRST], elf[LAST], ENTRY):
+    for n in range(elf[COUNT]):
+        s = section(elf, n)
         if is_section(b, s) and type_of(b, s) == kind:
             stop = start_of(b, s) + size_of(b, s) // _ROW * _ROW
             for p in range(start_of(b, s), stop, _ROW * _PIECE):
@@ -63,9 +64,9 @@ def _in_tables(b: Bytes, elf: Ints, kind: int, rows: Ints, room: int, count: int
 
 def _code(b: Bytes, elf: Ints) -> int:
     """The number of the first section of code; 0 where there is none."""
-    for s in range(elf[FIRST], elf[LAST], ENTRY):
-        if is_code(b, s):
-            return i64(s - elf[FIRST]) // ENTRY
+    for n in range(elf[COUNT]):
+        if is_code(b, section(elf, n)):
+            return i64(n)
     return 0
 
 
@@ -73,9 +74,7 @@ def _symbols(
     b: Bytes, p: int, end: int, code: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     for at in range(p, end, _ROW):
-        section = u16_at(b, at + 6)
-        if 0 < section < _RESERVED:
-            count = _value(b, at + 8, section, code, rows, room, count)
+        count = _value(b, at + 8, u16_at(b, at + 6), code, rows, room, count)
     return count
 
 
@@ -97,18 +96,18 @@ def _relocations(
 
 def _table(b: Bytes, elf: Ints, number: int) -> tuple[int, int]:
     """Where the symbols of a section begin, and how many there are."""
-    s = elf[FIRST] + ENTRY * number
-    if s >= elf[LAST] or not is_section(b, s) or type_of(b, s) != SYMTAB:
+    s = section(elf, min(number, elf[COUNT] - 1))
+    if number >= elf[COUNT] or not is_section(b, s) or type_of(b, s) != SYMTAB:
         return 0, 0
     return start_of(b, s), size_of(b, s) // _ROW
 
 
 def _value(
-    b: Bytes, p: int, section: int, code: int, rows: Ints, room: int, count: int
+    b: Bytes, p: int, number: int, code: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """A u64 that lies behind the start of a section."""
     value = i64_at(b, p)
-    if not 0 < value < 1 << SPACE or section == 0 or section >= _RESERVED:
+    if not 0 < value < 1 << SPACE or number == 0 or number >= _RESERVED:
         return count
-    first = 0 if section == code else _FIRST + section << SPACE
+    first = 0 if number == code else _FIRST + number << SPACE
     return add(rows, room, count, p, _ABSOLUTE, first + value, first)
