@@ -54,9 +54,13 @@ class Moved:
         if about is not None and about.transform:
             first, last = np.searchsorted(self.sites.place, [start, start + length])
             sites = self.sites[int(first) : int(last)]
-            calls = found[np.minimum(sites.place + 3 - start, length - 1)] >> 2 == _CALL
+            at = sites.place - start
+            calls = found[np.minimum(at + 3, length - 1)] >> 2 == _CALL
+            linked = found[np.minimum(at, length - 1)] >> 7 == 1
+            linked &= found[np.minimum(at + 1, length - 1)] & 15 == 0
             shown = (sites.form != Form.RELATIVE) & (sites.form != Form.BEHIND)
             shown &= (sites.form != Form.BRANCH) | calls
+            shown &= (sites.form != Form.RISCV_JUMP) | linked
             sites = sites[shown & (sites.end <= start + length)]
             values = absolute(sites, about.base)
             write_sites(found, sites.place - start, sites.form, sites.extra, values)

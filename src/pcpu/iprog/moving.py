@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pcpu.iprog.decoder import moving
-from pcpu.iprog.finders import rows
+from pcpu.iprog.finders import riscv, rows
 from pcpu.iprog.jit import for_loops, jit
 from pcpu.iprog.sites import LEB, Form, Places, Sites
 from pcpu.kernel import memory
@@ -16,7 +16,8 @@ from pcpu.kernel import memory
 put_site: Any = moving.put_site
 value_of: Any = moving.value_of
 width_of: Any = rows.width
-for_loops(put_site, value_of, width_of, moving.instruction)
+for_loops(put_site, value_of, width_of, moving.instruction, moving.riscv_instruction)
+for_loops(*riscv.READING)
 for_loops(memory.put_32, memory.put_64, memory.u16_at, memory.u32_at)
 
 

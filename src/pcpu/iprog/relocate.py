@@ -123,8 +123,9 @@ class Mover:
             at = place - start
             if form == Form.CODE:
                 _write(found, at, form, extra, target - self.relocation.base)
-            elif form not in _BY_PLACE and (form != Form.BRANCH or found[at + 3] >> 2 == _CALL):
-                _write(found, at, form, extra, _content(form, target, extra, 0))
+            elif form not in _BY_PLACE and _is_shown(form, found[at : at + 4]):
+                address = extra if form >= Form.RISCV_JUMP else 0
+                _write(found, at, form, extra, _content(form, target, extra, address))
         return bytes(found)
 
     def restore(self, window: bytearray, start: int, at: int, length: int) -> None:
@@ -148,8 +149,18 @@ def resolved(sites: Sites, shifts: ShiftMap, first: int) -> Sites:
     return Sites(sites.place + first, sites.form, target, extra, sites.finder)
 
 
+def _is_shown(form: int, content: bytes) -> bool:
+    """Whether the moved reference has it: of branches those that are calls (G29)."""
+    word = int.from_bytes(content, "little")
+    if form == Form.BRANCH:
+        return word >> 26 == _CALL
+    return form != Form.RISCV_JUMP or word & 0xF80 == 0x80
+
+
 def _content(form: int, target: int, extra: int, address: int) -> int:
     """What a site holds that is copied to ``address`` (G24)."""
+    if form >= Form.RISCV_JUMP:
+        return target - (address - extra)
     match form:
         case Form.CODE | Form.RELATIVE:
             return target - (address + extra)
@@ -180,8 +191,17 @@ def _write(data: bytearray, at: int, form: int, extra: int, value: int) -> None:
 
 
 def _instruction(word: int, form: int, extra: int, value: int) -> int:
-    """An instruction of AArch64 with another part of an address."""
+    """An instruction with another part of an address."""
     match form:
+        case Form.RISCV_JUMP:
+            word = word & 0xFFF | (value >> 20 & 1) << 31 | (value >> 1 & 0x3FF) << 21
+            return word | (value >> 11 & 1) << 20 | (value >> 12 & 0xFF) << 12
+        case Form.RISCV_HIGH:
+            return word & 0xFFF | (value + 0x800 & 0xFFFFFFFF) >> 12 << 12
+        case Form.RISCV_LOAD:
+            return word & 0xFFFFF | (value & 0xFFF) << 20
+        case Form.RISCV_STORE:
+            return word & 0x1FFF07F | (value >> 5 & 0x7F) << 25 | (value & 31) << 7
         case Form.BRANCH:
             return word & ~0x3FFFFFF | value >> 2 & 0x3FFFFFF
         case Form.PAGE:

@@ -27,12 +27,18 @@ class Form(IntEnum):
     BRANCH = 8  # parts of instructions of AArch64, as are the next two
     PAGE = 9
     LOW = 10
+    RISCV_JUMP = 15  # parts of instructions of RISC-V, as are the next three
+    RISCV_HIGH = 16
+    RISCV_LOAD = 17
+    RISCV_STORE = 18
 
 
 OTHER_IMAGE = 1 << 44  # what addresses of a second image in one file are more than its own
 SPACE = 40  # bits: addresses from k << SPACE on are numbers of things of kind k
 LEB = (5, 6)  # forms of as many bytes as their extra says
-WIDTHS = np.array([4, 4, 8, 4, 4, 0, 0, 4, 4, 4, 4], np.int64)  # bytes, by form
+# Bytes, by form; what is no form has 4.
+WIDTHS = np.full(max(Form) + 1, 4, np.int64)
+WIDTHS[[Form.ABSOLUTE, *LEB]] = 8, 0, 0
 
 
 def widths(form: Octets, extra: Places) -> Places:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.transforms import restore_aarch64, restore_x86_64
+from pcpu.iprog.decoder.transforms import restore_aarch64, restore_riscv, restore_x86_64
+from pcpu.iprog.finders.riscv import is_call, put_high, put_jump, put_low
 from pcpu.iprog.format import Transform
 from pcpu.iprog.sites import OTHER_IMAGE, SPACE, Form
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
-CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED, _, BRANCH, PAGE, _ = map(int, Form)
-X86_64, AARCH64, BY_IMAGE = map(int, list(Transform)[1:])
+CODE, RELATIVE, ABSOLUTE, BASED = map(int, (Form.CODE, Form.RELATIVE, Form.ABSOLUTE, Form.BASED))
+BEHIND, UNSIGNED, SIGNED = map(int, (Form.BEHIND, Form.UNSIGNED, Form.SIGNED))
+BRANCH, PAGE, LOW = map(int, (Form.BRANCH, Form.PAGE, Form.LOW))
+JUMP, HIGH = Form.RISCV_JUMP.value, Form.RISCV_HIGH.value
+X86_64, AARCH64, BY_IMAGE = (
+    Transform.X86_64.value,
+    Transform.AARCH64.value,
+    Transform.BY_IMAGE.value,
+)
+RISCV = Transform.RISCV.value
 NUMBER = (1 << SPACE) - 1
 
 
@@ -38,6 +47,8 @@ def value_of(form: int, target: int, extra: int, address: int) -> int:
         return target - address
     if form == PAGE:
         return (target >> 12) - (address >> 12)
+    if form > LOW:
+        return target - (address - extra)
     return target & NUMBER
 
 
@@ -60,12 +71,29 @@ def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
 
 
 def instruction(word: int, form: int, extra: int, value: int) -> int:
-    """An instruction of AArch64 with another part of an address."""
+    """An instruction with another part of an address."""
+    if form > LOW:
+        return riscv_instruction(word, form, value)
     if form == BRANCH:
         return word & ~0x3FFFFFF | value >> 2 & 0x3FFFFFF
     if form == PAGE:
         return word & ~0x60FFFFE0 | (value & 3) << 29 | (value & 0x1FFFFC) << 3
     return word & ~0x3FFC00 | (value & 0xFFF) >> (extra & 63) << 10
+
+
+def riscv_instruction(word: int, form: int, value: int) -> int:
+    """An instruction of RISC-V with another part of a distance."""
+    if form == JUMP:
+        return put_jump(word, value)
+    return put_high(word, value) if form == HIGH else put_low(word, value)
+
+
+def is_shown(form: int, word: int) -> bool:
+    """Whether the moved reference has an instruction with an address: not one that jumps within a
+    function."""
+    if form == BRANCH:
+        return word >> 26 == 0x25
+    return form != JUMP or is_call(word)
 
 
 def restore(s: Ints, heap: Memory, window: Bytes, start: int, at: int, end: int) -> None:
@@ -84,6 +112,8 @@ def restore(s: Ints, heap: Memory, window: Bytes, start: int, at: int, end: int)
                 own = X86_64 if address < OTHER_IMAGE else AARCH64
             if own == X86_64:
                 restore_x86_64(window[at:stop], address, s[S.BASE], s[S.SPAN])
+            elif own == RISCV:
+                restore_riscv(window[at:stop], address)
             else:
                 restore_aarch64(window[at:stop], address)
         at = stop

@@ -17,12 +17,13 @@ from pcpu.iprog.decoder.moving import (
     ABSOLUTE,
     BASED,
     BEHIND,
-    BRANCH,
     CODE,
+    LOW,
     NUMBER,
     RELATIVE,
     SIGNED,
     instruction,
+    is_shown,
     region_of,
     value_of,
 )
@@ -34,12 +35,12 @@ RECORD = 32  # bytes of a site as finders give it: place, form, target, extra
 _SITE = 16  # bytes as it is kept
 
 _PLACE = (1 << 40) - 1
-_FORM, _FOUR, _BYTES, _SIGN, _EXTRA = 40, 1 << 44, 1 << 45, 46, 48  # bits, or where they begin
-_MOST_EXTRA = 0x7FFF
+_FORM, _FOUR, _BYTES, _SIGN, _EXTRA = 40, 1 << 45, 1 << 46, 47, 49  # bits, or where they begin
+_FORMS = 31
+_MOST_EXTRA = 0x3FFF
 _GROUPS = 8  # bytes of LEB128 in which each number has room
 _MORE = -0x7F7F7F7F7F7F7F80  # in all bytes of such a number but the last
 _LAST_FORM, _WORD = max(Form).value, Form.WORD.value
-_CALL = 0x25
 _PIECE = 2048  # sites that are moved in one call
 _LEAST_PAGE = 9  # bits of what has a number of its own in the index of sites
 
@@ -184,7 +185,7 @@ def _move_sites(
         first = place + 1
         value = i64_at(heap, site + 8)
         site += _SITE
-        form, extra = about >> _FORM & 15, about >> _EXTRA
+        form, extra = about >> _FORM & _FORMS, about >> _EXTRA
         if about & _FOUR:
             sign = (about >> _SIGN & 3) - 1
             if place + 4 <= end:
@@ -200,7 +201,7 @@ def _move_sites(
 def _put_instruction(
     heap: Memory, at: int, form: int, extra: int, target: int, address: int
 ) -> None:
-    """Write a part of an instruction of AArch64."""
+    """Write a part of an instruction."""
     value = value_of(form, target, extra, address)
     put_32(heap, at, instruction(u32_at(heap, at), form, extra, value))
 
@@ -232,7 +233,7 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
         first = place + 1
         value = i64_at(heap, site + 8)
         site += _SITE
-        form, extra = about >> _FORM & 15, about >> _EXTRA
+        form, extra = about >> _FORM & _FORMS, about >> _EXTRA
         if form == CODE:
             value += extra - s[S.BASE]
         if form in (RELATIVE, BEHIND):  # which have no place in the file
@@ -243,6 +244,6 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
         elif about & _BYTES:
             if 0 < extra <= end - place:
                 _put_bytes(heap, place + to, extra, value)
-        elif place + 4 <= end and (form != BRANCH or heap[place + to + 3] >> 2 == _CALL):
-            _put_instruction(heap, place + to, form, extra, value, 0)
+        elif place + 4 <= end and is_shown(form, u32_at(heap, place + to)):
+            _put_instruction(heap, place + to, form, extra, value, extra if form > LOW else 0)
     s[S.SITE] = (site - s[S.GIVEN_SITES]) // _SITE

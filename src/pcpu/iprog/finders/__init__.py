@@ -24,6 +24,7 @@ from pcpu.iprog.finders.image import (
     MACHO_AMD,
     MACHO_ARM,
     PE,
+    RISCV,
     WASM,
     Image,
     octets,
@@ -46,7 +47,7 @@ class Finder:
     kinds: tuple[str, ...]
 
 
-_ELF = (AMD, ARM)
+_ELF = (AMD, ARM, RISCV)
 _MACHO = (MACHO_AMD, MACHO_ARM)
 _FAT = (FAT,)
 
@@ -72,6 +73,7 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.ARM_CODE, "aarch64-code", "branches and pages", (ARM,)),
         Finder(find.WASM_WORDS, "wasm-words", "words of data that are addresses", (WASM,)),
         Finder(find.WASM_LOCALS, "wasm-locals", "local variables", (WASM,)),
+        Finder(find.RISCV_CODE, "riscv64-code", "jumps and parts of distances", (RISCV,)),
         Finder(find.PE_CODE, "pe-code", "calls, jumps and operands", (PE,)),
         Finder(find.PE_FUNCTIONS, "pe-functions", "unwinding: functions", (PE,)),
         Finder(find.PE_POINTERS, "pe-pointers", "words of data that are addresses", (PE,)),

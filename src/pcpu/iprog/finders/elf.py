@@ -13,7 +13,7 @@ from pcpu.iprog.finders.reading import lies
 from pcpu.kernel import i64
 from pcpu.kernel.memory import i64_at, u16_at, u32_at
 
-X86_64, AARCH64 = 62, 183  # machines
+X86_64, AARCH64, RISCV = 62, 183, 243  # machines
 EXECUTABLE = 2  # a type of file, whose addresses are final
 PROGBITS, SYMTAB, RELA, NOBITS, DYNSYM, INIT_ARRAY, FINI_ARRAY = 1, 2, 4, 8, 11, 14, 15
 WRITE, ALLOC, EXEC = 1, 2, 4  # flags

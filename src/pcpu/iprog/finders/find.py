@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pcpu.iprog.finders.aarch64 import KNOWN, arm_sites
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
-from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64, machine_of, read_elf
+from pcpu.iprog.finders.elf import AARCH64, ELF, RISCV, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
 from pcpu.iprog.finders.elf_names import names
 from pcpu.iprog.finders.fat import IMAGES, displace, fat_room, image_in, is_fat, read_part
@@ -29,6 +29,7 @@ from pcpu.iprog.finders.macho import (
 )  # fmt: skip
 from pcpu.iprog.finders.macho import machine_of as macho_machine
 from pcpu.iprog.finders.pe import pe_code, pe_functions, pe_pointers, read_pe
+from pcpu.iprog.finders.riscv import riscv_sites
 from pcpu.iprog.finders.rows import tag
 from pcpu.iprog.finders.wasm import CODE, LOCALS, TABLES, WORDS, find_in_module, is_module
 from pcpu.iprog.finders.x86_64 import amd_sites
@@ -45,8 +46,9 @@ GO_INLINED, GO_TYPE_NAMES, AMD_FIXED, NAMES = range(25, 29)
 # What finds in the images of a universal file what finders from MACHO_AMD_CODE on find in one.
 FAT_AMD_CODE, FAT_ARM_CODE, FAT_POINTERS, FAT_SYMBOLS = range(29, 33)
 FAT_FRAMES, FAT_FUNCTIONS, FAT_NAMES = range(33, 36)
+RISCV_CODE = 43
 _IN_IMAGES = FAT_AMD_CODE - MACHO_AMD_CODE
-LAST_FINDER = FAT_NAMES
+LAST_FINDER = RISCV_CODE
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
@@ -104,9 +106,9 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
             count = _in_macho(b, elf, finders[n], scratch, tables, rows, room, count)
         elif CHOSEN & _FAT != 0 and fat:
             count = _in_images(b, elf, finders[n], scratch, tables, rows, room, count)
-        elif finders[n] in (AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED):
+        elif finders[n] in (AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED, RISCV_CODE):
             count = _in_code(b, elf, finders, n, scratch, tables, rows, room, count)
-        elif machine_of(b) in (X86_64, AARCH64):
+        elif machine_of(b) in (X86_64, AARCH64, RISCV):
             count = _in_data(b, elf, finders[n], scratch, rows, room, count)
         if TAGS:
             tag(rows, first, min(count, room), finders[n])
@@ -121,6 +123,8 @@ def _in_code(
     machine = machine_of(b)
     if machine == AARCH64 and _is(finders[n], ARM_CODE):
         count = arm_sites(b, elf, scratch[ELF : ELF + KNOWN], rows, room, count)
+    elif machine == RISCV and _is(finders[n], RISCV_CODE):
+        count = riscv_sites(b, elf, rows, room, count)
     elif machine == X86_64 and _is(finders[n], AMD_CODE):
         count = amd_sites(b, elf, tables, rows, room, count)
     elif machine == X86_64 and _is(finders[n], AMD_FIXED):

@@ -8,15 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from pcpu.iprog.finders import elf, fat, macho, pe
-from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64
+from pcpu.iprog.finders.elf import ELF
 from pcpu.iprog.finders.wasm import is_module
 from pcpu.iprog.format import Region, Transform
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import OTHER_IMAGE, Octets, Places
 
-AMD, ARM, PE, WASM = "elf-x86-64", "elf-aarch64", "pe-x86-64", "wasm"
+AMD, ARM, RISCV, PE = "elf-x86-64", "elf-aarch64", "elf-riscv64", "pe-x86-64"
+WASM = "wasm"
 MACHO_AMD, MACHO_ARM, FAT = "macho-x86-64", "macho-aarch64", "macho-universal"
-_KINDS = {X86_64: (AMD, Transform.X86_64), AARCH64: (ARM, Transform.AARCH64)}
+_KINDS = {
+    elf.X86_64: (AMD, Transform.X86_64), elf.AARCH64: (ARM, Transform.AARCH64),
+    elf.RISCV: (RISCV, Transform.RISCV),
+}  # fmt: skip
 _MACHO = {
     macho.AMD64: (MACHO_AMD, Transform.X86_64), macho.ARM64: (MACHO_ARM, Transform.AARCH64),
 }  # fmt: skip
