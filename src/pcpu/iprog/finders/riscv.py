@@ -26,7 +26,7 @@ from pcpu.kernel import i64
 from pcpu.kernel.memory import u16_at, u32_at
 
 AUIPC, JAL = 0x17, 0x6F  # opcodes
-REACH = 64  # bytes behind its beginning in which the uses of a high part are looked for
+REACH = 128  # bytes behind its beginning in which the uses of a high part are looked for
 PIECE = 1 << 14
 _JUMP, _HIGH = Form.RISCV_JUMP.value, Form.RISCV_HIGH.value
 _LOAD, _STORE = Form.RISCV_LOAD.value, Form.RISCV_STORE.value
