@@ -50,6 +50,7 @@ class Transform(IntEnum):
     X86_64 = 1
     AARCH64 = 2
     BY_IMAGE = 3
+    X86 = 6
     RISCV = 8
 
 

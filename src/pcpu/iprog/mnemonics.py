@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import capstone
 
-from pcpu.iprog.finders.elf import AARCH64, X86_64
+from pcpu.iprog.finders.elf import AARCH64, I386, X86_64
 from pcpu.iprog.finders.image import WASM, Image
 from pcpu.iprog.images import function_bodies, machine_of, parts_of
 from pcpu.iprog.numbers import Bytes
@@ -39,6 +39,7 @@ _RISCV64 = Architecture(
 _MODULE = Architecture("wasm", capstone.CS_ARCH_WASM, 0)
 _MACHINES: Mapping[int, Architecture] = MappingProxyType({
     X86_64: Architecture("x86-64", capstone.CS_ARCH_X86, capstone.CS_MODE_64),
+    I386: Architecture("x86", capstone.CS_ARCH_X86, capstone.CS_MODE_32),
     AARCH64: Architecture("aarch64", capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM),
     _RISCV: _RISCV64,
 })  # fmt: skip

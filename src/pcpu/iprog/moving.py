@@ -16,8 +16,8 @@ from pcpu.kernel import memory
 put_site: Any = moving.put_site
 value_of: Any = moving.value_of
 width_of: Any = rows.width
-for_loops(put_site, value_of, width_of, moving.instruction, moving.riscv_instruction)
-for_loops(*riscv.READING)
+for_loops(put_site, value_of, width_of, moving.instruction, moving.entry_of)
+for_loops(moving.riscv_instruction, *riscv.READING)
 for_loops(memory.put_32, memory.put_64, memory.u16_at, memory.u32_at)
 
 
@@ -27,6 +27,8 @@ def absolute(sites: Sites, base: int) -> Places:
     less = np.isin(sites.form, (Form.ABSOLUTE, Form.BASED))
     values = np.where(less, values - sites.extra, values)
     values = np.where(sites.form == Form.PAGE, values >> 12, values)
+    entries = sites.form == Form.ENTRY
+    values = np.where(entries, sites.extra % 16 << 12 | sites.target % 4096, values)
     return np.where(sites.form == Form.CODE, values - base, values)
 
 

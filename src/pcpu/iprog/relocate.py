@@ -159,7 +159,7 @@ def _is_shown(form: int, content: bytes) -> bool:
 
 def _content(form: int, target: int, extra: int, address: int) -> int:
     """What a site holds that is copied to ``address`` (G24)."""
-    if form >= Form.RISCV_JUMP:
+    if Form.RISCV_JUMP <= form <= Form.RISCV_STORE:
         return target - (address - extra)
     match form:
         case Form.CODE | Form.RELATIVE:
@@ -172,13 +172,17 @@ def _content(form: int, target: int, extra: int, address: int) -> int:
             return target - address
         case Form.PAGE:
             return (target >> 12) - (address >> 12)
+        case Form.ENTRY:
+            return extra % 16 << 12 | target % 4096
         case _:
             return target & _NUMBER
 
 
 def _write(data: bytearray, at: int, form: int, extra: int, value: int) -> None:
     """Write a site, unless it is a LEB128 number that has no room (G24)."""
-    if form >= Form.BRANCH:
+    if form == Form.ENTRY:
+        data[at : at + 2] = value.to_bytes(2, "little")
+    elif form >= Form.BRANCH:
         word = int.from_bytes(data[at : at + 4], "little")
         data[at : at + 4] = _instruction(word, form, extra, value).to_bytes(4, "little")
     elif form not in LEB:
@@ -191,7 +195,7 @@ def _write(data: bytearray, at: int, form: int, extra: int, value: int) -> None:
 
 
 def _instruction(word: int, form: int, extra: int, value: int) -> int:
-    """An instruction with another part of an address."""
+    """An instruction, or another number, with another part of an address."""
     match form:
         case Form.RISCV_JUMP:
             word = word & 0xFFF | (value >> 20 & 1) << 31 | (value >> 1 & 0x3FF) << 21
@@ -206,5 +210,7 @@ def _instruction(word: int, form: int, extra: int, value: int) -> int:
             return word & ~0x3FFFFFF | value >> 2 & 0x3FFFFFF
         case Form.PAGE:
             return word & ~0x60FFFFE0 | (value & 3) << 29 | (value & 0x1FFFFC) << 3
+        case Form.SYMBOL:
+            return word & 0xFF | (value & 0xFFFFFF) << 8
         case _:
             return word & ~0x3FFC00 | (value & 0xFFF) >> extra << 10

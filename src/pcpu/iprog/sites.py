@@ -31,14 +31,20 @@ class Form(IntEnum):
     RISCV_HIGH = 16
     RISCV_LOAD = 17
     RISCV_STORE = 18
+    ENTRY = 22  # the kind and the last 12 bits of a place, as PE lists what is relocated
+    SYMBOL = 23  # the upper 24 bits of a number
 
 
 OTHER_IMAGE = 1 << 44  # what addresses of a second image in one file are more than its own
 SPACE = 40  # bits: addresses from k << SPACE on are numbers of things of kind k
 LEB = (5, 6)  # forms of as many bytes as their extra says
-# Bytes, by form; what is no form has 4.
-WIDTHS = np.full(max(Form) + 1, 4, np.int64)
-WIDTHS[[Form.ABSOLUTE, *LEB]] = 8, 0, 0
+_SIZES: dict[int, int] = {
+    Form.ABSOLUTE: 8,
+    Form.UNSIGNED: 0,
+    Form.SIGNED: 0,
+    Form.ENTRY: 2,
+}  # others have 4
+WIDTHS = np.array([_SIZES.get(n, 4) for n in range(max(Form) + 1)], np.int64)  # bytes, by form
 
 
 def widths(form: Octets, extra: Places) -> Places:

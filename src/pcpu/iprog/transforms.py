@@ -21,22 +21,24 @@ from pcpu.iprog.finders.riscv import (
     put_jump,
     put_low,
 )  # fmt: skip
-from pcpu.iprog.finders.x86_64 import instruction_end, vector_end
+from pcpu.iprog.finders.x86_64 import instruction_end, is_operand, vector_end
 from pcpu.iprog.format import Transform
 from pcpu.iprog.jit import for_loops, jit, put, signed_at
 from pcpu.iprog.sites import OTHER_IMAGE
 
 _U32 = (1 << 32) - 1
-for_loops(instruction_end, vector_end, *riscv.READING)
+for_loops(instruction_end, is_operand, vector_end, *riscv.READING)
 Restore = Callable[[bytearray, int, int, int], None]
 
 
-def restore_x86_64(part: bytearray, address: int, base: int, span: int) -> None:
-    """Undo transform 1 in a part of a run that lies at ``address``."""
+def restore_x86_64(
+    part: bytearray, address: int, base: int, span: int, operands: bool = True
+) -> None:
+    """Undo transform 1 in a part of a run that lies at ``address``; 6 where operands are left."""
     floor, at = 0, 1
     while at + 4 <= len(part):
         distance = int(instruction_end(part, at, floor))
-        if distance:
+        if distance and (operands or not is_operand(part, at)):
             end = address + at + distance - base
             value = int.from_bytes(part[at : at + 4], "little", signed=True)
             if 0 <= end <= span and -end <= value < span:
@@ -57,6 +59,11 @@ def restore_aarch64(part: bytearray, address: int, base: int, span: int) -> None
             pages = (word >> 29 & 3 | word >> 3 & 0x1FFFFC) - (address + at >> 12)
             word = word & ~0x60FFFFE0 | (pages & 3) << 29 | (pages & 0x1FFFFC) << 3
         part[at : at + 4] = word.to_bytes(4, "little")
+
+
+def restore_x86(part: bytearray, address: int, base: int, span: int) -> None:
+    """Undo transform 6 in a part of a run that lies at ``address``."""
+    restore_x86_64(part, address, base, span, operands=False)
 
 
 def restore_by_image(part: bytearray, address: int, base: int, span: int) -> None:
@@ -99,6 +106,7 @@ RESTORE: Mapping[Transform, Restore] = MappingProxyType({
     Transform.X86_64: restore_x86_64,
     Transform.AARCH64: restore_aarch64,
     Transform.BY_IMAGE: restore_by_image,
+    Transform.X86: restore_x86,
     Transform.RISCV: restore_riscv,
 })  # fmt: skip
 
@@ -109,8 +117,8 @@ def transform(kind: int, data: Any, at: Any, stop: Any, bias: Any, base: Any, sp
     ``data``."""
     if kind == 3:
         kind = 1 if at + bias < OTHER_IMAGE else 2
-    if kind == 1:
-        _x86_64(data, at, stop, bias - base, span)
+    if kind in (1, 6):
+        _x86(data, at, stop, bias - base, span, kind == 1)
     elif kind == 2:
         _aarch64(data, at, stop, bias)
     elif kind == 8:
@@ -118,11 +126,11 @@ def transform(kind: int, data: Any, at: Any, stop: Any, bias: Any, base: Any, sp
 
 
 @jit
-def _x86_64(data: Any, at: Any, stop: Any, bias: Any, span: Any) -> None:
+def _x86(data: Any, at: Any, stop: Any, bias: Any, span: Any, operands: bool) -> None:
     floor, p = at, at + 1
     while p + 4 <= stop:
         distance = instruction_end(data, p, floor)
-        if distance:
+        if distance and (operands or not is_operand(data, p)):
             end = p + bias + distance
             value = signed_at(data, p)
             if 0 <= end <= span and -end <= value < span:

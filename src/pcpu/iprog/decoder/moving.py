@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.transforms import restore_aarch64, restore_riscv, restore_x86_64
+from pcpu.iprog.decoder.transforms import restore_aarch64, restore_riscv, restore_x86
 from pcpu.iprog.finders.riscv import is_call, put_high, put_jump, put_low
 from pcpu.iprog.format import Transform
 from pcpu.iprog.sites import OTHER_IMAGE, SPACE, Form
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
-CODE, RELATIVE, ABSOLUTE, BASED = map(int, (Form.CODE, Form.RELATIVE, Form.ABSOLUTE, Form.BASED))
-BEHIND, UNSIGNED, SIGNED = map(int, (Form.BEHIND, Form.UNSIGNED, Form.SIGNED))
-BRANCH, PAGE, LOW = map(int, (Form.BRANCH, Form.PAGE, Form.LOW))
-JUMP, HIGH = Form.RISCV_JUMP.value, Form.RISCV_HIGH.value
-X86_64, AARCH64, BY_IMAGE = (
-    Transform.X86_64.value,
-    Transform.AARCH64.value,
-    Transform.BY_IMAGE.value,
-)
-RISCV = Transform.RISCV.value
+CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED = map(int, list(Form)[:7])
+BRANCH, PAGE = Form.BRANCH.value, Form.PAGE.value
+JUMP, HIGH, STORE = Form.RISCV_JUMP.value, Form.RISCV_HIGH.value, Form.RISCV_STORE.value
+ENTRY, SYMBOL = Form.ENTRY.value, Form.SYMBOL.value
+X86_64, AARCH64 = Transform.X86_64.value, Transform.AARCH64.value
+BY_IMAGE, X86, RISCV = Transform.BY_IMAGE.value, Transform.X86.value, Transform.RISCV.value
 NUMBER = (1 << SPACE) - 1
 
 
@@ -47,9 +43,16 @@ def value_of(form: int, target: int, extra: int, address: int) -> int:
         return target - address
     if form == PAGE:
         return (target >> 12) - (address >> 12)
-    if form > LOW:
+    if JUMP <= form <= STORE:
         return target - (address - extra)
+    if form == ENTRY:
+        return entry_of(target, extra)
     return target & NUMBER
+
+
+def entry_of(target: int, extra: int) -> int:
+    """What is listed of a place that is relocated."""
+    return (extra & 15) << 12 | target & 0xFFF
 
 
 def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
@@ -64,6 +67,9 @@ def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
         return
     if form == ABSOLUTE:
         put_64(b, at, value)
+    elif form == ENTRY:
+        b[at] = value & 255
+        b[at + 1] = value >> 8 & 255
     elif form < BRANCH:
         put_32(b, at, value)
     else:
@@ -71,13 +77,15 @@ def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
 
 
 def instruction(word: int, form: int, extra: int, value: int) -> int:
-    """An instruction with another part of an address."""
-    if form > LOW:
+    """An instruction, or another number, with another part of an address."""
+    if JUMP <= form <= STORE:
         return riscv_instruction(word, form, value)
     if form == BRANCH:
         return word & ~0x3FFFFFF | value >> 2 & 0x3FFFFFF
     if form == PAGE:
         return word & ~0x60FFFFE0 | (value & 3) << 29 | (value & 0x1FFFFC) << 3
+    if form == SYMBOL:
+        return word & 0xFF | (value & 0xFFFFFF) << 8
     return word & ~0x3FFC00 | (value & 0xFFF) >> (extra & 63) << 10
 
 
@@ -110,8 +118,9 @@ def restore(s: Ints, heap: Memory, window: Bytes, start: int, at: int, end: int)
             own = s[S.TRANSFORM]
             if own == BY_IMAGE:
                 own = X86_64 if address < OTHER_IMAGE else AARCH64
-            if own == X86_64:
-                restore_x86_64(window[at:stop], address, s[S.BASE], s[S.SPAN])
+            if own in (X86_64, X86):
+                operands = own == X86_64
+                restore_x86(window[at:stop], address, s[S.BASE], s[S.SPAN], operands)
             elif own == RISCV:
                 restore_riscv(window[at:stop], address)
             else:

@@ -12,7 +12,7 @@ from pcpu.kernel.memory import i64_at, put_64, u32_at
 RECORD = 32  # bytes of a site: place, form, target, extra (D8)
 _LENGTH = 4  # bytes that say how long the columns are
 _LONGEST = 28  # bytes of a site in them: three numbers and a form
-_FORMS = max(Form).value + 1
+_FORMS = max(Form) + 1
 _RELATIVE, _BEHIND = Form.RELATIVE.value, Form.BEHIND.value
 _BRANCH, _PAGE, _LOW = Form.BRANCH.value, Form.PAGE.value, Form.LOW.value
 _RULE = 0  # none of plans: sites files are not theirs

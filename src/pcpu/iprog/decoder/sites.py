@@ -18,10 +18,12 @@ from pcpu.iprog.decoder.moving import (
     BASED,
     BEHIND,
     CODE,
-    LOW,
+    ENTRY,
+    JUMP,
     NUMBER,
     RELATIVE,
     SIGNED,
+    entry_of,
     instruction,
     is_shown,
     region_of,
@@ -36,8 +38,7 @@ _SITE = 16  # bytes as it is kept
 
 _PLACE = (1 << 40) - 1
 _FORM, _FOUR, _BYTES, _SIGN, _EXTRA = 40, 1 << 45, 1 << 46, 47, 49  # bits, or where they begin
-_FORMS = 31
-_MOST_EXTRA = 0x3FFF
+_FORMS, _MOST_EXTRA = 31, 0x3FFF
 _GROUPS = 8  # bytes of LEB128 in which each number has room
 _MORE = -0x7F7F7F7F7F7F7F80  # in all bytes of such a number but the last
 _LAST_FORM, _WORD = max(Form).value, Form.WORD.value
@@ -66,6 +67,8 @@ def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
             bits = _FOUR | 1 << _SIGN
         elif form == ABSOLUTE:
             value, bits, extra = value - extra, _BYTES, 8
+        elif form == ENTRY:
+            value, bits, extra = entry_of(value, extra), _BYTES, 2
         elif form <= SIGNED:
             value, bits = value & NUMBER, _BYTES
             room = 7 * min(extra, _GROUPS) - (1 if form == SIGNED else 0)
@@ -245,5 +248,5 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
             if 0 < extra <= end - place:
                 _put_bytes(heap, place + to, extra, value)
         elif place + 4 <= end and is_shown(form, u32_at(heap, place + to)):
-            _put_instruction(heap, place + to, form, extra, value, extra if form > LOW else 0)
+            _put_instruction(heap, place + to, form, extra, value, extra if form >= JUMP else 0)
     s[S.SITE] = (site - s[S.GIVEN_SITES]) // _SITE

@@ -16,28 +16,28 @@ from pcpu.iprog.finders.riscv import (
     put_jump,
     put_low,
 )  # fmt: skip
-from pcpu.iprog.finders.x86_64 import ESCAPE, instruction_end
+from pcpu.iprog.finders.x86_64 import ESCAPE, instruction_end, is_operand
 from pcpu.kernel import Bytes, i64
 from pcpu.kernel.memory import i32_at, lowest_bit, match_16, put_32, u32_at
 
 _LONG, _SHORT = 64, 16  # places that are looked at together
 
 
-def restore_x86_64(part: Bytes, address: int, base: int, span: int) -> None:
-    """Undo transform 1 in a part of a run that lies at ``address``."""
+def restore_x86(part: Bytes, address: int, base: int, span: int, operands: bool) -> None:
+    """Undo transform 1 in a part of a run that lies at ``address``; 6 where operands are left."""
     floor, p, last = 0, 1, len(part) - 4
     while p <= last:
         fields, step = 1, 1
         if p + _LONG <= len(part) and p >= 2:
-            fields, step = _may_end(part, p, _LONG), _LONG
+            fields, step = _may_end(part, p, _LONG, operands), _LONG
         elif len(part) > _SHORT and p >= 2:
             first = min(p, len(part) - _SHORT + 1)
-            fields, step = _may_end(part, first, _SHORT) >> (p - first), _SHORT
+            fields, step = _may_end(part, first, _SHORT, operands) >> (p - first), _SHORT
         while fields:
             at = p + lowest_bit(fields)
             fields &= fields - 1
             distance = instruction_end(part, at, floor) if floor < at <= last else 0
-            if distance:
+            if distance and (operands or not is_operand(part, at)):
                 end = address + at + distance - base
                 value = i32_at(part, at)
                 if 0 <= end <= span and -end <= value < span:
@@ -46,13 +46,13 @@ def restore_x86_64(part: Bytes, address: int, base: int, span: int) -> None:
         p += step
 
 
-def _may_end(b: Bytes, p: int, count: int) -> int:
+def _may_end(b: Bytes, p: int, count: int, with_operands: bool) -> int:
     """Bit n, of so many: whether a distance may stand at ``b[p + n]``, for what is before it."""
     found = 0
     for n in range(0, count, _SHORT):
         jumps = match_16(b, p + n - 2, 0xFF, ESCAPE, 0) & match_16(b, p + n - 1, 0xF0, 0x80, 0)
         calls = match_16(b, p + n - 1, 0xFE, 0xE8, 0)
-        operands = match_16(b, p + n - 1, 0xC7, 0x05, 0)
+        operands = match_16(b, p + n - 1, 0xC7, 0x05, 0) if with_operands else 0
         found |= (jumps | calls | operands) << n
     return found
 

@@ -14,13 +14,14 @@ from pcpu.iprog.format import Region, Transform
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import OTHER_IMAGE, Octets, Places
 
-AMD, ARM, RISCV, PE = "elf-x86-64", "elf-aarch64", "elf-riscv64", "pe-x86-64"
-WASM = "wasm"
+AMD, ARM, PE, WASM = "elf-x86-64", "elf-aarch64", "pe-x86-64", "wasm"
+I386, PE_I386, RISCV = "elf-x86", "pe-x86", "elf-riscv64"
 MACHO_AMD, MACHO_ARM, FAT = "macho-x86-64", "macho-aarch64", "macho-universal"
 _KINDS = {
     elf.X86_64: (AMD, Transform.X86_64), elf.AARCH64: (ARM, Transform.AARCH64),
-    elf.RISCV: (RISCV, Transform.RISCV),
+    elf.I386: (I386, Transform.X86), elf.RISCV: (RISCV, Transform.RISCV),
 }  # fmt: skip
+_PE = {True: (PE, Transform.X86_64), False: (PE_I386, Transform.X86)}  # by whether it is wide
 _MACHO = {
     macho.AMD64: (MACHO_AMD, Transform.X86_64), macho.ARM64: (MACHO_ARM, Transform.AARCH64),
 }  # fmt: skip
@@ -55,7 +56,8 @@ def read_image(data: Bytes) -> Image | None:
         kind, transform = _KINDS.get(machine, ("elf", Transform.NONE))
         return Image(kind, _span(numbers), _regions(_elf_sections(b, numbers)), transform)
     if pe.read_pe(b, numbers):
-        return Image(PE, _span(numbers), _regions(_pe_sections(b, numbers)), Transform.X86_64)
+        kind, transform = _PE[bool(pe.is_wide(b))]
+        return Image(kind, _span(numbers), _regions(_pe_sections(b, numbers)), transform)
     if macho.read_macho(b, numbers):
         kind, transform = _MACHO[macho.machine_of(b)]
         return Image(kind, _span(numbers), _regions(_macho_sections(b)), transform)
@@ -91,7 +93,8 @@ def _span(numbers: Places) -> tuple[int, int]:
 
 
 def _elf_sections(b: Octets, numbers: Places) -> Iterator[Section]:
-    for s in range(int(numbers[elf.FIRST]), int(numbers[elf.LAST]), elf.ENTRY):
+    for n in range(int(numbers[elf.COUNT])):
+        s = int(elf.section(numbers, n))
         if elf.is_loaded(b, s) and elf.type_of(b, s) != elf.NOBITS:
             start, code = elf.start_of(b, s), bool(elf.flags_of(b, s) & elf.EXEC)
             yield start, elf.size_of(b, s), elf.address_of(b, s) - start, code

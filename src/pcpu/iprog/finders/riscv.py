@@ -10,13 +10,12 @@ from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import (
     CODE_HIGH,
     CODE_LOW,
-    ENTRY,
-    FIRST,
+    COUNT,
     HIGH,
-    LAST,
     LOW,
     address_of,
     is_code,
+    section,
     size_of,
     start_of,
 )  # fmt: skip
@@ -34,7 +33,8 @@ _LOAD, _STORE = Form.RISCV_LOAD.value, Form.RISCV_STORE.value
 
 def riscv_sites(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 43: jumps, and both parts of distances."""
-    for s in range(elf[FIRST], elf[LAST], ENTRY):
+    for n in range(elf[COUNT]):
+        s = section(elf, n)
         if is_code(b, s):
             p = start_of(b, s)
             stop = p + size_of(b, s)

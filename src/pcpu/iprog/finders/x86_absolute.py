@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import (
-    ENTRY,
+    COUNT,
     EXECUTABLE,
-    FIRST,
     HIGH,
-    LAST,
     LOW,
     is_code,
+    section,
     size_of,
     start_of,
 )  # fmt: skip
@@ -32,7 +31,8 @@ def fixed_sites(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     if u16_at(b, 16) != EXECUTABLE:
         return count
     low, high = max(_LEAST, i64(elf[LOW])), i64(elf[HIGH])
-    for s in range(elf[FIRST], elf[LAST], ENTRY):
+    for n in range(elf[COUNT]):
+        s = section(elf, n)
         if not is_code(b, s):
             continue
         p = start_of(b, s) + _BEFORE
