@@ -27,6 +27,10 @@ class Form(IntEnum):
     BRANCH = 8  # parts of instructions of AArch64, as are the next two
     PAGE = 9
     LOW = 10
+    ARM_BRANCH = 11  # parts of instructions of 32-bit ARM, as is the next
+    THUMB_BRANCH = 12
+    ARM_PREL = 13  # a distance of 31 bits
+    ARM_POOL = 14  # a distance from an instruction that is elsewhere
     RISCV_JUMP = 15  # parts of instructions of RISC-V, as are the next three
     RISCV_HIGH = 16
     RISCV_LOAD = 17

@@ -10,7 +10,16 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pcpu.iprog.finders import riscv
+from pcpu.iprog.finders import arm32, riscv
+from pcpu.iprog.finders.arm32 import (
+    arm_distance,
+    is_arm_call,
+    is_thumb_call,
+    put_arm,
+    put_thumb,
+    thumb_base,
+    thumb_distance,
+)  # fmt: skip
 from pcpu.iprog.finders.riscv import (
     first_use,
     high_of,
@@ -27,7 +36,7 @@ from pcpu.iprog.jit import for_loops, jit, put, signed_at
 from pcpu.iprog.sites import OTHER_IMAGE
 
 _U32 = (1 << 32) - 1
-for_loops(instruction_end, is_operand, vector_end, *riscv.READING)
+for_loops(instruction_end, is_operand, vector_end, *riscv.READING, *arm32.READING)
 Restore = Callable[[bytearray, int, int, int], None]
 
 
@@ -84,6 +93,27 @@ def restore_riscv(part: bytearray, address: int, base: int, span: int) -> None:
         at += 4 if word & 3 == 3 else 2
 
 
+def restore_arm32(part: bytearray, address: int, base: int, span: int) -> None:
+    """Undo transform 7 in a part of a run that lies at ``address``."""
+    for at in range(-address % 4, len(part) - 3, 4):
+        word = int.from_bytes(part[at : at + 4], "little")
+        if word >> 24 & 15 == 11 or word >> 25 == 0x7D:
+            word = word & ~0xFFFFFF | (word - (address + at >> 2)) & 0xFFFFFF
+            part[at : at + 4] = word.to_bytes(4, "little")
+
+
+def restore_thumb(part: bytearray, address: int, base: int, span: int) -> None:
+    """Undo transform 9 in a part of a run that lies at ``address``."""
+    at = address % 2
+    while at + 4 <= len(part):
+        word = int.from_bytes(part[at : at + 4], "little")
+        if word & 0xFFFF >= 0xE800 and arm32.is_thumb_call(word):
+            own = address + at if word >> 28 & 1 else (address + at) & ~3
+            word = arm32.put_thumb(word, arm32.thumb_distance(word) - own)
+            part[at : at + 4] = word.to_bytes(4, "little")
+        at += 2 if word & 0xFFFF < 0xE800 else 4
+
+
 def _restore_uses(part: bytearray, at: int, address: int, last: int) -> None:
     word = int.from_bytes(part[at : at + 4], "little")
     use = int(riscv.first_use(part, at, last))
@@ -108,6 +138,8 @@ RESTORE: Mapping[Transform, Restore] = MappingProxyType({
     Transform.BY_IMAGE: restore_by_image,
     Transform.X86: restore_x86,
     Transform.RISCV: restore_riscv,
+    Transform.ARM32: restore_arm32,
+    Transform.THUMB: restore_thumb,
 })  # fmt: skip
 
 
@@ -123,6 +155,10 @@ def transform(kind: int, data: Any, at: Any, stop: Any, bias: Any, base: Any, sp
         _aarch64(data, at, stop, bias)
     elif kind == 8:
         _riscv(data, at, stop, bias)
+    elif kind == 7:
+        _arm32(data, at, stop, bias)
+    elif kind == 9:
+        _thumb(data, at, stop, bias)
 
 
 @jit
@@ -176,3 +212,23 @@ def _riscv_uses(data: Any, p: Any, last: Any, address: Any) -> None:
         word = signed_at(data, q)
         put(data, q, put_low(word, low_of(word) + address), 4)
         q = next_use(data, p, q, last)
+
+
+@jit
+def _arm32(data: Any, at: Any, stop: Any, bias: Any) -> None:
+    for p in range(at + -(at + bias) % 4, stop - 3, 4):
+        word = signed_at(data, p)
+        if is_arm_call(word):
+            put(data, p, put_arm(word, arm_distance(word) + p + bias), 4)
+
+
+@jit
+def _thumb(data: Any, at: Any, stop: Any, bias: Any) -> None:
+    p = at + (at + bias & 1)
+    while p < stop - 3:
+        word = signed_at(data, p)
+        long = word & 0xFFFF >= 0xE800
+        if long and is_thumb_call(word):
+            own = thumb_base(word, p + bias) - arm32.THUMB_AHEAD
+            put(data, p, put_thumb(word, thumb_distance(word) + own), 4)
+        p += 4 if long else 2

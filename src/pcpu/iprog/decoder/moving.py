@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.transforms import restore_aarch64, restore_riscv, restore_x86
+from pcpu.iprog.decoder.transforms import (
+    restore_aarch64,
+    restore_arm32,
+    restore_riscv,
+    restore_thumb,
+    restore_x86,
+)
+from pcpu.iprog.finders.arm32 import (
+    AHEAD,
+    is_arm_call,
+    is_thumb_call,
+    put_arm,
+    put_thumb,
+    thumb_base,
+)
 from pcpu.iprog.finders.riscv import is_call, put_high, put_jump, put_low
 from pcpu.iprog.format import Transform
 from pcpu.iprog.sites import OTHER_IMAGE, SPACE, Form
@@ -12,10 +26,13 @@ from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
 CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED = map(int, list(Form)[:7])
 BRANCH, PAGE = Form.BRANCH.value, Form.PAGE.value
+ARM, THUMB = Form.ARM_BRANCH.value, Form.THUMB_BRANCH.value
+PREL, POOL = Form.ARM_PREL.value, Form.ARM_POOL.value
 JUMP, HIGH, STORE = Form.RISCV_JUMP.value, Form.RISCV_HIGH.value, Form.RISCV_STORE.value
 ENTRY, SYMBOL = Form.ENTRY.value, Form.SYMBOL.value
 X86_64, AARCH64 = Transform.X86_64.value, Transform.AARCH64.value
 BY_IMAGE, X86, RISCV = Transform.BY_IMAGE.value, Transform.X86.value, Transform.RISCV.value
+ARM32, THUMB_CODE = Transform.ARM32.value, Transform.THUMB.value
 NUMBER = (1 << SPACE) - 1
 
 
@@ -43,7 +60,7 @@ def value_of(form: int, target: int, extra: int, address: int) -> int:
         return target - address
     if form == PAGE:
         return (target >> 12) - (address >> 12)
-    if JUMP <= form <= STORE:
+    if ARM <= form <= STORE:
         return target - (address - extra)
     if form == ENTRY:
         return entry_of(target, extra)
@@ -78,8 +95,8 @@ def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
 
 def instruction(word: int, form: int, extra: int, value: int) -> int:
     """An instruction, or another number, with another part of an address."""
-    if JUMP <= form <= STORE:
-        return riscv_instruction(word, form, value)
+    if ARM <= form <= STORE:
+        return with_distance(word, form, value)
     if form == BRANCH:
         return word & ~0x3FFFFFF | value >> 2 & 0x3FFFFFF
     if form == PAGE:
@@ -89,18 +106,33 @@ def instruction(word: int, form: int, extra: int, value: int) -> int:
     return word & ~0x3FFC00 | (value & 0xFFF) >> (extra & 63) << 10
 
 
-def riscv_instruction(word: int, form: int, value: int) -> int:
-    """An instruction of RISC-V with another part of a distance."""
+def with_distance(word: int, form: int, value: int) -> int:
+    """An instruction of 32-bit ARM or RISC-V, or what such have beside them, with another distance,
+    or part of it."""
+    if form == ARM:
+        return put_arm(word, value - AHEAD)
+    if form == THUMB:
+        return put_thumb(word, -thumb_base(word, -value))
+    if form == PREL:
+        return word & 0x80000000 | value & 0x7FFFFFFF
+    if form == POOL:
+        return value
     if form == JUMP:
         return put_jump(word, value)
     return put_high(word, value) if form == HIGH else put_low(word, value)
 
 
 def is_shown(form: int, word: int) -> bool:
-    """Whether the moved reference has an instruction with an address: not one that jumps within a
-    function."""
+    """Whether the moved reference has a site, where the word is, with an address (G29): it has no
+    jumps within a function, and nothing that has no place in the file."""
+    if form in (RELATIVE, BEHIND, PREL):
+        return False
     if form == BRANCH:
         return word >> 26 == 0x25
+    if form == ARM:
+        return is_arm_call(word)
+    if form == THUMB:
+        return is_thumb_call(word)
     return form != JUMP or is_call(word)
 
 
@@ -123,6 +155,10 @@ def restore(s: Ints, heap: Memory, window: Bytes, start: int, at: int, end: int)
                 restore_x86(window[at:stop], address, s[S.BASE], s[S.SPAN], operands)
             elif own == RISCV:
                 restore_riscv(window[at:stop], address)
+            elif own == ARM32:
+                restore_arm32(window[at:stop], address)
+            elif own == THUMB_CODE:
+                restore_thumb(window[at:stop], address)
             else:
                 restore_aarch64(window[at:stop], address)
         at = stop

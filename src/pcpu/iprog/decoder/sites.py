@@ -21,6 +21,8 @@ from pcpu.iprog.decoder.moving import (
     ENTRY,
     JUMP,
     NUMBER,
+    POOL,
+    PREL,
     RELATIVE,
     SIGNED,
     entry_of,
@@ -63,6 +65,8 @@ def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
             value, bits = value - moved, _FOUR | 1 << _SIGN
         elif form == BEHIND:
             value, bits = extra - value, _FOUR | 2 << _SIGN
+        elif form == POOL:
+            value, bits = value + extra, _FOUR
         elif form == _WORD:
             bits = _FOUR | 1 << _SIGN
         elif form == ABSOLUTE:
@@ -239,7 +243,9 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
         form, extra = about >> _FORM & _FORMS, about >> _EXTRA
         if form == CODE:
             value += extra - s[S.BASE]
-        if form in (RELATIVE, BEHIND):  # which have no place in the file
+        if form == POOL:
+            value -= extra
+        if form in (RELATIVE, BEHIND, PREL):  # which have no place in the file
             continue
         if about & _FOUR:
             if place + 4 <= end:

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from pcpu.iprog.finders.arm32 import (
+    THUMB_AHEAD,
+    arm_distance,
+    is_arm_call,
+    is_short,
+    is_thumb_call,
+    put_arm,
+    put_thumb,
+    thumb_base,
+    thumb_distance,
+)  # fmt: skip
 from pcpu.iprog.finders.riscv import (
     AUIPC,
     JAL,
@@ -18,7 +29,7 @@ from pcpu.iprog.finders.riscv import (
 )  # fmt: skip
 from pcpu.iprog.finders.x86_64 import ESCAPE, instruction_end, is_operand
 from pcpu.kernel import Bytes, i64
-from pcpu.kernel.memory import i32_at, lowest_bit, match_16, put_32, u32_at
+from pcpu.kernel.memory import i32_at, lowest_bit, match_16, put_32, u16_at, u32_at
 
 _LONG, _SHORT = 64, 16  # places that are looked at together
 
@@ -93,3 +104,24 @@ def _restore_uses(part: Bytes, p: int, address: int, last: int) -> None:
         word = u32_at(part, q)
         put_32(part, q, put_low(word, low_of(word) - address))
         q = next_use(part, p, q, last)
+
+
+def restore_arm32(part: Bytes, address: int) -> None:
+    """Undo transform 7 in a part of a run that lies at ``address``."""
+    for p in range(-address % 4, len(part) - 3, 4):
+        word = u32_at(part, p)
+        if is_arm_call(word):
+            put_32(part, p, put_arm(word, arm_distance(word) - address - p))
+
+
+def restore_thumb(part: Bytes, address: int) -> None:
+    """Undo transform 9 in a part of a run that lies at ``address``."""
+    p, last = address & 1, len(part) - 3
+    while p < last:
+        size = 2
+        if not is_short(u16_at(part, p)):
+            size, word = 4, u32_at(part, p)
+            if is_thumb_call(word):
+                own = thumb_base(word, address + p) - THUMB_AHEAD
+                put_32(part, p, put_thumb(word, thumb_distance(word) - own))
+        p += size
