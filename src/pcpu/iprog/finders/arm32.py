@@ -103,7 +103,7 @@ def _thumb_branches(
 
 def is_arm_branch(word: int) -> bool:
     """Whether an ARM instruction is ``b``, ``bl`` or ``blx``, whatever its condition."""
-    return word >> 25 & 7 == 5
+    return word >> 25 & 7 == 5 and (word >> 28 & 15 > 13 or word >> 24 & 1 == 1)
 
 
 def is_arm_call(word: int) -> bool:
