@@ -51,7 +51,6 @@ class Finder:
 
 
 _ELF = (AMD, ARM, ARM32, I386, RISCV)
-_GO = (AMD, ARM, RISCV)
 _PE = (PE, PE_I386)
 _MACHO = (MACHO_AMD, MACHO_ARM)
 _FAT = (FAT,)
@@ -67,11 +66,11 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.FRAMES, "eh-frame", "unwinding: functions and records", _ELF),
         Finder(find.SEARCH_TABLE, "eh-frame-hdr", "unwinding: the search table", _ELF),
         Finder(find.JUMP_TABLES, "x86-64-tables", "jump tables", (AMD,)),
-        Finder(find.GO_FUNCTIONS, "go-functions", "Go: the table of functions", _GO),
-        Finder(find.GO_TYPES, "go-types", "Go: methods and links of types", _GO),
-        Finder(find.GO_INLINED, "go-inlined", "Go: names of functions that were inlined", _GO),
-        Finder(find.GO_TYPE_NAMES, "go-type-names", "Go: names and methods of types", _GO),
-        Finder(find.AMD_FIXED, "x86-64-fixed", "addresses in code at a fixed place", (AMD, I386)),
+        Finder(find.GO_FUNCTIONS, "go-functions", "Go: the table of functions", _ELF),
+        Finder(find.GO_TYPES, "go-types", "Go: methods and links of types", _ELF),
+        Finder(find.GO_INLINED, "go-inlined", "Go: names of functions that were inlined", _ELF),
+        Finder(find.GO_TYPE_NAMES, "go-type-names", "Go: names and methods of types", _ELF),
+        Finder(find.AMD_FIXED, "x86-fixed", "addresses in code at a fixed place", (AMD, I386)),
         Finder(find.NAMES, "elf-names", "where names are, and numbers of symbols", _ELF),
         Finder(find.WASM_CODE, "wasm-code", "what instructions name", (WASM,)),
         Finder(find.WASM_TABLES, "wasm-tables", "functions and types that tables name", (WASM,)),

@@ -1,5 +1,5 @@
-"""Addresses in the instructions of programs for x86-64 that are loaded at a fixed place
-(spec/iprog-finders.md G75)."""
+"""Addresses in the instructions of programs for x86-64 and x86 that are loaded at a fixed place
+(spec/iprog-finders.md G75, G80)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pcpu.iprog.finders.elf import (
     HIGH,
     LOW,
     is_code,
+    is_wide,
     section,
     size_of,
     start_of,
@@ -30,6 +31,7 @@ def fixed_sites(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 27: numbers of 32 bits that are addresses."""
     if u16_at(b, 16) != EXECUTABLE:
         return count
+    narrow = not is_wide(b)  # addresses are few among all numbers
     low, high = max(_LEAST, i64(elf[LOW])), i64(elf[HIGH])
     for n in range(elf[COUNT]):
         s = section(elf, n)
@@ -38,7 +40,7 @@ def fixed_sites(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
         p = start_of(b, s) + _BEFORE
         stop = start_of(b, s) + size_of(b, s) - 3
         while p < stop:
-            if low <= u32_at(b, p) < high and _is_operand(b, p):
+            if low <= u32_at(b, p) < high and (narrow or _is_operand(b, p)):
                 count = add(rows, room, count, p, _WORD, u32_at(b, p), 0)
                 p += 3
             p += 1

@@ -49,7 +49,7 @@ def got_sites(b: Bytes, elf: Ints, tables: Ints, rows: Ints, room: int, count: i
             start = start_of(b, s)
             last = start + size_of(b, s) - 3
             bias = address_of(b, s) - start
-            floor, registers, p = start, 8, start + 2
+            floor, registers, p = start, 0xEF, start + 2
             while p < last:
                 end = min(p + _PIECE, last)
                 floor, registers, count = _find(
