@@ -149,7 +149,7 @@ def resolved(sites: Sites, shifts: ShiftMap, first: int) -> Sites:
     return Sites(sites.place + first, sites.form, target, extra, sites.finder)
 
 
-def _is_shown(form: int, content: bytes) -> bool:
+def _is_shown(form: int, content: bytes | bytearray) -> bool:
     """Whether the moved reference has it: of branches those that are calls (G29)."""
     word = int.from_bytes(content, "little")
     if form == Form.BRANCH:

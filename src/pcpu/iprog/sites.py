@@ -41,6 +41,9 @@ class Form(IntEnum):
 
 OTHER_IMAGE = 1 << 44  # what addresses of a second image in one file are more than its own
 SPACE = 40  # bits: addresses from k << SPACE on are numbers of things of kind k
+# Forms that are about a distance, and those that hold the rest of what the site before is about.
+NEAR = (0, 1, 4, 8, 9, 11, 12, 13, 14, 15, 16)
+REST = (10, 17, 18)
 LEB = (5, 6)  # forms of as many bytes as their extra says
 _SIZES: dict[int, int] = {
     Form.ABSOLUTE: 8,

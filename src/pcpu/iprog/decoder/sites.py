@@ -43,7 +43,7 @@ _FORM, _FOUR, _BYTES, _SIGN, _EXTRA = 40, 1 << 45, 1 << 46, 47, 49  # bits, or w
 _FORMS, _MOST_EXTRA = 31, 0x3FFF
 _GROUPS = 8  # bytes of LEB128 in which each number has room
 _MORE = -0x7F7F7F7F7F7F7F80  # in all bytes of such a number but the last
-_LAST_FORM, _WORD = max(Form).value, Form.WORD.value
+_KNOWN, _WORD = sum(1 << form for form in Form), Form.WORD.value
 _PIECE = 2048  # sites that are moved in one call
 _LEAST_PAGE = 9  # bits of what has a number of its own in the index of sites
 
@@ -80,7 +80,7 @@ def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
                 extra = 0
             else:
                 value = _leb(value, extra)
-        if not 0 <= form <= _LAST_FORM:
+        if form & ~_FORMS != 0 or _KNOWN >> (form & _FORMS) & 1 == 0:
             form, bits, extra = ABSOLUTE, _BYTES, 0  # of no bytes: nothing is written
         extra = min(max(extra, 0), _MOST_EXTRA)
         bits |= place & _PLACE | form << _FORM | extra << _EXTRA

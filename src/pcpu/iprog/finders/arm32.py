@@ -46,7 +46,9 @@ def arm32_sites(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
                     count = _arm_branches(b, p, end, bias, elf, rows, room, count)
                 else:
                     after = max(after, p)
-                    count, after = _thumb_branches(b, after, end, bias, elf, rows, room, count)
+                    count, after = _thumb_branches(
+                        b, after, end, stop, bias, elf, rows, room, count
+                    )  # fmt: skip
                 p = end
     return count
 
@@ -84,11 +86,11 @@ def _arm_branches(
 
 
 def _thumb_branches(
-    b: Bytes, p: int, end: int, bias: int, spans: Ints, rows: Ints, room: int, count: int
+    b: Bytes, p: int, end: int, stop: int, bias: int, spans: Ints, rows: Ints, room: int, count: int
 ) -> tuple[int, int]:  # fmt: skip
     """The sites of Thumb instructions from ``b[p]`` on before ``b[end]``: how many rows there are
     then, and where the next instruction begins."""
-    while p + 4 <= end:
+    while p < end and p + 4 <= stop:
         if is_short(u16_at(b, p)):
             p += 2
             continue

@@ -92,7 +92,7 @@ def _thumb_pools(
 ) -> tuple[int, int]:  # fmt: skip
     """The sites of Thumb instructions from ``b[p]`` on before ``b[end]``: how many rows there are
     then, and where the next instruction begins."""
-    while p + 4 <= end:
+    while p < end and p + 4 <= stop:
         word = u32_at(b, p)
         half = word & 0xFFFF
         base = p + THUMB_AHEAD

@@ -80,7 +80,7 @@ def names_of(b: Bytes) -> int:
 def machine_of(b: Bytes) -> int:
     """The machine that an image is for; 0 where its class is not that of the machine."""
     machine = u16_at(b, 18)
-    return machine if is_wide(b) != (machine in (I386,)) else 0
+    return machine if is_wide(b) != (machine in (I386, ARM32)) else 0
 
 
 def table_of(b: Bytes) -> int:

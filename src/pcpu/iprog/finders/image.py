@@ -112,7 +112,7 @@ def _is_arm(b: Octets, numbers: Places) -> bool:
         if code:
             first = int(start) + -int(start + bias) % 4
             highest = b[first + 3 : int(start + size) : 4]
-            words, found = words + len(highest), found + np.count_nonzero(highest >> 4 == 14)
+            words, found = words + len(highest), found + int(np.count_nonzero(highest >> 4 == 14))
     return bool(16 * found >= arm32.SIXTEENTHS * words)
 
 
