@@ -49,6 +49,28 @@ def elf(parts: list[Part], *, machine: int = 62, kind: int = 3) -> tuple[bytes, 
     return bytes(body) + b"".join(rows), places
 
 
+def elf32(parts: list[Part], *, machine: int = 40, kind: int = 3) -> tuple[bytes, dict[str, int]]:
+    """The same of 32 bits."""
+    names = b"\0" + b"".join(part.name.encode() + b"\0" for part in parts) + b".names\0"
+    body = bytearray(52)
+    places: dict[str, int] = {}
+    rows = [bytes(40)]
+    for part in (*parts, Part(".names", 0, 0, names, 3)):
+        body += bytes((part.address - len(body)) % 16)
+        places[part.name] = len(body)
+        size = len(part.content) if part.size is None else part.size
+        name = names.index(b"\0" + part.name.encode() + b"\0") + 1
+        rows.append(struct.pack(
+            "<10I", name, part.type, part.flags, part.address, len(body), size, 0, 0, 4, 0
+        ))  # fmt: skip
+        body += part.content
+    body += bytes(-len(body) % 4)
+    body[:52] = b"\x7fELF\x01\x01\x01".ljust(16, b"\0") + struct.pack(
+        "<HHIIIIIHHHHHH", kind, machine, 1, 0, 0, len(body), 0, 52, 0, 0, 40, len(rows), len(rows) - 1
+    )  # fmt: skip
+    return bytes(body) + b"".join(rows), places
+
+
 def module(sections: list[tuple[int, bytes]]) -> tuple[bytes, list[int]]:
     """A WebAssembly module, and where the content of each section begins."""
     whole = b"\0asm\1\0\0\0"

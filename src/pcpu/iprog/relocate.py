@@ -124,7 +124,7 @@ class Mover:
             if form == Form.CODE:
                 _write(found, at, form, extra, target - self.relocation.base)
             elif form not in _BY_PLACE and _is_shown(form, found[at : at + 4]):
-                address = extra if form >= Form.RISCV_JUMP else 0
+                address = extra if form >= Form.ARM_BRANCH else 0
                 _write(found, at, form, extra, _content(form, target, extra, address))
         return bytes(found)
 

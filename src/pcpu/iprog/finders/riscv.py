@@ -141,7 +141,7 @@ def _is_lost_in_short(half: int, register: int) -> bool:
     """Whether one of 2 bytes does."""
     kind = half >> 13
     if half & 3 == 2:
-        return kind != 0 and kind < 5 and half >> 7 & 31 == register
+        return kind in (0, 2, 3, 4) and half >> 7 & 31 == register
     if half & 3 == 0:
         return kind in (0, 2, 3) and (half >> 2 & 7) + 8 == register
     if kind < 4:
