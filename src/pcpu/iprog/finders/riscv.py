@@ -36,38 +36,43 @@ def riscv_sites(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     for n in range(elf[COUNT]):
         s = section(elf, n)
         if is_code(b, s):
+            first = count
             p = start_of(b, s)
             stop = p + size_of(b, s)
             bias = address_of(b, s) - p
             p += p + bias & 1
             while p + 4 <= stop:  # in pieces, for engines of WebAssembly
                 end = min(p + PIECE, stop - 3)
-                count, p = _find_in_stretch(b, p, end, stop, bias, elf, rows, room, count)
+                count, p = _find_in_stretch(
+                    b, p, end, stop, bias, elf, rows, room, first, count
+                )  # fmt: skip
     return count
 
 
 def _find_in_stretch(
-    b: Bytes, p: int, end: int, stop: int, bias: int, spans: Ints, rows: Ints, room: int, count: int
+    b: Bytes, p: int, end: int, stop: int, bias: int, spans: Ints, rows: Ints, room: int,
+    first: int, count: int,
 ) -> tuple[int, int]:  # fmt: skip
     """The sites of instructions from ``b[p]`` on before ``b[end]``: how many rows there are then,
-    and where the next instruction begins."""
+    and where the next instruction begins. Those from row ``first`` on are in order."""
     while p < end:
         opcode = i64(b[p]) & 0x7F
         if opcode & 3 != 3:
             p += 2
             continue
         if opcode == AUIPC:
-            count = _find_uses(b, p, stop, bias, spans, rows, room, count)
+            count = _find_uses(b, p, stop, bias, spans, rows, room, first, count)
         elif opcode == JAL:
             target = p + bias + jump_of(u32_at(b, p))
             if spans[CODE_LOW] <= target < spans[CODE_HIGH]:
-                count = _settled(rows, room, add(rows, room, count, p, _JUMP, target, 0))
+                count = _put(rows, room, first, count, p, _JUMP, target, 0)
         p += 4
     return count, p
 
 
 def _find_uses(
-    b: Bytes, p: int, stop: int, bias: int, spans: Ints, rows: Ints, room: int, count: int
+    b: Bytes, p: int, stop: int, bias: int, spans: Ints, rows: Ints, room: int, first: int,
+    count: int,
 ) -> int:  # fmt: skip
     """The sites of the high part at ``b[p]`` and of what uses it."""
     word = u32_at(b, p)
@@ -80,18 +85,21 @@ def _find_uses(
         target = base + low_of(use)
         if spans[LOW] <= target < spans[HIGH]:
             if not used:
-                count = _settled(rows, room, add(rows, room, count, p, _HIGH, target, 0))
+                count = _put(rows, room, first, count, p, _HIGH, target, 0)
                 used = True
             form = _STORE if is_store(use) else _LOAD
-            count = _settled(rows, room, add(rows, room, count, q, form, target, q - p))
+            count = _put(rows, room, first, count, q, form, target, q - p)
         q = next_use(b, p, q, last)
     return count
 
 
-def _settled(rows: Ints, room: int, count: int) -> int:
-    """So many rows, the last of which is put in order; of those before few lie behind it."""
-    if 0 < count <= room:
-        settle(rows, 0, count)
+def _put(
+    rows: Ints, room: int, first: int, count: int, place: int, form: int, target: int, extra: int
+) -> int:  # fmt: skip
+    """Add a row in the order of places; few are behind its own. How many there are then."""
+    count = add(rows, room, count, place, form, target, extra)
+    if first < count <= room:
+        settle(rows, first, count)
     return count
 
 
