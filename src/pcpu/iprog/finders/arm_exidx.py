@@ -23,6 +23,7 @@ from pcpu.kernel.memory import u32_at
 
 _EXIDX = 0x70000001  # a type of section
 _ROW = 8
+_NOTHING = 1  # stands for what is not unwound
 _PREL = Form.ARM_PREL.value
 
 
@@ -51,7 +52,7 @@ def _distance(
     """The distance at ``b[p]``, if it is one."""
     word = u32_at(b, p)
     target = p + bias + distance_of(word)
-    if word >> 31 == 1 or not spans[LOW] <= target < spans[HIGH]:
+    if word >> 31 == 1 or word == _NOTHING or not spans[LOW] <= target < spans[HIGH]:
         return count
     return add(rows, room, count, p, _PREL, target, 0)
 
@@ -62,7 +63,7 @@ def _personality(
     """The first word of the record that the distance at ``b[p]`` leads to."""
     word = u32_at(b, p)
     inside = p + bias + distance_of(word) - address_of(b, extab)
-    if word >> 31 == 1 or not 0 <= inside <= size_of(b, extab) - 4:
+    if word >> 31 == 1 or word == _NOTHING or not 0 <= inside <= size_of(b, extab) - 4:
         return count
     own = address_of(b, extab) - start_of(b, extab)
     return _distance(b, start_of(b, extab) + inside, own, spans, rows, room, count)
