@@ -25,10 +25,10 @@ from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
 CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED = map(int, list(Form)[:7])
-BRANCH, PAGE = Form.BRANCH.value, Form.PAGE.value
+BRANCH, PAGE, LOW = Form.BRANCH.value, Form.PAGE.value, Form.LOW.value
 ARM, THUMB = Form.ARM_BRANCH.value, Form.THUMB_BRANCH.value
 PREL, POOL = Form.ARM_PREL.value, Form.ARM_POOL.value
-JUMP, HIGH, STORE = Form.RISCV_JUMP.value, Form.RISCV_HIGH.value, Form.RISCV_STORE.value
+JUMP, HIGH = Form.RISCV_JUMP.value, Form.RISCV_HIGH.value
 ENTRY, SYMBOL = Form.ENTRY.value, Form.SYMBOL.value
 X86_64, AARCH64 = Transform.X86_64.value, Transform.AARCH64.value
 BY_IMAGE, X86, RISCV = Transform.BY_IMAGE.value, Transform.X86.value, Transform.RISCV.value
@@ -50,6 +50,8 @@ def region_of(s: Ints, heap: Memory, place: int) -> int:
 
 def value_of(form: int, target: int, extra: int, address: int) -> int:
     """What a site holds whose target was moved, and which is copied to ``address`` (G24)."""
+    if form > LOW:
+        return other_value(form, target, extra, address)
     if form <= RELATIVE:
         return target - (address + extra)
     if form == BEHIND:
@@ -60,11 +62,14 @@ def value_of(form: int, target: int, extra: int, address: int) -> int:
         return target - address
     if form == PAGE:
         return (target >> 12) - (address >> 12)
-    if ARM <= form <= STORE:
-        return target - (address - extra)
+    return target & NUMBER
+
+
+def other_value(form: int, target: int, extra: int, address: int) -> int:
+    """The same of forms that few programs have."""
     if form == ENTRY:
         return entry_of(target, extra)
-    return target & NUMBER
+    return target & NUMBER if form == SYMBOL else target - (address - extra)
 
 
 def entry_of(target: int, extra: int) -> int:
@@ -89,26 +94,23 @@ def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
         b[at + 1] = value >> 8 & 255
     elif form < BRANCH:
         put_32(b, at, value)
+    elif form > LOW:
+        put_32(b, at, other_word(u32_at(b, at), form, value))
     else:
         put_32(b, at, instruction(u32_at(b, at), form, extra, value))
 
 
 def instruction(word: int, form: int, extra: int, value: int) -> int:
-    """An instruction, or another number, with another part of an address."""
-    if ARM <= form <= STORE:
-        return with_distance(word, form, value)
+    """An instruction of AArch64 with another part of an address."""
     if form == BRANCH:
         return word & ~0x3FFFFFF | value >> 2 & 0x3FFFFFF
     if form == PAGE:
         return word & ~0x60FFFFE0 | (value & 3) << 29 | (value & 0x1FFFFC) << 3
-    if form == SYMBOL:
-        return word & 0xFF | (value & 0xFFFFFF) << 8
     return word & ~0x3FFC00 | (value & 0xFFF) >> (extra & 63) << 10
 
 
-def with_distance(word: int, form: int, value: int) -> int:
-    """An instruction of 32-bit ARM or RISC-V, or what such have beside them, with another distance,
-    or part of it."""
+def other_word(word: int, form: int, value: int) -> int:
+    """What holds another distance or number, or a part of one, of forms that few programs have."""
     if form == ARM:
         return put_arm(word, value - AHEAD)
     if form == THUMB:
@@ -117,6 +119,8 @@ def with_distance(word: int, form: int, value: int) -> int:
         return word & 0x80000000 | value & 0x7FFFFFFF
     if form == POOL:
         return value
+    if form == SYMBOL:
+        return word & 0xFF | (value & 0xFFFFFF) << 8
     if form == JUMP:
         return put_jump(word, value)
     return put_high(word, value) if form == HIGH else put_low(word, value)

@@ -30,7 +30,7 @@ PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
     "copy", "read_covers", "_cover_number", "_fix", "move_cover", "_move_sites",
-    "value_of", "_first_held", "resolve", "shift", "_kind", "_index",
+    "_put_other", "other_value", "other_word", "value_of", "_first_held", "resolve", "shift", "_kind", "_index",
     "restore_x86", "restore_aarch64", "instruction_end",
     "restore_riscv", "_find_in_stretch",
     "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
@@ -46,7 +46,7 @@ APART = frozenset({
     "_find_in_stretch", "restore_riscv",
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
     "_methods", "resolve", "_index", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
-    "restore_x86", "shift", "varint", "_may_end", "_put_rest",
+    "restore_x86", "shift", "varint", "_may_end", "_put_rest", "_put_other",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "_cover_number"})  # what does not
 _USUAL_BITS = 16  # of the size of a window

@@ -19,7 +19,7 @@ from pcpu.iprog.decoder.moving import (
     BEHIND,
     CODE,
     ENTRY,
-    JUMP,
+    LOW,
     NUMBER,
     POOL,
     PREL,
@@ -28,6 +28,9 @@ from pcpu.iprog.decoder.moving import (
     entry_of,
     instruction,
     is_shown,
+    other_value,
+    other_word,
+    put_site,
     region_of,
     value_of,
 )
@@ -200,17 +203,25 @@ def _move_sites(
         elif about & _BYTES:
             if 0 < extra <= end - place:
                 _put_bytes(heap, place + to, extra, value)
-        elif place + 4 <= end:
+        elif place + 4 <= end and form <= LOW:
             _put_instruction(heap, place + to, form, extra, value, place + away)
+        elif place + 4 <= end:
+            _put_other(heap, place + to, form, extra, value, place + away)
     return site
 
 
 def _put_instruction(
     heap: Memory, at: int, form: int, extra: int, target: int, address: int
 ) -> None:
-    """Write a part of an instruction."""
+    """Write a part of an instruction of AArch64."""
     value = value_of(form, target, extra, address)
     put_32(heap, at, instruction(u32_at(heap, at), form, extra, value))
+
+
+def _put_other(heap: Memory, at: int, form: int, extra: int, target: int, address: int) -> None:
+    """Write what has another form, or a part of it."""
+    value = other_value(form, target, extra, address)
+    put_32(heap, at, other_word(u32_at(heap, at), form, value))
 
 
 def _put_bytes(heap: Memory, at: int, size: int, value: int) -> None:
@@ -254,5 +265,6 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
             if 0 < extra <= end - place:
                 _put_bytes(heap, place + to, extra, value)
         elif place + 4 <= end and is_shown(form, u32_at(heap, place + to)):
-            _put_instruction(heap, place + to, form, extra, value, extra if form >= JUMP else 0)
+            base = extra if form > LOW else 0
+            put_site(heap, place + to, form, extra, value_of(form, value, extra, base))
     s[S.SITE] = (site - s[S.GIVEN_SITES]) // _SITE
