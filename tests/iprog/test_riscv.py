@@ -270,3 +270,15 @@ def test_a_prefix_of_riscv_g29() -> None:
     stored = prefix * 2 + b"tail"
     frames = Frames(streams([stored], [[]], [stored]), [7, 1], {1: 2}, [(text, 24)], prefix)
     assert rebuilt(stored, blob, about, [], stored, frames) == stored
+
+
+def test_damaged_programs_never_fail() -> None:
+    random = Random(7)
+    blob, _ = program(SEVERAL * 8)
+    for _ in range(200):
+        other = bytearray(blob)
+        for _ in range(random.randint(1, 40)):
+            other[random.randrange(len(other))] = random.randrange(256)
+        for place, _, target, _ in sites(bytes(other), 43):
+            assert 0 <= place <= len(other) - 4
+            assert target >= 0
