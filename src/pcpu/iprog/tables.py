@@ -27,7 +27,9 @@ from pcpu.iprog.index import Seeds
 from pcpu.iprog.jit import jit
 from pcpu.iprog.sites import SPACE, TAGGED, Form, Places, Sites
 
-_TABLES = (Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, Form.ENTRY, *TAGGED)
+_TABLES = (
+    Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, Form.ENTRY, Form.ARM_PREL, *TAGGED,
+)  # fmt: skip
 # Finders of tables that have little but addresses.
 _ALIKE = (
     RELOCATIONS, SEARCH_TABLE, PE_LISTED, OBJECT_RELOCATIONS, PE_FUNCTIONS, PE_UNWINDING,
