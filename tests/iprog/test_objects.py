@@ -72,16 +72,16 @@ def test_kinds_of_types_g96(kind: int, members: int, held: str) -> None:
         for n, what in enumerate(held) if what != "."
     ]  # fmt: skip
     wanted += [(behind, 7, NAMES + 7, 0), (behind + 8, 7, TYPES + 9, 0)]
-    assert sites(blob, 49) == wanted
+    assert sites(blob, 54) == wanted
 
 
 def test_types_that_are_cut_off_g96() -> None:
     types = words(0, described(2), 3) + words(5, described(4, 1), 8, 6, 7, 0)
     for length, found in ((36, 4), (35, 1), (12, 1), (11, 0)):
-        assert len(sites(with_types(btf(types, length=length))[0], 49)) == found
-    assert sites(with_types(btf(types, magic=0xEB9E))[0], 49) == []
-    assert sites(with_types(btf(types, length=38))[0], 49) == []
-    assert sites(with_types(btf(types)[:23])[0], 49) == []
+        assert len(sites(with_types(btf(types, length=length))[0], 54)) == found
+    assert sites(with_types(btf(types, magic=0xEB9E))[0], 54) == []
+    assert sites(with_types(btf(types, length=38))[0], 54) == []
+    assert sites(with_types(btf(types)[:23])[0], 54) == []
 
 
 def test_names_are_compared_by_what_they_say() -> None:
@@ -93,8 +93,8 @@ def test_names_are_compared_by_what_they_say() -> None:
     longer, _ = with_types(
         btf(words(1007, described(7), 0, 1003, described(7), 0), b"X\0\0one\0two\0")
     )
-    here = labels(blob, find_sites(blob, (49,))).tolist()
-    there = labels(longer, find_sites(longer, (49,))).tolist()
+    here = labels(blob, find_sites(blob, (54,))).tolist()
+    there = labels(longer, find_sites(longer, (54,))).tolist()
     assert here[:2] == there
     assert here[2] == 0
     assert len(set(here)) == 3
@@ -119,19 +119,19 @@ def objects() -> tuple[bytes, dict[str, int]]:
 def test_relocations_of_objects_g97() -> None:
     blob, places = objects()
     at, data = places[".rela.data"], origin(2)
-    assert sites(blob, 50) == [
+    assert sites(blob, 55) == [
         (at, 2, data + 4, data), (at + 16, 2, 8, 0), (at + 40, 2, data + 16, data),
         (at + 48, 2, data + 12, data), (at + 72, 2, data + 16, data), (at + 96, 2, data + 20, data),
         (places[".rela.text"], 2, 4, 0),
     ]  # fmt: skip
     linked = blob[:16] + b"\3" + blob[17:]
-    assert sites(linked, 50, 51) == []
+    assert sites(linked, 55, 56) == []
 
 
 def test_symbols_of_objects_g97() -> None:
     blob, places = objects()
     at = places[".symtab"]
-    assert sites(blob, 51) == [(at + 80, 2, origin(2) + 9, origin(2)), (at + 128, 2, 7, 0)]
+    assert sites(blob, 56) == [(at + 80, 2, origin(2) + 9, origin(2)), (at + 128, 2, 7, 0)]
 
 
 def kernel_module(gap: int, shift: int) -> bytes:
@@ -160,7 +160,7 @@ def test_decoders_rebuild_a_kernel_module() -> None:
     old, new = kernel_module(0, 20000), kernel_module(64, 20031)
     planned = make_plan(new, [old])
     assert planned.header.relocation is not None
-    assert {49, 50} <= set(planned.header.relocation.finders)
+    assert {54, 55} <= set(planned.header.relocation.finders)
     assert len(planned.plan) < len(make_plan(new, [old], finders=()).plan) / 2
     assert Reader(planned.plan, [old]).rebuild() == new
     module = OnePlan(reconstructor(planned.plan))
@@ -179,6 +179,6 @@ def test_damaged_objects_never_fail(seed: int) -> None:
             at = random.choice((random.randrange(64), table + random.randrange(64 * 7)))
             other[at] = random.choice((0, 1, 127, 255, random.randrange(256)))
         cut = bytes(other[: random.choice((len(other), random.randrange(len(other) + 1)))])
-        found = find_sites(cut, (50, 51, 49))
+        found = find_sites(cut, (55, 56, 54))
         assert all(0 <= place < len(cut) for place in found.place.tolist())
         labels(cut, found)

@@ -51,11 +51,11 @@ def test_handlers_and_scopes_g98() -> None:
     plain = len(infos)
     infos += bytes([1, 0, 0, 0]) + words(0x1111, 0x1111, 0x1111)
     blob, at = image(infos, [0, chained, plain, 0x9000])
-    assert sites(blob, 52) == references(
+    assert sites(blob, 57) == references(
         at, (12, 0x1800), (20, 0x1001), (24, 0x1002), (32, 0x1003), (36, 0x1004), (40, 0x1005), (44, 0x1006),
         (chained + 4, 0x1000), (chained + 8, 0x1010), (chained + 12, INFOS),
     )  # fmt: skip
-    assert sites(blob[: -12 * 4], 52) == []  # the table does not lie in its section
+    assert sites(blob[: -12 * 4], 57) == []  # the table does not lie in its section
 
 
 def exceptions(magic: int = 0x19930522) -> tuple[bytes, list[tuple[int, int]]]:
@@ -79,10 +79,10 @@ def exceptions(magic: int = 0x19930522) -> tuple[bytes, list[tuple[int, int]]]:
 def test_exceptions_g98() -> None:
     infos, held = exceptions()
     blob, at = image(infos, [0])
-    assert sites(blob, 52) == references(at, *held)
+    assert sites(blob, 57) == references(at, *held)
     for magic, known in ((0x19930520, True), (0x1993051F, False), (0x19930523, False)):
         blob, at = image(exceptions(magic)[0], [0])
-        assert sites(blob, 52) == references(at, *(held if known else held[:1]))
+        assert sites(blob, 57) == references(at, *(held if known else held[:1]))
 
 
 def test_tables_that_are_cut_off_g98() -> None:
@@ -91,14 +91,14 @@ def test_tables_that_are_cut_off_g98() -> None:
         other = infos[:field] + words(rows) + infos[field + 4 :]
         blob, at = image(other, [0])
         wanted = [pair for n, pair in enumerate(held) if n not in lost]
-        assert sites(blob, 52) == references(at, *wanted)
+        assert sites(blob, 57) == references(at, *wanted)
 
 
 def test_many_functions_with_one_table_g98() -> None:
     infos, held = exceptions()
     blob, at = image(infos, [0] * 15)
     # All are found once; how often they are looked at is bounded by the size of the blob.
-    assert sites(blob, 52) == references(at, *held)
+    assert sites(blob, 57) == references(at, *held)
 
 
 def library(gap: int) -> bytes:
@@ -124,7 +124,7 @@ def test_decoders_rebuild_an_image_with_handlers() -> None:
     old, new = library(0), library(64)
     planned = make_plan(new, [old])
     assert planned.header.relocation is not None
-    assert 52 in planned.header.relocation.finders
+    assert 57 in planned.header.relocation.finders
     assert len(planned.plan) < len(make_plan(new, [old], finders=(14, 15, 16)).plan) / 1.3
     assert Reader(planned.plan, [old]).rebuild() == new
     module = OnePlan(reconstructor(planned.plan))
@@ -141,4 +141,4 @@ def test_damaged_images_never_fail(seed: int) -> None:
         for _ in range(random.randint(1, 6)):
             at = random.randrange(HEADERS, len(other))
             other[at] = random.choice((0, 1, 16, 127, 255, random.randrange(256)))
-        assert all(place < len(other) for place, *_ in sites(bytes(other), 52))
+        assert all(place < len(other) for place, *_ in sites(bytes(other), 57))

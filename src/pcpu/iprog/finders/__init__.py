@@ -52,6 +52,7 @@ class Finder:
 
 
 _ELF = (AMD, ARM, ARM32, I386, RISCV)
+_WIDE = (AMD, ARM, RISCV)  # of 64 bits
 _PE = (PE, PE_I386)
 _MACHO = (MACHO_AMD, MACHO_ARM)
 _FAT = (FAT,)
@@ -61,8 +62,8 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
     finder.number: finder
     for finder in (
         Finder(find.AMD_CODE, "x86-64-code", "calls, jumps and operands", (AMD,)),
-        Finder(find.OBJECT_RELOCATIONS, "object-places", "relocations of objects", (AMD, ARM)),
-        Finder(find.OBJECT_SYMBOLS, "object-symbols", "symbols of objects", (AMD, ARM)),
+        Finder(find.OBJECT_RELOCATIONS, "object-places", "relocations of objects", _WIDE),
+        Finder(find.OBJECT_SYMBOLS, "object-symbols", "symbols of objects", _WIDE),
         Finder(find.RELOCATIONS, "elf-relocations", "relocations with addends", _ELF),
         Finder(find.SYMBOLS, "elf-symbols", "values of symbols", _ELF),
         Finder(find.POINTERS, "elf-pointers", "words of data that are addresses", _ELF),

@@ -33,7 +33,7 @@ OF_TYPE, MORE, MEMBER, HOLDS = _OF_TYPE, _MORE, _MEMBER, _HOLDS
 
 
 def btf(b: Bytes, rows: Ints, room: int, count: int) -> int:
-    """Finder 49: numbers of types, and places of names."""
+    """Finder 54: numbers of types, and places of names."""
     s = named(b, BTF)
     if s == 0 or size_of(b, s) < _HEADER:
         return count

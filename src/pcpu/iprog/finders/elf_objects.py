@@ -35,12 +35,12 @@ _PIECE = 1024  # rows that are looked at in one call
 
 
 def object_relocations(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
-    """Finder 50: places and addends of relocations."""
+    """Finder 55: places and addends of relocations."""
     return _in_tables(b, elf, RELA, rows, room, count)
 
 
 def object_symbols(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
-    """Finder 51: values of symbols."""
+    """Finder 56: values of symbols."""
     return _in_tables(b, elf, SYMTAB, rows, room, count)
 
 

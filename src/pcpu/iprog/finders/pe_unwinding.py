@@ -28,7 +28,7 @@ _PIECE = 1024  # functions that are looked at in one call
 
 
 def pe_unwinding(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
-    """Finder 52: offsets in what unwinding goes by."""
+    """Finder 57: offsets in what unwinding goes by."""
     base = base_of(b)
     start, stop = directory(b, image, UNWINDING)
     stop = start + (stop - start) // FUNCTION * FUNCTION
