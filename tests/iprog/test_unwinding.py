@@ -43,16 +43,16 @@ def references(at: int, *pairs: tuple[int, int]) -> list[tuple[int, int, int, in
 
 
 def test_handlers_and_scopes_g98() -> None:
-    # Three codes take eight bytes. Two scopes, of which one has no target; then one that is chained.
-    infos = bytes([9, 0, 3, 0]) + bytes(8) + words(0x1800, 2)
-    infos += words(0x1001, 0x1002, 1, 0x1003, 0x1004, 0x1005, 0x1006, 0)
+    # Three codes take eight bytes. Two scopes of three, of which one has no target; then one that is chained.
+    infos = bytes([9, 0, 3, 0]) + bytes(8) + words(0x1800, 3)
+    infos += words(0x1001, 0x1002, 1, 0x1903, 0x1004, 0x1010, 0x1906, 0)
     chained = len(infos)
     infos += bytes([0x21, 0, 0, 0]) + words(0x1000, 0x1010, INFOS)
     plain = len(infos)
     infos += bytes([1, 0, 0, 0]) + words(0x1111, 0x1111, 0x1111)
     blob, at = image(infos, [0, chained, plain, 0x9000])
     assert sites(blob, 57) == references(
-        at, (12, 0x1800), (20, 0x1001), (24, 0x1002), (32, 0x1003), (36, 0x1004), (40, 0x1005), (44, 0x1006),
+        at, (12, 0x1800), (20, 0x1001), (24, 0x1002), (32, 0x1903), (36, 0x1004), (40, 0x1010), (44, 0x1906),
         (chained + 4, 0x1000), (chained + 8, 0x1010), (chained + 12, INFOS),
     )  # fmt: skip
     assert sites(blob[: -12 * 4], 57) == []  # the table does not lie in its section
@@ -97,7 +97,6 @@ def test_tables_that_are_cut_off_g98() -> None:
 def test_many_functions_with_one_table_g98() -> None:
     infos, held = exceptions()
     blob, at = image(infos, [0] * 15)
-    # All are found once; how often they are looked at is bounded by the size of the blob.
     assert sites(blob, 57) == references(at, *held)
 
 

@@ -63,11 +63,11 @@ def clr_tables(b: Bytes, clr: Ints, rows: Ints, room: int, count: int) -> int:
     for table in range(TABLES):
         for row in range(0, clr[ROWS + table], _PIECE):
             last = min(row + _PIECE, clr[ROWS + table])
-            count = _rows(b, clr, table, row, last, rows, room, count)
+            count = _cells(b, clr, table, row, last, rows, room, count)
     return count
 
 
-def _rows(
+def _cells(
     b: Bytes, clr: Ints, table: int, first: int, last: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     p = clr[STARTS + table] + clr[WIDTHS + table] * first

@@ -125,7 +125,7 @@ def pe_code(b: Bytes, image: Ints, tables: Ints, rows: Ints, room: int, count: i
     return count
 
 
-def _holder(b: Bytes, image: Ints, offset: int) -> int:
+def holder(b: Bytes, image: Ints, offset: int) -> int:
     """The first section whose content holds what lies at a distance from the base; 0 where none
     does."""
     for s in range(image[FIRST], image[LAST], ENTRY):
@@ -134,20 +134,11 @@ def _holder(b: Bytes, image: Ints, offset: int) -> int:
     return 0
 
 
-def place_in(b: Bytes, image: Ints, offset: int, size: int) -> int:
-    """Where ``size`` bytes at a distance from the base lie in the blob; 0 where they do not lie in
-    the content of a section."""
-    s = _holder(b, image, offset)
-    if s == 0 or size > length_of(b, s) - (offset - offset_of(b, s)):
-        return 0
-    return content_of(b, s) + offset - offset_of(b, s)
-
-
 def directory(b: Bytes, image: Ints, number: int) -> tuple[int, int]:
     """Where what a directory lists begins and ends; 0 and 0 where there is nothing."""
     entry = header_of(b) + _HEADER + (_WIDE if is_wide(b) else _NARROW) + 8 * number
     offset = u32_at(b, entry)
-    s = _holder(b, image, offset)
+    s = holder(b, image, offset)
     if s == 0:
         return 0, 0
     behind = offset - offset_of(b, s)
@@ -185,7 +176,7 @@ def _relocated(b: Bytes, image: Ints, listed: bool, rows: Ints, room: int, count
         end = p + u32_at(b, p + 4)
         if end < p + 8 or end > stop:
             return count
-        s = _holder(b, image, u32_at(b, p))
+        s = holder(b, image, u32_at(b, p))
         if s != 0:
             first = content_of(b, s) + u32_at(b, p) - offset_of(b, s)
             last = content_of(b, s) + length_of(b, s)
