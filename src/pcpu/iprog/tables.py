@@ -16,6 +16,7 @@ from pcpu.iprog.align import Covers
 from pcpu.iprog.finders.find import (
     FRAMES,
     GO_FUNCTIONS,
+    GO_TABLE,
     PE_LISTED,
     RELOCATIONS,
     SEARCH_TABLE,
@@ -65,7 +66,7 @@ def _telling(sites: Sites, finder: int) -> Places:
     found: Places = np.flatnonzero(chosen)
     if finder == SEARCH_TABLE:
         return found[::2]
-    if finder == GO_FUNCTIONS:
+    if finder in (GO_FUNCTIONS, GO_TABLE):
         found = found[sites.extra[found] == sites.extra[found[:1]]]
     return found
 

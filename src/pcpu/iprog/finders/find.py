@@ -13,6 +13,16 @@ from pcpu.iprog.finders.elf_names import names
 from pcpu.iprog.finders.fat import IMAGES, displace, fat_room, image_in, is_fat, read_part
 from pcpu.iprog.finders.go import function_table, types
 from pcpu.iprog.finders.go_data import inlined, type_names
+from pcpu.iprog.finders.go_images import (
+    elf_table,
+    macho_table,
+    macho_types,
+    pe_table,
+    pe_types,
+    table_functions,
+    table_inlined,
+    table_units,
+)  # fmt: skip
 from pcpu.iprog.finders.jump_tables import jump_tables, read_tables, tables_room
 from pcpu.iprog.finders.macho import (
     AMD64,
@@ -55,22 +65,27 @@ FAT_AMD_CODE, FAT_ARM_CODE, FAT_POINTERS, FAT_SYMBOLS = range(29, 33)
 FAT_FRAMES, FAT_FUNCTIONS, FAT_NAMES = range(33, 36)
 I386_CODE, I386_GOT, I386_TABLES, PE_LISTED = range(36, 40)
 _IN_IMAGES = FAT_AMD_CODE - MACHO_AMD_CODE
-LAST_FINDER = PE_LISTED
+GO_TABLE, GO_UNITS, GO_INLINED_BEHIND, GO_IMAGE_TYPES = range(49, 53)
+LAST_FINDER = GO_IMAGE_TYPES
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
 CHOSEN = -1
 TAGS = 1  # 0 leaves out who found a site, which decoders do not ask for
 _MODULES = 1 << WASM_CODE | 1 << WASM_TABLES | 1 << WASM_WORDS | 1 << WASM_LOCALS
+_GO = 1 << GO_TABLE | 1 << GO_UNITS | 1 << GO_INLINED_BEHIND | 1 << GO_IMAGE_TYPES
 _WINDOWS = (
     1 << PE_CODE | 1 << PE_FUNCTIONS | 1 << PE_POINTERS | 1 << I386_CODE | 1 << PE_LISTED
+    | _GO
 )  # fmt: skip
 _MACHO = (
     1 << MACHO_AMD_CODE | 1 << MACHO_ARM_CODE | 1 << MACHO_POINTERS | 1 << MACHO_SYMBOLS
     | 1 << MACHO_FRAMES | 1 << MACHO_FUNCTIONS | 1 << MACHO_NAMES
 )  # fmt: skip
 _FAT = _MACHO << _IN_IMAGES
+_MACHO |= _GO
 _IN_CODE = (AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED, I386_CODE, I386_GOT, I386_TABLES)
+_OF_TABLE = (GO_TABLE, GO_UNITS, GO_INLINED_BEHIND)
 _MACHINES = (I386, X86_64, AARCH64)
 
 
@@ -179,6 +194,11 @@ def _in_windows(
         count = pe_pointers(b, image, rows, room, count)
     elif _is(finder, PE_LISTED):
         count = pe_relocations(b, image, rows, room, count)
+    elif _is(finder, GO_IMAGE_TYPES):
+        count = pe_types(b, image, rows, room, count)
+    elif CHOSEN & _GO != 0 and finder in _OF_TABLE:
+        p, stop, address = pe_table(b, image)
+        count = _in_go_table(b, image, finder, p, stop, address, rows, room, count)
     return count
 
 
@@ -202,6 +222,11 @@ def _in_macho(
         count = macho_functions(b, image, rows, room, count)
     elif _is(finder, MACHO_NAMES):
         count = macho_names(b, image, rows, room, count)
+    elif _is(finder, GO_IMAGE_TYPES):
+        count = macho_types(b, image, rows, room, count)
+    elif CHOSEN & _GO != 0 and finder in _OF_TABLE:
+        p, stop, address = macho_table(b)
+        count = _in_go_table(b, image, finder, p, stop, address, rows, room, count)
     return count
 
 
@@ -247,6 +272,23 @@ def _in_data(
         count = inlined(b, rows, room, count)
     elif _is(finder, GO_TYPE_NAMES):
         count = type_names(b, rows, room, count)
+    elif CHOSEN & _GO != 0 and finder in (GO_UNITS, GO_INLINED_BEHIND):
+        p, stop, address = elf_table(b)
+        count = _in_go_table(b, elf, finder, p, stop, address, rows, room, count)
+    return count
+
+
+def _in_go_table(
+    b: Bytes, image: Ints, finder: int, p: int, stop: int, address: int, rows: Ints, room: int,
+    count: int,
+) -> int:  # fmt: skip
+    """What a finder finds in Go's table of functions, or behind it."""
+    if _is(finder, GO_TABLE):
+        count = table_functions(b, image, p, stop, address, rows, room, count)
+    elif _is(finder, GO_UNITS):
+        count = table_units(b, p, stop, rows, room, count)
+    elif _is(finder, GO_INLINED_BEHIND):
+        count = table_inlined(b, p, stop, address, rows, room, count)
     return count
 
 
