@@ -142,6 +142,15 @@ def _records(
     return count
 
 
+def behind_records(b: Bytes, p: int, stop: int) -> int:
+    """Where the last function's record ends, its lists left out; ``stop`` where there is none."""
+    at = p + header_number(b, p, _LIST)
+    count = header_number(b, p, _COUNT)
+    if count == 0:
+        return stop
+    return min(at + u32_at(b, at + 8 * count - 4) + _FUNCTION, stop)
+
+
 def find_units(b: Bytes, p: int, stop: int, rows: Ints, room: int, count: int) -> int:
     """Where what the functions of the table in ``b[p:stop]`` were compiled with is listed."""
     at = p + header_number(b, p, _LIST)

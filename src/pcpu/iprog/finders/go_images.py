@@ -10,6 +10,7 @@ from pcpu.iprog.finders import elf, macho, pe
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.go import (
     TEXT,
+    behind_records,
     find_functions,
     find_units,
     function_section,
@@ -96,7 +97,10 @@ def table_inlined(
     b: Bytes, p: int, stop: int, address: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """Finder 51: the names of functions that were inlined, behind the table."""
-    return find_inlined(b, p, stop, p, stop, address, rows, room, count) if p > 0 else count
+    if p == 0:
+        return count
+    start = behind_records(b, p, stop)
+    return find_inlined(b, start, stop, p, stop, address, rows, room, count)
 
 
 def macho_types(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
