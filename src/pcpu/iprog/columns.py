@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
-from pcpu.iprog.format import check
+from pcpu.iprog.format import Kind, check
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable
-from pcpu.iprog.transforms import transform
+from pcpu.iprog.transforms import BACK, transform, transform_words
 
 NAMES = ("gaps", "lengths", "turns", "steps", "fixes", "literals")
 _PIECE = 1 << 19  # bytes of the file that are looked at at a time, or a window that is larger
@@ -191,10 +191,11 @@ def _literals(
     edges = np.flatnonzero(np.diff(np.concatenate([[True], copied, [True]])))
     ends = [*(r.start for r in about.regions[1:]), low + len(piece)]
     for region, stop in zip(about.regions, ends, strict=True):
-        if region.code and stop > low:
+        if region.kind is not Kind.OTHER and stop > low:
             _transform(
                 stored, edges[0::2], edges[1::2], max(region.start - low, 0), stop - low, bits,
-                about.transform.value, region.bias + low, about.base, about.span,
+                about.transform.value, region.bias + low, about.base, about.span, low,
+                BACK.get(region.kind, 0),
             )  # fmt: skip
     return stored[missing]
 
@@ -202,12 +203,15 @@ def _literals(
 @jit
 def _transform(
     data: Any, start: Any, stop: Any, low: Any, high: Any, bits: Any, kind: Any, bias: Any,
-    base: Any, span: Any,
+    base: Any, span: Any, place: Any, back: Any,
 ) -> None:  # fmt: skip
     """Transform the parts of runs that lie in ``data[low:high]``, window by window."""
     for i in range(len(start)):
         at, last = max(start[i], low), min(stop[i], high)
         while at < last:
             end = min(last, ((at >> bits) + 1) << bits)
-            transform(kind, data, at, end, bias, base, span)
+            if back:
+                transform_words(data, at, end, at + place, back)
+            else:
+                transform(kind, data, at, end, bias, base, span)
             at = end

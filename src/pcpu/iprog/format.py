@@ -62,13 +62,22 @@ class Content:
     name: str = ""
 
 
+class Kind(IntEnum):
+    """What a region holds, by which its literals are transformed (G28, G93)."""
+
+    OTHER = 0
+    CODE = 1
+    WORDS = 2  # numbers of 4 bytes, each like the one before
+    PAIRS = 3  # the same, like the last but one
+
+
 @dataclass(frozen=True)
 class Region:
     """The file from ``start`` on lies ``bias`` further in the address space."""
 
     start: int
     bias: int
-    code: bool
+    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -311,7 +320,8 @@ class _HeaderReader:
             bias += self.numbers.signed()
             if abs(bias) >= BIAS_LIMIT:
                 raise DamagedPlanError(f"a region's bias is {bias}, which no address needs")
-            found.append(Region(start, bias, self.numbers.bounded("a region's code", 1) == 1))
+            kind = Kind(self.numbers.bounded("a region's kind", max(Kind)))
+            found.append(Region(start, bias, kind))
         return tuple(found)
 
 
@@ -369,10 +379,10 @@ def write_prefix(spans: tuple[tuple[int, int], ...] | None) -> bytes:
 
 def _relocation(relocation: Relocation) -> bytes:
     regions = [varint(len(relocation.regions))]
-    before = Region(0, 0, False)
+    before = Region(0, 0, Kind.OTHER)
     for region in relocation.regions:
         regions.append(varint(region.start - before.start) + signed(region.bias - before.bias))
-        regions.append(varint(region.code))
+        regions.append(varint(region.kind))
         before = region
     return b"".join([
         varint(len(relocation.finders)),

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from pcpu.iprog.align import Covers
+from pcpu.iprog.decoder.transforms import NEAR
 from pcpu.iprog.format import Region
 from pcpu.iprog.index import Octets
-from pcpu.iprog.jit import jit
+from pcpu.iprog.jit import jit, put
 from pcpu.iprog.moving import absolute, put_site, value_of, width_of, write_sites
 from pcpu.iprog.relocate import ShiftMap, resolved
-from pcpu.iprog.sites import Form, Sites
+from pcpu.iprog.sites import Form, Places, Sites
 from pcpu.iprog.subject import Subject
 
+_WIDTH = 4  # bytes of a relative site
 _CALL = 0x25  # the highest bits of a branch of AArch64 that is a call
 
 
@@ -54,13 +56,31 @@ class Moved:
         if about is not None and about.transform:
             first, last = np.searchsorted(self.sites.place, [start, start + length])
             sites = self.sites[int(first) : int(last)]
+            near = _near(sites[sites.end <= start + length])
             calls = found[np.minimum(sites.place + 3 - start, length - 1)] >> 2 == _CALL
             shown = (sites.form != Form.RELATIVE) & (sites.form != Form.BEHIND)
             shown &= (sites.form != Form.BRANCH) | calls
             sites = sites[shown & (sites.end <= start + length)]
             values = absolute(sites, about.base)
             write_sites(found, sites.place - start, sites.form, sites.extra, values)
+            _write_near(found, near[0] - start, near[1])
         return found.tobytes()
+
+
+def _near(sites: Sites) -> tuple[Places, Places]:
+    """Places of relative sites that follow one another, and what each holds more than the one
+    before, if it is little."""
+    relative = sites[sites.form == Form.RELATIVE]
+    content = relative.target - relative.extra - relative.place
+    more = np.diff(content)
+    chosen = (np.diff(relative.place) == _WIDTH) & (-NEAR <= more) & (more < NEAR)
+    return relative.place[1:][chosen], more[chosen]
+
+
+@jit
+def _write_near(data: Any, places: Any, values: Any) -> None:
+    for i in range(len(places)):
+        put(data, places[i], values[i], 4)
 
 
 @jit

@@ -24,6 +24,7 @@ from pcpu.iprog.format import (
     Frame,
     Group,
     Header,
+    Kind,
     Region,
     Relocation,
     Transform,
@@ -158,7 +159,10 @@ def _relocation(item: Json, reference: Reference) -> tuple[Relocation, Prefix, b
         Transform(transform.number()),
         item.member("base").number(),
         item.member("span").number(),
-        tuple(Region(a.number(), b.number(-(1 << 61)), c.number(0, 1) == 1) for a, b, c in regions),
+        tuple(
+            Region(a.number(), b.number(-(1 << 61)), Kind(c.number(0, max(Kind))))
+            for a, b, c in regions
+        ),
         group,
     )
     if relocation.transform is Transform.NONE:

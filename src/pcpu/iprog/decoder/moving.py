@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.transforms import restore_aarch64, restore_x86
-from pcpu.iprog.format import Transform
+from pcpu.iprog.decoder.transforms import restore_aarch64, restore_words, restore_x86
+from pcpu.iprog.format import Kind, Transform
 from pcpu.iprog.sites import OTHER_IMAGE, SPACE, Form
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
@@ -14,6 +14,7 @@ BRANCH, PAGE = Form.BRANCH.value, Form.PAGE.value
 ENTRY, SYMBOL = Form.ENTRY.value, Form.SYMBOL.value
 X86_64, AARCH64, BY_IMAGE, X86 = map(int, list(Transform)[1:])
 NUMBER = (1 << SPACE) - 1
+CODE_KIND, WORDS = Kind.CODE.value, Kind.WORDS.value
 
 
 def region_of(s: Ints, heap: Memory, place: int) -> int:
@@ -91,7 +92,10 @@ def restore(s: Ints, heap: Memory, window: Bytes, start: int, at: int, end: int)
         stop = end
         if region < last_region:
             stop = max(at, min(end, i64_at(heap, region + 24) - start))
-        if i64_at(heap, region + 16):
+        kind = i64_at(heap, region + 16)
+        if kind > CODE_KIND:
+            restore_words(window[at:stop], start + at, 4 if kind == WORDS else 8)
+        elif kind == CODE_KIND:
             address = start + at + i64_at(heap, region + 8)
             own = s[S.TRANSFORM]
             if own == BY_IMAGE:

@@ -11,7 +11,7 @@ from pcpu.iprog.finders import elf, fat, macho, pe
 from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64
 from pcpu.iprog.finders.elf import I386 as X86
 from pcpu.iprog.finders.wasm import is_module
-from pcpu.iprog.format import Region, Transform
+from pcpu.iprog.format import Kind, Region, Transform
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import OTHER_IMAGE, Octets, Places
 
@@ -27,7 +27,7 @@ _MACHO = {
     macho.AMD64: (MACHO_AMD, Transform.X86_64), macho.ARM64: (MACHO_ARM, Transform.AARCH64),
 }  # fmt: skip
 
-Section = tuple[int, int, int, bool]  # place, size, bias (G42), whether it is code
+Section = tuple[int, int, int, Kind | bool]  # place, size, bias (G42), whether it is code, or what
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,17 @@ def _elf_sections(b: Octets, numbers: Places) -> Iterator[Section]:
     for n in range(int(numbers[elf.COUNT])):
         s = int(elf.section(numbers, n))
         if elf.is_loaded(b, s) and elf.type_of(b, s) != elf.NOBITS:
-            start, code = elf.start_of(b, s), bool(elf.flags_of(b, s) & elf.EXEC)
-            yield start, elf.size_of(b, s), elf.address_of(b, s) - start, code
+            start = elf.start_of(b, s)
+            yield start, elf.size_of(b, s), elf.address_of(b, s) - start, _elf_kind(b, s)
+
+
+def _elf_kind(b: Octets, s: int) -> Kind:
+    """What a section holds, whose literals are told best by it."""
+    if elf.flags_of(b, s) & elf.EXEC:
+        return Kind.CODE
+    if elf.is_named(b, s, elf.RODATA):  # with jump tables
+        return Kind.WORDS
+    return Kind.PAIRS if elf.is_named(b, s, elf.EH_FRAME_HDR) else Kind.OTHER
 
 
 def _pe_sections(b: Octets, numbers: Places) -> Iterator[Section]:
@@ -127,11 +136,11 @@ def _macho_sections(b: Octets) -> Iterator[Section]:
 def _regions(sections: Iterable[Section]) -> tuple[Region, ...]:
     """Where the places of the file lie in memory."""
     found: list[Region] = []
-    numbers = ((int(a), int(b), int(c), bool(d)) for a, b, c, d in sections)  # from numpy's
-    for start, size, bias, code in sorted(numbers, key=lambda section: section[0]):
-        _add(found, Region(start, bias, code))
-        if code:
-            _add(found, Region(start + size, bias, False))
+    numbers = ((int(a), int(b), int(c), Kind(d)) for a, b, c, d in sections)  # from numpy's
+    for start, size, bias, kind in sorted(numbers, key=lambda section: section[0]):
+        _add(found, Region(start, bias, kind))
+        if kind is not Kind.OTHER:
+            _add(found, Region(start + size, bias, Kind.OTHER))
     return tuple(found)
 
 
@@ -139,6 +148,6 @@ def _add(regions: list[Region], region: Region) -> None:
     """Add a region unless the last one goes on; one that begins where it does takes its place."""
     while regions and regions[-1].start >= region.start:
         regions.pop()
-    last = regions[-1] if regions else Region(0, 0, False)
-    if (last.bias, last.code) != (region.bias, region.code):
+    last = regions[-1] if regions else Region(0, 0, Kind.OTHER)
+    if (last.bias, last.kind) != (region.bias, region.kind):
         regions.append(region)
