@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
-from pcpu.iprog.format import Kind, check
+from pcpu.iprog.format import check
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit
 from pcpu.iprog.moved import Moved
+from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable
 from pcpu.iprog.transforms import BACK, transform, transform_words
@@ -191,7 +192,7 @@ def _literals(
     edges = np.flatnonzero(np.diff(np.concatenate([[True], copied, [True]])))
     ends = [*(r.start for r in about.regions[1:]), low + len(piece)]
     for region, stop in zip(about.regions, ends, strict=True):
-        if region.kind is not Kind.OTHER and stop > low:
+        if region.kind is not RegionKind.OTHER and stop > low:
             _transform(
                 stored, edges[0::2], edges[1::2], max(region.start - low, 0), stop - low, bits,
                 about.transform.value, region.bias + low, about.base, about.span, low,

@@ -11,6 +11,7 @@ from crc32c import crc32c
 
 from pcpu.errors import DamagedPlanError, UnsupportedPlanError
 from pcpu.iprog.numbers import Bytes, Numbers, signed, varint
+from pcpu.iprog.regions import Region, RegionKind
 
 MAGIC = b"\x89IPROG\r\n"
 VERSION = 1
@@ -60,24 +61,6 @@ class Content:
     size: int
     sha256: bytes
     name: str = ""
-
-
-class Kind(IntEnum):
-    """What a region holds, by which its literals are transformed (G28, G93)."""
-
-    OTHER = 0
-    CODE = 1
-    WORDS = 2  # numbers of 4 bytes, each like the one before
-    PAIRS = 3  # the same, like the last but one
-
-
-@dataclass(frozen=True)
-class Region:
-    """The file from ``start`` on lies ``bias`` further in the address space."""
-
-    start: int
-    bias: int
-    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -320,7 +303,7 @@ class _HeaderReader:
             bias += self.numbers.signed()
             if abs(bias) >= BIAS_LIMIT:
                 raise DamagedPlanError(f"a region's bias is {bias}, which no address needs")
-            kind = Kind(self.numbers.bounded("a region's kind", max(Kind)))
+            kind = RegionKind(self.numbers.bounded("a region's kind", max(RegionKind)))
             found.append(Region(start, bias, kind))
         return tuple(found)
 
@@ -379,7 +362,7 @@ def write_prefix(spans: tuple[tuple[int, int], ...] | None) -> bytes:
 
 def _relocation(relocation: Relocation) -> bytes:
     regions = [varint(len(relocation.regions))]
-    before = Region(0, 0, Kind.OTHER)
+    before = Region(0, 0, RegionKind.OTHER)
     for region in relocation.regions:
         regions.append(varint(region.start - before.start) + signed(region.bias - before.bias))
         regions.append(varint(region.kind))

@@ -9,10 +9,10 @@ import numpy as np
 
 from pcpu.iprog.align import Covers
 from pcpu.iprog.decoder.transforms import NEAR
-from pcpu.iprog.format import Region
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit, put
 from pcpu.iprog.moving import absolute, put_site, value_of, width_of, write_sites
+from pcpu.iprog.regions import Region
 from pcpu.iprog.relocate import ShiftMap, resolved
 from pcpu.iprog.sites import Form, Places, Sites
 from pcpu.iprog.subject import Subject
@@ -73,7 +73,7 @@ def _near(sites: Sites) -> tuple[Places, Places]:
     relative = sites[sites.form == Form.RELATIVE]
     content = relative.target - relative.extra - relative.place
     more = np.diff(content)
-    chosen = (np.diff(relative.place) == _WIDTH) & (-NEAR <= more) & (more < NEAR)
+    chosen = (np.diff(relative.place) == _WIDTH) & (more >= -NEAR) & (more < NEAR)
     return relative.place[1:][chosen], more[chosen]
 
 

@@ -10,10 +10,11 @@ import numpy as np
 from pcpu.errors import DamagedPlanError
 from pcpu.iprog.decoder.transforms import NEAR
 from pcpu.iprog.finders import find_sites
-from pcpu.iprog.format import Codec, Kind, Region, Relocation, Transform
+from pcpu.iprog.format import Codec, Relocation, Transform
 from pcpu.iprog.frames import read_group
 from pcpu.iprog.numbers import Bytes, Numbers
 from pcpu.iprog.reference import Reference
+from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.sites import LEB, SPACE, Form, Places, Sites
 from pcpu.iprog.transforms import BACK, RESTORE, restore_words
 
@@ -61,7 +62,7 @@ class Addresses:
     """The address of a place in the file (G26)."""
 
     def __init__(self, regions: Sequence[Region]) -> None:
-        self.regions = (Region(0, 0, Kind.OTHER), *regions)
+        self.regions = (Region(0, 0, RegionKind.OTHER), *regions)
         self._starts = [region.start for region in self.regions]
 
     def region(self, place: int) -> Region:
@@ -142,9 +143,9 @@ class Mover:
         restore = RESTORE[about.transform]
         for begin, end, region in self.addresses.parts(start + at, start + at + length):
             part = window[begin - start : end - start]
-            if region.kind is Kind.CODE:
+            if region.kind is RegionKind.CODE:
                 restore(part, begin + region.bias, about.base, about.span)
-            elif region.kind is not Kind.OTHER:
+            elif region.kind is not RegionKind.OTHER:
                 restore_words(part, begin, BACK[region.kind])
             window[begin - start : end - start] = part
 

@@ -15,10 +15,11 @@ import numpy as np
 from pcpu.iprog.align import Covers
 from pcpu.iprog.finders import FINDERS, find_sites, read_image
 from pcpu.iprog.finders.find import WASM_LOCALS
-from pcpu.iprog.format import MAX_REGIONS, Region, Transform
+from pcpu.iprog.format import MAX_REGIONS, Transform
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit, read_only
 from pcpu.iprog.moving import absolute, write_sites
+from pcpu.iprog.regions import Region
 from pcpu.iprog.sites import Form, Places, Sites
 
 _MAX_SPAN = 1 << 31

@@ -12,8 +12,9 @@ from typing import Any
 
 from pcpu.iprog.decoder.transforms import FAR, NEAR
 from pcpu.iprog.finders.x86_64 import instruction_end, is_operand, vector_end
-from pcpu.iprog.format import Kind, Transform
+from pcpu.iprog.format import Transform
 from pcpu.iprog.jit import for_loops, jit, put, signed_at
+from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.sites import OTHER_IMAGE
 
 _U32 = (1 << 32) - 1
@@ -21,7 +22,7 @@ for_loops(instruction_end, is_operand, vector_end)
 Restore = Callable[[bytearray, int, int, int], None]
 
 # How far before a word that lies which it is like.
-BACK: Mapping[Kind, int] = MappingProxyType({Kind.WORDS: 4, Kind.PAIRS: 8})
+BACK: Mapping[RegionKind, int] = MappingProxyType({RegionKind.WORDS: 4, RegionKind.PAIRS: 8})
 
 
 def restore_x86_64(

@@ -24,8 +24,6 @@ from pcpu.iprog.format import (
     Frame,
     Group,
     Header,
-    Kind,
-    Region,
     Relocation,
     Transform,
     check,
@@ -36,6 +34,7 @@ from pcpu.iprog.frames import Prefix, compress, dictionary
 from pcpu.iprog.json_reader import Json
 from pcpu.iprog.numbers import Bytes, signed, varint, varints
 from pcpu.iprog.reference import Reference
+from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.relocate import Mover, ShiftMap
 
 _CODECS = {name: codec for codec, name in CODECS.items()}
@@ -160,7 +159,7 @@ def _relocation(item: Json, reference: Reference) -> tuple[Relocation, Prefix, b
         item.member("base").number(),
         item.member("span").number(),
         tuple(
-            Region(a.number(), b.number(-(1 << 61)), Kind(c.number(0, max(Kind))))
+            Region(a.number(), b.number(-(1 << 61)), RegionKind(c.number(0, max(RegionKind))))
             for a, b, c in regions
         ),
         group,

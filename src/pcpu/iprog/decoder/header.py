@@ -18,16 +18,16 @@ from pcpu.iprog.format import (
     MAX_SIZE,
     VERSION,
     WINDOW_BITS,
-    Kind,
     Transform,
 )
+from pcpu.iprog.regions import RegionKind
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
 _MAGIC = int.from_bytes(MAGIC, "little")
 _FRAME = 16  # bytes of a plan around its header
 _SHA = 32
-_LAST_TRANSFORM, _LAST_KIND = max(Transform).value, max(Kind).value
+_LAST_TRANSFORM, _LAST_KIND = max(Transform).value, max(RegionKind).value
 _LEAST_BITS, _MOST_BITS = WINDOW_BITS[0], WINDOW_BITS[-1]
 
 

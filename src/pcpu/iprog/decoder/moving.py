@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.transforms import restore_aarch64, restore_words, restore_x86
-from pcpu.iprog.format import Kind, Transform
+from pcpu.iprog.format import Transform
+from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.sites import OTHER_IMAGE, SPACE, Form
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
@@ -14,7 +15,7 @@ BRANCH, PAGE = Form.BRANCH.value, Form.PAGE.value
 ENTRY, SYMBOL = Form.ENTRY.value, Form.SYMBOL.value
 X86_64, AARCH64, BY_IMAGE, X86 = map(int, list(Transform)[1:])
 NUMBER = (1 << SPACE) - 1
-CODE_KIND, WORDS = Kind.CODE.value, Kind.WORDS.value
+CODE_KIND, WORDS = RegionKind.CODE.value, RegionKind.WORDS.value
 
 
 def region_of(s: Ints, heap: Memory, place: int) -> int:

@@ -11,8 +11,9 @@ from pcpu.iprog.finders import elf, fat, macho, pe
 from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64
 from pcpu.iprog.finders.elf import I386 as X86
 from pcpu.iprog.finders.wasm import is_module
-from pcpu.iprog.format import Kind, Region, Transform
+from pcpu.iprog.format import Transform
 from pcpu.iprog.numbers import Bytes
+from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.sites import OTHER_IMAGE, Octets, Places
 
 AMD, ARM, PE, WASM = "elf-x86-64", "elf-aarch64", "pe-x86-64", "wasm"
@@ -27,7 +28,9 @@ _MACHO = {
     macho.AMD64: (MACHO_AMD, Transform.X86_64), macho.ARM64: (MACHO_ARM, Transform.AARCH64),
 }  # fmt: skip
 
-Section = tuple[int, int, int, Kind | bool]  # place, size, bias (G42), whether it is code, or what
+Section = tuple[
+    int, int, int, RegionKind | bool
+]  # place, size, bias (G42), whether it is code, or what
 
 
 @dataclass(frozen=True)
@@ -101,13 +104,13 @@ def _elf_sections(b: Octets, numbers: Places) -> Iterator[Section]:
             yield start, elf.size_of(b, s), elf.address_of(b, s) - start, _elf_kind(b, s)
 
 
-def _elf_kind(b: Octets, s: int) -> Kind:
+def _elf_kind(b: Octets, s: int) -> RegionKind:
     """What a section holds, whose literals are told best by it."""
     if elf.flags_of(b, s) & elf.EXEC:
-        return Kind.CODE
+        return RegionKind.CODE
     if elf.is_named(b, s, elf.RODATA):  # with jump tables
-        return Kind.WORDS
-    return Kind.PAIRS if elf.is_named(b, s, elf.EH_FRAME_HDR) else Kind.OTHER
+        return RegionKind.WORDS
+    return RegionKind.PAIRS if elf.is_named(b, s, elf.EH_FRAME_HDR) else RegionKind.OTHER
 
 
 def _pe_sections(b: Octets, numbers: Places) -> Iterator[Section]:
@@ -136,11 +139,11 @@ def _macho_sections(b: Octets) -> Iterator[Section]:
 def _regions(sections: Iterable[Section]) -> tuple[Region, ...]:
     """Where the places of the file lie in memory."""
     found: list[Region] = []
-    numbers = ((int(a), int(b), int(c), Kind(d)) for a, b, c, d in sections)  # from numpy's
+    numbers = ((int(a), int(b), int(c), RegionKind(d)) for a, b, c, d in sections)  # from numpy's
     for start, size, bias, kind in sorted(numbers, key=lambda section: section[0]):
         _add(found, Region(start, bias, kind))
-        if kind is not Kind.OTHER:
-            _add(found, Region(start + size, bias, Kind.OTHER))
+        if kind is not RegionKind.OTHER:
+            _add(found, Region(start + size, bias, RegionKind.OTHER))
     return tuple(found)
 
 
@@ -148,6 +151,6 @@ def _add(regions: list[Region], region: Region) -> None:
     """Add a region unless the last one goes on; one that begins where it does takes its place."""
     while regions and regions[-1].start >= region.start:
         regions.pop()
-    last = regions[-1] if regions else Region(0, 0, Kind.OTHER)
+    last = regions[-1] if regions else Region(0, 0, RegionKind.OTHER)
     if (last.bias, last.kind) != (region.bias, region.kind):
         regions.append(region)
