@@ -55,7 +55,8 @@ def make_columns(moved: Moved, covers: Covers, bits: int) -> Columns:
     """What all windows take of each stream. The covers are in order and lie in the file."""
     covers = cut(covers, bits)
     file = moved.subject.file
-    data, ends_of_fixes = _contents(moved, covers, bits, [(0, len(file))])
+    told = moved.subject.told_in(bits)
+    data, ends_of_fixes = _contents(moved, told, covers, bits, [(0, len(file))])
     borders, last_cover = _borders(covers, bits, len(file))
     ends = np.empty((len(NAMES), len(borders)), np.int64)
     ends[3:5] = ends_of_fixes
@@ -74,7 +75,7 @@ def sample_columns(moved: Moved, covers: Covers, bits: int, spans: Spans) -> dic
     windows do."""
     covers = cut(covers, bits)
     size = len(moved.subject.file)
-    data, _ = _contents(moved, covers, bits, spans)
+    data, _ = _contents(moved, moved.subject.told, covers, bits, spans)
     skews = _first_skews(covers, _borders(covers, bits, size)[1])
     numbers = _cover_numbers(covers, skews, bits, size)
     return data | {n: write_varints(v)[0] for n, v in zip(NAMES, numbers, strict=False)}
@@ -88,13 +89,12 @@ def _borders(covers: Covers, bits: int, size: int) -> tuple[Places, Places]:
 
 
 def _contents(
-    moved: Moved, covers: Covers, bits: int, spans: Spans
+    moved: Moved, file: Octets, covers: Covers, bits: int, spans: Spans
 ) -> tuple[dict[str, Octets], Places]:
     """The streams of fixes and literals, and where in steps and fixes the part of each window ends.
 
     A piece of the file at a time: where nearly all bytes are fixed their places take much memory.
     """
-    file = moved.subject.file
     found: dict[str, list[Octets]] = {name: [np.empty(0, np.uint8)] for name in NAMES[3:]}
     ends = [np.zeros((2, 1), np.int64)]
     size = max(_PIECE, 1 << bits)
@@ -192,7 +192,7 @@ def _literals(
     edges = np.flatnonzero(np.diff(np.concatenate([[True], copied, [True]])))
     ends = [*(r.start for r in about.regions[1:]), low + len(piece)]
     for region, stop in zip(about.regions, ends, strict=True):
-        if region.kind is not RegionKind.OTHER and stop > low:
+        if (region.kind is RegionKind.CODE or region.kind in BACK) and stop > low:
             _transform(
                 stored, edges[0::2], edges[1::2], max(region.start - low, 0), stop - low, bits,
                 about.transform.value, region.bias + low, about.base, about.span, low,

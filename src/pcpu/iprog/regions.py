@@ -7,12 +7,13 @@ from enum import IntEnum
 
 
 class RegionKind(IntEnum):
-    """What a region holds, by which its literals are transformed (G28, G93)."""
+    """What a region holds, by which it is told (G28, G93, G95)."""
 
     OTHER = 0
     CODE = 1
     WORDS = 2  # numbers of 4 bytes, each like the one before
     PAIRS = 3  # the same, like the last but one
+    CALLS = 4  # tables of call sites, which are told by differences (G95)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pcpu.errors import DamagedPlanError
 from pcpu.iprog.decoder.transforms import NEAR
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.format import Codec, Relocation, Transform
+from pcpu.iprog.call_sites import restore_tables
 from pcpu.iprog.frames import read_group
 from pcpu.iprog.numbers import Bytes, Numbers
 from pcpu.iprog.reference import Reference
@@ -145,9 +146,17 @@ class Mover:
             part = window[begin - start : end - start]
             if region.kind is RegionKind.CODE:
                 restore(part, begin + region.bias, about.base, about.span)
-            elif region.kind is not RegionKind.OTHER:
+            elif region.kind in BACK:
                 restore_words(part, begin, BACK[region.kind])
             window[begin - start : end - start] = part
+
+    def restore_calls(self, window: bytearray, start: int) -> None:
+        """Restore the tables of call sites in a window (G95)."""
+        for begin, end, region in self.addresses.parts(start, start + len(window)):
+            if region.kind is RegionKind.CALLS:
+                part = window[begin - start : end - start]
+                restore_tables(part)
+                window[begin - start : end - start] = part
 
 
 def resolved(sites: Sites, shifts: ShiftMap, first: int) -> Sites:

@@ -15,7 +15,7 @@ BRANCH, PAGE = Form.BRANCH.value, Form.PAGE.value
 ENTRY, SYMBOL = Form.ENTRY.value, Form.SYMBOL.value
 X86_64, AARCH64, BY_IMAGE, X86 = map(int, list(Transform)[1:])
 NUMBER = (1 << SPACE) - 1
-CODE_KIND, WORDS = RegionKind.CODE.value, RegionKind.WORDS.value
+CODE_KIND, WORDS, PAIRS = map(int, list(RegionKind)[1:4])
 
 
 def region_of(s: Ints, heap: Memory, place: int) -> int:
@@ -94,7 +94,7 @@ def restore(s: Ints, heap: Memory, window: Bytes, start: int, at: int, end: int)
         if region < last_region:
             stop = max(at, min(end, i64_at(heap, region + 24) - start))
         kind = i64_at(heap, region + 16)
-        if kind > CODE_KIND:
+        if kind in (WORDS, PAIRS):
             restore_words(window[at:stop], start + at, 4 if kind == WORDS else 8)
         elif kind == CODE_KIND:
             address = start + at + i64_at(heap, region + 8)

@@ -89,6 +89,7 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
             find.GO_INLINED_BEHIND, "go-inlined-behind", "Go: names of functions, inlined",
             (*_ELF, *_GO_IMAGES),
         ),
+        Finder(find.CALL_SITES, "call-sites", "unwinding: call sites", _ELF),
         Finder(find.GO_IMAGE_TYPES, "go-image-types", "Go: names, methods of types", _GO_IMAGES),
         Finder(find.MACHO_AMD_CODE, "macho-x86-64", "calls, jumps and operands", (MACHO_AMD,)),
         Finder(find.MACHO_ARM_CODE, "macho-aarch64", "branches and pages", (MACHO_ARM,)),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pcpu.iprog.finders.aarch64 import KNOWN, arm_sites
 from pcpu.iprog.finders.arrays import Bytes, Ints
+from pcpu.iprog.finders.call_sites import call_sites
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
 from pcpu.iprog.finders.elf import AARCH64, ELF, I386, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
@@ -66,7 +67,8 @@ FAT_FRAMES, FAT_FUNCTIONS, FAT_NAMES = range(33, 36)
 I386_CODE, I386_GOT, I386_TABLES, PE_LISTED = range(36, 40)
 _IN_IMAGES = FAT_AMD_CODE - MACHO_AMD_CODE
 GO_TABLE, GO_UNITS, GO_INLINED_BEHIND, GO_IMAGE_TYPES = range(49, 53)
-LAST_FINDER = GO_IMAGE_TYPES
+CALL_SITES = 53
+LAST_FINDER = CALL_SITES
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
@@ -270,6 +272,8 @@ def _in_data(
         count = names(b, elf, rows, room, count)
     elif _is(finder, GO_INLINED):
         count = inlined(b, rows, room, count)
+    elif _is(finder, CALL_SITES):
+        count = call_sites(b, rows, room, count)
     elif _is(finder, GO_TYPE_NAMES):
         count = type_names(b, rows, room, count)
     elif CHOSEN & _GO != 0 and finder in (GO_UNITS, GO_INLINED_BEHIND):

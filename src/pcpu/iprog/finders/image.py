@@ -110,6 +110,8 @@ def _elf_kind(b: Octets, s: int) -> RegionKind:
         return RegionKind.CODE
     if elf.is_named(b, s, elf.RODATA):  # with jump tables
         return RegionKind.WORDS
+    if elf.is_named(b, s, elf.CALL_SITES):
+        return RegionKind.CALLS
     return RegionKind.PAIRS if elf.is_named(b, s, elf.EH_FRAME_HDR) else RegionKind.OTHER
 
 
