@@ -15,7 +15,7 @@ from pcpu.iprog.finders import call_sites, rows
 from pcpu.iprog.jit import for_loops, jit
 from pcpu.iprog.moving import put_site
 from pcpu.iprog.regions import Region, RegionKind
-from pcpu.iprog.sites import Octets, Places
+from pcpu.iprog.sites import Octets
 
 _LONGEST = call_sites.LONGEST
 for_loops(

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pcpu.errors import DamagedPlanError
+from pcpu.iprog.call_sites import restore_tables
 from pcpu.iprog.decoder.transforms import NEAR
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.format import Codec, Relocation, Transform
-from pcpu.iprog.call_sites import restore_tables
 from pcpu.iprog.frames import read_group
 from pcpu.iprog.numbers import Bytes, Numbers
 from pcpu.iprog.reference import Reference

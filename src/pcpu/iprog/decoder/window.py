@@ -66,7 +66,7 @@ def make_window(
     status = _fix(s, heap, content, size)
     if status < 0:
         return status
-    if S.RELOCATES:
+    if S.RELOCATES and S.TELLS_CALLS and s[S.FINDERS]:
         restore_calls(s, heap, window[0:size], start)
     number = (start >> s[S.WINDOW_BITS]) - s[S.BLOCK_FIRST]
     if check(window[0:size]) != u32_at(stream(s, content, S.CHECKS), 4 * number):
