@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,8 @@ def test_whatever_is_told_is_restored_g95() -> None:
             data[place : place + len(made)] = made
         file = np.frombuffer(bytes(data), np.uint8)
         stored = told_by_differences(file, regions, 12)
-        found, compiled = bytearray(stored.tobytes()), stored.copy()
+        compiled: Any = stored.copy()
+        found = bytearray(stored.tobytes())
         for start in range(0, len(found), 1 << 12):
             stop = min(start + (1 << 12), 30000, len(found))
             if stop <= start:
