@@ -17,7 +17,7 @@ from pcpu.iprog.align import Covers
 from pcpu.iprog.call_sites import told_by_differences
 from pcpu.iprog.finders import FINDERS, find_sites, read_image
 from pcpu.iprog.finders.call_sites import DIFFERENCES
-from pcpu.iprog.finders.find import CALL_SITES, WASM_LOCALS
+from pcpu.iprog.finders.find import CALL_SITES, PE_LISTED, PE_POINTERS, WASM_LOCALS
 from pcpu.iprog.format import MAX_REGIONS, Transform
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit, read_only
@@ -36,13 +36,15 @@ _LOCALS_MOST = 1 << 22
 @dataclass(frozen=True)
 class Relocatable:
     """How a file is relocated from a blob, the ``size`` bytes from ``first`` on of the reference,
-    whose sites are ``blob_sites``."""
+    whose sites are ``blob_sites``. ``regions`` are those of the file, ``blob_regions`` those of the
+    blob."""
 
     blob: int
     first: int
     size: int
     finders: tuple[int, ...]
     regions: tuple[Region, ...]
+    blob_regions: tuple[Region, ...]
     base: int
     span: int
     transform: Transform
@@ -126,10 +128,25 @@ class Subject:
         based = old.form[which] == Form.BASED
         bases = np.stack([old.extra[which][based], new.extra[same][based]], axis=1)
         bases = np.unique(bases, axis=0).reshape(-1, 2)
+        # Where words lie is listed, too: copies show where they went.
+        listed = which if PE_LISTED in about.finders else which[:0]
+        words = old.finder[listed] == PE_POINTERS
+        places = old.place[listed[words]], new.place[same[: len(listed)][words]]
         # Nothing that is told by differences moves.
         fixed = np.full(_FIXED if CALL_SITES in about.finders else 0, DIFFERENCES)
-        addresses = np.concatenate([old.target[which], bases[:, 0], fixed])
-        return addresses, np.concatenate([new.target[same], bases[:, 1], fixed]) - addresses
+        addresses = np.concatenate([
+            old.target[which], bases[:, 0], _addresses(about.blob_regions, places[0]), fixed
+        ])  # fmt: skip
+        moved = [new.target[same], bases[:, 1], _addresses(about.regions, places[1]), fixed]
+        return addresses, np.concatenate(moved) - addresses
+
+
+def _addresses(regions: tuple[Region, ...], places: Places) -> Places:
+    """The addresses of places (G26)."""
+    starts = np.array([0, *(region.start for region in regions)])
+    biases = np.array([0, *(region.bias for region in regions)])
+    found: Places = places + biases[np.searchsorted(starts, places, "right") - 1]
+    return found
 
 
 def _regions_for(finders: tuple[int, ...], regions: tuple[Region, ...]) -> tuple[Region, ...]:
@@ -191,7 +208,8 @@ def make_subject(
         if used:
             first = sum(map(len, blobs[:number]))
             about = Relocatable(
-                number, first, len(blob), used, _regions_for(used, image.regions), low, high - low,
+                number, first, len(blob), used, _regions_for(used, image.regions), other.regions,
+                low, high - low,
                 image.transform, sites,
             )  # fmt: skip
             return Subject(file, reference, about)
