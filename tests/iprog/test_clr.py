@@ -11,10 +11,10 @@ import pytest
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import read_image
-from pcpu.iprog.format import Region
 from pcpu.iprog.images import parts_of
 from pcpu.iprog.mnemonics import count_mnemonics
 from pcpu.iprog.plan import make_plan
+from pcpu.iprog.regions import Region, RegionKind
 from tests.iprog.module import OnePlan
 from tests.iprog.test_finders import sites
 from tests.iprog.test_relocation import rebuilt, relocation
@@ -208,7 +208,7 @@ def test_what_people_are_told_of_an_assembly() -> None:
     image = read_image(blob)
     assert image is not None
     assert image.kind == "clr"
-    assert image.regions == (Region(PLACE, BASE + OFFSET - PLACE, False),)
+    assert image.regions == (Region(PLACE, BASE + OFFSET - PLACE, RegionKind.OTHER),)
     assert image.span[0] == BASE + OFFSET
     assert [part.name for part in parts_of(image, blob)] == [b".text"]
     assert count_mnemonics(image, blob) == {}

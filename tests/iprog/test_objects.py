@@ -16,7 +16,7 @@ from tests.iprog.images import CODE, DATA, Part, elf
 from tests.iprog.module import OnePlan
 from tests.iprog.test_finders import sites
 
-TYPES, NAMES = 5 << 40, 6 << 40
+TYPES, NAMES = 12 << 40, 13 << 40
 
 
 def origin(section: int) -> int:

@@ -14,8 +14,10 @@ import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
 from pcpu.iprog.finders.find import (
+    CALL_SITES,
     FRAMES,
     GO_FUNCTIONS,
+    GO_TABLE,
     OBJECT_RELOCATIONS,
     PE_FUNCTIONS,
     PE_LISTED,
@@ -41,7 +43,7 @@ _NEAR = 64  # bytes between two entries that support each other
 def matched_entries(new: Sites, old: Sites) -> Covers:
     """Stretches of a file that are made of entries of tables, and where these stand in the
     reference; ``new`` are the sites of the file, ``old`` those of the reference, moved."""
-    pairs = [_same(new, old, finder) for finder in np.unique(old.finder)]
+    pairs = [_same(new, old, n) for n in np.unique(old.finder) if n != CALL_SITES]
     none = np.empty(0, np.int64)
     which, same = (np.concatenate([none, *(pair[n] for pair in pairs)]) for n in (0, 1))
     order = np.argsort(new.place[which], kind="stable")
@@ -77,7 +79,7 @@ def _telling(sites: Sites, finder: int) -> Places:
         return found[::2]
     if finder == PE_FUNCTIONS:
         return found[::3]
-    if finder == GO_FUNCTIONS:
+    if finder in (GO_FUNCTIONS, GO_TABLE):
         found = found[sites.extra[found] == sites.extra[found[:1]]]
     return found
 

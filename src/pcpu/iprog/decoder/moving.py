@@ -8,6 +8,7 @@ from pcpu.iprog.decoder.transforms import (
     restore_arm32,
     restore_riscv,
     restore_thumb,
+    restore_words,
     restore_x86,
 )
 from pcpu.iprog.finders.arm32 import (
@@ -20,6 +21,7 @@ from pcpu.iprog.finders.arm32 import (
 )
 from pcpu.iprog.finders.riscv import is_call, put_high, put_jump, put_low
 from pcpu.iprog.format import Transform
+from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.sites import OTHER_IMAGE, SPACE, Form
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
@@ -35,6 +37,7 @@ X86_64, AARCH64 = Transform.X86_64.value, Transform.AARCH64.value
 BY_IMAGE, X86, RISCV = Transform.BY_IMAGE.value, Transform.X86.value, Transform.RISCV.value
 ARM32, THUMB_CODE = Transform.ARM32.value, Transform.THUMB.value
 NUMBER = (1 << SPACE) - 1
+CODE_KIND, WORDS, PAIRS = map(int, list(RegionKind)[1:4])
 
 
 def region_of(s: Ints, heap: Memory, place: int) -> int:
@@ -167,7 +170,10 @@ def restore(s: Ints, heap: Memory, window: Bytes, start: int, at: int, end: int)
         stop = end
         if region < last_region:
             stop = max(at, min(end, i64_at(heap, region + 24) - start))
-        if i64_at(heap, region + 16):
+        kind = i64_at(heap, region + 16)
+        if kind in (WORDS, PAIRS):
+            restore_words(window[at:stop], start + at, 4 if kind == WORDS else 8)
+        elif kind == CODE_KIND:
             address = start + at + i64_at(heap, region + 8)
             own = s[S.TRANSFORM]
             if own == BY_IMAGE:

@@ -16,6 +16,7 @@ from pcpu.compiler import compile_operations
 from pcpu.iprog.decoder import state
 from pcpu.iprog.finders.find import chosen_for
 from pcpu.iprog.format import Codec, Header
+from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.zstd import zstd_object
 from pcpu.isa import Isa
 from pcpu.kernel.module import Translation, translate
@@ -71,6 +72,8 @@ def known_of(header: Header) -> Known:
         "WINDOW_SIZE_BITS": header.window_bits,
     }
     if header.relocation is not None:
+        kinds = {region.kind for region in header.relocation.regions}
+        known["TELLS_CALLS"] = int(RegionKind.CALLS in kinds)
         known["CHOSEN"] = chosen_for(header.relocation.finders)
     return known
 

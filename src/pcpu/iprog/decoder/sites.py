@@ -37,6 +37,7 @@ from pcpu.iprog.decoder.moving import (
     tagged,
     value_of,
 )
+from pcpu.iprog.decoder.transforms import NEAR
 from pcpu.iprog.sites import Form
 from pcpu.kernel import Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
@@ -250,6 +251,7 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
     the reference (G29)."""
     site, sites = _sites_from(s, heap, start)
     first, end, to = start, start + length, at - start
+    behind, before = -1, 0  # the end of the last relative site, and what it would hold
     while site < sites:
         about = i64_at(heap, site)
         place = about & _PLACE
@@ -261,6 +263,11 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
         form, extra = about >> _FORM & _FORMS, about >> _EXTRA
         if form == CODE:
             value += extra - s[S.BASE]
+        if form == RELATIVE and place + 4 <= end:
+            more = value - place - before
+            if place == behind and -NEAR <= more < NEAR:
+                put_32(heap, place + to, more)
+            behind, before = place + 4, value - place
         if form == POOL:
             value -= extra
         if form in (RELATIVE, BEHIND, PREL):  # which have no place in the file

@@ -56,6 +56,7 @@ _WIDE = (AMD, ARM, RISCV)  # of 64 bits
 _PE = (PE, PE_I386)
 _MACHO = (MACHO_AMD, MACHO_ARM)
 _FAT = (FAT,)
+_GO_IMAGES = (*_MACHO, *_PE)
 
 # In the order in which they run, which decides where sites overlap.
 FINDERS: Mapping[int, Finder] = MappingProxyType({
@@ -94,6 +95,14 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.I386_CODE, "x86-code", "calls and jumps", (I386, PE_I386)),
         Finder(find.I386_GOT, "x86-got", "operands that count from the offset table", (I386,)),
         Finder(find.I386_TABLES, "x86-tables", "jump tables", (I386,)),
+        Finder(find.GO_TABLE, "go-table", "Go: the table of functions", _GO_IMAGES),
+        Finder(find.GO_UNITS, "go-units", "Go: files of functions", (*_ELF, *_GO_IMAGES)),
+        Finder(
+            find.GO_INLINED_BEHIND, "go-inlined-behind", "Go: names of functions, inlined",
+            (*_ELF, *_GO_IMAGES),
+        ),
+        Finder(find.CALL_SITES, "call-sites", "unwinding: call sites", _ELF),
+        Finder(find.GO_IMAGE_TYPES, "go-image-types", "Go: names, methods of types", _GO_IMAGES),
         Finder(find.MACHO_AMD_CODE, "macho-x86-64", "calls, jumps and operands", (MACHO_AMD,)),
         Finder(find.MACHO_ARM_CODE, "macho-aarch64", "branches and pages", (MACHO_ARM,)),
         Finder(find.MACHO_POINTERS, "macho-pointers", "words of data that are addresses", _MACHO),

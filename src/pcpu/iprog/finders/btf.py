@@ -15,7 +15,7 @@ from pcpu.kernel.memory import u16_at, u32_at
 
 _MAGIC, _HEADER, _TYPE = 0xEB9F, 24, 12  # the latter two in bytes
 _WORD = Form.WORD.value
-_TYPES, NAMES = 5 << SPACE, 6 << SPACE  # kinds of numbers
+_TYPES, NAMES = 12 << SPACE, 13 << SPACE  # kinds of numbers
 _PIECE = 1024  # types that are looked at in one call
 _KINDS = 32
 # By the kind of a type: whether its third word is a type, the words that follow, those of each

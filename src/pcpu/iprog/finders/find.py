@@ -10,6 +10,7 @@ from pcpu.iprog.finders.arm32_pools import arm32_pools
 from pcpu.iprog.finders.arm_exidx import exidx_sites
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.btf import btf
+from pcpu.iprog.finders.call_sites import call_sites
 from pcpu.iprog.finders.clr import CLR, read_clr
 from pcpu.iprog.finders.clr_sites import clr_code, clr_tables
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
@@ -20,6 +21,16 @@ from pcpu.iprog.finders.elf_objects import object_relocations, object_symbols
 from pcpu.iprog.finders.fat import IMAGES, displace, fat_room, image_in, is_fat, read_part
 from pcpu.iprog.finders.go import function_table, types
 from pcpu.iprog.finders.go_data import inlined, type_names
+from pcpu.iprog.finders.go_images import (
+    elf_table,
+    macho_table,
+    macho_types,
+    pe_table,
+    pe_types,
+    table_functions,
+    table_inlined,
+    table_units,
+)  # fmt: skip
 from pcpu.iprog.finders.jump_tables import jump_tables, read_tables, tables_room
 from pcpu.iprog.finders.macho import (
     AMD64,
@@ -65,6 +76,8 @@ FAT_FRAMES, FAT_FUNCTIONS, FAT_NAMES = range(33, 36)
 I386_CODE, I386_GOT, I386_TABLES, PE_LISTED = range(36, 40)
 ARM32_CODE, ARM32_POOLS, ARM32_UNWIND, RISCV_CODE = range(40, 44)
 _IN_IMAGES = FAT_AMD_CODE - MACHO_AMD_CODE
+GO_TABLE, GO_UNITS, GO_INLINED_BEHIND, GO_IMAGE_TYPES = range(49, 53)
+CALL_SITES = 53
 CLR_TABLES, CLR_CODE = 46, 47
 TYPES, OBJECT_RELOCATIONS, OBJECT_SYMBOLS = 54, 55, 56
 PE_UNWINDING = 57
@@ -75,21 +88,25 @@ LAST_FINDER = PE_UNWINDING
 CHOSEN = -1
 TAGS = 1  # 0 leaves out who found a site, which decoders do not ask for
 _MODULES = 1 << WASM_CODE | 1 << WASM_TABLES | 1 << WASM_WORDS | 1 << WASM_LOCALS
+_GO = 1 << GO_TABLE | 1 << GO_UNITS | 1 << GO_INLINED_BEHIND | 1 << GO_IMAGE_TYPES
 _WINDOWS = (
     1 << PE_CODE | 1 << PE_FUNCTIONS | 1 << PE_POINTERS | 1 << I386_CODE | 1 << PE_LISTED
-    | 1 << PE_UNWINDING
+    | 1 << PE_UNWINDING | _GO
 )  # fmt: skip
 _MACHO = (
     1 << MACHO_AMD_CODE | 1 << MACHO_ARM_CODE | 1 << MACHO_POINTERS | 1 << MACHO_SYMBOLS
     | 1 << MACHO_FRAMES | 1 << MACHO_FUNCTIONS | 1 << MACHO_NAMES
 )  # fmt: skip
 _FAT = _MACHO << _IN_IMAGES
+_MACHO |= _GO
 _CLR = 1 << CLR_TABLES | 1 << CLR_CODE
-KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | _CLR | 15 << TYPES  # a bit for each
+# A bit for each.
+KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | _CLR | (1 << PE_UNWINDING + 1) - (1 << GO_TABLE)
 _IN_CODE = (
     AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED, I386_CODE, I386_GOT, I386_TABLES, RISCV_CODE,
     ARM32_CODE, ARM32_POOLS, ARM32_UNWIND,
 )  # fmt: skip
+_OF_TABLE = (GO_TABLE, GO_UNITS, GO_INLINED_BEHIND)
 _MACHINES = (I386, ARM32, X86_64, AARCH64, RISCV)
 
 
@@ -223,6 +240,11 @@ def _in_windows(
         count = pe_pointers(b, image, rows, room, count)
     elif _is(finder, PE_LISTED):
         count = pe_relocations(b, image, rows, room, count)
+    elif _is(finder, GO_IMAGE_TYPES):
+        count = pe_types(b, image, rows, room, count)
+    elif CHOSEN & _GO != 0 and finder in _OF_TABLE:
+        p, stop, address = pe_table(b, image)
+        count = _in_go_table(b, image, finder, p, stop, address, rows, room, count)
     return count
 
 
@@ -257,6 +279,11 @@ def _in_macho(
         count = macho_functions(b, image, rows, room, count)
     elif _is(finder, MACHO_NAMES):
         count = macho_names(b, image, rows, room, count)
+    elif _is(finder, GO_IMAGE_TYPES):
+        count = macho_types(b, image, rows, room, count)
+    elif CHOSEN & _GO != 0 and finder in _OF_TABLE:
+        p, stop, address = macho_table(b)
+        count = _in_go_table(b, image, finder, p, stop, address, rows, room, count)
     return count
 
 
@@ -306,8 +333,27 @@ def _in_data(
         count = object_symbols(b, elf, rows, room, count)
     elif _is(finder, GO_INLINED):
         count = inlined(b, rows, room, count)
+    elif _is(finder, CALL_SITES):
+        count = call_sites(b, rows, room, count)
     elif _is(finder, GO_TYPE_NAMES):
         count = type_names(b, rows, room, count)
+    elif CHOSEN & _GO != 0 and finder in (GO_UNITS, GO_INLINED_BEHIND):
+        p, stop, address = elf_table(b)
+        count = _in_go_table(b, elf, finder, p, stop, address, rows, room, count)
+    return count
+
+
+def _in_go_table(
+    b: Bytes, image: Ints, finder: int, p: int, stop: int, address: int, rows: Ints, room: int,
+    count: int,
+) -> int:  # fmt: skip
+    """What a finder finds in Go's table of functions, or behind it."""
+    if _is(finder, GO_TABLE):
+        count = table_functions(b, image, p, stop, address, rows, room, count)
+    elif _is(finder, GO_UNITS):
+        count = table_units(b, p, stop, rows, room, count)
+    elif _is(finder, GO_INLINED_BEHIND):
+        count = table_inlined(b, p, stop, address, rows, room, count)
     return count
 
 
