@@ -51,6 +51,9 @@ class Transform(IntEnum):
     AARCH64 = 2
     BY_IMAGE = 3
     X86 = 6
+    ARM32 = 7
+    RISCV = 8
+    THUMB = 9
 
 
 @dataclass(frozen=True)

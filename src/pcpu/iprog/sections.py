@@ -79,6 +79,7 @@ def contents_of(image: Image | None, data: Bytes) -> Contents:
 _BY_NAME = MappingProxyType({
     ".eh_frame": Kind.UNWINDING, ".eh_frame_hdr": Kind.UNWINDING,
     ".gcc_except_table": Kind.UNWINDING, ".gopclntab": Kind.UNWINDING,
+    ".ARM.exidx": Kind.UNWINDING, ".ARM.extab": Kind.UNWINDING,
     "__eh_frame": Kind.UNWINDING, "__unwind_info": Kind.UNWINDING,
     "__gcc_except_tab": Kind.UNWINDING, "__LINKEDIT": Kind.SYMBOLS,
     ".pdata": Kind.UNWINDING, ".xdata": Kind.UNWINDING, ".reloc": Kind.RELOCATIONS,

@@ -24,7 +24,9 @@ from pcpu.iprog.index import Seeds
 from pcpu.iprog.jit import jit
 from pcpu.iprog.sites import Form, Places, Sites
 
-_TABLES = (Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, Form.ENTRY)
+_TABLES = (
+    Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, Form.ENTRY, Form.ARM_PREL,
+)  # fmt: skip
 _ALIKE = (RELOCATIONS, SEARCH_TABLE, PE_LISTED)  # finders of tables that have little but addresses
 _FEW = 4  # entries that may be about one address
 _NEAR = 64  # bytes between two entries that support each other

@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
+from pcpu.iprog.finders.arm32 import (
+    THUMB_AHEAD,
+    arm_distance,
+    is_arm_call,
+    is_short,
+    is_thumb_call,
+    put_arm,
+    put_thumb,
+    thumb_base,
+    thumb_distance,
+)  # fmt: skip
+from pcpu.iprog.finders.riscv import (
+    AUIPC,
+    JAL,
+    REACH,
+    first_use,
+    high_of,
+    is_call,
+    jump_of,
+    low_of,
+    next_use,
+    put_high,
+    put_jump,
+    put_low,
+)  # fmt: skip
 from pcpu.iprog.finders.x86_64 import ESCAPE, instruction_end, is_operand
-from pcpu.kernel import Bytes
-from pcpu.kernel.memory import i32_at, lowest_bit, match_16, put_32, u32_at
+from pcpu.kernel import Bytes, i64
+from pcpu.kernel.memory import i32_at, lowest_bit, match_16, put_32, u16_at, u32_at
 
 _LONG, _SHORT = 64, 16  # places that are looked at together
 
@@ -56,3 +81,50 @@ def restore_aarch64(part: Bytes, address: int) -> None:
         elif word & 0x9F000000 == 0x90000000:
             pages = (word >> 29 & 3 | word >> 3 & 0x1FFFFC) - (address + p >> 12)
             put_32(part, p, word & ~0x60FFFFE0 | (pages & 3) << 29 | (pages & 0x1FFFFC) << 3)
+
+
+def restore_riscv(part: Bytes, address: int) -> None:
+    """Undo transform 8 in a part of a run that lies at ``address``."""
+    p, last = address & 1, len(part) - 3
+    while p < last:
+        opcode = i64(part[p]) & 0x7F
+        if opcode == AUIPC:
+            _restore_uses(part, p, address + p, min(p + REACH, last))
+        elif opcode == JAL:
+            word = u32_at(part, p)
+            if is_call(word):
+                put_32(part, p, put_jump(word, jump_of(word) - address - p))
+        p += 4 if opcode & 3 == 3 else 2
+
+
+def _restore_uses(part: Bytes, p: int, address: int, last: int) -> None:
+    """Undo it in the ``auipc`` at ``part[p]``, if there is a use, and in all its uses."""
+    q = first_use(part, p, last)
+    if q > 0:
+        word = u32_at(part, p)
+        put_32(part, p, put_high(word, high_of(word) + low_of(u32_at(part, q)) - address))
+    while q > 0:
+        word = u32_at(part, q)
+        put_32(part, q, put_low(word, low_of(word) - address))
+        q = next_use(part, p, q, last)
+
+
+def restore_arm32(part: Bytes, address: int) -> None:
+    """Undo transform 7 in a part of a run that lies at ``address``."""
+    for p in range(-address % 4, len(part) - 3, 4):
+        word = u32_at(part, p)
+        if is_arm_call(word):
+            put_32(part, p, put_arm(word, arm_distance(word) - address - p))
+
+
+def restore_thumb(part: Bytes, address: int) -> None:
+    """Undo transform 9 in a part of a run that lies at ``address``."""
+    p, last = address & 1, len(part) - 3
+    while p < last:
+        size = 2
+        if not is_short(u16_at(part, p)):
+            size, word = 4, u32_at(part, p)
+            if is_thumb_call(word):
+                own = thumb_base(word, address + p) - THUMB_AHEAD
+                put_32(part, p, put_thumb(word, thumb_distance(word) - own))
+        p += size

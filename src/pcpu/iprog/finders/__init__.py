@@ -20,12 +20,14 @@ from pcpu.iprog.finders import find, rows
 from pcpu.iprog.finders.image import (
     AMD,
     ARM,
+    ARM32,
     FAT,
     I386,
     MACHO_AMD,
     MACHO_ARM,
     PE,
     PE_I386,
+    RISCV,
     WASM,
     Image,
     octets,
@@ -48,7 +50,7 @@ class Finder:
     kinds: tuple[str, ...]
 
 
-_ELF = (AMD, ARM, I386)
+_ELF = (AMD, ARM, ARM32, I386, RISCV)
 _PE = (PE, PE_I386)
 _MACHO = (MACHO_AMD, MACHO_ARM)
 _FAT = (FAT,)
@@ -75,6 +77,10 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.ARM_CODE, "aarch64-code", "branches and pages", (ARM,)),
         Finder(find.WASM_WORDS, "wasm-words", "words of data that are addresses", (WASM,)),
         Finder(find.WASM_LOCALS, "wasm-locals", "local variables", (WASM,)),
+        Finder(find.ARM32_CODE, "arm32-code", "calls and jumps", (ARM32,)),
+        Finder(find.ARM32_POOLS, "arm32-pools", "words among instructions", (ARM32,)),
+        Finder(find.ARM32_UNWIND, "arm32-unwind", "unwinding: functions and records", (ARM32,)),
+        Finder(find.RISCV_CODE, "riscv64-code", "jumps and parts of distances", (RISCV,)),
         Finder(find.PE_CODE, "pe-code", "calls, jumps and operands", (PE,)),
         Finder(find.PE_FUNCTIONS, "pe-functions", "unwinding: functions", (PE,)),
         Finder(find.PE_POINTERS, "pe-pointers", "words of data that are addresses", _PE),

@@ -14,7 +14,7 @@ from pcpu.iprog.finders.reading import lies
 from pcpu.kernel import i64
 from pcpu.kernel.memory import i64_at, u16_at, u32_at
 
-I386, X86_64, AARCH64 = 3, 62, 183  # machines
+I386, ARM32, X86_64, AARCH64, RISCV = 3, 40, 62, 183, 243  # machines
 EXECUTABLE = 2  # a type of file, whose addresses are final
 PROGBITS, SYMTAB, RELA, NOBITS, REL, DYNSYM, INIT_ARRAY, FINI_ARRAY = 1, 2, 4, 8, 9, 11, 14, 15
 WRITE, ALLOC, EXEC = 1, 2, 4  # flags
@@ -27,11 +27,12 @@ _MAX_ADDRESS = 1 << 40
 _SHARED = 2  # times that a blob may be covered by sections
 
 # Names that finders look for, and where each begins.
-_TEXT = b".eh_frame\0.eh_frame_hdr\0.gopclntab\0.rodata\0.typelink\0.got.plt\0.got\0"
+_TEXT = b".eh_frame\0.eh_frame_hdr\0.gopclntab\0.rodata\0.typelink\0.got.plt\0.got\0.ARM.extab\0"
 _NAMES = np.frombuffer(_TEXT, np.uint8)
 EH_FRAME, EH_FRAME_HDR = _TEXT.index(b".eh_frame\0"), _TEXT.index(b".eh_frame_hdr\0")
 GOPCLNTAB, RODATA = _TEXT.index(b".gopclntab\0"), _TEXT.index(b".rodata\0")
 TYPELINK = _TEXT.index(b".typelink\0")
+ARM_EXTAB = _TEXT.index(b".ARM.extab\0")
 GOT_PLT, GOT = _TEXT.index(b".got.plt\0"), _TEXT.index(b".got\0")
 
 # Numbers of ``elf``: the place of the table of sections and its end, and the spans; how many
@@ -79,7 +80,7 @@ def names_of(b: Bytes) -> int:
 def machine_of(b: Bytes) -> int:
     """The machine that an image is for; 0 where its class is not that of the machine."""
     machine = u16_at(b, 18)
-    return machine if is_wide(b) != (machine in (I386,)) else 0
+    return machine if is_wide(b) != (machine in (I386, ARM32)) else 0
 
 
 def table_of(b: Bytes) -> int:

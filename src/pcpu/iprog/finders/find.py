@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pcpu.iprog.finders.aarch64 import KNOWN, arm_sites
+from pcpu.iprog.finders.arm32 import arm32_sites
+from pcpu.iprog.finders.arm32_pools import arm32_pools
+from pcpu.iprog.finders.arm_exidx import exidx_sites
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
-from pcpu.iprog.finders.elf import AARCH64, ELF, I386, X86_64, machine_of, read_elf
+from pcpu.iprog.finders.elf import AARCH64, ARM32, ELF, I386, RISCV, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
 from pcpu.iprog.finders.elf_names import names
 from pcpu.iprog.finders.fat import IMAGES, displace, fat_room, image_in, is_fat, read_part
@@ -36,6 +39,7 @@ from pcpu.iprog.finders.pe import (
     pe_relocations,
     read_pe,
 )  # fmt: skip
+from pcpu.iprog.finders.riscv import riscv_sites
 from pcpu.iprog.finders.rows import tag
 from pcpu.iprog.finders.wasm import CODE, LOCALS, TABLES, WORDS, find_in_module, is_module
 from pcpu.iprog.finders.x86_64 import amd_sites
@@ -54,8 +58,9 @@ GO_INLINED, GO_TYPE_NAMES, AMD_FIXED, NAMES = range(25, 29)
 FAT_AMD_CODE, FAT_ARM_CODE, FAT_POINTERS, FAT_SYMBOLS = range(29, 33)
 FAT_FRAMES, FAT_FUNCTIONS, FAT_NAMES = range(33, 36)
 I386_CODE, I386_GOT, I386_TABLES, PE_LISTED = range(36, 40)
+ARM32_CODE, ARM32_POOLS, ARM32_UNWIND, RISCV_CODE = range(40, 44)
 _IN_IMAGES = FAT_AMD_CODE - MACHO_AMD_CODE
-LAST_FINDER = PE_LISTED
+LAST_FINDER = RISCV_CODE
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
@@ -70,8 +75,11 @@ _MACHO = (
     | 1 << MACHO_FRAMES | 1 << MACHO_FUNCTIONS | 1 << MACHO_NAMES
 )  # fmt: skip
 _FAT = _MACHO << _IN_IMAGES
-_IN_CODE = (AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED, I386_CODE, I386_GOT, I386_TABLES)
-_MACHINES = (I386, X86_64, AARCH64)
+_IN_CODE = (
+    AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED, I386_CODE, I386_GOT, I386_TABLES, RISCV_CODE,
+    ARM32_CODE, ARM32_POOLS, ARM32_UNWIND,
+)  # fmt: skip
+_MACHINES = (I386, ARM32, X86_64, AARCH64, RISCV)
 
 
 def chosen_for(finders: Iterable[int]) -> int:
@@ -137,6 +145,8 @@ def _in_code(
     machine = machine_of(b)
     if machine == AARCH64 and _is(finders[n], ARM_CODE):
         count = arm_sites(b, elf, scratch[ELF : ELF + KNOWN], rows, room, count)
+    elif machine == RISCV and _is(finders[n], RISCV_CODE):
+        count = riscv_sites(b, elf, rows, room, count)
     elif machine == X86_64 and _is(finders[n], AMD_CODE):
         count = amd_sites(b, elf, tables, rows, room, count)
     elif machine == X86_64 and _is(finders[n], AMD_FIXED):
@@ -145,8 +155,23 @@ def _in_code(
         if not _wants(finders[0:n], AMD_CODE):
             amd_sites(b, elf, tables, rows, 0, 0)  # for the marks that it leaves
         count = jump_tables(b, elf, 0, tables, rows, room, count)
+    elif machine == ARM32:
+        count = _in_arm32(b, elf, finders[n], scratch, rows, room, count)
     elif machine == I386:
         count = _in_x86_code(b, elf, finders, n, tables, rows, room, count)
+    return count
+
+
+def _in_arm32(
+    b: Bytes, elf: Ints, finder: int, scratch: Ints, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """The same of an image for 32-bit ARM."""
+    if _is(finder, ARM32_CODE):
+        count = arm32_sites(b, elf, rows, room, count)
+    elif _is(finder, ARM32_POOLS):
+        count = arm32_pools(b, elf, scratch[ELF : ELF + KNOWN], rows, room, count)
+    elif _is(finder, ARM32_UNWIND):
+        count = exidx_sites(b, elf, rows, room, count)
     return count
 
 
