@@ -15,6 +15,7 @@ from pcpu.iprog.finders import btf, clr, clr_sites
 from pcpu.iprog.finders.find import TYPES
 from pcpu.iprog.finders.image import octets
 from pcpu.iprog.jit import i64, jit
+from pcpu.iprog.moving import write_sites
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import SPACE, TAGGED, Form, Octets, Places, Sites
 
@@ -26,6 +27,15 @@ _STRINGS = clr_sites.STRINGS
 _FACTOR = 0x9E3779B1
 _BITS = 24  # of a label
 _TAG = 7  # the bits of an extra that say how many bits a tag has
+
+
+def write_labels(to: Octets, first: int, data: Bytes, sites: Sites) -> None:
+    """Put labels into a copy of what is compared, in place of numbers of sites, which ``data`` has;
+    it begins at ``first`` of the copy."""
+    named = labels(data, sites)
+    known = np.flatnonzero(named)
+    chosen = sites[known]
+    write_sites(to, chosen.place + first, chosen.form, chosen.extra, named[known])
 
 
 def labels(data: Bytes, sites: Sites) -> Places:

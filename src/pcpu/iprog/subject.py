@@ -21,7 +21,7 @@ from pcpu.iprog.finders.find import CALL_SITES, PE_LISTED, PE_POINTERS, WASM_LOC
 from pcpu.iprog.format import MAX_REGIONS, Transform
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit, read_only
-from pcpu.iprog.labels import labels
+from pcpu.iprog.labels import write_labels
 from pcpu.iprog.moving import absolute, write_sites
 from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.sites import Form, Places, Sites
@@ -88,7 +88,9 @@ class Subject:
         if self.relocatable is None:
             return self.file
         kept = sites[sites.finder != CALL_SITES]
-        return _blanked(self.told, kept, 0, labels(self.file.data, kept))
+        found = _blanked(self.told, kept, 0)
+        write_labels(found, 0, self.file.data, kept)
+        return found
 
     def blank_reference(self) -> Octets:
         """The same of the reference."""
@@ -96,8 +98,9 @@ class Subject:
         if about is None:
             return self.reference
         sites = about.blob_sites
+        found = _blanked(self.reference, sites, about.first)
         own = self.reference[about.first : about.first + about.size]
-        found = _blanked(self.reference, sites, about.first, labels(own.data, sites))
+        write_labels(found, about.first, own.data, sites)
         known = sites[sites.finder == CALL_SITES]
         values = absolute(known, 0)
         write_sites(found, known.place + about.first, known.form, known.extra, values)
@@ -160,10 +163,11 @@ def _regions_for(finders: tuple[int, ...], regions: tuple[Region, ...]) -> tuple
     return tuple(replace(r, kind=plain[1]) if r.kind is plain[0] else r for r in regions)
 
 
-def _blanked(data: Octets, sites: Sites, first: int, values: Places) -> Octets:
+def _blanked(data: Octets, sites: Sites, first: int) -> Octets:
     """A copy; ``first`` is the place in it that the places of sites count from."""
     found = data.copy()
-    write_sites(found, sites.place + first, sites.form, sites.extra, values)
+    nothing = np.zeros_like(sites.target)
+    write_sites(found, sites.place + first, sites.form, sites.extra, nothing)
     return found
 
 
