@@ -15,11 +15,12 @@ from pcpu.iprog.finders import call_sites, rows
 from pcpu.iprog.jit import for_loops, jit
 from pcpu.iprog.moving import put_site
 from pcpu.iprog.regions import Region, RegionKind
-from pcpu.iprog.sites import Octets
+from pcpu.iprog.sites import SPACE, Octets
 
 _LONGEST = call_sites.LONGEST
+_NUMBER = (1 << SPACE) - 1
 for_loops(
-    call_sites.find_call_sites, call_sites.head, call_sites.leb, call_sites._find_in_table, rows.add
+    call_sites.find_call_sites, call_sites.head, call_sites.leb, call_sites.find_in_table, rows.add
 )  # fmt: skip
 _find: Any = call_sites.find_call_sites
 
@@ -115,6 +116,3 @@ def _tell(file: Any, found: Any, at: int, last: int, bits: int) -> None:
             extra = sites[4 * n + 3]
             put_site(found, sites[4 * n], sites[4 * n + 1], extra, sites[4 * n + 2] & _NUMBER)
         at = stop
-
-
-_NUMBER = (1 << 40) - 1

@@ -159,8 +159,11 @@ def _regions_for(finders: tuple[int, ...], regions: tuple[Region, ...]) -> tuple
     """The regions of a file: tables are told by differences if those of the blob are."""
     if CALL_SITES in finders:
         return regions
-    plain = RegionKind.CALLS, RegionKind.OTHER
-    return tuple(replace(r, kind=plain[1]) if r.kind is plain[0] else r for r in regions)
+    other = RegionKind.OTHER
+    return tuple(
+        replace(region, kind=other) if region.kind is RegionKind.CALLS else region
+        for region in regions
+    )
 
 
 def _blanked(data: Octets, sites: Sites, first: int) -> Octets:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import CALL_SITES, named, size_of, start_of
 from pcpu.iprog.finders.rows import add
-from pcpu.iprog.sites import Form
+from pcpu.iprog.sites import SPACE, Form
 from pcpu.kernel import i64
 
 NOTHING = 0xFF  # a byte in place of what a table may have
 DISTANCES = 1  # the way in which call sites are given that is known
 LONGEST = 4  # bytes of a number
-DIFFERENCES = 6 << 40  # addresses from here on: differences
+DIFFERENCES = 6 << SPACE  # addresses from here on: differences
 _UNSIGNED = Form.UNSIGNED.value
 
 
@@ -69,14 +69,15 @@ def find_call_sites(
         if first == 0:
             p += 1
             continue
-        count = _find_in_table(b, first, last, rows, room, count)
+        count = find_in_table(b, first, last, rows, room, count)
         p = after
     return count
 
 
-def _find_in_table(
+def find_in_table(
     b: Bytes, p: int, stop: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
+    """Those of the call sites in ``b[p:stop]``."""
     end, pad = 0, 0  # of the call site before
     while p < stop:
         begin, size = leb(b, p, stop)
