@@ -20,13 +20,13 @@ from pcpu.lower.kernels.fnv_planes import (
     BIT_MASKS,
     STRIP,
     Planes,
-    addition_chain,
     as_bytes,
     at,
     before_each,
     load_rows,
     transpose_bits,
     transpose_bytes,
+    transpose_half,
 )
 from pcpu.target import Target
 
@@ -65,7 +65,7 @@ class Block:
     @property
     def most_strips(self) -> int:
         """Rows / 16 of the largest block: its scratch memory is to leave room in the cache."""
-        return 64 // self.width
+        return 128 // self.width
 
     @property
     def limbs(self) -> int:
@@ -124,7 +124,7 @@ class Emitter:
 
     def __init__(self, code: Code, block: Block, name: str) -> None:
         self.code, self.block = code, block
-        self.planes = Planes(block.width, addition_chain(block.factor))
+        self.planes = Planes(block.width, block.factor & 255)
         self.half = ir.VectorType(I16, block.width // 2)
         self.sums = ir.VectorType(I32, block.width // 4)
         self.scalar = ir.IntType(block.wide)
@@ -176,81 +176,109 @@ class Emitter:
         whole = ir.VectorType(self.scalar, 8 * self.block.width // self.block.wide)
         return self.code.b.bitcast(_splat(self.code, value, whole), kind)
 
-    def _each_row(
-        self, rows: Value, sizes: list[tuple[Value, int]], body: EachRow, step: int = 2
-    ) -> None:
-        """``body`` with the places of each row in several arrays of rows of these sizes.
+    def _each_row(self, rows: Value, sizes: list[tuple[Value, int]], *bodies: EachRow) -> None:
+        """A body with the places of each row in several arrays of rows of these sizes.
 
-        ``step`` rows a turn: with two the places move half as often.
+        A turn has a row for each of the bodies: with two the places move half as often.
         """
         code = self.code
-        with code.loop(code.size(0), rows, step, plain=True) as row:
+        with code.loop(code.size(0), rows, len(bodies), plain=True) as row:
             offsets = [code.b.mul(row, code.size(size)) for _, size in sizes]
             places = [
                 code.opaque(code.byte_at(base, offset))
                 for (base, _), offset in zip(sizes, offsets, strict=True)
             ]
-            for k in range(step):
+            for k, body in enumerate(bodies):
                 pairs = zip(places, sizes, strict=True)
                 body(*(at(code, place, k * size) for place, (_, size) in pairs))
 
     def _rows(self, data: Value, rows: Value) -> None:
         """Bytes of chunks to rows of bytes, 16 rows of ``width`` chunks at a time."""
         code = self.code
-        piece = ir.VectorType(I8, STRIP)
-        stride = code.b.mul(rows, code.size(8))  # from a lane's chunk to the next lane's
+        if not code.target.plain_engine:
+            self._tiles(data, rows, lambda start, lane: code.byte_at(start, code.b.mul(code.b.mul(rows, code.size(8)), code.size(lane))))
+            return
+        most = STRIP * self.block.most_strips
+        with code.b.if_else(code.b.icmp_unsigned("==", rows, code.size(most))) as (largest, other):
+            with largest:
+                self._tiles(data, code.size(most), lambda start, lane: at(code, start, 8 * most * lane))
+            with other:
+                self._tiles(data, rows, lambda start, lane: code.byte_at(start, code.b.mul(code.b.mul(rows, code.size(8)), code.size(lane))))
+
+    def _tiles(self, data: Value, rows: Value, place) -> None:
+        code = self.code
+        tile = self._half_tiles if code.target.plain_engine else self._tile
         with code.loop(code.size(0), rows, STRIP, plain=True) as row:
             out = code.byte_at(self.by_row, code.b.mul(row, code.size(self.row_bytes)))
             with code.loop(code.size(0), code.size(8), 1, plain=True) as r:
-                start = code.byte_at(data, code.b.add(row, code.b.mul(r, rows)))
-                lanes = []
-                for lane in range(STRIP):
-                    parts = []
-                    for part in range(0, self.block.width, STRIP):
-                        offset = code.b.mul(stride, code.size(part + lane))
-                        parts.append(code.load(piece, code.byte_at(start, offset), align=1))
-                    lanes.append(vectors.joined(code, parts))
+                start = code.opaque(code.byte_at(data, code.b.add(row, code.b.mul(r, rows))))
                 to = code.opaque(code.byte_at(out, code.b.mul(r, code.size(self.block.width))))
-                for i, vector in enumerate(transpose_bytes(code, lanes)):
-                    code.b.store(vector, at(code, to, i * self.row_bytes))
+                tile(partial(place, start), to)
 
-    def _planes(self, masks: list[Value], rows: Value, next_block: Value) -> Value:
-        """Rows of bytes to rows of bit planes, and the pass of the lowest plane."""
+    def _tile(self, place, to: Value) -> None:
+        """16 bytes of the chunks of one vector, to as many rows."""
+        code, piece = self.code, ir.VectorType(I8, STRIP)
+        lanes = []
+        for lane in range(STRIP):
+            parts = [
+                code.load(piece, place(part + lane), align=1)
+                for part in range(0, self.block.width, STRIP)
+            ]
+            lanes.append(vectors.joined(code, parts))
+        for i, vector in enumerate(transpose_bytes(code, lanes)):
+            code.b.store(vector, at(code, to, i * self.row_bytes))
+
+    def _half_tiles(self, place, to: Value) -> None:
+        code, piece = self.code, ir.VectorType(I8, STRIP)
+        for half in range(2):
+            lanes = [code.load(piece, place(lane), align=1) for lane in range(STRIP)]
+            for i, vector in enumerate(transpose_half(code, lanes, half)):
+                code.b.store(vector, at(code, to, (8 * half + i) * self.row_bytes))
+
+    def _planes(self, masks: list[Value], rows: Value, next_block: Value) -> list[Value]:
+        """Rows of bytes to rows of bit planes, and the passes of the two lowest planes."""
         code, kind = self.code, self.planes.kind
-        run = code.local(kind, kind([0] * kind.count))
+        runs = [code.local(kind, kind([0] * kind.count)) for _ in range(2)]
 
         def body(source: Value, to: Value, later: Value) -> None:
             for line in range(0, self.block.chunks, 64):
                 vectors.ask_for(code, at(code, later, line))
             loaded = load_rows(code, source, 8, kind, self.block.width)
-            for k, plane in enumerate(transpose_bits(code, loaded, masks)):
-                if k == 0:
-                    self.planes.follow(code, to, 0, plane, None, run)
-                else:
-                    code.b.store(plane, self.planes.slot(code, to, k))
+            self.planes.emit_first(code, to, transpose_bits(code, loaded, masks), runs)
 
         arrays = [
             (self.by_row, self.row_bytes),
             (self.by_plane, self.planes.row_bytes),
             (next_block, self.block.chunks),
         ]
-        self._each_row(rows, arrays, body)
-        return code.load(kind, run)
+        self._each_row(rows, arrays, body, body)
+        return [code.load(kind, run) for run in runs]
 
-    def _first_bytes(self, state: Value, masks: list[Value], ends: Value, rows: Value) -> None:
+    def _first_bytes(
+        self, state: Value, masks: list[Value], ends: list[Value], rows: Value
+    ) -> None:
         """The low byte of the state at the start of every chunk."""
         code, kind = self.code, self.planes.kind
         low = code.resize(code.load(ir.IntType(self.block.bits), state), 64)
         starts: list[Value] = []
         for plane in range(8):
-            if plane > 0:
+            if plane >= len(ends):
                 run = code.local(kind, kind([0] * kind.count))
-                body = partial(self.planes.emit_pass, code, plane, starts, run)
-                self._each_row(rows, [(self.by_plane, self.planes.row_bytes)], body)
-                ends = code.load(kind, run)
+                bodies = [
+                    partial(
+                        self.planes.emit_pass,
+                        code,
+                        plane,
+                        self.planes.starts_of(code, starts, odd),
+                        run,
+                    )
+                    for odd in (False, True)
+                ]
+                self._each_row(rows, [(self.by_plane, self.planes.row_bytes)], *bodies)
+                ends.append(code.load(kind, run))
             bit = code.b.and_(code.b.lshr(low, I64(plane)), I64(1))
             first = _splat(code, code.b.sub(I64(0), bit), kind)
-            starts.append(before_each(code, ends, first))
+            starts.append(before_each(code, ends[plane], first))
         for r, vector in enumerate(transpose_bits(code, starts, masks)):
             to = at(code, self.first_bytes, r * self.block.width)
             code.b.store(as_bytes(code, vector, self.block.width), to)
@@ -292,7 +320,7 @@ class Emitter:
         def body(data: Value, weights: Value) -> None:
             self._add_products(list(self._changed(data, lows, factor)), weights, sums)
 
-        self._each_row(rows, [data, limbs], body)
+        self._each_row(rows, [data, limbs], body, body)
         yield from sums
 
     def _keep_changes(
@@ -305,7 +333,7 @@ class Emitter:
             for half, value in enumerate(self._changed(data, lows, factor)):
                 code.b.store(value, at(code, to, half * width))
 
-        self._each_row(rows, [data, (to, len(lows) * width)], body, 1)
+        self._each_row(rows, [data, (to, len(lows) * width)], body)
 
     def _sums_of_kept(
         self, changes: tuple[Value, int], limbs: tuple[Value, int], rows: Value
@@ -319,7 +347,7 @@ class Emitter:
             found = [code.load(self.half, place, width) for place in places]
             self._add_products(found, weights, sums)
 
-        self._each_row(rows, [changes, limbs], body, 1)
+        self._each_row(rows, [changes, limbs], body)
         return sums
 
     def _zeros(self) -> list[Value]:
