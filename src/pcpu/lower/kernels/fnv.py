@@ -111,7 +111,13 @@ def _blocks(
     left = _left(code, done, length)
     code.b.cbranch(code.b.icmp_unsigned(">=", left, code.size(block.least)), body, after)
     code.b.position_at_end(body)
-    strips = code.at_most(code.b.udiv(left, code.size(block.least)), code.size(block.most_strips))
+    fit, most = code.b.udiv(left, code.size(block.least)), block.most_strips
+    # Small blocks are slow: two halves instead of the largest and the smallest.
+    strips = code.b.select(
+        code.b.icmp_unsigned("==", fit, code.size(most + 1)),
+        code.size((most + 1) // 2),
+        code.at_most(fit, code.size(most)),
+    )
     start = code.load(code.usize, done)
     size = code.b.mul(strips, code.size(block.least))
     again = code.b.icmp_unsigned(">=", code.b.sub(left, size), size)

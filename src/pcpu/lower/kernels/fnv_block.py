@@ -65,7 +65,11 @@ class Block:
     @property
     def most_strips(self) -> int:
         """Rows / 16 of the largest block: its scratch memory is to leave room in the cache."""
-        return 128 // self.width
+        return 112 // self.width
+
+    @property
+    def usual_strips(self) -> tuple[int, ...]:
+        return self.most_strips, (self.most_strips + 1) // 2
 
     @property
     def limbs(self) -> int:
@@ -124,16 +128,15 @@ class Emitter:
 
     def __init__(self, code: Code, block: Block, name: str) -> None:
         self.code, self.block = code, block
-        self.planes = Planes(block.width, block.factor & 255)
         self.half = ir.VectorType(I16, block.width // 2)
         self.sums = ir.VectorType(I32, block.width // 4)
         self.scalar = ir.IntType(block.wide)
         self.wide = ir.VectorType(self.scalar, block.width // 4)
-        rows = STRIP * block.most_strips
-        self.row_bytes = 8 * block.width
-        self.by_row = _scratch(code, rows * self.row_bytes, block.width)
-        self.by_plane = _scratch(code, rows * self.planes.row_bytes, block.width)
-        self.first_bytes = _scratch(code, self.row_bytes, block.width)
+        self.stride = block.width * STRIP * block.most_strips + 64
+        self.planes = Planes(block.width, self.stride, block.factor & 255)
+        self.by_row = _scratch(code, 8 * self.stride, 64)
+        self.by_plane = _scratch(code, self.planes.slots * self.stride, 64)
+        self.first_bytes = _scratch(code, 8 * block.width, block.width)
         # When changes come the planes have been used; a row of them is the larger.
         self.changes = self.by_plane if code.target.plain_engine else None
         sizes = range(1, block.most_strips + 1)
@@ -193,47 +196,52 @@ class Emitter:
                 body(*(at(code, place, k * size) for place, (_, size) in pairs))
 
     def _rows(self, data: Value, rows: Value) -> None:
-        """Bytes of chunks to rows of bytes, 16 rows of ``width`` chunks at a time."""
+        """Bytes of chunks to rows of bytes, a tile of 16 rows of ``width`` chunks at a time."""
         code = self.code
-        if not code.target.plain_engine:
-            self._tiles(data, rows, lambda start, lane: code.byte_at(start, code.b.mul(code.b.mul(rows, code.size(8)), code.size(lane))))
-            return
-        most = STRIP * self.block.most_strips
-        with code.b.if_else(code.b.icmp_unsigned("==", rows, code.size(most))) as (largest, other):
-            with largest:
-                self._tiles(data, code.size(most), lambda start, lane: at(code, start, 8 * most * lane))
-            with other:
-                self._tiles(data, rows, lambda start, lane: code.byte_at(start, code.b.mul(code.b.mul(rows, code.size(8)), code.size(lane))))
+        usual = self.block.usual_strips if code.target.plain_engine else ()
+        done = code.function.append_basic_block("rows")
+        for strips in usual:
+            known = code.size(STRIP * strips)
+            with code.when(code.b.icmp_unsigned("==", rows, known)):
+                self._tiles(data, known, partial(self._half_tiles, STRIP * strips * 8))
+                code.b.branch(done)
+                pass
+        self._tiles(data, rows, partial(self._tile, code.b.mul(rows, code.size(8))))
+        code.b.branch(done)
+        code.b.position_at_end(done)
 
-    def _tiles(self, data: Value, rows: Value, place) -> None:
+    def _tiles(self, data: Value, rows: Value, tile: Callable[[Value, Value], None]) -> None:
         code = self.code
-        tile = self._half_tiles if code.target.plain_engine else self._tile
-        with code.loop(code.size(0), rows, STRIP, plain=True) as row:
-            out = code.byte_at(self.by_row, code.b.mul(row, code.size(self.row_bytes)))
-            with code.loop(code.size(0), code.size(8), 1, plain=True) as r:
-                start = code.opaque(code.byte_at(data, code.b.add(row, code.b.mul(r, rows))))
-                to = code.opaque(code.byte_at(out, code.b.mul(r, code.size(self.block.width))))
-                tile(partial(place, start), to)
+        with (
+            code.loop(code.size(0), code.size(8), 1, plain=True) as r,
+            code.loop(code.size(0), rows, STRIP, plain=True) as row,
+        ):
+            start = code.byte_at(data, code.b.add(row, code.b.mul(r, rows)))
+            out = code.byte_at(self.by_row, code.b.mul(r, code.size(self.stride)))
+            to = code.byte_at(out, code.b.mul(row, code.size(self.block.width)))
+            tile(code.opaque(start), code.opaque(to))
 
-    def _tile(self, place, to: Value) -> None:
-        """16 bytes of the chunks of one vector, to as many rows."""
+    def _tile(self, stride: Value, start: Value, to: Value) -> None:
+        """16 bytes of the chunks of one vector, which are ``stride`` apart, to as many rows."""
         code, piece = self.code, ir.VectorType(I8, STRIP)
         lanes = []
         for lane in range(STRIP):
-            parts = [
-                code.load(piece, place(part + lane), align=1)
-                for part in range(0, self.block.width, STRIP)
-            ]
+            parts = []
+            for part in range(0, self.block.width, STRIP):
+                offset = code.b.mul(stride, code.size(part + lane))
+                parts.append(code.load(piece, code.byte_at(start, offset), align=1))
             lanes.append(vectors.joined(code, parts))
         for i, vector in enumerate(transpose_bytes(code, lanes)):
-            code.b.store(vector, at(code, to, i * self.row_bytes))
+            code.b.store(vector, at(code, to, i * self.block.width))
 
-    def _half_tiles(self, place, to: Value) -> None:
+    def _half_tiles(self, stride: int, start: Value, to: Value) -> None:
+        """The same by halves, which fit in registers, with all offsets in the instructions."""
         code, piece = self.code, ir.VectorType(I8, STRIP)
         for half in range(2):
-            lanes = [code.load(piece, place(lane), align=1) for lane in range(STRIP)]
+            places = [at(code, start, lane * stride) for lane in range(STRIP)]
+            lanes = [code.load(piece, place, align=1) for place in places]
             for i, vector in enumerate(transpose_half(code, lanes, half)):
-                code.b.store(vector, at(code, to, (8 * half + i) * self.row_bytes))
+                code.b.store(vector, at(code, to, (8 * half + i) * self.block.width))
 
     def _planes(self, masks: list[Value], rows: Value, next_block: Value) -> list[Value]:
         """Rows of bytes to rows of bit planes, and the passes of the two lowest planes."""
@@ -243,12 +251,12 @@ class Emitter:
         def body(source: Value, to: Value, later: Value) -> None:
             for line in range(0, self.block.chunks, 64):
                 vectors.ask_for(code, at(code, later, line))
-            loaded = load_rows(code, source, 8, kind, self.block.width)
+            loaded = load_rows(code, source, 8, kind, self.stride)
             self.planes.emit_first(code, to, transpose_bits(code, loaded, masks), runs)
 
         arrays = [
-            (self.by_row, self.row_bytes),
-            (self.by_plane, self.planes.row_bytes),
+            (self.by_row, self.block.width),
+            (self.by_plane, self.block.width),
             (next_block, self.block.chunks),
         ]
         self._each_row(rows, arrays, body, body)
@@ -272,9 +280,9 @@ class Emitter:
                         self.planes.starts_of(code, starts, odd),
                         run,
                     )
-                    for odd in (False, True)
+                    for odd in ((False, True) if plane == 2 else (False,))
                 ]
-                self._each_row(rows, [(self.by_plane, self.planes.row_bytes)], *bodies)
+                self._each_row(rows, [(self.by_plane, self.block.width)], *bodies)
                 ends.append(code.load(kind, run))
             bit = code.b.and_(code.b.lshr(low, I64(plane)), I64(1))
             first = _splat(code, code.b.sub(I64(0), bit), kind)
@@ -293,8 +301,7 @@ class Emitter:
         # Vectors that go together share the wait for their products.
         count = GROUP if self.changes else 2 if 4 * (1 + block.limbs) <= SUMS[block.width] else 1
         with code.loop(code.size(0), code.size(8), count, plain=True) as r:
-            offset = code.b.mul(r, code.size(block.width))
-            for number, limbs in enumerate(self._limb_sums(offset, count, weights, factor, rows)):
+            for number, limbs in enumerate(self._limb_sums(r, count, weights, factor, rows)):
                 added = self._joined_limbs([code.load(self.sums, limb) for limb in limbs])
                 total = totals[number % 2]
                 earlier = code.b.mul(code.load(self.wide, total), step)
@@ -302,12 +309,12 @@ class Emitter:
         return [code.load(self.wide, total) for total in totals]
 
     def _limb_sums(
-        self, offset: Value, count: int, weights: Value, factor: Value, rows: Value
+        self, r: Value, count: int, weights: Value, factor: Value, rows: Value
     ) -> Iterator[list[Value]]:
         """The chunks of so many vectors a row; for each half vector its limb sums, as locals."""
         code, block = self.code, self.block
-        lows = self._lows(offset, 2 * count)
-        data = (code.byte_at(self.by_row, offset), self.row_bytes)
+        lows = self._lows(code.b.mul(r, code.size(block.width)), 2 * count)
+        data = (code.byte_at(self.by_row, code.b.mul(r, code.size(self.stride))), block.width)
         limbs = (weights, 4 * block.limbs)
         if self.changes is not None:
             self._keep_changes(lows, data, self.changes, factor, rows)
@@ -368,7 +375,8 @@ class Emitter:
         """What a row of bytes changes of the low bytes, which go on to the next row."""
         code, size = self.code, self.block.width // 2
         for half, slot in enumerate(lows):
-            byte = code.load(ir.VectorType(I8, size), at(code, data, half * size), align=size)
+            place = at(code, data, half // 2 * self.stride + half % 2 * size)
+            byte = code.load(ir.VectorType(I8, size), place, align=size)
             low = code.load(self.half, slot)
             mixed = code.b.xor(low, code.b.zext(byte, self.half))
             # Only the low byte of a lane is the state's; the rest cancels out here.

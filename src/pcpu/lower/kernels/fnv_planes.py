@@ -166,6 +166,7 @@ class Planes:
     """The planes of a block in memory: 8 slots a row, then the ``spare`` ones of the adders."""
 
     width: int
+    stride: int
     multiplier: int
 
     @property
@@ -177,8 +178,8 @@ class Planes:
         return ir.VectorType(I64, self.width // 8)
 
     @property
-    def row_bytes(self) -> int:
-        return self.width * (1 + max(7 + len(self.chain), *self._kept.values()))
+    def slots(self) -> int:
+        return 1 + max(7 + len(self.chain), *self._kept.values())
 
     @property
     def _kept(self) -> dict[tuple[int, int], int]:
@@ -191,7 +192,7 @@ class Planes:
         return found
 
     def slot(self, code: Code, row: Value, index: int) -> Value:
-        return at(code, row, index * self.width)
+        return at(code, row, index * self.stride)
 
     def emit_pass(
         self, code: Code, plane: int, starts: Sequence[Value], run: Value, row: Value
@@ -296,7 +297,7 @@ class Planes:
 
 
 def load_rows(code: Code, pointer: Value, count: int, kind: Value, stride: int) -> list[Value]:
-    return [code.load(kind, at(code, pointer, i * stride), align=stride) for i in range(count)]
+    return [code.load(kind, at(code, pointer, i * stride), align=kind.count * 8) for i in range(count)]
 
 
 def as_bytes(code: Code, value: Value, width: int) -> Value:
