@@ -30,6 +30,7 @@ from pcpu.lower.kernels.fnv_planes import (
 )
 from pcpu.target import Target
 
+MOST_ROWS = 112  # for vectors of 16 bytes, wider ones have fewer
 HEAD = 6  # constants of a block before those of the pairs of lanes
 # V8 does all loads of a turn first, and has too few registers for chunks, weights and sums. So
 # plain engines keep the changes of so many vectors a row in memory, and multiply afterwards.
@@ -63,13 +64,14 @@ class Block:
         return self.chunks * STRIP
 
     @property
-    def most_strips(self) -> int:
-        """Rows / 16 of the largest block: its scratch memory is to leave room in the cache."""
-        return 112 // self.width
+    def sizes(self) -> tuple[int, ...]:
+        """Rows / 16 that blocks have: 1, 2, .. and then the most that leave room in the cache.
 
-    @property
-    def usual_strips(self) -> tuple[int, ...]:
-        return self.most_strips, (self.most_strips + 1) // 2
+        At most 7, as sums of more rows would not fit in 32 bits, and not 8, as then what lies
+        next to each other in a tile would be 1 KiB apart: processors read that more slowly.
+        """
+        most = MOST_ROWS // self.width  # strips of 16 rows, as many fewer as vectors are wider
+        return *range(1, min(most, 5)), most
 
     @property
     def limbs(self) -> int:
@@ -132,16 +134,15 @@ class Emitter:
         self.sums = ir.VectorType(I32, block.width // 4)
         self.scalar = ir.IntType(block.wide)
         self.wide = ir.VectorType(self.scalar, block.width // 4)
-        self.stride = block.width * STRIP * block.most_strips + 64
+        self.stride = block.width * STRIP * block.sizes[-1] + 64
         self.planes = Planes(block.width, self.stride, block.factor & 255)
         self.by_row = _scratch(code, 8 * self.stride, 64)
         self.by_plane = _scratch(code, self.planes.slots * self.stride, 64)
         self.first_bytes = _scratch(code, 8 * block.width, block.width)
         # When changes come the planes have been used; a row of them is the larger.
         self.changes = self.by_plane if code.target.plain_engine else None
-        sizes = range(1, block.most_strips + 1)
-        weights = [weight for strips in sizes for weight in block.weights(strips)]
-        constants = [number for strips in sizes for number in block.constants(strips)]
+        weights = [weight for strips in block.sizes for weight in block.weights(strips)]
+        constants = [number for strips in block.sizes for number in block.constants(strips)]
         self.weights = code.table(f"fnv.{name}.{block.width}.weights", I32, weights)
         self.constants = code.table(f"fnv.{name}.{block.width}.constants", self.scalar, constants)
 
@@ -151,8 +152,10 @@ class Emitter:
         ``ahead`` bytes from ``data`` on is the next block, or this one where there is none.
         """
         code, block = self.code, self.block
-        before = code.b.sub(strips, code.size(1))
-        sizes = code.b.lshr(code.b.mul(strips, before), code.size(1))  # 1 + 2 + .. + before
+        # Sizes are 1, 2, .., so that before number n the sum of them is n (n + 1) / 2.
+        before = code.at_most(code.b.sub(strips, code.size(1)), code.size(len(block.sizes) - 1))
+        after = code.b.add(before, code.size(1))
+        sizes = code.b.lshr(code.b.mul(before, after), code.size(1))
         weights_size, constants_size = 4 * block.limbs * STRIP, 8 * len(block.constants(1))
         weights = code.byte_at(self.weights, code.b.mul(sizes, code.size(weights_size)))
         offset = code.b.mul(before, code.size(constants_size * block.wide // 64))
@@ -165,7 +168,7 @@ class Emitter:
         self._rows(data, rows)
         ends = self._planes(masks, rows, code.byte_at(data, ahead))
         self._first_bytes(state, masks, ends, rows)
-        totals = self._run(weights, head, rows)
+        totals = self._run(weights, head, rows, code.byte_at(data, ahead))
         before = code.load(ir.IntType(block.bits), state)
         result = code.b.mul(code.resize(before, block.wide), head[1])
         for number, total in enumerate(totals):
@@ -198,14 +201,12 @@ class Emitter:
     def _rows(self, data: Value, rows: Value) -> None:
         """Bytes of chunks to rows of bytes, a tile of 16 rows of ``width`` chunks at a time."""
         code = self.code
-        usual = self.block.usual_strips if code.target.plain_engine else ()
         done = code.function.append_basic_block("rows")
-        for strips in usual:
+        for strips in self.block.sizes[-2:] if code.target.plain_engine else ():
             known = code.size(STRIP * strips)
             with code.when(code.b.icmp_unsigned("==", rows, known)):
-                self._tiles(data, known, partial(self._half_tiles, STRIP * strips * 8))
+                self._tiles(data, known, partial(self._half_tiles, 8 * STRIP * strips))
                 code.b.branch(done)
-                pass
         self._tiles(data, rows, partial(self._tile, code.b.mul(rows, code.size(8))))
         code.b.branch(done)
         code.b.position_at_end(done)
@@ -249,8 +250,9 @@ class Emitter:
         runs = [code.local(kind, kind([0] * kind.count)) for _ in range(2)]
 
         def body(source: Value, to: Value, later: Value) -> None:
-            for line in range(0, self.block.chunks, 64):
-                vectors.ask_for(code, at(code, later, line))
+            if not code.target.plain_engine:
+                for line in range(0, self.block.chunks, 64):
+                    vectors.ask_for(code, at(code, later, line))
             loaded = load_rows(code, source, 8, kind, self.stride)
             self.planes.emit_first(code, to, transpose_bits(code, loaded, masks), runs)
 
@@ -291,7 +293,7 @@ class Emitter:
             to = at(code, self.first_bytes, r * self.block.width)
             code.b.store(as_bytes(code, vector, self.block.width), to)
 
-    def _run(self, weights: Value, head: list[Value], rows: Value) -> list[Value]:
+    def _run(self, weights: Value, head: list[Value], rows: Value, next_block: Value) -> list[Value]:
         """All chunks side by side: what each pair of lanes adds to the state, in two halves."""
         code, block = self.code, self.block
         factor = self._everywhere(head[5], self.half)
@@ -301,7 +303,7 @@ class Emitter:
         # Vectors that go together share the wait for their products.
         count = GROUP if self.changes else 2 if 4 * (1 + block.limbs) <= SUMS[block.width] else 1
         with code.loop(code.size(0), code.size(8), count, plain=True) as r:
-            for number, limbs in enumerate(self._limb_sums(r, count, weights, factor, rows)):
+            for number, limbs in enumerate(self._limb_sums(r, count, weights, factor, rows, next_block)):
                 added = self._joined_limbs([code.load(self.sums, limb) for limb in limbs])
                 total = totals[number % 2]
                 earlier = code.b.mul(code.load(self.wide, total), step)
@@ -309,7 +311,7 @@ class Emitter:
         return [code.load(self.wide, total) for total in totals]
 
     def _limb_sums(
-        self, r: Value, count: int, weights: Value, factor: Value, rows: Value
+        self, r: Value, count: int, weights: Value, factor: Value, rows: Value, next_block: Value
     ) -> Iterator[list[Value]]:
         """The chunks of so many vectors a row; for each half vector its limb sums, as locals."""
         code, block = self.code, self.block
@@ -320,7 +322,8 @@ class Emitter:
             self._keep_changes(lows, data, self.changes, factor, rows)
             for vector in range(count):
                 start = code.byte_at(self.changes, code.size(2 * vector * block.width))
-                yield from self._sums_of_kept((start, 2 * count * block.width), limbs, rows)
+                part = code.b.mul(code.b.add(r, code.size(vector)), code.b.mul(rows, code.size(16)))
+                yield from self._sums_of_kept((start, 2 * count * block.width), limbs, rows, (code.byte_at(next_block, part), 16))
             return
         sums = [self._zeros() for _ in lows]
 
@@ -343,18 +346,19 @@ class Emitter:
         self._each_row(rows, [data, (to, len(lows) * width)], body)
 
     def _sums_of_kept(
-        self, changes: tuple[Value, int], limbs: tuple[Value, int], rows: Value
+        self, changes: tuple[Value, int], limbs: tuple[Value, int], rows: Value, later: tuple[Value, int]
     ) -> list[list[Value]]:
         """The limb sums of both halves of a vector."""
         code, width = self.code, self.block.width
         sums = [self._zeros() for _ in range(2)]
 
-        def body(changes: Value, weights: Value) -> None:
+        def body(changes: Value, weights: Value, later: Value) -> None:
+            vectors.ask_for(code, later)
             places = [at(code, changes, half * width) for half in range(2)]
             found = [code.load(self.half, place, width) for place in places]
             self._add_products(found, weights, sums)
 
-        self._each_row(rows, [changes, limbs], body)
+        self._each_row(rows, [changes, limbs, later], body)
         return sums
 
     def _zeros(self) -> list[Value]:
