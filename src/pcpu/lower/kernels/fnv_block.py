@@ -18,24 +18,21 @@ from pcpu.lower.code import I8, I16, I32, I64, POINTER, Code, Value
 from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.fnv_planes import (
     BIT_MASKS,
-    STRIP,
     Planes,
     as_bytes,
-    at,
     before_each,
     load_rows,
     transpose_bits,
-    transpose_bytes,
-    transpose_half,
 )
+from pcpu.lower.kernels.fnv_rows import STRIP, Rows, at
 from pcpu.target import Target
 
-MOST_ROWS = 112  # for vectors of 16 bytes, wider ones have fewer
 HEAD = 6  # constants of a block before those of the pairs of lanes
 # V8 does all loads of a turn first, and has too few registers for chunks, weights and sums. So
 # plain engines keep the changes of so many vectors a row in memory, and multiply afterwards.
 GROUP = 4
 EachRow = Callable[..., None]
+Array = tuple[Value, int]  # an address, and the bytes of a row
 # Registers for the chunks' low bytes and sums, by the width of vectors.
 SUMS = {16: 12, 32: 12, 64: 20}
 
@@ -65,12 +62,13 @@ class Block:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Rows / 16 that blocks have: 1, 2, .. and then the most that leave room in the cache.
+        """The strips of 16 rows that blocks have: 1, 2, .. and the most.
 
-        At most 7, as sums of more rows would not fit in 32 bits, and not 8, as then what lies
-        next to each other in a tile would be 1 KiB apart: processors read that more slowly.
+        With these a block and what is made of it fit in a cache of 48 KiB. With 8 strips,
+        what goes into a vector would be 1 KiB apart, which processors read at half the speed,
+        and with 9 the sums of a lane would not fit.
         """
-        most = MOST_ROWS // self.width  # strips of 16 rows, as many fewer as vectors are wider
+        most = 112 // self.width
         return *range(1, min(most, 5)), most
 
     @property
@@ -136,7 +134,7 @@ class Emitter:
         self.wide = ir.VectorType(self.scalar, block.width // 4)
         self.stride = block.width * STRIP * block.sizes[-1] + 64
         self.planes = Planes(block.width, self.stride, block.factor & 255)
-        self.by_row = _scratch(code, 8 * self.stride, 64)
+        self.rows = Rows(_scratch(code, 8 * self.stride, 64), block.width, self.stride)
         self.by_plane = _scratch(code, self.planes.slots * self.stride, 64)
         self.first_bytes = _scratch(code, 8 * block.width, block.width)
         # When changes come the planes have been used; a row of them is the larger.
@@ -145,6 +143,11 @@ class Emitter:
         constants = [number for strips in block.sizes for number in block.constants(strips)]
         self.weights = code.table(f"fnv.{name}.{block.width}.weights", I32, weights)
         self.constants = code.table(f"fnv.{name}.{block.width}.constants", self.scalar, constants)
+
+    @property
+    def _usual_rows(self) -> list[int]:
+        """The larger blocks, of which most are, where V8 has too few registers for strides."""
+        return [STRIP * n for n in self.block.sizes[-2:]] if self.code.target.plain_engine else []
 
     def emit(self, state: Value, data: Value, strips: Value, ahead: Value) -> None:
         """The block at ``data`` of ``16 * strips`` rows; updates the local ``state``.
@@ -165,10 +168,11 @@ class Emitter:
         ]
         rows = code.b.mul(strips, code.size(STRIP))
         masks = [self._everywhere(mask, self.planes.kind) for mask in head[2:5]]
-        self._rows(data, rows)
-        ends = self._planes(masks, rows, code.byte_at(data, ahead))
+        self.rows.emit(code, data, rows, self._usual_rows)
+        next_block = code.byte_at(data, ahead)
+        ends = self._planes(masks, rows, next_block)
         self._first_bytes(state, masks, ends, rows)
-        totals = self._run(weights, head, rows, code.byte_at(data, ahead))
+        totals = self._run(weights, head, rows, next_block)
         before = code.load(ir.IntType(block.bits), state)
         result = code.b.mul(code.resize(before, block.wide), head[1])
         for number, total in enumerate(totals):
@@ -182,7 +186,7 @@ class Emitter:
         whole = ir.VectorType(self.scalar, 8 * self.block.width // self.block.wide)
         return self.code.b.bitcast(_splat(self.code, value, whole), kind)
 
-    def _each_row(self, rows: Value, sizes: list[tuple[Value, int]], *bodies: EachRow) -> None:
+    def _each_row(self, rows: Value, sizes: list[Array], *bodies: EachRow) -> None:
         """A body with the places of each row in several arrays of rows of these sizes.
 
         A turn has a row for each of the bodies: with two the places move half as often.
@@ -198,52 +202,6 @@ class Emitter:
                 pairs = zip(places, sizes, strict=True)
                 body(*(at(code, place, k * size) for place, (_, size) in pairs))
 
-    def _rows(self, data: Value, rows: Value) -> None:
-        """Bytes of chunks to rows of bytes, a tile of 16 rows of ``width`` chunks at a time."""
-        code = self.code
-        done = code.function.append_basic_block("rows")
-        for strips in self.block.sizes[-2:] if code.target.plain_engine else ():
-            known = code.size(STRIP * strips)
-            with code.when(code.b.icmp_unsigned("==", rows, known)):
-                self._tiles(data, known, partial(self._half_tiles, 8 * STRIP * strips))
-                code.b.branch(done)
-        self._tiles(data, rows, partial(self._tile, code.b.mul(rows, code.size(8))))
-        code.b.branch(done)
-        code.b.position_at_end(done)
-
-    def _tiles(self, data: Value, rows: Value, tile: Callable[[Value, Value], None]) -> None:
-        code = self.code
-        with (
-            code.loop(code.size(0), code.size(8), 1, plain=True) as r,
-            code.loop(code.size(0), rows, STRIP, plain=True) as row,
-        ):
-            start = code.byte_at(data, code.b.add(row, code.b.mul(r, rows)))
-            out = code.byte_at(self.by_row, code.b.mul(r, code.size(self.stride)))
-            to = code.byte_at(out, code.b.mul(row, code.size(self.block.width)))
-            tile(code.opaque(start), code.opaque(to))
-
-    def _tile(self, stride: Value, start: Value, to: Value) -> None:
-        """16 bytes of the chunks of one vector, which are ``stride`` apart, to as many rows."""
-        code, piece = self.code, ir.VectorType(I8, STRIP)
-        lanes = []
-        for lane in range(STRIP):
-            parts = []
-            for part in range(0, self.block.width, STRIP):
-                offset = code.b.mul(stride, code.size(part + lane))
-                parts.append(code.load(piece, code.byte_at(start, offset), align=1))
-            lanes.append(vectors.joined(code, parts))
-        for i, vector in enumerate(transpose_bytes(code, lanes)):
-            code.b.store(vector, at(code, to, i * self.block.width))
-
-    def _half_tiles(self, stride: int, start: Value, to: Value) -> None:
-        """The same by halves, which fit in registers, with all offsets in the instructions."""
-        code, piece = self.code, ir.VectorType(I8, STRIP)
-        for half in range(2):
-            places = [at(code, start, lane * stride) for lane in range(STRIP)]
-            lanes = [code.load(piece, place, align=1) for place in places]
-            for i, vector in enumerate(transpose_half(code, lanes, half)):
-                code.b.store(vector, at(code, to, (8 * half + i) * self.block.width))
-
     def _planes(self, masks: list[Value], rows: Value, next_block: Value) -> list[Value]:
         """Rows of bytes to rows of bit planes, and the passes of the two lowest planes."""
         code, kind = self.code, self.planes.kind
@@ -257,7 +215,7 @@ class Emitter:
             self.planes.emit_first(code, to, transpose_bits(code, loaded, masks), runs)
 
         arrays = [
-            (self.by_row, self.block.width),
+            (self.rows.memory, self.block.width),
             (self.by_plane, self.block.width),
             (next_block, self.block.chunks),
         ]
@@ -272,28 +230,30 @@ class Emitter:
         low = code.resize(code.load(ir.IntType(self.block.bits), state), 64)
         starts: list[Value] = []
         for plane in range(8):
-            if plane >= len(ends):
-                run = code.local(kind, kind([0] * kind.count))
-                bodies = [
-                    partial(
-                        self.planes.emit_pass,
-                        code,
-                        plane,
-                        self.planes.starts_of(code, starts, odd),
-                        run,
-                    )
-                    for odd in ((False, True) if plane == 2 else (False,))
-                ]
-                self._each_row(rows, [(self.by_plane, self.block.width)], *bodies)
-                ends.append(code.load(kind, run))
+            end = ends[plane] if plane < len(ends) else self._pass(plane, starts, rows)
             bit = code.b.and_(code.b.lshr(low, I64(plane)), I64(1))
             first = _splat(code, code.b.sub(I64(0), bit), kind)
-            starts.append(before_each(code, ends[plane], first))
+            starts.append(before_each(code, end, first))
         for r, vector in enumerate(transpose_bits(code, starts, masks)):
             to = at(code, self.first_bytes, r * self.block.width)
             code.b.store(as_bytes(code, vector, self.block.width), to)
 
-    def _run(self, weights: Value, head: list[Value], rows: Value, next_block: Value) -> list[Value]:
+    def _pass(self, plane: int, starts: list[Value], rows: Value) -> Value:
+        """What bit ``plane`` of the low bytes, followed from 0, is behind all chunks."""
+        code, planes = self.code, self.planes
+        run = code.local(planes.kind, planes.kind([0] * planes.kind.count))
+        # After the first of these passes rows are alike, and V8 runs out of registers with two.
+        parities = (False,) if plane > 2 and code.target.plain_engine else (False, True)
+        bodies = [
+            partial(planes.emit_pass, code, plane, planes.starts_of(code, starts, odd), run)
+            for odd in parities
+        ]
+        self._each_row(rows, [(self.by_plane, self.block.width)], *bodies)
+        return code.load(planes.kind, run)
+
+    def _run(
+        self, weights: Value, head: list[Value], rows: Value, next_block: Value
+    ) -> list[Value]:
         """All chunks side by side: what each pair of lanes adds to the state, in two halves."""
         code, block = self.code, self.block
         factor = self._everywhere(head[5], self.half)
@@ -302,28 +262,30 @@ class Emitter:
         totals = [code.local(self.wide, zero) for _ in range(2)]
         # Vectors that go together share the wait for their products.
         count = GROUP if self.changes else 2 if 4 * (1 + block.limbs) <= SUMS[block.width] else 1
+        limbs = (weights, 4 * block.limbs)
         with code.loop(code.size(0), code.size(8), count, plain=True) as r:
-            for number, limbs in enumerate(self._limb_sums(r, count, weights, factor, rows, next_block)):
-                added = self._joined_limbs([code.load(self.sums, limb) for limb in limbs])
+            later = code.byte_at(next_block, code.b.mul(code.b.mul(r, rows), code.size(STRIP)))
+            for number, sums in enumerate(self._limb_sums(r, count, limbs, factor, rows, later)):
+                added = self._joined_limbs([code.load(self.sums, limb) for limb in sums])
                 total = totals[number % 2]
                 earlier = code.b.mul(code.load(self.wide, total), step)
                 code.b.store(code.b.add(earlier, added), total)
         return [code.load(self.wide, total) for total in totals]
 
     def _limb_sums(
-        self, r: Value, count: int, weights: Value, factor: Value, rows: Value, next_block: Value
+        self, r: Value, count: int, limbs: Array, factor: Value, rows: Value, later: Value
     ) -> Iterator[list[Value]]:
-        """The chunks of so many vectors a row; for each half vector its limb sums, as locals."""
-        code, block = self.code, self.block
-        lows = self._lows(code.b.mul(r, code.size(block.width)), 2 * count)
-        data = (code.byte_at(self.by_row, code.b.mul(r, code.size(self.stride))), block.width)
-        limbs = (weights, 4 * block.limbs)
+        """The chunks of so many columns; for each half vector its limb sums, as locals."""
+        code, width = self.code, self.block.width
+        lows = self._lows(code.b.mul(r, code.size(width)), 2 * count)
+        data = (code.byte_at(self.rows.memory, code.b.mul(r, code.size(self.stride))), width)
         if self.changes is not None:
             self._keep_changes(lows, data, self.changes, factor, rows)
-            for vector in range(count):
-                start = code.byte_at(self.changes, code.size(2 * vector * block.width))
-                part = code.b.mul(code.b.add(r, code.size(vector)), code.b.mul(rows, code.size(16)))
-                yield from self._sums_of_kept((start, 2 * count * block.width), limbs, rows, (code.byte_at(next_block, part), 16))
+            for column in range(count):
+                start = code.byte_at(self.changes, code.size(2 * column * width))
+                kept = (start, 2 * count * width)
+                yield from self._sums_of_kept([kept, limbs, (later, STRIP)], rows)
+                later = code.byte_at(later, code.b.mul(rows, code.size(STRIP)))
             return
         sums = [self._zeros() for _ in lows]
 
@@ -334,7 +296,7 @@ class Emitter:
         yield from sums
 
     def _keep_changes(
-        self, lows: list[Value], data: tuple[Value, int], to: Value, factor: Value, rows: Value
+        self, lows: list[Value], data: Array, to: Value, factor: Value, rows: Value
     ) -> None:
         """Write what each row changes, a half vector after the other."""
         code, width = self.code, self.block.width
@@ -345,10 +307,12 @@ class Emitter:
 
         self._each_row(rows, [data, (to, len(lows) * width)], body)
 
-    def _sums_of_kept(
-        self, changes: tuple[Value, int], limbs: tuple[Value, int], rows: Value, later: tuple[Value, int]
-    ) -> list[list[Value]]:
-        """The limb sums of both halves of a vector."""
+    def _sums_of_kept(self, arrays: list[Array], rows: Value) -> list[list[Value]]:
+        """The limb sums of both halves of a column, from its changes and their weights.
+
+        Meanwhile this asks for a column's share of the next block, 16 bytes a row. V8 waits for
+        each, so that these are better spread than early.
+        """
         code, width = self.code, self.block.width
         sums = [self._zeros() for _ in range(2)]
 
@@ -358,7 +322,7 @@ class Emitter:
             found = [code.load(self.half, place, width) for place in places]
             self._add_products(found, weights, sums)
 
-        self._each_row(rows, [changes, limbs, later], body)
+        self._each_row(rows, arrays, body)
         return sums
 
     def _zeros(self) -> list[Value]:

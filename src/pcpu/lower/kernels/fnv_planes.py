@@ -2,9 +2,8 @@
 
 docs/notes/fnv-parallel.md has the proof.
 
-A block is ``8 * width`` chunks of ``rows`` bytes. In memory it becomes rows of 8 vectors of
-``width`` bytes: byte ``a`` of vector ``r`` belongs to chunk ``8a + r``. Bit plane ``k`` of a row
-is one vector: bit ``j``, from the least significant one, is bit ``k`` of chunk ``j``'s byte.
+Bit plane ``k`` of a row (``fnv_rows.py``) is one vector: bit ``j``, from the least significant
+one, is bit ``k`` of chunk ``j``'s byte.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from itertools import product
 from llvmlite import ir
 
 from pcpu.lower.code import I8, I64, Code, Value
+from pcpu.lower.kernels.fnv_rows import at
 from pcpu.lower.kernels.vectors import shuffle
 
-STRIP = 16  # rows that are transposed at a time: the bytes of one load
 BIT_MASKS = (0x0F, 0x33, 0x55)  # for ``transpose_bits``, in every byte
 
 # One addition x[n] = x[plain] + (x[shifted] << shift) of the products of a byte; x[0] is the byte.
@@ -73,42 +72,6 @@ def kept_planes(chain: Sequence[Addition]) -> list[tuple[int, int]]:
     })  # fmt: skip
 
 
-def transpose_bytes(code: Code, vectors: Sequence[Value]) -> list[Value]:
-    """16 vectors, each within its 16-byte parts: byte q of vector i to byte i of vector q.
-
-    Four rounds of interleaving the first with the second half, which processors have as
-    instructions on 8-bit units; wider units would do for later rounds but not for the order.
-    """
-    rows = list(vectors)
-    for _ in range(4):
-        rows = _interleaved(code, rows)
-    return rows
-
-
-def transpose_half(code: Code, vectors: Sequence[Value], half: int) -> list[Value]:
-    """8 of the vectors of ``transpose_bytes``, the first or the last: they fit in registers."""
-    rows = _interleaved(code, vectors)[half::2]
-    for _ in range(3):
-        rows = _interleaved(code, rows)
-    return rows
-
-
-def _interleaved(code: Code, rows: Sequence[Value]) -> list[Value]:
-    """The first half of the vectors with the second half, each in two vectors."""
-    count = rows[0].type.count
-    lows, highs = [], []
-    for part in range(0, count, 16):
-        for lane in range(part, part + 8):
-            lows += [lane, count + lane]
-            highs += [8 + lane, count + 8 + lane]
-    mixed = []
-    middle = len(rows) // 2
-    for first, second in zip(rows[:middle], rows[middle:], strict=True):
-        mixed.append(shuffle(code, first, second, lows))
-        mixed.append(shuffle(code, first, second, highs))
-    return mixed
-
-
 def transpose_bits(code: Code, vectors: Sequence[Value], masks: Sequence[Value]) -> list[Value]:
     """8 vectors: bit k of each byte of vector r to bit r of that byte of vector k.
 
@@ -125,11 +88,6 @@ def transpose_bits(code: Code, vectors: Sequence[Value], masks: Sequence[Value])
             rows[high] = code.b.xor(rows[high], swap)
             rows[low] = code.b.xor(rows[low], code.b.shl(swap, amount))
     return rows
-
-
-def at(code: Code, pointer: Value, offset: int) -> Value:
-    """The address ``offset`` bytes behind ``pointer``."""
-    return code.within(pointer, code.size(offset))
 
 
 def splat64(kind: Value, value: int) -> Value:
@@ -179,7 +137,7 @@ class Planes:
 
     @property
     def slots(self) -> int:
-        return 1 + max(7 + len(self.chain), *self._kept.values())
+        return 1 + max([7 + len(self.chain), *self._kept.values()])
 
     @property
     def _kept(self) -> dict[tuple[int, int], int]:
@@ -187,7 +145,7 @@ class Planes:
         found: dict[tuple[int, int], int] = {}
         for number, plane in kept_planes(self.chain):
             free = plane not in found.values()
-            spare = max(7 + len(self.chain), *found.values(), 0) + 1
+            spare = 1 + max([7 + len(self.chain), *found.values()])
             found[number, plane] = plane if free else spare
         return found
 
@@ -235,10 +193,14 @@ class Planes:
         mixed = code.b.xor(before, data)
         if plane < 7:
             code.b.store(mixed, self.slot(code, row, plane))
-        # One row waits for the other, so ``run`` comes last and for itself; LLVM would begin
-        # with it, as it has it from what is stored.
-        change = data if carry is None else code.opaque(code.b.xor(data, carry))
-        code.b.store(code.b.xor(before, change), run)
+        if carry is None:
+            after = mixed
+        elif code.target.plain_engine:
+            # One row waits for the other, for one XOR of two cycles: one instruction more.
+            after = code.b.xor(before, code.opaque(code.b.xor(data, carry)))
+        else:
+            after = code.b.xor(mixed, carry)
+        code.b.store(after, run)
         return mixed
 
     def _carry_into(
@@ -297,7 +259,9 @@ class Planes:
 
 
 def load_rows(code: Code, pointer: Value, count: int, kind: Value, stride: int) -> list[Value]:
-    return [code.load(kind, at(code, pointer, i * stride), align=kind.count * 8) for i in range(count)]
+    return [
+        code.load(kind, at(code, pointer, i * stride), align=kind.count * 8) for i in range(count)
+    ]
 
 
 def as_bytes(code: Code, value: Value, width: int) -> Value:
