@@ -137,10 +137,10 @@ class Planes:
 
     @property
     def slots(self) -> int:
-        return 1 + max([7 + len(self.chain), *self._kept.values()])
+        return 1 + max([7 + len(self.chain), *self.kept.values()])
 
     @property
-    def _kept(self) -> dict[tuple[int, int], int]:
+    def kept(self) -> dict[tuple[int, int], int]:
         """The slots of the planes that are kept: that of the byte's plane where it is free."""
         found: dict[tuple[int, int], int] = {}
         for number, plane in kept_planes(self.chain):
@@ -212,7 +212,7 @@ class Planes:
         """
         b = code.b
         known: dict[tuple[int, int], Value] = {}
-        kept = self._kept
+        kept = self.kept
 
         def product_bit(product: int, bit: int) -> Value:
             key = plane_of(self.chain, product, bit)
