@@ -11,7 +11,7 @@ from pcpu import expr, interp, targets
 from pcpu.ir import with_names
 from pcpu.isa import Op
 from pcpu.lower.kernels import chain, fnv, fnv_block, select
-from pcpu.lower.kernels.fnv_planes import addition_chain
+from pcpu.lower.kernels.fnv_planes import Planes, addition_chain
 from tests.kernels.machine import HOST, NAMES, VECTORS, Machine, fold, machine, update
 
 AUTHORS = json.loads((VECTORS / "fnv1a.json").read_text())["vectors"]
@@ -28,6 +28,11 @@ OTHERS = tuple(
     fold(f"other_{bits}", bits, form.format(_rng.getrandbits(bits) | 1))
     for bits, form in FORMS.items()
 )
+# Low bytes that need no addition, one, and many.
+LOW_BYTES = tuple(
+    fold(f"low_{low:02x}", 32, f"(state ^ byte) * {0x5A5A00 | low}")
+    for low in (0x01, 0x03, 0x81, 0x55, 0xFD, 0xFF)
+)
 
 
 def serial(op: Op, state: int, data: bytes) -> int:
@@ -39,7 +44,7 @@ def serial(op: Op, state: int, data: bytes) -> int:
 
 @pytest.fixture(scope="module", params=NAMES)
 def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, (*MEMBERS.values(), *OTHERS))
+    return machine(request.param, (*MEMBERS.values(), *OTHERS, *LOW_BYTES))
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -67,6 +72,34 @@ def test_long(op: Op, on: Machine) -> None:
     rng = random.Random(op.name)
     for length in (2047, 2048, 2049, 8191, 8192, 12345):
         check(on, op, rng, length)
+
+
+@pytest.mark.parametrize("op", LOW_BYTES, ids=lambda op: str(op.name))
+def test_low_bytes(op: Op, on: Machine) -> None:
+    check(on, op, random.Random(op.name), 4096 + 1)
+
+
+def test_block_sizes(on: Machine) -> None:
+    """Blocks of each size in WebAssembly, where 7 strips are the most: 7 + 4, 4 + 4, 4 + 2, 3."""
+    for strips in (11, 8, 6, 3):
+        check(on, MEMBERS["fnv1a_64"], random.Random(strips), strips * 2048 + 3)
+
+
+@pytest.mark.parametrize("width", [16, 32, 64])
+def test_sums_fit(width: int) -> None:
+    for strips in fnv_block.Block(width, PRIME[64], 64).sizes:
+        assert 2 * 255 * 2**15 * 16 * strips < 2**31
+
+
+def test_planes_have_slots_of_their_own() -> None:
+    for multiplier in range(1, 256, 2):
+        planes = Planes(16, 1024, multiplier)
+        carries = range(8, 8 + len(planes.chain))
+        taken = [*planes.kept.values(), *carries]
+        assert len(set(taken)) == len(taken)
+        assert max([7, *taken]) < planes.slots
+        for (product, plane), slot in planes.kept.items():
+            assert slot == plane if product == 0 else slot > 7 or (0, slot) not in planes.kept
 
 
 @pytest.mark.slow

@@ -111,7 +111,7 @@ def _blocks(
     left = _left(code, done, length)
     code.b.cbranch(code.b.icmp_unsigned(">=", left, code.size(block.least)), body, after)
     code.b.position_at_end(body)
-    strips = code.at_most(code.b.udiv(left, code.size(block.least)), code.size(block.most_strips))
+    strips = _strips(code, block, code.b.udiv(left, code.size(block.least)))
     start = code.load(code.usize, done)
     size = code.b.mul(strips, code.size(block.least))
     again = code.b.icmp_unsigned(">=", code.b.sub(left, size), size)
@@ -120,6 +120,20 @@ def _blocks(
     code.b.store(code.b.add(start, size), done)
     code.b.branch(head)
     code.b.position_at_end(after)
+
+
+def _strips(code: Code, block: fnv_block.Block, fit: Value) -> Value:
+    """The size of the next block where so many strips are left, at least one."""
+    most = block.sizes[-1]
+    largest = code.size(most)
+    strips = code.b.select(
+        code.b.icmp_unsigned("<", fit, largest),
+        code.at_most(fit, code.size(max(block.sizes[:-1], default=most))),
+        largest,
+    )
+    # A block of one strip is slow: rather two halves.
+    last_two = code.b.icmp_unsigned("==", fit, code.size(most + 1))
+    return code.b.select(last_two, code.size((most + 1) // 2), strips)
 
 
 KERNEL = Kernel(

@@ -18,16 +18,13 @@ from pcpu.lower.code import I8, I16, I32, I64, POINTER, Code, Value
 from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.fnv_planes import (
     BIT_MASKS,
-    STRIP,
     Planes,
-    addition_chain,
     as_bytes,
-    at,
     before_each,
     load_rows,
     transpose_bits,
-    transpose_bytes,
 )
+from pcpu.lower.kernels.fnv_rows import STRIP, Rows, at
 from pcpu.target import Target
 
 HEAD = 6  # constants of a block before those of the pairs of lanes
@@ -35,6 +32,7 @@ HEAD = 6  # constants of a block before those of the pairs of lanes
 # plain engines keep the changes of so many vectors a row in memory, and multiply afterwards.
 GROUP = 4
 EachRow = Callable[..., None]
+Array = tuple[Value, int]  # an address, and the bytes of a row
 # Registers for the chunks' low bytes and sums, by the width of vectors.
 SUMS = {16: 12, 32: 12, 64: 20}
 
@@ -63,9 +61,15 @@ class Block:
         return self.chunks * STRIP
 
     @property
-    def most_strips(self) -> int:
-        """Rows / 16 of the largest block: its scratch memory is to leave room in the cache."""
-        return 64 // self.width
+    def sizes(self) -> tuple[int, ...]:
+        """The strips of 16 rows that blocks have: 1, 2, .. and the most.
+
+        With these a block and what is made of it fit in a cache of 48 KiB. With 8 strips,
+        what goes into a vector would be 1 KiB apart, which processors read at half the speed,
+        and with 9 the sums of a lane would not fit.
+        """
+        most = 112 // self.width
+        return *range(1, min(most, 5)), most
 
     @property
     def limbs(self) -> int:
@@ -124,23 +128,26 @@ class Emitter:
 
     def __init__(self, code: Code, block: Block, name: str) -> None:
         self.code, self.block = code, block
-        self.planes = Planes(block.width, addition_chain(block.factor))
         self.half = ir.VectorType(I16, block.width // 2)
         self.sums = ir.VectorType(I32, block.width // 4)
         self.scalar = ir.IntType(block.wide)
         self.wide = ir.VectorType(self.scalar, block.width // 4)
-        rows = STRIP * block.most_strips
-        self.row_bytes = 8 * block.width
-        self.by_row = _scratch(code, rows * self.row_bytes, block.width)
-        self.by_plane = _scratch(code, rows * self.planes.row_bytes, block.width)
-        self.first_bytes = _scratch(code, self.row_bytes, block.width)
+        self.stride = block.width * STRIP * block.sizes[-1] + 64
+        self.planes = Planes(block.width, self.stride, block.factor & 255)
+        self.rows = Rows(_scratch(code, 8 * self.stride, 64), block.width, self.stride)
+        self.by_plane = _scratch(code, self.planes.slots * self.stride, 64)
+        self.first_bytes = _scratch(code, 8 * block.width, block.width)
         # When changes come the planes have been used; a row of them is the larger.
         self.changes = self.by_plane if code.target.plain_engine else None
-        sizes = range(1, block.most_strips + 1)
-        weights = [weight for strips in sizes for weight in block.weights(strips)]
-        constants = [number for strips in sizes for number in block.constants(strips)]
+        weights = [weight for strips in block.sizes for weight in block.weights(strips)]
+        constants = [number for strips in block.sizes for number in block.constants(strips)]
         self.weights = code.table(f"fnv.{name}.{block.width}.weights", I32, weights)
         self.constants = code.table(f"fnv.{name}.{block.width}.constants", self.scalar, constants)
+
+    @property
+    def _usual_rows(self) -> list[int]:
+        """The larger blocks, of which most are, where V8 has too few registers for strides."""
+        return [STRIP * n for n in self.block.sizes[-2:]] if self.code.target.plain_engine else []
 
     def emit(self, state: Value, data: Value, strips: Value, ahead: Value) -> None:
         """The block at ``data`` of ``16 * strips`` rows; updates the local ``state``.
@@ -148,8 +155,10 @@ class Emitter:
         ``ahead`` bytes from ``data`` on is the next block, or this one where there is none.
         """
         code, block = self.code, self.block
-        before = code.b.sub(strips, code.size(1))
-        sizes = code.b.lshr(code.b.mul(strips, before), code.size(1))  # 1 + 2 + .. + before
+        # Sizes are 1, 2, .., so that before number n the sum of them is n (n + 1) / 2.
+        before = code.at_most(code.b.sub(strips, code.size(1)), code.size(len(block.sizes) - 1))
+        after = code.b.add(before, code.size(1))
+        sizes = code.b.lshr(code.b.mul(before, after), code.size(1))
         weights_size, constants_size = 4 * block.limbs * STRIP, 8 * len(block.constants(1))
         weights = code.byte_at(self.weights, code.b.mul(sizes, code.size(weights_size)))
         offset = code.b.mul(before, code.size(constants_size * block.wide // 64))
@@ -159,10 +168,11 @@ class Emitter:
         ]
         rows = code.b.mul(strips, code.size(STRIP))
         masks = [self._everywhere(mask, self.planes.kind) for mask in head[2:5]]
-        self._rows(data, rows)
-        ends = self._planes(masks, rows, code.byte_at(data, ahead))
+        self.rows.emit(code, data, rows, self._usual_rows)
+        next_block = code.byte_at(data, ahead)
+        ends = self._planes(masks, rows, next_block)
         self._first_bytes(state, masks, ends, rows)
-        totals = self._run(weights, head, rows)
+        totals = self._run(weights, head, rows, next_block)
         before = code.load(ir.IntType(block.bits), state)
         result = code.b.mul(code.resize(before, block.wide), head[1])
         for number, total in enumerate(totals):
@@ -176,86 +186,74 @@ class Emitter:
         whole = ir.VectorType(self.scalar, 8 * self.block.width // self.block.wide)
         return self.code.b.bitcast(_splat(self.code, value, whole), kind)
 
-    def _each_row(
-        self, rows: Value, sizes: list[tuple[Value, int]], body: EachRow, step: int = 2
-    ) -> None:
-        """``body`` with the places of each row in several arrays of rows of these sizes.
+    def _each_row(self, rows: Value, sizes: list[Array], *bodies: EachRow) -> None:
+        """A body with the places of each row in several arrays of rows of these sizes.
 
-        ``step`` rows a turn: with two the places move half as often.
+        A turn has a row for each of the bodies: with two the places move half as often.
         """
         code = self.code
-        with code.loop(code.size(0), rows, step, plain=True) as row:
+        with code.loop(code.size(0), rows, len(bodies), plain=True) as row:
             offsets = [code.b.mul(row, code.size(size)) for _, size in sizes]
             places = [
                 code.opaque(code.byte_at(base, offset))
                 for (base, _), offset in zip(sizes, offsets, strict=True)
             ]
-            for k in range(step):
+            for k, body in enumerate(bodies):
                 pairs = zip(places, sizes, strict=True)
                 body(*(at(code, place, k * size) for place, (_, size) in pairs))
 
-    def _rows(self, data: Value, rows: Value) -> None:
-        """Bytes of chunks to rows of bytes, 16 rows of ``width`` chunks at a time."""
-        code = self.code
-        piece = ir.VectorType(I8, STRIP)
-        stride = code.b.mul(rows, code.size(8))  # from a lane's chunk to the next lane's
-        with code.loop(code.size(0), rows, STRIP, plain=True) as row:
-            out = code.byte_at(self.by_row, code.b.mul(row, code.size(self.row_bytes)))
-            with code.loop(code.size(0), code.size(8), 1, plain=True) as r:
-                start = code.byte_at(data, code.b.add(row, code.b.mul(r, rows)))
-                lanes = []
-                for lane in range(STRIP):
-                    parts = []
-                    for part in range(0, self.block.width, STRIP):
-                        offset = code.b.mul(stride, code.size(part + lane))
-                        parts.append(code.load(piece, code.byte_at(start, offset), align=1))
-                    lanes.append(vectors.joined(code, parts))
-                to = code.opaque(code.byte_at(out, code.b.mul(r, code.size(self.block.width))))
-                for i, vector in enumerate(transpose_bytes(code, lanes)):
-                    code.b.store(vector, at(code, to, i * self.row_bytes))
-
-    def _planes(self, masks: list[Value], rows: Value, next_block: Value) -> Value:
-        """Rows of bytes to rows of bit planes, and the pass of the lowest plane."""
+    def _planes(self, masks: list[Value], rows: Value, next_block: Value) -> list[Value]:
+        """Rows of bytes to rows of bit planes, and the passes of the two lowest planes."""
         code, kind = self.code, self.planes.kind
-        run = code.local(kind, kind([0] * kind.count))
+        runs = [code.local(kind, kind([0] * kind.count)) for _ in range(2)]
 
         def body(source: Value, to: Value, later: Value) -> None:
-            for line in range(0, self.block.chunks, 64):
-                vectors.ask_for(code, at(code, later, line))
-            loaded = load_rows(code, source, 8, kind, self.block.width)
-            for k, plane in enumerate(transpose_bits(code, loaded, masks)):
-                if k == 0:
-                    self.planes.follow(code, to, 0, plane, None, run)
-                else:
-                    code.b.store(plane, self.planes.slot(code, to, k))
+            if not code.target.plain_engine:
+                for line in range(0, self.block.chunks, 64):
+                    vectors.ask_for(code, at(code, later, line))
+            loaded = load_rows(code, source, 8, kind, self.stride)
+            self.planes.emit_first(code, to, transpose_bits(code, loaded, masks), runs)
 
         arrays = [
-            (self.by_row, self.row_bytes),
-            (self.by_plane, self.planes.row_bytes),
+            (self.rows.memory, self.block.width),
+            (self.by_plane, self.block.width),
             (next_block, self.block.chunks),
         ]
-        self._each_row(rows, arrays, body)
-        return code.load(kind, run)
+        self._each_row(rows, arrays, body, body)
+        return [code.load(kind, run) for run in runs]
 
-    def _first_bytes(self, state: Value, masks: list[Value], ends: Value, rows: Value) -> None:
+    def _first_bytes(
+        self, state: Value, masks: list[Value], ends: list[Value], rows: Value
+    ) -> None:
         """The low byte of the state at the start of every chunk."""
         code, kind = self.code, self.planes.kind
         low = code.resize(code.load(ir.IntType(self.block.bits), state), 64)
         starts: list[Value] = []
         for plane in range(8):
-            if plane > 0:
-                run = code.local(kind, kind([0] * kind.count))
-                body = partial(self.planes.emit_pass, code, plane, starts, run)
-                self._each_row(rows, [(self.by_plane, self.planes.row_bytes)], body)
-                ends = code.load(kind, run)
+            end = ends[plane] if plane < len(ends) else self._pass(plane, starts, rows)
             bit = code.b.and_(code.b.lshr(low, I64(plane)), I64(1))
             first = _splat(code, code.b.sub(I64(0), bit), kind)
-            starts.append(before_each(code, ends, first))
+            starts.append(before_each(code, end, first))
         for r, vector in enumerate(transpose_bits(code, starts, masks)):
             to = at(code, self.first_bytes, r * self.block.width)
             code.b.store(as_bytes(code, vector, self.block.width), to)
 
-    def _run(self, weights: Value, head: list[Value], rows: Value) -> list[Value]:
+    def _pass(self, plane: int, starts: list[Value], rows: Value) -> Value:
+        """What bit ``plane`` of the low bytes, followed from 0, is behind all chunks."""
+        code, planes = self.code, self.planes
+        run = code.local(planes.kind, planes.kind([0] * planes.kind.count))
+        # After the first of these passes rows are alike, and V8 runs out of registers with two.
+        parities = (False,) if plane > 2 and code.target.plain_engine else (False, True)
+        bodies = [
+            partial(planes.emit_pass, code, plane, planes.starts_of(code, starts, odd), run)
+            for odd in parities
+        ]
+        self._each_row(rows, [(self.by_plane, self.block.width)], *bodies)
+        return code.load(planes.kind, run)
+
+    def _run(
+        self, weights: Value, head: list[Value], rows: Value, next_block: Value
+    ) -> list[Value]:
         """All chunks side by side: what each pair of lanes adds to the state, in two halves."""
         code, block = self.code, self.block
         factor = self._everywhere(head[5], self.half)
@@ -264,39 +262,41 @@ class Emitter:
         totals = [code.local(self.wide, zero) for _ in range(2)]
         # Vectors that go together share the wait for their products.
         count = GROUP if self.changes else 2 if 4 * (1 + block.limbs) <= SUMS[block.width] else 1
+        limbs = (weights, 4 * block.limbs)
         with code.loop(code.size(0), code.size(8), count, plain=True) as r:
-            offset = code.b.mul(r, code.size(block.width))
-            for number, limbs in enumerate(self._limb_sums(offset, count, weights, factor, rows)):
-                added = self._joined_limbs([code.load(self.sums, limb) for limb in limbs])
+            later = code.byte_at(next_block, code.b.mul(code.b.mul(r, rows), code.size(STRIP)))
+            for number, sums in enumerate(self._limb_sums(r, count, limbs, factor, rows, later)):
+                added = self._joined_limbs([code.load(self.sums, limb) for limb in sums])
                 total = totals[number % 2]
                 earlier = code.b.mul(code.load(self.wide, total), step)
                 code.b.store(code.b.add(earlier, added), total)
         return [code.load(self.wide, total) for total in totals]
 
     def _limb_sums(
-        self, offset: Value, count: int, weights: Value, factor: Value, rows: Value
+        self, r: Value, count: int, limbs: Array, factor: Value, rows: Value, later: Value
     ) -> Iterator[list[Value]]:
-        """The chunks of so many vectors a row; for each half vector its limb sums, as locals."""
-        code, block = self.code, self.block
-        lows = self._lows(offset, 2 * count)
-        data = (code.byte_at(self.by_row, offset), self.row_bytes)
-        limbs = (weights, 4 * block.limbs)
+        """The chunks of so many columns; for each half vector its limb sums, as locals."""
+        code, width = self.code, self.block.width
+        lows = self._lows(code.b.mul(r, code.size(width)), 2 * count)
+        data = (code.byte_at(self.rows.memory, code.b.mul(r, code.size(self.stride))), width)
         if self.changes is not None:
             self._keep_changes(lows, data, self.changes, factor, rows)
-            for vector in range(count):
-                start = code.byte_at(self.changes, code.size(2 * vector * block.width))
-                yield from self._sums_of_kept((start, 2 * count * block.width), limbs, rows)
+            for column in range(count):
+                start = code.byte_at(self.changes, code.size(2 * column * width))
+                kept = (start, 2 * count * width)
+                yield from self._sums_of_kept([kept, limbs, (later, STRIP)], rows)
+                later = code.byte_at(later, code.b.mul(rows, code.size(STRIP)))
             return
         sums = [self._zeros() for _ in lows]
 
         def body(data: Value, weights: Value) -> None:
             self._add_products(list(self._changed(data, lows, factor)), weights, sums)
 
-        self._each_row(rows, [data, limbs], body)
+        self._each_row(rows, [data, limbs], body, body)
         yield from sums
 
     def _keep_changes(
-        self, lows: list[Value], data: tuple[Value, int], to: Value, factor: Value, rows: Value
+        self, lows: list[Value], data: Array, to: Value, factor: Value, rows: Value
     ) -> None:
         """Write what each row changes, a half vector after the other."""
         code, width = self.code, self.block.width
@@ -305,21 +305,24 @@ class Emitter:
             for half, value in enumerate(self._changed(data, lows, factor)):
                 code.b.store(value, at(code, to, half * width))
 
-        self._each_row(rows, [data, (to, len(lows) * width)], body, 1)
+        self._each_row(rows, [data, (to, len(lows) * width)], body)
 
-    def _sums_of_kept(
-        self, changes: tuple[Value, int], limbs: tuple[Value, int], rows: Value
-    ) -> list[list[Value]]:
-        """The limb sums of both halves of a vector."""
+    def _sums_of_kept(self, arrays: list[Array], rows: Value) -> list[list[Value]]:
+        """The limb sums of both halves of a column, from its changes and their weights.
+
+        Meanwhile this asks for a column's share of the next block, 16 bytes a row. V8 waits for
+        each, so that these are better spread than early.
+        """
         code, width = self.code, self.block.width
         sums = [self._zeros() for _ in range(2)]
 
-        def body(changes: Value, weights: Value) -> None:
+        def body(changes: Value, weights: Value, later: Value) -> None:
+            vectors.ask_for(code, later)
             places = [at(code, changes, half * width) for half in range(2)]
             found = [code.load(self.half, place, width) for place in places]
             self._add_products(found, weights, sums)
 
-        self._each_row(rows, [changes, limbs], body, 1)
+        self._each_row(rows, arrays, body)
         return sums
 
     def _zeros(self) -> list[Value]:
@@ -340,7 +343,8 @@ class Emitter:
         """What a row of bytes changes of the low bytes, which go on to the next row."""
         code, size = self.code, self.block.width // 2
         for half, slot in enumerate(lows):
-            byte = code.load(ir.VectorType(I8, size), at(code, data, half * size), align=size)
+            place = at(code, data, half // 2 * self.stride + half % 2 * size)
+            byte = code.load(ir.VectorType(I8, size), place, align=size)
             low = code.load(self.half, slot)
             mixed = code.b.xor(low, code.b.zext(byte, self.half))
             # Only the low byte of a lane is the state's; the rest cancels out here.

@@ -2,9 +2,8 @@
 
 docs/notes/fnv-parallel.md has the proof.
 
-A block is ``8 * width`` chunks of ``rows`` bytes. In memory it becomes rows of 8 vectors of
-``width`` bytes: byte ``a`` of vector ``r`` belongs to chunk ``8a + r``. Bit plane ``k`` of a row
-is one vector: bit ``j``, from the least significant one, is bit ``k`` of chunk ``j``'s byte.
+Bit plane ``k`` of a row (``fnv_rows.py``) is one vector: bit ``j``, from the least significant
+one, is bit ``k`` of chunk ``j``'s byte.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from itertools import product
 from llvmlite import ir
 
 from pcpu.lower.code import I8, I64, Code, Value
+from pcpu.lower.kernels.fnv_rows import at
 from pcpu.lower.kernels.vectors import shuffle
 
-STRIP = 16  # rows that are transposed at a time: the bytes of one load
 BIT_MASKS = (0x0F, 0x33, 0x55)  # for ``transpose_bits``, in every byte
 
 # One addition x[n] = x[plain] + (x[shifted] << shift) of the products of a byte; x[0] is the byte.
@@ -57,37 +56,20 @@ def addition_chain(multiplier: int) -> tuple[Addition, ...]:
     return best
 
 
+def plane_of(chain: Sequence[Addition], number: int, plane: int) -> tuple[int, int]:
+    """Bit ``plane`` of product ``number`` as (product, plane): of the first that has it."""
+    while number > 0 and plane < chain[number - 1][2]:
+        number = chain[number - 1][0]
+    return number, plane
+
+
 def kept_planes(chain: Sequence[Addition]) -> list[tuple[int, int]]:
-    """The planes of products that additions shift, but for those of x[0]: (product, plane)."""
+    """The planes of products that later passes need, as (product, plane)."""
     return sorted({
-        (shifted, plane)
+        plane_of(chain, shifted, plane)
         for _, shifted, shift in chain
-        for plane in range(8 - shift)
-        if shifted > 0
+        for plane in range(min(8 - shift, 6))
     })  # fmt: skip
-
-
-def transpose_bytes(code: Code, vectors: Sequence[Value]) -> list[Value]:
-    """16 vectors, each within its 16-byte parts: byte q of vector i to byte i of vector q.
-
-    Four rounds of interleaving the first with the second half, which processors have as
-    instructions on 8-bit units; wider units would do for later rounds but not for the order.
-    """
-    rows = list(vectors)
-    kind = rows[0].type
-    parts = kind.count // 16
-    lows, highs = [], []
-    for part in range(parts):
-        for lane in range(8):
-            lows += [16 * part + lane, kind.count + 16 * part + lane]
-            highs += [16 * part + 8 + lane, kind.count + 16 * part + 8 + lane]
-    for _ in range(4):
-        mixed = []
-        for first, second in zip(rows[:8], rows[8:], strict=True):
-            mixed.append(shuffle(code, first, second, lows))
-            mixed.append(shuffle(code, first, second, highs))
-        rows = mixed
-    return rows
 
 
 def transpose_bits(code: Code, vectors: Sequence[Value], masks: Sequence[Value]) -> list[Value]:
@@ -106,11 +88,6 @@ def transpose_bits(code: Code, vectors: Sequence[Value], masks: Sequence[Value])
             rows[high] = code.b.xor(rows[high], swap)
             rows[low] = code.b.xor(rows[low], code.b.shl(swap, amount))
     return rows
-
-
-def at(code: Code, pointer: Value, offset: int) -> Value:
-    """The address ``offset`` bytes behind ``pointer``."""
-    return code.within(pointer, code.size(offset))
 
 
 def splat64(kind: Value, value: int) -> Value:
@@ -147,47 +124,84 @@ class Planes:
     """The planes of a block in memory: 8 slots a row, then the ``spare`` ones of the adders."""
 
     width: int
-    chain: tuple[Addition, ...]
+    stride: int
+    multiplier: int
+
+    @property
+    def chain(self) -> tuple[Addition, ...]:
+        return addition_chain(self.multiplier)
 
     @property
     def kind(self) -> Value:
         return ir.VectorType(I64, self.width // 8)
 
     @property
-    def row_bytes(self) -> int:
-        return self.width * (8 + len(self.chain) + len(self._kept))
+    def slots(self) -> int:
+        return 1 + max([7 + len(self.chain), *self.kept.values()])
 
     @property
-    def _kept(self) -> dict[tuple[int, int], int]:
-        """The slots of the planes that are kept."""
-        first = 8 + len(self.chain)
-        return {key: first + i for i, key in enumerate(kept_planes(self.chain))}
+    def kept(self) -> dict[tuple[int, int], int]:
+        """The slots of the planes that are kept: that of the byte's plane where it is free."""
+        found: dict[tuple[int, int], int] = {}
+        for number, plane in kept_planes(self.chain):
+            free = plane not in found.values()
+            spare = 1 + max([7 + len(self.chain), *found.values()])
+            found[number, plane] = plane if free else spare
+        return found
 
     def slot(self, code: Code, row: Value, index: int) -> Value:
-        return at(code, row, index * self.width)
+        return at(code, row, index * self.stride)
 
     def emit_pass(
         self, code: Code, plane: int, starts: Sequence[Value], run: Value, row: Value
     ) -> None:
-        """One row of the pass over bit ``plane``; ``starts`` are the true first bits below it."""
+        """One row of the pass over bit ``plane``, from 2; ``starts`` are the true first bits."""
         carry = self._carry_into(code, row, plane, starts)
         data = code.load(self.kind, self.slot(code, row, plane))
-        self.follow(code, row, plane, data, carry, run)
+        self._follow(code, row, plane, data, carry, run)
 
-    def follow(
-        self, code: Code, row: Value, plane: int, data: Value, carry: Value | None, run: Value
+    def emit_first(
+        self, code: Code, row: Value, planes: Sequence[Value], runs: Sequence[Value]
     ) -> None:
+        """One row of the passes over bits 0 and 1, of the data's ``planes``, which it stores.
+
+        What is carried into bit 1 is bit 0 or nothing. So bit 1 can be followed before the true
+        bit 0 is known: that changes it in every other row.
+        """
+        low = self._follow(code, row, 0, planes[0], None, runs[0])
+        carry = low if self.multiplier & 2 else None
+        self._follow(code, row, 1, planes[1], carry, runs[1])
+        for k in range(2, 8):
+            code.b.store(planes[k], self.slot(code, row, k))
+
+    def starts_of(self, code: Code, starts: Sequence[Value], odd: bool) -> list[Value]:
+        """What the planes of a row differ by from the true ones, for even and odd rows."""
+        if odd and self.multiplier & 2:
+            return [starts[0], code.b.xor(starts[1], starts[0]), *starts[2:]]
+        return list(starts)
+
+    def _follow(
+        self, code: Code, row: Value, plane: int, data: Value, carry: Value | None, run: Value
+    ) -> Value:
         """Follow bit ``plane`` of all low bytes, the local ``run``, through one row.
 
         It starts from 0. The slot of a plane holds the data's bits before its pass, and after
-        it the bits of low byte ^ data as followed from 0: those differ from the true ones by
-        the plane's start, in every row alike.
+        it the bits of low byte ^ data as followed from 0, which are returned: those differ from
+        the true ones by the plane's start, in every row alike.
         """
-        mixed = code.b.xor(code.load(self.kind, run), data)
+        before = code.load(self.kind, run)
+        mixed = code.b.xor(before, data)
         if plane < 7:
             code.b.store(mixed, self.slot(code, row, plane))
-        # LLVM would begin the sum with ``run``, and the next row wait for all of it.
-        code.b.store(mixed if carry is None else code.b.xor(mixed, code.opaque(carry)), run)
+        if carry is None:
+            after = mixed
+        elif code.target.plain_engine:
+            # One row waits for the other, for one XOR of two cycles: one instruction more.
+            after = code.b.xor(before, code.opaque(code.b.xor(data, carry)))
+        else:
+            after = code.b.xor(mixed, carry)
+        code.b.store(after, run)
+        return mixed
 
     def _carry_into(
         self, code: Code, row: Value, plane: int, starts: Sequence[Value]
@@ -198,22 +212,22 @@ class Planes:
         """
         b = code.b
         known: dict[tuple[int, int], Value] = {}
-        kept = self._kept
+        kept = self.kept
 
         def product_bit(product: int, bit: int) -> Value:
-            if (product, bit) not in known:
-                slot = bit if product == 0 else kept[product, bit]
-                value = code.load(self.kind, self.slot(code, row, slot))
-                known[product, bit] = b.xor(value, starts[bit]) if product == 0 else value
-            return known[product, bit]
+            key = plane_of(self.chain, product, bit)
+            if key not in known:
+                value = code.load(self.kind, self.slot(code, row, kept.get(key, bit)))
+                followed = key not in kept or bit in fresh
+                known[key] = b.xor(value, starts[bit]) if followed else value
+            return known[key]
 
         last = plane - 1
+        fresh = (0, 1) if last == 1 else (last,)
         carries: dict[int, Value] = {}
         for number, (plain, shifted, shift) in enumerate(self.chain, start=1):
             left = product_bit(plain, last)
-            if last < shift:
-                known[number, last] = left
-            else:
+            if last >= shift:
                 right = product_bit(shifted, last - shift)
                 either = b.xor(left, right)
                 carry_slot = self.slot(code, row, 7 + number)
@@ -223,11 +237,13 @@ class Planes:
                 else:
                     carry = code.load(self.kind, carry_slot)
                     known[number, last] = b.xor(either, carry)
-                    carries[number] = b.xor(left, b.and_(either, b.xor(left, carry)))
+                    differing = b.and_(either, b.xor(left, carry))
+                    carries[number] = b.xor(left, code.opaque(differing))
                 if plane < 7:
                     code.b.store(carries[number], carry_slot)
-            if (number, last) in kept:
-                code.b.store(known[number, last], self.slot(code, row, kept[number, last]))
+        for (number, bit), slot in kept.items():
+            if bit in fresh:
+                code.b.store(product_bit(number, bit), self.slot(code, row, slot))
         total: list[Value | None] = [None]
         for number, (plain, shifted, shift) in enumerate(self.chain, start=1):
             terms = [total[plain], carries.get(number)]
@@ -243,7 +259,9 @@ class Planes:
 
 
 def load_rows(code: Code, pointer: Value, count: int, kind: Value, stride: int) -> list[Value]:
-    return [code.load(kind, at(code, pointer, i * stride), align=stride) for i in range(count)]
+    return [
+        code.load(kind, at(code, pointer, i * stride), align=kind.count * 8) for i in range(count)
+    ]
 
 
 def as_bytes(code: Code, value: Value, width: int) -> Value:
