@@ -7,7 +7,7 @@ decoded.
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.adaptive import ENTRIES, decode_adaptive
+from pcpu.iprog.decoder.adaptive import ROOM, decode_adaptive
 from pcpu.iprog.decoder.sites import move_prefix, resolve_given
 from pcpu.iprog.decoder.state import check, fail, take, varint
 from pcpu.iprog.format import (
@@ -20,7 +20,7 @@ from pcpu.iprog.format import (
     Codec,
 )
 from pcpu.kernel import Bytes, Extern, Ints, Memory
-from pcpu.kernel.memory import ints_at, put_64, u32_at
+from pcpu.kernel.memory import put_64, u32_at
 
 PLAN, REFERENCE, SITES = 0, 1, 2  # sources of rows
 ROW = 32  # bytes
@@ -256,10 +256,10 @@ def _decode(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes)
 
 
 def _decode_adaptive(s: Ints, heap: Memory, to: Bytes, stored: Bytes) -> int:
-    at = take(s, 8 * ENTRIES)
+    at = take(s, ROOM)
     if at < 0:
         return at
-    if not decode_adaptive(s, to, stored, ints_at(heap, at, ENTRIES)):
+    if not decode_adaptive(s, heap, to, stored, at):
         return fail(s, S.DAMAGED, 33)
     return 0
 

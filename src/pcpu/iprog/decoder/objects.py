@@ -36,7 +36,7 @@ HOT = frozenset({
     "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
     "_follow", "_records", "_list", "_based", "_methods", "_is_method", "_instruction", "_operand",
     "number", "_name", "_number_in", "_words",
-    "displace",
+    "displace", "decode_adaptive", "_chance", "between", "_learn",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
 # that has made faster code of a function uses it from the next call on. Others would be part of a
@@ -44,7 +44,7 @@ HOT = frozenset({
 APART = frozenset({
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
     "_methods", "resolve", "_index", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
-    "restore_x86_64", "shift", "varint", "_may_end", "_put_rest",
+    "restore_x86_64", "shift", "varint", "_may_end", "_put_rest", "decode_adaptive",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "_cover_number"})  # what does not
 _USUAL_BITS = 16  # of the size of a window
