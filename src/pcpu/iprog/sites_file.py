@@ -13,6 +13,7 @@ import zstandard
 
 from pcpu.errors import PcpuError
 from pcpu.iprog.columns import write_varints
+from pcpu.iprog.decoder import records as layout
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.reference import digest
@@ -100,7 +101,17 @@ def _signed(values: Places) -> bytes:
 
 def records(sites: Sites) -> bytes:
     """The sites as decoders take them (D8)."""
-    return np.stack([column.astype("<i8") for column in sites.arrays], axis=-1).tobytes()
+    place, form, target, extra = (column.astype(np.int64) for column in sites.arrays)
+    based, away = form == Form.BASED, target - extra
+    split = based & (extra >> layout.UPPER >= 0) & (away == away.astype(np.int32))
+    more = np.where(split, extra >> layout.UPPER, extra)
+    apart = (based & ~split) | (abs(more) >= -layout.APART)
+    more[apart] = layout.APART
+    second = np.where(split & ~apart, extra << layout.UPPER | away & layout.LOWER, target)
+    first = place | form << layout.FORM | more << layout.EXTRA
+    own = np.flatnonzero(apart) + 1
+    first = np.insert(first, own, place[apart] | layout.OWN_RECORD << layout.FORM)
+    return np.stack([first, np.insert(second, own, extra[apart])], axis=-1).astype("<i8").tobytes()
 
 
 def _padded(content: bytes) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.adaptive import ROOM, decode_adaptive
-from pcpu.iprog.decoder.sites import move_prefix, resolve_given
+from pcpu.iprog.decoder.sites import move_prefix
 from pcpu.iprog.decoder.state import check, fail, take, varint
 from pcpu.iprog.format import (
     MAX_ADAPTIVE,
@@ -277,8 +277,6 @@ def _decompress(
 
 def _fill_prefix(s: Ints, heap: Memory, header: Bytes, reference: Bytes, prefix: Bytes) -> None:
     at, start, to = s[S.SPANS_AT], 0, 0
-    if S.RELOCATES:
-        resolve_given(s, heap)
     for _ in range(s[S.PREFIX_SPANS]):
         gap, at = varint(header, at, len(header))
         length, at = varint(header, at, len(header))

@@ -1,8 +1,9 @@
 """The map (G25): by how much addresses move.
 
-Where a piece begins is in a table, and how far things move from there on in another. An index says
-for each part of the addresses of a kind which pieces begin in it: about one, so that few have to be
-looked at for an address.
+A table says where each piece begins and how far things move from there on. Before its first row
+stands one for what is before all pieces, behind its last one that hardly an address comes to. An index
+says for each part of the addresses of a kind which pieces begin in it: most often none or one, so
+that one has to be looked at for an address.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ _MOST_PARTS = 1 << 16  # of a kind
 _KINDS = 5  # of addresses: near ones, others, and those of three kinds of things (SPACE) or more
 _ROW = 32  # bytes of the index about a kind: where its parts are, the first address, bits of their
 _FIRST, _BITS, _LAST = 8, 16, 24  # size, the last part
+_PIECE = 16  # bytes of the table about a piece
+_PARTS = 8  # of a piece, at least, unless those are too many
+_BEHIND_ALL = (1 << 63) - 1
 
 
 def read_map(s: Ints, heap: Memory, starts: Bytes, shifts: Bytes) -> int:
@@ -29,10 +33,12 @@ def read_map(s: Ints, heap: Memory, starts: Bytes, shifts: Bytes) -> int:
         if at < 0:
             return fail(s, S.DAMAGED, 25)
         count += 1
-    table = take(s, 16 * count)
+    table = take(s, _PIECE * (count + 2))
     if table < 0:
         return table
-    s[S.STARTS], s[S.SHIFTS] = table, table + 8 * count
+    s[S.MAP] = table
+    put_64(heap, table, 0)
+    put_64(heap, table + 8, 0)
     address, amount, at, place = 0, 0, 0, 0
     for n in range(count):
         gap, at = varint(starts, at, len(starts))
@@ -43,8 +49,11 @@ def read_map(s: Ints, heap: Memory, starts: Bytes, shifts: Bytes) -> int:
         amount += more
         if address < 0 or not -_LARGEST_SHIFT < amount < _LARGEST_SHIFT:
             return fail(s, S.DAMAGED, 25)
-        put_64(heap, table + 8 * n, address)
-        put_64(heap, table + 8 * (count + n), amount)
+        table += _PIECE
+        put_64(heap, table, address)
+        put_64(heap, table + 8, amount)
+    put_64(heap, table + _PIECE, _BEHIND_ALL)
+    put_64(heap, table + _PIECE + 8, amount)
     if place != len(shifts):
         return fail(s, S.DAMAGED, 25)
     s[S.PIECES] = count
@@ -54,7 +63,7 @@ def read_map(s: Ints, heap: Memory, starts: Bytes, shifts: Bytes) -> int:
 def _index_map(s: Ints, heap: Memory) -> int:
     """Make the index; a status. A part has the number of the first piece that begins in it or
     behind it."""
-    room = min(8 * s[S.PIECES], _KINDS * _MOST_PARTS) + 2 * _KINDS
+    room = min(2 * _PARTS * s[S.PIECES], _KINDS * _MOST_PARTS) + 2 * _KINDS
     at = take(s, _ROW * _KINDS + 4 * room)
     if at < 0:
         return at
@@ -64,9 +73,9 @@ def _index_map(s: Ints, heap: Memory) -> int:
         piece = last
         while last < s[S.PIECES] and _kind(_start(s, heap, last)) == kind:
             last += 1
-        first = _start(s, heap, piece) if piece < last else 0
+        first = _start(s, heap, piece) if kind and piece < last else 0
         parts, bits = 1, 0
-        while parts < min(4 * (last - piece), _MOST_PARTS):
+        while parts < min(_PARTS * (last - piece), _MOST_PARTS):
             parts *= 2
         while piece < last and _start(s, heap, last - 1) - first >> bits >= parts:
             bits += 1
@@ -88,22 +97,32 @@ def _kind(address: int) -> int:
 
 
 def _start(s: Ints, heap: Memory, piece: int) -> int:
-    return i64_at(heap, s[S.STARTS] + 8 * piece)
+    return i64_at(heap, s[S.MAP] + _PIECE * (piece + 1))
 
 
 def shift(s: Ints, heap: Memory, address: int) -> int:
     """By how much an address moved."""
-    if s[S.PIECES] == 0 or address < 0:
-        return 0
-    row = s[S.MAP_INDEX] + _ROW * _kind(address)
-    behind = max(address - i64_at(heap, row + _FIRST), 0)
-    part = min(behind >> i64_at(heap, row + _BITS), i64_at(heap, row + _LAST))
-    at = i64_at(heap, row) + 4 * part
-    low, high = u32_at(heap, at), u32_at(heap, at + 4)
+    row, behind = s[S.MAP_INDEX], address
+    if address >> _NEAR:
+        if address < 0:
+            return 0
+        row += _ROW * _kind(address)
+        behind = max(address - i64_at(heap, row + _FIRST), 0)
+    part = i64_at(heap, row) + 4 * min(behind >> i64_at(heap, row + _BITS), i64_at(heap, row + _LAST))
+    piece = s[S.MAP] + _PIECE * u32_at(heap, part)
+    piece += _PIECE if i64_at(heap, piece + _PIECE) <= address else 0
+    if i64_at(heap, piece + _PIECE) <= address:
+        piece = _last_piece(heap, piece, s[S.MAP] + _PIECE * u32_at(heap, part + 4), address)
+    return i64_at(heap, piece + 8)
+
+
+def _last_piece(heap: Memory, low: int, high: int, address: int) -> int:
+    """The last piece from ``low`` to ``high`` that does not begin behind an address, as the first
+    does not."""
     while low < high:
-        middle = (low + high) >> 1
-        if _start(s, heap, middle) <= address:
-            low = middle + 1
+        middle = low + (high - low + _PIECE) // (2 * _PIECE) * _PIECE
+        if i64_at(heap, middle) <= address:
+            low = middle
         else:
-            high = middle
-    return i64_at(heap, s[S.SHIFTS] + 8 * (low - 1)) if low > 0 else 0
+            high = middle - _PIECE
+    return low

@@ -24,8 +24,8 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     FINDERS, FINDER_TABLE, BLOB_FIRST, BLOB_SIZE, SITES, TRANSFORM, BASE, SPAN,
     REGIONS, REGION_TABLE,  # rows of three: start, bias, code
     MAP_AT, MAP_FRAMES,  # its group in the header, its frames in the plan
-    MAP_READY, PIECES, STARTS, SHIFTS, MAP_INDEX,
-    HELD_SITES, HELD_COUNT, SITES_HELD, SITE_INDEX, SITE_PAGE,
+    MAP_READY, PIECES, MAP, MAP_INDEX,
+    HELD_SITES, HELD_COUNT, SITES_HELD,  # records
     GIVEN_SITES, GIVEN_COUNT,
     AFTER_HEADER, AFTER_BLOCK,  # of memory
     # a group that is being loaded
@@ -39,11 +39,11 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     CURSOR_SKEW,
     # the window that is being made
     WINDOW, COVER_AT, COVER_SKEW, GAP, LENGTH, TURN, BATCH,
-    SITE,  # about where the site is that was moved last
+    SITE,  # the record behind those of sites that were moved last
     ROWS, COVERS, OUT, OUT_LENGTH, READY, WORKSPACE,
     PART_SKEW,
     FIRST_ARRAY,
-) = range(87)
+) = range(84)
 # fmt: on
 STREAM = FIRST_ARRAY  # eight pairs: where a stream begins in the content, and its length
 COLUMN = STREAM + 16  # seven: where columns of the index begin in it
