@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import wasmtime
 
@@ -68,8 +67,8 @@ class AnyPlan(Module):
             self.put(self.done("hold", 1, len(reference)), reference)
         if "s" in held and self.call("sites_wanted"):
             assert sites is not None
-            held = records(sites)
-            self.put(self.done("hold_sites", len(held) // RECORD), held)
+            content = records(sites)
+            self.put(self.done("hold_sites", len(content) // RECORD), content)
 
     def window(self, number: int) -> bytes:
         while rows := self.done("want", number):

@@ -20,7 +20,7 @@ from pcpu.iprog.reference import digest
 from pcpu.iprog.sites import Form, Octets, Places, Sites
 
 MAGIC = b"\x89SITES\r\n"
-VERSION = 2
+VERSION = 3
 PAGE_BITS = 13  # a page costs as much to unpack as it has sites, and is often for few of them
 ALIGNMENT = 32
 _LEVEL = 12  # of Zstandard: higher ones take longer and save little
@@ -34,7 +34,9 @@ def write_sites(blob: Bytes, finders: Sequence[int], out: IO[bytes]) -> int:
     Raises UnsupportedPlanError where a finder is not known.
     """
     sites = find_sites(blob, finders)
-    head = MAGIC + struct.pack("<IIQQ", VERSION, PAGE_BITS, len(sites), len(blob)) + digest(blob)
+    made = len(records(sites)) // layout.RECORD
+    head = MAGIC + struct.pack("<IIQQQ", VERSION, PAGE_BITS, len(sites), made, len(blob))
+    head += digest(blob)
     head += struct.pack(f"<I{len(finders)}I", len(finders), *finders)
     out.write(_padded(head))
     borders = np.arange(1 + (-(-len(blob) >> PAGE_BITS)), dtype=np.int64) << PAGE_BITS

@@ -25,9 +25,9 @@ _LEAST, _MOST = -2047, 2047  # odds that LIKELY is for, in units
 _CHANCES = 4096
 WORD = 0xFFFFFFFF
 _TOP = 0xFF000000
-# Memory of the decoder. An entry has its odds, with a number that keeps them above 0, and how often it
-# was counted, 32 bits each: contents are so short (MAX_ADAPTIVE) that odds grow no larger. Behind
-# entries stands how likely a 1 is, 16 bits for each odds.
+# Memory of the decoder. An entry has its odds, with a number that keeps them above 0, and how often
+# it was counted, 32 bits each: contents are so short (MAX_ADAPTIVE) that odds grow no larger.
+# Behind entries stands how likely a 1 is, 16 bits for each odds.
 _ENTRY = 8
 _ABOVE = 1 << 31
 _LIKELY = _ENTRY * ENTRIES

@@ -17,6 +17,7 @@ from pcpu.iprog.decoder.groups import (
 from pcpu.iprog.decoder.header import open_header
 from pcpu.iprog.decoder.map import read_map
 from pcpu.iprog.decoder.records import RECORD
+from pcpu.iprog.decoder.sites import index_room, index_sites
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.decoder.window import MAX_ROWS, make_window, want_covers
 from pcpu.kernel import Bytes, Ints, Memory
@@ -29,7 +30,7 @@ def open_plan(s: Ints, heap: Memory, plan: Bytes) -> int:
     if status < 0:
         return status
     s[S.MAP_READY], s[S.BLOCK], s[S.LOADING], s[S.READY], s[S.WINDOW] = 0, -1, -1, -1, -1
-    s[S.GIVEN_COUNT], s[S.PIECES] = 0, 0
+    s[S.GIVEN_COUNT], s[S.PIECES], s[S.INDEXED], s[S.REGION] = 0, 0, 0, s[S.REGION_TABLE]
     if S.COMPRESSED:
         s[S.WORKSPACE] = take(s, pcpu_zstd_workspace())
     s[S.OUT] = take(s, (1 << s[S.WINDOW_BITS]) + S.SLACK)
@@ -85,7 +86,8 @@ def give_sites(s: Ints, count: int) -> int:
     """Room for the records of sites that were asked for; where they go, or a status."""
     if not s[S.OPEN] or count < 0 or s[S.SITES_HELD]:
         return fail(s, S.NOT_NOW, 0)
-    s[S.GIVEN_SITES] = s[S.SITE] = take(s, RECORD * count)
+    s[S.GIVEN_SITES] = take(s, RECORD * count)
+    s[S.SITE] = s[S.GIVEN_SITES]
     s[S.GIVEN_COUNT] = count if s[S.GIVEN_SITES] >= 0 else 0
     return s[S.GIVEN_SITES]
 
@@ -134,6 +136,10 @@ def _want_map(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Byte
     status = read_map(s, heap, stream(s, content, 0), stream(s, content, 1))
     if status < 0:
         return status
+    if s[S.SITES_HELD]:
+        s[S.SITE_INDEX] = take(s, index_room(s))
+        if s[S.SITE_INDEX] < 0:
+            return s[S.SITE_INDEX]
     s[S.MAP_READY], s[S.AFTER_HEADER] = 1, s[S.TOP]
     return 0
 
@@ -165,6 +171,8 @@ def _want_block(
     status = read_index(s, _content(s, heap, plan), s[S.BLOCK_WINDOWS])
     if status < 0:
         return status
+    if s[S.SITES_HELD]:
+        index_sites(s, heap, s[S.STREAM + 2 * S.GAPS + 1])
     s[S.BLOCK], s[S.AFTER_BLOCK] = block, s[S.TOP]
     return 0
 

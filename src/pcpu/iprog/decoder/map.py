@@ -1,9 +1,9 @@
 """The map (G25): by how much addresses move.
 
 A table says where each piece begins and how far things move from there on. Before its first row
-stands one for what is before all pieces, behind its last one that hardly an address comes to. An index
-says for each part of the addresses of a kind which pieces begin in it: most often none or one, so
-that one has to be looked at for an address.
+stands one for what is before all pieces, behind its last one that hardly an address comes to. An
+index says for each part of the addresses of a kind which pieces begin in it: most often none or
+one, so that one has to be looked at for an address.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _ROW = 32  # bytes of the index about a kind: where its parts are, the first add
 _FIRST, _BITS, _LAST = 8, 16, 24  # size, the last part
 _PIECE = 16  # bytes of the table about a piece
 _PARTS = 8  # of a piece, at least, unless those are too many
+_LOOKED_UP = 16  # sites of a part, at most, likewise
 _BEHIND_ALL = (1 << 63) - 1
 
 
@@ -63,7 +64,8 @@ def read_map(s: Ints, heap: Memory, starts: Bytes, shifts: Bytes) -> int:
 def _index_map(s: Ints, heap: Memory) -> int:
     """Make the index; a status. A part has the number of the first piece that begins in it or
     behind it."""
-    room = min(2 * _PARTS * s[S.PIECES], _KINDS * _MOST_PARTS) + 2 * _KINDS
+    most = max(_PARTS * s[S.PIECES], s[S.SITES] // _LOOKED_UP)
+    room = min(2 * most, _MOST_PARTS) * _KINDS + 2 * _KINDS
     at = take(s, _ROW * _KINDS + 4 * room)
     if at < 0:
         return at
@@ -75,7 +77,7 @@ def _index_map(s: Ints, heap: Memory) -> int:
             last += 1
         first = _start(s, heap, piece) if kind and piece < last else 0
         parts, bits = 1, 0
-        while parts < min(_PARTS * (last - piece), _MOST_PARTS):
+        while piece < last and parts < min(most, _MOST_PARTS):
             parts *= 2
         while piece < last and _start(s, heap, last - 1) - first >> bits >= parts:
             bits += 1
@@ -108,7 +110,8 @@ def shift(s: Ints, heap: Memory, address: int) -> int:
             return 0
         row += _ROW * _kind(address)
         behind = max(address - i64_at(heap, row + _FIRST), 0)
-    part = i64_at(heap, row) + 4 * min(behind >> i64_at(heap, row + _BITS), i64_at(heap, row + _LAST))
+    number = min(behind >> i64_at(heap, row + _BITS), i64_at(heap, row + _LAST))
+    part = i64_at(heap, row) + 4 * number
     piece = s[S.MAP] + _PIECE * u32_at(heap, part)
     piece += _PIECE if i64_at(heap, piece + _PIECE) <= address else 0
     if i64_at(heap, piece + _PIECE) <= address:

@@ -30,8 +30,8 @@ PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
     "copy", "read_covers", "_cover_number", "_fix", "move_cover", "_move_sites", "_move_other",
-    "value_of", "_records_from", "place_of", "resolve", "shift", "_kind", "_leb",
-    "make_records", "write_record",
+    "value_of", "_records_from", "_first_record", "region_of", "place_of", "resolve", "shift",
+    "_kind", "_leb", "make_records", "write_record",
     "restore_x86_64", "restore_aarch64", "instruction_end",
     "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
     "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
@@ -44,8 +44,9 @@ HOT = frozenset({
 # large function, where such an engine keeps variables in memory.
 APART = frozenset({
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
-    "_methods", "resolve", "make_records", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
-    "restore_x86_64", "_last_piece", "varint", "_may_end", "_put_rest", "decode_adaptive",
+    "_methods", "resolve", "make_records", "read_covers", "_place", "_fix", "move_cover",
+    "_move_sites", "restore_x86_64", "_last_piece", "_first_record", "varint", "_may_end",
+    "_put_rest", "decode_adaptive",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "_cover_number"})  # what does not
 _USUAL_BITS = 16  # of the size of a window

@@ -1,15 +1,15 @@
-"""Packed sites (spec/iprog-abi.md D14), which become records."""
+"""Packed sites (spec/iprog-abi.md D14), which become records (D8): rows before."""
 
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.groups import pcpu_zstd, pcpu_zstd_workspace
+from pcpu.iprog.decoder.records import RECORD, ROW, make_records
 from pcpu.iprog.decoder.state import fail, signed, take, varint
 from pcpu.iprog.sites import Form
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
-RECORD = 32  # bytes of a site: place, form, target, extra (D8)
 _LENGTH = 4  # bytes that say how long the columns are
 _LONGEST = 28  # bytes of a site in them: three numbers and a form
 _FORMS = len(Form)
@@ -27,8 +27,8 @@ def room(s: Ints, size: int) -> int:
 
 
 def unpack(s: Ints, heap: Memory, start: int, length: int, count: int, to: int) -> int:
-    """Make ``count`` records, from ``to`` on, of the page of ``length`` bytes at ``start``; a
-    status."""
+    """Make records, from ``to`` on, of the page of ``length`` bytes at ``start``, which has
+    ``count`` sites; how many records, or a status."""
     if count == 0 and length == 0:
         return 0
     size = u32_at(heap, start) if length >= _LENGTH else 0
@@ -36,9 +36,10 @@ def unpack(s: Ints, heap: Memory, start: int, length: int, count: int, to: int) 
         return fail(s, S.DAMAGED, _RULE)
     mark = s[S.TOP]
     columns, last = take(s, size + S.SLACK), take(s, 16 * _FORMS)
+    rows = take(s, ROW * count)
     workspace = s[S.WORKSPACE] if s[S.OPEN] else take(s, pcpu_zstd_workspace())
     s[S.TOP] = mark
-    if columns < 0 or last < 0 or workspace < 0:
+    if columns < 0 or last < 0 or rows < 0 or workspace < 0:
         return fail(s, S.NO_MEMORY, 0)
     content = heap[columns : columns + size]
     stored = heap[start + _LENGTH : start + length]
@@ -47,11 +48,13 @@ def unpack(s: Ints, heap: Memory, start: int, length: int, count: int, to: int) 
         return fail(s, S.DAMAGED, _RULE)
     for n in range(2 * _FORMS):
         put_64(heap, last + 8 * n, 0)
-    at = _places(heap, content, count, to)
-    at = _forms(heap, content, at, count, to)
-    at = _extras(heap, content, at, count, to, last)
-    at = _targets(heap, content, at, count, to, last + 8 * _FORMS)
-    return 0 if at == size else fail(s, S.DAMAGED, _RULE)
+    at = _places(heap, content, count, rows)
+    at = _forms(heap, content, at, count, rows)
+    at = _extras(heap, content, at, count, rows, last)
+    at = _targets(heap, content, at, count, rows, last + 8 * _FORMS)
+    if at != size:
+        return fail(s, S.DAMAGED, _RULE)
+    return (make_records(heap, rows, 0, count, to) - to) // RECORD
 
 
 # Each reads a column that begins at ``at``, and gives where it ends; below 0 where it is damaged,
@@ -65,7 +68,7 @@ def _places(heap: Memory, content: Bytes, count: int, to: int) -> int:
         if at < 0:
             return at
         place += gap
-        put_64(heap, to + RECORD * n, place)
+        put_64(heap, to + ROW * n, place)
     return at
 
 
@@ -76,7 +79,7 @@ def _forms(heap: Memory, content: Bytes, at: int, count: int, to: int) -> int:
         form = int(content[at + n])
         if form >= _FORMS:
             return -1
-        put_64(heap, to + RECORD * n + 8, form)
+        put_64(heap, to + ROW * n + 8, form)
     return at + count
 
 
@@ -85,12 +88,12 @@ def _extras(heap: Memory, content: Bytes, at: int, count: int, to: int, last: in
     for n in range(count):
         if at < 0:
             return at
-        record = to + RECORD * n
+        row = to + ROW * n
         more, at = signed(content, at, len(content))
-        before = last + 8 * i64_at(heap, record + 8)
+        before = last + 8 * i64_at(heap, row + 8)
         extra = i64_at(heap, before) + more
         put_64(heap, before, extra)
-        put_64(heap, record + 24, extra)
+        put_64(heap, row + 24, extra)
     return at
 
 
@@ -101,16 +104,16 @@ def _targets(heap: Memory, content: Bytes, at: int, count: int, to: int, last: i
     for n in range(count):
         if at < 0:
             return at
-        record = to + RECORD * n
+        row = to + ROW * n
         more, at = signed(content, at, len(content))
-        form = i64_at(heap, record + 8)
+        form = i64_at(heap, row + 8)
         before = last + 8 * form
         if form <= _RELATIVE or form in (_BEHIND, _BRANCH, _PAGE):
-            target = i64_at(heap, record) + more
+            target = i64_at(heap, row) + more
         elif form == _LOW:
             target += more
         else:
             target = i64_at(heap, before) + more
         put_64(heap, before, target)
-        put_64(heap, record + 16, target)
+        put_64(heap, row + 16, target)
     return at

@@ -1,4 +1,4 @@
-"""Records of sites (spec/iprog-abi.md D8): two numbers of 64 bits each, in the order of their places.
+"""Records of sites (spec/iprog-abi.md D8): two numbers of 64 bits each, in the order of places.
 
 The first holds the place in the blob, the form, how the site is written, which is 0 until its
 target is moved, and its extra; the second the target. A site of the form BASED is about two
@@ -20,7 +20,7 @@ FORMS, HOWS = 31, 15
 APART = -1 << 14  # in the place of an extra that the next record has
 OWN_RECORD = FORMS  # the form of that one
 _BASED = Form.BASED.value
-UPPER, LOWER = 32, 0xFFFFFFFF  # a record of a based site has the lower bits of its extra with its target
+UPPER, LOWER = 32, 0xFFFFFFFF  # the extra of a based site is in both numbers
 
 
 def write_record(heap: Memory, to: int, place: int, form: int, target: int, extra: int) -> int:

@@ -52,6 +52,8 @@ _MORE = -0x7F7F7F7F7F7F7F80  # in all bytes of such a number but the last
 _LAST_FORM, _WORD = max(Form).value, Form.WORD.value
 _CALL = 0x25
 _PIECE = 128  # records that are resolved in one call
+_PAGE = 11  # bits of a page of the index
+_PAGES = 4  # that are looked up while a cover is made without the index
 
 
 def resolve(s: Ints, heap: Memory, record: int, end: int) -> None:
@@ -115,15 +117,46 @@ def _leb(value: int, size: int) -> int:
     return groups | _MORE & (-1 if size > _GROUPS else (1 << 8 * size - 8) - 1)
 
 
+def index_room(s: Ints) -> int:
+    """The bytes of the index of the sites that are held: for each page of the blob, and what is
+    behind them, the number of the first record that does not lie before it."""
+    return 4 * ((s[S.BLOB_SIZE] >> _PAGE) + 2)
+
+
+def index_sites(s: Ints, heap: Memory, covers: int) -> None:
+    """Make the index, where there are so many covers that it is soon worth what it takes."""
+    if s[S.INDEXED] or _PAGES * covers < s[S.BLOB_SIZE] >> _PAGE:
+        return
+    start = s[S.HELD_SITES]
+    end, record = start + RECORD * s[S.HELD_COUNT], start
+    for page in range((s[S.BLOB_SIZE] >> _PAGE) + 2):
+        record = _first_record(heap, start, end, record, page << _PAGE)
+        put_32(heap, s[S.SITE_INDEX] + 4 * page, record - start)
+    s[S.INDEXED] = 1
+
+
 def _records_from(s: Ints, heap: Memory, first: int) -> tuple[int, int]:
     """Where the records of the span that begins at ``first`` of the blob begin in memory, and where
     records end. Those that were given lie behind one another in the order of spans; among those
-    that are held they are near the ones that were needed last."""
+    that are held they are near the ones that were needed last, or the index says where."""
     if not s[S.SITES_HELD]:
         return s[S.SITE], s[S.GIVEN_SITES] + RECORD * s[S.GIVEN_COUNT]
-    start = s[S.HELD_SITES]
+    start, near = s[S.HELD_SITES], s[S.SITE]
     end = start + RECORD * s[S.HELD_COUNT]
-    low, high, step = s[S.SITE], s[S.SITE], RECORD
+    behind = near > start and place_of(heap, near - RECORD) < first
+    if behind and (near >= end or place_of(heap, near) >= first):
+        return near, end
+    if s[S.INDEXED] and 0 <= first < s[S.BLOB_SIZE]:
+        page = s[S.SITE_INDEX] + 4 * (first >> _PAGE)
+        low, high = u32_at(heap, page), u32_at(heap, page + 4)
+        inside = first & (1 << _PAGE) - 1
+        near = start + low + ((high - low) * inside >> _PAGE + 4 << 4)
+    return _first_record(heap, start, end, near, first), end
+
+
+def _first_record(heap: Memory, start: int, end: int, near: int, first: int) -> int:
+    """The first record whose place is not before ``first``, found the sooner the nearer it is."""
+    low, high, step = near, near, RECORD
     while low > start and place_of(heap, low - RECORD) >= first:
         high = low - RECORD
         low = max(start, high - step)
@@ -138,7 +171,7 @@ def _records_from(s: Ints, heap: Memory, first: int) -> tuple[int, int]:
             low = middle + RECORD
         else:
             high = middle
-    return low, end
+    return low
 
 
 def move_cover(s: Ints, heap: Memory, at: int, length: int, source: int, start: int) -> None:
@@ -190,16 +223,16 @@ def _move_sites(
 def _move_other(heap: Memory, record: int, about: int, end: int, to: int, away: int) -> None:
     """Move a site that is not one of four bytes with a record alone."""
     place, value, how = about & PLACE, i64_at(heap, record + 8), about >> HOW & _KINDS
-    if how < _BYTES:
+    if how == _PART:
         if place + 4 <= end:
-            put_32(heap, place + to, value + (how - _FOUR) * (place + away))
+            extra = _extra_of(heap, record, about)
+            _put_instruction(heap, place + to, about >> FORM & FORMS, extra, value, place + away)
     elif how == _BYTES:
         extra = about >> EXTRA
         if 0 < extra <= end - place:
             _put_bytes(heap, place + to, extra, value)
-    elif how == _PART and place + 4 <= end:
-        extra = _extra_of(heap, record, about)
-        _put_instruction(heap, place + to, about >> FORM & FORMS, extra, value, place + away)
+    elif how < _BYTES and place + 4 <= end:
+        put_32(heap, place + to, value + (how - _FOUR) * (place + away))
 
 
 def _extra_of(heap: Memory, record: int, about: int) -> int:

@@ -23,9 +23,11 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     BLOCKS, BLOCK_TABLE,  # rows of three: its first window, its group in the header, its frames
     FINDERS, FINDER_TABLE, BLOB_FIRST, BLOB_SIZE, SITES, TRANSFORM, BASE, SPAN,
     REGIONS, REGION_TABLE,  # rows of three: start, bias, code
+    REGION,  # the row that was looked up last
     MAP_AT, MAP_FRAMES,  # its group in the header, its frames in the plan
     MAP_READY, PIECES, MAP, MAP_INDEX,
     HELD_SITES, HELD_COUNT, SITES_HELD,  # records
+    SITE_INDEX, INDEXED,  # of them; 1: it is made
     GIVEN_SITES, GIVEN_COUNT,
     AFTER_HEADER, AFTER_BLOCK,  # of memory
     # a group that is being loaded
@@ -43,7 +45,7 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     ROWS, COVERS, OUT, OUT_LENGTH, READY, WORKSPACE,
     PART_SKEW,
     FIRST_ARRAY,
-) = range(84)
+) = range(87)
 # fmt: on
 STREAM = FIRST_ARRAY  # eight pairs: where a stream begins in the content, and its length
 COLUMN = STREAM + 16  # seven: where columns of the index begin in it
