@@ -7,8 +7,7 @@ from pcpu.iprog.decoder.decoder import hold_records
 from pcpu.iprog.decoder.records import RECORD, ROW, make_records
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.finders.find import LAST_FINDER, find_room, find_sites
-from pcpu.iprog.finders.rows import order_sites
-from pcpu.iprog.finders.sort import sort_room
+from pcpu.iprog.finders.sort import sort_room, sort_rows
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, ints_at
 
@@ -34,14 +33,22 @@ def find(s: Ints, heap: Memory, reference: Bytes) -> int:
     order = take(s, 8 * sort_room(count))
     if order < 0:
         return order
-    rows = ints_at(heap, s[S.HELD_SITES], 4 * count)
-    kept = order_sites(rows, count, ints_at(heap, order, sort_room(count)))
+    sort_rows(
+        ints_at(heap, s[S.HELD_SITES], 4 * count), count, ints_at(heap, order, sort_room(count))
+    )
+    return _hold(s, heap, s[S.HELD_SITES], count)
+
+
+def _hold(s: Ints, heap: Memory, rows: int, count: int) -> int:
+    """Make records of rows, in their place, and hold them; a status."""
+    to, end, kept = rows, 0, count
+    for first in range(0, count, _PIECE):
+        at, last = rows + ROW * first, rows + ROW * min(first + _PIECE, count)
+        to, end, dropped = make_records(heap, at, last, to, end)
+        kept -= dropped
     if kept != s[S.SITES]:
         return fail(s, S.DAMAGED, 9)
-    start = end = s[S.HELD_SITES]
-    for n in range(0, kept, _PIECE):
-        end = make_records(heap, start, n, min(n + _PIECE, kept), end)
-    hold_records(s, start, (end - start) // RECORD)
+    hold_records(s, rows, (to - rows) // RECORD)
     return 0
 
 

@@ -31,7 +31,8 @@ PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 HOT = frozenset({
     "copy", "read_covers", "_cover_number", "_fix", "move_cover", "_move_sites", "_move_other",
     "value_of", "_records_from", "_first_record", "region_of", "place_of", "resolve", "shift",
-    "_kind", "_leb", "make_records", "write_record",
+    "_kind", "_leb", "make_records", "record_of", "write_record",
+    "form_of",
     "restore_x86_64", "restore_aarch64", "instruction_end",
     "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
     "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.groups import pcpu_zstd, pcpu_zstd_workspace
-from pcpu.iprog.decoder.records import RECORD, ROW, make_records
+from pcpu.iprog.decoder.records import RECORD, ROW, record_of
 from pcpu.iprog.decoder.state import fail, signed, take, varint
 from pcpu.iprog.sites import Form
 from pcpu.kernel import Bytes, Ints, Memory
@@ -54,7 +54,10 @@ def unpack(s: Ints, heap: Memory, start: int, length: int, count: int, to: int) 
     at = _targets(heap, content, at, count, rows, last + 8 * _FORMS)
     if at != size:
         return fail(s, S.DAMAGED, _RULE)
-    return (make_records(heap, rows, 0, count, to) - to) // RECORD
+    next_to = to
+    for n in range(count):
+        next_to = record_of(heap, rows + ROW * n, next_to)
+    return (next_to - to) // RECORD
 
 
 # Each reads a column that begins at ``at``, and gives where it ends; below 0 where it is damaged,

@@ -8,6 +8,7 @@ record of its own behind the site's.
 
 from __future__ import annotations
 
+from pcpu.iprog.finders.rows import form_of, width
 from pcpu.iprog.sites import Form
 from pcpu.kernel import Memory, i64
 from pcpu.kernel.memory import i64_at, put_64
@@ -43,13 +44,26 @@ def write_record(heap: Memory, to: int, place: int, form: int, target: int, extr
     return to + 2 * RECORD
 
 
-def make_records(heap: Memory, rows: int, first: int, last: int, to: int) -> int:
-    """Make records of rows from number ``first`` on before ``last``, in the place of the first ones
-    where ``to`` is that; where the next one goes."""
-    for at in range(rows + ROW * first, rows + ROW * last, ROW):
-        place, form = i64_at(heap, at), i64_at(heap, at + 8)
-        to = write_record(heap, to, place, form, i64_at(heap, at + 16), i64_at(heap, at + 24))
-    return to
+def record_of(heap: Memory, row: int, to: int) -> int:
+    """Write the site of a row."""
+    form = form_of(i64_at(heap, row + 8))
+    place, target, extra = i64_at(heap, row), i64_at(heap, row + 16), i64_at(heap, row + 24)
+    return write_record(heap, to, place, form, target, extra)
+
+
+def make_records(heap: Memory, rows: int, last: int, to: int, end: int) -> tuple[int, int, int]:
+    """Make records of the rows at ``rows`` before ``last``, which are in order, but for those that
+    begin before ``end`` or where one before ends. Where the next record goes, which may be where
+    rows were; where the last site ends; and how many rows there were left out."""
+    dropped = 0
+    for at in range(rows, last, ROW):
+        place = i64_at(heap, at)
+        if place >= end:
+            end = place + width(form_of(i64_at(heap, at + 8)), i64_at(heap, at + 24))
+            to = record_of(heap, at, to)
+        else:
+            dropped += 1
+    return to, end, dropped
 
 
 def place_of(heap: Memory, record: int) -> int:
