@@ -69,6 +69,8 @@ class _Body(Expressions):
         self.b.store(self.truth(value) if kind == "bool" else self.wide(value), slot)
 
     def on_assign(self, node: ast.Assign) -> None:
+        if len(node.targets) > 1 and not isinstance(node.value, ast.Constant):
+            raise self.wrong(node, "several targets can be given a constant only")
         for target in node.targets:
             self.give(target, node.value)
 

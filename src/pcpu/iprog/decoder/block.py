@@ -14,9 +14,9 @@ def read_index(s: Ints, content: Bytes, windows: int) -> int:
     """Check the index of a block of ``windows`` windows; a status."""
     index = stream(s, content, S.INDEX)
     if s[S.STREAM + 2 * S.CHECKS + 1] != 4 * windows:
-        return fail(s, S.DAMAGED, 14)
+        return fail(S.DAMAGED, 14)
     if len(index) < (_COLUMNS + 1) * windows:
-        return fail(s, S.DAMAGED, 15)
+        return fail(S.DAMAGED, 15)
     at = 0
     for column in range(_COLUMNS):
         s[S.COLUMN + column] = at
@@ -24,17 +24,17 @@ def read_index(s: Ints, content: Bytes, windows: int) -> int:
         for _ in range(windows):
             size, at = varint(index, at, len(index))
             if at < 0 or size > len(content):
-                return fail(s, S.DAMAGED, 15)
+                return fail(S.DAMAGED, 15)
             total += size
         if total != s[S.STREAM + 2 * (S.GAPS + column) + 1]:
-            return fail(s, S.DAMAGED, 15)
+            return fail(S.DAMAGED, 15)
     s[S.COLUMN + _COLUMNS] = at
     for _ in range(windows):
         _, at = varint(index, at, len(index))
         if at < 0:
-            return fail(s, S.DAMAGED, 15)
+            return fail(S.DAMAGED, 15)
     if at != len(index):
-        return fail(s, S.DAMAGED, 15)
+        return fail(S.DAMAGED, 15)
     return rewind(s)
 
 

@@ -35,15 +35,15 @@ def read_covers(s: Ints, heap: Memory, content: Bytes, size: int, start: int) ->
         count, length = _cover_number(content, length, lengths)
         z, turn = _cover_number(content, turn, turns)
         if gap < 0 or length < 0 or turn < 0:
-            return fail(s, S.DAMAGED, 17)
+            return fail(S.DAMAGED, 17)
         if ahead > size or count > size:
-            return fail(s, S.DAMAGED, 18)
+            return fail(S.DAMAGED, 18)
         place += ahead
         skew += (z >> 1) ^ -(z & 1)
         count = count if count else size - place
         source = place + skew
         if count < 1 or place + count > size or source < 0 or source > last - count:
-            return fail(s, S.DAMAGED, 18)
+            return fail(S.DAMAGED, 18)
         put_64(heap, row, place)
         put_64(heap, row + 8, count)
         put_64(heap, row + 16, source)
@@ -53,7 +53,7 @@ def read_covers(s: Ints, heap: Memory, content: Bytes, size: int, start: int) ->
     s[S.COVER_AT], s[S.COVER_SKEW] = place, skew - start
     if row < stop:
         if length != lengths or turn != turns:
-            return fail(s, S.DAMAGED, 22)
+            return fail(S.DAMAGED, 22)
         put_64(heap, row, size)
         put_64(heap, row + 8, 0)
         row += ROW

@@ -27,7 +27,7 @@ def read_map(s: Ints, heap: Memory, starts: Bytes, shifts: Bytes) -> int:
     while at < len(starts):
         _, at = varint(starts, at, len(starts))
         if at < 0:
-            return fail(s, S.DAMAGED, 25)
+            return fail(S.DAMAGED, 25)
         count += 1
     table = take(s, 16 * count)
     if table < 0:
@@ -38,15 +38,15 @@ def read_map(s: Ints, heap: Memory, starts: Bytes, shifts: Bytes) -> int:
         gap, at = varint(starts, at, len(starts))
         more, place = signed(shifts, place, len(shifts))
         if place < 0 or (n > 0 and gap < 1):
-            return fail(s, S.DAMAGED, 25)
+            return fail(S.DAMAGED, 25)
         address += gap
         amount += more
         if address < 0 or not -_LARGEST_SHIFT < amount < _LARGEST_SHIFT:
-            return fail(s, S.DAMAGED, 25)
+            return fail(S.DAMAGED, 25)
         put_64(heap, table + 8 * n, address)
         put_64(heap, table + 8 * (count + n), amount)
     if place != len(shifts):
-        return fail(s, S.DAMAGED, 25)
+        return fail(S.DAMAGED, 25)
     s[S.PIECES] = count
     return _index_map(s, heap)
 

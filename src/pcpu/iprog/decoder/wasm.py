@@ -31,7 +31,7 @@ from pcpu.targets import lld
 
 I32 = ir.IntType(32)
 ABI = 1
-STACK = 65536
+STACK = 8192
 _PAGE_BITS = 16  # of memory of WebAssembly
 _GROWTH = 4  # memory grows by this part of itself at least
 _MOST = 0x7FFF0000  # the largest address; more would be negative

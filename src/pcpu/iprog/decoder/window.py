@@ -67,7 +67,7 @@ def make_window(
         return status
     number = (start >> s[S.WINDOW_BITS]) - s[S.BLOCK_FIRST]
     if check(window[0:size]) != u32_at(stream(s, content, S.CHECKS), 4 * number):
-        return fail(s, S.DAMAGED, 22)
+        return fail(S.DAMAGED, 22)
     return 0
 
 
@@ -76,7 +76,7 @@ def _place(
 ) -> int:
     """Put covers and literals to their places (G17, G19), and move sites and literals (G20)."""
     literal, literals = start_of(s, S.LITERALS), end_of(s, S.LITERALS)
-    written, copied = _first(s), s[S.REFERENCE_AT]
+    written, copied = s[S.CONTENT], s[S.REFERENCE_AT]
     held, end, left = s[S.REFERENCE_HELD], 0, 1
     begin_covers(s)
     while left:
@@ -88,7 +88,7 @@ def _place(
             at, left, source = i64_at(heap, row), i64_at(heap, row + 8), i64_at(heap, row + 16)
             run = at - end
             if run > literals - literal:
-                return fail(s, S.DAMAGED, 22)
+                return fail(S.DAMAGED, 22)
             if held:
                 copy(heap, s[S.OUT] + end, written + literal, run, written + len(content))
             else:  # what lies behind is there already
@@ -101,14 +101,14 @@ def _place(
                     move_cover(s, heap, at, left, source, start)
             literal += run
             end = at + left
-    return fail(s, S.DAMAGED, 22) if literal != literals else 0
+    return fail(S.DAMAGED, 22) if literal != literals else 0
 
 
 def _fix(s: Ints, heap: Memory, content: Bytes, size: int) -> int:
     """Add the fixes (G21)."""
     step, steps = start_of(s, S.STEPS), end_of(s, S.STEPS)
     fix, fixes = start_of(s, S.FIXES), end_of(s, S.FIXES)
-    first, out, place = _first(s), s[S.OUT], -1
+    first, out, place = s[S.CONTENT], s[S.OUT], -1
     while fix < fixes:
         while fix + _TURN <= fixes and step + _TURN <= steps and place < size - 128 * _TURN:
             gaps, added = i64_at(heap, first + step), i64_at(heap, first + fix)
@@ -123,15 +123,10 @@ def _fix(s: Ints, heap: Memory, content: Bytes, size: int) -> int:
         for _ in range(min(_TURN, fixes - fix)):
             gap, step = varint(content, step, steps)
             if step < 0 or gap > size:
-                return fail(s, S.DAMAGED, 21)
+                return fail(S.DAMAGED, 21)
             place += gap + 1
             if place >= size:
-                return fail(s, S.DAMAGED, 21)
+                return fail(S.DAMAGED, 21)
             heap[out + place] = heap[out + place] + heap[first + fix]
             fix += 1
-    return fail(s, S.DAMAGED, 22) if step != steps else 0
-
-
-def _first(s: Ints) -> int:
-    """Where the content lies in memory."""
-    return s[S.CONTENT] + (s[S.PLAN_AT] if s[S.CONTENT_IN_PLAN] else 0)
+    return fail(S.DAMAGED, 22) if step != steps else 0
