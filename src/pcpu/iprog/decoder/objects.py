@@ -142,5 +142,6 @@ def _check_object(target: Target, window_bits: int) -> bytes:
     isa = load_isa()
     only = Isa(tuple(op for op in isa.operations if op.name == _CHECK))
     # What an engine compiles again is sent before, and is to be small.
-    small = replace(target, crc_usual=1 << window_bits if target.plain_engine else 0)
-    return compile_operations(only, small, "obj").code
+    if target.plain_engine:
+        target = replace(target, crc_usual=1 << window_bits, crc_tables=8)
+    return compile_operations(only, target, "obj").code
