@@ -51,7 +51,7 @@ def want(s: Ints, heap: Memory, window: int) -> int:
     bits = s[S.WINDOW_BITS]
     s[S.OUT_LENGTH] = min(1 << bits, s[S.SIZE] - (window << bits))
     if s[S.WINDOW] != window:
-        seek(s, _content(s, heap), window)
+        seek(s, heap, window)
         begin_covers(s)
         s[S.WINDOW] = window
     if not s[S.REFERENCE_HELD]:
@@ -127,7 +127,7 @@ def _want_block(s: Ints, heap: Memory, window: int) -> int:
     s[S.ROWS], s[S.COVERS] = take(s, ROW * MAX_ROWS), take(s, covers.ROW * (covers.MANY + 1))
     if s[S.ROWS] | s[S.COVERS] < 0:
         return fail(S.NO_MEMORY, 0)
-    status = read_index(s, _content(s, heap), s[S.BLOCK_WINDOWS])
+    status = read_index(s, heap)
     if status < 0:
         return status
     s[S.BLOCK], s[S.AFTER_BLOCK] = block, s[S.TOP]

@@ -112,7 +112,7 @@ def load_group(s: Ints, heap: Memory, group: int, at: int, streams: int, frame_a
         read_from(s, at, s[S.HEADER_END])
         _read_streams(s, heap, streams)
         s[S.FRAME_AT], s[S.GROUP_AT], s[S.LOADING] = frame_at, s[S.AT], group
-        s[S.CONTENT] = s[S.ASKED] = 0
+        s[S.CONTENT] = s[S.ASKED] = s[S.WRONG] = 0
     status = 0
     while s[S.FRAMES] and status >= 0:
         if not s[S.ASKED]:

@@ -49,8 +49,8 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
 STREAM = FIRST_ARRAY  # eight pairs: where a stream begins in the content, and its length
 COLUMN = STREAM + 16  # seven: where columns of the index begin in it
 NEXT = COLUMN + 7  # seven: where the cursor is in them
-USED = NEXT + 7  # six: where the cursor is in streams
-PART = USED + 6  # six pairs: from where to where a window's parts of streams go
+USED = NEXT + 7  # six: where the cursor is in streams, and one that is not used
+PART = USED + 7  # six pairs: from where to where a window's parts of streams go
 STATE_LENGTH = PART + 12
 
 INDEX, CHECKS, GAPS, LENGTHS, TURNS, STEPS, FIXES, LITERALS = range(8)
