@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.reader import limited, number, read_from, refuse, signed_number
+from pcpu.iprog.decoder.reader import read_from, read_limited, read_number, read_signed, refuse_if
 from pcpu.iprog.decoder.state import fail
 from pcpu.kernel import Ints, Memory
 
@@ -23,13 +23,15 @@ def read_index(s: Ints, heap: Memory) -> int:
         total = 0
         for _ in range(windows):
             if column < _COLUMNS:
-                total += limited(s, heap, 0, s[S.CONTENT_LENGTH], 15)
+                total += read_limited(s, heap, 0, s[S.CONTENT_LENGTH], 15)
             else:
-                number(s, heap)
-        if column < _COLUMNS and total != s[S.STREAM + 2 * (S.GAPS + column) + 1]:
-            refuse(s, fail(S.DAMAGED, 15))
-    if s[S.AT] != s[S.END]:
-        refuse(s, fail(S.DAMAGED, 15))
+                read_number(s, heap)
+        refuse_if(
+            s,
+            column < _COLUMNS and total != s[S.STREAM + 2 * (S.GAPS + column) + 1],
+            fail(S.DAMAGED, 15),
+        )
+    refuse_if(s, s[S.AT] != s[S.END], fail(S.DAMAGED, 15))
     rewind(s)
     return s[S.WRONG]
 
@@ -54,10 +56,10 @@ def seek(s: Ints, heap: Memory, window: int) -> None:
             _read_index_from(s, s[S.NEXT + column])
             if column < _COLUMNS:
                 s[S.PART + 2 * column] = s[S.USED + column]
-                s[S.USED + column] += number(s, heap)
+                s[S.USED + column] += read_number(s, heap)
                 s[S.PART + 2 * column + 1] = s[S.USED + column]
             else:
-                s[S.CURSOR_SKEW] += signed_number(s, heap)
+                s[S.CURSOR_SKEW] += read_signed(s, heap)
             s[S.NEXT + column] = s[S.AT]
         s[S.CURSOR] += 1
     s[S.PART_SKEW] = s[S.CURSOR_SKEW]

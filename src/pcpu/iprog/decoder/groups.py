@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.adaptive import ENTRIES, decode_adaptive
-from pcpu.iprog.decoder.reader import limited, number, read_from, refuse
+from pcpu.iprog.decoder.reader import read_from, read_limited, read_number, refuse_if
 from pcpu.iprog.decoder.sites import move_prefix, resolve_given
 from pcpu.iprog.decoder.state import check, fail, take
 from pcpu.iprog.format import (
@@ -44,8 +44,7 @@ def check_group(s: Ints, heap: Memory, streams: int) -> int:
     for _ in range(s[S.FRAMES]):
         _read_frame(s, heap)
         stored += s[S.STORED_LENGTH]
-    if s[S.NEXT_STREAM] != streams:
-        refuse(s, fail(S.DAMAGED, 12))
+    refuse_if(s, s[S.NEXT_STREAM] != streams, fail(S.DAMAGED, 12))
     return stored
 
 
@@ -53,51 +52,49 @@ def _read_streams(s: Ints, heap: Memory, streams: int) -> None:
     """What stands before the frames."""
     total = 0
     for n in range(streams):
-        size = limited(s, heap, 0, MAX_STREAMS - total, 11)
+        size = read_limited(s, heap, 0, MAX_STREAMS - total, 11)
         s[S.STREAM + 2 * n], s[S.STREAM + 2 * n + 1] = total, size
         total += size
     s[S.CONTENT_LENGTH], s[S.STREAMS], s[S.NEXT_STREAM] = total, streams, 0
-    s[S.FRAMES] = limited(s, heap, 1, streams, 11)
+    s[S.FRAMES] = read_limited(s, heap, 1, streams, 11)
 
 
 def _read_frame(s: Ints, heap: Memory) -> None:
     """What the header says of the next frame."""
-    count = limited(s, heap, 1, s[S.STREAMS] - s[S.NEXT_STREAM], 12)
+    count = read_limited(s, heap, 1, s[S.STREAMS] - s[S.NEXT_STREAM], 12)
     length = 0
     for n in range(s[S.NEXT_STREAM], s[S.NEXT_STREAM] + count):
         length += s[S.STREAM + 2 * n + 1]
     s[S.NEXT_STREAM] += count
     s[S.FRAME_STREAMS], s[S.FRAME_LENGTH] = count, length
-    codec = number(s, heap)
+    codec = read_number(s, heap)
     s[S.CODEC], s[S.PREFIX_SPANS], s[S.PREFIX_LENGTH] = codec, 0, 0
-    if codec > ADAPTIVE:
-        refuse(s, fail(S.UNSUPPORTED, 12))
+    refuse_if(s, codec > ADAPTIVE, fail(S.UNSUPPORTED, 12))
     if codec == ZSTD_PREFIX:
         _read_spans(s, heap)
-    stored = limited(s, heap, 0, MAX_SIZE, 12)
+    stored = read_limited(s, heap, 0, MAX_SIZE, 12)
     s[S.STORED_LENGTH] = stored
     s[S.AT] += 4
-    if s[S.AT] > s[S.END] or (codec == ADAPTIVE and length > MAX_ADAPTIVE):
-        refuse(s, fail(S.DAMAGED, 12))
-    else:
+    refuse_if(
+        s, s[S.AT] > s[S.END] or (codec == ADAPTIVE and length > MAX_ADAPTIVE), fail(S.DAMAGED, 12)
+    )
+    if not s[S.WRONG]:
         s[S.STORED_CHECK] = u32_at(heap, s[S.AT] - 4)
-    if stored != length if codec == RAW else length == 0:
-        refuse(s, fail(S.DAMAGED, 13))
+    refuse_if(s, length == 0 if codec else stored != length, fail(S.DAMAGED, 13))
 
 
 def _read_spans(s: Ints, heap: Memory) -> None:
     """Those of a prefix."""
-    s[S.PREFIX_SPANS] = limited(s, heap, 1, MAX_SPANS, 12)
+    s[S.PREFIX_SPANS] = read_limited(s, heap, 1, MAX_SPANS, 12)
     s[S.SPANS_AT] = s[S.AT]
     end = total = 0
     for _ in range(s[S.PREFIX_SPANS]):
-        start = limited(s, heap, 0, MAX_SIZE, 12)
-        length = limited(s, heap, 1, MAX_PREFIX - total, 13)
+        start = read_limited(s, heap, 0, MAX_SIZE, 12)
+        length = read_limited(s, heap, 1, MAX_PREFIX - total, 13)
         end += start + length
         total += length
     s[S.PREFIX_LENGTH] = total
-    if total < MIN_PREFIX or end > s[S.REFERENCE_SIZE]:
-        refuse(s, fail(S.DAMAGED, 13))
+    refuse_if(s, total < MIN_PREFIX or end > s[S.REFERENCE_SIZE], fail(S.DAMAGED, 13))
 
 
 # Loading
@@ -160,8 +157,8 @@ def _ask(s: Ints, heap: Memory) -> int:
     read_from(s, s[S.SPANS_AT], s[S.HEADER_END])
     start, to = 0, s[S.PREFIX]
     for _ in range(s[S.PREFIX_SPANS]):
-        start += number(s, heap)
-        length = number(s, heap)
+        start += read_number(s, heap)
+        length = read_number(s, heap)
         if s[S.REFERENCE_HELD]:
             source = s[S.REFERENCE_AT] + start
             heap[to : to + length] = heap[source : source + length]
@@ -240,8 +237,8 @@ def _move_spans(s: Ints, heap: Memory) -> None:
     read_from(s, s[S.SPANS_AT], s[S.HEADER_END])
     start, to = 0, s[S.PREFIX]
     for _ in range(s[S.PREFIX_SPANS]):
-        start += number(s, heap)
-        length = number(s, heap)
+        start += read_number(s, heap)
+        length = read_number(s, heap)
         move_prefix(s, heap, to, length, start)
         start += length
         to += length

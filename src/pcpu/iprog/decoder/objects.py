@@ -45,6 +45,7 @@ APART = frozenset({
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
     "_methods", "resolve", "_index", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
     "restore_x86_64", "shift", "varint", "_may_end", "_put_rest",
+    "refuse_if", "read_limited", "read_number", "told", "put_row", "take", "check",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "_cover_number"})  # what does not
 _USUAL_BITS = 16  # of the size of a window

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.groups import pcpu_zstd, pcpu_zstd_workspace
-from pcpu.iprog.decoder.reader import number, read_from, signed_number
+from pcpu.iprog.decoder.reader import read_from, read_number, read_signed
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.sites import Form
 from pcpu.kernel import Ints, Memory
@@ -71,7 +71,7 @@ def _column(s: Ints, heap: Memory, column: int, count: int, to: int, last: int) 
     for n in range(count):
         record = to + RECORD * n
         if column == _PLACES:
-            value += number(s, heap)
+            value += read_number(s, heap)
         else:
             form = i64_at(heap, record + 8)
             before = last + 8 * form
@@ -81,6 +81,6 @@ def _column(s: Ints, heap: Memory, column: int, count: int, to: int, last: int) 
                 value = i64_at(heap, record)
             elif form != _LOW:
                 value = i64_at(heap, before)
-            value += signed_number(s, heap)
+            value += read_signed(s, heap)
             put_64(heap, before, value)
         put_64(heap, record + column, value)

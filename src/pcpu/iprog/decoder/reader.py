@@ -18,7 +18,7 @@ def read_from(s: Ints, at: int, end: int) -> None:
     s[S.AT], s[S.END] = at, end
 
 
-def number(s: Ints, heap: Memory) -> int:
+def read_number(s: Ints, heap: Memory) -> int:
     """A varint (G2), or -1."""
     at, value = s[S.AT], 0
     for bits in range(0, _BITS, 7):
@@ -34,21 +34,22 @@ def number(s: Ints, heap: Memory) -> int:
     return -1
 
 
-def signed_number(s: Ints, heap: Memory) -> int:
+def read_signed(s: Ints, heap: Memory) -> int:
     """The same for a number with a sign (G3); 0 where there is none."""
-    z = number(s, heap)
+    z = read_number(s, heap)
     return (z >> 1) ^ -(z & 1)
 
 
-def limited(s: Ints, heap: Memory, least: int, most: int, rule: int) -> int:
+def read_limited(s: Ints, heap: Memory, least: int, most: int, rule: int) -> int:
     """A varint that breaks a rule where it is not within limits."""
-    value = number(s, heap)
-    return value if least <= value <= most else refuse(s, fail(S.DAMAGED, rule))
+    value = read_number(s, heap)
+    refuse_if(s, not least <= value <= most, fail(S.DAMAGED, rule))
+    return 0 if s[S.WRONG] else value
 
 
-def refuse(s: Ints, status: int) -> int:
-    """Keep what is wrong, unless something is already; 0."""
-    s[S.END] = 0
-    if not s[S.WRONG]:
-        s[S.WRONG] = status
-    return 0
+def refuse_if(s: Ints, wrong: bool, status: int) -> None:
+    """Keep a status, unless there is one already, and read no more."""
+    if wrong:
+        s[S.END] = 0
+        if not s[S.WRONG]:
+            s[S.WRONG] = status
