@@ -140,8 +140,7 @@ def _ask(s: Ints, heap: Memory) -> int:
     if s[S.PLAN_HELD] and s[S.CODEC] == RAW and s[S.FRAME_STREAMS] == s[S.STREAMS]:
         s[S.CONTENT] = s[S.STORED]  # it need not be copied
     if not s[S.CONTENT]:
-        s[S.CONTENT] = take(s, s[S.CONTENT_LENGTH] + S.SLACK)
-        s[S.FILLED] = s[S.CONTENT]
+        s[S.CONTENT] = s[S.FILLED] = take(s, s[S.CONTENT_LENGTH] + S.SLACK)
     s[S.FRAME_MARK] = s[S.TOP]
     s[S.PREFIX] = take(s, s[S.PREFIX_LENGTH])
     s[S.ROWS] = take(s, ROW * (2 * s[S.PREFIX_SPANS] + 1))
