@@ -66,10 +66,10 @@ def seek(s: Ints, heap: Memory, window: int) -> None:
 
 
 def start_of(s: Ints, number: int) -> int:
-    """Where in the content the part of the window of a stream begins, of ``GAPS`` and later."""
-    return s[S.STREAM + 2 * number] + s[S.PART + 2 * (number - S.GAPS)]
+    """Where in memory the part of the window of a stream begins, of ``GAPS`` and later."""
+    return s[S.CONTENT] + s[S.STREAM + 2 * number] + s[S.PART + 2 * (number - S.GAPS)]
 
 
 def end_of(s: Ints, number: int) -> int:
     """Where that part ends."""
-    return s[S.STREAM + 2 * number] + s[S.PART + 2 * (number - S.GAPS) + 1]
+    return s[S.CONTENT] + s[S.STREAM + 2 * number] + s[S.PART + 2 * (number - S.GAPS) + 1]

@@ -55,7 +55,7 @@ def want(s: Ints, heap: Memory, window: int) -> int:
         begin_covers(s)
         s[S.WINDOW] = window
     if not s[S.REFERENCE_HELD]:
-        rows = want_covers(s, heap, _content(s, heap), s[S.OUT_LENGTH], window << bits)
+        rows = want_covers(s, heap, s[S.OUT_LENGTH], window << bits)
         if rows:
             s[S.WINDOW] = window if rows > 0 else -1
             return rows
@@ -68,9 +68,7 @@ def make(s: Ints, heap: Memory, window: int) -> int:
     if not s[S.OPEN] or s[S.READY] != window or window < 0:
         return fail(S.NOT_NOW, 0)
     s[S.READY] = -1
-    reference = heap[s[S.REFERENCE_AT] : s[S.REFERENCE_AT] + s[S.REFERENCE_LENGTH]]
-    start = window << s[S.WINDOW_BITS]
-    return make_window(s, heap, _content(s, heap), reference, s[S.OUT_LENGTH], start)
+    return make_window(s, heap, s[S.OUT_LENGTH], window << s[S.WINDOW_BITS])
 
 
 def give_sites(s: Ints, count: int) -> int:
