@@ -62,8 +62,8 @@ def read_covers(s: Ints, heap: Memory, size: int, start: int) -> int:
 
 
 def _cover_number(s: Ints, heap: Memory, at: int, end: int) -> tuple[int, int]:
-    """The number at ``at`` of a stream, most often without a branch that depends on it, and where it
-    ends; -1 as the latter where there is none."""
+    """The number at ``at`` of a stream, most often without a branch that depends on it, and where
+    it ends; -1 as the latter where there is none."""
     word = i64_at(heap, at) if at + 8 <= s[S.CONTENT] + s[S.CONTENT_LENGTH] else -1
     ends = ~word & _ENDS
     if ends == 0:

@@ -9,8 +9,8 @@ from pcpu.iprog.decoder.covers import begin_covers, read_covers
 from pcpu.iprog.decoder.groups import REFERENCE, put_row, put_site_row
 from pcpu.iprog.decoder.memory import copy
 from pcpu.iprog.decoder.moving import restore
-from pcpu.iprog.decoder.sites import move_cover, resolve_given
 from pcpu.iprog.decoder.reader import read_from, read_number
+from pcpu.iprog.decoder.sites import move_cover, resolve_given
 from pcpu.iprog.decoder.state import check, fail
 from pcpu.kernel import Ints, Memory
 from pcpu.kernel.memory import i64_at, u32_at
