@@ -6,13 +6,14 @@ from pcpu.iprog.decoder import covers
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.block import read_index, seek
 from pcpu.iprog.decoder.covers import begin_covers
-from pcpu.iprog.decoder.groups import MAP, ROW, load_group, pcpu_zstd_workspace, stream
+from pcpu.iprog.decoder.groups import MAP, ROW, load_group, pcpu_zstd_workspace
 from pcpu.iprog.decoder.header import open_header
 from pcpu.iprog.decoder.map import read_map
-from pcpu.iprog.decoder.sites import RECORD, resolve_held
+from pcpu.iprog.decoder.records import RECORD
+from pcpu.iprog.decoder.sites import index_room, index_sites
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.decoder.window import MAX_ROWS, make_window, want_covers
-from pcpu.kernel import Bytes, Ints, Memory
+from pcpu.kernel import Ints, Memory
 from pcpu.kernel.memory import i64_at
 
 
@@ -22,7 +23,7 @@ def open_plan(s: Ints, heap: Memory) -> int:
     if status < 0:
         return status
     s[S.MAP_READY], s[S.BLOCK], s[S.LOADING], s[S.READY], s[S.WINDOW] = 0, -1, -1, -1, -1
-    s[S.GIVEN_COUNT], s[S.SITE], s[S.PIECES] = 0, 0, 0
+    s[S.GIVEN_COUNT], s[S.PIECES], s[S.INDEXED], s[S.REGION] = 0, 0, 0, s[S.REGION_TABLE]
     if S.COMPRESSED:
         s[S.WORKSPACE] = take(s, pcpu_zstd_workspace())
     s[S.OUT] = take(s, (1 << s[S.WINDOW_BITS]) + S.SLACK)
@@ -72,40 +73,45 @@ def make(s: Ints, heap: Memory, window: int) -> int:
 
 
 def give_sites(s: Ints, count: int) -> int:
-    """Room for the sites that were asked for; where they go, or a status."""
-    if not s[S.OPEN] or count < 0:
+    """Room for the records of sites that were asked for; where they go, or a status."""
+    if not s[S.OPEN] or count < 0 or s[S.SITES_HELD]:
         return fail(S.NOT_NOW, 0)
     s[S.GIVEN_SITES] = take(s, RECORD * count)
+    s[S.SITE] = s[S.GIVEN_SITES]
     s[S.GIVEN_COUNT] = count if s[S.GIVEN_SITES] >= 0 else 0
     return s[S.GIVEN_SITES]
 
 
 def hold_sites(s: Ints, count: int) -> int:
-    """Room for all sites of the blob; where they go, or a status."""
-    if not s[S.OPEN] or s[S.BLOCK] >= 0 or s[S.MAP_READY] or count != s[S.SITES]:
-        return fail(S.NOT_NOW if count == s[S.SITES] else S.DAMAGED, 9)
+    """Room for the records of all sites of the blob; where they go, or a status."""
+    if not s[S.OPEN] or s[S.BLOCK] >= 0 or s[S.MAP_READY]:
+        return fail(S.NOT_NOW, 9)
+    if not s[S.SITES] <= count <= 2 * s[S.SITES]:
+        return fail(S.DAMAGED, 9)
     records = take(s, RECORD * count)
     if records >= 0:
-        s[S.HELD_SITES], s[S.HELD_COUNT], s[S.SITES_HELD] = records, count, 1
-        s[S.AFTER_HEADER] = s[S.TOP]
+        hold_records(s, records, count)
     return records
 
 
-def _content(s: Ints, heap: Memory) -> Bytes:
-    """The streams of the group that was loaded."""
-    return heap[s[S.CONTENT] : s[S.CONTENT] + s[S.CONTENT_LENGTH]]
+def hold_records(s: Ints, records: int, count: int) -> None:
+    """Note that records of all sites are at ``records``, and nothing else behind them."""
+    s[S.HELD_SITES] = s[S.SITE] = records
+    s[S.HELD_COUNT], s[S.SITES_HELD] = count, 1
+    s[S.TOP] = s[S.AFTER_HEADER] = records + RECORD * count
 
 
 def _want_map(s: Ints, heap: Memory) -> int:
     rows = load_group(s, heap, MAP, s[S.MAP_AT], 2, s[S.HEADER_END] + 4 - s[S.PLAN_AT])
     if rows:
         return rows
-    content = _content(s, heap)
-    status = read_map(s, heap, stream(s, content, 0), stream(s, content, 1))
+    status = read_map(s, heap)
     if status < 0:
         return status
     if s[S.SITES_HELD]:
-        resolve_held(s, heap)
+        s[S.SITE_INDEX] = take(s, index_room(s))
+        if s[S.SITE_INDEX] < 0:
+            return s[S.SITE_INDEX]
     s[S.MAP_READY], s[S.AFTER_HEADER] = 1, s[S.TOP]
     return 0
 
@@ -128,6 +134,8 @@ def _want_block(s: Ints, heap: Memory, window: int) -> int:
     status = read_index(s, heap)
     if status < 0:
         return status
+    if s[S.SITES_HELD]:
+        index_sites(s, heap, s[S.STREAM + 2 * S.GAPS + 1])
     s[S.BLOCK], s[S.AFTER_BLOCK] = block, s[S.TOP]
     return 0
 

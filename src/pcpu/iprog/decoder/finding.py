@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
+from pcpu.iprog.decoder.decoder import hold_records
+from pcpu.iprog.decoder.records import RECORD, ROW, make_records
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.finders.find import LAST_FINDER, find_room, find_sites
 from pcpu.iprog.finders.rows import order_sites
@@ -10,7 +12,7 @@ from pcpu.iprog.finders.sort import sort_room
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, ints_at
 
-_ROW = 32  # bytes
+_PIECE = 4096  # rows that become records in one call
 _DROPPED = 64  # of so many sites one may overlap others, so that the first try has room for all
 _BYTES_A_SITE = 8  # likewise
 
@@ -36,16 +38,17 @@ def find(s: Ints, heap: Memory, reference: Bytes) -> int:
     kept = order_sites(rows, count, ints_at(heap, order, sort_room(count)))
     if kept != s[S.SITES]:
         return fail(S.DAMAGED, 9)
-    s[S.HELD_COUNT], s[S.SITES_HELD] = kept, 1
-    s[S.TOP] = s[S.HELD_SITES] + _ROW * kept
-    s[S.AFTER_HEADER] = s[S.TOP]
+    start = end = s[S.HELD_SITES]
+    for n in range(0, kept, _PIECE):
+        end = make_records(heap, start, n, min(n + _PIECE, kept), end)
+    hold_records(s, start, (end - start) // RECORD)
     return 0
 
 
 def _find_within(s: Ints, heap: Memory, blob: Bytes, room: int) -> int:
     """Find sites, and write them to so many rows; how many there are, or a status."""
     s[S.TOP] = s[S.AFTER_HEADER]
-    start = take(s, _ROW * room)
+    start = take(s, ROW * room)
     after, numbers = s[S.TOP], find_room(blob)
     scratch = take(s, 8 * numbers)
     if start < 0 or scratch < 0:

@@ -7,9 +7,9 @@ decoded.
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.adaptive import ENTRIES, decode_adaptive
+from pcpu.iprog.decoder.adaptive import ROOM, decode_adaptive
 from pcpu.iprog.decoder.reader import read_from, read_limited, read_number, refuse_if
-from pcpu.iprog.decoder.sites import move_prefix, resolve_given
+from pcpu.iprog.decoder.sites import move_prefix
 from pcpu.iprog.decoder.state import check, fail, take
 from pcpu.iprog.format import (
     MAX_ADAPTIVE,
@@ -21,7 +21,7 @@ from pcpu.iprog.format import (
     Codec,
 )
 from pcpu.kernel import Bytes, Extern, Ints, Memory
-from pcpu.kernel.memory import ints_at, put_64, u32_at
+from pcpu.kernel.memory import put_64, u32_at
 
 PLAN, REFERENCE, SITES = 0, 1, 2  # sources of rows
 ROW = 32  # bytes
@@ -212,17 +212,16 @@ def _decode(s: Ints, heap: Memory) -> int:
 
 
 def _decode_adaptive(s: Ints, heap: Memory, to: Bytes, stored: Bytes) -> int:
-    at = take(s, 8 * ENTRIES)
+    at = take(s, ROOM)
     if at < 0:
         return at
-    if not decode_adaptive(s, to, stored, ints_at(heap, at, ENTRIES)):
+    if not decode_adaptive(s, heap, to, stored, at):
         return fail(S.DAMAGED, 33)
     return 0
 
 
 def _decompress(s: Ints, heap: Memory, to: Bytes, stored: Bytes) -> int:
     if S.RELOCATES:
-        resolve_given(s, heap)
         if s[S.TRANSFORM]:
             _move_spans(s, heap)
         s[S.GIVEN_COUNT] = 0
@@ -241,9 +240,3 @@ def _move_spans(s: Ints, heap: Memory) -> None:
         move_prefix(s, heap, to, length, start)
         start += length
         to += length
-
-
-def stream(s: Ints, content: Bytes, number: int) -> Bytes:
-    """A stream of the group that was loaded."""
-    start = s[S.STREAM + 2 * number]
-    return content[start : start + s[S.STREAM + 2 * number + 1]]

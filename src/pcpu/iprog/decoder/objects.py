@@ -29,22 +29,24 @@ POINTER = ir.PointerType()
 PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
-    "copy", "read_covers", "_cover_number", "_fix", "move_cover", "_move_sites",
-    "value_of", "_first_held", "resolve", "shift", "_kind", "_index",
+    "copy", "read_covers", "_cover_number", "_fix", "move_cover", "_move_sites", "_move_other",
+    "value_of", "_records_from", "_first_record", "region_of", "place_of", "resolve", "shift",
+    "_kind", "_leb", "make_records", "write_record",
     "restore_x86_64", "restore_aarch64", "instruction_end",
     "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
     "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
     "_follow", "_records", "_list", "_based", "_methods", "_is_method", "_instruction", "_operand",
     "number", "_name", "_number_in", "_words",
-    "displace",
+    "displace", "decode_adaptive", "_chance", "between", "_learn",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
 # that has made faster code of a function uses it from the next call on. Others would be part of a
 # large function, where such an engine keeps variables in memory.
 APART = frozenset({
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
-    "_methods", "resolve", "_index", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
-    "restore_x86_64", "shift", "varint", "_may_end", "_put_rest",
+    "_methods", "resolve", "make_records", "read_covers", "_place", "_fix", "move_cover",
+    "_move_sites", "restore_x86_64", "_last_piece", "_first_record", "_may_end",
+    "_put_rest", "decode_adaptive",
     "refuse_if", "read_limited", "read_number", "told", "put_row", "take", "check",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "_cover_number"})  # what does not

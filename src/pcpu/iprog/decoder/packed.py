@@ -1,16 +1,16 @@
-"""Packed sites (spec/iprog-abi.md D14), which become records."""
+"""Packed sites (spec/iprog-abi.md D14), which become records (D8): rows before."""
 
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.groups import pcpu_zstd, pcpu_zstd_workspace
 from pcpu.iprog.decoder.reader import read_from, read_number, read_signed
+from pcpu.iprog.decoder.records import RECORD, ROW, make_records
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.sites import Form
 from pcpu.kernel import Ints, Memory
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
-RECORD = 32  # bytes of a site: place, form, target, extra (D8)
 _LENGTH = 4  # bytes that say how long the columns are
 _LONGEST = 28  # bytes of a site in them: three numbers and a form
 _FORMS = len(Form)
@@ -29,8 +29,8 @@ def room(s: Ints, size: int) -> int:
 
 
 def unpack(s: Ints, heap: Memory, start: int, length: int, count: int, to: int) -> int:
-    """Make ``count`` records, from ``to`` on, of the page of ``length`` bytes at ``start``; a
-    status."""
+    """Make records, from ``to`` on, of the page of ``length`` bytes at ``start``, which has
+    ``count`` sites; how many records, or a status."""
     if count == 0 and length == 0:
         return 0
     size = u32_at(heap, start) if length >= _LENGTH else 0
@@ -38,9 +38,10 @@ def unpack(s: Ints, heap: Memory, start: int, length: int, count: int, to: int) 
         return fail(S.DAMAGED, _RULE)
     mark = s[S.TOP]
     columns, last = take(s, size + S.SLACK), take(s, 8 * _FORMS)
+    rows = take(s, ROW * count)
     workspace = s[S.WORKSPACE] if s[S.OPEN] else take(s, pcpu_zstd_workspace())
     s[S.TOP] = mark
-    if columns < 0 or last < 0 or workspace < 0:
+    if columns | last | rows | workspace < 0:
         return fail(S.NO_MEMORY, 0)
     content = heap[columns : columns + size]
     stored = heap[start + _LENGTH : start + length]
@@ -48,17 +49,19 @@ def unpack(s: Ints, heap: Memory, start: int, length: int, count: int, to: int) 
     if pcpu_zstd(content, stored, heap[0:0], work) < 0:
         return fail(S.DAMAGED, _RULE)
     read_from(s, columns, columns + size)
-    _column(s, heap, _PLACES, count, to, last)
+    _column(s, heap, _PLACES, count, rows, last)
     for n in range(count):
         form = int(heap[s[S.AT]]) if s[S.AT] < s[S.END] else _FORMS
         if form >= _FORMS:
             return fail(S.DAMAGED, _RULE)
-        put_64(heap, to + RECORD * n + 8, form)
+        put_64(heap, rows + ROW * n + 8, form)
         s[S.AT] += 1
-    _column(s, heap, _EXTRAS, count, to, last)
-    _column(s, heap, _TARGETS, count, to, last)
+    _column(s, heap, _EXTRAS, count, rows, last)
+    _column(s, heap, _TARGETS, count, rows, last)
     whole = s[S.END] and s[S.AT] == s[S.END]
-    return 0 if whole else fail(S.DAMAGED, _RULE)
+    if not whole:
+        return fail(S.DAMAGED, _RULE)
+    return (make_records(heap, rows, 0, count, to) - to) // RECORD
 
 
 def _column(s: Ints, heap: Memory, column: int, count: int, to: int, last: int) -> None:
@@ -69,18 +72,18 @@ def _column(s: Ints, heap: Memory, column: int, count: int, to: int, last: int) 
         put_64(heap, last + 8 * n, 0)
     value = 0
     for n in range(count):
-        record = to + RECORD * n
+        row = to + ROW * n
         if column == _PLACES:
             value += read_number(s, heap)
         else:
-            form = i64_at(heap, record + 8)
+            form = i64_at(heap, row + 8)
             before = last + 8 * form
             if column == _EXTRAS:
                 value = i64_at(heap, before)
             elif form <= _RELATIVE or form in (_BEHIND, _BRANCH, _PAGE):
-                value = i64_at(heap, record)
+                value = i64_at(heap, row)
             elif form != _LOW:
                 value = i64_at(heap, before)
             value += read_signed(s, heap)
             put_64(heap, before, value)
-        put_64(heap, record + column, value)
+        put_64(heap, row + column, value)

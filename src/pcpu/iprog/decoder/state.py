@@ -24,9 +24,11 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     BLOCKS, BLOCK_TABLE,  # rows of three: its first window, its group in the header, its frames
     FINDERS, FINDER_TABLE, BLOB_FIRST, BLOB_SIZE, SITES, TRANSFORM, BASE, SPAN,
     REGIONS, REGION_TABLE,  # rows of three: start, bias, code
+    REGION,  # the row that was looked up last
     MAP_AT, MAP_FRAMES,  # its group in the header, its frames in the plan
-    MAP_READY, PIECES, STARTS, SHIFTS, MAP_INDEX,
-    HELD_SITES, HELD_COUNT, SITES_HELD, SITE_INDEX, SITE_PAGE,
+    MAP_READY, PIECES, MAP, MAP_INDEX,
+    HELD_SITES, HELD_COUNT, SITES_HELD,  # records
+    SITE_INDEX, INDEXED,  # of them; 1: it is made
     GIVEN_SITES, GIVEN_COUNT,
     AFTER_HEADER, AFTER_BLOCK,  # of memory
     # a group that is being loaded
@@ -40,7 +42,7 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     CURSOR_SKEW,
     # the window that is being made
     WINDOW, COVER_AT, COVER_SKEW, GAP, LENGTH, TURN, BATCH,
-    SITE,  # about where the site is that was moved last
+    SITE,  # the record behind those of sites that were moved last
     ROWS, COVERS, OUT, OUT_LENGTH, READY, WORKSPACE,
     PART_SKEW,
     FIRST_ARRAY,
@@ -93,26 +95,6 @@ def take(s: Ints, size: int) -> int:
             return fail(NO_MEMORY, 0)
     s[TOP] = end
     return start
-
-
-def varint(b: Bytes, at: int, end: int) -> tuple[int, int]:
-    """The number at ``b[at]`` (G2), and where it ends; -1 as the latter where there is none."""
-    if at < end and b[at] < 128:
-        return int(b[at]), at + 1
-    value, shift = 0, 0
-    for place in range(at, min(end, at + 9)):
-        byte = int(b[place])
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            return value, place + 1
-    return 0, -1
-
-
-def signed(b: Bytes, at: int, end: int) -> tuple[int, int]:
-    """The same for a number with a sign (G3)."""
-    z, after = varint(b, at, end)
-    return (z >> 1) ^ -(z & 1), after
 
 
 def check(data: Bytes) -> int:

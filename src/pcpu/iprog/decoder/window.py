@@ -10,7 +10,7 @@ from pcpu.iprog.decoder.groups import REFERENCE, put_row, put_site_row
 from pcpu.iprog.decoder.memory import copy
 from pcpu.iprog.decoder.moving import restore
 from pcpu.iprog.decoder.reader import read_from, read_number
-from pcpu.iprog.decoder.sites import move_cover, resolve_given
+from pcpu.iprog.decoder.sites import move_cover
 from pcpu.iprog.decoder.state import check, fail
 from pcpu.kernel import Ints, Memory
 from pcpu.kernel.memory import i64_at, u32_at
@@ -45,8 +45,6 @@ def want_covers(s: Ints, heap: Memory, size: int, start: int) -> int:
 
 def _move_batch(s: Ints, heap: Memory, size: int, start: int) -> None:
     """Move the sites of the covers that were asked for."""
-    if not s[S.SITES_HELD]:
-        resolve_given(s, heap)
     for n in range(s[S.BATCH]):
         row = s[S.COVERS] + covers.ROW * n
         at, length, source = i64_at(heap, row), i64_at(heap, row + 8), i64_at(heap, row + 16)
