@@ -29,7 +29,7 @@ POINTER = ir.PointerType()
 PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
-    "copy", "read_covers", "_cover_number", "_fix", "move_cover", "_move_sites", "_move_other",
+    "copy", "read_covers", "_cover_number", "move_cover", "_move_sites", "_move_other",
     "value_of", "_records_from", "_first_record", "region_of", "place_of", "resolve", "shift",
     "_kind", "_leb", "make_records", "write_record",
     "restore_x86_64", "restore_aarch64", "instruction_end",
@@ -49,7 +49,9 @@ APART = frozenset({
     "_put_rest", "decode_adaptive",
     "refuse_if", "read_limited", "read_number", "told", "put_row", "take", "check",
 })  # fmt: skip
-WITHIN = frozenset({"copy", "_cover_number"})  # what does not
+# What does not, and what is to be fast at any size, but where code is sent to readers: there it is
+# as fast without that.
+WITHIN, LARGE = frozenset({"copy", "_cover_number"}), frozenset({"_fix"})
 _USUAL_BITS = 16  # of the size of a window
 _CHECK = "crc32c"  # the operation that checks are (G4)
 
@@ -79,9 +81,11 @@ def objects_for(
     the state, given as a variable, and all of memory, and those that kernels call."""
 
     def make() -> bytes:
-        translation = translate(kernels, "decoder", target.pointer_bits, known, HOT, APART)
+        sent = target.plain_engine
+        hot, apart = (HOT, APART | WITHIN) if sent else (HOT | LARGE, APART)
+        translation = translate(kernels, "decoder", target.pointer_bits, known, hot, apart)
         for function in translation.module.functions:
-            if function.name.rpartition(".")[2] in WITHIN:
+            if not sent and function.name.rpartition(".")[2] in WITHIN:
                 function.attributes.add("alwaysinline")
         numbers = ir.ArrayType(I64, state.STATE_LENGTH)
         own = ir.GlobalVariable(translation.module, numbers, "state")
