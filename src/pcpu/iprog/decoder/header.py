@@ -51,7 +51,7 @@ def open_header(s: Ints, heap: Memory) -> int:
     _relocation(s, heap)
     _blocks(s, heap)
     refuse_if(s, s[S.AT] != end, fail(S.DAMAGED, 7))
-    refuse_if(s, s[S.PLAN_HELD] and s[S.PLAN_SIZE] != s[S.PLAN_LENGTH], fail(S.DAMAGED, 6))
+    refuse_if(s, s[S.PLAN_HELD] == 1 and s[S.PLAN_SIZE] != s[S.PLAN_LENGTH], fail(S.DAMAGED, 6))
     s[S.OPEN] = 0 if s[S.WRONG] else 1
     return s[S.WRONG]
 
