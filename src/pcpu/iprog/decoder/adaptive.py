@@ -15,7 +15,7 @@ LIKELY = np.array(
 )  # fmt: skip
 # By how much an entry learns from an error, by how often it has.
 RATES = np.array(
-    [21, 16, 12, 10, 9, 8, 7, 6, 5, 5, 4, 4, 4, 4, 3, 3, 3, 3, 3, 2, 2], np.int64
+    [21, 16, 12, 10, 9, 8, 7, 6, 5, 5, 4, 4, 4, 4, 3, 3, 3, 3, 3, 2, 2], np.uint8
 )  # fmt: skip
 OFTEN, LESS_OFTEN = 20, 10  # how often that is counted, for entries of a stream and of a byte
 NODES = 256  # the bits of a byte that are known, with a 1 before them

@@ -21,7 +21,7 @@ def find(s: Ints, heap: Memory, reference: Bytes) -> int:
     for n in range(s[S.FINDERS]):
         number = i64_at(heap, s[S.FINDER_TABLE] + 8 * n)
         if not 1 <= number <= LAST_FINDER:
-            return fail(s, S.UNSUPPORTED, 9)
+            return fail(S.UNSUPPORTED, 9)
     blob = reference[s[S.BLOB_FIRST] : s[S.BLOB_FIRST] + s[S.BLOB_SIZE]]
     room = min(s[S.SITES] + s[S.SITES] // _DROPPED, len(blob) // _BYTES_A_SITE)
     count = _find_within(s, heap, blob, room)
@@ -47,7 +47,7 @@ def _hold(s: Ints, heap: Memory, rows: int, count: int) -> int:
         to, end, dropped = make_records(heap, at, last, to, end)
         kept -= dropped
     if kept != s[S.SITES]:
-        return fail(s, S.DAMAGED, 9)
+        return fail(S.DAMAGED, 9)
     hold_records(s, rows, (to - rows) // RECORD)
     return 0
 
@@ -59,7 +59,7 @@ def _find_within(s: Ints, heap: Memory, blob: Bytes, room: int) -> int:
     after, numbers = s[S.TOP], find_room(blob)
     scratch = take(s, 8 * numbers)
     if start < 0 or scratch < 0:
-        return fail(s, S.NO_MEMORY, 0)
+        return fail(S.NO_MEMORY, 0)
     s[S.HELD_SITES], s[S.TOP] = start, after  # the scratch is free again behind this
     finders = ints_at(heap, s[S.FINDER_TABLE], s[S.FINDERS])
     rows = ints_at(heap, start, 4 * room)

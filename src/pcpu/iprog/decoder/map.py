@@ -9,9 +9,10 @@ one, so that one has to be looked at for an address.
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.state import fail, signed, take, varint
+from pcpu.iprog.decoder.reader import read_from, read_limited, read_signed, refuse_if
+from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.sites import SPACE
-from pcpu.kernel import Bytes, Ints, Memory
+from pcpu.kernel import Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
 _LARGEST_SHIFT = 1 << 62
@@ -26,39 +27,31 @@ _LOOKED_UP = 16  # sites of a part, at most, likewise
 _BEHIND_ALL = (1 << 63) - 1
 
 
-def read_map(s: Ints, heap: Memory, starts: Bytes, shifts: Bytes) -> int:
-    """Read the map from its streams; a status. A piece has at least a byte in each."""
-    count, at = 0, 0
-    while at < len(starts):
-        _, at = varint(starts, at, len(starts))
-        if at < 0:
-            return fail(s, S.DAMAGED, 25)
-        count += 1
-    table = take(s, _PIECE * (count + 2))
+def read_map(s: Ints, heap: Memory) -> int:
+    """Read the map from the group that was loaded; a status. A piece has at least a byte in each of
+    the two streams."""
+    table, middle = take(s, _PIECE * (s[S.STREAM + 1] + 2)), s[S.CONTENT] + s[S.STREAM + 1]
     if table < 0:
         return table
     s[S.MAP] = table
     put_64(heap, table, 0)
     put_64(heap, table + 8, 0)
-    address, amount, at, place = 0, 0, 0, 0
-    for n in range(count):
-        gap, at = varint(starts, at, len(starts))
-        more, place = signed(shifts, place, len(shifts))
-        if place < 0 or (n > 0 and gap < 1):
-            return fail(s, S.DAMAGED, 25)
-        address += gap
-        amount += more
-        if address < 0 or not -_LARGEST_SHIFT < amount < _LARGEST_SHIFT:
-            return fail(s, S.DAMAGED, 25)
-        table += _PIECE
-        put_64(heap, table, address)
-        put_64(heap, table + 8, amount)
-    put_64(heap, table + _PIECE, _BEHIND_ALL)
-    put_64(heap, table + _PIECE + 8, amount)
-    if place != len(shifts):
-        return fail(s, S.DAMAGED, 25)
-    s[S.PIECES] = count
-    return _index_map(s, heap)
+    read_from(s, s[S.CONTENT], middle)
+    last, address, amount = table, 0, 0
+    while s[S.AT] < s[S.END]:
+        address += read_limited(s, heap, 1 if last > table else 0, _BEHIND_ALL - 1 - address, 25)
+        last += _PIECE
+        put_64(heap, last, address)
+    read_from(s, middle, middle + s[S.STREAM + 3])
+    for piece in range(table + _PIECE, last + _PIECE, _PIECE):
+        amount += read_signed(s, heap)
+        refuse_if(s, not -_LARGEST_SHIFT < amount < _LARGEST_SHIFT, fail(S.DAMAGED, 25))
+        put_64(heap, piece + 8, amount)
+    refuse_if(s, s[S.AT] != s[S.END], fail(S.DAMAGED, 25))
+    put_64(heap, last + _PIECE, _BEHIND_ALL)
+    put_64(heap, last + _PIECE + 8, amount)
+    s[S.PIECES], s[S.TOP] = (last - table) // _PIECE, last + 2 * _PIECE
+    return s[S.WRONG] if s[S.WRONG] else _index_map(s, heap)
 
 
 def _index_map(s: Ints, heap: Memory) -> int:

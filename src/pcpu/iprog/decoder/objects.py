@@ -29,7 +29,7 @@ POINTER = ir.PointerType()
 PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
-    "copy", "read_covers", "_cover_number", "_fix", "move_cover", "_move_sites", "_move_other",
+    "copy", "read_covers", "_cover_number", "move_cover", "_move_sites", "_move_other",
     "value_of", "_records_from", "_first_record", "region_of", "place_of", "resolve", "shift",
     "_kind", "_leb", "make_records", "record_of", "write_record",
     "form_of",
@@ -46,10 +46,13 @@ HOT = frozenset({
 APART = frozenset({
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
     "_methods", "resolve", "make_records", "read_covers", "_place", "_fix", "move_cover",
-    "_move_sites", "restore_x86_64", "_last_piece", "_first_record", "varint", "_may_end",
+    "_move_sites", "restore_x86_64", "_last_piece", "_first_record", "_may_end",
     "_put_rest", "decode_adaptive",
+    "refuse_if", "read_limited", "read_number", "told", "put_row", "take", "check",
 })  # fmt: skip
-WITHIN = frozenset({"copy", "_cover_number"})  # what does not
+# What does not, and what is to be fast at any size, but where code is sent to readers: there it is
+# as fast without that.
+WITHIN, LARGE = frozenset({"copy", "_cover_number"}), frozenset({"_fix"})
 _USUAL_BITS = 16  # of the size of a window
 _CHECK = "crc32c"  # the operation that checks are (G4)
 
@@ -79,9 +82,11 @@ def objects_for(
     the state, given as a variable, and all of memory, and those that kernels call."""
 
     def make() -> bytes:
-        translation = translate(kernels, "decoder", target.pointer_bits, known, HOT, APART)
+        sent = target.plain_engine
+        hot, apart = (HOT, APART | WITHIN) if sent else (HOT | LARGE, APART)
+        translation = translate(kernels, "decoder", target.pointer_bits, known, hot, apart)
         for function in translation.module.functions:
-            if function.name.rpartition(".")[2] in WITHIN:
+            if not sent and function.name.rpartition(".")[2] in WITHIN:
                 function.attributes.add("alwaysinline")
         numbers = ir.ArrayType(I64, state.STATE_LENGTH)
         own = ir.GlobalVariable(translation.module, numbers, "state")
@@ -145,5 +150,6 @@ def _check_object(target: Target, window_bits: int) -> bytes:
     isa = load_isa()
     only = Isa(tuple(op for op in isa.operations if op.name == _CHECK))
     # What an engine compiles again is sent before, and is to be small.
-    small = replace(target, crc_usual=1 << window_bits if target.plain_engine else 0)
-    return compile_operations(only, small, "obj").code
+    if target.plain_engine:
+        target = replace(target, crc_usual=1 << window_bits, crc_tables=8)
+    return compile_operations(only, target, "obj").code
