@@ -29,10 +29,9 @@ POINTER = ir.PointerType()
 PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
-    "copy", "read_covers", "_cover_number", "move_cover", "_move_sites", "_move_other",
+    "copy", "read_covers", "number_at", "_fix", "move_cover", "_move_sites", "_move_other",
     "value_of", "_records_from", "_first_record", "region_of", "place_of", "resolve", "shift",
-    "_kind", "_leb", "make_records", "record_of", "write_record",
-    "form_of",
+    "_kind", "_leb", "make_records", "record_of", "write_record", "form_of",
     "restore_x86_64", "restore_aarch64", "instruction_end",
     "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
     "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
@@ -50,9 +49,7 @@ APART = frozenset({
     "_put_rest", "decode_adaptive",
     "refuse_if", "read_limited", "read_number", "told", "put_row", "take", "check",
 })  # fmt: skip
-# What does not, and what is to be fast at any size, but where code is sent to readers: there it is
-# as fast without that.
-WITHIN, LARGE = frozenset({"copy", "_cover_number"}), frozenset({"_fix"})
+WITHIN = frozenset({"copy", "number_at"})  # what does not: calls would cost a tenth of a window
 _USUAL_BITS = 16  # of the size of a window
 _CHECK = "crc32c"  # the operation that checks are (G4)
 
@@ -82,11 +79,9 @@ def objects_for(
     the state, given as a variable, and all of memory, and those that kernels call."""
 
     def make() -> bytes:
-        sent = target.plain_engine
-        hot, apart = (HOT, APART | WITHIN) if sent else (HOT | LARGE, APART)
-        translation = translate(kernels, "decoder", target.pointer_bits, known, hot, apart)
+        translation = translate(kernels, "decoder", target.pointer_bits, known, HOT, APART)
         for function in translation.module.functions:
-            if not sent and function.name.rpartition(".")[2] in WITHIN:
+            if function.name.rpartition(".")[2] in WITHIN:
                 function.attributes.add("alwaysinline")
         numbers = ir.ArrayType(I64, state.STATE_LENGTH)
         own = ir.GlobalVariable(translation.module, numbers, "state")
