@@ -16,10 +16,12 @@ from pcpu.iprog.decoder.moving import (
     ABSOLUTE,
     BASED,
     BEHIND,
+    BRANCH,
     CODE,
     ENTRY,
     LOW,
     NUMBER,
+    PAGE,
     POOL,
     RELATIVE,
     SIGNED,
@@ -256,7 +258,11 @@ def _put_instruction(
     heap: Memory, at: int, form: int, extra: int, target: int, address: int
 ) -> None:
     """Write a part of an instruction of AArch64."""
-    value = value_of(form, target, extra, address)
+    value = target
+    if form == BRANCH:
+        value = target - address
+    elif form == PAGE:
+        value = (target >> 12) - (address >> 12)
     put_32(heap, at, instruction(u32_at(heap, at), form, extra, value))
 
 
