@@ -59,7 +59,7 @@ _MOST_EXTRA = -APART - 1
 _GROUPS = 8  # bytes of LEB128 in which each number has room
 _MORE = -0x7F7F7F7F7F7F7F80  # in all bytes of such a number but the last
 _KNOWN, _WORD = sum(1 << form for form in Form), Form.WORD.value
-_PIECE = 128  # records that are resolved in one call
+_PIECE = 256  # records that are resolved in one call
 _PAGE = 11  # bits of a page of the index
 _PAGES = 4  # that are looked up while a cover is made without the index
 
