@@ -48,7 +48,9 @@ APART = frozenset({
     "_methods", "resolve", "make_records", "read_covers", "_place", "_fix", "move_cover",
     "_move_sites", "restore_x86_64", "_last_piece", "_first_record", "_may_end",
     "_put_rest", "decode_adaptive",
-    "refuse_if", "read_limited", "read_number", "told", "put_row", "take", "check",
+    # What is called at many places.
+    "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
+    "region_of",
 })  # fmt: skip
 # What does not, and what is to be fast at any size, but where code is sent to readers: there it is
 # as fast without that.
