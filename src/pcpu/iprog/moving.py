@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pcpu.iprog.decoder import moving
-from pcpu.iprog.finders import rows
+from pcpu.iprog.finders import arm32, riscv, rows
 from pcpu.iprog.jit import for_loops, jit
 from pcpu.iprog.sites import LEB, Form, Places, Sites
 from pcpu.kernel import memory
@@ -16,7 +16,10 @@ from pcpu.kernel import memory
 put_site: Any = moving.put_site
 value_of: Any = moving.value_of
 width_of: Any = rows.width
-for_loops(put_site, value_of, width_of, moving.instruction)
+is_shown: Any = moving.is_shown
+u32_at: Any = memory.u32_at
+for_loops(put_site, value_of, width_of, is_shown, moving.instruction, moving.entry_of)
+for_loops(moving.other_value, moving.other_word, *riscv.READING, *arm32.READING)
 for_loops(memory.put_32, memory.put_64, memory.u16_at, memory.u32_at)
 
 
@@ -26,6 +29,8 @@ def absolute(sites: Sites, base: int) -> Places:
     less = np.isin(sites.form, (Form.ABSOLUTE, Form.BASED))
     values = np.where(less, values - sites.extra, values)
     values = np.where(sites.form == Form.PAGE, values >> 12, values)
+    entries = sites.form == Form.ENTRY
+    values = np.where(entries, sites.extra % 16 << 12 | sites.target % 4096, values)
     return np.where(sites.form == Form.CODE, values - base, values)
 
 
@@ -34,3 +39,12 @@ def write_sites(data: Any, places: Any, forms: Any, extras: Any, values: Any) ->
     """Put numbers at places, written as their forms are."""
     for i in range(len(places)):
         put_site(data, places[i], forms[i], extras[i], values[i])
+
+
+@jit
+def write_shown(data: Any, places: Any, forms: Any, extras: Any, values: Any) -> None:
+    """The same for sites that the moved reference has (G29)."""
+    for i in range(len(places)):
+        word = u32_at(data, places[i]) if places[i] + 4 <= len(data) else 0
+        if is_shown(forms[i], word):
+            put_site(data, places[i], forms[i], extras[i], values[i])

@@ -14,7 +14,7 @@ import numpy as np
 
 from pcpu.iprog.align import Covers
 from pcpu.iprog.finders import FINDERS, find_sites, read_image
-from pcpu.iprog.finders.find import WASM_LOCALS
+from pcpu.iprog.finders.find import PE_LISTED, PE_POINTERS, WASM_LOCALS
 from pcpu.iprog.format import MAX_REGIONS, Region, Transform
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit, read_only
@@ -30,13 +30,15 @@ _LOCALS_MOST = 1 << 22
 @dataclass(frozen=True)
 class Relocatable:
     """How a file is relocated from a blob, the ``size`` bytes from ``first`` on of the reference,
-    whose sites are ``blob_sites``."""
+    whose sites are ``blob_sites``. ``regions`` are those of the file, ``blob_regions`` those of the
+    blob."""
 
     blob: int
     first: int
     size: int
     finders: tuple[int, ...]
     regions: tuple[Region, ...]
+    blob_regions: tuple[Region, ...]
     base: int
     span: int
     transform: Transform
@@ -100,8 +102,23 @@ class Subject:
         based = old.form[which] == Form.BASED
         bases = np.stack([old.extra[which][based], new.extra[same][based]], axis=1)
         bases = np.unique(bases, axis=0).reshape(-1, 2)
-        addresses = np.concatenate([old.target[which], bases[:, 0]])
-        return addresses, np.concatenate([new.target[same], bases[:, 1]]) - addresses
+        # Where words lie is listed, too: copies show where they went.
+        listed = which if PE_LISTED in about.finders else which[:0]
+        words = old.finder[listed] == PE_POINTERS
+        places = old.place[listed[words]], new.place[same[: len(listed)][words]]
+        addresses = np.concatenate([
+            old.target[which], bases[:, 0], _addresses(about.blob_regions, places[0])
+        ])  # fmt: skip
+        moved = [new.target[same], bases[:, 1], _addresses(about.regions, places[1])]
+        return addresses, np.concatenate(moved) - addresses
+
+
+def _addresses(regions: tuple[Region, ...], places: Places) -> Places:
+    """The addresses of places (G26)."""
+    starts = np.array([0, *(region.start for region in regions)])
+    biases = np.array([0, *(region.bias for region in regions)])
+    found: Places = places + biases[np.searchsorted(starts, places, "right") - 1]
+    return found
 
 
 def _blanked(data: Octets, sites: Sites, first: int) -> Octets:
@@ -155,8 +172,8 @@ def make_subject(
         if used:
             first = sum(map(len, blobs[:number]))
             about = Relocatable(
-                number, first, len(blob), used, image.regions, low, high - low, image.transform,
-                sites,
+                number, first, len(blob), used, image.regions, other.regions, low, high - low,
+                image.transform, sites,
             )  # fmt: skip
             return Subject(file, reference, about)
     return Subject(file, reference)

@@ -32,9 +32,9 @@ def read_covers(s: Ints, heap: Memory, size: int, start: int) -> int:
     place, skew, last = s[S.COVER_AT], s[S.COVER_SKEW] + start, s[S.REFERENCE_SIZE]
     row, stop = s[S.COVERS], s[S.COVERS] + ROW * MANY
     while row < stop and gap < gaps:
-        ahead, gap = _cover_number(s, heap, gap, gaps)
-        count, length = _cover_number(s, heap, length, lengths)
-        z, turn = _cover_number(s, heap, turn, turns)
+        ahead, gap = number_at(s, heap, gap, gaps)
+        count, length = number_at(s, heap, length, lengths)
+        z, turn = number_at(s, heap, turn, turns)
         if gap < 0 or length < 0 or turn < 0:
             return fail(S.DAMAGED, 17)
         if ahead > size or count > size:
@@ -61,7 +61,7 @@ def read_covers(s: Ints, heap: Memory, size: int, start: int) -> int:
     return (row - s[S.COVERS]) // ROW
 
 
-def _cover_number(s: Ints, heap: Memory, at: int, end: int) -> tuple[int, int]:
+def number_at(s: Ints, heap: Memory, at: int, end: int) -> tuple[int, int]:
     """The number at ``at`` of a stream, most often without a branch that depends on it, and where
     it ends; -1 as the latter where there is none."""
     word = i64_at(heap, at) if at + 8 <= s[S.CONTENT] + s[S.CONTENT_LENGTH] else -1

@@ -28,7 +28,8 @@ _MAGIC = int.from_bytes(MAGIC, "little")
 _FRAME = 16  # bytes of a plan around its header
 _START = 12  # of them before it
 _SHA = 32
-_LAST_TRANSFORM = max(Transform).value
+_TRANSFORMS = sum(1 << transform for transform in Transform)  # a bit for each
+_MOST_SHIFT = 62
 _LEAST_BITS, _MOST_BITS = WINDOW_BITS[0], WINDOW_BITS[-1]
 _MOST_BASE, _MOST_SPAN = (1 << 62) - 1, (1 << 31) - 1
 
@@ -103,7 +104,8 @@ def _relocation(s: Ints, heap: Memory) -> None:
     _finders(s, heap)
     s[S.SITES] = read_limited(s, heap, 0, s[S.BLOB_SIZE], 9)
     s[S.TRANSFORM] = read_number(s, heap)
-    refuse_if(s, s[S.TRANSFORM] > _LAST_TRANSFORM, fail(S.UNSUPPORTED, 28))
+    known = _TRANSFORMS >> max(0, min(s[S.TRANSFORM], _MOST_SHIFT)) & 1
+    refuse_if(s, known == 0, fail(S.UNSUPPORTED, 28))
     s[S.BASE] = read_limited(s, heap, 0, _MOST_BASE, 9)
     s[S.SPAN] = read_limited(s, heap, 0, _MOST_SPAN, 9)
     _regions(s, heap)

@@ -29,12 +29,14 @@ POINTER = ir.PointerType()
 PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
-    "copy", "read_covers", "_cover_number", "move_cover", "_move_sites", "_move_other",
+    "copy", "read_covers", "number_at", "_fix", "move_cover", "_move_sites", "_move_other",
     "value_of", "_records_from", "_first_record", "region_of", "place_of", "resolve", "shift",
-    "_kind", "_leb", "make_records", "record_of", "write_record",
-    "form_of",
-    "restore_x86_64", "restore_aarch64", "instruction_end",
-    "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
+    "_kind", "_leb", "make_records", "record_of", "write_record", "form_of", "_put_other",
+    "other_value", "other_word",
+    "restore_x86", "restore_aarch64", "instruction_end",
+    "restore_riscv", "_restore_uses", "restore_arm32", "restore_thumb", "_find_in_stretch",
+    "_find_uses", "_use_from", "is_arm", "_arm_branches", "_thumb_branches", "_arm_pools",
+    "_thumb_pools", "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
     "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
     "_follow", "_records", "_list", "_based", "_methods", "_is_method", "_instruction", "_operand",
     "number", "_name", "_number_in", "_words",
@@ -44,17 +46,15 @@ HOT = frozenset({
 # that has made faster code of a function uses it from the next call on. Others would be part of a
 # large function, where such an engine keeps variables in memory.
 APART = frozenset({
+    "_find_in_stretch", "restore_riscv",
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
     "_methods", "resolve", "make_records", "read_covers", "_place", "_fix", "move_cover",
-    "_move_sites", "restore_x86_64", "_last_piece", "_first_record", "_may_end",
-    "_put_rest", "decode_adaptive",
+    "_move_sites", "restore_x86", "_last_piece", "_first_record", "_may_end",
+    "_put_rest", "_put_other", "decode_adaptive",
     # What is called at many places.
     "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
-    "region_of",
 })  # fmt: skip
-# What does not, and what is to be fast at any size, but where code is sent to readers: there it is
-# as fast without that.
-WITHIN, LARGE = frozenset({"copy", "_cover_number"}), frozenset({"_fix"})
+WITHIN = frozenset({"copy", "number_at"})  # what does not: calls would cost a tenth of a window
 _USUAL_BITS = 16  # of the size of a window
 _CHECK = "crc32c"  # the operation that checks are (G4)
 
@@ -84,11 +84,9 @@ def objects_for(
     the state, given as a variable, and all of memory, and those that kernels call."""
 
     def make() -> bytes:
-        sent = target.plain_engine
-        hot, apart = (HOT, APART | WITHIN) if sent else (HOT | LARGE, APART)
-        translation = translate(kernels, "decoder", target.pointer_bits, known, hot, apart)
+        translation = translate(kernels, "decoder", target.pointer_bits, known, HOT, APART)
         for function in translation.module.functions:
-            if not sent and function.name.rpartition(".")[2] in WITHIN:
+            if function.name.rpartition(".")[2] in WITHIN:
                 function.attributes.add("alwaysinline")
         numbers = ir.ArrayType(I64, state.STATE_LENGTH)
         own = ir.GlobalVariable(translation.module, numbers, "state")

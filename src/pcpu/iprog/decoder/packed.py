@@ -7,16 +7,17 @@ from pcpu.iprog.decoder.groups import pcpu_zstd, pcpu_zstd_workspace
 from pcpu.iprog.decoder.reader import read_from, read_number, read_signed
 from pcpu.iprog.decoder.records import RECORD, ROW, record_of
 from pcpu.iprog.decoder.state import fail, take
-from pcpu.iprog.sites import Form
+from pcpu.iprog.sites import NEAR, REST, Form
 from pcpu.kernel import Ints, Memory
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
 _LENGTH = 4  # bytes that say how long the columns are
 _LONGEST = 28  # bytes of a site in them: three numbers and a form
-_FORMS = len(Form)
+_FORMS = max(Form) + 1
+_KNOWN = sum(1 << form for form in Form)  # a bit for each
+_NEAR = sum(1 << form for form in NEAR)
+_REST = sum(1 << form for form in REST)
 _PLACES, _EXTRAS, _TARGETS = 0, 24, 16  # of records, whose columns are read alike
-_RELATIVE, _BEHIND = Form.RELATIVE.value, Form.BEHIND.value
-_BRANCH, _PAGE, _LOW = Form.BRANCH.value, Form.PAGE.value, Form.LOW.value
 _RULE = 0  # none of plans: sites files are not theirs
 
 
@@ -52,7 +53,7 @@ def unpack(s: Ints, heap: Memory, start: int, length: int, count: int, to: int) 
     _column(s, heap, _PLACES, count, rows, last)
     for n in range(count):
         form = int(heap[s[S.AT]]) if s[S.AT] < s[S.END] else _FORMS
-        if form >= _FORMS:
+        if form >= _FORMS or _KNOWN >> form & 1 == 0:
             return fail(S.DAMAGED, _RULE)
         put_64(heap, rows + ROW * n + 8, form)
         s[S.AT] += 1
@@ -83,9 +84,9 @@ def _column(s: Ints, heap: Memory, column: int, count: int, to: int, last: int) 
             before = last + 8 * form
             if column == _EXTRAS:
                 value = i64_at(heap, before)
-            elif form <= _RELATIVE or form in (_BEHIND, _BRANCH, _PAGE):
+            elif _NEAR >> form & 1:
                 value = i64_at(heap, row)
-            elif form != _LOW:
+            elif _REST >> form & 1 == 0:
                 value = i64_at(heap, before)
             value += read_signed(s, heap)
             put_64(heap, before, value)

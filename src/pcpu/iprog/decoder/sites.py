@@ -16,12 +16,19 @@ from pcpu.iprog.decoder.moving import (
     ABSOLUTE,
     BASED,
     BEHIND,
-    BRANCH,
     CODE,
+    ENTRY,
+    LOW,
     NUMBER,
+    POOL,
     RELATIVE,
     SIGNED,
+    entry_of,
     instruction,
+    is_shown,
+    other_value,
+    other_word,
+    put_site,
     region_of,
     value_of,
 )
@@ -49,8 +56,7 @@ _KEPT = (1 << HOW) - 1  # the bits of a record that stay
 _MOST_EXTRA = -APART - 1
 _GROUPS = 8  # bytes of LEB128 in which each number has room
 _MORE = -0x7F7F7F7F7F7F7F80  # in all bytes of such a number but the last
-_LAST_FORM, _WORD = max(Form).value, Form.WORD.value
-_CALL = 0x25
+_KNOWN, _WORD = sum(1 << form for form in Form), Form.WORD.value
 _PIECE = 128  # records that are resolved in one call
 _PAGE = 11  # bits of a page of the index
 _PAGES = 4  # that are looked up while a cover is made without the index
@@ -87,18 +93,18 @@ def resolve(s: Ints, heap: Memory, record: int, end: int) -> None:
             value, how = value - moved, _FOUR
         elif form == BEHIND:
             value, how = extra - value, _FOUR + 1
+        elif form == POOL:
+            value, how = value + extra, _FOUR - 1
         elif form == _WORD:
             how = _FOUR
         elif form == ABSOLUTE:
             value, how, extra = value - extra, _BYTES, 8
+        elif form == ENTRY:
+            value, how, extra = entry_of(value, extra), _BYTES, 2
         elif form <= SIGNED:
-            value, how = value & NUMBER, _BYTES
-            room = 7 * min(extra, _GROUPS) - (1 if form == SIGNED else 0)
-            if extra < 1 or value >= 1 << room:
-                extra = 0
-            else:
-                value = _leb(value, extra)
-        elif form > _LAST_FORM:
+            how, spare = _BYTES, 1 if form == SIGNED else 0
+            value, extra = _leb(value & NUMBER, extra, spare)
+        elif _KNOWN >> form & 1 == 0:
             how = _NOTHING
         if not two:
             extra = min(max(extra, APART + 1), _MOST_EXTRA)
@@ -110,11 +116,14 @@ def resolve(s: Ints, heap: Memory, record: int, end: int) -> None:
         record += 2 * RECORD if two else RECORD
 
 
-def _leb(value: int, size: int) -> int:
-    """A number below 2^40 in LEB128 of so many bytes: the first eight of them."""
+def _leb(value: int, size: int, spare: int) -> tuple[int, int]:
+    """A number below 2^40 in LEB128 of so many bytes, the first eight of them; and how many bytes,
+    0 where it has no room. ``spare`` bits are not for it."""
+    if size < 1 or value >= 1 << 7 * min(size, _GROUPS) - spare:
+        return 0, 0
     groups = value & 0x7F | (value & 0x3F80) << 1 | (value & 0x1FC000) << 2
     groups |= (value & 0xFE00000) << 3 | (value & 0x7F0000000) << 4 | (value & 0xF800000000) << 5
-    return groups | _MORE & (-1 if size > _GROUPS else (1 << 8 * size - 8) - 1)
+    return groups | _MORE & (-1 if size > _GROUPS else (1 << 8 * size - 8) - 1), size
 
 
 def index_room(s: Ints) -> int:
@@ -224,9 +233,11 @@ def _move_other(heap: Memory, record: int, about: int, end: int, to: int, away: 
     """Move a site that is not one of four bytes with a record alone."""
     place, value, how = about & PLACE, i64_at(heap, record + 8), about >> HOW & _KINDS
     if how == _PART:
-        if place + 4 <= end:
-            extra = _extra_of(heap, record, about)
-            _put_instruction(heap, place + to, about >> FORM & FORMS, extra, value, place + away)
+        form, extra = about >> FORM & FORMS, _extra_of(heap, record, about)
+        if place + 4 <= end and form <= LOW:
+            _put_instruction(heap, place + to, form, extra, value, place + away)
+        elif place + 4 <= end:
+            _put_other(heap, place + to, form, extra, value, place + away)
     elif how == _BYTES:
         extra = about >> EXTRA
         if 0 < extra <= end - place:
@@ -247,6 +258,12 @@ def _put_instruction(
     """Write a part of an instruction of AArch64."""
     value = value_of(form, target, extra, address)
     put_32(heap, at, instruction(u32_at(heap, at), form, extra, value))
+
+
+def _put_other(heap: Memory, at: int, form: int, extra: int, target: int, address: int) -> None:
+    """Write what has another form, or a part of it."""
+    value = other_value(form, target, extra, address)
+    put_32(heap, at, other_word(u32_at(heap, at), form, value))
 
 
 def _put_bytes(heap: Memory, at: int, size: int, value: int) -> None:
@@ -283,13 +300,16 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
             extra = about >> EXTRA
             if 0 < extra <= end - place:
                 _put_bytes(heap, place + to, extra, value)
-        elif place + 4 <= end and form not in (RELATIVE, BEHIND):  # which have no place in the file
+        elif place + 4 <= end and is_shown(form, u32_at(heap, place + to)):
             extra = _extra_of(heap, record, about)
             if form == CODE:
                 value += extra - s[S.BASE]
+            if form == POOL:
+                value -= extra
             if how < _BYTES:
                 put_32(heap, place + to, value)
-            elif how == _PART and (form != BRANCH or heap[place + to + 3] >> 2 == _CALL):
-                _put_instruction(heap, place + to, form, extra, value, 0)
+            elif how == _PART:
+                base = extra if form > LOW else 0
+                put_site(heap, place + to, form, extra, value_of(form, value, extra, base))
         record += 2 * RECORD if about & _TWO << HOW else RECORD
     s[S.SITE] = record

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pcpu.iprog.decoder import covers
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.block import end_of, start_of
-from pcpu.iprog.decoder.covers import begin_covers, read_covers
+from pcpu.iprog.decoder.covers import begin_covers, number_at, read_covers
 from pcpu.iprog.decoder.groups import REFERENCE, put_row, put_site_row
 from pcpu.iprog.decoder.memory import copy
 from pcpu.iprog.decoder.moving import restore
-from pcpu.iprog.decoder.reader import read_from, read_number
 from pcpu.iprog.decoder.sites import move_cover
 from pcpu.iprog.decoder.state import check, fail
 from pcpu.kernel import Ints, Memory
-from pcpu.kernel.memory import i64_at, u32_at
+from pcpu.kernel.memory import i64_at, lowest_bit, u32_at
 
 MAX_ROWS = 2 * covers.MANY  # that are asked for at once
 
@@ -106,9 +105,11 @@ def _fix(s: Ints, heap: Memory, size: int) -> int:
     fix, fixes = start_of(s, S.FIXES), end_of(s, S.FIXES)
     out, place = s[S.OUT], -1
     while fix < fixes:
+        count = _TURN
         while fix + _TURN <= fixes and step + _TURN <= steps and place < size - 128 * _TURN:
             gaps, added = i64_at(heap, step), i64_at(heap, fix)
             if gaps & _LONG:
+                count = 1 + (lowest_bit(gaps & _LONG) >> 3)  # to the first that has more bytes
                 break
             gaps += _ONES
             for k in range(0, 8 * _TURN, 8):
@@ -116,13 +117,11 @@ def _fix(s: Ints, heap: Memory, size: int) -> int:
                 heap[out + place] = heap[out + place] + (added >> k)
             step += _TURN
             fix += _TURN
-        read_from(s, step, steps)
-        for _ in range(min(_TURN, fixes - fix)):
-            gap = read_number(s, heap)
-            if gap < 0 or gap >= size - 1 - place:
+        for _ in range(min(count, fixes - fix)):
+            gap, step = number_at(s, heap, step, steps)
+            if step < 0 or gap >= size - 1 - place:
                 return fail(S.DAMAGED, 21)
             place += gap + 1
             heap[out + place] = heap[out + place] + heap[fix]
             fix += 1
-        step = s[S.AT]
     return fail(S.DAMAGED, 22) if step != steps else 0
