@@ -51,7 +51,8 @@ APART = frozenset({
     "_methods", "resolve", "make_records", "read_covers", "_place", "_fix", "move_cover",
     "_move_sites", "restore_x86", "_last_piece", "_first_record", "_may_end",
     "_put_rest", "_put_other", "decode_adaptive",
-    "refuse_if", "read_limited", "read_number", "told", "put_row", "take", "check",
+    # What is called at many places.
+    "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "number_at"})  # what does not: calls would cost a tenth of a window
 _USUAL_BITS = 16  # of the size of a window
