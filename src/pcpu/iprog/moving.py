@@ -19,6 +19,7 @@ width_of: Any = rows.width
 is_shown: Any = moving.is_shown
 u32_at: Any = memory.u32_at
 for_loops(put_site, value_of, width_of, is_shown, moving.instruction, moving.entry_of)
+for_loops(moving.tagged, moving.put_tagged)
 for_loops(moving.other_value, moving.other_word, *riscv.READING, *arm32.READING)
 for_loops(memory.put_32, memory.put_64, memory.u16_at, memory.u32_at)
 

@@ -101,9 +101,9 @@ class _Work:
         """The logarithm of the window's size for a plan of about ``size`` bytes."""
         if self.wanted_bits is not None:
             return self.wanted_bits
-        bits, most = _USUAL_BITS, max(size / _SHARE, _WINDOW_BYTES)
-        while bits < WINDOW_BITS[-1] and (self.file.size >> bits) * _WINDOW_BYTES > most:
-            bits += 1
+        bits, most = _USUAL_BITS, size / _SHARE / _WINDOW_BYTES
+        while bits < WINDOW_BITS[-1] and (self.file.size - 1) >> bits > most:
+            bits += 1  # all windows but one are more than there have to be
         return bits
 
 

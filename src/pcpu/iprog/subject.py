@@ -8,20 +8,27 @@ those of the reference moved, which shows what a plan has to say.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from pcpu.iprog.align import Covers
+from pcpu.iprog.call_sites import told_by_differences
 from pcpu.iprog.finders import FINDERS, find_sites, read_image
-from pcpu.iprog.finders.find import PE_LISTED, PE_POINTERS, WASM_LOCALS
-from pcpu.iprog.format import MAX_REGIONS, Region, Transform
+from pcpu.iprog.finders.call_sites import DIFFERENCES
+from pcpu.iprog.finders.find import CALL_SITES, PE_LISTED, PE_POINTERS, WASM_LOCALS
+from pcpu.iprog.format import MAX_REGIONS, Transform
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit, read_only
+from pcpu.iprog.labels import write_labels
 from pcpu.iprog.moving import absolute, write_sites
+from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.sites import Form, Places, Sites
 
 _MAX_SPAN = 1 << 31
+_USUAL_BITS = 16  # the logarithm of a window
+_FIXED = 4  # sites that make it worth a piece of the map that nothing moves
 # Bytes of modules whose local variables are looked at: they are most of what a module names, and in
 # a large one would take more memory than all the rest.
 _LOCALS_MOST = 1 << 22
@@ -53,6 +60,16 @@ class Subject:
     reference: Octets
     relocatable: Relocatable | None = None
 
+    @cached_property
+    def told(self) -> Octets:
+        """The file as windows of the usual size say it."""
+        return self.told_in(_USUAL_BITS)
+
+    def told_in(self, bits: int) -> Octets:
+        """The file as windows of ``2^bits`` bytes say it: some tables by differences (G95)."""
+        about = self.relocatable
+        return self.file if about is None else told_by_differences(self.file, about.regions, bits)
+
     def with_finders(self, finders: tuple[int, ...]) -> Subject:
         """The same with fewer finders; without any, nothing is relocated."""
         about = self.relocatable
@@ -62,21 +79,35 @@ class Subject:
             return self
         last = about.first + about.size
         sites = find_sites(self.reference[about.first : last].data, finders)
-        return replace(self, relocatable=replace(about, finders=finders, blob_sites=sites))
+        regions = _regions_for(finders, about.regions)
+        changed = replace(about, finders=finders, blob_sites=sites, regions=regions)
+        return replace(self, relocatable=changed)
 
     def blank_file(self, sites: Sites) -> Octets:
         """The file, with zeros in place of its sites; itself where nothing is relocated."""
-        return self.file if self.relocatable is None else _blanked(self.file, sites, 0)
+        if self.relocatable is None:
+            return self.file
+        kept = sites[sites.finder != CALL_SITES]
+        found = _blanked(self.told, kept, 0)
+        write_labels(found, 0, self.file.data, kept)
+        return found
 
     def blank_reference(self) -> Octets:
         """The same of the reference."""
         about = self.relocatable
         if about is None:
             return self.reference
-        return _blanked(self.reference, about.blob_sites, about.first)
+        sites = about.blob_sites
+        found = _blanked(self.reference, sites, about.first)
+        own = self.reference[about.first : about.first + about.size]
+        write_labels(found, about.first, own.data, sites)
+        known = sites[sites.finder == CALL_SITES]
+        values = absolute(known, 0)
+        write_sites(found, known.place + about.first, known.form, known.extra, values)
+        return found
 
     def file_sites(self) -> Sites:
-        """The sites of the file."""
+        """The sites of the file as it is."""
         about = self.relocatable
         return Sites.none() if about is None else find_sites(self.file.data, about.finders)
 
@@ -84,7 +115,8 @@ class Subject:
     def fill(file: Octets, new: Sites, reference: Octets, old: Sites) -> None:
         """Put targets into such copies, in place of what depends on where a site lies. ``new`` are
         the sites of the file, ``old`` those of the reference, moved."""
-        for data, sites in ((file, new), (reference, old)):
+        for data, found in ((file, new), (reference, old)):
+            sites = found[found.finder != CALL_SITES]  # which is there already
             write_sites(data, sites.place, sites.form, sites.extra, absolute(sites, 0))
 
     def observed(self, covers: Covers, new: Sites) -> tuple[Places, Places]:
@@ -93,7 +125,7 @@ class Subject:
         about = self.relocatable
         if about is None:
             return new.target, new.target
-        old = about.blob_sites
+        old = about.blob_sites[about.blob_sites.finder != CALL_SITES]
         which, same = _pairs(
             covers.start, covers.stop, covers.skew - about.first, old.place, new.place
         )
@@ -106,10 +138,12 @@ class Subject:
         listed = which if PE_LISTED in about.finders else which[:0]
         words = old.finder[listed] == PE_POINTERS
         places = old.place[listed[words]], new.place[same[: len(listed)][words]]
+        # Nothing that is told by differences moves.
+        fixed = np.full(_FIXED if CALL_SITES in about.finders else 0, DIFFERENCES)
         addresses = np.concatenate([
-            old.target[which], bases[:, 0], _addresses(about.blob_regions, places[0])
+            old.target[which], bases[:, 0], _addresses(about.blob_regions, places[0]), fixed
         ])  # fmt: skip
-        moved = [new.target[same], bases[:, 1], _addresses(about.regions, places[1])]
+        moved = [new.target[same], bases[:, 1], _addresses(about.regions, places[1]), fixed]
         return addresses, np.concatenate(moved) - addresses
 
 
@@ -119,6 +153,14 @@ def _addresses(regions: tuple[Region, ...], places: Places) -> Places:
     biases = np.array([0, *(region.bias for region in regions)])
     found: Places = places + biases[np.searchsorted(starts, places, "right") - 1]
     return found
+
+
+def _regions_for(finders: tuple[int, ...], regions: tuple[Region, ...]) -> tuple[Region, ...]:
+    """The regions of a file: tables are told by differences if those of the blob are."""
+    if CALL_SITES in finders:
+        return regions
+    plain = RegionKind.CALLS, RegionKind.OTHER
+    return tuple(replace(r, kind=plain[1]) if r.kind is plain[0] else r for r in regions)
 
 
 def _blanked(data: Octets, sites: Sites, first: int) -> Octets:
@@ -172,7 +214,8 @@ def make_subject(
         if used:
             first = sum(map(len, blobs[:number]))
             about = Relocatable(
-                number, first, len(blob), used, image.regions, other.regions, low, high - low,
+                number, first, len(blob), used, _regions_for(used, image.regions), other.regions,
+                low, high - low,
                 image.transform, sites,
             )  # fmt: skip
             return Subject(file, reference, about)

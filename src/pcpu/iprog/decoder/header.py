@@ -21,6 +21,7 @@ from pcpu.iprog.format import (
     WINDOW_BITS,
     Transform,
 )
+from pcpu.iprog.regions import RegionKind
 from pcpu.kernel import Ints, Memory
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
@@ -28,6 +29,7 @@ _MAGIC = int.from_bytes(MAGIC, "little")
 _FRAME = 16  # bytes of a plan around its header
 _START = 12  # of them before it
 _SHA = 32
+_LAST_KIND = max(RegionKind).value
 _TRANSFORMS = sum(1 << transform for transform in Transform)  # a bit for each
 _MOST_SHIFT = 62
 _LEAST_BITS, _MOST_BITS = WINDOW_BITS[0], WINDOW_BITS[-1]
@@ -134,16 +136,16 @@ def _regions(s: Ints, heap: Memory) -> None:
     if row < 0:
         return
     s[S.REGIONS], s[S.REGION_TABLE] = regions + 1, row
-    start, bias, code = 0, 0, 0
+    start, bias, kind = 0, 0, 0
     for n in range(regions + 1):
         put_64(heap, row, start)
         put_64(heap, row + 8, bias)
-        put_64(heap, row + 16, code)
+        put_64(heap, row + 16, kind)
         row += 24
         if n < regions:
             start += read_limited(s, heap, 1 if n else 0, MAX_SIZE, 9)
             bias += read_signed(s, heap)
-            code = read_limited(s, heap, 0, 1, 9)
+            kind = read_limited(s, heap, 0, _LAST_KIND, 9)
             refuse_if(s, not -BIAS_LIMIT < bias < BIAS_LIMIT, fail(S.DAMAGED, 9))
 
 

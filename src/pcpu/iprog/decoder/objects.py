@@ -16,6 +16,7 @@ from pcpu.compiler import compile_operations
 from pcpu.iprog.decoder import state
 from pcpu.iprog.finders.find import chosen_for
 from pcpu.iprog.format import Codec, Header
+from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.zstd import zstd_object
 from pcpu.isa import Isa
 from pcpu.kernel.module import Translation, translate
@@ -31,8 +32,8 @@ PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 HOT = frozenset({
     "copy", "read_covers", "number_at", "_fix", "move_cover", "_move_sites", "_move_other",
     "value_of", "_records_from", "_first_record", "region_of", "place_of", "resolve", "shift",
-    "_kind", "_leb", "make_records", "record_of", "write_record", "form_of", "_put_other",
-    "other_value", "other_word",
+    "_kind", "_bytes_of", "_leb", "make_records", "record_of", "write_record", "form_of",
+    "_put_other", "other_value", "other_word",
     "restore_x86", "restore_aarch64", "instruction_end",
     "restore_riscv", "_restore_uses", "restore_arm32", "restore_thumb", "_find_in_stretch",
     "_find_uses", "_use_from", "is_arm", "_arm_branches", "_thumb_branches", "_arm_pools",
@@ -40,7 +41,8 @@ HOT = frozenset({
     "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
     "_follow", "_records", "_list", "_based", "_methods", "_is_method", "_instruction", "_operand",
     "number", "_name", "_number_in", "_words",
-    "displace", "decode_adaptive", "_chance", "between", "_learn",
+    "displace", "_cells", "_cell", "_instructions", "_types", "_relocations", "_symbols",
+    "_functions", "decode_adaptive", "_chance", "between", "_learn",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
 # that has made faster code of a function uses it from the next call on. Others would be part of a
@@ -51,6 +53,7 @@ APART = frozenset({
     "_methods", "resolve", "make_records", "read_covers", "_place", "_fix", "move_cover",
     "_move_sites", "restore_x86", "_last_piece", "_first_record", "_may_end",
     "_put_rest", "_put_other", "decode_adaptive",
+    "_cells", "_body", "_types", "_relocations", "_symbols", "_functions",
     # What is called at many places.
     "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
 })  # fmt: skip
@@ -73,6 +76,8 @@ def known_of(header: Header) -> Known:
         "WINDOW_SIZE_BITS": header.window_bits,
     }
     if header.relocation is not None:
+        kinds = {region.kind for region in header.relocation.regions}
+        known["TELLS_CALLS"] = int(RegionKind.CALLS in kinds)
         known["CHOSEN"] = chosen_for(header.relocation.finders)
     return known
 

@@ -20,11 +20,13 @@ from pcpu.iprog.decoder.moving import (
     CODE,
     ENTRY,
     LOW,
+    NARROW,
     NUMBER,
     PAGE,
     POOL,
     RELATIVE,
     SIGNED,
+    WIDE,
     entry_of,
     instruction,
     is_shown,
@@ -32,6 +34,7 @@ from pcpu.iprog.decoder.moving import (
     other_word,
     put_site,
     region_of,
+    tagged,
     value_of,
 )
 from pcpu.iprog.decoder.records import (
@@ -47,6 +50,7 @@ from pcpu.iprog.decoder.records import (
     UPPER,
     place_of,
 )
+from pcpu.iprog.decoder.transforms import NEAR
 from pcpu.iprog.sites import Form
 from pcpu.kernel import Ints, Memory
 from pcpu.kernel.memory import i32_at, i64_at, put_32, put_64, u32_at
@@ -101,11 +105,9 @@ def resolve(s: Ints, heap: Memory, record: int, end: int) -> None:
             how = _FOUR
         elif form == ABSOLUTE:
             value, how, extra = value - extra, _BYTES, 8
-        elif form == ENTRY:
-            value, how, extra = entry_of(value, extra), _BYTES, 2
-        elif form <= SIGNED:
-            how, spare = _BYTES, 1 if form == SIGNED else 0
-            value, extra = _leb(value & NUMBER, extra, spare)
+        elif form <= SIGNED or form in (ENTRY, NARROW, WIDE):
+            how = _BYTES
+            value, extra = _bytes_of(value & NUMBER, form, extra)
         elif _KNOWN >> form & 1 == 0:
             how = _NOTHING
         if not two:
@@ -116,6 +118,16 @@ def resolve(s: Ints, heap: Memory, record: int, end: int) -> None:
         put_64(heap, record, about | (how | two) << HOW)
         put_64(heap, record + 8, value)
         record += 2 * RECORD if two else RECORD
+
+
+def _bytes_of(value: int, form: int, extra: int) -> tuple[int, int]:
+    """What is written of a number below 2^40; and how many bytes, 0 where it has no room."""
+    if form <= SIGNED:
+        return _leb(value, extra, 1 if form == SIGNED else 0)
+    if form == ENTRY:
+        return entry_of(value, extra), 2
+    size, told = 2 if form == NARROW else 4, tagged(value, extra)
+    return told, size if 0 <= told < 1 << 8 * size else 0
 
 
 def _leb(value: int, size: int, spare: int) -> tuple[int, int]:
@@ -292,6 +304,7 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
     first = start - s[S.BLOB_FIRST]
     record, records = _records_from(s, heap, first)
     end, to = first + length, at - first
+    behind, before = -1, 0  # the end of the last relative site, and what it would hold
     while record < records:
         about = i64_at(heap, record)
         place = about & PLACE
@@ -302,6 +315,11 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
             about = i64_at(heap, record)
         first = place + 1
         value, form, how = i64_at(heap, record + 8), about >> FORM & FORMS, about >> HOW & _KINDS
+        if form == RELATIVE and place + 4 <= end:
+            more = value - place - before
+            if place == behind and -NEAR <= more < NEAR:
+                put_32(heap, place + to, more)
+            behind, before = place + 4, value - place
         if how == _BYTES:
             extra = about >> EXTRA
             if 0 < extra <= end - place:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pcpu.iprog.decoder import covers
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.block import end_of, start_of
+from pcpu.iprog.decoder.calls import restore_calls
 from pcpu.iprog.decoder.covers import begin_covers, number_at, read_covers
 from pcpu.iprog.decoder.groups import REFERENCE, put_row, put_site_row
 from pcpu.iprog.decoder.memory import copy
@@ -60,6 +61,8 @@ def make_window(s: Ints, heap: Memory, size: int, start: int) -> int:
     status = _fix(s, heap, size)
     if status < 0:
         return status
+    if S.RELOCATES and S.TELLS_CALLS and s[S.FINDERS]:
+        restore_calls(s, heap, heap[s[S.OUT] : s[S.OUT] + size], start)
     number = (start >> s[S.WINDOW_BITS]) - s[S.BLOCK_FIRST]
     stated = s[S.CONTENT] + s[S.STREAM + 2 * S.CHECKS] + 4 * number
     if check(heap[s[S.OUT] : s[S.OUT] + size]) != u32_at(heap, stated):
