@@ -51,7 +51,7 @@ function decoder(path, planPath, sitesPath) {
     put("plan", exports.hold(0, plan.length), plan);
     checked("open", exports.open(plan.length), exports);
     put("blob", exports.hold(1, blob.length), blob);
-    if (exports.sites_wanted()) put("sites", exports.hold_sites(sites.length / 32), sites);
+    if (exports.sites_wanted()) put("sites", exports.hold_sites(sites.length / 16), sites);
     rebuild(exports, make, keep);
   };
 }

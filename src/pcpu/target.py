@@ -23,10 +23,10 @@ class Target:
     says that another compiler runs what LLVM wrote, and runs it as it stands (docs/notes/
     wasm-for-v8.md). ``link`` turns an object into ``linked``, given the names to export.
 
-    ``crc_tables`` says how many tables a CRC by table has, each of 256 entries: 16, 4 or 1.
+    ``crc_tables`` says how many tables a CRC by table has, each of 256 entries: 16, 8, 4 or 1.
     ``crc_usual``, where it is not 0, says that CRCs are to take little room, in one thread, and of
     how many bytes most are: tables are computed when they are first used, and there are
-    no forms but for that length.
+    no forms but those of little code.
 
     What is linked has code for each of ``levels`` too, and takes the last that the processor has
     (levels.py, detect.zig).

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import wasmtime
 
+from pcpu.iprog.decoder.records import RECORD
 from pcpu.iprog.sites import Sites
+from pcpu.iprog.sites_file import records
 
 KINDS = {-1: "damaged", -2: "unsupported", -3: "wrong-blob", -4: "no-memory", -5: "not-now"}
 
@@ -66,7 +67,8 @@ class AnyPlan(Module):
             self.put(self.done("hold", 1, len(reference)), reference)
         if "s" in held and self.call("sites_wanted"):
             assert sites is not None
-            self.put(self.done("hold_sites", len(sites)), records(sites))
+            content = records(sites)
+            self.put(self.done("hold_sites", len(content) // RECORD), content)
 
     def window(self, number: int) -> bytes:
         while rows := self.done("want", number):
@@ -90,17 +92,10 @@ class AnyPlan(Module):
                 assert start + length <= len(content)
                 self.put(to, content[start : start + length])
         if asked:
-            self.put(self.done("sites", len(sites) // 32), sites)
+            self.put(self.done("sites", len(sites) // RECORD), sites)
 
     def rebuild(self) -> bytes:
         return b"".join(self.window(n) for n in range(self.call("windows")))
-
-
-def records(sites: Sites) -> bytes:
-    import numpy as np
-
-    columns: Sequence[Any] = (sites.place, sites.form, sites.target, sites.extra)
-    return np.stack([np.asarray(c, np.int64) for c in columns], 1).tobytes()
 
 
 Rebuild = Callable[[bytes, bytes], bytes]

@@ -13,7 +13,7 @@ import pytest
 
 from pcpu.errors import DamagedPlanError, IprogError, UnsupportedPlanError, WrongBlobError
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.wasm import any_plan, reconstructor
+from pcpu.iprog.decoder.wasm import any_plan, code_sizes, reconstructor
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
@@ -66,6 +66,15 @@ def test_what_a_header_says_d4(decoder: AnyPlan, name: str) -> None:
     assert decoder.call("window_size") == header.window_size
     assert decoder.call("windows") == header.windows
     assert decoder.call("sites_wanted") == (sites is not None)
+
+
+def test_the_decoder_is_small() -> None:
+    """What is sent to readers: the figures of decision 0023."""
+    sizes = code_sizes()
+    assert sizes["kernels"] < 25_000
+    assert sizes["check"] < 1200
+    assert sizes["zstandard"] < 17_500
+    assert sum(sizes.values()) < len(any_plan()) < sum(sizes.values()) + 5000
 
 
 def test_calls_that_are_not_possible_d1_d2(decoder: AnyPlan) -> None:

@@ -18,7 +18,7 @@ from pcpu.iprog.decoder.wasm import any_plan
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.numbers import Numbers
 from pcpu.iprog.sites import Form, Sites
-from pcpu.iprog.sites_file import is_current, write_sites
+from pcpu.iprog.sites_file import is_current, records, write_sites
 from tests.iprog.module import Module, RefusedError
 from tests.iprog.test_explain import program
 
@@ -60,9 +60,9 @@ def unpacked(page: bytes, count: int) -> list[Row]:
 
 def pages_of(content: bytes) -> list[tuple[int, bytes]]:
     """How many sites each page has, and its bytes."""
-    _, bits, _, size = struct.unpack_from("<IIQQ", content, 8)
-    finders = struct.unpack_from("<I", content, 64)[0]
-    at = -(-(68 + 4 * finders) // 32) * 32
+    _, bits, _, size = struct.unpack_from("<IIQ8xQ", content, 8)
+    finders = struct.unpack_from("<I", content, 72)[0]
+    at = -(-(76 + 4 * finders) // 32) * 32
     table = struct.unpack_from(f"<{2 * (1 + (-(-size >> bits)))}Q", content, at)
     firsts, places = table[0::2], table[1::2]
     return [
@@ -76,14 +76,14 @@ def pages_of(content: bytes) -> list[tuple[int, bytes]]:
 def test_d13_layout(blob: bytes, finders: list[int]) -> None:
     content = written(blob, finders)
     assert content[:8] == bytes.fromhex("8953495445530d0a")
-    version, bits, count, size = struct.unpack_from("<IIQQ", content, 8)
-    assert (version, size) == (2, len(blob))
+    version, bits, count, made, size = struct.unpack_from("<IIQQQ", content, 8)
+    assert (version, size) == (3, len(blob))
     assert 12 <= bits <= 30
-    assert content[32:64] == hashlib.sha256(blob).digest()
-    assert struct.unpack_from("<I", content, 64)[0] == len(finders)
-    assert list(struct.unpack_from(f"<{len(finders)}I", content, 68)) == finders
-    at = -(-(68 + 4 * len(finders)) // 32) * 32
-    assert not any(content[68 + 4 * len(finders) : at])
+    assert content[40:72] == hashlib.sha256(blob).digest()
+    assert struct.unpack_from("<I", content, 72)[0] == len(finders)
+    assert list(struct.unpack_from(f"<{len(finders)}I", content, 76)) == finders
+    at = -(-(76 + 4 * len(finders)) // 32) * 32
+    assert not any(content[76 + 4 * len(finders) : at])
     pages = -(-len(blob) // (1 << bits))
     table = struct.unpack_from(f"<{2 * (pages + 1)}Q", content, at)
     start = -(-(at + 16 * (pages + 1)) // 32) * 32
@@ -91,6 +91,7 @@ def test_d13_layout(blob: bytes, finders: list[int]) -> None:
     assert (table[0], table[1], table[-2], table[-1]) == (0, start, count, len(content))
     expected = find_sites(blob, finders)
     rows = list(zip(*(column.tolist() for column in expected.arrays), strict=True))
+    assert made == count + sum(has_two(*row) for row in rows)
     for number, (sites, page) in enumerate(pages_of(content)):
         first = table[2 * number]
         assert first == sum(1 for row in rows if row[0] < number << bits)
@@ -106,14 +107,52 @@ def every_form(random: np.random.Generator, count: int) -> Sites:
     return Sites(place, form, target, extra * random.choice([-1, 1], count), form)
 
 
+def has_two(place: int, form: int, target: int, extra: int) -> bool:
+    """Whether a site has two records."""
+    if form == 3:
+        return not (0 <= extra < 1 << 46 and -(1 << 31) <= target - extra < 1 << 31)
+    return abs(extra) >= 1 << 14
+
+
+def read_records(records: bytes) -> list[Row]:
+    """The sites that records are about (D8)."""
+    words = list(zip(*[iter(struct.unpack(f"<{len(records) // 8}q", records))] * 2, strict=True))
+    rows: list[Row] = []
+    while words:
+        first, target = words.pop(0)
+        place, form, extra = first & ((1 << 40) - 1), first >> 40 & 31, first >> 49
+        assert first >> 45 & 15 == 0
+        if extra == -(1 << 14):
+            more, extra = words.pop(0)
+            assert more == place | 31 << 40
+        elif form == 3:
+            extra = extra << 32 | target >> 32 & 0xFFFFFFFF
+            target = extra + (target & 0xFFFFFFFF) - ((target >> 31 & 1) << 32)
+        rows.append((place, form, target, extra))
+    return rows
+
+
 class Unpacker(Module):
     def rows(self, page: bytes, count: int) -> list[Row]:
         room = -(-len(page) // 16) * 16
         at = self.done("room", room + 32 * count)
         self.put(at, page)
-        self.done("unpack", at, len(page), count, at + room)
-        numbers = struct.unpack(f"<{4 * count}q", self.get(at + room, 32 * count))
-        return list(zip(*[iter(numbers)] * 4, strict=True))
+        made = self.done("unpack", at, len(page), count, at + room)
+        rows = read_records(self.get(at + room, 16 * made))
+        assert made == len(rows) + sum(has_two(*row) for row in rows)
+        return rows
+
+
+def test_d8_records_of_every_size() -> None:
+    based = [(0, 0), (5, -5), (1 << 45, 1), ((1 << 46) - 1, 7), (1 << 46, 0), (-1, 3), (9, 1 << 31)]
+    rows = [(9 * n, 3, extra + away, extra) for n, (extra, away) in enumerate(based)]
+    rows += [(100 + n, 1, 5, extra) for n, extra in enumerate((-16383, 16383, -16384, 16384))]
+    rows += [((1 << 40) - 1, 10, 1 << 60, -1)]
+    columns = [np.array(column, np.int64) for column in zip(*rows, strict=True)]
+    form = columns[1].astype(np.uint8)
+    made = records(Sites(columns[0], form, columns[2], columns[3], form))
+    assert read_records(made) == rows
+    assert len(made) == 16 * (len(rows) + sum(has_two(*row) for row in rows))
 
 
 def test_d14_pages_are_unpacked_as_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:

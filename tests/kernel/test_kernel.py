@@ -194,6 +194,22 @@ def test_copies_within_an_array_may_overlap() -> None:
         assert a.tolist() == c.tolist()
 
 
+def counted(a: Ints) -> int:
+    a[0] += 1
+    return a[0]
+
+
+def twice(a: Ints) -> int:
+    found = a[1] = counted(a)
+    return 10 * found + a[1]
+
+
+def test_several_targets_get_one_value() -> None:
+    a, c = np.zeros(2, np.int64), np.zeros(2, np.int64)
+    assert compiled(twice)(a) == plain(twice)(c) == 11
+    assert a.tolist() == c.tolist() == [1, 1]
+
+
 def plain(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """A kernel as Python, which takes arrays of numpy."""
     return kernel

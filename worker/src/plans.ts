@@ -2,7 +2,7 @@
 
 import type { Context } from "hono";
 import { HeldPlan } from "../../sdk/ts/src/iprog/held";
-import { SITE } from "../../sdk/ts/src/iprog/decoder";
+import { RECORD } from "../../sdk/ts/src/iprog/decoder";
 import type { Head } from "../../sdk/ts/src/iprog/head";
 import type { PageCache, Source } from "../../sdk/ts/src/iprog/pages";
 import { Rebuild, type PlanHead } from "../../sdk/ts/src/iprog/rebuild";
@@ -76,7 +76,7 @@ export class Plans {
   async #held(c: C, store: Store, plan: GivenPlan, head: PlanHead, span: Span): Promise<HeldLease | undefined> {
     const { bytes, head: about } = head;
     const most = Math.min(decoderLimit(c.env) || HELD, HELD);
-    const size = plan.whole.size + sizeOf(about.blobs) + SITE * (about.relocation?.sites ?? 0);
+    const size = plan.whole.size + sizeOf(about.blobs) + 2 * RECORD * (about.relocation?.sites ?? 0);
     const key = plan.isPublished ? bytes : undefined;
     const isKnown = key !== undefined && this.#decoders.held(key) !== undefined;
     if (!isKnown && (size + STREAMS > most || !this.#isWorthIt(about, span))) return undefined;

@@ -25,12 +25,13 @@ def compile_plan_file(path: str, target: str, out: str | None, *, as_json: bool)
 
 def compile_decoder(out: str | None, *, as_json: bool) -> None:
     """Write ``iprog.wasm``."""
-    from pcpu.iprog.decoder.wasm import ABI, any_plan
+    from pcpu.iprog.decoder.wasm import ABI, any_plan, code_sizes
 
     code = any_plan()
     _write(code, out, runs=False)
     if as_json:
-        _say({"target": "wasm", "abi": ABI, "compiled_size": len(code)}, out)
+        about = {"target": "wasm", "abi": ABI, "compiled_size": len(code), "code": code_sizes()}
+        _say(about, out)
 
 
 def _say(about: dict[str, Any], out: str | None) -> None:

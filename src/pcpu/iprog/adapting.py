@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from pcpu.iprog.decoder import adaptive
-from pcpu.iprog.decoder.adaptive import COUNT, ENTRIES, LESS_OFTEN, NODES, OFTEN, WORD
+from pcpu.iprog.decoder.adaptive import ENTRIES, LESS_OFTEN, NODES, OFTEN, RATES, WORD
 from pcpu.iprog.jit import for_loops, i64, jit
 from pcpu.iprog.numbers import Bytes
 
 _likely: Any = adaptive.likely
 _between: Any = adaptive.between
-_learn: Any = adaptive.learn
-for_loops(_likely, _between, _learn)
+for_loops(_likely, _between)
+_COUNT = 5  # low bits of an entry, which count
 
 
 def encode(streams: Sequence[Bytes]) -> bytes:
@@ -36,7 +36,7 @@ def _encode(content: Any, ends: Any, entries: Any, to: Any) -> Any:
             node = 1
             for place in range(7, -1, -1):
                 a, b = stream * NODES + node, (8 + before) * NODES + node
-                part = _likely((entries[a] >> COUNT) + (entries[b] >> COUNT))
+                part = _likely((entries[a] >> _COUNT) + (entries[b] >> _COUNT))
                 middle = _between(low, high, part)
                 bit = i64(content[at]) >> place & 1
                 if bit:
@@ -53,6 +53,14 @@ def _encode(content: Any, ends: Any, entries: Any, to: Any) -> Any:
             before = node & 255
             at += 1
     return _end(low, high, to, used)
+
+
+@jit
+def _learn(entries: Any, at: Any, error: Any, often: Any) -> None:
+    """Bring an entry nearer to what was found."""
+    seen = entries[at] & ((1 << _COUNT) - 1)
+    odds = (entries[at] >> _COUNT) + error * i64(RATES[seen])
+    entries[at] = odds << _COUNT | min(seen + 1, often)
 
 
 @jit

@@ -20,7 +20,7 @@ Parameter = zstd.CompressionParameter
 Dictionary = zstd.ZstdDict  # holds a copy of a prefix
 
 _MAX_WINDOW = 1 << 27
-_SINGLE_SEGMENT = 32  # a bit of a frame header's descriptor
+_CHECKSUM, _SINGLE_SEGMENT = 4, 32  # bits of a frame header's descriptor
 _THOROUGH, _LONG, _QUICK = 22, 19, 3  # levels
 _SOME = 1 << 20  # bytes that the first of them is worth it for
 _FEW = 256  # a content of less than this part of its prefix is looked up more coarsely
@@ -59,6 +59,8 @@ def _decompress(stored: bytes, size: int, prefix: bytes | None) -> bytes:
         info = zstd.get_frame_info(stored)
         if info.decompressed_size != size or info.dictionary_id:
             raise DamagedPlanError(f"a zstd frame does not say that it holds {size} bytes")
+        if stored[4] & _CHECKSUM:
+            raise DamagedPlanError("a zstd frame has a checksum, which those of plans do not have")
         if _window(stored) > _MAX_WINDOW:
             raise DamagedPlanError("a zstd frame asks for a window of more than 2^27 bytes")
         before = None if prefix is None else dictionary(prefix).as_prefix

@@ -13,13 +13,14 @@ import zstandard
 
 from pcpu.errors import PcpuError
 from pcpu.iprog.columns import write_varints
+from pcpu.iprog.decoder import records as layout
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.reference import digest
-from pcpu.iprog.sites import NEAR, REST, Octets, Places, Sites
+from pcpu.iprog.sites import NEAR, REST, Form, Octets, Places, Sites
 
 MAGIC = b"\x89SITES\r\n"
-VERSION = 2
+VERSION = 3
 PAGE_BITS = 13  # a page costs as much to unpack as it has sites, and is often for few of them
 ALIGNMENT = 32
 _LEVEL = 12  # of Zstandard: higher ones take longer and save little
@@ -32,7 +33,9 @@ def write_sites(blob: Bytes, finders: Sequence[int], out: IO[bytes]) -> int:
     Raises UnsupportedPlanError where a finder is not known.
     """
     sites = find_sites(blob, finders)
-    head = MAGIC + struct.pack("<IIQQ", VERSION, PAGE_BITS, len(sites), len(blob)) + digest(blob)
+    made = len(records(sites)) // layout.RECORD
+    head = MAGIC + struct.pack("<IIQQQ", VERSION, PAGE_BITS, len(sites), made, len(blob))
+    head += digest(blob)
     head += struct.pack(f"<I{len(finders)}I", len(finders), *finders)
     out.write(_padded(head))
     borders = np.arange(1 + (-(-len(blob) >> PAGE_BITS)), dtype=np.int64) << PAGE_BITS
@@ -99,7 +102,17 @@ def _signed(values: Places) -> bytes:
 
 def records(sites: Sites) -> bytes:
     """The sites as decoders take them (D8)."""
-    return np.stack([column.astype("<i8") for column in sites.arrays], axis=-1).tobytes()
+    place, form, target, extra = (column.astype(np.int64) for column in sites.arrays)
+    based, away = form == Form.BASED, target - extra
+    split = based & (extra >> layout.UPPER >= 0) & (away == away.astype(np.int32))
+    more = np.where(split, extra >> layout.UPPER, extra)
+    apart = (based & ~split) | (abs(more) >= -layout.APART)
+    more[apart] = layout.APART
+    second = np.where(split & ~apart, extra << layout.UPPER | away & layout.LOWER, target)
+    first = place | form << layout.FORM | more << layout.EXTRA
+    own = np.flatnonzero(apart) + 1
+    first = np.insert(first, own, place[apart] | layout.OWN_RECORD << layout.FORM)
+    return np.stack([first, np.insert(second, own, extra[apart])], axis=-1).astype("<i8").tobytes()
 
 
 def _padded(content: bytes) -> bytes:

@@ -24,6 +24,8 @@ _PLAIN: Mapping[type, str] = MappingProxyType({
     ast.BitXor: "xor", ast.LShift: "shl", ast.RShift: "ashr",
 })  # fmt: skip
 
+_NEAR = 4096  # what is added to an address that is one itself
+
 
 class Expressions:
     """Values of one kernel, whose function is being written."""
@@ -91,14 +93,24 @@ class Expressions:
     def element(self, array: Array, index: Any, count: int = 1) -> Any:
         """A pointer to ``count`` items from an index on, which lie in the array."""
         if array is MEMORY:
-            pass
-        elif count == 1:
+            return self.address(index)
+        if count == 1:
             self.check(self.b.icmp_unsigned("<", index, array.length))
         else:
             room = self.b.sub(array.length, I64(count))
             enough = self.b.icmp_signed(">=", room, I64(0))
             self.check(self.b.and_(enough, self.b.icmp_unsigned("<=", index, room)))
         return self.b.gep(array.pointer, [index], source_etype=array.item)
+
+    def address(self, index: Any) -> Any:
+        """A pointer to memory. A constant that is added stays apart: machines add it themselves."""
+        offset = 0
+        if getattr(index, "opname", "") == "add" and isinstance(index.operands[1], ir.Constant):
+            more = index.operands[1].constant
+            if 0 <= more <= _NEAR:
+                index, offset = index.operands[0], more
+        start = self.b.inttoptr(self.narrow(index), POINTER)
+        return self.b.gep(start, [I64(offset)], inbounds=True, source_etype=I8) if offset else start
 
     def slice(self, array: Array, first: Any, last: Any) -> Array:
         within = self.b.icmp_unsigned("<=", first, last)

@@ -69,8 +69,12 @@ class _Body(Expressions):
         self.b.store(self.truth(value) if kind == "bool" else self.wide(value), slot)
 
     def on_assign(self, node: ast.Assign) -> None:
+        if len(node.targets) == 1:
+            self.give(node.targets[0], node.value)
+            return
+        value = self.value(node.value)
         for target in node.targets:
-            self.give(target, node.value)
+            self.give_found(target, value)
 
     def give(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Tuple):
@@ -97,12 +101,16 @@ class _Body(Expressions):
             whole = self.value(value)
             found = [self.b.extract_value(whole, n) for n in range(len(target.elts))]
         for item, one in zip(target.elts, found, strict=True):
-            if isinstance(item, ast.Name):
-                self.assign(item.id, one)
-            elif isinstance(item, ast.Subscript):
-                self.put(item, self.wide(one))
-            else:
-                raise self.wrong(item, "nothing can be assigned to this")
+            self.give_found(item, one)
+
+    def give_found(self, target: ast.expr, value: Any) -> None:
+        """Give a target what was found before."""
+        if isinstance(target, ast.Name):
+            self.assign(target.id, value)
+        elif isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Slice):
+            self.put(target, self.wide(value))
+        else:
+            raise self.wrong(target, "nothing can be assigned to this")
 
     def copy(self, target: ast.Subscript, value: ast.expr) -> None:
         """``a[i:j] = b[k:l]``, of one length. The two may overlap only if both are called ``a``."""

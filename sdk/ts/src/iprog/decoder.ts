@@ -16,8 +16,8 @@ export interface Row {
 }
 
 const ROW = 32;
-/** Of a site, in bytes. */
-export const SITE = 32;
+/** Of a record of a site, in bytes; some sites have two. */
+export const RECORD = 16;
 
 /** One plan at a time. After a trap the instance is of no use. */
 export class Decoder {
@@ -51,7 +51,7 @@ export class Decoder {
     return this.#instance.address("hold", REFERENCE, size);
   }
 
-  /** Room for all sites, where the plan relocates; the address. Throws PlanError where the plan has another number of them. */
+  /** Room for the records of all sites, where the plan relocates; the address. Throws PlanError where the plan has another number of sites. */
   holdSites(count: number): number {
     return this.#instance.address("hold_sites", count);
   }
@@ -61,9 +61,9 @@ export class Decoder {
     return this.#instance.address("room", size);
   }
 
-  /** Makes `count` sites, from the address `to` on, of a packed page of them, which lies at `address`. Throws PlanError. */
-  unpack(address: number, length: number, count: number, to: number): void {
-    this.#instance.checked("unpack", address, length, count, to);
+  /** Makes records, from the address `to` on, of a packed page of `count` sites, which lies at `address`; how many. Throws PlanError. */
+  unpack(address: number, length: number, count: number, to: number): number {
+    return this.#instance.checked("unpack", address, length, count, to);
   }
 
   /** Bytes of its memory, good until the next call. */
@@ -116,7 +116,7 @@ export class Decoder {
     this.#instance.number("again");
   }
 
-  /** Room for `count` sites; the address. */
+  /** Room for `count` records of sites; the address. */
   sites(count: number): number {
     return this.#instance.address("sites", count);
   }

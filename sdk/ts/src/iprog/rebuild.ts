@@ -2,7 +2,7 @@
 
 import { PlanError, UsageError } from "../errors.js";
 import { Gathered, readSpans, type Span } from "./ahead.js";
-import { PLAN, REFERENCE, SITE, SITES, type Decoder, type Row } from "./decoder.js";
+import { PLAN, RECORD, REFERENCE, SITES, type Decoder, type Row } from "./decoder.js";
 import { headLength, readHead, START, type Head } from "./head.js";
 import { bytesAt, type Source } from "./pages.js";
 import type { SitesCache, SitesFile } from "./sites.js";
@@ -190,7 +190,7 @@ export class Rebuild {
       places.set(row, size);
       size += counts.get(row)!;
     }
-    const address = this.#decoder.sites(size / SITE);
+    const address = this.#decoder.sites(size / RECORD);
     for (const row of inOrder(rows)) {
       let at = address + places.get(row)!;
       await file.read(row.start, row.start + row.length, this.#cache, (records) => {

@@ -1,13 +1,13 @@
 /** Sites files: what finders found in a blob (spec/iprog-abi.md D13, D14). */
 
 import { PlanError, SourceError } from "../errors.js";
-import { Decoder, SITE } from "./decoder.js";
+import { Decoder, RECORD } from "./decoder.js";
 import type { Content } from "./head.js";
 import { bytesAt, type Source } from "./pages.js";
 
 const MAGIC = [0x89, 0x53, 0x49, 0x54, 0x45, 0x53, 0x0d, 0x0a];
-const VERSION = 2;
-const FIXED = 68;
+const VERSION = 3;
+const FIXED = 76;
 const ENTRY = 16;
 const MAX_FINDERS = 32;
 const MAX_PAGE_BITS = 30;
@@ -63,13 +63,12 @@ export class SitesCache {
 
   /** The records of a packed page, of which as many as there is room for are kept. Good until anything else runs. Throws SourceError. */
   unpack(page: number, packed: Uint8Array, count: number): Uint8Array {
-    const size = SITE * count;
-    const address = this.#decoder.room(packed.length + SITE + size);
-    const to = address + Math.ceil(packed.length / SITE) * SITE;
+    const address = this.#decoder.room(packed.length + RECORD + 2 * RECORD * count);
+    const to = address + Math.ceil(packed.length / RECORD) * RECORD;
     this.#decoder.write(address, packed);
-    unpacked(() => this.#decoder.unpack(address, packed.length, count, to));
-    const records = this.#decoder.bytes(to, size);
-    if (count > 0 && size <= this.#capacity) this.#keep(page, records);
+    const made = unpacked(() => this.#decoder.unpack(address, packed.length, count, to));
+    const records = this.#decoder.bytes(to, RECORD * made);
+    if (made > 0 && records.length <= this.#capacity) this.#keep(page, records);
     return records;
   }
 
@@ -102,15 +101,17 @@ export class SitesFile {
   readonly #size: number;
   readonly #table: number;
   readonly #count: number;
+  readonly #records: number;
   readonly #name: string;
   #scratch = new Uint8Array(0);
 
-  private constructor(source: Source, pageBits: number, table: number, count: number, blob: Content, name: string) {
+  private constructor(source: Source, pageBits: number, table: number, count: number, records: number, blob: Content, name: string) {
     this.#source = source;
     this.#pageBits = pageBits;
     this.#size = blob.size;
     this.#table = table;
     this.#count = count;
+    this.#records = records;
     this.#name = name;
     if (source.size < this.#start) throw damaged();
   }
@@ -122,17 +123,18 @@ export class SitesFile {
     if (!MAGIC.every((byte, i) => head[i] === byte)) throw new SourceError("this is no sites file");
     const version = view.getUint32(8, true);
     if (version !== VERSION) throw new SourceError(`the sites file has version ${version}, not ${VERSION}; publish it again`);
-    const [pageBits, count, size] = [view.getUint32(12, true), view.getBigUint64(16, true), view.getBigUint64(24, true)];
-    const finders = view.getUint32(64, true);
+    const pageBits = view.getUint32(12, true);
+    const [count, records, size] = [16, 24, 32].map((at) => Number(view.getBigUint64(at, true))) as [number, number, number];
+    const finders = view.getUint32(72, true);
     if (pageBits > MAX_PAGE_BITS || finders > MAX_FINDERS) throw damaged();
     const numbers = new DataView((await bytesAt(source, FIXED, 4 * finders)).buffer);
     const same = finders === wanted.length && wanted.every((finder, i) => numbers.getUint32(4 * i, true) === finder);
-    if (!same || Number(size) !== blob.size || hex(head.subarray(32, 64)) !== blob.sha256) {
+    if (!same || size !== blob.size || hex(head.subarray(40, 72)) !== blob.sha256) {
       throw new SourceError("the sites file is about another blob or other finders");
     }
-    if (Number(count) !== sites) throw new PlanError("damaged", `the plan has ${sites} sites, and ${count} were found`, 9);
+    if (count !== sites) throw new PlanError("damaged", `the plan has ${sites} sites, and ${count} were found`, 9);
     const name = `${blob.sha256}.${wanted.join("-")}`;
-    return new SitesFile(source, pageBits, aligned(FIXED + 4 * finders), Number(count), blob, name);
+    return new SitesFile(source, pageBits, aligned(FIXED + 4 * finders), count, records, blob, name);
   }
 
   /** The records of sites whose place is not before `start`, and before `stop`, piece by piece. Throws SourceError. */
@@ -143,8 +145,8 @@ export class SitesFile {
       const inside = number * width;
       await this.#page(number, cache, (records) => {
         const low = inside < start ? this.#search(records, start - inside) : 0;
-        const high = inside + width > stop ? this.#search(records, stop - inside) : records.length / SITE;
-        if (low < high) use(records.subarray(SITE * low, SITE * high));
+        const high = inside + width > stop ? this.#search(records, stop - inside) : records.length / RECORD;
+        if (low < high) use(records.subarray(RECORD * low, RECORD * high));
       });
     }
   }
@@ -153,18 +155,19 @@ export class SitesFile {
   async hold(decoder: Decoder): Promise<void> {
     const table = new DataView((await bytesAt(this.#source, this.#table, ENTRY * (this.#pages + 1))).buffer);
     const start = this.#start;
-    const to = decoder.holdSites(this.#count);
+    const to = decoder.holdSites(this.#records);
     const address = decoder.room(this.#source.size - start);
     await this.#source.read(start, this.#source.size - start, (bytes, at) => decoder.write(address + at, bytes));
-    let before = 0;
+    let [before, made] = [0, 0];
     for (let number = 0; number < this.#pages; number++) {
       const entry = this.#entry(table, ENTRY * number);
       if (entry.first !== before) throw damaged();
       before = entry.last;
       const from = address + entry.start - start;
-      unpacked(() => decoder.unpack(from, entry.end - entry.start, entry.last - entry.first, to + SITE * entry.first));
+      made += unpacked(() => decoder.unpack(from, entry.end - entry.start, entry.last - entry.first, to + RECORD * made));
+      if (made > this.#records) throw damaged();
     }
-    if (before !== this.#count) throw damaged();
+    if (before !== this.#count || made !== this.#records) throw damaged();
   }
 
   async close(): Promise<void> {
@@ -208,19 +211,19 @@ export class SitesFile {
   #search(records: Uint8Array, place: number): number {
     const view = new DataView(records.buffer, records.byteOffset, records.length);
     const mask = 2 ** this.#pageBits - 1;
-    let [low, high] = [0, records.length / SITE];
+    let [low, high] = [0, records.length / RECORD];
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((view.getUint32(SITE * middle, true) & mask) < place) low = middle + 1;
+      if ((view.getUint32(RECORD * middle, true) & mask) < place) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 }
 
-function unpacked(unpack: () => void): void {
+function unpacked(unpack: () => number): number {
   try {
-    unpack();
+    return unpack();
   } catch (error) {
     if (error instanceof PlanError) throw damaged();
     throw error;

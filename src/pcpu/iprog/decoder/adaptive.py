@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pcpu.iprog.decoder import state as S
-from pcpu.kernel import Bytes, Ints, i64
+from pcpu.kernel import Bytes, Ints, Memory, i64
+from pcpu.kernel.memory import put_32, put_64, u16_at, u32_at
 
 # Of 4096, how likely a bit is whose odds are 0.5 * (place - 16) by their natural logarithm.
 LIKELY = np.array(
@@ -14,20 +15,28 @@ LIKELY = np.array(
 )  # fmt: skip
 # By how much an entry learns from an error, by how often it has.
 RATES = np.array(
-    [21, 16, 12, 10, 9, 8, 7, 6, 5, 5, 4, 4, 4, 4, 3, 3, 3, 3, 3, 2, 2], np.int64
+    [21, 16, 12, 10, 9, 8, 7, 6, 5, 5, 4, 4, 4, 4, 3, 3, 3, 3, 3, 2, 2], np.uint8
 )  # fmt: skip
 OFTEN, LESS_OFTEN = 20, 10  # how often that is counted, for entries of a stream and of a byte
 NODES = 256  # the bits of a byte that are known, with a 1 before them
 ENTRIES = (8 + 256) * NODES  # those of eight streams, then those of a byte before
-COUNT = 5  # low bits of an entry, which count
 _UNIT = 8  # bits of a part of odds below those that LIKELY is for
+_LEAST, _MOST = -2047, 2047  # odds that LIKELY is for, in units
+_CHANCES = 4096
 WORD = 0xFFFFFFFF
 _TOP = 0xFF000000
+# Memory of the decoder. An entry has its odds, with a number that keeps them above 0, and how often
+# it was counted, 32 bits each: contents are so short (MAX_ADAPTIVE) that odds grow no larger.
+# Behind entries stands how likely a 1 is, 16 bits for each odds.
+_ENTRY = 8
+_ABOVE = 1 << 31
+_LIKELY = _ENTRY * ENTRIES
+ROOM = _LIKELY + 2 * _CHANCES + 8
 
 
 def likely(odds: int) -> int:
     """How likely a 1 is, of 4096."""
-    place = max(-2047, min(2047, odds >> _UNIT))
+    place = max(_LEAST, min(_MOST, odds >> _UNIT))
     n = (place >> 7) + 16
     part = place & 127
     return (i64(LIKELY[n]) * (128 - part) + i64(LIKELY[n + 1]) * part + 64) >> 7
@@ -35,45 +44,60 @@ def likely(odds: int) -> int:
 
 def between(low: int, high: int, part: int) -> int:
     """The last number of those from ``low`` to ``high`` that stand for a 1."""
-    room = high - low
-    return low + (room >> 12) * part + ((room & 4095) * part >> 12)
+    return low + ((high - low) * part >> 12)
 
 
-def learn(entries: Ints, at: int, error: int, often: int) -> None:
-    """Bring an entry nearer to what was found."""
-    seen = entries[at] & ((1 << COUNT) - 1)
-    odds = (entries[at] >> COUNT) + error * i64(RATES[seen])
-    entries[at] = odds << COUNT | min(seen + 1, often)
-
-
-def decode_adaptive(s: Ints, to: Bytes, stored: Bytes, entries: Ints) -> bool:
+def decode_adaptive(s: Ints, heap: Memory, to: Bytes, stored: Bytes, room: int) -> bool:
     """Decode the streams of the frame that was asked for, all of ``to``; whether ``stored`` is used
-    to its end."""
-    for n in range(ENTRIES):
-        entries[n] = 0
+    to its end. There are ``ROOM`` bytes at ``room``."""
+    _forget(heap, room)
     low, high, code, used, at = 0, WORD, 0, 0, 0
     for _ in range(4):
         code = code << 8 | (int(stored[used]) if used < len(stored) else 0)
         used += 1
-    first = s[S.NEXT_STREAM] - s[S.FRAME_STREAMS]
+    first, chances = s[S.NEXT_STREAM] - s[S.FRAME_STREAMS], room + _LIKELY + _CHANCES
     for n in range(s[S.FRAME_STREAMS]):
-        own, end, before = n * NODES, at + s[S.STREAM + 2 * (first + n) + 1], 0
+        own, behind = room + _ENTRY * NODES * n, room + _ENTRY * NODES * 8
+        end = at + s[S.STREAM + 2 * (first + n) + 1]
         while at < end:
-            node = 1
-            while node < NODES:
-                a, b = own + node, (8 + before) * NODES + node
-                part = likely((entries[a] >> COUNT) + (entries[b] >> COUNT))
+            node = _ENTRY
+            part = _chance(heap, own + node, behind + node, chances)
+            while node < _ENTRY * NODES:
+                # What the next bit may hang on is asked for before this one is known.
+                zero = _chance(heap, own + 2 * node, behind + 2 * node, chances)
+                one = _chance(heap, own + 2 * node + _ENTRY, behind + 2 * node + _ENTRY, chances)
                 middle = between(low, high, part)
                 bit = 1 if code <= middle else 0
                 low, high = (low if bit else middle + 1), (middle if bit else high)
-                learn(entries, a, (bit << 12) - part, OFTEN)
-                learn(entries, b, (bit << 12) - part, LESS_OFTEN)
-                node = node << 1 | bit
+                _learn(heap, own + node, (bit << 12) - part, OFTEN)
+                _learn(heap, behind + node, (bit << 12) - part, LESS_OFTEN)
+                node = 2 * node + _ENTRY * bit
+                part = one if bit else zero
                 while (low ^ high) & _TOP == 0:
                     low, high = low << 8 & WORD, high << 8 & WORD | 255
                     code = code << 8 & WORD | (int(stored[used]) if used < len(stored) else 0)
                     used += 1
-            before = node & 255
-            to[at] = before
+            to[at] = node // _ENTRY
+            behind = room + NODES * (node - _ENTRY * (NODES - 8))
             at += 1
     return used >= len(stored)
+
+
+def _forget(heap: Memory, room: int) -> None:
+    for n in range(0, _LIKELY, _ENTRY):
+        put_64(heap, room + n, _ABOVE)
+    for n in range(_CHANCES):
+        put_32(heap, room + _LIKELY + 2 * n, likely((n - _CHANCES // 2) << _UNIT))
+
+
+def _chance(heap: Memory, a: int, b: int, chances: int) -> int:
+    """How likely a 1 is by two entries. One behind the last of all is none, and never used."""
+    odds = u32_at(heap, a) + u32_at(heap, b) - 2 * _ABOVE
+    return u16_at(heap, chances + 2 * max(_LEAST, min(_MOST, odds >> _UNIT)))
+
+
+def _learn(heap: Memory, at: int, error: int, often: int) -> None:
+    """Bring an entry nearer to what was found."""
+    seen = u32_at(heap, at + 4)
+    put_32(heap, at, u32_at(heap, at) + error * i64(RATES[seen]))
+    put_32(heap, at + 4, min(seen + 1, often))

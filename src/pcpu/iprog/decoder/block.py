@@ -3,75 +3,73 @@
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.groups import stream
-from pcpu.iprog.decoder.state import fail, signed, varint
-from pcpu.kernel import Bytes, Ints
+from pcpu.iprog.decoder.reader import read_from, read_limited, read_number, read_signed, refuse_if
+from pcpu.iprog.decoder.state import fail
+from pcpu.kernel import Ints, Memory
 
 _COLUMNS = 6  # of lengths; the seventh is of skews
 
 
-def read_index(s: Ints, content: Bytes, windows: int) -> int:
-    """Check the index of a block of ``windows`` windows; a status."""
-    index = stream(s, content, S.INDEX)
+def read_index(s: Ints, heap: Memory) -> int:
+    """Check the index of the block that was loaded; a status."""
+    windows = s[S.BLOCK_WINDOWS]
     if s[S.STREAM + 2 * S.CHECKS + 1] != 4 * windows:
-        return fail(s, S.DAMAGED, 14)
-    if len(index) < (_COLUMNS + 1) * windows:
-        return fail(s, S.DAMAGED, 15)
-    at = 0
-    for column in range(_COLUMNS):
-        s[S.COLUMN + column] = at
+        return fail(S.DAMAGED, 14)
+    if s[S.STREAM + 1] < (_COLUMNS + 1) * windows:
+        return fail(S.DAMAGED, 15)
+    _read_index_from(s, s[S.CONTENT])
+    for column in range(_COLUMNS + 1):
+        s[S.COLUMN + column] = s[S.AT]
         total = 0
         for _ in range(windows):
-            size, at = varint(index, at, len(index))
-            if at < 0 or size > len(content):
-                return fail(s, S.DAMAGED, 15)
-            total += size
-        if total != s[S.STREAM + 2 * (S.GAPS + column) + 1]:
-            return fail(s, S.DAMAGED, 15)
-    s[S.COLUMN + _COLUMNS] = at
-    for _ in range(windows):
-        _, at = varint(index, at, len(index))
-        if at < 0:
-            return fail(s, S.DAMAGED, 15)
-    if at != len(index):
-        return fail(s, S.DAMAGED, 15)
-    return rewind(s)
+            if column < _COLUMNS:
+                total += read_limited(s, heap, 0, s[S.CONTENT_LENGTH], 15)
+            else:
+                read_number(s, heap)
+        refuse_if(
+            s,
+            column < _COLUMNS and total != s[S.STREAM + 2 * (S.GAPS + column) + 1],
+            fail(S.DAMAGED, 15),
+        )
+    refuse_if(s, s[S.AT] != s[S.END], fail(S.DAMAGED, 15))
+    rewind(s)
+    return s[S.WRONG]
 
 
-def rewind(s: Ints) -> int:
+def _read_index_from(s: Ints, at: int) -> None:
+    read_from(s, at, s[S.CONTENT] + s[S.STREAM + 1])
+
+
+def rewind(s: Ints) -> None:
     """Go to the first window of the block."""
     s[S.CURSOR], s[S.CURSOR_SKEW] = s[S.BLOCK_FIRST], 0
-    for column in range(_COLUMNS):
-        s[S.NEXT + column] = s[S.COLUMN + column]
-        s[S.USED + column] = 0
-    s[S.NEXT + _COLUMNS] = s[S.COLUMN + _COLUMNS]
-    return 0
+    for column in range(_COLUMNS + 1):
+        s[S.NEXT + column], s[S.USED + column] = s[S.COLUMN + column], 0
 
 
-def seek(s: Ints, content: Bytes, window: int) -> None:
+def seek(s: Ints, heap: Memory, window: int) -> None:
     """Put into PART what belongs to a window of this block, and its skew into PART_SKEW."""
     if window < s[S.CURSOR]:
         rewind(s)
-    index = stream(s, content, S.INDEX)
     while s[S.CURSOR] <= window:
-        for column in range(_COLUMNS):
-            size, after = varint(index, s[S.NEXT + column], len(index))
-            s[S.NEXT + column] = after
-            s[S.PART + 2 * column] = s[S.USED + column]
-            s[S.USED + column] += size
-            s[S.PART + 2 * column + 1] = s[S.USED + column]
-        turn, after = signed(index, s[S.NEXT + _COLUMNS], len(index))
-        s[S.NEXT + _COLUMNS] = after
-        s[S.CURSOR_SKEW] += turn
+        for column in range(_COLUMNS + 1):
+            _read_index_from(s, s[S.NEXT + column])
+            if column < _COLUMNS:
+                s[S.PART + 2 * column] = s[S.USED + column]
+                s[S.USED + column] += read_number(s, heap)
+                s[S.PART + 2 * column + 1] = s[S.USED + column]
+            else:
+                s[S.CURSOR_SKEW] += read_signed(s, heap)
+            s[S.NEXT + column] = s[S.AT]
         s[S.CURSOR] += 1
     s[S.PART_SKEW] = s[S.CURSOR_SKEW]
 
 
 def start_of(s: Ints, number: int) -> int:
-    """Where in the content the part of the window of a stream begins, of ``GAPS`` and later."""
-    return s[S.STREAM + 2 * number] + s[S.PART + 2 * (number - S.GAPS)]
+    """Where in memory the part of the window of a stream begins, of ``GAPS`` and later."""
+    return s[S.CONTENT] + s[S.STREAM + 2 * number] + s[S.PART + 2 * (number - S.GAPS)]
 
 
 def end_of(s: Ints, number: int) -> int:
     """Where that part ends."""
-    return s[S.STREAM + 2 * number] + s[S.PART + 2 * (number - S.GAPS) + 1]
+    return s[S.CONTENT] + s[S.STREAM + 2 * number] + s[S.PART + 2 * (number - S.GAPS) + 1]

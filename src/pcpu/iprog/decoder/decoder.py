@@ -6,30 +6,24 @@ from pcpu.iprog.decoder import covers
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.block import read_index, seek
 from pcpu.iprog.decoder.covers import begin_covers
-from pcpu.iprog.decoder.groups import (
-    MAP,
-    ROW,
-    begin_group,
-    load_group,
-    pcpu_zstd_workspace,
-    stream,
-)
+from pcpu.iprog.decoder.groups import MAP, ROW, load_group, pcpu_zstd_workspace
 from pcpu.iprog.decoder.header import open_header
 from pcpu.iprog.decoder.map import read_map
-from pcpu.iprog.decoder.sites import RECORD, resolve_held
+from pcpu.iprog.decoder.records import RECORD
+from pcpu.iprog.decoder.sites import index_room, index_sites
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.decoder.window import MAX_ROWS, make_window, want_covers
-from pcpu.kernel import Bytes, Ints, Memory
+from pcpu.kernel import Ints, Memory
 from pcpu.kernel.memory import i64_at
 
 
-def open_plan(s: Ints, heap: Memory, plan: Bytes) -> int:
-    """Read the header in ``plan``; a status."""
-    status = open_header(s, heap, plan)
+def open_plan(s: Ints, heap: Memory) -> int:
+    """Read the header of the plan; a status."""
+    status = open_header(s, heap)
     if status < 0:
         return status
     s[S.MAP_READY], s[S.BLOCK], s[S.LOADING], s[S.READY], s[S.WINDOW] = 0, -1, -1, -1, -1
-    s[S.GIVEN_COUNT], s[S.SITE], s[S.PIECES] = 0, 0, 0
+    s[S.GIVEN_COUNT], s[S.PIECES], s[S.INDEXED], s[S.REGION] = 0, 0, 0, s[S.REGION_TABLE]
     if S.COMPRESSED:
         s[S.WORKSPACE] = take(s, pcpu_zstd_workspace())
     s[S.OUT] = take(s, (1 << s[S.WINDOW_BITS]) + S.SLACK)
@@ -39,31 +33,30 @@ def open_plan(s: Ints, heap: Memory, plan: Bytes) -> int:
     return 0
 
 
-def want(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes, window: int) -> int:
+def want(s: Ints, heap: Memory, window: int) -> int:
     """What a window needs yet: how many rows, or a status."""
     if not s[S.OPEN] or window < 0 or window >= s[S.WINDOWS]:
-        return fail(s, S.NOT_NOW, 0)
+        return fail(S.NOT_NOW, 0)
     if s[S.FINDERS] and s[S.REFERENCE_HELD] and not s[S.SITES_HELD]:
-        return fail(s, S.NOT_NOW, 0)
+        return fail(S.NOT_NOW, 0)
     if s[S.READY] == window:
         return 0
     s[S.READY] = -1
     if S.RELOCATES and s[S.FINDERS] and not s[S.MAP_READY]:
-        rows = _want_map(s, heap, plan, header, reference)
+        rows = _want_map(s, heap)
         if rows:
             return rows
-    rows = _want_block(s, heap, plan, header, reference, window)
+    rows = _want_block(s, heap, window)
     if rows:
         return rows
     bits = s[S.WINDOW_BITS]
     s[S.OUT_LENGTH] = min(1 << bits, s[S.SIZE] - (window << bits))
     if s[S.WINDOW] != window:
-        seek(s, _content(s, heap, plan), window)
+        seek(s, heap, window)
         begin_covers(s)
         s[S.WINDOW] = window
     if not s[S.REFERENCE_HELD]:
-        content = _content(s, heap, plan)
-        rows = want_covers(s, heap, content, s[S.OUT_LENGTH], window << bits)
+        rows = want_covers(s, heap, s[S.OUT_LENGTH], window << bits)
         if rows:
             s[S.WINDOW] = window if rows > 0 else -1
             return rows
@@ -71,94 +64,78 @@ def want(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes, wi
     return 0
 
 
-def make(s: Ints, heap: Memory, plan: Bytes, reference: Bytes, window: int) -> int:
+def make(s: Ints, heap: Memory, window: int) -> int:
     """Make the window of which nothing is missing; a status."""
     if not s[S.OPEN] or s[S.READY] != window or window < 0:
-        return fail(s, S.NOT_NOW, 0)
+        return fail(S.NOT_NOW, 0)
     s[S.READY] = -1
-    content = _content(s, heap, plan)
-    start = window << s[S.WINDOW_BITS]
-    return make_window(s, heap, content, reference, s[S.OUT_LENGTH], start)
+    return make_window(s, heap, s[S.OUT_LENGTH], window << s[S.WINDOW_BITS])
 
 
 def give_sites(s: Ints, count: int) -> int:
-    """Room for the sites that were asked for; where they go, or a status."""
-    if not s[S.OPEN] or count < 0:
-        return fail(s, S.NOT_NOW, 0)
+    """Room for the records of sites that were asked for; where they go, or a status."""
+    if not s[S.OPEN] or count < 0 or s[S.SITES_HELD]:
+        return fail(S.NOT_NOW, 0)
     s[S.GIVEN_SITES] = take(s, RECORD * count)
+    s[S.SITE] = s[S.GIVEN_SITES]
     s[S.GIVEN_COUNT] = count if s[S.GIVEN_SITES] >= 0 else 0
     return s[S.GIVEN_SITES]
 
 
 def hold_sites(s: Ints, count: int) -> int:
-    """Room for all sites of the blob; where they go, or a status."""
-    if not s[S.OPEN] or s[S.BLOCK] >= 0 or s[S.MAP_READY] or count != s[S.SITES]:
-        return fail(s, S.NOT_NOW if count == s[S.SITES] else S.DAMAGED, 9)
+    """Room for the records of all sites of the blob; where they go, or a status."""
+    if not s[S.OPEN] or s[S.BLOCK] >= 0 or s[S.MAP_READY]:
+        return fail(S.NOT_NOW, 9)
+    if not s[S.SITES] <= count <= 2 * s[S.SITES]:
+        return fail(S.DAMAGED, 9)
     records = take(s, RECORD * count)
     if records >= 0:
-        s[S.HELD_SITES], s[S.HELD_COUNT], s[S.SITES_HELD] = records, count, 1
-        s[S.AFTER_HEADER] = s[S.TOP]
+        hold_records(s, records, count)
     return records
 
 
-def _content(s: Ints, heap: Memory, plan: Bytes) -> Bytes:
-    """The streams of the group that was loaded."""
-    last = 2 * S.LITERALS + S.STREAM
-    length = s[last] + s[last + 1]
-    start = s[S.CONTENT]
-    return plan[start : start + length] if s[S.CONTENT_IN_PLAN] else heap[start : start + length]
+def hold_records(s: Ints, records: int, count: int) -> None:
+    """Note that records of all sites are at ``records``, and nothing else behind them."""
+    s[S.HELD_SITES] = s[S.SITE] = records
+    s[S.HELD_COUNT], s[S.SITES_HELD] = count, 1
+    s[S.TOP] = s[S.AFTER_HEADER] = records + RECORD * count
 
 
-def _want_map(s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes) -> int:
-    if s[S.LOADING] != MAP:
-        s[S.TOP], s[S.FRAME_AT] = s[S.AFTER_HEADER], s[S.HEADER_LENGTH] + 4
-        status = begin_group(s, heap, header, MAP, s[S.MAP_AT], 2)
-        if status < 0:
-            return status
-    s[S.BLOCK] = -1
-    rows = load_group(s, heap, plan, header, reference)
+def _want_map(s: Ints, heap: Memory) -> int:
+    rows = load_group(s, heap, MAP, s[S.MAP_AT], 2, s[S.HEADER_END] + 4 - s[S.PLAN_AT])
     if rows:
         return rows
-    for n in range(2, 8):
-        s[S.STREAM + 2 * n] = s[S.STREAM + 2] + s[S.STREAM + 3]
-        s[S.STREAM + 2 * n + 1] = 0
-    content = _content(s, heap, plan)
-    status = read_map(s, heap, stream(s, content, 0), stream(s, content, 1))
+    status = read_map(s, heap)
     if status < 0:
         return status
     if s[S.SITES_HELD]:
-        resolve_held(s, heap)
+        s[S.SITE_INDEX] = take(s, index_room(s))
+        if s[S.SITE_INDEX] < 0:
+            return s[S.SITE_INDEX]
     s[S.MAP_READY], s[S.AFTER_HEADER] = 1, s[S.TOP]
     return 0
 
 
-def _want_block(
-    s: Ints, heap: Memory, plan: Bytes, header: Bytes, reference: Bytes, window: int
-) -> int:
+def _want_block(s: Ints, heap: Memory, window: int) -> int:
     """Load the block of a window, where it is not there; how many rows it needs, or a status."""
     first, windows = s[S.BLOCK_FIRST], s[S.BLOCK_WINDOWS]
     if s[S.BLOCK] >= 0 and first <= window < first + windows:
         return 0
     block = _block_of(s, heap, window)
-    if s[S.LOADING] != block + 1:
-        row = s[S.BLOCK_TABLE] + 24 * block
-        s[S.BLOCK], s[S.WINDOW], s[S.TOP] = -1, -1, s[S.AFTER_HEADER]
-        s[S.FRAME_AT] = i64_at(heap, row + 16)
-        status = begin_group(s, heap, header, block + 1, i64_at(heap, row + 8), 8)
-        if status < 0:
-            return status
-    rows = load_group(s, heap, plan, header, reference)
+    row = s[S.BLOCK_TABLE] + 24 * block
+    rows = load_group(s, heap, block + 1, i64_at(heap, row + 8), 8, i64_at(heap, row + 16))
     if rows:
         return rows
-    row = s[S.BLOCK_TABLE] + 24 * block
     s[S.BLOCK_FIRST] = i64_at(heap, row)
     s[S.BLOCK_WINDOWS] = i64_at(heap, row + 24) - s[S.BLOCK_FIRST]
     s[S.ROWS], s[S.COVERS] = take(s, ROW * MAX_ROWS), take(s, covers.ROW * (covers.MANY + 1))
-    if s[S.ROWS] < 0 or s[S.COVERS] < 0:
-        return fail(s, S.NO_MEMORY, 0)
-    status = read_index(s, _content(s, heap, plan), s[S.BLOCK_WINDOWS])
+    if s[S.ROWS] | s[S.COVERS] < 0:
+        return fail(S.NO_MEMORY, 0)
+    status = read_index(s, heap)
     if status < 0:
         return status
+    if s[S.SITES_HELD]:
+        index_sites(s, heap, s[S.STREAM + 2 * S.GAPS + 1])
     s[S.BLOCK], s[S.AFTER_BLOCK] = block, s[S.TOP]
     return 0
 

@@ -10,7 +10,7 @@ from pcpu.iprog.decoder.decoder import give_sites, make, open_plan, want
 from pcpu.iprog.decoder.decoder import hold_sites as hold_all_sites
 from pcpu.iprog.decoder.packed import room as room_for
 from pcpu.iprog.decoder.packed import unpack as unpack_page
-from pcpu.iprog.decoder.state import fail, take
+from pcpu.iprog.decoder.state import fail, take, told
 from pcpu.kernel import Bytes, Extern, Ints, Memory
 
 # Where memory begins that nothing else uses.
@@ -24,14 +24,6 @@ def forget(s: Ints) -> None:
     s[S.TOP] = pcpu_heap()
 
 
-def plan_of(s: Ints, heap: Memory) -> Bytes:
-    return heap[s[S.PLAN_AT] : s[S.PLAN_AT] + s[S.PLAN_LENGTH]]
-
-
-def header_of(s: Ints, heap: Memory) -> Bytes:
-    return heap[s[S.PLAN_AT] : s[S.PLAN_AT] + s[S.HEADER_LENGTH]]
-
-
 def reference_of(s: Ints, heap: Memory) -> Bytes:
     return heap[s[S.REFERENCE_AT] : s[S.REFERENCE_AT] + s[S.REFERENCE_LENGTH]]
 
@@ -40,39 +32,43 @@ def reference_of(s: Ints, heap: Memory) -> Bytes:
 
 
 def header(s: Ints, heap: Memory, length: int) -> int:
+    return told(s, plan_room(s, length))
+
+
+def hold(s: Ints, heap: Memory, source: int, length: int) -> int:
+    """Room for all of the plan (0) or of the reference (1)."""
+    if source:
+        return told(s, blob_room(s, length))
+    status = plan_room(s, length)
+    s[S.PLAN_HELD] = 1
+    return told(s, status)
+
+
+def plan_room(s: Ints, length: int) -> int:
+    """Room for a plan, or the beginning of one."""
     forget(s)
     s[S.PLAN_AT], s[S.PLAN_LENGTH] = take(s, length), length
     return s[S.PLAN_AT]
 
 
-def hold(s: Ints, heap: Memory, source: int, length: int) -> int:
-    """Room for all of the plan (0) or of the reference (1)."""
-    if source == 0:
-        forget(s)
-        s[S.PLAN_HELD], s[S.PLAN_AT], s[S.PLAN_LENGTH] = 1, take(s, length), length
-        return s[S.PLAN_AT]
-    return blob_room(s, length)
-
-
 def blob_room(s: Ints, length: int) -> int:
     """Room for the reference."""
     if not s[S.OPEN] or s[S.BLOCK] >= 0 or s[S.MAP_READY]:
-        return fail(s, S.NOT_NOW, 0)
+        return fail(S.NOT_NOW, 0)
     if length != s[S.REFERENCE_SIZE]:
-        return fail(s, S.WRONG_BLOB, 8)
+        return fail(S.WRONG_BLOB, 8)
     s[S.TOP] = s[S.AFTER_HEADER]
     s[S.REFERENCE_AT], s[S.REFERENCE_LENGTH] = take(s, length + S.SLACK), length
-    if s[S.REFERENCE_AT] < 0:
-        return s[S.REFERENCE_AT]
-    s[S.REFERENCE_HELD], s[S.AFTER_HEADER] = 1, s[S.TOP]
+    if s[S.REFERENCE_AT] >= 0:
+        s[S.REFERENCE_HELD], s[S.AFTER_HEADER] = 1, s[S.TOP]
     return s[S.REFERENCE_AT]
 
 
 def open(s: Ints, heap: Memory, length: int) -> int:
     if s[S.PLAN_AT] <= 0 or length > s[S.PLAN_LENGTH]:
-        return fail(s, S.NOT_NOW, 0)
+        return told(s, fail(S.NOT_NOW, 0))
     s[S.PLAN_LENGTH] = length
-    return open_plan(s, heap, plan_of(s, heap))
+    return told(s, open_plan(s, heap))
 
 
 def size(s: Ints, heap: Memory) -> int:
@@ -100,7 +96,7 @@ def sites_wanted(s: Ints, heap: Memory) -> int:
 
 
 def want_window(s: Ints, heap: Memory, window: int) -> int:
-    return want(s, heap, plan_of(s, heap), header_of(s, heap), reference_of(s, heap), window)
+    return told(s, want(s, heap, window))
 
 
 def wants(s: Ints, heap: Memory) -> int:
@@ -117,7 +113,7 @@ def again(s: Ints, heap: Memory) -> int:
 
 
 def make_window(s: Ints, heap: Memory, window: int) -> int:
-    return make(s, heap, plan_of(s, heap), reference_of(s, heap), window)
+    return told(s, make(s, heap, window))
 
 
 def out(s: Ints, heap: Memory) -> int:
@@ -129,22 +125,22 @@ def out_length(s: Ints, heap: Memory) -> int:
 
 
 def sites(s: Ints, heap: Memory, count: int) -> int:
-    return give_sites(s, count)
+    return told(s, give_sites(s, count))
 
 
 def hold_sites(s: Ints, heap: Memory, count: int) -> int:
-    return hold_all_sites(s, count)
+    return told(s, hold_all_sites(s, count))
 
 
 def room(s: Ints, heap: Memory, length: int) -> int:
     if not s[S.OPEN]:
         forget(s)
         s[S.BLOCK], s[S.LOADING], s[S.AFTER_HEADER] = -1, -1, s[S.TOP]
-    return room_for(s, length)
+    return told(s, room_for(s, length))
 
 
 def unpack(s: Ints, heap: Memory, start: int, length: int, count: int, to: int) -> int:
-    return unpack_page(s, heap, start, length, count, to)
+    return told(s, unpack_page(s, heap, start, length, count, to))
 
 
 def rule(s: Ints, heap: Memory) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
+from pcpu.iprog.decoder.decoder import hold_records
+from pcpu.iprog.decoder.records import RECORD, ROW, make_records
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.finders.find import KNOWN_FINDERS, LAST_FINDER, find_room, find_sites
-from pcpu.iprog.finders.rows import order_sites
-from pcpu.iprog.finders.sort import sort_room
+from pcpu.iprog.finders.sort import sort_room, sort_rows
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, ints_at
 
-_ROW = 32  # bytes
+_PIECE = 4096  # rows that become records in one call
 _DROPPED = 64  # of so many sites one may overlap others, so that the first try has room for all
 _BYTES_A_SITE = 8  # likewise
 
@@ -20,7 +21,7 @@ def find(s: Ints, heap: Memory, reference: Bytes) -> int:
     for n in range(s[S.FINDERS]):
         number = i64_at(heap, s[S.FINDER_TABLE] + 8 * n)
         if not 1 <= number <= LAST_FINDER or KNOWN_FINDERS >> number & 1 == 0:
-            return fail(s, S.UNSUPPORTED, 9)
+            return fail(S.UNSUPPORTED, 9)
     blob = reference[s[S.BLOB_FIRST] : s[S.BLOB_FIRST] + s[S.BLOB_SIZE]]
     room = min(s[S.SITES] + s[S.SITES] // _DROPPED, len(blob) // _BYTES_A_SITE)
     count = _find_within(s, heap, blob, room)
@@ -32,24 +33,33 @@ def find(s: Ints, heap: Memory, reference: Bytes) -> int:
     order = take(s, 8 * sort_room(count))
     if order < 0:
         return order
-    rows = ints_at(heap, s[S.HELD_SITES], 4 * count)
-    kept = order_sites(rows, count, ints_at(heap, order, sort_room(count)))
+    sort_rows(
+        ints_at(heap, s[S.HELD_SITES], 4 * count), count, ints_at(heap, order, sort_room(count))
+    )
+    return _hold(s, heap, s[S.HELD_SITES], count)
+
+
+def _hold(s: Ints, heap: Memory, rows: int, count: int) -> int:
+    """Make records of rows, in their place, and hold them; a status."""
+    to, end, kept = rows, 0, count
+    for first in range(0, count, _PIECE):
+        at, last = rows + ROW * first, rows + ROW * min(first + _PIECE, count)
+        to, end, dropped = make_records(heap, at, last, to, end)
+        kept -= dropped
     if kept != s[S.SITES]:
-        return fail(s, S.DAMAGED, 9)
-    s[S.HELD_COUNT], s[S.SITES_HELD] = kept, 1
-    s[S.TOP] = s[S.HELD_SITES] + _ROW * kept
-    s[S.AFTER_HEADER] = s[S.TOP]
+        return fail(S.DAMAGED, 9)
+    hold_records(s, rows, (to - rows) // RECORD)
     return 0
 
 
 def _find_within(s: Ints, heap: Memory, blob: Bytes, room: int) -> int:
     """Find sites, and write them to so many rows; how many there are, or a status."""
     s[S.TOP] = s[S.AFTER_HEADER]
-    start = take(s, _ROW * room)
+    start = take(s, ROW * room)
     after, numbers = s[S.TOP], find_room(blob)
     scratch = take(s, 8 * numbers)
     if start < 0 or scratch < 0:
-        return fail(s, S.NO_MEMORY, 0)
+        return fail(S.NO_MEMORY, 0)
     s[S.HELD_SITES], s[S.TOP] = start, after  # the scratch is free again behind this
     finders = ints_at(heap, s[S.FINDER_TABLE], s[S.FINDERS])
     rows = ints_at(heap, start, 4 * room)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.groups import check_group
-from pcpu.iprog.decoder.state import check, fail, signed, take, varint
+from pcpu.iprog.decoder.reader import read_from, read_limited, read_number, read_signed, refuse_if
+from pcpu.iprog.decoder.state import check, fail, take
 from pcpu.iprog.decoder.text import is_name
 from pcpu.iprog.format import (
     BIAS_LIMIT,
@@ -21,207 +22,150 @@ from pcpu.iprog.format import (
     Transform,
 )
 from pcpu.iprog.regions import RegionKind
-from pcpu.kernel import Bytes, Ints, Memory
+from pcpu.kernel import Ints, Memory
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
 _MAGIC = int.from_bytes(MAGIC, "little")
 _FRAME = 16  # bytes of a plan around its header
+_START = 12  # of them before it
 _SHA = 32
 _LAST_KIND = max(RegionKind).value
 _TRANSFORMS = sum(1 << transform for transform in Transform)  # a bit for each
+_MOST_SHIFT = 62
 _LEAST_BITS, _MOST_BITS = WINDOW_BITS[0], WINDOW_BITS[-1]
+_MOST_BASE, _MOST_SPAN = (1 << 62) - 1, (1 << 31) - 1
 
 
-def open_header(s: Ints, heap: Memory, plan: Bytes) -> int:
-    """Read the header of ``plan``, which holds at least that; a status."""
-    s[S.OPEN] = 0
-    if len(plan) < _FRAME or i64_at(plan, 0) != _MAGIC:
-        return fail(s, S.DAMAGED, 6)
-    length = u32_at(plan, 8)
-    if length > MAX_HEADER or length + _FRAME > len(plan):
-        return fail(s, S.DAMAGED, 6)
-    if check(plan[0 : 12 + length]) != u32_at(plan, 12 + length):
-        return fail(s, S.DAMAGED, 6)
-    s[S.HEADER_LENGTH] = 12 + length
-    at = _about(s, plan[0 : 12 + length])
-    if at < 0:
-        return at
-    header = plan[0 : 12 + length]
-    at = _relocation(s, heap, header, at)
-    if at < 0:
-        return at
-    at = _blocks(s, heap, header, at)
-    if at < 0:
-        return at
-    if at != len(header):
-        return fail(s, S.DAMAGED, 7)
-    if s[S.PLAN_HELD] and s[S.PLAN_SIZE] != len(plan):
-        return fail(s, S.DAMAGED, 6)
-    s[S.OPEN] = 1
-    return 0
+def open_header(s: Ints, heap: Memory) -> int:
+    """Read the header of the plan, of which at least that is there; a status."""
+    s[S.OPEN] = s[S.WRONG] = 0
+    start, room = s[S.PLAN_AT], s[S.PLAN_LENGTH] - _FRAME
+    if room < 0 or i64_at(heap, start) != _MAGIC:
+        return fail(S.DAMAGED, 6)
+    length = u32_at(heap, start + 8)
+    if length > min(MAX_HEADER, room):
+        return fail(S.DAMAGED, 6)
+    end = start + _START + length
+    if check(heap[start:end]) != u32_at(heap, end):
+        return fail(S.DAMAGED, 6)
+    s[S.HEADER_END] = end
+    read_from(s, start + _START, end)
+    _about(s, heap)
+    _relocation(s, heap)
+    _blocks(s, heap)
+    refuse_if(s, s[S.AT] != end, fail(S.DAMAGED, 7))
+    refuse_if(s, s[S.PLAN_HELD] == 1 and s[S.PLAN_SIZE] != s[S.PLAN_LENGTH], fail(S.DAMAGED, 6))
+    s[S.OPEN] = 0 if s[S.WRONG] else 1
+    return s[S.WRONG]
 
 
-def _about(s: Ints, b: Bytes) -> int:
-    """The file and the blobs (G7, G8); where that ends, or a status."""
-    version, at = varint(b, 12, len(b))
-    if at < 0:
-        return fail(s, S.DAMAGED, 7)
-    if version != VERSION:
-        return fail(s, S.UNSUPPORTED, 7)
-    size, at = _content(s, b, at)
-    if at < 0:
-        return at
-    bits, at = varint(b, at, len(b))
-    if at < 0 or not _LEAST_BITS <= bits <= _MOST_BITS:
-        return fail(s, S.DAMAGED, 7)
-    blobs, at = varint(b, at, len(b))
-    if at < 0 or blobs > MAX_BLOBS:
-        return fail(s, S.DAMAGED, 7)
-    s[S.BLOBS_AT], s[S.BLOBS] = at, blobs
+def _about(s: Ints, heap: Memory) -> None:
+    """The file and the blobs (G7, G8)."""
+    refuse_if(s, read_number(s, heap) != VERSION, fail(S.UNSUPPORTED, 7))
+    s[S.SIZE] = _content(s, heap)
+    bits = read_limited(s, heap, _LEAST_BITS, _MOST_BITS, 7)
+    s[S.BLOBS] = read_limited(s, heap, 0, MAX_BLOBS, 7)
+    s[S.BLOBS_AT] = s[S.AT]
+    s[S.REFERENCE_SIZE] = _contents(s, heap, s[S.BLOBS])
+    refuse_if(s, s[S.REFERENCE_SIZE] > MAX_SIZE, fail(S.DAMAGED, 8))
+    s[S.WINDOW_BITS] = bits
+    s[S.WINDOWS] = (s[S.SIZE] + (1 << bits) - 1) >> bits
+
+
+def _contents(s: Ints, heap: Memory, count: int) -> int:
+    """The sizes of so many contents, together."""
     total = 0
-    for _ in range(blobs):
-        one, at = _content(s, b, at)
-        if at < 0:
-            return at
-        total += one
-    if total > MAX_SIZE:
-        return fail(s, S.DAMAGED, 8)
-    s[S.SIZE], s[S.WINDOW_BITS], s[S.REFERENCE_SIZE] = size, bits, total
-    s[S.WINDOWS] = (size + (1 << bits) - 1) >> bits
-    return at
+    for _ in range(count):
+        total += _content(s, heap)
+    return total
 
 
-def _content(s: Ints, b: Bytes, at: int) -> tuple[int, int]:
-    """Size, hash and name; the size, and where they end or a status."""
-    size, at = varint(b, at, len(b))
-    if at < 0 or size > MAX_SIZE or at + _SHA > len(b):
-        return 0, fail(s, S.DAMAGED, 7)
-    length, at = varint(b, at + _SHA, len(b))
-    if at < 0 or length > MAX_NAME or at + length > len(b) or not is_name(b, at, at + length):
-        return 0, fail(s, S.DAMAGED, 5)
-    return size, at + length
+def _content(s: Ints, heap: Memory) -> int:
+    """Size, hash and name; the size."""
+    size = read_limited(s, heap, 0, MAX_SIZE, 7)
+    s[S.AT] += _SHA
+    length = read_limited(s, heap, 0, MAX_NAME, 5)
+    start = s[S.AT]
+    s[S.AT] = start + length
+    refuse_if(s, s[S.AT] > s[S.END] or not is_name(heap, start, s[S.AT]), fail(S.DAMAGED, 5))
+    return size
 
 
-def _relocation(s: Ints, heap: Memory, b: Bytes, at: int) -> int:
-    """G9; where it ends, or a status."""
-    finders, at = varint(b, at, len(b))
-    if at < 0 or finders > MAX_FINDERS:
-        return fail(s, S.DAMAGED, 9)
-    s[S.FINDERS], s[S.TRANSFORM], s[S.REGIONS], s[S.MAP_FRAMES] = finders, 0, 0, 0
-    if not finders:
-        return at
-    blob, at = varint(b, at, len(b))
-    if at < 0 or blob >= s[S.BLOBS]:
-        return fail(s, S.DAMAGED, 9)
-    _choose_blob(s, b, blob)
-    at = _finders(s, heap, b, at)
-    if at < 0:
-        return at
-    sites, at = varint(b, at, len(b))
-    if at < 0 or sites > s[S.BLOB_SIZE]:
-        return fail(s, S.DAMAGED, 9)
-    transform, at = varint(b, at, len(b))
-    if at >= 0 and (transform > 62 or _TRANSFORMS >> min(transform, 62) & 1 == 0):
-        return fail(s, S.UNSUPPORTED, 28)
-    base, span = 0, 0
-    if at >= 0:
-        base, at = varint(b, at, len(b))
-    if at >= 0:
-        span, at = varint(b, at, len(b))
-    if at < 0 or base >= 1 << 62 or span >= 1 << 31:
-        return fail(s, S.DAMAGED, 9)
-    s[S.SITES], s[S.TRANSFORM], s[S.BASE], s[S.SPAN] = sites, transform, base, span
-    at = _regions(s, heap, b, at)
-    if at < 0:
-        return at
-    s[S.MAP_AT] = at
-    at, stored = check_group(s, b, at, 2)
-    s[S.MAP_FRAMES] = stored
-    return at
+def _relocation(s: Ints, heap: Memory) -> None:
+    """G9."""
+    s[S.FINDERS] = read_limited(s, heap, 0, MAX_FINDERS, 9)
+    s[S.TRANSFORM] = s[S.REGIONS] = s[S.MAP_FRAMES] = 0
+    if not s[S.FINDERS]:
+        return
+    blob = read_limited(s, heap, 0, s[S.BLOBS] - 1, 9)
+    after = s[S.AT]
+    s[S.AT] = s[S.BLOBS_AT]
+    s[S.BLOB_FIRST] = _contents(s, heap, blob)
+    s[S.BLOB_SIZE] = _content(s, heap)
+    s[S.AT] = after
+    _finders(s, heap)
+    s[S.SITES] = read_limited(s, heap, 0, s[S.BLOB_SIZE], 9)
+    s[S.TRANSFORM] = read_number(s, heap)
+    known = _TRANSFORMS >> max(0, min(s[S.TRANSFORM], _MOST_SHIFT)) & 1
+    refuse_if(s, known == 0, fail(S.UNSUPPORTED, 28))
+    s[S.BASE] = read_limited(s, heap, 0, _MOST_BASE, 9)
+    s[S.SPAN] = read_limited(s, heap, 0, _MOST_SPAN, 9)
+    _regions(s, heap)
+    s[S.MAP_AT] = s[S.AT]
+    s[S.MAP_FRAMES] = check_group(s, heap, 2)
 
 
-def _choose_blob(s: Ints, b: Bytes, blob: int) -> None:
-    """Where the blob with sites lies in the reference."""
-    first, size, at = 0, 0, s[S.BLOBS_AT]
-    for _ in range(blob + 1):
-        first += size
-        size, at = _content(s, b, at)
-    s[S.BLOB_FIRST], s[S.BLOB_SIZE] = first, size
-
-
-def _finders(s: Ints, heap: Memory, b: Bytes, at: int) -> int:
+def _finders(s: Ints, heap: Memory) -> None:
     table = take(s, 8 * s[S.FINDERS])
     s[S.FINDER_TABLE] = table
+    refuse_if(s, table < 0, table)
     if table < 0:
-        return table
+        return
     for n in range(s[S.FINDERS]):
-        number, at = varint(b, at, len(b))
-        if at < 0:
-            return fail(s, S.DAMAGED, 9)
+        finder = read_number(s, heap)
         for k in range(n):
-            if i64_at(heap, table + 8 * k) == number:
-                return fail(s, S.DAMAGED, 9)
-        put_64(heap, table + 8 * n, number)
-    return at
+            refuse_if(s, i64_at(heap, table + 8 * k) == finder, fail(S.DAMAGED, 9))
+        put_64(heap, table + 8 * n, finder)
 
 
-def _regions(s: Ints, heap: Memory, b: Bytes, at: int) -> int:
-    regions, at = varint(b, at, len(b))
-    if at < 0 or regions > MAX_REGIONS:
-        return fail(s, S.DAMAGED, 9)
-    table = take(s, 24 * (regions + 1))
-    if table < 0:
-        return table
-    put_64(heap, table, 0)  # before the first region nothing is added
-    put_64(heap, table + 8, 0)
-    put_64(heap, table + 16, 0)
-    start, bias, rest = 0, 0, at
-    for n in range(regions):
-        gap, rest = varint(b, rest, len(b))
-        if rest < 0 or gap > MAX_SIZE or (n > 0 and gap < 1):
-            return fail(s, S.DAMAGED, 9)
-        more, rest = signed(b, rest, len(b))
-        if rest < 0:
-            return fail(s, S.DAMAGED, 9)
-        kind, rest = varint(b, rest, len(b))
-        if rest < 0 or kind > _LAST_KIND:
-            return fail(s, S.DAMAGED, 9)
-        start += gap
-        bias += more
-        if not -BIAS_LIMIT < bias < BIAS_LIMIT:
-            return fail(s, S.DAMAGED, 9)
-        row = table + 24 * (n + 1)
+def _regions(s: Ints, heap: Memory) -> None:
+    """A table of them; before the first nothing is added."""
+    regions = read_limited(s, heap, 0, MAX_REGIONS, 9)
+    row = take(s, 24 * (regions + 1))
+    refuse_if(s, row < 0, row)
+    if row < 0:
+        return
+    s[S.REGIONS], s[S.REGION_TABLE] = regions + 1, row
+    start, bias, kind = 0, 0, 0
+    for n in range(regions + 1):
         put_64(heap, row, start)
         put_64(heap, row + 8, bias)
         put_64(heap, row + 16, kind)
-    s[S.REGIONS], s[S.REGION_TABLE] = regions + 1, table
-    return rest
+        row += 24
+        if n < regions:
+            start += read_limited(s, heap, 1 if n else 0, MAX_SIZE, 9)
+            bias += read_signed(s, heap)
+            kind = read_limited(s, heap, 0, _LAST_KIND, 9)
+            refuse_if(s, not -BIAS_LIMIT < bias < BIAS_LIMIT, fail(S.DAMAGED, 9))
 
 
-def _blocks(s: Ints, heap: Memory, b: Bytes, at: int) -> int:
-    """G10; where they end, or a status. Their frames lie one behind the other, the map's first."""
-    blocks, at = varint(b, at, len(b))
-    if at < 0 or blocks > MAX_BLOCKS or blocks > len(b):
-        return fail(s, S.DAMAGED, 7)
-    table = take(s, 24 * (blocks + 1))
-    if table < 0:
-        return table
-    first, frames = 0, s[S.HEADER_LENGTH] + 4 + s[S.MAP_FRAMES]
-    for n in range(blocks):
-        windows, at = varint(b, at, len(b))
-        if at < 0 or windows < 1 or windows > MAX_SIZE:
-            return fail(s, S.DAMAGED, 10)
-        row = table + 24 * n
+def _blocks(s: Ints, heap: Memory) -> None:
+    """G10. Their frames lie one behind the other, the map's first."""
+    blocks = read_limited(s, heap, 0, min(MAX_BLOCKS, s[S.END] - s[S.AT]), 7)
+    row = take(s, 24 * (blocks + 1))
+    refuse_if(s, row < 0, row)
+    if row < 0:
+        return
+    s[S.BLOCKS], s[S.BLOCK_TABLE] = blocks, row
+    first, s[S.PLAN_SIZE] = 0, s[S.HEADER_END] + 4 - s[S.PLAN_AT] + s[S.MAP_FRAMES]
+    while blocks and not s[S.WRONG]:
+        windows = read_limited(s, heap, 1, MAX_SIZE, 10)
         put_64(heap, row, first)
-        put_64(heap, row + 8, at)
-        put_64(heap, row + 16, frames)
-        at, stored = check_group(s, b, at, 8)
-        if at < 0:
-            return at
+        put_64(heap, row + 8, s[S.AT])
+        put_64(heap, row + 16, s[S.PLAN_SIZE])
+        s[S.PLAN_SIZE] += check_group(s, heap, 8)
         first += windows
-        frames += stored
-    if first != s[S.WINDOWS]:
-        return fail(s, S.DAMAGED, 10)
-    put_64(heap, table + 24 * blocks, first)
-    s[S.BLOCKS], s[S.BLOCK_TABLE], s[S.PLAN_SIZE] = blocks, table, frames
-    return at
+        row += 24
+        blocks -= 1
+    put_64(heap, row, first)
+    refuse_if(s, first != s[S.WINDOWS], fail(S.DAMAGED, 10))

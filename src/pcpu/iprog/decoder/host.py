@@ -14,10 +14,10 @@ from pcpu import targets
 from pcpu.iprog.decoder import one
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.decoder import open_plan
-from pcpu.iprog.decoder.exports import plan_of, reference_of
+from pcpu.iprog.decoder.exports import reference_of
 from pcpu.iprog.decoder.finding import find
 from pcpu.iprog.decoder.objects import I64, POINTER, call, objects_for
-from pcpu.iprog.decoder.state import fail
+from pcpu.iprog.decoder.state import fail, told
 from pcpu.iprog.finders.find import find_room, find_sites
 from pcpu.iprog.finders.rows import sort_sites
 from pcpu.kernel import Ints, Memory
@@ -30,15 +30,17 @@ def begin(s: Ints, heap: Memory, plan: int, plan_length: int, blob: int, blob_le
     """Read the header and find the sites; addresses and lengths of both. The state is zeros, but
     for TOP and LIMIT, the memory that may be used."""
     s[S.PLAN_HELD], s[S.PLAN_AT], s[S.PLAN_LENGTH] = 1, plan, plan_length
-    status = open_plan(s, heap, plan_of(s, heap))
+    return told(s, _begin(s, heap, blob, blob_length))
+
+
+def _begin(s: Ints, heap: Memory, blob: int, blob_length: int) -> int:
+    status = open_plan(s, heap)
     if status < 0:
         return status
     if blob_length != s[S.REFERENCE_SIZE]:
-        return fail(s, S.WRONG_BLOB, 8)
+        return fail(S.WRONG_BLOB, 8)
     s[S.REFERENCE_HELD], s[S.REFERENCE_AT], s[S.REFERENCE_LENGTH] = 1, blob, blob_length
-    if s[S.FINDERS]:
-        return find(s, heap, reference_of(s, heap))
-    return 0
+    return find(s, heap, reference_of(s, heap)) if s[S.FINDERS] else 0
 
 
 def library() -> Path:

@@ -37,19 +37,24 @@ X86_64, AARCH64 = Transform.X86_64.value, Transform.AARCH64.value
 BY_IMAGE, X86, RISCV = Transform.BY_IMAGE.value, Transform.X86.value, Transform.RISCV.value
 ARM32, THUMB_CODE = Transform.ARM32.value, Transform.THUMB.value
 NUMBER = (1 << SPACE) - 1
+_ROW = 24  # bytes of the table of regions
 CODE_KIND, WORDS, PAIRS = map(int, list(RegionKind)[1:4])
 
 
 def region_of(s: Ints, heap: Memory, place: int) -> int:
     """The row of the last region that does not start behind a place of the file."""
+    row, last = s[S.REGION], s[S.REGION_TABLE] + _ROW * (s[S.REGIONS] - 1)
+    if i64_at(heap, row) <= place and (row == last or i64_at(heap, row + _ROW) > place):
+        return row
     low, high = 0, s[S.REGIONS]
     while low + 1 < high:
         middle = (low + high) // 2
-        if i64_at(heap, s[S.REGION_TABLE] + 24 * middle) <= place:
+        if i64_at(heap, s[S.REGION_TABLE] + _ROW * middle) <= place:
             low = middle
         else:
             high = middle
-    return s[S.REGION_TABLE] + 24 * low
+    s[S.REGION] = s[S.REGION_TABLE] + _ROW * low
+    return s[S.REGION]
 
 
 def value_of(form: int, target: int, extra: int, address: int) -> int:

@@ -30,9 +30,10 @@ POINTER = ir.PointerType()
 PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
-    "copy", "read_covers", "_cover_number", "_fix", "move_cover", "_move_sites",
-    "value_of", "_first_held", "resolve", "shift", "_kind", "_index", "_put_other", "other_value",
-    "other_word",
+    "copy", "read_covers", "number_at", "_fix", "move_cover", "_move_sites", "_move_other",
+    "value_of", "_records_from", "_first_record", "region_of", "place_of", "resolve", "shift",
+    "_kind", "_bytes_of", "_leb", "make_records", "record_of", "write_record", "form_of",
+    "_put_other", "other_value", "other_word",
     "restore_x86", "restore_aarch64", "instruction_end",
     "restore_riscv", "_restore_uses", "restore_arm32", "restore_thumb", "_find_in_stretch",
     "_find_uses", "_use_from", "is_arm", "_arm_branches", "_thumb_branches", "_arm_pools",
@@ -41,7 +42,7 @@ HOT = frozenset({
     "_follow", "_records", "_list", "_based", "_methods", "_is_method", "_instruction", "_operand",
     "number", "_name", "_number_in", "_words",
     "displace", "_cells", "_cell", "_instructions", "_types", "_relocations", "_symbols",
-    "_functions",
+    "_functions", "decode_adaptive", "_chance", "between", "_learn",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
 # that has made faster code of a function uses it from the next call on. Others would be part of a
@@ -49,11 +50,14 @@ HOT = frozenset({
 APART = frozenset({
     "_find_in_stretch", "restore_riscv",
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
-    "_methods", "resolve", "_index", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
-    "restore_x86", "shift", "varint", "_may_end", "_put_rest", "_put_other",
+    "_methods", "resolve", "make_records", "read_covers", "_place", "_fix", "move_cover",
+    "_move_sites", "restore_x86", "_last_piece", "_first_record", "_may_end",
+    "_put_rest", "_put_other", "decode_adaptive",
     "_cells", "_body", "_types", "_relocations", "_symbols", "_functions",
+    # What is called at many places.
+    "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
 })  # fmt: skip
-WITHIN = frozenset({"copy", "_cover_number"})  # what does not
+WITHIN = frozenset({"copy", "number_at"})  # what does not: calls would cost a tenth of a window
 _USUAL_BITS = 16  # of the size of a window
 _CHECK = "crc32c"  # the operation that checks are (G4)
 
@@ -151,5 +155,6 @@ def _check_object(target: Target, window_bits: int) -> bytes:
     isa = load_isa()
     only = Isa(tuple(op for op in isa.operations if op.name == _CHECK))
     # What an engine compiles again is sent before, and is to be small.
-    small = replace(target, crc_usual=1 << window_bits if target.plain_engine else 0)
-    return compile_operations(only, small, "obj").code
+    if target.plain_engine:
+        target = replace(target, crc_usual=1 << window_bits, crc_tables=8)
+    return compile_operations(only, target, "obj").code

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pcpu.iprog.decoder import exports
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.decoder import make, open_plan, want
-from pcpu.iprog.decoder.exports import forget, header_of, plan_of, reference_of
+from pcpu.iprog.decoder.exports import forget, reference_of
 from pcpu.iprog.decoder.finding import find
-from pcpu.iprog.decoder.state import fail
+from pcpu.iprog.decoder.state import fail, told
 from pcpu.kernel import Extern, Ints, Memory
 
 # Where the plan begins.
@@ -21,32 +21,30 @@ def begin(s: Ints, heap: Memory) -> int:
         return 0
     forget(s)
     s[S.PLAN_HELD], s[S.PLAN_AT], s[S.PLAN_LENGTH] = 1, pcpu_plan_at(), pcpu_plan_length()
-    return open_plan(s, heap, plan_of(s, heap))
+    return open_plan(s, heap)
 
 
 def blob(s: Ints, heap: Memory, length: int) -> int:
     s[S.OPEN] = 0
     status = begin(s, heap)
-    return status if status < 0 else exports.blob_room(s, length)
+    return told(s, status if status < 0 else exports.blob_room(s, length))
 
 
 def prepare(s: Ints, heap: Memory) -> int:
     status = begin(s, heap)
-    if status < 0:
-        return status
-    if not s[S.REFERENCE_HELD]:
-        return exports.blob_room(s, 0)
-    if S.RELOCATES and s[S.FINDERS] and not s[S.SITES_HELD]:
-        return find(s, heap, reference_of(s, heap))
-    return 0
+    if status >= 0:
+        if not s[S.REFERENCE_HELD]:
+            status = exports.blob_room(s, 0)
+        elif S.RELOCATES and s[S.FINDERS] and not s[S.SITES_HELD]:
+            status = find(s, heap, reference_of(s, heap))
+    return told(s, status)
 
 
 def window(s: Ints, heap: Memory, number: int) -> int:
     if not s[S.OPEN] or not s[S.REFERENCE_HELD]:
-        return fail(s, S.NOT_NOW, 0)
-    plan, reference = plan_of(s, heap), reference_of(s, heap)
-    status = want(s, heap, plan, header_of(s, heap), reference, number)
-    return status if status < 0 else make(s, heap, plan, reference, number)
+        return told(s, fail(S.NOT_NOW, 0))
+    status = want(s, heap, number)
+    return told(s, status if status < 0 else make(s, heap, number))
 
 
 def size(s: Ints, heap: Memory) -> int:

@@ -1,12 +1,11 @@
-"""Sites that are moved (G24, G29): kept as two numbers each, from which what a cover needs is one
-multiplication away.
+"""Sites that are moved (G24, G29).
 
-The first number holds the place in the reference, the form and what else the form needs. What the
-second is says the first too:
+A site is moved in two steps. Its record (records.py) becomes one from which what a cover needs is
+one multiplication away, when it is needed first; what its second number is says HOW:
 
-    four      the value of four bytes, to which ``sign * address`` is added
+    four      the value of four bytes, to which one of -1, 0, 1 times the address is added
     bytes     what as many bytes hold as the extra says
-    neither   the target, which was moved
+    part      the target, which was moved
 """
 
 from __future__ import annotations
@@ -17,13 +16,14 @@ from pcpu.iprog.decoder.moving import (
     ABSOLUTE,
     BASED,
     BEHIND,
+    BRANCH,
     CODE,
     ENTRY,
     LOW,
     NARROW,
     NUMBER,
+    PAGE,
     POOL,
-    PREL,
     RELATIVE,
     SIGNED,
     WIDE,
@@ -37,192 +37,244 @@ from pcpu.iprog.decoder.moving import (
     tagged,
     value_of,
 )
+from pcpu.iprog.decoder.records import (
+    APART,
+    EXTRA,
+    FORM,
+    FORMS,
+    HOW,
+    HOWS,
+    LOWER,
+    PLACE,
+    RECORD,
+    UPPER,
+    place_of,
+)
 from pcpu.iprog.decoder.transforms import NEAR
 from pcpu.iprog.sites import Form
 from pcpu.kernel import Ints, Memory
-from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
+from pcpu.kernel.memory import i32_at, i64_at, put_32, put_64, u32_at
 
-RECORD = 32  # bytes of a site as finders give it: place, form, target, extra
-_SITE = 16  # bytes as it is kept
-
-_PLACE = (1 << 40) - 1
-_FORM, _FOUR, _BYTES, _SIGN, _EXTRA = 40, 1 << 45, 1 << 46, 47, 49  # bits, or where they begin
-_FORMS, _MOST_EXTRA = 31, 0x3FFF
+_FOUR = 2  # less 1, 0 or more 1: what is added of the address
+_BYTES, _PART, _NOTHING = 4, 5, 6
+_KINDS, _TWO = 7, 8  # of how a site is written; a bit: two records are about it
+_KEPT = (1 << HOW) - 1  # the bits of a record that stay
+_MOST_EXTRA = -APART - 1
 _GROUPS = 8  # bytes of LEB128 in which each number has room
 _MORE = -0x7F7F7F7F7F7F7F80  # in all bytes of such a number but the last
 _KNOWN, _WORD = sum(1 << form for form in Form), Form.WORD.value
-_PIECE = 2048  # sites that are moved in one call
-_LEAST_PAGE = 9  # bits of what has a number of its own in the index of sites
+_PIECE = 256  # records that are resolved in one call
+_PAGE = 11  # bits of a page of the index
+_PAGES = 4  # that are looked up while a cover is made without the index
 
 
-def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
-    """Make of records from number ``first`` on before ``last`` what is kept, in the place of all:
-    targets are moved once and for all."""
+def resolve(s: Ints, heap: Memory, record: int, end: int) -> None:
+    """Move the targets of records from this one on, some before ``end``, and up to one that was."""
     base, moved = -1, -1  # of the last of those that count from one: few are different
-    for n in range(first, last):
-        at = records + RECORD * n
-        place, form = i64_at(heap, at) + s[S.BLOB_FIRST], i64_at(heap, at + 8)
-        target, extra = i64_at(heap, at + 16), i64_at(heap, at + 24)
-        value, bits = target + shift(s, heap, target), 0
+    stop = min(end, record + RECORD * _PIECE)
+    while record < stop:
+        about, target = i64_at(heap, record), i64_at(heap, record + 8)
+        if about >> HOW & HOWS:
+            return
+        form, extra, two = about >> FORM & FORMS, about >> EXTRA, 0
+        if extra == APART:
+            two, extra = _TWO, 0
+            if record + RECORD < end:
+                extra = i64_at(heap, record + RECORD + 8)
+                put_64(heap, record + RECORD, about & PLACE | _NOTHING << HOW)
+        elif form == BASED:
+            extra = extra << UPPER | target >> UPPER & LOWER
+            target = extra + i32_at(heap, record + 8)
+        value, how = target + shift(s, heap, target), _PART
+        if form <= RELATIVE and not two:  # most of all
+            put_64(heap, record, about | (_FOUR - 1) << HOW)
+            put_64(heap, record + 8, value - extra)
+            record += RECORD
+            continue
         if form <= RELATIVE:
-            value, bits = value - extra, _FOUR
+            value, how = value - extra, _FOUR - 1
         elif form == BASED:
             if extra != base:
                 base, moved = extra, extra + shift(s, heap, extra)
-            value, bits = value - moved, _FOUR | 1 << _SIGN
+            value, how = value - moved, _FOUR
         elif form == BEHIND:
-            value, bits = extra - value, _FOUR | 2 << _SIGN
+            value, how = extra - value, _FOUR + 1
         elif form == POOL:
-            value, bits = value + extra, _FOUR
+            value, how = value + extra, _FOUR - 1
         elif form == _WORD:
-            bits = _FOUR | 1 << _SIGN
+            how = _FOUR
         elif form == ABSOLUTE:
-            value, bits, extra = value - extra, _BYTES, 8
-        elif form == ENTRY:
-            value, bits, extra = entry_of(value, extra), _BYTES, 2
-        elif form <= SIGNED:
-            value, bits = value & NUMBER, _BYTES
-            room = 7 * min(extra, _GROUPS) - (1 if form == SIGNED else 0)
-            if extra < 1 or value >= 1 << room:
-                extra = 0
-            else:
-                value = _leb(value, extra)
-        elif form in (NARROW, WIDE):
-            value, bits = tagged(value & NUMBER, extra), _BYTES
-            extra = 2 if form == NARROW else 4
-            extra, form = extra if 0 <= value >> 8 * extra < 1 else 0, SIGNED
-        if form & ~_FORMS != 0 or _KNOWN >> (form & _FORMS) & 1 == 0:
-            form, bits, extra = ABSOLUTE, _BYTES, 0  # of no bytes: nothing is written
-        extra = min(max(extra, 0), _MOST_EXTRA)
-        bits |= place & _PLACE | form << _FORM | extra << _EXTRA
-        put_64(heap, records + _SITE * n, bits)
-        put_64(heap, records + _SITE * n + 8, value)
+            value, how, extra = value - extra, _BYTES, 8
+        elif form <= SIGNED or form in (ENTRY, NARROW, WIDE):
+            how = _BYTES
+            value, extra = _bytes_of(value & NUMBER, form, extra)
+        elif _KNOWN >> form & 1 == 0:
+            how = _NOTHING
+        if not two:
+            extra = min(max(extra, APART + 1), _MOST_EXTRA)
+            about = about & _KEPT | extra << EXTRA
+        elif how == _BYTES:
+            about = about & _KEPT | min(max(extra, 0), _MOST_EXTRA) << EXTRA
+        put_64(heap, record, about | (how | two) << HOW)
+        put_64(heap, record + 8, value)
+        record += 2 * RECORD if two else RECORD
 
 
-def _leb(value: int, size: int) -> int:
-    """A number below 2^40 in LEB128 of so many bytes: the first eight of them."""
+def _bytes_of(value: int, form: int, extra: int) -> tuple[int, int]:
+    """What is written of a number below 2^40; and how many bytes, 0 where it has no room."""
+    if form <= SIGNED:
+        return _leb(value, extra, 1 if form == SIGNED else 0)
+    if form == ENTRY:
+        return entry_of(value, extra), 2
+    size, told = 2 if form == NARROW else 4, tagged(value, extra)
+    return told, size if 0 <= told < 1 << 8 * size else 0
+
+
+def _leb(value: int, size: int, spare: int) -> tuple[int, int]:
+    """A number below 2^40 in LEB128 of so many bytes, the first eight of them; and how many bytes,
+    0 where it has no room. ``spare`` bits are not for it."""
+    if size < 1 or value >= 1 << 7 * min(size, _GROUPS) - spare:
+        return 0, 0
     groups = value & 0x7F | (value & 0x3F80) << 1 | (value & 0x1FC000) << 2
     groups |= (value & 0xFE00000) << 3 | (value & 0x7F0000000) << 4 | (value & 0xF800000000) << 5
-    return groups | _MORE & (-1 if size > _GROUPS else (1 << 8 * size - 8) - 1)
+    return groups | _MORE & (-1 if size > _GROUPS else (1 << 8 * size - 8) - 1), size
 
 
-def resolve_given(s: Ints, heap: Memory) -> None:
-    """The sites that were given for what was asked last."""
-    if s[S.GIVEN_COUNT]:
-        resolve(s, heap, s[S.GIVEN_SITES], 0, s[S.GIVEN_COUNT])
-        s[S.SITE] = 0
+def index_room(s: Ints) -> int:
+    """The bytes of the index of the sites that are held: for each page of the blob, and what is
+    behind them, the number of the first record that does not lie before it."""
+    return 4 * ((s[S.BLOB_SIZE] >> _PAGE) + 2)
 
 
-def resolve_held(s: Ints, heap: Memory) -> None:
-    """All sites, and behind them, where records were, the index: for each page of the blob the
-    number of the first site that does not lie before it."""
-    count = s[S.HELD_COUNT]
-    for n in range(0, count, _PIECE):
-        resolve(s, heap, s[S.HELD_SITES], n, min(n + _PIECE, count))
-    bits = _LEAST_PAGE
-    while (s[S.BLOB_SIZE] >> bits) + 2 > 2 * count and bits < 62:
-        bits += 1
-    if count < 1:
+def index_sites(s: Ints, heap: Memory, covers: int) -> None:
+    """Make the index, where there are so many covers that it is soon worth what it takes."""
+    if s[S.INDEXED] or _PAGES * covers < s[S.BLOB_SIZE] >> _PAGE:
         return
-    s[S.SITE_INDEX], s[S.SITE_PAGE] = s[S.HELD_SITES] + _SITE * count, bits
-    pages, page = (s[S.BLOB_SIZE] >> bits) + 2, 0
-    for n in range(0, count, _PIECE):
-        page = _index(s, heap, n, min(n + _PIECE, count), page, pages)
-    while page < pages:
-        put_64(heap, s[S.SITE_INDEX] + 8 * page, count)
-        page += 1
+    start = s[S.HELD_SITES]
+    end, record = start + RECORD * s[S.HELD_COUNT], start
+    for page in range((s[S.BLOB_SIZE] >> _PAGE) + 2):
+        record = _first_record(heap, start, end, record, page << _PAGE)
+        put_32(heap, s[S.SITE_INDEX] + 4 * page, record - start)
+    s[S.INDEXED] = 1
 
 
-def _index(s: Ints, heap: Memory, first: int, last: int, page: int, pages: int) -> int:
-    """Write the numbers of pages from ``page`` on that do not begin behind a site from number
-    ``first`` on before ``last``; the page that comes next."""
-    for n in range(first, last):
-        place = (i64_at(heap, s[S.HELD_SITES] + _SITE * n) & _PLACE) - s[S.BLOB_FIRST]
-        while page < pages and page << s[S.SITE_PAGE] <= place:
-            put_64(heap, s[S.SITE_INDEX] + 8 * page, n)
-            page += 1
-    return page
+def _records_from(s: Ints, heap: Memory, first: int) -> tuple[int, int]:
+    """Where the records of the span that begins at ``first`` of the blob begin in memory, and where
+    records end. Those that were given lie behind one another in the order of spans; among those
+    that are held they are near the ones that were needed last, or the index says where."""
+    if not s[S.SITES_HELD]:
+        return s[S.SITE], s[S.GIVEN_SITES] + RECORD * s[S.GIVEN_COUNT]
+    start, near = s[S.HELD_SITES], s[S.SITE]
+    end = start + RECORD * s[S.HELD_COUNT]
+    behind = near > start and place_of(heap, near - RECORD) < first
+    if behind and (near >= end or place_of(heap, near) >= first):
+        return near, end
+    if s[S.INDEXED] and 0 <= first < s[S.BLOB_SIZE]:
+        page = s[S.SITE_INDEX] + 4 * (first >> _PAGE)
+        low, high = u32_at(heap, page), u32_at(heap, page + 4)
+        inside = first & (1 << _PAGE) - 1
+        near = start + low + ((high - low) * inside >> _PAGE + 4 << 4)
+    return _first_record(heap, start, end, near, first), end
 
 
-def _first_held(s: Ints, heap: Memory, start: int) -> int:
-    """The number of the first held site at ``start`` of the reference or behind."""
-    inside, bits = start - s[S.BLOB_FIRST], s[S.SITE_PAGE]
-    if inside < 0 or s[S.HELD_COUNT] < 1:
-        return 0
-    if inside >= s[S.BLOB_SIZE]:
-        return s[S.HELD_COUNT]
-    index = s[S.SITE_INDEX] + 8 * (inside >> bits)
-    low, high = i64_at(heap, index), i64_at(heap, index + 8)
+def _first_record(heap: Memory, start: int, end: int, near: int, first: int) -> int:
+    """The first record whose place is not before ``first``, found the sooner the nearer it is."""
+    low, high, step = near, near, RECORD
+    while low > start and place_of(heap, low - RECORD) >= first:
+        high = low - RECORD
+        low = max(start, high - step)
+        step *= 2
+    while high < end and place_of(heap, high) < first:
+        low = high + RECORD
+        high = min(end, low + step)
+        step *= 2
     while low < high:
-        middle = (low + high) >> 1
-        if i64_at(heap, s[S.HELD_SITES] + _SITE * middle) & _PLACE < start:
-            low = middle + 1
+        middle = low + (high - low) // (2 * RECORD) * RECORD
+        if place_of(heap, middle) < first:
+            low = middle + RECORD
         else:
             high = middle
     return low
 
 
-def _sites_from(s: Ints, heap: Memory, start: int) -> tuple[int, int]:
-    """Where the sites of the span that begins at ``start`` begin in memory, and where sites end.
-    Those that were given lie behind one another in the order of spans."""
-    if s[S.SITES_HELD]:
-        records, count = s[S.HELD_SITES], s[S.HELD_COUNT]
-        return records + _SITE * _first_held(s, heap, start), records + _SITE * count
-    records = s[S.GIVEN_SITES]
-    return records + _SITE * s[S.SITE], records + _SITE * s[S.GIVEN_COUNT]
-
-
 def move_cover(s: Ints, heap: Memory, at: int, length: int, source: int, start: int) -> None:
     """Move the sites of a cover at ``at`` of the window that begins at ``start`` of the file."""
-    site, sites = _sites_from(s, heap, source)
+    first = source - s[S.BLOB_FIRST]
+    record, records = _records_from(s, heap, first)
     region = region_of(s, heap, start + at)
     last_region = s[S.REGION_TABLE] + 24 * (s[S.REGIONS] - 1)
-    first, end, to = source, source + length, at - source
+    end, to = first + length, at - first
     while first < end:
         stop = end
         if region < last_region:
             stop = min(end, i64_at(heap, region + 24) - start - to)
         away = start + to + i64_at(heap, region + 8)
-        site = _move_sites(heap, site, sites, first, stop, end, s[S.OUT] + to, away)
+        record = _move_sites(s, heap, record, records, first, stop, end, s[S.OUT] + to, away)
         first = stop
         region += 24
-    s[S.SITE] = (site - s[S.GIVEN_SITES]) // _SITE
+    s[S.SITE] = record
 
 
 def _move_sites(
-    heap: Memory, site: int, sites: int, first: int, stop: int, end: int, to: int, away: int
-) -> int:
-    """Move the sites that begin in ``first`` to ``stop`` of the reference and do not reach beyond
+    s: Ints, heap: Memory, record: int, records: int, first: int, stop: int, end: int, to: int,
+    away: int,
+) -> int:  # fmt: skip
+    """Move the sites that begin in ``first`` to ``stop`` of the blob and do not reach beyond
     ``end``. ``to`` and ``away`` make of such a place where it is in memory and an address (G26).
-    Where the sites of the next span begin."""
-    while site < sites:
-        about = i64_at(heap, site)
-        place = about & _PLACE
+    Where the records of the next span begin."""
+    while record < records:
+        about = i64_at(heap, record)
+        place = about & PLACE
         if place < first or place >= stop:  # of given ones, those of the next span begin again
             break
-        first = place + 1
-        value = i64_at(heap, site + 8)
-        site += _SITE
-        form, extra = about >> _FORM & _FORMS, about >> _EXTRA
-        if about & _FOUR:
-            sign = (about >> _SIGN & 3) - 1
+        how = about >> HOW & HOWS
+        if 0 < how < _BYTES:
             if place + 4 <= end:
-                put_32(heap, place + to, value + sign * (place + away))
-        elif about & _BYTES:
-            if 0 < extra <= end - place:
-                _put_bytes(heap, place + to, extra, value)
-        elif place + 4 <= end and form <= LOW:
+                value = i64_at(heap, record + 8)
+                put_32(heap, place + to, value + (how - _FOUR) * (place + away))
+            first = place + 1
+            record += RECORD
+        elif how == 0:
+            resolve(s, heap, record, records)
+        else:
+            _move_other(heap, record, about, end, to, away)
+            first = place + 1
+            record += 2 * RECORD if how & _TWO else RECORD
+    return record
+
+
+def _move_other(heap: Memory, record: int, about: int, end: int, to: int, away: int) -> None:
+    """Move a site that is not one of four bytes with a record alone."""
+    place, value, how = about & PLACE, i64_at(heap, record + 8), about >> HOW & _KINDS
+    if how == _PART:
+        form, extra = about >> FORM & FORMS, _extra_of(heap, record, about)
+        if place + 4 <= end and form <= LOW:
             _put_instruction(heap, place + to, form, extra, value, place + away)
         elif place + 4 <= end:
             _put_other(heap, place + to, form, extra, value, place + away)
-    return site
+    elif how == _BYTES:
+        extra = about >> EXTRA
+        if 0 < extra <= end - place:
+            _put_bytes(heap, place + to, extra, value)
+    elif how < _BYTES and place + 4 <= end:
+        put_32(heap, place + to, value + (how - _FOUR) * (place + away))
+
+
+def _extra_of(heap: Memory, record: int, about: int) -> int:
+    """The extra of a site that is no number of bytes."""
+    extra = about >> EXTRA
+    return i64_at(heap, record + RECORD + 8) if extra == APART else extra
 
 
 def _put_instruction(
     heap: Memory, at: int, form: int, extra: int, target: int, address: int
 ) -> None:
     """Write a part of an instruction of AArch64."""
-    value = value_of(form, target, extra, address)
+    value = target
+    if form == BRANCH:
+        value = target - address
+    elif form == PAGE:
+        value = (target >> 12) - (address >> 12)
     put_32(heap, at, instruction(u32_at(heap, at), form, extra, value))
 
 
@@ -249,36 +301,39 @@ def _put_rest(heap: Memory, at: int, size: int) -> None:
 def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None:
     """Move the sites of a span of the prefix, which is ``at`` in memory, and begins at ``start`` of
     the reference (G29)."""
-    site, sites = _sites_from(s, heap, start)
-    first, end, to = start, start + length, at - start
+    first = start - s[S.BLOB_FIRST]
+    record, records = _records_from(s, heap, first)
+    end, to = first + length, at - first
     behind, before = -1, 0  # the end of the last relative site, and what it would hold
-    while site < sites:
-        about = i64_at(heap, site)
-        place = about & _PLACE
+    while record < records:
+        about = i64_at(heap, record)
+        place = about & PLACE
         if place < first or place >= end:
             break
+        if about >> HOW & HOWS == 0:
+            resolve(s, heap, record, records)
+            about = i64_at(heap, record)
         first = place + 1
-        value = i64_at(heap, site + 8)
-        site += _SITE
-        form, extra = about >> _FORM & _FORMS, about >> _EXTRA
-        if form == CODE:
-            value += extra - s[S.BASE]
+        value, form, how = i64_at(heap, record + 8), about >> FORM & FORMS, about >> HOW & _KINDS
         if form == RELATIVE and place + 4 <= end:
             more = value - place - before
             if place == behind and -NEAR <= more < NEAR:
                 put_32(heap, place + to, more)
             behind, before = place + 4, value - place
-        if form == POOL:
-            value -= extra
-        if form in (RELATIVE, BEHIND, PREL):  # which have no place in the file
-            continue
-        if about & _FOUR:
-            if place + 4 <= end:
-                put_32(heap, place + to, value)
-        elif about & _BYTES:
+        if how == _BYTES:
+            extra = about >> EXTRA
             if 0 < extra <= end - place:
                 _put_bytes(heap, place + to, extra, value)
         elif place + 4 <= end and is_shown(form, u32_at(heap, place + to)):
-            base = extra if form > LOW else 0
-            put_site(heap, place + to, form, extra, value_of(form, value, extra, base))
-    s[S.SITE] = (site - s[S.GIVEN_SITES]) // _SITE
+            extra = _extra_of(heap, record, about)
+            if form == CODE:
+                value += extra - s[S.BASE]
+            if form == POOL:
+                value -= extra
+            if how < _BYTES:
+                put_32(heap, place + to, value)
+            elif how == _PART:
+                base = extra if form > LOW else 0
+                put_site(heap, place + to, form, extra, value_of(form, value, extra, base))
+        record += 2 * RECORD if about & _TWO << HOW else RECORD
+    s[S.SITE] = record

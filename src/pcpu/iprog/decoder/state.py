@@ -17,39 +17,42 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     OPEN,  # 1: a header was read
     PLAN_HELD, PLAN_AT, PLAN_LENGTH,  # where it is whole
     REFERENCE_HELD, REFERENCE_AT, REFERENCE_LENGTH,
-    HEADER_LENGTH, PLAN_SIZE,
+    HEADER_END, PLAN_SIZE,
+    AT, END, WRONG,  # reading numbers (reader.py)
     SIZE, WINDOW_BITS, WINDOWS, REFERENCE_SIZE,
     BLOBS, BLOBS_AT,
     BLOCKS, BLOCK_TABLE,  # rows of three: its first window, its group in the header, its frames
     FINDERS, FINDER_TABLE, BLOB_FIRST, BLOB_SIZE, SITES, TRANSFORM, BASE, SPAN,
     REGIONS, REGION_TABLE,  # rows of three: start, bias, code
+    REGION,  # the row that was looked up last
     MAP_AT, MAP_FRAMES,  # its group in the header, its frames in the plan
-    MAP_READY, PIECES, STARTS, SHIFTS, MAP_INDEX,
-    HELD_SITES, HELD_COUNT, SITES_HELD, SITE_INDEX, SITE_PAGE,
+    MAP_READY, PIECES, MAP, MAP_INDEX,
+    HELD_SITES, HELD_COUNT, SITES_HELD,  # records
+    SITE_INDEX, INDEXED,  # of them; 1: it is made
     GIVEN_SITES, GIVEN_COUNT,
     AFTER_HEADER, AFTER_BLOCK,  # of memory
     # a group that is being loaded
-    LOADING, GROUP_AT, STREAMS_LEFT, NEXT_STREAM, FRAME_AT, FRAME_MARK, FILLED, ASKED,
-    CODEC, STORED, STORED_LENGTH, STORED_CHECK, CONTENT_LENGTH, FRAME_STREAMS,
+    LOADING, GROUP_AT, FRAMES, STREAMS, NEXT_STREAM, FRAME_AT, FRAME_MARK, FILLED, ASKED,
+    CODEC, STORED, STORED_LENGTH, STORED_CHECK, FRAME_LENGTH, FRAME_STREAMS,
     PREFIX_SPANS, SPANS_AT, PREFIX, PREFIX_LENGTH,
-    CONTENT, CONTENT_IN_PLAN,
+    CONTENT, CONTENT_LENGTH,
     # the block that is ready
     BLOCK, BLOCK_FIRST, BLOCK_WINDOWS,
     CURSOR,  # the window that the next numbers are about
     CURSOR_SKEW,
     # the window that is being made
     WINDOW, COVER_AT, COVER_SKEW, GAP, LENGTH, TURN, BATCH,
-    SITE,  # about where the site is that was moved last
+    SITE,  # the record behind those of sites that were moved last
     ROWS, COVERS, OUT, OUT_LENGTH, READY, WORKSPACE,
     PART_SKEW,
     FIRST_ARRAY,
-) = range(87)
+) = range(91)
 # fmt: on
 STREAM = FIRST_ARRAY  # eight pairs: where a stream begins in the content, and its length
 COLUMN = STREAM + 16  # seven: where columns of the index begin in it
 NEXT = COLUMN + 7  # seven: where the cursor is in them
-USED = NEXT + 7  # six: where the cursor is in streams
-PART = USED + 6  # six pairs: from where to where a window's parts of streams go
+USED = NEXT + 7  # six: where the cursor is in streams, and one that is not used
+PART = USED + 7  # six pairs: from where to where a window's parts of streams go
 STATE_LENGTH = PART + 12
 
 INDEX, CHECKS, GAPS, LENGTHS, TURNS, STEPS, FIXES, LITERALS = range(8)
@@ -67,9 +70,17 @@ pcpu_more = Extern("pcpu_more", ("int",))
 pcpu_crc32c = Extern("pcpu_crc32c", ("Bytes",))
 
 
-def fail(s: Ints, status: int, rule: int) -> int:
-    s[RULE] = rule
-    return status
+def fail(status: int, rule: int) -> int:
+    """A status below 0 that holds the rule, too."""
+    return status - 8 * rule
+
+
+def told(s: Ints, status: int) -> int:
+    """The status as a caller gets it, who may ask for the rule (D2)."""
+    if status >= 0:
+        return status
+    s[RULE] = -status >> 3
+    return -(-status & 7)
 
 
 def take(s: Ints, size: int) -> int:
@@ -77,33 +88,13 @@ def take(s: Ints, size: int) -> int:
     start = (s[TOP] + 15) // 16 * 16
     end = start + size
     if size < 0 or size > MOST or end > MOST:
-        return fail(s, NO_MEMORY, 0)
+        return fail(NO_MEMORY, 0)
     if end > s[LIMIT]:
         s[LIMIT] = pcpu_more(end)
         if end > s[LIMIT]:
-            return fail(s, NO_MEMORY, 0)
+            return fail(NO_MEMORY, 0)
     s[TOP] = end
     return start
-
-
-def varint(b: Bytes, at: int, end: int) -> tuple[int, int]:
-    """The number at ``b[at]`` (G2), and where it ends; -1 as the latter where there is none."""
-    if at < end and b[at] < 128:
-        return int(b[at]), at + 1
-    value, shift = 0, 0
-    for place in range(at, min(end, at + 9)):
-        byte = int(b[place])
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            return value, place + 1
-    return 0, -1
-
-
-def signed(b: Bytes, at: int, end: int) -> tuple[int, int]:
-    """The same for a number with a sign (G3)."""
-    z, after = varint(b, at, end)
-    return (z >> 1) ^ -(z & 1), after
 
 
 def check(data: Bytes) -> int:

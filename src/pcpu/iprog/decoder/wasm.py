@@ -31,7 +31,10 @@ from pcpu.targets import lld
 
 I32 = ir.IntType(32)
 ABI = 1
-STACK = 65536
+# Of some hundred bytes that are needed; numbers of addresses below 16 KiB, which those of the state
+# are behind so small a stack, take two bytes in code. What does not fit would end the module.
+STACK = 8192
+PARTS = ("kernels", "check", "zstandard")  # what any decoder is linked from, in order
 _PAGE_BITS = 16  # of memory of WebAssembly
 _GROWTH = 4  # memory grows by this part of itself at least
 _MOST = 0x7FFF0000  # the largest address; more would be negative
@@ -93,7 +96,29 @@ ONE_PLAN: Sequence[Export] = (
 @cache
 def any_plan() -> bytes:
     """``iprog.wasm``, which takes plans at run time (spec/iprog-abi.md D3-D9)."""
-    return _link(_objects(ANY_PLAN, {}, holds=False), ANY_PLAN)
+    return _any_plan()[0]
+
+
+def code_sizes() -> dict[str, int]:
+    """Bytes of code in ``iprog.wasm``, by what it is linked from."""
+    sizes = _any_plan()[1]
+    return dict(zip(PARTS, sizes, strict=True))
+
+
+@cache
+def _any_plan() -> tuple[bytes, tuple[int, ...]]:
+    objects = _objects(ANY_PLAN, {}, holds=False)
+    with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
+        told = Path(folder) / "map"
+        code = _link(objects, ANY_PLAN, f"-Map={told}")
+        lines = [line.split() for line in told.read_text().splitlines()]
+    # A line for what is of an object file: address, which functions have not, place, size, origin.
+    functions = [line for line in lines if line[0] == "-" and len(line) == 4]
+    found = [
+        sum(int(size, 16) for _, _, size, origin in functions if f"/{n}.o:(" in origin)
+        for n in range(len(objects))
+    ]
+    return code, tuple(found)
 
 
 def reconstructor(plan: bytes) -> bytes:
@@ -171,7 +196,7 @@ def _grow(module: Any, function: Any, b: Any) -> None:
     b.ret(b.select(most, I32(0x7FFFFFFF), b.shl(now, I32(_PAGE_BITS))))
 
 
-def _link(objects: Sequence[bytes], wanted: Sequence[Export]) -> bytes:
+def _link(objects: Sequence[bytes], wanted: Sequence[Export], *options: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
         here = Path(folder)
         paths = []
@@ -181,7 +206,7 @@ def _link(objects: Sequence[bytes], wanted: Sequence[Export]) -> bytes:
         lld.run([
             *lld.command("wasm-ld"), "--no-entry", "--strip-all", "--gc-sections",
             "--compress-relocations",
-            "--stack-first", "-z", f"stack-size={STACK}",
+            "--stack-first", "-z", f"stack-size={STACK}", *options,
             *(f"--export={export.symbol}" for export in wanted),
             *map(str, paths), "-o", str(here / "out.wasm"),
         ])  # fmt: skip

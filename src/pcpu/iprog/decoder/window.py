@@ -6,14 +6,14 @@ from pcpu.iprog.decoder import covers
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.block import end_of, start_of
 from pcpu.iprog.decoder.calls import restore_calls
-from pcpu.iprog.decoder.covers import begin_covers, read_covers
-from pcpu.iprog.decoder.groups import REFERENCE, put_row, put_site_row, stream
+from pcpu.iprog.decoder.covers import begin_covers, number_at, read_covers
+from pcpu.iprog.decoder.groups import REFERENCE, put_row, put_site_row
 from pcpu.iprog.decoder.memory import copy
 from pcpu.iprog.decoder.moving import restore
-from pcpu.iprog.decoder.sites import move_cover, resolve_given
-from pcpu.iprog.decoder.state import check, fail, varint
-from pcpu.kernel import Bytes, Ints, Memory
-from pcpu.kernel.memory import i64_at, u32_at
+from pcpu.iprog.decoder.sites import move_cover
+from pcpu.iprog.decoder.state import check, fail
+from pcpu.kernel import Ints, Memory
+from pcpu.kernel.memory import i64_at, lowest_bit, u32_at
 
 MAX_ROWS = 2 * covers.MANY  # that are asked for at once
 
@@ -22,13 +22,13 @@ _LONG = -0x7F7F7F7F7F7F7F80  # a bit of each byte, which one has where a number 
 _ONES = 0x0101010101010101
 
 
-def want_covers(s: Ints, heap: Memory, content: Bytes, size: int, start: int) -> int:
+def want_covers(s: Ints, heap: Memory, size: int, start: int) -> int:
     """Make rows of the next covers, which go right to their places in the window; how many, or a
     status. The sites of those before are there now."""
     if S.RELOCATES and s[S.FINDERS] and s[S.BATCH]:
         _move_batch(s, heap, size, start)
     s[S.TOP] = s[S.AFTER_BLOCK]
-    s[S.BATCH] = read_covers(s, heap, content, size, start)
+    s[S.BATCH] = read_covers(s, heap, size, start)
     if s[S.BATCH] < 0:
         return s[S.BATCH]
     rows = 0
@@ -45,8 +45,6 @@ def want_covers(s: Ints, heap: Memory, content: Bytes, size: int, start: int) ->
 
 def _move_batch(s: Ints, heap: Memory, size: int, start: int) -> None:
     """Move the sites of the covers that were asked for."""
-    if not s[S.SITES_HELD]:
-        resolve_given(s, heap)
     for n in range(s[S.BATCH]):
         row = s[S.COVERS] + covers.ROW * n
         at, length, source = i64_at(heap, row), i64_at(heap, row + 8), i64_at(heap, row + 16)
@@ -55,35 +53,31 @@ def _move_batch(s: Ints, heap: Memory, size: int, start: int) -> None:
     s[S.GIVEN_COUNT] = 0
 
 
-def make_window(
-    s: Ints, heap: Memory, content: Bytes, reference: Bytes, size: int, start: int
-) -> int:
+def make_window(s: Ints, heap: Memory, size: int, start: int) -> int:
     """Make the window, whose covers are there already where the reference is not held."""
-    window = heap[s[S.OUT] : s[S.OUT] + size + S.SLACK]
-    status = _place(s, heap, content, reference, window, size, start)
+    status = _place(s, heap, size, start)
     if status < 0:
         return status
-    status = _fix(s, heap, content, size)
+    status = _fix(s, heap, size)
     if status < 0:
         return status
     if S.RELOCATES and S.TELLS_CALLS and s[S.FINDERS]:
-        restore_calls(s, heap, window[0:size], start)
+        restore_calls(s, heap, heap[s[S.OUT] : s[S.OUT] + size], start)
     number = (start >> s[S.WINDOW_BITS]) - s[S.BLOCK_FIRST]
-    if check(window[0:size]) != u32_at(stream(s, content, S.CHECKS), 4 * number):
-        return fail(s, S.DAMAGED, 22)
+    stated = s[S.CONTENT] + s[S.STREAM + 2 * S.CHECKS] + 4 * number
+    if check(heap[s[S.OUT] : s[S.OUT] + size]) != u32_at(heap, stated):
+        return fail(S.DAMAGED, 22)
     return 0
 
 
-def _place(
-    s: Ints, heap: Memory, content: Bytes, reference: Bytes, window: Bytes, size: int, start: int
-) -> int:
+def _place(s: Ints, heap: Memory, size: int, start: int) -> int:
     """Put covers and literals to their places (G17, G19), and move sites and literals (G20)."""
     literal, literals = start_of(s, S.LITERALS), end_of(s, S.LITERALS)
-    written, copied = _first(s), s[S.REFERENCE_AT]
-    held, end, left = s[S.REFERENCE_HELD], 0, 1
+    held, copied, end, left = s[S.REFERENCE_HELD], s[S.REFERENCE_AT], 0, 1
+    written_end, copied_end = s[S.CONTENT] + s[S.CONTENT_LENGTH], copied + s[S.REFERENCE_LENGTH]
     begin_covers(s)
     while left:
-        count = read_covers(s, heap, content, size, start)
+        count = read_covers(s, heap, size, start)
         if count < 0:
             return count
         for n in range(count):
@@ -91,31 +85,34 @@ def _place(
             at, left, source = i64_at(heap, row), i64_at(heap, row + 8), i64_at(heap, row + 16)
             run = at - end
             if run > literals - literal:
-                return fail(s, S.DAMAGED, 22)
+                return fail(S.DAMAGED, 22)
             if held:
-                copy(heap, s[S.OUT] + end, written + literal, run, written + len(content))
+                copy(heap, s[S.OUT] + end, literal, run, written_end)
             else:  # what lies behind is there already
-                window[end:at] = content[literal : literal + run]
+                to = s[S.OUT] + end
+                heap[to : to + run] = heap[literal : literal + run]
             if S.RELOCATES and run and s[S.TRANSFORM]:
-                restore(s, heap, window, start, end, at)
+                restore(s, heap, heap[s[S.OUT] : s[S.OUT] + size], start, end, at)
             if held and left:
-                copy(heap, s[S.OUT] + at, copied + source, left, copied + len(reference))
+                copy(heap, s[S.OUT] + at, copied + source, left, copied_end)
                 if S.RELOCATES and s[S.FINDERS]:
                     move_cover(s, heap, at, left, source, start)
             literal += run
             end = at + left
-    return fail(s, S.DAMAGED, 22) if literal != literals else 0
+    return fail(S.DAMAGED, 22) if literal != literals else 0
 
 
-def _fix(s: Ints, heap: Memory, content: Bytes, size: int) -> int:
+def _fix(s: Ints, heap: Memory, size: int) -> int:
     """Add the fixes (G21)."""
     step, steps = start_of(s, S.STEPS), end_of(s, S.STEPS)
     fix, fixes = start_of(s, S.FIXES), end_of(s, S.FIXES)
-    first, out, place = _first(s), s[S.OUT], -1
+    out, place = s[S.OUT], -1
     while fix < fixes:
+        count = _TURN
         while fix + _TURN <= fixes and step + _TURN <= steps and place < size - 128 * _TURN:
-            gaps, added = i64_at(heap, first + step), i64_at(heap, first + fix)
+            gaps, added = i64_at(heap, step), i64_at(heap, fix)
             if gaps & _LONG:
+                count = 1 + (lowest_bit(gaps & _LONG) >> 3)  # to the first that has more bytes
                 break
             gaps += _ONES
             for k in range(0, 8 * _TURN, 8):
@@ -123,18 +120,11 @@ def _fix(s: Ints, heap: Memory, content: Bytes, size: int) -> int:
                 heap[out + place] = heap[out + place] + (added >> k)
             step += _TURN
             fix += _TURN
-        for _ in range(min(_TURN, fixes - fix)):
-            gap, step = varint(content, step, steps)
-            if step < 0 or gap > size:
-                return fail(s, S.DAMAGED, 21)
+        for _ in range(min(count, fixes - fix)):
+            gap, step = number_at(s, heap, step, steps)
+            if step < 0 or gap >= size - 1 - place:
+                return fail(S.DAMAGED, 21)
             place += gap + 1
-            if place >= size:
-                return fail(s, S.DAMAGED, 21)
-            heap[out + place] = heap[out + place] + heap[first + fix]
+            heap[out + place] = heap[out + place] + heap[fix]
             fix += 1
-    return fail(s, S.DAMAGED, 22) if step != steps else 0
-
-
-def _first(s: Ints) -> int:
-    """Where the content lies in memory."""
-    return s[S.CONTENT] + (s[S.PLAN_AT] if s[S.CONTENT_IN_PLAN] else 0)
+    return fail(S.DAMAGED, 22) if step != steps else 0

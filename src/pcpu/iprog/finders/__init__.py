@@ -4,7 +4,7 @@ read_image(blob) -> Image; FINDERS: number -> Finder; find_sites(blob, numbers) 
 
 Finders are kernels (pcpu.kernel): the same are compiled into decoders and for this machine. They
 take arrays of bytes and of numbers, and neither allocate nor fail. ``find.find_sites`` is the one
-that decoders call, and ``rows.order_sites`` the one that follows it.
+that decoders call, and ``rows.sort_sites`` the one that follows it.
 """
 
 from __future__ import annotations

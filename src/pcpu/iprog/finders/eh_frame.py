@@ -71,13 +71,14 @@ def find_records(
             common[0] += 1
             common[common[0]] = (p - start) << 2 | _encodings(b, p + 8, end, encoding, pointer)
         else:
+            # In the order of their places, so that there is little to sort.
+            count = add(rows, room, count, p + 4, _BEHIND, p + 4 - back + bias, 0)
             known = _known(common, p + 4 - back - start)
             if known & _FUNCTIONS != 0:
                 count = _distance(b, p + 8, end, bias, rows, room, count)
                 data = p + 8 + 2 * size
                 if known & _DATA != 0 and data < end and b[data] == size:
                     count = _distance(b, data + 1, end, bias, rows, room, count)
-            count = add(rows, room, count, p + 4, _BEHIND, p + 4 - back + bias, 0)
         p = end
         end = _next(b, p, stop)
     return count

@@ -130,8 +130,7 @@ def find_room(b: Bytes) -> int:
 
 def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) -> int:
     """Write the sites that finders find, in their order, to rows, of which there are ``room``; how
-    many sites there are. Their forms have the finders' numbers too (TAG), until ``order_sites`` is
-    called."""
+    many sites there are. Their forms have the finders' numbers too (TAG)."""
     elf = scratch[0:ELF]
     loaded = read_elf(b, elf)
     module = loaded == 0 and is_module(b)

@@ -47,6 +47,11 @@ def tag(rows: Ints, first: int, last: int, finder: int) -> None:
         rows[ROW * n + FORM] |= finder << TAG
 
 
+def form_of(number: int) -> int:
+    """The form, of a row that says who found it too."""
+    return number & _FORM
+
+
 def width(form: int, extra: int) -> int:
     """The bytes of a site."""
     if form in (_UNSIGNED, _SIGNED):
@@ -57,38 +62,23 @@ def width(form: int, extra: int) -> int:
 def sort_sites(rows: Ints, count: int, aside: Ints) -> int:
     """Bring rows in order of their places, and drop those that begin before the one before ends;
     how many are left. ``aside`` has the numbers that ``sort_room`` says."""
-    return _sort(rows, count, aside, -1)
-
-
-def order_sites(rows: Ints, count: int, aside: Ints) -> int:
-    """The same; and forms are forms alone then."""
-    return _sort(rows, count, aside, _FORM)
-
-
-def _sort(rows: Ints, count: int, aside: Ints, mask: int) -> int:
-    """The same; of forms the bits of ``mask`` are kept."""
     sort_rows(rows, count, aside)
     kept, end = 0, 0
     for n in range(0, count, PIECE):
         last = min(n + PIECE, count)
-        kept, end = _without_overlaps(rows, ROW * n, ROW * last, kept, end, mask)
+        kept, end = _without_overlaps(rows, ROW * n, ROW * last, kept, end)
     return kept // ROW
 
 
-def _without_overlaps(
-    rows: Ints, first: int, last: int, kept: int, end: int, mask: int
-) -> tuple[int, int]:  # fmt: skip
+def _without_overlaps(rows: Ints, first: int, last: int, kept: int, end: int) -> tuple[int, int]:
     """Keep the rows from ``rows[first]`` on before ``rows[last]`` that do not begin before ``end``,
     or where one that is kept does, behind those before ``rows[kept]``; both numbers then."""
     for at in range(first, last, ROW):
         place = i64(rows[at + PLACE])
         if place >= end:
-            form = i64(rows[at + FORM])
-            end = place + width(form & _FORM, rows[at + EXTRA])
+            end = place + width(form_of(rows[at + FORM]), rows[at + EXTRA])
             if kept < at:
                 for k in range(ROW):
                     rows[kept + k] = rows[at + k]
-            if form & mask != form:
-                rows[kept + FORM] = form & mask
             kept += ROW
     return kept, end

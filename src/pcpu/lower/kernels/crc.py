@@ -9,7 +9,7 @@ from llvmlite import ir
 from pcpu import gf2
 from pcpu.isa import Op
 from pcpu.lower.code import Code, Value
-from pcpu.lower.kernels import crc_fold, crc_processors, crc_slice, crc_sparse
+from pcpu.lower.kernels import crc_fold, crc_processors, crc_row, crc_slice, crc_sparse
 from pcpu.lower.kernels.crc_model import Field, emit_finish, field_of, initial
 from pcpu.lower.kernels.function import variables
 from pcpu.lower.kernels.kernel import Kernel
@@ -17,6 +17,10 @@ from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
 __all__ = ["KERNEL", "emit", "emit_finish", "initial"]
+
+# Where CRCs are to take little room: so often a multiple's degree is what they are usually of, at
+# least, and so many multiples are divided by.
+_WORTH, _ROWS = 4, 2
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
@@ -38,6 +42,8 @@ def _is_fed(op: Op, target: Target) -> bool:
     if multipliers := crc_processors.multipliers(target):
         return not multipliers[-1].in_words
     field = field_of(op.crc)
+    if target.crc_usual:
+        return False
     return target.shuffles and bool(gf2.multiples(field.width, field.poly))
 
 
@@ -58,11 +64,10 @@ def _function(code: Code, field: Field, fed: Sequence[Stage]) -> Value:
     if not multipliers and code.target.shuffles:
         multiples = gf2.multiples(field.width, field.poly)
         if usual := code.target.crc_usual:
-            windows = [multiple for multiple in multiples if multiple[0] <= gf2.WINDOW]
-            rings = [
-                multiple for multiple in multiples[len(windows) :] if 16 * multiple[0] <= usual
-            ]
-            multiples = (*windows[-1:], *rings)
+            served = [m for m in multiples if m[0] * _WORTH <= usual and crc_row.serves(field, m)]
+            for multiple in served[-_ROWS:]:
+                function = crc_row.row(code, field, multiple, function)
+            return function
         return crc_sparse.function(code, field, multiples, function, fed)
     return function
 

@@ -8,12 +8,18 @@ on the register.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 from llvmlite import ir
 
 from pcpu.lower.code import I1, POINTER, Code, Value
 from pcpu.lower.kernels.crc_model import Field, intrinsic, kernel_function, tables
 
-STEPS = (16, 4, 1)  # bytes at a time, as far as there are tables
+# By how many tables there are, how many bytes are done at a time.
+STEPS: Mapping[int, Sequence[int]] = MappingProxyType(
+    {16: (16, 4, 1), 8: (8, 1), 4: (4, 1), 1: (1,)}
+)
 
 
 def function(code: Code, field: Field) -> Value:
@@ -34,7 +40,7 @@ def _write(code: Code, field: Field) -> None:
     register = code.local(ir.IntType(field.bits), start)
     pointer = code.local(POINTER, data)
     done = code.local(code.usize, code.size(0))
-    for step in (step for step in STEPS if step <= code.target.crc_tables):
+    for step in STEPS[code.target.crc_tables]:
         with code.loop(code.load(code.usize, done), length, step, plain=True) as i:
             before, here = code.load(register.allocated_type, register), code.load(POINTER, pointer)
             code.b.store(_step(code, field, table, before, here, step), register)
