@@ -152,18 +152,23 @@ def test_methods_of_go_that_overlap_g52() -> None:
     assert len(find_sites(blob, (9,))) == 6
 
 
+MIDDLE = 1 << 20  # of memory
+
+
 def test_what_an_address_moved_by_g25() -> None:
     random = Random(25)
     tops = (1 << 24, 1 << 31, 1 << 40, 1 << 42, 1 << 45)
     for pieces in (0, 1, 2, 300):
         state: Any = np.zeros(S.STATE_LENGTH, np.int64)
-        state[S.LIMIT] = 1 << 20
-        heap: Any = np.zeros(1 << 20, np.uint8)
+        state[S.LIMIT] = MIDDLE
+        heap: Any = np.zeros(2 * MIDDLE, np.uint8)
         starts = sorted({random.randrange(random.choice(tops)) for _ in range(pieces)})
         gaps = b"".join(number(b - a) for a, b in zip([0, *starts], starts, strict=False))
         shifts = b"".join(number(n % 60) for n in range(len(starts)))
-        streams: list[Any] = [np.frombuffer(stream, np.uint8) for stream in (gaps, shifts)]
-        assert addresses.read_map(state, heap, *streams) == 0
+        streams = np.frombuffer(gaps + shifts, np.uint8)
+        state[S.CONTENT], state[S.STREAM + 1], state[S.STREAM + 3] = MIDDLE, len(gaps), len(shifts)
+        heap[MIDDLE : MIDDLE + len(streams)] = streams
+        assert addresses.read_map(state, heap) == 0
         amounts = np.cumsum([(n % 60 >> 1) ^ -(n % 60 & 1) for n in range(len(starts))])
         for _ in range(300):
             near = random.choice(starts) if starts else 5

@@ -16,10 +16,12 @@ from pcpu.iprog.decoder.moving import (
     ABSOLUTE,
     BASED,
     BEHIND,
+    BRANCH,
     CODE,
     ENTRY,
     LOW,
     NUMBER,
+    PAGE,
     POOL,
     RELATIVE,
     SIGNED,
@@ -57,7 +59,7 @@ _MOST_EXTRA = -APART - 1
 _GROUPS = 8  # bytes of LEB128 in which each number has room
 _MORE = -0x7F7F7F7F7F7F7F80  # in all bytes of such a number but the last
 _KNOWN, _WORD = sum(1 << form for form in Form), Form.WORD.value
-_PIECE = 128  # records that are resolved in one call
+_PIECE = 256  # records that are resolved in one call
 _PAGE = 11  # bits of a page of the index
 _PAGES = 4  # that are looked up while a cover is made without the index
 
@@ -256,7 +258,11 @@ def _put_instruction(
     heap: Memory, at: int, form: int, extra: int, target: int, address: int
 ) -> None:
     """Write a part of an instruction of AArch64."""
-    value = value_of(form, target, extra, address)
+    value = target
+    if form == BRANCH:
+        value = target - address
+    elif form == PAGE:
+        value = (target >> 12) - (address >> 12)
     put_32(heap, at, instruction(u32_at(heap, at), form, extra, value))
 
 
