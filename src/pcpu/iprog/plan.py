@@ -16,7 +16,7 @@ import numpy as np
 from pcpu.errors import InternalError, IprogError, UsageError
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Columns, make_columns
-from pcpu.iprog.encode import Encoded, Packer, encode, map_size
+from pcpu.iprog.encode import Encoded, encode, map_size
 from pcpu.iprog.format import (
     MAX_SIZE,
     WINDOW_BITS,
@@ -30,6 +30,7 @@ from pcpu.iprog.memory import MappedFile, return_large_arrays
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
+from pcpu.iprog.packing import LITERALS, Packer
 from pcpu.iprog.reference import digest
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.shifts import NOTHING_MOVES, fit
@@ -189,13 +190,14 @@ def _tried(work: _Work, trials: Trials, first: list[Trial]) -> Trial:
 
 
 def _exactly(work: _Work, trial: Trial) -> Trial:
-    """The trial with the size of its plan, if that is small: then windows and headers are much, so
-    that estimates are of little use."""
+    """The trial with about the size of its plan, if that is small: then windows and headers are
+    much, so that what is known of a trial is of little use."""
     if trial.tried < work.file.size or trial.estimate > _SMALL_PLAN:
         return trial
     own = work.window_bits(trial.estimate)
-    encoded = _encode(work, make_columns(work.moved, trial.covers, own), own, Packer())
-    return replace(trial, size=len(encoded.plan))
+    packer = Packer(literals=round(trial.stored[-1] * LITERALS))
+    encoded = _encode(work, make_columns(work.moved, trial.covers, own), own, packer)
+    return replace(trial, size=encoded.size)
 
 
 def _align_all(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:

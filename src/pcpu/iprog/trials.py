@@ -9,9 +9,10 @@ from functools import partial
 
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Spans, sample_columns
-from pcpu.iprog.encode import Packer, Prefix, make_prefix
+from pcpu.iprog.encode import make_prefix
 from pcpu.iprog.index import Octets, Seeds
 from pcpu.iprog.moved import Moved
+from pcpu.iprog.packing import Packer, Prefix
 from pcpu.iprog.strengths import Trial
 
 _WHOLE = 1 << 22  # bytes of a file that is tried as a whole
