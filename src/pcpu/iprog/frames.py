@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from pcpu.errors import DamagedPlanError
 from pcpu.iprog import adaptive
@@ -21,12 +22,17 @@ Dictionary = zstd.ZstdDict  # holds a copy of a prefix
 
 _MAX_WINDOW = 1 << 27
 _SINGLE_SEGMENT = 32  # a bit of a frame header's descriptor
-_THOROUGH, _LONG, _QUICK = 22, 19, 3  # levels
+_THOROUGH, _LONG, _QUICK, _DIGESTED = 22, 19, 3, 8  # levels
 _SOME = 1 << 20  # bytes that the first of them is worth it for
 _FEW = 256  # a content of less than this part of its prefix is looked up more coarsely
 _SMALL = 10  # the least logarithm of a window that zstd takes
 _ROOTS = 20  # a logarithm: of more roots a search tree has little
 _LARGE = 27  # the most that is of use: a prefix of 2^26 bytes and a content of 2^24
+_PLAIN: Mapping[int, int] = MappingProxyType({
+    Parameter.content_size_flag: 1,
+    Parameter.checksum_flag: 0,
+    Parameter.dict_id_flag: 0,
+})  # fmt: skip
 
 
 def read_group(plan: Bytes, group: Group, prefix: Prefix) -> list[memoryview]:
@@ -84,27 +90,28 @@ def dictionary(prefix: Bytes) -> Dictionary:
     return Dictionary(prefix, is_raw=True)
 
 
-def compress(content: Bytes, prefix: Dictionary | None = None, *, quick: bool = False) -> bytes:
-    """``content`` as a zstd frame of G13."""
-    options = _options(len(content), 0 if prefix is None else len(prefix), quick=quick)
-    before = None if prefix is None else prefix.as_prefix
-    return zstd.compress(content, options=options, zstd_dict=before)
+def compress(
+    content: Bytes, prefix: Dictionary | None = None, *, quick: bool = False, again: bool = False
+) -> bytes:
+    """``content`` as a zstd frame of G13. ``again``: the prefix is indexed once, for several
+    contents, which are small."""
+    if prefix is None:
+        level = _QUICK if quick else _THOROUGH if len(content) <= _SOME else _LONG
+        return zstd.compress(content, options={Parameter.compression_level: level, **_PLAIN})
+    if again:
+        options = {Parameter.compression_level: _DIGESTED, **_PLAIN}
+        return zstd.compress(content, options=options, zstd_dict=prefix.as_digested_dict)
+    options = _options(len(content), len(prefix), quick=quick)
+    return zstd.compress(content, options=options, zstd_dict=prefix.as_prefix)
 
 
 def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
-    plain: dict[int, int] = {
-        Parameter.content_size_flag: 1,
-        Parameter.checksum_flag: 0,
-        Parameter.dict_id_flag: 0,
-    }
-    if not prefix:
-        level = _QUICK if quick else _THOROUGH if content <= _SOME else _LONG
-        return {Parameter.compression_level: level, **plain}
     # Levels do not know what a prefix is for: to index it takes longer than all the rest, and
     # is worth a search tree only where there is much to look for in it.
     bits = min(max((content + prefix).bit_length(), _SMALL), _LARGE)
     if quick or content < prefix // _FEW:
-        return plain | {
+        return {
+            **_PLAIN,
             Parameter.strategy: zstd.Strategy.lazy2,
             Parameter.window_log: bits,
             Parameter.chain_log: min(bits, 23),
@@ -113,7 +120,8 @@ def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
             Parameter.min_match: 4,
             Parameter.target_length: 64,
         }
-    return plain | {
+    return {
+        **_PLAIN,
         Parameter.strategy: zstd.Strategy.btultra,
         Parameter.window_log: bits,
         Parameter.chain_log: bits,

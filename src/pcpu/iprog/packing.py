@@ -35,10 +35,12 @@ class Stored:
 
 @dataclass(frozen=True)
 class Prefix:
-    """Spans of the reference, and their bytes."""
+    """Spans of the reference, and their bytes; ``again`` where contents are small, so that it is
+    indexed once for all that are compressed quickly."""
 
     spans: Spans
     content: Dictionary
+    again: bool = False
 
 
 _Span = tuple[int, int]  # the first stream of a frame, and the one behind its last
@@ -60,69 +62,89 @@ class Packer:
     def frame(self, streams: Sequence[Bytes], *, literals: bool = False) -> Stored:
         """Streams in one frame, in the codec that makes it smallest."""
         content = _joined(streams)
-        if literals and self.literals is not None:
-            return _sized(len(streams), min(self.literals, len(content)))
+        if self.literals is not None:
+            return _sized(len(streams), self._about(streams, literals))
         found = [_stored(len(streams), Codec.RAW, bytes(content))]
-        if self.compressed and not self.quick and 0 < len(content) <= _FEW:
+        if not self.compressed or not len(content):
+            return found[0]
+        if not self.quick and len(content) <= _FEW:
             found.append(_stored(len(streams), Codec.ADAPTIVE, adapting.encode(streams)))
-        if self.compressed and len(content):
-            least = min(stored.frame.stored for stored in found)
-            before = self.prefix if literals else None
-            found += self._zstd(len(streams), content, before, least)
+        if literals and self.prefix is not None:
+            small = self._behind(content, self.prefix)
+            found.append(_stored(len(streams), Codec.ZSTD_PREFIX, small, self.prefix.spans))
+        elif self.quick or _may_help(content, min(stored.frame.stored for stored in found)):
+            small = compress(content, quick=self.quick)
+            found.append(_stored(len(streams), Codec.ZSTD, small))
         return min(found, key=lambda stored: stored.size)
 
-    def _zstd(
-        self, streams: int, content: Bytes, prefix: Prefix | None, least: int
-    ) -> list[Stored]:  # fmt: skip
-        """The frame in Zstandard; none where another codec takes ``least``, and it takes more."""
-        if prefix is not None:
-            small = compress(content, prefix.content, quick=self.quick)
-            return [_stored(streams, Codec.ZSTD_PREFIX, small, prefix.spans)]
-        if self.quick:
-            return [_stored(streams, Codec.ZSTD, compress(content, quick=True))]
-        if len(content) <= _FEW or self.literals is not None:
-            quickly = len(compress(content, quick=True))
-            if self.literals is not None:
-                return [_sized(streams, round(quickly * REST))]
-            if quickly * MOST > least:
-                return []
-        return [_stored(streams, Codec.ZSTD, compress(content))]
+    def _behind(self, content: Bytes, prefix: Prefix) -> bytes:
+        again = self.quick and prefix.again
+        return compress(content, prefix.content, quick=self.quick, again=again)
+
+    def _about(self, streams: Sequence[Bytes], literals: bool) -> int:
+        """About how many bytes a frame takes."""
+        content = _joined(streams)
+        found = [len(content)]
+        if literals and self.literals is not None:
+            return min(self.literals, *found)
+        if 0 < len(content) <= _FEW:
+            found.append(adapting.sizes(streams)[0][-1])
+        return min(*found, round(_quickly(content) * REST))
 
     def group(self, streams: Sequence[Bytes], literals: int | None = None) -> list[Stored]:
         """The frames of a group; ``literals`` is the number of the stream that has a prefix, the
         last one."""
-        count = len(streams)
         if not self.compressed:
             return [self.frame(streams)]
         if self.quick or sum(map(len, streams)) > _FEW:
             return [self.frame([s], literals=n == literals) for n, s in enumerate(streams)]
         if literals is not None and self._is_apart(streams[literals]):
             return [*self.group(streams[:literals]), self.frame(streams[literals:], literals=True)]
+        sizes = _least(streams, MOST if self.literals is None else REST)
+        if literals is not None and (self.prefix is not None or self.literals is not None):
+            sizes[literals, literals + 1] = self.literals or 0
         known: dict[_Span, Stored] = {}
-        sizes = self._least(streams, literals)
         while True:
-            best = _cheapest(sizes, count)
+            best = _cheapest(sizes, len(streams))
+            if self.literals is not None:
+                return [_sized(last - first, sizes[first, last]) for first, last in best]
             if all(span in known for span in best):
                 return [known[span] for span in best]
             for first, last in best:
                 if (first, last) not in known:
                     stored = self.frame(streams[first:last], literals=first == literals)
-                    known[first, last], sizes[first, last] = stored, stored.size
+                    known[first, last] = stored
+                    sizes[first, last] = stored.size - _FRAME
 
     def _is_apart(self, literals: Bytes) -> bool:
         """Whether literals are to have a frame of their own."""
         return len(literals) > _OWN and (self.prefix is not None or self.literals is not None)
 
-    def _least(self, streams: Sequence[Bytes], literals: int | None) -> dict[_Span, int]:
-        """Not more than what each frame takes that streams may share."""
-        found: dict[_Span, int] = {}
-        for first, own in enumerate(adapting.sizes(streams)):
-            for last, size in enumerate(own, first + 1):
-                content = _joined(streams[first:last])
-                quickly = int(len(compress(content, quick=True)) * MOST) if len(content) else 0
-                least = 0 if first == literals else min(len(content), size, quickly)
-                found[first, last] = least + len(varint(least)) + _FRAME
-        return found
+
+def _least(streams: Sequence[Bytes], part: float) -> dict[_Span, int]:
+    """What each frame takes that streams may share, where thorough compression makes ``part`` of
+    what a quick one does."""
+    adaptive = adapting.sizes(streams)
+    # Where adaptive bits are smaller for each of some streams, they are for all together.
+    helps = [_quickly(s) * part < own[0] for s, own in zip(streams, adaptive, strict=True)]
+    found: dict[_Span, int] = {}
+    for first, own in enumerate(adaptive):
+        for last, size in enumerate(own, first + 1):
+            content = _joined(streams[first:last])
+            least = min(len(content), size)
+            if any(helps[first:last]):
+                least = min(least, int(_quickly(content) * part))
+            found[first, last] = least
+    return found
+
+
+def _quickly(content: Bytes) -> int:
+    return len(compress(content, quick=True)) if len(content) else 0
+
+
+def _may_help(content: Bytes, least: int) -> bool:
+    """Whether Zstandard may make less than ``least`` bytes of a content."""
+    return len(content) > _FEW or _quickly(content) * MOST < least
 
 
 def _joined(streams: Sequence[Bytes]) -> Bytes:
@@ -143,7 +165,10 @@ def _cheapest(sizes: Mapping[_Span, int], count: int) -> list[_Span]:
     best: list[tuple[int, list[_Span]]] = [(0, [])]  # from each one on, the last one first
     for first in reversed(range(count)):
         choices = [
-            (sizes[first, last] + best[count - last][0], [(first, last), *best[count - last][1]])
+            (
+                sizes[first, last] + _FRAME + best[count - last][0],
+                [(first, last), *best[count - last][1]],
+            )
             for last in range(first + 1, count + 1)
         ]
         best.append(min(choices, key=lambda choice: choice[0]))
