@@ -12,9 +12,9 @@ from pcpu.iprog.format import Region
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit
 from pcpu.iprog.moving import absolute, put_site, value_of, width_of, write_sites
-from pcpu.iprog.relocate import ShiftMap, resolved
+from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.sites import Form, Sites
-from pcpu.iprog.subject import Subject
+from pcpu.iprog.subject import Relocatable, Subject
 
 _CALL = 0x25  # the highest bits of a branch of AArch64 that is a call
 
@@ -33,8 +33,7 @@ class Moved:
         about = subject.relocatable
         if about is None:
             return Moved(subject, shifts, Sites.none(), ())
-        sites = resolved(about.blob_sites, shifts, about.first)
-        return Moved(subject, shifts, sites, about.regions)
+        return Moved(subject, shifts, _resolved(about, shifts), about.regions)
 
     def predicted(self, covers: Covers, low: int, high: int) -> Octets:
         """What covers that lie in ``file[low:high]`` give, with zeros between them."""
@@ -61,6 +60,35 @@ class Moved:
             values = absolute(sites, about.base)
             write_sites(found, sites.place - start, sites.form, sites.extra, values)
         return found.tobytes()
+
+
+def _resolved(about: Relocatable, shifts: ShiftMap) -> Sites:
+    """The sites of the blob, moved. What does not change they have in common."""
+    sites = about.blob_sites
+    amounts = np.append(0, shifts.amounts)
+    target = _shifted(shifts.starts, amounts, sites.target)
+    extra = sites.extra
+    based = np.flatnonzero(sites.form == Form.BASED)
+    if len(based):
+        extra = extra.copy()
+        extra[based] = _shifted(shifts.starts, amounts, extra[based])
+    place = sites.place + about.first if about.first else sites.place
+    return Sites(place, sites.form, target, extra, sites.finder)
+
+
+@jit
+def _shifted(starts: Any, amounts: Any, addresses: Any) -> Any:
+    """Addresses, moved: by the first of the amounts before the first start, and so on."""
+    found = np.empty(len(addresses), np.int64)
+    part = 0
+    for i in range(len(addresses)):
+        address = addresses[i]
+        if (part and starts[part - 1] > address) or (
+            part < len(starts) and starts[part] <= address
+        ):
+            part = np.searchsorted(starts, address, side="right")
+        found[i] = address + amounts[part]
+    return found
 
 
 @jit

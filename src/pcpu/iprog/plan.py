@@ -33,6 +33,7 @@ from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.packing import LITERALS, Packer
 from pcpu.iprog.reference import digest
 from pcpu.iprog.relocate import ShiftMap
+from pcpu.iprog.seen import Seen
 from pcpu.iprog.shifts import NOTHING_MOVES, fit
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.streams import stored_streams
@@ -252,12 +253,11 @@ def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:
     """Find the shift map, and drop finders that are of no use; the file's sites, and entries of
     tables that belong together."""
     sites = work.subject.file_sites()
-    about = sites[~is_alike(sites)]
-    first = fit(*work.subject.observed(covers, about))
+    first = fit(work.subject.seen(covers, sites, is_alike(sites)))
     entries = _fit(work, first, covers, sites)
     useful = useful_finders(work.moved, (covers, entries))
     if work.subject.relocatable is not None and useful != work.subject.relocatable.finders:
-        del sites, about, work.moved  # they are large
+        del sites, work.moved  # they are large
         work.subject = work.subject.with_finders(useful)
         sites = work.subject.file_sites()
         entries = _fit(work, first, covers, sites)
@@ -267,10 +267,10 @@ def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:
 def _fit(work: _Work, first: ShiftMap, covers: Covers, sites: Sites) -> Covers:
     """Find the map that entries of tables are asked for, too, when a first one is known; these."""
     entries = matched_entries(sites, Moved.of(work.subject, first).sites)
-    others = sites[~lies_in(entries, sites)]
-    seen = [work.subject.observed(*pair) for pair in ((covers, others), (entries, sites))]
-    addresses, shifts = (np.concatenate([both[n] for both in seen]) for n in (0, 1))
-    work.moved = Moved.of(work.subject, fit(addresses, shifts))
+    known = lies_in(entries, sites)
+    others = work.subject.seen(covers, sites, known)
+    own = work.subject.seen(entries, sites, np.zeros_like(known))
+    work.moved = Moved.of(work.subject, fit(Seen.joined([others, own])))
     return matched_entries(sites, work.moved.sites)
 
 

@@ -1,7 +1,6 @@
 """The shift map that explains best what is seen to have moved (spec/iprog.md G25).
 
-A copied site shows where its target went: the file has a site at the same place, with another
-target. The map is the cheapest one, where a piece costs something and so does each site that it
+The map is the cheapest one, where a piece costs something and so does each site that it
 gets wrong.
 """
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from pcpu.iprog.jit import jit
 from pcpu.iprog.relocate import ShiftMap
-from pcpu.iprog.sites import Places
+from pcpu.iprog.seen import Seen
 
 PIECE = 36  # bits that a piece of the map costs
 MISS = 22  # bits that it costs when a site is moved to a wrong place
@@ -21,15 +20,15 @@ NOTHING_MOVES = ShiftMap(np.empty(0, np.int64), np.empty(0, np.int64))
 _ENOUGH = 1000  # sites that show the same: more say no more
 
 
-def fit(addresses: Places, shifts: Places) -> ShiftMap:
-    """The map for observations: what was at an address was moved by a shift."""
-    if not len(addresses):
+def fit(seen: Seen) -> ShiftMap:
+    """The map for what was seen."""
+    if not len(seen.address):
         return NOTHING_MOVES
-    order = np.lexsort((shifts, addresses))
-    addresses, shifts = addresses[order], shifts[order]
+    order = np.lexsort((seen.shift, seen.address))
+    addresses, shifts = seen.address[order], seen.shift[order]
     new = np.ones(len(order), bool)  # where a pair is another than the one before it
     new[1:] = (addresses[1:] != addresses[:-1]) | (shifts[1:] != shifts[:-1])
-    counts = np.diff(np.append(np.flatnonzero(new), len(new)))
+    counts = np.add.reduceat(seen.often[order], np.flatnonzero(new))
     worth = np.minimum(counts, _ENOUGH) * MISS
     addresses, shifts = addresses[new], shifts[new]
     at, first = np.unique(addresses, return_index=True)

@@ -8,18 +8,19 @@ those of the reference moved, which shows what a plan has to say.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
 from pcpu.iprog.finders import FINDERS, find_sites, read_image
 from pcpu.iprog.finders.find import WASM_LOCALS
 from pcpu.iprog.format import MAX_REGIONS, Region, Transform
 from pcpu.iprog.index import Octets
-from pcpu.iprog.jit import jit, read_only
+from pcpu.iprog.jit import read_only
 from pcpu.iprog.moving import absolute, write_sites
-from pcpu.iprog.sites import Form, Places, Sites
+from pcpu.iprog.seen import Seen, seen
+from pcpu.iprog.sites import Sites
 
 _MAX_SPAN = 1 << 31
 # Bytes of modules whose local variables are looked at: they are most of what a module names, and in
@@ -85,23 +86,13 @@ class Subject:
         for data, sites in ((file, new), (reference, old)):
             write_sites(data, sites.place, sites.form, sites.extra, absolute(sites, 0))
 
-    def observed(self, covers: Covers, new: Sites) -> tuple[Places, Places]:
-        """Addresses, and by how much what is there moved, as copied sites show it; ``new`` are the
-        sites of the file."""
+    def seen(self, covers: Covers, new: Sites, left_out: npt.NDArray[np.bool_]) -> Seen:
+        """What copied sites show; ``new`` are the sites of the file, of which some are
+        ``left_out``."""
         about = self.relocatable
         if about is None:
-            return new.target, new.target
-        old = about.blob_sites
-        which, same = _pairs(
-            covers.start, covers.stop, covers.skew - about.first, old.place, new.place
-        )
-        alike = old.form[which] == new.form[same]
-        which, same = which[alike], same[alike]
-        based = old.form[which] == Form.BASED
-        bases = np.stack([old.extra[which][based], new.extra[same][based]], axis=1)
-        bases = np.unique(bases, axis=0).reshape(-1, 2)
-        addresses = np.concatenate([old.target[which], bases[:, 0]])
-        return addresses, np.concatenate([new.target[same], bases[:, 1]]) - addresses
+            return Seen.none()
+        return seen(covers, about.first, about.blob_sites, new, left_out)
 
 
 def _blanked(data: Octets, sites: Sites, first: int) -> Octets:
@@ -110,26 +101,6 @@ def _blanked(data: Octets, sites: Sites, first: int) -> Octets:
     nothing = np.zeros_like(sites.target)
     write_sites(found, sites.place + first, sites.form, sites.extra, nothing)
     return found
-
-
-@jit
-def _pairs(start: Any, stop: Any, skew: Any, old: Any, new: Any) -> tuple[Any, Any]:
-    """Numbers of sites of the blob, and of sites of the file that they are copied to."""
-    which, same = np.empty(len(new), np.int64), np.empty(len(new), np.int64)
-    count = j = 0
-    for i in range(len(start)):
-        k = np.searchsorted(old, start[i] + skew[i])
-        while j < len(new) and new[j] < start[i]:
-            j += 1
-        while k < len(old) and old[k] < stop[i] + skew[i]:
-            place = old[k] - skew[i]
-            while j < len(new) and new[j] < place:
-                j += 1
-            if j < len(new) and new[j] == place:
-                which[count], same[count] = k, j
-                count += 1
-            k += 1
-    return which[:count], same[:count]
 
 
 def make_subject(
