@@ -11,12 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
-from pcpu.iprog.jit import jit
+from pcpu.iprog.jit import jit, spread
 from pcpu.iprog.sites import Form, Places, Sites
-
-_BASED = Form.BASED.value
-_BITS = 10  # of a first table of what was seen
-_FACTOR = 0x1E3779B97F4A7C15
 
 
 @dataclass(frozen=True)
@@ -44,24 +40,27 @@ def seen(
 ) -> Seen:
     """What copies show of the sites ``old`` of a blob that begins at ``first`` of the reference;
     ``new`` are the sites of the file, of which some are ``left_out``."""
-    found, bases = _seen(
-        covers.start, covers.stop, covers.skew - first, old.place, old.form, old.target, old.extra,
-        new.place, new.form, new.target, new.extra, left_out,
+    which, same = _pairs(
+        covers.start, covers.stop, covers.skew - first, old.place, old.form, new.place, new.form,
+        left_out,
     )  # fmt: skip
+    based = old.form[which] == Form.BASED
+    found = _counted(which, same, old.target, new.target)
+    bases = _counted(which[based], same[based], old.extra, new.extra)
     bases[:, 2] = 1  # what a base shows, each of its sites does
     address, shift, often = np.concatenate([found, bases]).T.copy()
     return Seen(address, shift, often)
 
 
 @jit
-def _seen(
-    start: Any, stop: Any, skew: Any, old: Any, old_form: Any, old_target: Any, old_extra: Any,
-    new: Any, new_form: Any, new_target: Any, new_extra: Any, left_out: Any,
+def _pairs(
+    start: Any, stop: Any, skew: Any, old: Any, old_form: Any, new: Any, new_form: Any,
+    left_out: Any,
 ) -> tuple[Any, Any]:  # fmt: skip
-    """Rows of address, shift and how often, of targets and of what they are based on."""
-    table, rows = _new_table(_BITS)
-    base_table, bases = _new_table(_BITS)
-    count = base_count = j = 0
+    """Numbers of sites of the blob, and of sites of the file that they are copied to and that are
+    of one form."""
+    which, same = np.empty(len(new), np.int32), np.empty(len(new), np.int32)
+    count = j = 0
     for i in range(len(start)):
         k = np.searchsorted(old, start[i] + skew[i])
         while j < len(new) and new[j] < start[i]:
@@ -70,57 +69,35 @@ def _seen(
             place = old[k] - skew[i]
             while j < len(new) and new[j] < place:
                 j += 1
-            if j == len(new):
-                break
-            if new[j] == place and old_form[k] == new_form[j] and not left_out[j]:
-                count += _note(table, rows, count, old_target[k], new_target[j] - old_target[k])
-                if count == len(rows):
-                    table, rows = _grown(rows)
-                if old_form[k] == _BASED:
-                    moved = new_extra[j] - old_extra[k]
-                    base_count += _note(base_table, bases, base_count, old_extra[k], moved)
-                    if base_count == len(bases):
-                        base_table, bases = _grown(bases)
+            if j < len(new) and new[j] == place and old_form[k] == new_form[j] and not left_out[j]:
+                which[count], same[count] = k, j
+                count += 1
             k += 1
-    return rows[:count], bases[:base_count]
+    return which[:count], same[:count]
 
 
 @jit
-def _new_table(bits: Any) -> tuple[Any, Any]:
-    """A table of numbers of rows and 1, and room for half as many rows."""
-    return np.zeros(1 << bits, np.int32), np.empty((1 << (bits - 1), 3), np.int64)
-
-
-@jit
-def _note(table: Any, rows: Any, count: Any, address: Any, shift: Any) -> Any:
-    """Count what was seen; whether it is new, so that there is a row more."""
-    at = _slot(table, address, shift)
-    while table[at]:
-        row = table[at] - 1
-        if rows[row, 0] == address and rows[row, 1] == shift:
-            rows[row, 2] += 1
-            return 0
-        at = (at + 1) & (len(table) - 1)
-    table[at] = count + 1
-    rows[count, 0], rows[count, 1], rows[count, 2] = address, shift, 1
-    return 1
-
-
-@jit
-def _slot(table: Any, address: Any, shift: Any) -> Any:
-    value = (address + shift * 31) * _FACTOR
-    return (value ^ value >> 29) & (len(table) - 1)
-
-
-@jit
-def _grown(rows: Any) -> tuple[Any, Any]:
-    """A table that is twice as large, and its rows."""
-    table = np.zeros(4 * len(rows), np.int32)
-    larger = np.empty((2 * len(rows), 3), np.int64)
-    larger[: len(rows)] = rows
-    for row in range(len(rows)):
-        at = _slot(table, rows[row, 0], rows[row, 1])
+def _counted(which: Any, same: Any, old: Any, new: Any) -> Any:
+    """Rows of an address, a shift and how often it was seen."""
+    bits = 4
+    while 1 << (bits - 1) < len(which):
+        bits += 1
+    table = np.zeros(1 << bits, np.int32)  # 1 and the number of a row
+    rows = np.empty((len(which), 3), np.int64)
+    count = 0
+    for n in range(len(which)):
+        address = old[which[n]]
+        shift = new[same[n]] - address
+        at = spread(address + shift * 31) & (len(table) - 1)
         while table[at]:
+            row = table[at] - 1
+            if rows[row, 0] == address and rows[row, 1] == shift:
+                break
             at = (at + 1) & (len(table) - 1)
-        table[at] = row + 1
-    return table, larger
+        if table[at]:
+            rows[table[at] - 1, 2] += 1
+        else:
+            rows[count, 0], rows[count, 1], rows[count, 2] = address, shift, 1
+            count += 1
+            table[at] = count
+    return rows[:count].copy()

@@ -15,25 +15,39 @@ import numpy.typing as npt
 from pcpu.iprog.align import Covers
 from pcpu.iprog.finders.find import FRAMES, GO_FUNCTIONS, RELOCATIONS, SEARCH_TABLE
 from pcpu.iprog.index import Seeds
-from pcpu.iprog.jit import jit
+from pcpu.iprog.jit import jit, spread
 from pcpu.iprog.sites import Form, Places, Sites
 
 _TABLES = (Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD)
 _ALIKE = (RELOCATIONS, SEARCH_TABLE)  # finders of tables that have little but addresses
 _FEW = 4  # entries that may be about one address
-_FACTOR = 0x1E3779B97F4A7C15
 _NEAR = 64  # bytes between two entries that support each other
+FINDERS = 256  # numbers that finders may have
+
+
+def how_many(sites: Sites) -> Places:
+    """How many sites each finder has, by its number."""
+    found: Places = _how_many(sites.finder)
+    return found
+
+
+@jit
+def _how_many(finder: Any) -> Any:
+    counts = np.zeros(FINDERS, np.int64)
+    for k in range(len(finder)):
+        counts[finder[k]] += 1
+    return counts
 
 
 def matched_entries(new: Sites, old: Sites) -> Covers:
     """Stretches of a file that are made of entries of tables, and where these stand in the
     reference; ``new`` are the sites of the file, ``old`` those of the reference, moved."""
-    pairs = [_same(new, old, finder) for finder in np.unique(old.finder)]
+    pairs = [_same(new, old, int(finder)) for finder in np.flatnonzero(how_many(old))]
     none = np.empty(0, np.int64)
     which, same = (np.concatenate([none, *(pair[n] for pair in pairs)]) for n in (0, 1))
     order = np.argsort(new.place[which], kind="stable")
     which, same = which[order], same[order]
-    start, stop = new.place[which], new.end[which]
+    start, stop = new.place[which], new[which].end
     skew = old.place[same] - start
     first, last = _runs(start, stop, skew)
     alone = last > first
@@ -105,8 +119,7 @@ def _few_alike(new: Any, ours: Any, old: Any, theirs: Any) -> tuple[Any, Any]:
 @jit
 def _slot(table: Any, targets: Any, target: Any) -> Any:
     """Where in a table of numbers a target is, or would be."""
-    value = target * _FACTOR
-    at = (value ^ value >> 29) & (len(table) - 1)
+    at = spread(target) & (len(table) - 1)
     while table[at] and targets[table[at] - 1] != target:
         at = (at + 1) & (len(table) - 1)
     return at
