@@ -18,7 +18,7 @@ from pcpu.iprog.subject import Relocatable
 from pcpu.iprog.transforms import transform
 
 NAMES = ("gaps", "lengths", "turns", "steps", "fixes", "literals")
-_PIECE = 1 << 19  # bytes of the file that are looked at at a time, or a window that is larger
+_PIECE = 1 << 18  # bytes of the file that are looked at at a time, or a window that is larger
 Spans = Sequence[tuple[int, int]]  # of the file: where they begin and end
 
 
@@ -107,7 +107,10 @@ def _contents(
         borders = np.empty((2, -(-(high - low) >> bits)), np.int64)
         start, stop = own.start - low, own.stop - low
         stored = _stored(moved.subject.relocatable, file[low:high], low, start, stop, bits)
-        counts = _gather(file[low:high], guess, stored, start, stop, bits, *room, borders)
+        steps, fixes, literals = room
+        counts = _gather(
+            file[low:high], guess, stored, start, stop, bits, steps, fixes, literals, borders
+        )
         for name, written, count in zip(NAMES[3:], room, counts, strict=True):
             found[name].append(written[:count].copy())
         ends.append(ends[-1][:, -1:] + borders)

@@ -154,6 +154,6 @@ def _group(streams: Sequence[Bytes], stored: Sequence[Stored]) -> Group:
 
 def _relocation(about: Relocatable, group: Group) -> Relocation:
     return Relocation(
-        about.blob, about.finders, len(about.blob_sites), about.transform, about.base, about.span,
+        about.blob, about.finders, about.count, about.transform, about.base, about.span,
         about.regions, group,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from pcpu.iprog.align import Covers
 from pcpu.iprog.format import Region
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit
-from pcpu.iprog.moving import absolute, put_site, value_of, width_of, write_sites
+from pcpu.iprog.moving import put_site, value_of, width_of, write_targets
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.sites import Form, Sites
 from pcpu.iprog.subject import Relocatable, Subject
@@ -21,7 +21,10 @@ _CALL = 0x25  # the highest bits of a branch of AArch64 that is a call
 
 @dataclass(frozen=True)
 class Moved:
-    """``sites`` are resolved, their places those of the reference."""
+    """``sites`` are resolved, their places those of the reference; the subject has none.
+
+    What does not change they have in common with those of the blob.
+    """
 
     subject: Subject
     shifts: ShiftMap
@@ -33,7 +36,16 @@ class Moved:
         about = subject.relocatable
         if about is None:
             return Moved(subject, shifts, Sites.none(), ())
-        return Moved(subject, shifts, _resolved(about, shifts), about.regions)
+        sites = _resolved(about, shifts)
+        return Moved(subject.without_sites(), shifts, sites, about.regions)
+
+    def without_sites(self) -> Moved:
+        """The same, when nobody asks for sites for a while: they are large."""
+        return replace(self, sites=Sites.none())
+
+    def with_sites(self) -> Moved:
+        """The same, with the sites that were left out."""
+        return Moved.of(self.subject.with_sites(), self.shifts)
 
     def predicted(self, covers: Covers, low: int, high: int) -> Octets:
         """What covers that lie in ``file[low:high]`` give, with zeros between them."""
@@ -57,13 +69,14 @@ class Moved:
             shown = (sites.form != Form.RELATIVE) & (sites.form != Form.BEHIND)
             shown &= (sites.form != Form.BRANCH) | calls
             sites = sites[shown & (sites.end <= start + length)]
-            values = absolute(sites, about.base)
-            write_sites(found, sites.place - start, sites.form, sites.extra, values)
+            write_targets(
+                found, sites.place - start, sites.form, sites.target, sites.extra, about.base
+            )
         return found.tobytes()
 
 
 def _resolved(about: Relocatable, shifts: ShiftMap) -> Sites:
-    """The sites of the blob, moved. What does not change they have in common."""
+    """The sites of the blob, moved."""
     sites = about.blob_sites
     amounts = np.append(0, shifts.amounts)
     target = _shifted(shifts.starts, amounts, sites.target)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from pcpu.iprog.decoder import moving
 from pcpu.iprog.finders import rows
 from pcpu.iprog.jit import for_loops, jit
-from pcpu.iprog.sites import LEB, Form, Places, Sites
+from pcpu.iprog.sites import Form
 from pcpu.kernel import memory
 
 # Kernels, which loops call with arrays of numpy.
@@ -19,18 +17,33 @@ width_of: Any = rows.width
 for_loops(put_site, value_of, width_of, moving.instruction)
 for_loops(memory.put_32, memory.put_64, memory.u16_at, memory.u32_at)
 
-
-def absolute(sites: Sites, base: int) -> Places:
-    """What sites hold where nothing depends on their place; in code targets count from ``base``."""
-    values = np.where(np.isin(sites.form, LEB), sites.target & moving.NUMBER, sites.target)
-    less = np.isin(sites.form, (Form.ABSOLUTE, Form.BASED))
-    values = np.where(less, values - sites.extra, values)
-    values = np.where(sites.form == Form.PAGE, values >> 12, values)
-    return np.where(sites.form == Form.CODE, values - base, values)
+_CODE, _ABSOLUTE, _BASED, _PAGE = (
+    form.value for form in (Form.CODE, Form.ABSOLUTE, Form.BASED, Form.PAGE)
+)
+_UNSIGNED, _SIGNED = Form.UNSIGNED.value, Form.SIGNED.value
 
 
 @jit
-def write_sites(data: Any, places: Any, forms: Any, extras: Any, values: Any) -> None:
-    """Put numbers at places, written as their forms are."""
+def write_targets(
+    data: Any, places: Any, forms: Any, targets: Any, extras: Any, base: Any
+) -> None:  # fmt: skip
+    """Put into sites what they hold where nothing depends on their place; in code targets count
+    from ``base``."""
     for i in range(len(places)):
-        put_site(data, places[i], forms[i], extras[i], values[i])
+        form, extra, value = forms[i], extras[i], targets[i]
+        if form in (_UNSIGNED, _SIGNED):
+            value &= moving.NUMBER
+        elif form in (_ABSOLUTE, _BASED):
+            value -= extra
+        elif form == _PAGE:
+            value >>= 12
+        elif form == _CODE:
+            value -= base
+        put_site(data, places[i], form, extra, value)
+
+
+@jit
+def blank_sites(data: Any, first: Any, places: Any, forms: Any, extras: Any) -> None:
+    """Put zeros into sites, whose places count from ``first``."""
+    for i in range(len(places)):
+        put_site(data, places[i] + first, forms[i], extras[i], 0)

@@ -147,6 +147,7 @@ def make_plan(
     work = _Work(subject, about, contents, progress, leave, window_bits)
     del subject  # which work replaces: its sites are large
     planned = _small(work) if mode == "small" else _instant(work)
+    del work  # its sites are large
     progress("checking", 0.9)
     _verify(planned, file, blobs)
     progress("checking", 1)
@@ -165,7 +166,7 @@ def _chosen(work: _Work) -> tuple[Covers, float]:
     rest = map_size(work.moved) + _WINDOW_BYTES * (len(file) >> _USUAL_BITS) + _HEADER
     with ThreadPoolExecutor(_THREADS) as pool:
         for spans in dict.fromkeys((sample(len(file)), whole(len(file)))):
-            trials = Trials(work.moved, file, reference, seeds, spans, rest, pool)
+            trials = Trials(work.moved, file, reference, seeds, spans, rest, pool, work.leave)
             work.progress("trying strengths", 0.4)
             first = trials.run(FIRST, partial(_exactly, work))
             if max(trial.new for trial in first) > _NEW:
@@ -215,22 +216,20 @@ def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
     reference moved by the shift map; and seeds."""
     file, reference, seeds = _compared(work)
     work.progress("aligning", 0.3)
-    about = work.subject.relocatable
-    if about is None:
+    if work.subject.relocatable is None:
         work.moved = Moved.of(work.subject, NOTHING_MOVES)
         return file, reference, seeds
-    finders = about.finders
-    del about  # its sites are large
-    sites, entries = _fit_map(work, _align_all(file, reference, seeds, Costs()))
-    seeds = with_entries(seeds, entries)
-    about = work.subject.relocatable
-    if about is None or about.finders != finders:
-        # What finders that were dropped had blanked out is compared as it is.
-        file, reference = work.subject.blank_file(sites), work.subject.blank_reference()
-    if about is not None:
-        work.subject.fill(file, sites, reference, work.moved.sites)
+    covers = _align_all(file, reference, seeds, Costs())
+    del file, reference  # which are had again, and are large too
+    sites, entries = _fit_map(work, covers)
+    work.subject = work.moved.subject
     work.leave()
-    return file, reference, seeds
+    file = work.subject.filled_file(sites)
+    del sites  # they are large
+    work.leave()
+    reference = work.subject.filled_reference(work.moved.sites)
+    work.leave()
+    return file, reference, with_entries(seeds, entries)
 
 
 def _best(trials: Sequence[Trial]) -> Trial:
@@ -243,6 +242,7 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
     # What can be had again is not kept: nothing takes as much memory as the index.
     file = work.subject.blank_file(work.subject.file_sites())
     reference = work.subject.blank_reference()
+    work.subject = work.subject.without_sites(len(reference))
     work.leave()
     index = make_index(reference)
     work.progress("looking for common pieces", 0.2)
@@ -252,7 +252,9 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
 def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:
     """Find the shift map, and drop finders that are of no use; the file's sites, and entries of
     tables that belong together."""
+    work.subject = work.subject.with_sites()
     sites = work.subject.file_sites()
+    work.leave()
     first = fit(work.subject.seen(covers, sites, is_alike(sites)))
     entries = _fit(work, first, covers, sites)
     useful = useful_finders(work.moved, (covers, entries))
@@ -260,6 +262,7 @@ def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:
         del sites, work.moved  # they are large
         work.subject = work.subject.with_finders(useful)
         sites = work.subject.file_sites()
+        work.leave()
         entries = _fit(work, first, covers, sites)
     return sites, entries
 
@@ -268,9 +271,9 @@ def _fit(work: _Work, first: ShiftMap, covers: Covers, sites: Sites) -> Covers:
     """Find the map that entries of tables are asked for, too, when a first one is known; these."""
     entries = matched_entries(sites, Moved.of(work.subject, first).sites)
     known = lies_in(entries, sites)
-    others = work.subject.seen(covers, sites, known)
-    own = work.subject.seen(entries, sites, np.zeros_like(known))
-    work.moved = Moved.of(work.subject, fit(Seen.joined([others, own])))
+    pairs = ((covers, known), (entries, np.zeros_like(known)))
+    shifts = fit(Seen.joined([work.subject.seen(made, sites, out) for made, out in pairs]))
+    work.moved = Moved.of(work.subject, shifts)
     return matched_entries(sites, work.moved.sites)
 
 
@@ -301,7 +304,7 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
     encoded = _encode(work, columns, bits, packer)
     return Planned(
         encoded.plan, encoded.header, columns.covers,
-        len(columns.data["fixes"]), len(columns.data["literals"]), work.moved,
+        len(columns.data["fixes"]), len(columns.data["literals"]), work.moved.without_sites(),
     )  # fmt: skip
 
 

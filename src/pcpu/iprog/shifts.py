@@ -25,17 +25,19 @@ def fit(seen: Seen) -> ShiftMap:
     if not len(seen.address):
         return NOTHING_MOVES
     order = np.lexsort((seen.shift, seen.address))
-    addresses, shifts = seen.address[order], seen.shift[order]
-    new = np.ones(len(order), bool)  # where a pair is another than the one before it
-    new[1:] = (addresses[1:] != addresses[:-1]) | (shifts[1:] != shifts[:-1])
-    counts = np.add.reduceat(seen.often[order], np.flatnonzero(new))
-    worth = np.minimum(counts, _ENOUGH) * MISS
-    addresses, shifts = addresses[new], shifts[new]
-    at, first = np.unique(addresses, return_index=True)
+    addresses, shifts, often = seen.address[order], seen.shift[order], seen.often[order]
+    del seen, order  # they are large
+    other = np.append(True, addresses[1:] != addresses[:-1])
+    new = other.copy()  # where a pair is another than the one before it
+    new[1:] |= shifts[1:] != shifts[:-1]
+    worth = np.minimum(np.add.reduceat(often, np.flatnonzero(new)), _ENOUGH) * MISS
+    at, first = addresses[other], np.flatnonzero(other[new])
+    shifts = shifts[new]
+    del addresses, often, other, new
     amounts, state = np.unique(np.append(shifts, 0), return_inverse=True)
-    zero = int(state[-1])
+    zero, state = int(state[-1]), state.ravel()[:-1].astype(np.int32)
     starts, chosen = _fit(
-        at, np.append(first, len(shifts)), state.ravel()[:-1], worth, len(amounts), zero, PIECE
+        at, np.append(first, len(shifts)), state, worth, len(amounts), zero, PIECE
     )
     return ShiftMap(starts[::-1], amounts[chosen[::-1]])
 
@@ -51,10 +53,10 @@ def _fit(
     the states that are observed at an address change there.
     """
     cost = np.full(states, np.int64(1) << 60)
-    part = np.full(states, -1)
+    part = np.full(states, -1, np.int32)
     starts = np.empty(len(state) + 1, np.int64)
-    chosen = np.empty(len(state) + 1, np.int64)
-    before = np.empty(len(state) + 1, np.int64)
+    chosen = np.empty(len(state) + 1, np.int32)
+    before = np.empty(len(state) + 1, np.int32)
     # The first part is no piece: before the map begins nothing moves.
     starts[0], chosen[0], before[0] = 0, zero, -1
     cost[zero], part[zero] = 0, 0

@@ -18,7 +18,7 @@ from pcpu.iprog.finders.find import WASM_LOCALS
 from pcpu.iprog.format import MAX_REGIONS, Region, Transform
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import read_only
-from pcpu.iprog.moving import absolute, write_sites
+from pcpu.iprog.moving import blank_sites, write_targets
 from pcpu.iprog.seen import Seen, seen
 from pcpu.iprog.sites import Sites
 
@@ -31,7 +31,8 @@ _LOCALS_MOST = 1 << 22
 @dataclass(frozen=True)
 class Relocatable:
     """How a file is relocated from a blob, the ``size`` bytes from ``first`` on of the reference,
-    whose sites are ``blob_sites``."""
+    whose sites are ``blob_sites``, or nothing where they are not asked for; ``count`` is how many
+    there are."""
 
     blob: int
     first: int
@@ -41,6 +42,7 @@ class Relocatable:
     base: int
     span: int
     transform: Transform
+    count: int
     blob_sites: Sites
 
 
@@ -57,11 +59,24 @@ class Subject:
         about = self.relocatable
         if about is None or not finders:
             return Subject(self.file, self.reference)
-        if finders == about.finders:
+        if finders == about.finders and len(about.blob_sites) == about.count:
             return self
         last = about.first + about.size
         sites = find_sites(self.reference[about.first : last].data, finders)
-        return replace(self, relocatable=replace(about, finders=finders, blob_sites=sites))
+        about = replace(about, finders=finders, count=len(sites), blob_sites=sites)
+        return replace(self, relocatable=about)
+
+    def with_sites(self) -> Subject:
+        """The same, with the blob's sites where they were left out."""
+        about = self.relocatable
+        return self if about is None else self.with_finders(about.finders)
+
+    def without_sites(self, least: int = 0) -> Subject:
+        """The same without the blob's sites, if they take so many bytes at least."""
+        about = self.relocatable
+        if about is None or about.blob_sites.nbytes < least:
+            return self
+        return replace(self, relocatable=replace(about, blob_sites=Sites.none()))
 
     def blank_file(self, sites: Sites) -> Octets:
         """The file, with zeros in place of its sites; itself where nothing is relocated."""
@@ -79,12 +94,13 @@ class Subject:
         about = self.relocatable
         return Sites.none() if about is None else find_sites(self.file.data, about.finders)
 
-    @staticmethod
-    def fill(file: Octets, new: Sites, reference: Octets, old: Sites) -> None:
-        """Put targets into such copies, in place of what depends on where a site lies. ``new`` are
-        the sites of the file, ``old`` those of the reference, moved."""
-        for data, sites in ((file, new), (reference, old)):
-            write_sites(data, sites.place, sites.form, sites.extra, absolute(sites, 0))
+    def filled_file(self, sites: Sites) -> Octets:
+        """The file, with targets in place of what depends on where a site lies."""
+        return self.file if self.relocatable is None else _filled(self.file, sites)
+
+    def filled_reference(self, sites: Sites) -> Octets:
+        """The same of the reference, whose sites are moved."""
+        return self.reference if self.relocatable is None else _filled(self.reference, sites)
 
     def seen(self, covers: Covers, new: Sites, left_out: npt.NDArray[np.bool_]) -> Seen:
         """What copied sites show; ``new`` are the sites of the file, of which some are
@@ -98,8 +114,13 @@ class Subject:
 def _blanked(data: Octets, sites: Sites, first: int) -> Octets:
     """A copy; ``first`` is the place in it that the places of sites count from."""
     found = data.copy()
-    nothing = np.zeros_like(sites.target)
-    write_sites(found, sites.place + first, sites.form, sites.extra, nothing)
+    blank_sites(found, first, sites.place, sites.form, sites.extra)
+    return found
+
+
+def _filled(data: Octets, sites: Sites) -> Octets:
+    found = _blanked(data, sites, 0)
+    write_targets(found, *sites.arrays, 0)
     return found
 
 
@@ -127,7 +148,7 @@ def make_subject(
             first = sum(map(len, blobs[:number]))
             about = Relocatable(
                 number, first, len(blob), used, image.regions, low, high - low, image.transform,
-                sites,
+                len(sites), sites,
             )  # fmt: skip
             return Subject(file, reference, about)
     return Subject(file, reference)

@@ -47,7 +47,8 @@ class Trials:
     spans: Spans
     rest: int
     pool: Executor
-    known: dict[bytes, Trial] = field(default_factory=dict)
+    leave: Callable[[], None]  # what the subject was read from, until it is looked at again
+    known: set[bytes] = field(default_factory=set)
 
     def run(
         self, several: Sequence[Costs], finish: Callable[[Trial], Trial] = lambda trial: trial
@@ -67,9 +68,12 @@ class Trials:
         pairs = zip(fresh.values(), (own["literals"] for own in columns), strict=True)
         (_, covers), literals = max(pairs, key=lambda pair: len(pair[1]))
         measure = partial(self._measure, make_prefix(self.moved, covers, literals))
-        tried = self.pool.map(measure, fresh.values(), columns)
+        self.leave()
+        tried = [*self.pool.map(measure, fresh.values(), columns)]
+        del measure, columns, literals  # they are large
         trials = [*self.pool.map(finish, tried)]
-        self.known.update(zip(fresh, trials, strict=True))
+        self.known.update(fresh)
+        self.leave()
         return trials
 
     def _align(self, costs: Costs) -> Covers:
