@@ -95,7 +95,7 @@ def _contents(
     file = moved.subject.file
     found: dict[str, list[Octets]] = {name: [np.empty(0, np.uint8)] for name in NAMES[3:]}
     ends = [np.zeros((2, 1), np.int64)]
-    size = min(max(_PIECE, 1 << bits), -(-len(file) >> bits) << bits)
+    size = min(max(_PIECE, 1 << bits), max(1, -(-len(file) >> bits)) << bits)
     room = [np.empty(times * size, np.uint8) for times in (4, 1, 1)]
     pieces = (
         (low, min(low + size, last)) for first, last in spans for low in range(first, last, size)
