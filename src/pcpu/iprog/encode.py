@@ -35,7 +35,6 @@ _BLOCK = 1 << 22  # bytes of a block's streams, about: a thread compresses it
 _LARGE_FILE = 1 << 26  # from here on prefixes are held small, for their readers' sake
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
-_AGAIN = 1 << 15  # bytes of literals that zstd takes no memory for an index of their prefix for
 _LITERALS = len(STREAMS) - 1
 _THREADS = 2
 
@@ -121,8 +120,7 @@ def make_prefix(moved: Moved, covers: Covers, literals: Octets, blocks: int = 1)
     spans = choose_spans(literals, size, read, _beside_literals(covers), most)
     if sum(length for _, length in spans) < MIN_PREFIX:
         return None
-    content = dictionary(b"".join(moved.prefix(*span) for span in spans))
-    return Prefix(spans, content, len(literals) <= _AGAIN)
+    return Prefix(spans, dictionary(b"".join(moved.prefix(*span) for span in spans)))
 
 
 def _beside_literals(covers: Covers) -> Places:

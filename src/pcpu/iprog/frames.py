@@ -22,7 +22,7 @@ Dictionary = zstd.ZstdDict  # holds a copy of a prefix
 
 _MAX_WINDOW = 1 << 27
 _SINGLE_SEGMENT = 32  # a bit of a frame header's descriptor
-_THOROUGH, _LONG, _QUICK, _DIGESTED = 22, 19, 3, 8  # levels
+_THOROUGH, _LONG, _QUICK = 22, 19, 3  # levels
 _SOME = 1 << 20  # bytes that the first of them is worth it for
 _FEW = 256  # a content of less than this part of its prefix is looked up more coarsely
 _SMALL = 10  # the least logarithm of a window that zstd takes
@@ -90,17 +90,11 @@ def dictionary(prefix: Bytes) -> Dictionary:
     return Dictionary(prefix, is_raw=True)
 
 
-def compress(
-    content: Bytes, prefix: Dictionary | None = None, *, quick: bool = False, again: bool = False
-) -> bytes:
-    """``content`` as a zstd frame of G13. ``again``: the prefix is indexed once, for several
-    contents, which are small."""
+def compress(content: Bytes, prefix: Dictionary | None = None, *, quick: bool = False) -> bytes:
+    """``content`` as a zstd frame of G13."""
     if prefix is None:
         level = _QUICK if quick else _THOROUGH if len(content) <= _SOME else _LONG
         return zstd.compress(content, options={Parameter.compression_level: level, **_PLAIN})
-    if again:
-        options = {Parameter.compression_level: _DIGESTED, **_PLAIN}
-        return zstd.compress(content, options=options, zstd_dict=prefix.as_digested_dict)
     options = _options(len(content), len(prefix), quick=quick)
     return zstd.compress(content, options=options, zstd_dict=prefix.as_prefix)
 
@@ -115,7 +109,7 @@ def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
             Parameter.strategy: zstd.Strategy.lazy2,
             Parameter.window_log: bits,
             Parameter.chain_log: min(bits, 23),
-            Parameter.hash_log: min(bits, _ROOTS),
+            Parameter.hash_log: min(bits - 1, _ROOTS),
             Parameter.search_log: 6,
             Parameter.min_match: 4,
             Parameter.target_length: 64,
@@ -125,7 +119,7 @@ def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
         Parameter.strategy: zstd.Strategy.btultra,
         Parameter.window_log: bits,
         Parameter.chain_log: bits,
-        Parameter.hash_log: min(bits, _ROOTS),
+        Parameter.hash_log: min(bits - 2, _ROOTS),
         Parameter.search_log: 5,
         Parameter.min_match: 3,
         Parameter.target_length: 256,

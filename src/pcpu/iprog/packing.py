@@ -35,12 +35,10 @@ class Stored:
 
 @dataclass(frozen=True)
 class Prefix:
-    """Spans of the reference, and their bytes; ``again`` where contents are small, so that it is
-    indexed once for all that are compressed quickly."""
+    """Spans of the reference, and their bytes."""
 
     spans: Spans
     content: Dictionary
-    again: bool = False
 
 
 _Span = tuple[int, int]  # the first stream of a frame, and the one behind its last
@@ -70,16 +68,12 @@ class Packer:
         if not self.quick and len(content) <= _FEW:
             found.append(_stored(len(streams), Codec.ADAPTIVE, adapting.encode(streams)))
         if literals and self.prefix is not None:
-            small = self._behind(content, self.prefix)
+            small = compress(content, self.prefix.content, quick=self.quick)
             found.append(_stored(len(streams), Codec.ZSTD_PREFIX, small, self.prefix.spans))
         elif self.quick or _may_help(content, min(stored.frame.stored for stored in found)):
             small = compress(content, quick=self.quick)
             found.append(_stored(len(streams), Codec.ZSTD, small))
         return min(found, key=lambda stored: stored.size)
-
-    def _behind(self, content: Bytes, prefix: Prefix) -> bytes:
-        again = self.quick and prefix.again
-        return compress(content, prefix.content, quick=self.quick, again=again)
 
     def _about(self, streams: Sequence[Bytes], literals: bool) -> int:
         """About how many bytes a frame takes."""
