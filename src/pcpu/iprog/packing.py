@@ -14,8 +14,8 @@ from pcpu.iprog.prefix import Spans
 # How much smaller a stream gets when it is compressed thoroughly instead of quickly, about: one of
 # literals, any other one; and the most.
 LITERALS, REST, MOST = 0.87, 0.94, 0.75
-_FEW = 1 << 15  # bytes of streams that all ways of storing and of sharing frames are tried for
-_OWN = 1 << 11  # bytes of literals that are worth a frame of their own, where they have a prefix
+_FEW = 1 << 15  # bytes of streams that all ways of storing are tried for
+_OWN = 1 << 12  # bytes of a stream that are worth a frame of their own
 _FRAME = 6  # bytes that the header says of a frame, besides what varies
 
 
@@ -90,13 +90,27 @@ class Packer:
         last one."""
         if not self.compressed:
             return [self.frame(streams)]
-        if self.quick or sum(map(len, streams)) > _FEW:
-            return [self.frame([s], literals=n == literals) for n, s in enumerate(streams)]
-        if literals is not None and self._is_apart(streams[literals]):
-            return [*self.group(streams[:literals]), self.frame(streams[literals:], literals=True)]
+        found: list[Stored] = []
+        few: list[Bytes] = []  # that may share frames
+        for number, stream in enumerate(streams):
+            if len(stream) <= _OWN and not self.quick:
+                few.append(stream)
+                if number < len(streams) - 1:
+                    continue
+            found += self._shared(few, number == literals and len(stream) <= _OWN)
+            if len(stream) > _OWN or self.quick:
+                found.append(self.frame([stream], literals=number == literals))
+            few = []
+        return found
+
+    def _shared(self, streams: Sequence[Bytes], literals: bool) -> list[Stored]:
+        """The frames of streams, whichever share one; the last one may be that of ``literals``."""
+        if not streams:
+            return []
         sizes = _least(streams, MOST if self.literals is None else REST)
-        if literals is not None and (self.prefix is not None or self.literals is not None):
-            sizes[literals, literals + 1] = self.literals or 0
+        alone = (len(streams) - 1, len(streams))  # the literals
+        if literals and (self.prefix is not None or self.literals is not None):
+            sizes[alone] = self.literals or 0
         known: dict[_Span, Stored] = {}
         while True:
             best = _cheapest(sizes, len(streams))
@@ -106,13 +120,10 @@ class Packer:
                 return [known[span] for span in best]
             for first, last in best:
                 if (first, last) not in known:
-                    stored = self.frame(streams[first:last], literals=first == literals)
+                    own = streams[first:last]
+                    stored = self.frame(own, literals=literals and (first, last) == alone)
                     known[first, last] = stored
                     sizes[first, last] = stored.size - _FRAME
-
-    def _is_apart(self, literals: Bytes) -> bool:
-        """Whether literals are to have a frame of their own."""
-        return len(literals) > _OWN and (self.prefix is not None or self.literals is not None)
 
 
 def _least(streams: Sequence[Bytes], part: float) -> dict[_Span, int]:
