@@ -50,6 +50,11 @@ class Covers:
     skew: Places
 
     @property
+    def size(self) -> int:
+        """How many bytes they copy."""
+        return int((self.stop - self.start).sum())
+
+    @property
     def key(self) -> bytes:
         """What only equal covers have."""
         found = hashlib.sha256()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from pcpu.iprog import adapting
 from pcpu.iprog.format import Codec, Frame, check, write_prefix
@@ -16,6 +18,8 @@ from pcpu.iprog.prefix import Spans
 LITERALS, REST, MOST = 0.87, 0.94, 0.75
 _FEW = 1 << 15  # bytes of streams that all ways of storing are tried for
 _OWN = 1 << 12  # bytes of a stream that are worth a frame of their own
+_MUCH = 1 << 16  # bytes of streams that are worth a thread
+_THREADS = 2
 _FRAME = 6  # bytes that the header says of a frame, besides what varies
 
 
@@ -90,18 +94,27 @@ class Packer:
         last one."""
         if not self.compressed:
             return [self.frame(streams)]
-        found: list[Stored] = []
+        tasks: list[Callable[[], list[Stored]]] = []
         few: list[Bytes] = []  # that may share frames
         for number, stream in enumerate(streams):
-            if len(stream) <= _OWN and not self.quick:
+            is_few = len(stream) <= _OWN and not self.quick
+            if is_few:
                 few.append(stream)
                 if number < len(streams) - 1:
                     continue
-            found += self._shared(few, number == literals and len(stream) <= _OWN)
-            if len(stream) > _OWN or self.quick:
-                found.append(self.frame([stream], literals=number == literals))
+            tasks.append(partial(self._shared, few, is_few and number == literals))
+            if not is_few:
+                tasks.append(partial(self._alone, stream, number == literals))
             few = []
-        return found
+        if sum(map(len, streams)) < _MUCH:
+            return [stored for task in tasks for stored in task()]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            # Literals first: they take longest.
+            done = [pool.submit(task) for task in reversed(tasks)]
+            return [stored for future in reversed(done) for stored in future.result()]
+
+    def _alone(self, stream: Bytes, literals: bool) -> list[Stored]:
+        return [self.frame([stream], literals=literals)]
 
     def _shared(self, streams: Sequence[Bytes], literals: bool) -> list[Stored]:
         """The frames of streams, whichever share one; the last one may be that of ``literals``."""

@@ -99,6 +99,7 @@ class _Work:
     leave: Callable[[], None]  # the files, until they are looked at again
     wanted_bits: int | None = None
     moved: Moved = field(init=False)  # when it is known what moves
+    much_new: bool = False  # in the file, as far as that is known
 
     def window_bits(self, size: float) -> int:
         """The logarithm of the window's size for a plan of about ``size`` bytes."""
@@ -166,7 +167,8 @@ def _chosen(work: _Work) -> tuple[Covers, float]:
     file, reference, seeds = _aligned(work)
     rest = map_size(work.moved) + _WINDOW_BYTES * (len(file) >> _USUAL_BITS) + _HEADER
     with ThreadPoolExecutor(_THREADS) as pool:
-        for spans in dict.fromkeys((sample(len(file)), whole(len(file)))):
+        some = sample(len(file), much_new=work.much_new)
+        for spans in dict.fromkeys((some, whole(len(file)))):
             trials = Trials(work.moved, file, reference, seeds, spans, rest, pool, work.leave)
             work.progress("trying strengths", 0.4)
             first = trials.run(FIRST, partial(_exactly, work))
@@ -221,6 +223,7 @@ def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
         work.moved = Moved.of(work.subject, NOTHING_MOVES)
         return file, reference, seeds
     covers = _align_all(file, reference, seeds, Costs())
+    work.much_new = covers.size < (1 - _NEW) * len(file)
     del file, reference  # which are had again, and are large too
     sites, entries = _fit_map(work, covers)
     work.subject = work.moved.subject

@@ -16,6 +16,7 @@ from pcpu.iprog.packing import Packer, Prefix
 from pcpu.iprog.strengths import Trial
 
 _WHOLE = 1 << 22  # bytes of a file that is tried as a whole
+_MUCH = 1 << 21  # the same of one that much is new in
 _LEAST = 4  # of a larger one it is this part at least
 _PIECE = 1 << 18  # bytes of a piece of a sample: whole windows
 _BITS = 16  # windows of trials
@@ -27,9 +28,10 @@ def whole(size: int) -> Spans:
     return ((0, size),)
 
 
-def sample(size: int) -> Spans:
-    """Every so many pieces of a file; all of one that is small."""
-    step = min(_LEAST, size // _WHOLE)
+def sample(size: int, *, much_new: bool = False) -> Spans:
+    """Every so many pieces of a file; all of one that is small. Where much is new, the more of a
+    file is looked at, the longer that takes."""
+    step = max(min(_LEAST, size // _WHOLE), min(2, size // _MUCH) if much_new else 0)
     if step < 2:
         return whole(size)
     return tuple((at, min(at + _PIECE, size)) for at in range(0, size, _PIECE * step))
