@@ -23,29 +23,34 @@ class Part:
     size: int | None = None  # of one without content
 
 
-def elf(parts: list[Part], *, machine: int = 62, kind: int = 3) -> tuple[bytes, dict[str, int]]:
-    """An ELF image, and the place of each section in it."""
+def elf(
+    parts: list[Part], *, machine: int = 62, kind: int = 3, narrow: bool = False
+) -> tuple[bytes, dict[str, int]]:
+    """An ELF image, of 32 bits if it is narrow, and the place of each section in it."""
+    entry, head, entry_size = ("<IIIIIIIIII", "<HHIIIIIHHHHHH", 40) if narrow else (
+        "<IIQQQQIIQQ", "<HHIQQQIHHHHHH", 64
+    )  # fmt: skip
     names = b"\0" + b"".join(part.name.encode() + b"\0" for part in parts) + b".names\0"
     body = bytearray(64)
     places: dict[str, int] = {}
-    rows = [bytes(64)]
+    rows = [bytes(entry_size)]
     for part in (*parts, Part(".names", 0, 0, names, 3)):
         while (len(body) - part.address) % 16:
             body.append(0)
         places[part.name] = len(body)
         size = len(part.content) if part.size is None else part.size
         rows.append(struct.pack(
-            "<IIQQQQIIQQ", names.index(b"\0" + part.name.encode() + b"\0") + 1, part.type,
+            entry, names.index(b"\0" + part.name.encode() + b"\0") + 1, part.type,
             part.flags, part.address, len(body), size, 0, 0, 16, 0,
         ))  # fmt: skip
         body += part.content
     while len(body) % 8:
         body.append(0)
-    header = b"\x7fELF\x02\x01\x01" + bytes(9)
+    header = b"\x7fELF" + bytes([1 if narrow else 2, 1, 1]) + bytes(9)
     header += struct.pack(
-        "<HHIQQQIHHHHHH", kind, machine, 1, 0, 0, len(body), 0, 64, 0, 0, 64, len(rows), len(rows) - 1
+        head, kind, machine, 1, 0, 0, len(body), 0, entry_size, 0, 0, entry_size, len(rows), len(rows) - 1
     )  # fmt: skip
-    body[:64] = header
+    body[: len(header)] = header
     return bytes(body) + b"".join(rows), places
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_bytes_before_the_floor_are_not_looked_at_g43() -> None:
     assert [instruction_end(whole, 5, floor) for floor in (0, 4)] == [5, 0]
 
 
-def code_image(code: bytes, **more: int) -> tuple[bytes, int]:
+def code_image(code: bytes, **more: Any) -> tuple[bytes, int]:
     blob, places = elf([
         Part(".text", CODE, 0x2000, code.ljust(64, b"\x90")),
         Part(".data", DATA, 0x9000, bytes(256)),
@@ -123,6 +124,7 @@ def test_sections_that_cover_the_blob_again_and_again_g41() -> None:
 def test_finders_are_for_their_machines_g40() -> None:
     assert sites(code_image(b"\xe8\0\0\0\0", machine=183)[0]) == []
     assert sites(code_image(b"\xe8\0\0\0\0", machine=3)[0]) == []
+    assert sites(code_image(b"\xe8\0\0\0\0", narrow=True)[0]) == []
     with pytest.raises(UnsupportedPlanError, match="finder of sites number 77"):
         find_sites(b"", [1, 77])
 

@@ -10,7 +10,7 @@ import pytest
 
 from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import read_image
-from pcpu.iprog.format import Region
+from pcpu.iprog.format import Region, Transform
 from pcpu.iprog.images import parts_of
 from pcpu.iprog.mnemonics import count_mnemonics
 from pcpu.iprog.plan import make_plan
@@ -19,7 +19,7 @@ from tests.iprog.images import i32, u64
 from tests.iprog.module import OnePlan
 from tests.iprog.test_finders import sites
 
-BASE = 0x140000000
+BASE, NARROW_BASE = 0x140000000, 0x10000000
 HEADERS = 0x400
 CODE, DATA, CONSTANTS = 0x60000020, 0xC0000040, 0x40000040
 
@@ -35,19 +35,24 @@ class Part:
     memory: int | None = None
 
 
-def pe(parts: list[Part], directories: dict[int, tuple[int, int]] | None = None) -> bytes:
-    """An image: header at 80, optional header of 240 bytes, as Microsoft's specification has them."""
+def pe(
+    parts: list[Part], directories: dict[int, tuple[int, int]] | None = None, *, narrow: bool = False
+) -> bytes:  # fmt: skip
+    """An image: header at 80, optional header of 240 bytes, or of 224 in a narrow one, as Microsoft's
+    specification has them."""
     listed = [(directories or {}).get(number, (0, 0)) for number in range(16)]
-    optional = struct.pack("<HBBIIIII", 0x20B, 14, 0, 0, 0, 0, 0, 0x1000)
-    optional += struct.pack(
-        "<QIIHHHHHHIIIIHH", BASE, 0x1000, 0x200, 6, 0, 0, 0, 6, 0, 0, 0, 0, 0, 3, 0
-    )
-    optional += struct.pack("<QQQQII", 0, 0, 0, 0, 0, 16)
+    optional = struct.pack("<HBBIIIII", 0x10B if narrow else 0x20B, 14, 0, 0, 0, 0, 0, 0x1000)
+    optional += struct.pack("<II", 0, NARROW_BASE) if narrow else struct.pack("<Q", BASE)
+    optional += struct.pack("<IIHHHHHHIIIIHH", 0x1000, 0x200, 6, 0, 0, 0, 6, 0, 0, 0, 0, 0, 3, 0)
+    optional += struct.pack("<IIIIII" if narrow else "<QQQQII", 0, 0, 0, 0, 0, 16)
     optional += b"".join(struct.pack("<II", *directory) for directory in listed)
-    assert len(optional) == 240
+    assert len(optional) == (224 if narrow else 240)
     head = b"MZ".ljust(60, b"\0") + struct.pack("<I", 80)
     head = head.ljust(80, b"\0") + b"PE\0\0"
-    head += struct.pack("<HHIIIHH", 0x8664, len(parts), 0, 0, 0, len(optional), 0x22) + optional
+    head += struct.pack(
+        "<HHIIIHH", 0x14C if narrow else 0x8664, len(parts), 0, 0, 0, len(optional), 0x22
+    )
+    head += optional
     body = b""
     for part in parts:
         size = len(part.content) if part.memory is None else part.memory
@@ -116,10 +121,47 @@ def test_pointers_g62() -> None:
     relocations = Part(".reloc", CONSTANTS, 0x5000, block + last + block)
     blob = pe([text(b""), data, relocations], {5: (0x5000, 100)})
     at = HEADERS + 64
-    assert sites(blob) == [
+    assert sites(blob, 16) == [
         (at, 2, BASE + 0x1000, 0), (at + 8, 2, BASE + 0x3000, 0), (at + 24, 2, BASE + 0x1020, 0),
     ]  # fmt: skip
-    assert len(sites(pe([text(b""), data, relocations], {5: (0x5000, 27)}))) == 2
+    assert len(sites(pe([text(b""), data, relocations], {5: (0x5000, 27)}), 16)) == 2
+
+
+def test_places_that_relocations_name_g62() -> None:
+    data = Part(".data", DATA, 0x3000, bytes(32))
+    block = struct.pack("<II4H", 0x3000, 16, 0xA000, 0x3008, 0xA018, 0xA019)
+    relocations = Part(".reloc", CONSTANTS, 0x5000, block)
+    at = HEADERS + 64 + 32 + 8
+    assert sites(pe([text(b""), data, relocations], {5: (0x5000, 16)}), 39) == [
+        (at, 22, BASE + 0x3000, 10), (at + 4, 22, BASE + 0x3018, 10),
+    ]  # fmt: skip
+
+
+def test_narrow_images_g81() -> None:
+    words = struct.pack("<3I", NARROW_BASE + 0x1000, 5, NARROW_BASE + 0x3000)
+    block = struct.pack("<II4H", 0x3000, 16, 0x3000, 0x3004, 0x3008, 0xA000)
+    parts = [
+        text(b"\x90\xe8" + i32(0x10) + b"\x8b\x05" + i32(0x2000)), Part(".data", DATA, 0x3000, words),
+        Part(".reloc", CONSTANTS, 0x5000, block),
+    ]  # fmt: skip
+    blob = pe(parts, {5: (0x5000, 16)}, narrow=True)
+    image = read_image(blob)
+    assert image is not None
+    assert (image.kind, image.span) == ("pe-x86", (NARROW_BASE + 0x1000, NARROW_BASE + 0x5010))
+    assert image.transform is Transform.X86
+    assert count_mnemonics(image, blob)["call"] == 1
+    at = HEADERS + 64
+    assert sites(blob, 36) == [(HEADERS + 2, 0, NARROW_BASE + 0x1016, 4)]
+    assert sites(blob, 14) == []
+    assert sites(blob, 16) == [
+        (at, 7, NARROW_BASE + 0x1000, 0), (at + 8, 7, NARROW_BASE + 0x3000, 0)
+    ]  # fmt: skip
+    listed = at + len(words) + 8
+    assert sites(blob, 39) == [
+        (listed + 2 * n, 22, NARROW_BASE + 0x3000 + 4 * n, 3) for n in range(3)
+    ]  # fmt: skip
+    for place, change in ((104, b"\x0b\2"), (84, b"\x64\x86"), (100, b"\x8f\0"), (196, b"\5")):
+        assert read_image(blob[:place] + change + blob[place + len(change) :]) is None, place
 
 
 def test_what_people_are_told_of_an_image() -> None:

@@ -337,7 +337,7 @@ def test_relocation_that_breaks_rules_g9_g24_g25() -> None:
     assert "relocates 2 sites, and 1 are found" in refused(relocation([1], 2, [], []), [blob])
     assert "finder of sites number 99" in refused(relocation([99], 1, [], []), [blob])
     assert "named twice" in refused(relocation([1, 1], 1, [], []), [blob])
-    assert "literal transform 9" in refused(relocation([1], 1, [], [], transform=9), [blob])
+    assert "literal transform 60" in refused(relocation([1], 1, [], [], transform=60), [blob])
     assert "blob with sites is 0 to 0" in refused(relocation([1], 1, [], [], blob=1), [blob])
     assert "has none" in refused(relocation([1], 1, [], []), [])
     assert "number of finders is 0 to 32" in refused(relocation(range(33), 1, [], []), [blob])

@@ -17,7 +17,7 @@ from pcpu.iprog import sites_file
 from pcpu.iprog.decoder.wasm import any_plan
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.numbers import Numbers
-from pcpu.iprog.sites import Sites
+from pcpu.iprog.sites import Form, Sites
 from pcpu.iprog.sites_file import is_current, write_sites
 from tests.iprog.module import Module, RefusedError
 from tests.iprog.test_explain import program
@@ -50,9 +50,9 @@ def unpacked(page: bytes, count: int) -> list[Row]:
         same = [row for row in rows if row[1] == forms[n]][-1:] or [(0, 0, 0, 0)]
         place = (rows[-1][0] if rows else 0) + gaps[n]
         base = same[0][2]
-        if forms[n] in (0, 1, 4, 8, 9):
+        if forms[n] in (0, 1, 4, 8, 9, *range(11, 17)):
             base = place
-        elif forms[n] == 10:
+        elif forms[n] in (10, 17, 18):
             base = rows[-1][2] if rows else 0
         rows.append((place, forms[n], base + targets[n], same[0][3] + extras[n]))
     return rows
@@ -99,7 +99,7 @@ def test_d13_layout(blob: bytes, finders: list[int]) -> None:
 
 def every_form(random: np.random.Generator, count: int) -> Sites:
     """Sites of all forms, with numbers up to the largest."""
-    form = random.integers(0, 11, count).astype(np.uint8)
+    form = random.choice(list(Form), count).astype(np.uint8)
     sizes = random.integers(0, 61, (2, count))
     target, extra = random.integers(0, 1 << 62, (2, count)) & ((1 << sizes) - 1)
     place = np.cumsum(random.integers(0, 40, count))

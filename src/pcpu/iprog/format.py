@@ -50,6 +50,10 @@ class Transform(IntEnum):
     X86_64 = 1
     AARCH64 = 2
     BY_IMAGE = 3
+    X86 = 6
+    ARM32 = 7
+    RISCV = 8
+    THUMB = 9
 
 
 @dataclass(frozen=True)

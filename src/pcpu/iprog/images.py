@@ -16,6 +16,7 @@ from pcpu.iprog.finders.image import (
     MACHO_AMD,
     MACHO_ARM,
     PE,
+    PE_I386,
     WASM,
     Image,
     fat_images,
@@ -86,11 +87,11 @@ def function_bodies(data: Bytes) -> list[tuple[int, int]]:
 
 def _of_elf(data: Bytes) -> Iterator[Part]:
     b = octets(data)
-    table, count = int(elf.table_of(b)), int(elf.entry_count(b))
-    names = table + elf.ENTRY * int.from_bytes(b[62:64].tobytes(), "little")
+    table, size = int(elf.table_of(b)), int(elf.entry_size(b))
+    names = int(elf.names_of(b))
     first, room = int(elf.start_of(b, names)), int(elf.size_of(b, names))
     content = bytes(memoryview(data)[first : first + room])
-    for s in range(table, table + elf.ENTRY * count, elf.ENTRY):
+    for s in range(table, table + size * int(elf.entry_count(b)), size):
         if elf.is_section(b, s) and elf.type_of(b, s) != elf.NOBITS:
             at = int.from_bytes(b[s : s + 4].tobytes(), "little")
             yield Part(
@@ -139,10 +140,10 @@ def _name(b: Octets, at: int) -> bytes:
 
 
 _MACHINES = MappingProxyType({
-    PE: elf.X86_64, MACHO_AMD: elf.X86_64, MACHO_ARM: elf.AARCH64,
+    PE: elf.X86_64, PE_I386: elf.I386, MACHO_AMD: elf.X86_64, MACHO_ARM: elf.AARCH64,
 })  # fmt: skip
 _IMAGES: Mapping[str, Callable[[Bytes], Iterator[Part]]] = MappingProxyType({
-    PE: _of_pe, MACHO_AMD: _of_macho, MACHO_ARM: _of_macho, FAT: _of_fat,
+    PE: _of_pe, PE_I386: _of_pe, MACHO_AMD: _of_macho, MACHO_ARM: _of_macho, FAT: _of_fat,
 })  # fmt: skip
 
 

@@ -13,14 +13,14 @@ from types import MappingProxyType
 
 import capstone
 
-from pcpu.iprog.finders.elf import AARCH64, X86_64
+from pcpu.iprog.finders.elf import AARCH64, ARM32, I386, RISCV, X86_64
 from pcpu.iprog.finders.image import WASM, Image
+from pcpu.iprog.format import Transform
 from pcpu.iprog.images import function_bodies, machine_of, parts_of
 from pcpu.iprog.numbers import Bytes
 
 SAMPLE = 1 << 18  # bytes that are disassembled of a file, about
 _PIECE = 1 << 12
-_RISCV = 243  # a machine of ELF
 _NOTHING = ".byte"  # stands for bytes that are no instruction
 
 
@@ -36,11 +36,14 @@ class Architecture:
 _RISCV64 = Architecture(
     "riscv64", capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV64 | capstone.CS_MODE_RISCVC
 )
+_THUMB = Architecture("thumb", capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB)
 _MODULE = Architecture("wasm", capstone.CS_ARCH_WASM, 0)
 _MACHINES: Mapping[int, Architecture] = MappingProxyType({
     X86_64: Architecture("x86-64", capstone.CS_ARCH_X86, capstone.CS_MODE_64),
+    I386: Architecture("x86", capstone.CS_ARCH_X86, capstone.CS_MODE_32),
+    ARM32: Architecture("arm", capstone.CS_ARCH_ARM, capstone.CS_MODE_ARM),
     AARCH64: Architecture("aarch64", capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM),
-    _RISCV: _RISCV64,
+    RISCV: _RISCV64,
 })  # fmt: skip
 
 
@@ -48,6 +51,8 @@ def architecture_of(image: Image | None, data: Bytes) -> Architecture | None:
     """The instruction set of a program; None where it is none that is known."""
     if image is None:
         return None
+    if image.transform is Transform.THUMB:
+        return _THUMB
     return _MODULE if image.kind == WASM else _MACHINES.get(machine_of(image, data))
 
 

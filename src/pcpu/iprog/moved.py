@@ -11,12 +11,10 @@ from pcpu.iprog.align import Covers
 from pcpu.iprog.format import Region
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit
-from pcpu.iprog.moving import put_site, value_of, width_of, write_targets
+from pcpu.iprog.moving import put_site, value_of, width_of, write_shown
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.sites import Form, Sites
 from pcpu.iprog.subject import Relocatable, Subject
-
-_CALL = 0x25  # the highest bits of a branch of AArch64 that is a call
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,8 @@ class Moved:
         if about is not None and about.transform:
             first, last = np.searchsorted(self.sites.place, [start, start + length])
             sites = self.sites[int(first) : int(last)]
-            calls = found[np.minimum(sites.place + 3 - start, length - 1)] >> 2 == _CALL
-            shown = (sites.form != Form.RELATIVE) & (sites.form != Form.BEHIND)
-            shown &= (sites.form != Form.BRANCH) | calls
-            sites = sites[shown & (sites.end <= start + length)]
-            write_targets(
+            sites = sites[sites.end <= start + length]
+            write_shown(
                 found, sites.place - start, sites.form, sites.target, sites.extra, about.base
             )
         return found.tobytes()

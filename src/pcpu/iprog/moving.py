@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pcpu.iprog.decoder import moving
-from pcpu.iprog.finders import rows
+from pcpu.iprog.finders import arm32, riscv, rows
 from pcpu.iprog.jit import for_loops, jit
 from pcpu.iprog.sites import Form
 from pcpu.kernel import memory
@@ -14,32 +14,51 @@ from pcpu.kernel import memory
 put_site: Any = moving.put_site
 value_of: Any = moving.value_of
 width_of: Any = rows.width
-for_loops(put_site, value_of, width_of, moving.instruction)
+is_shown: Any = moving.is_shown
+u32_at: Any = memory.u32_at
+for_loops(put_site, value_of, width_of, is_shown, moving.instruction, moving.entry_of)
+for_loops(moving.other_value, moving.other_word, *riscv.READING, *arm32.READING)
 for_loops(memory.put_32, memory.put_64, memory.u16_at, memory.u32_at)
 
-_CODE, _ABSOLUTE, _BASED, _PAGE = (
-    form.value for form in (Form.CODE, Form.ABSOLUTE, Form.BASED, Form.PAGE)
+_CODE, _ABSOLUTE, _BASED, _PAGE, _ENTRY = (
+    form.value for form in (Form.CODE, Form.ABSOLUTE, Form.BASED, Form.PAGE, Form.ENTRY)
 )
 _UNSIGNED, _SIGNED = Form.UNSIGNED.value, Form.SIGNED.value
 
 
 @jit
-def write_targets(
+def absolute(form: Any, target: Any, extra: Any, base: Any) -> Any:
+    """What a site holds where nothing depends on its place; in code targets count from ``base``."""
+    if form in (_UNSIGNED, _SIGNED):
+        return target & moving.NUMBER
+    if form in (_ABSOLUTE, _BASED):
+        return target - extra
+    if form == _PAGE:
+        return target >> 12
+    if form == _ENTRY:
+        return (extra & 15) << 12 | target & 4095
+    return target - base if form == _CODE else target
+
+
+@jit
+def write_targets(data: Any, places: Any, forms: Any, targets: Any, extras: Any) -> None:
+    """Put into sites what they hold where nothing depends on their place."""
+    for i in range(len(places)):
+        form, extra = forms[i], extras[i]
+        put_site(data, places[i], form, extra, absolute(form, targets[i], extra, 0))
+
+
+@jit
+def write_shown(
     data: Any, places: Any, forms: Any, targets: Any, extras: Any, base: Any
 ) -> None:  # fmt: skip
-    """Put into sites what they hold where nothing depends on their place; in code targets count
-    from ``base``."""
+    """The same for sites that the moved reference has (G29); in code targets count from
+    ``base``."""
     for i in range(len(places)):
-        form, extra, value = forms[i], extras[i], targets[i]
-        if form in (_UNSIGNED, _SIGNED):
-            value &= moving.NUMBER
-        elif form in (_ABSOLUTE, _BASED):
-            value -= extra
-        elif form == _PAGE:
-            value >>= 12
-        elif form == _CODE:
-            value -= base
-        put_site(data, places[i], form, extra, value)
+        form, extra = forms[i], extras[i]
+        word = u32_at(data, places[i]) if places[i] + 4 <= len(data) else 0
+        if is_shown(form, word):
+            put_site(data, places[i], form, extra, absolute(form, targets[i], extra, base))
 
 
 @jit

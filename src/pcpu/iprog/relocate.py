@@ -18,7 +18,7 @@ from pcpu.iprog.transforms import RESTORE
 
 _U64 = (1 << 64) - 1
 _NUMBER = (1 << SPACE) - 1
-_BY_PLACE = (Form.RELATIVE, Form.BEHIND)  # what depends on where it lies
+_BY_PLACE = (Form.RELATIVE, Form.BEHIND, Form.ARM_PREL)  # what depends on where it lies
 _CALL = 0x25  # the highest bits of a branch that is a call
 
 
@@ -123,8 +123,9 @@ class Mover:
             at = place - start
             if form == Form.CODE:
                 _write(found, at, form, extra, target - self.relocation.base)
-            elif form not in _BY_PLACE and (form != Form.BRANCH or found[at + 3] >> 2 == _CALL):
-                _write(found, at, form, extra, _content(form, target, extra, 0))
+            elif form not in _BY_PLACE and _is_shown(form, found[at : at + 4]):
+                address = extra if form >= Form.ARM_BRANCH else 0
+                _write(found, at, form, extra, _content(form, target, extra, address))
         return bytes(found)
 
     def restore(self, window: bytearray, start: int, at: int, length: int) -> None:
@@ -148,8 +149,22 @@ def resolved(sites: Sites, shifts: ShiftMap, first: int) -> Sites:
     return Sites(sites.place + first, sites.form, target, extra, sites.finder)
 
 
+def _is_shown(form: int, content: bytes | bytearray) -> bool:
+    """Whether the moved reference has it: of branches those that are calls (G29)."""
+    word = int.from_bytes(content, "little")
+    if form == Form.BRANCH:
+        return word >> 26 == _CALL
+    if form == Form.ARM_BRANCH:
+        return word >> 24 & 15 == 11 or word >> 28 == 15
+    if form == Form.THUMB_BRANCH:
+        return word >> 30 & 1 == 1
+    return form != Form.RISCV_JUMP or word & 0xF80 == 0x80
+
+
 def _content(form: int, target: int, extra: int, address: int) -> int:
     """What a site holds that is copied to ``address`` (G24)."""
+    if Form.ARM_BRANCH <= form <= Form.RISCV_STORE:
+        return target - (address - extra)
     match form:
         case Form.CODE | Form.RELATIVE:
             return target - (address + extra)
@@ -161,13 +176,17 @@ def _content(form: int, target: int, extra: int, address: int) -> int:
             return target - address
         case Form.PAGE:
             return (target >> 12) - (address >> 12)
+        case Form.ENTRY:
+            return extra % 16 << 12 | target % 4096
         case _:
             return target & _NUMBER
 
 
 def _write(data: bytearray, at: int, form: int, extra: int, value: int) -> None:
     """Write a site, unless it is a LEB128 number that has no room (G24)."""
-    if form >= Form.BRANCH:
+    if form == Form.ENTRY:
+        data[at : at + 2] = value.to_bytes(2, "little")
+    elif form >= Form.BRANCH:
         word = int.from_bytes(data[at : at + 4], "little")
         data[at : at + 4] = _instruction(word, form, extra, value).to_bytes(4, "little")
     elif form not in LEB:
@@ -180,11 +199,40 @@ def _write(data: bytearray, at: int, form: int, extra: int, value: int) -> None:
 
 
 def _instruction(word: int, form: int, extra: int, value: int) -> int:
-    """An instruction of AArch64 with another part of an address."""
+    """An instruction, or another number, with another part of an address."""
     match form:
+        case Form.ARM_BRANCH:
+            if word >> 28 == 15:
+                word = word & ~0x1000000 | (value - 8 >> 1 & 1) << 24
+            return word & ~0xFFFFFF | value - 8 >> 2 & 0xFFFFFF
+        case Form.THUMB_BRANCH:
+            return _thumb(word, value - 4 if word >> 28 & 1 else value - 2 & ~3)
+        case Form.ARM_PREL:
+            return word & 0x80000000 | value & 0x7FFFFFFF
+        case Form.ARM_POOL:
+            return value & 0xFFFFFFFF
+        case Form.RISCV_JUMP:
+            word = word & 0xFFF | (value >> 20 & 1) << 31 | (value >> 1 & 0x3FF) << 21
+            return word | (value >> 11 & 1) << 20 | (value >> 12 & 0xFF) << 12
+        case Form.RISCV_HIGH:
+            return word & 0xFFF | (value + 0x800 & 0xFFFFFFFF) >> 12 << 12
+        case Form.RISCV_LOAD:
+            return word & 0xFFFFF | (value & 0xFFF) << 20
+        case Form.RISCV_STORE:
+            return word & 0x1FFF07F | (value >> 5 & 0x7F) << 25 | (value & 31) << 7
         case Form.BRANCH:
             return word & ~0x3FFFFFF | value >> 2 & 0x3FFFFFF
         case Form.PAGE:
             return word & ~0x60FFFFE0 | (value & 3) << 29 | (value & 0x1FFFFC) << 3
+        case Form.SYMBOL:
+            return word & 0xFF | (value & 0xFFFFFF) << 8
         case _:
             return word & ~0x3FFC00 | (value & 0xFFF) >> extra << 10
+
+
+def _thumb(word: int, distance: int) -> int:
+    """A Thumb branch that leads so far."""
+    sign = distance >> 24 & 1
+    first, second = (1 ^ sign ^ (distance >> n & 1) for n in (23, 22))
+    parts = sign << 10 | (distance >> 12 & 0x3FF) | (distance >> 1 & 0x7FF) << 16
+    return word & ~0x2FFF07FF | parts | first << 29 | second << 27

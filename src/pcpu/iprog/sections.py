@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from pcpu.iprog.finders.elf import DYNSYM, FINI_ARRAY, INIT_ARRAY, RELA, SYMTAB
+from pcpu.iprog.finders.elf import DYNSYM, FINI_ARRAY, INIT_ARRAY, REL, RELA, SYMTAB
 from pcpu.iprog.finders.image import WASM, Image, read_image
 from pcpu.iprog.images import Part, parts_of
 from pcpu.iprog.numbers import Bytes
@@ -79,6 +79,7 @@ def contents_of(image: Image | None, data: Bytes) -> Contents:
 _BY_NAME = MappingProxyType({
     ".eh_frame": Kind.UNWINDING, ".eh_frame_hdr": Kind.UNWINDING,
     ".gcc_except_table": Kind.UNWINDING, ".gopclntab": Kind.UNWINDING,
+    ".ARM.exidx": Kind.UNWINDING, ".ARM.extab": Kind.UNWINDING,
     "__eh_frame": Kind.UNWINDING, "__unwind_info": Kind.UNWINDING,
     "__gcc_except_tab": Kind.UNWINDING, "__LINKEDIT": Kind.SYMBOLS,
     ".pdata": Kind.UNWINDING, ".xdata": Kind.UNWINDING, ".reloc": Kind.RELOCATIONS,
@@ -86,7 +87,7 @@ _BY_NAME = MappingProxyType({
 })  # fmt: skip
 _BY_TYPE = MappingProxyType({
     SYMTAB: Kind.SYMBOLS, DYNSYM: Kind.SYMBOLS, _STRTAB: Kind.SYMBOLS, RELA: Kind.RELOCATIONS,
-    INIT_ARRAY: Kind.DATA, FINI_ARRAY: Kind.DATA,
+    REL: Kind.RELOCATIONS,    INIT_ARRAY: Kind.DATA, FINI_ARRAY: Kind.DATA,
 })  # fmt: skip
 
 

@@ -40,16 +40,34 @@ def seen(
 ) -> Seen:
     """What copies show of the sites ``old`` of a blob that begins at ``first`` of the reference;
     ``new`` are the sites of the file, of which some are ``left_out``."""
-    which, same = _pairs(
-        covers.start, covers.stop, covers.skew - first, old.place, old.form, new.place, new.form,
-        left_out,
-    )  # fmt: skip
+    which, same = _copied(covers, first, old, new, left_out)
     based = old.form[which] == Form.BASED
     found = _counted(which, same, old.target, new.target)
     bases = _counted(which[based], same[based], old.extra, new.extra)
     bases[:, 2] = 1  # what a base shows, each of its sites does
     address, shift, often = np.concatenate([found, bases]).T.copy()
     return Seen(address, shift, often)
+
+
+def places_seen(
+    covers: Covers, first: int, old: Sites, new: Sites, left_out: npt.NDArray[np.bool_],
+    finder: int,
+) -> tuple[Places, Places]:  # fmt: skip
+    """Where sites of one finder are in the blob, and where in the file that copies them."""
+    which, same = _copied(covers, first, old, new, left_out)
+    own = old.finder[which] == finder
+    return old.place[which[own]], new.place[same[own]]
+
+
+def _copied(
+    covers: Covers, first: int, old: Sites, new: Sites, left_out: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Numbers of sites of the blob, and of those of the file that they are copied to."""
+    found: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]] = _pairs(
+        covers.start, covers.stop, covers.skew - first, old.place, old.form, new.place, new.form,
+        left_out,
+    )  # fmt: skip
+    return found
 
 
 @jit

@@ -27,12 +27,31 @@ class Form(IntEnum):
     BRANCH = 8  # parts of instructions of AArch64, as are the next two
     PAGE = 9
     LOW = 10
+    ARM_BRANCH = 11  # parts of instructions of 32-bit ARM, as is the next
+    THUMB_BRANCH = 12
+    ARM_PREL = 13  # a distance of 31 bits
+    ARM_POOL = 14  # a distance from an instruction that is elsewhere
+    RISCV_JUMP = 15  # parts of instructions of RISC-V, as are the next three
+    RISCV_HIGH = 16
+    RISCV_LOAD = 17
+    RISCV_STORE = 18
+    ENTRY = 22  # the kind and the last 12 bits of a place, as PE lists what is relocated
+    SYMBOL = 23  # the upper 24 bits of a number
 
 
 OTHER_IMAGE = 1 << 44  # what addresses of a second image in one file are more than its own
 SPACE = 40  # bits: addresses from k << SPACE on are numbers of things of kind k
+# Forms that are about a distance, and those that hold the rest of what the site before is about.
+NEAR = (0, 1, 4, 8, 9, 11, 12, 13, 14, 15, 16)
+REST = (10, 17, 18)
 LEB = (5, 6)  # forms of as many bytes as their extra says
-WIDTHS = np.array([4, 4, 8, 4, 4, 0, 0, 4, 4, 4, 4], np.int64)  # bytes, by form
+_SIZES: dict[int, int] = {
+    Form.ABSOLUTE: 8,
+    Form.UNSIGNED: 0,
+    Form.SIGNED: 0,
+    Form.ENTRY: 2,
+}  # others have 4
+WIDTHS = np.array([_SIZES.get(n, 4) for n in range(max(Form) + 1)], np.int64)  # bytes, by form
 
 
 def widths(form: Octets, extra: Places) -> Places:

@@ -16,7 +16,7 @@ from pcpu.iprog.columns import write_varints
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.reference import digest
-from pcpu.iprog.sites import Form, Octets, Places, Sites
+from pcpu.iprog.sites import NEAR, REST, Octets, Places, Sites
 
 MAGIC = b"\x89SITES\r\n"
 VERSION = 2
@@ -24,7 +24,6 @@ PAGE_BITS = 13  # a page costs as much to unpack as it has sites, and is often f
 ALIGNMENT = 32
 _LEVEL = 12  # of Zstandard: higher ones take longer and save little
 _MOST = 1 << 61  # numbers below this differ by what a varint can say
-_DISTANCES = (Form.CODE, Form.RELATIVE, Form.BEHIND, Form.BRANCH, Form.PAGE)
 
 
 def write_sites(blob: Bytes, finders: Sequence[int], out: IO[bytes]) -> int:
@@ -83,9 +82,9 @@ def _changes(values: Places, form: Octets) -> Places:
 
 def _distances(sites: Sites) -> Places:
     found = _changes(sites.target, sites.form)
-    near = np.isin(sites.form, _DISTANCES)
+    near = np.isin(sites.form, NEAR)
     found[near] = (sites.target - sites.place)[near]
-    rest = sites.form == Form.LOW
+    rest = np.isin(sites.form, REST)
     found[rest] = np.diff(sites.target, prepend=0)[rest]
     return found
 

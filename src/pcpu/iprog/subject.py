@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
 from pcpu.iprog.finders import FINDERS, find_sites, read_image
-from pcpu.iprog.finders.find import WASM_LOCALS
+from pcpu.iprog.finders.find import PE_LISTED, PE_POINTERS, WASM_LOCALS
 from pcpu.iprog.format import MAX_REGIONS, Region, Transform
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import read_only
 from pcpu.iprog.moving import blank_sites, write_targets
-from pcpu.iprog.seen import Seen, seen
-from pcpu.iprog.sites import Sites
+from pcpu.iprog.seen import Seen, places_seen, seen
+from pcpu.iprog.sites import Places, Sites
 
 _MAX_SPAN = 1 << 31
 # Bytes of modules whose local variables are looked at: they are most of what a module names, and in
@@ -32,13 +32,14 @@ _LOCALS_MOST = 1 << 22
 class Relocatable:
     """How a file is relocated from a blob, the ``size`` bytes from ``first`` on of the reference,
     whose sites are ``blob_sites``, or nothing where they are not asked for; ``count`` is how many
-    there are."""
+    there are. ``regions`` are those of the file, ``blob_regions`` those of the blob."""
 
     blob: int
     first: int
     size: int
     finders: tuple[int, ...]
     regions: tuple[Region, ...]
+    blob_regions: tuple[Region, ...]
     base: int
     span: int
     transform: Transform
@@ -108,7 +109,24 @@ class Subject:
         about = self.relocatable
         if about is None:
             return Seen.none()
-        return seen(covers, about.first, about.blob_sites, new, left_out)
+        found = seen(covers, about.first, about.blob_sites, new, left_out)
+        if PE_LISTED in about.finders:
+            # Where words lie is listed, too: copies show where they went.
+            pairs = places_seen(covers, about.first, about.blob_sites, new, left_out, PE_POINTERS)
+            before, after = (
+                _addresses(regions, places)
+                for regions, places in zip((about.blob_regions, about.regions), pairs, strict=True)
+            )
+            found = Seen.joined([found, Seen(before, after - before, np.ones_like(before))])
+        return found
+
+
+def _addresses(regions: tuple[Region, ...], places: Places) -> Places:
+    """The addresses of places (G26)."""
+    starts = np.array([0, *(region.start for region in regions)])
+    biases = np.array([0, *(region.bias for region in regions)])
+    found: Places = places + biases[np.searchsorted(starts, places, "right") - 1]
+    return found
 
 
 def _blanked(data: Octets, sites: Sites, first: int) -> Octets:
@@ -120,7 +138,7 @@ def _blanked(data: Octets, sites: Sites, first: int) -> Octets:
 
 def _filled(data: Octets, sites: Sites) -> Octets:
     found = _blanked(data, sites, 0)
-    write_targets(found, *sites.arrays, 0)
+    write_targets(found, *sites.arrays)
     return found
 
 
@@ -147,8 +165,8 @@ def make_subject(
         if used:
             first = sum(map(len, blobs[:number]))
             about = Relocatable(
-                number, first, len(blob), used, image.regions, low, high - low, image.transform,
-                len(sites), sites,
+                number, first, len(blob), used, image.regions, other.regions, low, high - low,
+                image.transform, len(sites), sites,
             )  # fmt: skip
             return Subject(file, reference, about)
     return Subject(file, reference)

@@ -13,13 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
-from pcpu.iprog.finders.find import FRAMES, GO_FUNCTIONS, RELOCATIONS, SEARCH_TABLE
+from pcpu.iprog.finders.find import (
+    FRAMES,
+    GO_FUNCTIONS,
+    PE_LISTED,
+    RELOCATIONS,
+    SEARCH_TABLE,
+)
 from pcpu.iprog.index import Seeds
 from pcpu.iprog.jit import jit, spread
 from pcpu.iprog.sites import Form, Places, Sites
 
-_TABLES = (Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD)
-_ALIKE = (RELOCATIONS, SEARCH_TABLE)  # finders of tables that have little but addresses
+_TABLES = (
+    Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, Form.ENTRY, Form.ARM_PREL,
+)  # fmt: skip
+_ALIKE = (RELOCATIONS, SEARCH_TABLE, PE_LISTED)  # finders of tables that have little but addresses
 _FEW = 4  # entries that may be about one address
 _NEAR = 64  # bytes between two entries that support each other
 FINDERS = 256  # numbers that finders may have

@@ -26,7 +26,7 @@ from pcpu.kernel.memory import i64_at, put_64, u32_at
 _MAGIC = int.from_bytes(MAGIC, "little")
 _FRAME = 16  # bytes of a plan around its header
 _SHA = 32
-_LAST_TRANSFORM = max(Transform).value
+_TRANSFORMS = sum(1 << transform for transform in Transform)  # a bit for each
 _LEAST_BITS, _MOST_BITS = WINDOW_BITS[0], WINDOW_BITS[-1]
 
 
@@ -119,7 +119,7 @@ def _relocation(s: Ints, heap: Memory, b: Bytes, at: int) -> int:
     if at < 0 or sites > s[S.BLOB_SIZE]:
         return fail(s, S.DAMAGED, 9)
     transform, at = varint(b, at, len(b))
-    if at >= 0 and transform > _LAST_TRANSFORM:
+    if at >= 0 and (transform > 62 or _TRANSFORMS >> min(transform, 62) & 1 == 0):
         return fail(s, S.UNSUPPORTED, 28)
     base, span = 0, 0
     if at >= 0:

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.transforms import restore_aarch64, restore_x86_64
+from pcpu.iprog.decoder.transforms import (
+    restore_aarch64,
+    restore_arm32,
+    restore_riscv,
+    restore_thumb,
+    restore_x86,
+)
+from pcpu.iprog.finders.arm32 import (
+    AHEAD,
+    is_arm_call,
+    is_thumb_call,
+    put_arm,
+    put_thumb,
+    thumb_base,
+)
+from pcpu.iprog.finders.riscv import is_call, put_high, put_jump, put_low
 from pcpu.iprog.format import Transform
 from pcpu.iprog.sites import OTHER_IMAGE, SPACE, Form
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
-CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED, _, BRANCH, PAGE, _ = map(int, Form)
-X86_64, AARCH64, BY_IMAGE = map(int, list(Transform)[1:])
+CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED = map(int, list(Form)[:7])
+BRANCH, PAGE, LOW = Form.BRANCH.value, Form.PAGE.value, Form.LOW.value
+ARM, THUMB = Form.ARM_BRANCH.value, Form.THUMB_BRANCH.value
+PREL, POOL = Form.ARM_PREL.value, Form.ARM_POOL.value
+JUMP, HIGH = Form.RISCV_JUMP.value, Form.RISCV_HIGH.value
+ENTRY, SYMBOL = Form.ENTRY.value, Form.SYMBOL.value
+X86_64, AARCH64 = Transform.X86_64.value, Transform.AARCH64.value
+BY_IMAGE, X86, RISCV = Transform.BY_IMAGE.value, Transform.X86.value, Transform.RISCV.value
+ARM32, THUMB_CODE = Transform.ARM32.value, Transform.THUMB.value
 NUMBER = (1 << SPACE) - 1
 
 
@@ -28,6 +50,8 @@ def region_of(s: Ints, heap: Memory, place: int) -> int:
 
 def value_of(form: int, target: int, extra: int, address: int) -> int:
     """What a site holds whose target was moved, and which is copied to ``address`` (G24)."""
+    if form > LOW:
+        return other_value(form, target, extra, address)
     if form <= RELATIVE:
         return target - (address + extra)
     if form == BEHIND:
@@ -39,6 +63,18 @@ def value_of(form: int, target: int, extra: int, address: int) -> int:
     if form == PAGE:
         return (target >> 12) - (address >> 12)
     return target & NUMBER
+
+
+def other_value(form: int, target: int, extra: int, address: int) -> int:
+    """The same of forms that few programs have."""
+    if form == ENTRY:
+        return entry_of(target, extra)
+    return target & NUMBER if form == SYMBOL else target - (address - extra)
+
+
+def entry_of(target: int, extra: int) -> int:
+    """What is listed of a place that is relocated."""
+    return (extra & 15) << 12 | target & 0xFFF
 
 
 def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
@@ -53,8 +89,13 @@ def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
         return
     if form == ABSOLUTE:
         put_64(b, at, value)
+    elif form == ENTRY:
+        b[at] = value & 255
+        b[at + 1] = value >> 8 & 255
     elif form < BRANCH:
         put_32(b, at, value)
+    elif form > LOW:
+        put_32(b, at, other_word(u32_at(b, at), form, value))
     else:
         put_32(b, at, instruction(u32_at(b, at), form, extra, value))
 
@@ -66,6 +107,37 @@ def instruction(word: int, form: int, extra: int, value: int) -> int:
     if form == PAGE:
         return word & ~0x60FFFFE0 | (value & 3) << 29 | (value & 0x1FFFFC) << 3
     return word & ~0x3FFC00 | (value & 0xFFF) >> (extra & 63) << 10
+
+
+def other_word(word: int, form: int, value: int) -> int:
+    """What holds another distance or number, or a part of one, of forms that few programs have."""
+    if form == ARM:
+        return put_arm(word, value - AHEAD)
+    if form == THUMB:
+        return put_thumb(word, -thumb_base(word, -value))
+    if form == PREL:
+        return word & 0x80000000 | value & 0x7FFFFFFF
+    if form == POOL:
+        return value
+    if form == SYMBOL:
+        return word & 0xFF | (value & 0xFFFFFF) << 8
+    if form == JUMP:
+        return put_jump(word, value)
+    return put_high(word, value) if form == HIGH else put_low(word, value)
+
+
+def is_shown(form: int, word: int) -> bool:
+    """Whether the moved reference has a site, where the word is, with an address (G29): it has no
+    jumps within a function, and nothing that has no place in the file."""
+    if form in (RELATIVE, BEHIND, PREL):
+        return False
+    if form == BRANCH:
+        return word >> 26 == 0x25
+    if form == ARM:
+        return is_arm_call(word)
+    if form == THUMB:
+        return is_thumb_call(word)
+    return form != JUMP or is_call(word)
 
 
 def restore(s: Ints, heap: Memory, window: Bytes, start: int, at: int, end: int) -> None:
@@ -82,8 +154,15 @@ def restore(s: Ints, heap: Memory, window: Bytes, start: int, at: int, end: int)
             own = s[S.TRANSFORM]
             if own == BY_IMAGE:
                 own = X86_64 if address < OTHER_IMAGE else AARCH64
-            if own == X86_64:
-                restore_x86_64(window[at:stop], address, s[S.BASE], s[S.SPAN])
+            if own in (X86_64, X86):
+                operands = own == X86_64
+                restore_x86(window[at:stop], address, s[S.BASE], s[S.SPAN], operands)
+            elif own == RISCV:
+                restore_riscv(window[at:stop], address)
+            elif own == ARM32:
+                restore_arm32(window[at:stop], address)
+            elif own == THUMB_CODE:
+                restore_thumb(window[at:stop], address)
             else:
                 restore_aarch64(window[at:stop], address)
         at = stop

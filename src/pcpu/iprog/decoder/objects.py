@@ -30,9 +30,12 @@ PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
     "copy", "read_covers", "_cover_number", "_fix", "move_cover", "_move_sites",
-    "value_of", "_first_held", "resolve", "shift", "_kind", "_index",
-    "restore_x86_64", "restore_aarch64", "instruction_end",
-    "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
+    "value_of", "_first_held", "resolve", "shift", "_kind", "_index", "_put_other", "other_value",
+    "other_word",
+    "restore_x86", "restore_aarch64", "instruction_end",
+    "restore_riscv", "_restore_uses", "restore_arm32", "restore_thumb", "_find_in_stretch",
+    "_find_uses", "_use_from", "is_arm", "_arm_branches", "_thumb_branches", "_arm_pools",
+    "_thumb_pools", "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
     "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
     "_follow", "_records", "_list", "_based", "_methods", "_is_method", "_instruction", "_operand",
     "number", "_name", "_number_in", "_words",
@@ -42,9 +45,10 @@ HOT = frozenset({
 # that has made faster code of a function uses it from the next call on. Others would be part of a
 # large function, where such an engine keeps variables in memory.
 APART = frozenset({
+    "_find_in_stretch", "restore_riscv",
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
     "_methods", "resolve", "_index", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
-    "restore_x86_64", "shift", "varint", "_may_end", "_put_rest",
+    "restore_x86", "shift", "varint", "_may_end", "_put_rest", "_put_other",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "_cover_number"})  # what does not
 _USUAL_BITS = 16  # of the size of a window

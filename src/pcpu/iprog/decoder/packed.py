@@ -5,16 +5,17 @@ from __future__ import annotations
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.groups import pcpu_zstd, pcpu_zstd_workspace
 from pcpu.iprog.decoder.state import fail, signed, take, varint
-from pcpu.iprog.sites import Form
+from pcpu.iprog.sites import NEAR, REST, Form
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
 RECORD = 32  # bytes of a site: place, form, target, extra (D8)
 _LENGTH = 4  # bytes that say how long the columns are
 _LONGEST = 28  # bytes of a site in them: three numbers and a form
-_FORMS = len(Form)
-_RELATIVE, _BEHIND = Form.RELATIVE.value, Form.BEHIND.value
-_BRANCH, _PAGE, _LOW = Form.BRANCH.value, Form.PAGE.value, Form.LOW.value
+_FORMS = max(Form) + 1
+_KNOWN = sum(1 << form for form in Form)  # a bit for each
+_NEAR = sum(1 << form for form in NEAR)
+_REST = sum(1 << form for form in REST)
 _RULE = 0  # none of plans: sites files are not theirs
 
 
@@ -74,7 +75,7 @@ def _forms(heap: Memory, content: Bytes, at: int, count: int, to: int) -> int:
         return -1
     for n in range(count):
         form = int(content[at + n])
-        if form >= _FORMS:
+        if form >= _FORMS or _KNOWN >> form & 1 == 0:
             return -1
         put_64(heap, to + RECORD * n + 8, form)
     return at + count
@@ -105,9 +106,9 @@ def _targets(heap: Memory, content: Bytes, at: int, count: int, to: int, last: i
         more, at = signed(content, at, len(content))
         form = i64_at(heap, record + 8)
         before = last + 8 * form
-        if form <= _RELATIVE or form in (_BEHIND, _BRANCH, _PAGE):
+        if _NEAR >> form & 1:
             target = i64_at(heap, record) + more
-        elif form == _LOW:
+        elif _REST >> form & 1:
             target += more
         else:
             target = i64_at(heap, before) + more

@@ -17,12 +17,20 @@ from pcpu.iprog.decoder.moving import (
     ABSOLUTE,
     BASED,
     BEHIND,
-    BRANCH,
     CODE,
+    ENTRY,
+    LOW,
     NUMBER,
+    POOL,
+    PREL,
     RELATIVE,
     SIGNED,
+    entry_of,
     instruction,
+    is_shown,
+    other_value,
+    other_word,
+    put_site,
     region_of,
     value_of,
 )
@@ -34,12 +42,11 @@ RECORD = 32  # bytes of a site as finders give it: place, form, target, extra
 _SITE = 16  # bytes as it is kept
 
 _PLACE = (1 << 40) - 1
-_FORM, _FOUR, _BYTES, _SIGN, _EXTRA = 40, 1 << 44, 1 << 45, 46, 48  # bits, or where they begin
-_MOST_EXTRA = 0x7FFF
+_FORM, _FOUR, _BYTES, _SIGN, _EXTRA = 40, 1 << 45, 1 << 46, 47, 49  # bits, or where they begin
+_FORMS, _MOST_EXTRA = 31, 0x3FFF
 _GROUPS = 8  # bytes of LEB128 in which each number has room
 _MORE = -0x7F7F7F7F7F7F7F80  # in all bytes of such a number but the last
-_LAST_FORM, _WORD = max(Form).value, Form.WORD.value
-_CALL = 0x25
+_KNOWN, _WORD = sum(1 << form for form in Form), Form.WORD.value
 _PIECE = 2048  # sites that are moved in one call
 _LEAST_PAGE = 9  # bits of what has a number of its own in the index of sites
 
@@ -61,10 +68,14 @@ def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
             value, bits = value - moved, _FOUR | 1 << _SIGN
         elif form == BEHIND:
             value, bits = extra - value, _FOUR | 2 << _SIGN
+        elif form == POOL:
+            value, bits = value + extra, _FOUR
         elif form == _WORD:
             bits = _FOUR | 1 << _SIGN
         elif form == ABSOLUTE:
             value, bits, extra = value - extra, _BYTES, 8
+        elif form == ENTRY:
+            value, bits, extra = entry_of(value, extra), _BYTES, 2
         elif form <= SIGNED:
             value, bits = value & NUMBER, _BYTES
             room = 7 * min(extra, _GROUPS) - (1 if form == SIGNED else 0)
@@ -72,7 +83,7 @@ def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
                 extra = 0
             else:
                 value = _leb(value, extra)
-        if not 0 <= form <= _LAST_FORM:
+        if form & ~_FORMS != 0 or _KNOWN >> (form & _FORMS) & 1 == 0:
             form, bits, extra = ABSOLUTE, _BYTES, 0  # of no bytes: nothing is written
         extra = min(max(extra, 0), _MOST_EXTRA)
         bits |= place & _PLACE | form << _FORM | extra << _EXTRA
@@ -184,7 +195,7 @@ def _move_sites(
         first = place + 1
         value = i64_at(heap, site + 8)
         site += _SITE
-        form, extra = about >> _FORM & 15, about >> _EXTRA
+        form, extra = about >> _FORM & _FORMS, about >> _EXTRA
         if about & _FOUR:
             sign = (about >> _SIGN & 3) - 1
             if place + 4 <= end:
@@ -192,8 +203,10 @@ def _move_sites(
         elif about & _BYTES:
             if 0 < extra <= end - place:
                 _put_bytes(heap, place + to, extra, value)
-        elif place + 4 <= end:
+        elif place + 4 <= end and form <= LOW:
             _put_instruction(heap, place + to, form, extra, value, place + away)
+        elif place + 4 <= end:
+            _put_other(heap, place + to, form, extra, value, place + away)
     return site
 
 
@@ -203,6 +216,12 @@ def _put_instruction(
     """Write a part of an instruction of AArch64."""
     value = value_of(form, target, extra, address)
     put_32(heap, at, instruction(u32_at(heap, at), form, extra, value))
+
+
+def _put_other(heap: Memory, at: int, form: int, extra: int, target: int, address: int) -> None:
+    """Write what has another form, or a part of it."""
+    value = other_value(form, target, extra, address)
+    put_32(heap, at, other_word(u32_at(heap, at), form, value))
 
 
 def _put_bytes(heap: Memory, at: int, size: int, value: int) -> None:
@@ -232,10 +251,12 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
         first = place + 1
         value = i64_at(heap, site + 8)
         site += _SITE
-        form, extra = about >> _FORM & 15, about >> _EXTRA
+        form, extra = about >> _FORM & _FORMS, about >> _EXTRA
         if form == CODE:
             value += extra - s[S.BASE]
-        if form in (RELATIVE, BEHIND):  # which have no place in the file
+        if form == POOL:
+            value -= extra
+        if form in (RELATIVE, BEHIND, PREL):  # which have no place in the file
             continue
         if about & _FOUR:
             if place + 4 <= end:
@@ -243,6 +264,7 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
         elif about & _BYTES:
             if 0 < extra <= end - place:
                 _put_bytes(heap, place + to, extra, value)
-        elif place + 4 <= end and (form != BRANCH or heap[place + to + 3] >> 2 == _CALL):
-            _put_instruction(heap, place + to, form, extra, value, 0)
+        elif place + 4 <= end and is_shown(form, u32_at(heap, place + to)):
+            base = extra if form > LOW else 0
+            put_site(heap, place + to, form, extra, value_of(form, value, extra, base))
     s[S.SITE] = (site - s[S.GIVEN_SITES]) // _SITE

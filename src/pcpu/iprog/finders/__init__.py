@@ -21,10 +21,14 @@ from pcpu.iprog.finders import find, rows
 from pcpu.iprog.finders.image import (
     AMD,
     ARM,
+    ARM32,
     FAT,
+    I386,
     MACHO_AMD,
     MACHO_ARM,
     PE,
+    PE_I386,
+    RISCV,
     WASM,
     Image,
     octets,
@@ -50,7 +54,8 @@ class Finder:
 
 _PIECE = 1 << 15  # rows that become columns at a time
 _FORMS = (1 << rows.TAG) - 1
-_ELF = (AMD, ARM)
+_ELF = (AMD, ARM, ARM32, I386, RISCV)
+_PE = (PE, PE_I386)
 _MACHO = (MACHO_AMD, MACHO_ARM)
 _FAT = (FAT,)
 
@@ -69,16 +74,24 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.GO_TYPES, "go-types", "Go: methods and links of types", _ELF),
         Finder(find.GO_INLINED, "go-inlined", "Go: names of functions that were inlined", _ELF),
         Finder(find.GO_TYPE_NAMES, "go-type-names", "Go: names and methods of types", _ELF),
-        Finder(find.AMD_FIXED, "x86-64-fixed", "addresses in code at a fixed place", (AMD,)),
+        Finder(find.AMD_FIXED, "x86-fixed", "addresses in code at a fixed place", (AMD, I386)),
         Finder(find.NAMES, "elf-names", "where names are, and numbers of symbols", _ELF),
         Finder(find.WASM_CODE, "wasm-code", "what instructions name", (WASM,)),
         Finder(find.WASM_TABLES, "wasm-tables", "functions and types that tables name", (WASM,)),
         Finder(find.ARM_CODE, "aarch64-code", "branches and pages", (ARM,)),
         Finder(find.WASM_WORDS, "wasm-words", "words of data that are addresses", (WASM,)),
         Finder(find.WASM_LOCALS, "wasm-locals", "local variables", (WASM,)),
+        Finder(find.ARM32_CODE, "arm32-code", "calls and jumps", (ARM32,)),
+        Finder(find.ARM32_POOLS, "arm32-pools", "words among instructions", (ARM32,)),
+        Finder(find.ARM32_UNWIND, "arm32-unwind", "unwinding: functions and records", (ARM32,)),
+        Finder(find.RISCV_CODE, "riscv64-code", "jumps and parts of distances", (RISCV,)),
         Finder(find.PE_CODE, "pe-code", "calls, jumps and operands", (PE,)),
         Finder(find.PE_FUNCTIONS, "pe-functions", "unwinding: functions", (PE,)),
-        Finder(find.PE_POINTERS, "pe-pointers", "words of data that are addresses", (PE,)),
+        Finder(find.PE_POINTERS, "pe-pointers", "words of data that are addresses", _PE),
+        Finder(find.PE_LISTED, "pe-relocations", "places that relocations name", _PE),
+        Finder(find.I386_CODE, "x86-code", "calls and jumps", (I386, PE_I386)),
+        Finder(find.I386_GOT, "x86-got", "operands that count from the offset table", (I386,)),
+        Finder(find.I386_TABLES, "x86-tables", "jump tables", (I386,)),
         Finder(find.MACHO_AMD_CODE, "macho-x86-64", "calls, jumps and operands", (MACHO_AMD,)),
         Finder(find.MACHO_ARM_CODE, "macho-aarch64", "branches and pages", (MACHO_ARM,)),
         Finder(find.MACHO_POINTERS, "macho-pointers", "words of data that are addresses", _MACHO),

@@ -10,13 +10,12 @@ from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import (
     CODE_HIGH,
     CODE_LOW,
-    ENTRY,
-    FIRST,
+    COUNT,
     HIGH,
-    LAST,
     LOW,
     address_of,
     is_code,
+    section,
     size_of,
     start_of,
 )  # fmt: skip
@@ -43,7 +42,8 @@ def arm_sites(
     b: Bytes, elf: Ints, known: Ints, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """Finder 13: branches, and pages with what is added to them."""
-    for s in range(elf[FIRST], elf[LAST], ENTRY):
+    for n in range(elf[COUNT]):
+        s = section(elf, n)
         if is_code(b, s):
             start = start_of(b, s)
             stop = start + size_of(b, s)

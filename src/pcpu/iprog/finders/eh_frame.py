@@ -1,4 +1,5 @@
-"""Addresses in the tables by which functions are unwound (spec/iprog-finders.md G48, G49, G69).
+"""Addresses in the tables by which functions are unwound (spec/iprog-finders.md G48, G49, G69,
+G80).
 
 Which records are common, and how the others give what they have, is kept in ``common``: how many
 there are, and for each its place in the section times 4, with a bit for functions and one for data.
@@ -11,6 +12,7 @@ from pcpu.iprog.finders.elf import (
     EH_FRAME,
     EH_FRAME_HDR,
     address_of,
+    is_wide,
     named,
     size_of,
     start_of,
@@ -48,15 +50,17 @@ def frames(b: Bytes, common: Ints, rows: Ints, room: int, count: int) -> int:
     start = start_of(b, s)
     stop = start + size_of(b, s)
     bias = address_of(b, s) - start
-    return find_records(b, start, stop, bias, DISTANCE, common, rows, room, count)
+    pointer = 8 if is_wide(b) else 4
+    return find_records(b, start, stop, bias, DISTANCE, pointer, common, rows, room, count)
 
 
 def find_records(
-    b: Bytes, start: int, stop: int, bias: int, encoding: int, common: Ints, rows: Ints, room: int,
-    count: int,
+    b: Bytes, start: int, stop: int, bias: int, encoding: int, pointer: int, common: Ints,
+    rows: Ints, room: int, count: int,
 ) -> int:  # fmt: skip
     """The sites of the records in ``b[start:stop]`` that give what they have in one encoding; how
-    many rows there are then. ``common`` has the numbers that ``records_room`` says."""
+    many rows there are then. ``pointer`` is the bytes of an address, ``common`` has the numbers
+    that ``records_room`` says."""
     size = 4 if encoding == DISTANCE else 8
     common[0] = 0
     p = start
@@ -65,7 +69,7 @@ def find_records(
         back = u32_at(b, p + 4)
         if back == 0:
             common[0] += 1
-            common[common[0]] = (p - start) << 2 | _encodings(b, p + 8, end, encoding)
+            common[common[0]] = (p - start) << 2 | _encodings(b, p + 8, end, encoding, pointer)
         else:
             known = _known(common, p + 4 - back - start)
             if known & _FUNCTIONS != 0:
@@ -117,7 +121,7 @@ def _distance(
     return add(rows, room, count, p, _RELATIVE, p + bias + i32_at(b, p), 0)
 
 
-def _encodings(b: Bytes, p: int, end: int, wanted: int) -> int:
+def _encodings(b: Bytes, p: int, end: int, wanted: int, pointer: int) -> int:
     """Whether records that refer to a common one give their function, and their language's data,
     in the wanted encoding. Its version is at ``b[p]``."""
     letters = p + 1
@@ -142,8 +146,15 @@ def _encodings(b: Bytes, p: int, end: int, wanted: int) -> int:
             found = found & ~_DATA | (_DATA if encoding == wanted else 0)
             at += 1
         elif b[letter] == _P:
-            at += 9 if encoding & 15 in (0, 4, 12) else 5
+            at += 1 + _size_of(encoding, pointer)
     return found
+
+
+def _size_of(encoding: int, pointer: int) -> int:
+    """The bytes of what is given in an encoding."""
+    if encoding & 15 == 0:
+        return pointer
+    return 8 if encoding & 15 in (4, 12) else 4
 
 
 def search_table(b: Bytes, rows: Ints, room: int, count: int) -> int:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pcpu.iprog.finders.aarch64 import KNOWN, arm_sites
+from pcpu.iprog.finders.arm32 import arm32_sites
+from pcpu.iprog.finders.arm32_pools import arm32_pools
+from pcpu.iprog.finders.arm_exidx import exidx_sites
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
-from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64, machine_of, read_elf
+from pcpu.iprog.finders.elf import AARCH64, ARM32, ELF, I386, RISCV, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
 from pcpu.iprog.finders.elf_names import names
 from pcpu.iprog.finders.fat import IMAGES, displace, fat_room, image_in, is_fat, read_part
@@ -28,11 +31,20 @@ from pcpu.iprog.finders.macho import (
     read_macho,
 )  # fmt: skip
 from pcpu.iprog.finders.macho import machine_of as macho_machine
-from pcpu.iprog.finders.pe import pe_code, pe_functions, pe_pointers, read_pe
+from pcpu.iprog.finders.pe import (
+    is_wide,
+    pe_code,
+    pe_functions,
+    pe_pointers,
+    pe_relocations,
+    read_pe,
+)  # fmt: skip
+from pcpu.iprog.finders.riscv import riscv_sites
 from pcpu.iprog.finders.rows import tag
 from pcpu.iprog.finders.wasm import CODE, LOCALS, TABLES, WORDS, find_in_module, is_module
 from pcpu.iprog.finders.x86_64 import amd_sites
 from pcpu.iprog.finders.x86_absolute import fixed_sites
+from pcpu.iprog.finders.x86_got import got_of, got_sites
 
 AMD_CODE, RELOCATIONS, SYMBOLS, POINTERS, FRAMES, SEARCH_TABLE, JUMP_TABLES = range(1, 8)
 BYTES_A_SITE = 4  # at least, or nothing is found
@@ -45,20 +57,29 @@ GO_INLINED, GO_TYPE_NAMES, AMD_FIXED, NAMES = range(25, 29)
 # What finds in the images of a universal file what finders from MACHO_AMD_CODE on find in one.
 FAT_AMD_CODE, FAT_ARM_CODE, FAT_POINTERS, FAT_SYMBOLS = range(29, 33)
 FAT_FRAMES, FAT_FUNCTIONS, FAT_NAMES = range(33, 36)
+I386_CODE, I386_GOT, I386_TABLES, PE_LISTED = range(36, 40)
+ARM32_CODE, ARM32_POOLS, ARM32_UNWIND, RISCV_CODE = range(40, 44)
 _IN_IMAGES = FAT_AMD_CODE - MACHO_AMD_CODE
-LAST_FINDER = FAT_NAMES
+LAST_FINDER = RISCV_CODE
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
 CHOSEN = -1
 TAGS = 1  # 0 leaves out who found a site, which decoders do not ask for
 _MODULES = 1 << WASM_CODE | 1 << WASM_TABLES | 1 << WASM_WORDS | 1 << WASM_LOCALS
-_WINDOWS = 1 << PE_CODE | 1 << PE_FUNCTIONS | 1 << PE_POINTERS
+_WINDOWS = (
+    1 << PE_CODE | 1 << PE_FUNCTIONS | 1 << PE_POINTERS | 1 << I386_CODE | 1 << PE_LISTED
+)  # fmt: skip
 _MACHO = (
     1 << MACHO_AMD_CODE | 1 << MACHO_ARM_CODE | 1 << MACHO_POINTERS | 1 << MACHO_SYMBOLS
     | 1 << MACHO_FRAMES | 1 << MACHO_FUNCTIONS | 1 << MACHO_NAMES
 )  # fmt: skip
 _FAT = _MACHO << _IN_IMAGES
+_IN_CODE = (
+    AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED, I386_CODE, I386_GOT, I386_TABLES, RISCV_CODE,
+    ARM32_CODE, ARM32_POOLS, ARM32_UNWIND,
+)  # fmt: skip
+_MACHINES = (I386, ARM32, X86_64, AARCH64, RISCV)
 
 
 def chosen_for(finders: Iterable[int]) -> int:
@@ -91,7 +112,10 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
         return 0
     tables = scratch[len(scratch) - tables_room(b) : len(scratch)]
     tables[0] = 0
-    if loaded > 0 and machine_of(b) == X86_64 and _wants(finders, JUMP_TABLES):
+    if loaded > 0 and (
+        (machine_of(b) == X86_64 and _wants(finders, JUMP_TABLES))
+        or (machine_of(b) == I386 and _wants(finders, I386_TABLES))
+    ):
         read_tables(b, elf, tables)
     count = 0
     for n in range(len(finders)):
@@ -104,9 +128,9 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
             count = _in_macho(b, elf, finders[n], scratch, tables, rows, room, count)
         elif CHOSEN & _FAT != 0 and fat:
             count = _in_images(b, elf, finders[n], scratch, tables, rows, room, count)
-        elif finders[n] in (AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED):
+        elif finders[n] in _IN_CODE:
             count = _in_code(b, elf, finders, n, scratch, tables, rows, room, count)
-        elif machine_of(b) in (X86_64, AARCH64):
+        elif machine_of(b) in _MACHINES:
             count = _in_data(b, elf, finders[n], scratch, rows, room, count)
         if TAGS:
             tag(rows, first, min(count, room), finders[n])
@@ -121,6 +145,8 @@ def _in_code(
     machine = machine_of(b)
     if machine == AARCH64 and _is(finders[n], ARM_CODE):
         count = arm_sites(b, elf, scratch[ELF : ELF + KNOWN], rows, room, count)
+    elif machine == RISCV and _is(finders[n], RISCV_CODE):
+        count = riscv_sites(b, elf, rows, room, count)
     elif machine == X86_64 and _is(finders[n], AMD_CODE):
         count = amd_sites(b, elf, tables, rows, room, count)
     elif machine == X86_64 and _is(finders[n], AMD_FIXED):
@@ -128,7 +154,41 @@ def _in_code(
     elif machine == X86_64 and _is(finders[n], JUMP_TABLES):
         if not _wants(finders[0:n], AMD_CODE):
             amd_sites(b, elf, tables, rows, 0, 0)  # for the marks that it leaves
-        count = jump_tables(b, elf, tables, rows, room, count)
+        count = jump_tables(b, elf, 0, tables, rows, room, count)
+    elif machine == ARM32:
+        count = _in_arm32(b, elf, finders[n], scratch, rows, room, count)
+    elif machine == I386:
+        count = _in_x86_code(b, elf, finders, n, tables, rows, room, count)
+    return count
+
+
+def _in_arm32(
+    b: Bytes, elf: Ints, finder: int, scratch: Ints, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """The same of an image for 32-bit ARM."""
+    if _is(finder, ARM32_CODE):
+        count = arm32_sites(b, elf, rows, room, count)
+    elif _is(finder, ARM32_POOLS):
+        count = arm32_pools(b, elf, scratch[ELF : ELF + KNOWN], rows, room, count)
+    elif _is(finder, ARM32_UNWIND):
+        count = exidx_sites(b, elf, rows, room, count)
+    return count
+
+
+def _in_x86_code(
+    b: Bytes, elf: Ints, finders: Ints, n: int, tables: Ints, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """The same of an image for x86."""
+    if _is(finders[n], I386_CODE):
+        count = amd_sites(b, elf, tables, rows, room, count)
+    elif _is(finders[n], AMD_FIXED):
+        count = fixed_sites(b, elf, rows, room, count)
+    elif _is(finders[n], I386_GOT):
+        count = got_sites(b, elf, tables, rows, room, count)
+    elif _is(finders[n], I386_TABLES) and got_of(b) > 0:
+        if not _wants(finders[0:n], I386_GOT):
+            got_sites(b, elf, tables, rows, 0, 0)  # for the marks that it leaves
+        count = jump_tables(b, elf, got_of(b), tables, rows, room, count)
     return count
 
 
@@ -136,12 +196,14 @@ def _in_windows(
     b: Bytes, image: Ints, finder: int, tables: Ints, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """What a finder finds in a PE image."""
-    if _is(finder, PE_CODE):
+    if (_is(finder, PE_CODE) and is_wide(b)) or (_is(finder, I386_CODE) and not is_wide(b)):
         count = pe_code(b, image, tables, rows, room, count)
     elif _is(finder, PE_FUNCTIONS):
         count = pe_functions(b, image, rows, room, count)
     elif _is(finder, PE_POINTERS):
         count = pe_pointers(b, image, rows, room, count)
+    elif _is(finder, PE_LISTED):
+        count = pe_relocations(b, image, rows, room, count)
     return count
 
 

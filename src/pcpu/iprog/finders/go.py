@@ -1,4 +1,4 @@
-"""Addresses in the tables of Go programs (spec/iprog-finders.md G51, G52)."""
+"""Addresses in the tables of Go programs (spec/iprog-finders.md G51, G52, G80)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pcpu.iprog.finders.elf import (
     RODATA,
     TYPELINK,
     address_of,
+    is_wide,
     named,
     size_of,
     start_of,
@@ -20,8 +21,9 @@ from pcpu.kernel import i64
 from pcpu.kernel.memory import i64_at, u32_at
 
 _MAGIC = 0xFFFFFFF1  # tables of Go 1.20 and later
-_HEADER = 72  # bytes
-_COUNT, TEXT, FUNCTION_NAMES, _COUNTERS, _LIST = 8, 24, 32, 56, 64  # places in the header
+_HEADER = 8  # bytes before the numbers of the header, which are as wide as pointers
+_NUMBERS = 8
+_COUNT, TEXT, FUNCTION_NAMES, _COUNTERS, _LIST = 0, 2, 3, 6, 7  # some of them
 _FUNCTION = 44  # bytes of a function's record before its lists
 _COUNTER_COUNT, _OTHER_COUNT = 28, 43  # places in the record: how long its lists are
 _MOST = 16  # entries of a list that are looked at
@@ -29,31 +31,36 @@ _LISTS = 5  # columns of records before those of their lists
 _COLUMNS = _LISTS + 2 * _MOST
 NONE = 0xFFFFFFFF
 _FUNCTION_DATA = 1 << 40  # addresses from here on: distances from a place that is not known
-_ALIGNMENT = 31  # bits that are 0 in places of functions, and of types
+_ALIGNMENT, _NARROW_ALIGNMENT = 31, 15  # bits that are 0 in places of types, and of functions
 _PIECE = 1 << 14  # bytes that are looked at in one call
 _BASED = Form.BASED.value
 
 
-def _is_base(b: Bytes, p: int) -> bool:
-    return 0 <= i64_at(b, p) < _FUNCTION_DATA
+def header_number(b: Bytes, p: int, n: int) -> int:
+    """A number of the header of the table of functions, which is at ``b[p]``."""
+    at = p + _HEADER + n * i64(b[p + 7])
+    return i64_at(b, at) if b[p + 7] == 8 else u32_at(b, at)
+
+
+def _is_base(b: Bytes, p: int, n: int) -> bool:
+    return 0 <= header_number(b, p, n) < _FUNCTION_DATA
 
 
 def function_section(b: Bytes) -> int:
     """The section with the table of functions; 0 where there is none."""
     s = named(b, GOPCLNTAB)
-    if s == 0 or size_of(b, s) < _HEADER:
+    pointer = 8 if is_wide(b) else 4
+    if s == 0 or size_of(b, s) < _HEADER + _NUMBERS * pointer:
         return 0
     p = start_of(b, s)
-    if u32_at(b, p) != _MAGIC or b[p + 7] != 8:
+    if u32_at(b, p) != _MAGIC or i64(b[p + 7]) != pointer:
         return 0
-    if not (
-        _is_base(b, p + TEXT) and _is_base(b, p + FUNCTION_NAMES) and _is_base(b, p + _COUNTERS)
-    ):
+    if not (_is_base(b, p, TEXT) and _is_base(b, p, FUNCTION_NAMES) and _is_base(b, p, _COUNTERS)):
         return 0
-    count = i64_at(b, p + _COUNT)
+    count = header_number(b, p, _COUNT)
     if not 0 <= count <= size_of(b, s):
         return 0
-    return s if lies(i64_at(b, p + _LIST), 8 * count + 4, size_of(b, s)) else 0
+    return s if lies(header_number(b, p, _LIST), 8 * count + 4, size_of(b, s)) else 0
 
 
 def based(
@@ -72,11 +79,11 @@ def function_table(b: Bytes, rows: Ints, room: int, count: int) -> int:
     if s == 0:
         return count
     p = start_of(b, s)
-    text = i64_at(b, p + TEXT)
-    names = address_of(b, s) + i64_at(b, p + FUNCTION_NAMES)
-    counters = address_of(b, s) + i64_at(b, p + _COUNTERS)
-    at = p + i64_at(b, p + _LIST)
-    end = at + 8 * i64_at(b, p + _COUNT)
+    text = header_number(b, p, TEXT)
+    names = address_of(b, s) + header_number(b, p, FUNCTION_NAMES)
+    counters = address_of(b, s) + header_number(b, p, _COUNTERS)
+    at = p + header_number(b, p, _LIST)
+    end = at + 8 * header_number(b, p, _COUNT)
     stop = p + size_of(b, s)
     for function in range(at, end, 8):
         count = based(b, function, text, -1, rows, room, count)
@@ -143,7 +150,7 @@ def types(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     if functions == 0 or s == 0:
         return count
     address = address_of(b, s)
-    text = i64_at(b, start_of(b, functions) + TEXT)
+    text = header_number(b, start_of(b, functions), TEXT)
     links = named(b, TYPELINK)
     if links != 0:
         start = start_of(b, links)
@@ -181,7 +188,8 @@ def _methods(
 
 def _is_method(b: Bytes, q: int, size: int, limit: int) -> bool:
     code = u32_at(b, q + 8)
-    if code != u32_at(b, q + 12) or code == 0 or code & _ALIGNMENT != 0 or code >= limit:
+    low = _ALIGNMENT if is_wide(b) else _NARROW_ALIGNMENT
+    if code != u32_at(b, q + 12) or code == 0 or code & low != 0 or code >= limit:
         return False
     kind = u32_at(b, q + 4)
     return 0 < u32_at(b, q) < size and kind & _ALIGNMENT == 0 and kind < size

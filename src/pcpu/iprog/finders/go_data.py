@@ -1,26 +1,26 @@
-"""Names and links in the constants of Go programs (spec/iprog-finders.md G73, G74)."""
+"""Names and links in the constants of Go programs (spec/iprog-finders.md G73, G74, G80)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from pcpu.iprog.finders.arrays import Bytes, Ints
-from pcpu.iprog.finders.elf import RODATA, address_of, named, size_of, start_of
-from pcpu.iprog.finders.go import FUNCTION_NAMES, NONE, TEXT, based, function_section
+from pcpu.iprog.finders.elf import RODATA, address_of, is_wide, named, size_of, start_of
+from pcpu.iprog.finders.go import FUNCTION_NAMES, NONE, TEXT, based, function_section, header_number
 from pcpu.iprog.finders.reading import lies
 from pcpu.kernel import i64
 from pcpu.kernel.memory import i64_at, u16_at, u32_at
 
 _CALL, _KINDS_OF_FUNCTIONS = 16, 256  # bytes of a call that was inlined; what its first byte says
 _CODE, _LINES = 1 << 26, 1 << 20  # of a function: bytes, and of a file: lines, at most
-_TYPE, _ALIGNMENT = 48, 32  # bytes of a type before what its kind has, and what it lies at
-_FLAGS, _KIND, _NAME, _POINTER = 20, 23, 40, 44  # places in a type
+# Bytes of a type before what its kind has, in wide images and in narrow ones; what it lies at.
+_TYPE, _NARROW_TYPE, _ALIGNMENT = 48, 32, 32
+_FLAGS, _NARROW_FLAGS, _KIND = 20, 12, 3  # places in a type, and behind its flags
+_NAME, _POINTER = 8, 4  # places before what its kind has
 _HAS_MORE = 1  # a flag: there are a package and methods
 _INTERFACE = 20  # a kind
-# Where that is, behind the start of a type, by kind; 0 where it is not known.
-_MORE = np.array(
-    [0, *[_TYPE] * 16, 72, 64, 56, 80, 0, 56, 56, _TYPE, 80, _TYPE, *[0] * 5], np.int64
-)  # fmt: skip
+# Where that is, behind what all types have, in pointers, by kind; -1 where it is not known.
+_MORE = np.array([-1, *[0] * 16, 3, 2, 1, 4, -1, 1, 1, 0, 4, 0, *[-1] * 5], np.int64)
 _METHOD = 16  # bytes
 
 
@@ -31,7 +31,7 @@ def inlined(b: Bytes, rows: Ints, room: int, count: int) -> int:
     if functions == 0 or s == 0:
         return count
     p = start_of(b, functions)
-    names = i64_at(b, p + FUNCTION_NAMES)
+    names = header_number(b, p, FUNCTION_NAMES)
     base = address_of(b, functions) + names
     stop = p + size_of(b, functions)
     start = start_of(b, s)
@@ -53,26 +53,29 @@ def type_names(b: Bytes, rows: Ints, room: int, count: int) -> int:
     s = named(b, RODATA)
     if functions == 0 or s == 0:
         return count
-    text = i64_at(b, start_of(b, functions) + TEXT)
+    text = header_number(b, start_of(b, functions), TEXT)
     address = address_of(b, s)
     start = start_of(b, s)
     size = size_of(b, s)
     floor = start  # lists of methods do not lie on each other
-    for q in range(start, start + size - (_TYPE - 1), _ALIGNMENT):
-        if not _is_type(b, q, size):
+    pointer = 8 if is_wide(b) else 4
+    most = _TYPE if is_wide(b) else _NARROW_TYPE
+    for q in range(start, start + size - (most - 1), _ALIGNMENT):
+        own = q + most  # where what its kind has begins
+        kind = _kind_of(b, q, own, size)
+        if kind < 0:
             continue
-        count = based(b, q + _NAME, address, 0, rows, room, count)
-        count = based(b, q + _POINTER, address, 0, rows, room, count)
-        kind = b[q + _KIND] & 31
-        more = q + i64(_MORE[kind])
-        if kind == _INTERFACE and lies(q + 8 - start, 80, size):
-            first = i64_at(b, q + 56) - address + start
-            number = i64_at(b, q + 64)
+        count = based(b, own - _NAME, address, 0, rows, room, count)
+        count = based(b, own - _POINTER, address, 0, rows, room, count)
+        if kind == _INTERFACE and lies(own - start, 5 * pointer, size):
+            first = _pointer(b, own + pointer) - address + start
+            number = _pointer(b, own + 2 * pointer)
             if first >= floor and number < size and lies(first - start, 8 * number, size):
                 floor = first + 8 * number
                 for p in range(first, floor, 4):
                     count = based(b, p, address, 0, rows, room, count)
-        if b[q + _FLAGS] & _HAS_MORE != 0 and more > q and lies(more - start, _METHOD, size):
+        more = own + pointer * i64(_MORE[kind])
+        if _has_more(b, q) and more >= own and lies(more - start, _METHOD, size):
             count = based(b, more, address, 0, rows, room, count)
             first = more + u32_at(b, more + 8)
             number = u16_at(b, more + 4)
@@ -83,13 +86,32 @@ def type_names(b: Bytes, rows: Ints, room: int, count: int) -> int:
     return count
 
 
-def _is_type(b: Bytes, q: int, size: int) -> bool:
-    """Whether a type begins at ``b[q]``, by its alignments, kind, name and pointer."""
-    if not (b[q + 21] in (1, 2, 4, 8) and b[q + 22] in (1, 2, 4, 8) and b[q + _FLAGS] < 32):
-        return False
-    if not 1 <= b[q + _KIND] & 31 <= 26 or not 0 < u32_at(b, q + _NAME) < size:
-        return False
-    return u32_at(b, q + _POINTER) < size and u32_at(b, q + _POINTER) % _ALIGNMENT == 0
+def _pointer(b: Bytes, p: int) -> int:
+    """The number at ``b[p]``, as wide as pointers are."""
+    return i64_at(b, p) if is_wide(b) else u32_at(b, p)
+
+
+def _flags(b: Bytes, q: int) -> int:
+    """Where the flags of a type are."""
+    return q + (_FLAGS if is_wide(b) else _NARROW_FLAGS)
+
+
+def _has_more(b: Bytes, q: int) -> bool:
+    """Whether a type has a package and methods."""
+    return i64(b[_flags(b, q)]) & _HAS_MORE != 0
+
+
+def _kind_of(b: Bytes, q: int, own: int, size: int) -> int:
+    """The kind of the type at ``b[q]``; -1 where none begins, by its alignments, kind, name and
+    pointer."""
+    at = _flags(b, q)
+    kind = i64(b[at + _KIND]) & 31
+    if not (b[at + 1] in (1, 2, 4, 8) and b[at + 2] in (1, 2, 4, 8) and b[at] < 32):
+        return -1
+    if not 1 <= kind <= 26 or not 0 < u32_at(b, own - _NAME) < size:
+        return -1
+    pointer = u32_at(b, own - _POINTER)
+    return kind if pointer < size and pointer % _ALIGNMENT == 0 else -1
 
 
 def _method(

@@ -7,16 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pcpu.iprog.finders import elf, fat, macho, pe
-from pcpu.iprog.finders.elf import AARCH64, ELF, X86_64
+from pcpu.iprog.finders import arm32, elf, fat, macho, pe
+from pcpu.iprog.finders.elf import ELF
 from pcpu.iprog.finders.wasm import is_module
 from pcpu.iprog.format import Region, Transform
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import OTHER_IMAGE, Octets, Places
 
 AMD, ARM, PE, WASM = "elf-x86-64", "elf-aarch64", "pe-x86-64", "wasm"
+I386, PE_I386, ARM32, RISCV = "elf-x86", "pe-x86", "elf-arm", "elf-riscv64"
 MACHO_AMD, MACHO_ARM, FAT = "macho-x86-64", "macho-aarch64", "macho-universal"
-_KINDS = {X86_64: (AMD, Transform.X86_64), AARCH64: (ARM, Transform.AARCH64)}
+_KINDS = {
+    elf.X86_64: (AMD, Transform.X86_64), elf.AARCH64: (ARM, Transform.AARCH64),
+    elf.ARM32: (ARM32, Transform.ARM32), elf.I386: (I386, Transform.X86),
+    elf.RISCV: (RISCV, Transform.RISCV),
+}  # fmt: skip
+_PE = {True: (PE, Transform.X86_64), False: (PE_I386, Transform.X86)}  # by whether it is wide
 _MACHO = {
     macho.AMD64: (MACHO_AMD, Transform.X86_64), macho.ARM64: (MACHO_ARM, Transform.AARCH64),
 }  # fmt: skip
@@ -49,9 +55,13 @@ def read_image(data: Bytes) -> Image | None:
     if elf.read_elf(b, numbers):
         machine = elf.machine_of(b)
         kind, transform = _KINDS.get(machine, ("elf", Transform.NONE))
-        return Image(kind, _span(numbers), _regions(_elf_sections(b, numbers)), transform)
+        regions = _regions(_elf_sections(b, numbers))
+        if transform is Transform.ARM32 and not _is_arm(b, numbers):
+            transform = Transform.THUMB
+        return Image(kind, _span(numbers), regions, transform)
     if pe.read_pe(b, numbers):
-        return Image(PE, _span(numbers), _regions(_pe_sections(b, numbers)), Transform.X86_64)
+        kind, transform = _PE[bool(pe.is_wide(b))]
+        return Image(kind, _span(numbers), _regions(_pe_sections(b, numbers)), transform)
     if macho.read_macho(b, numbers):
         kind, transform = _MACHO[macho.machine_of(b)]
         return Image(kind, _span(numbers), _regions(_macho_sections(b)), transform)
@@ -87,10 +97,23 @@ def _span(numbers: Places) -> tuple[int, int]:
 
 
 def _elf_sections(b: Octets, numbers: Places) -> Iterator[Section]:
-    for s in range(int(numbers[elf.FIRST]), int(numbers[elf.LAST]), elf.ENTRY):
+    for n in range(int(numbers[elf.COUNT])):
+        s = int(elf.section(numbers, n))
         if elf.is_loaded(b, s) and elf.type_of(b, s) != elf.NOBITS:
             start, code = elf.start_of(b, s), bool(elf.flags_of(b, s) & elf.EXEC)
             yield start, elf.size_of(b, s), elf.address_of(b, s) - start, code
+
+
+def _is_arm(b: Octets, numbers: Places) -> bool:
+    """Whether the code of an image for 32-bit ARM is ARM instructions, and not Thumb, for the most
+    part."""
+    words = found = 0
+    for start, size, bias, code in _elf_sections(b, numbers):
+        if code:
+            first = int(start) + -int(start + bias) % 4
+            highest = b[first + 3 : int(start + size) : 4]
+            words, found = words + len(highest), found + int(np.count_nonzero(highest >> 4 == 14))
+    return bool(16 * found >= arm32.SIXTEENTHS * words)
 
 
 def _pe_sections(b: Octets, numbers: Places) -> Iterator[Section]:

@@ -1,5 +1,5 @@
-"""Tables of distances from their own start to code, as compilers make of a switch
-(spec/iprog-finders.md G50). One begins where an instruction leads to.
+"""Tables of distances to code, as compilers make of a switch (spec/iprog-finders.md G50, G83). One
+begins where an instruction leads to. Distances are from its start, or from one place in all tables.
 
 ``tables`` says where sections of constants are: how many spans of addresses they come to; for each
 its first address, the one behind its last, and the number of its first mark; then the marks, one
@@ -12,12 +12,12 @@ from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import (
     CODE_HIGH,
     CODE_LOW,
-    ENTRY,
-    FIRST,
-    LAST,
+    COUNT,
     address_of,
     entry_count,
+    entry_size,
     is_constant,
+    section,
     size_of,
     start_of,
     table_of,
@@ -29,16 +29,16 @@ from pcpu.kernel import i64
 from pcpu.kernel.memory import i32_at, lowest_bit
 
 _SPAN = 3  # numbers of a span
-_RELATIVE = Form.RELATIVE.value
+_RELATIVE, _BASED = Form.RELATIVE.value, Form.BASED.value
 
 
 def tables_room(b: Bytes) -> int:
     """How many numbers ``read_tables`` needs."""
     count = entry_count(b)
-    first = table_of(b) if count > 0 else 0
     marks = 0
     sections = 0
-    for s in range(first, first + ENTRY * count, ENTRY):
+    for n in range(count):
+        s = table_of(b) + n * entry_size(b)
         if is_constant(b, s):
             marks += size_of(b, s) // 4 + 2
             sections += 1
@@ -52,12 +52,14 @@ def tables_room(b: Bytes) -> int:
 def read_tables(b: Bytes, elf: Ints, tables: Ints) -> None:
     """Make the spans, without a mark."""
     count = 0
-    for s in range(elf[FIRST], elf[LAST], ENTRY):
+    for n in range(elf[COUNT]):
+        s = section(elf, n)
         if is_constant(b, s):
             count += 1
     sections = tables[1 + _SPAN * count : 1 + (_SPAN + ROW) * count]
     at = 0
-    for s in range(elf[FIRST], elf[LAST], ENTRY):
+    for n in range(elf[COUNT]):
+        s = section(elf, n)
         if is_constant(b, s):
             sections[at] = address_of(b, s)
             sections[at + 1] = size_of(b, s)
@@ -116,23 +118,25 @@ def mark(tables: Ints, address: int) -> None:
 
 
 def jump_tables(
-    b: Bytes, elf: Ints, tables: Ints, rows: Ints, room: int, count: int
+    b: Bytes, elf: Ints, origin: int, tables: Ints, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
-    """Finder 7, of an image whose code was gone through."""
-    for s in range(elf[FIRST], elf[LAST], ENTRY):
+    """Finders 7 and 38, of an image whose code was gone through. ``origin`` is where all distances
+    count from; 0 where they count from the start of their table."""
+    for n in range(elf[COUNT]):
+        s = section(elf, n)
         if is_constant(b, s):
             bias = address_of(b, s) - start_of(b, s)
             end = address_of(b, s) + size_of(b, s)
             count = _follow(
-                b, address_of(b, s), end, bias, elf[CODE_LOW], elf[CODE_HIGH], tables, rows, room,
-                count,
+                b, address_of(b, s), end, bias, elf[CODE_LOW], elf[CODE_HIGH], origin, tables, rows,
+                room, count,
             )  # fmt: skip
     return count
 
 
 def _follow(
-    b: Bytes, address: int, end: int, bias: int, low: int, high: int, tables: Ints, rows: Ints,
-    room: int, count: int,
+    b: Bytes, address: int, end: int, bias: int, low: int, high: int, origin: int, tables: Ints,
+    rows: Ints, room: int, count: int,
 ) -> int:  # fmt: skip
     """The tables between two addresses, whose distances lead from ``low`` to ``high``."""
     at = address + (-address & 3)
@@ -152,9 +156,11 @@ def _follow(
             at += 4 * step
             number += step
             continue
-        target = base + i32_at(b, at - bias)
+        target = (origin if origin > 0 else base) + i32_at(b, at - bias)
         if low <= target < high:
-            count = add(rows, room, count, at - bias, _RELATIVE, target, base - at)
+            form = _BASED if origin > 0 else _RELATIVE
+            extra = origin if origin > 0 else base - at
+            count = add(rows, room, count, at - bias, form, target, extra)
         else:
             base = -1
         at += 4

@@ -194,7 +194,7 @@ def macho_amd_code(
                 start = content_of(b, s)
                 bias = address_of(b, s) - start
                 count = find_distances(
-                    b, start, start + length_of(b, s), bias, image, tables, rows, room, count,
+                    b, start, start + length_of(b, s), bias, True, image, tables, rows, room, count,
                 )  # fmt: skip
         c += command_size(b, c)
     return count
@@ -288,7 +288,7 @@ def macho_frames(b: Bytes, common: Ints, rows: Ints, room: int, count: int) -> i
     start = content_of(b, s)
     stop = start + length_of(b, s)
     bias = address_of(b, s) - start
-    return find_records(b, start, stop, bias, LONG_DISTANCE, common, rows, room, count)
+    return find_records(b, start, stop, bias, LONG_DISTANCE, 8, common, rows, room, count)
 
 
 def macho_room(b: Bytes) -> int:

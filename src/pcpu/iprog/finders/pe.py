@@ -1,4 +1,4 @@
-"""PE images of 64 bits for x86-64 (spec/iprog-finders.md G58-G62).
+"""PE images for x86-64 and x86 (spec/iprog-finders.md G58-G62, G81).
 
 The numbers of ``image`` are those of ``elf``: where the table of sections is, and the spans. A
 section is named by the place of its entry.
@@ -17,15 +17,17 @@ from pcpu.kernel.memory import i64_at, u16_at, u32_at
 
 ENTRY = 40  # bytes of an entry of the table of sections
 EXEC = 0x20000000  # a flag
-_MZ, _PE, _AMD64, _PE32_PLUS = 0x5A4D, 0x4550, 0x8664, 0x20B
+_MZ, _PE, _AMD64, _I386, _PE32_PLUS, _PE32 = 0x5A4D, 0x4550, 0x8664, 0x14C, 0x20B, 0x10B
 _HEADER = 24  # bytes up to the optional header
-_OPTIONAL = 160  # bytes of an optional header with six directories
+# Bytes of an optional header before directories, and with six of them.
+_WIDE, _NARROW, _SIX = 112, 96, 48
 _MOST_SECTIONS = 96
 _MAX_BASE = (1 << 40) - (1 << 33)
 _UNWINDING, _RELOCATIONS = 3, 5  # directories
 _FUNCTION = 12  # bytes of an entry about a function
-_DIR64 = 10  # a type of relocation
-_ABSOLUTE, _BASED = Form.ABSOLUTE.value, Form.BASED.value
+_DIR64, _HIGHLOW = 10, 3  # types of relocations
+_ABSOLUTE, _BASED, _WORD = Form.ABSOLUTE.value, Form.BASED.value, Form.WORD.value
+_ENTRY = Form.ENTRY.value
 _SHARED = 2  # times that a blob may be covered by sections
 
 
@@ -35,25 +37,32 @@ def header_of(b: Bytes) -> int:
         return 0
     p = u32_at(b, 60)
     if (
-        not lies(p, _HEADER + _OPTIONAL, len(b))
+        not lies(p, _HEADER + _WIDE + _SIX, len(b))
         or u32_at(b, p) != _PE
-        or u16_at(b, p + 4) != _AMD64
+        or u16_at(b, p + 4) not in (_AMD64, _I386)
     ):
         return 0
-    optional = p + _HEADER
-    if u16_at(b, p + 20) < _OPTIONAL or u16_at(b, optional) != _PE32_PLUS:
+    wide = u16_at(b, p + 4) == _AMD64
+    optional, before = p + _HEADER, _WIDE if wide else _NARROW
+    if u16_at(b, p + 20) < before + _SIX or u16_at(b, optional) != (_PE32_PLUS if wide else _PE32):
         return 0
     sections = u16_at(b, p + 6)
-    if sections > _MOST_SECTIONS or u32_at(b, optional + 108) <= _RELOCATIONS:
+    if sections > _MOST_SECTIONS or u32_at(b, optional + before - 4) <= _RELOCATIONS:
         return 0
     if not lies(optional + u16_at(b, p + 20), ENTRY * sections, len(b)):
         return 0
-    return p if 0 <= i64_at(b, optional + 24) <= _MAX_BASE else 0
+    return p if not wide or 0 <= i64_at(b, optional + 24) <= _MAX_BASE else 0
+
+
+def is_wide(b: Bytes) -> bool:
+    """Whether an image is of 64 bits."""
+    return u16_at(b, header_of(b) + 4) == _AMD64
 
 
 def base_of(b: Bytes) -> int:
     """The address that distances in an image count from."""
-    return i64_at(b, header_of(b) + _HEADER + 24)
+    optional = header_of(b) + _HEADER
+    return i64_at(b, optional + 24) if is_wide(b) else u32_at(b, optional + 28)
 
 
 def offset_of(b: Bytes, s: int) -> int:
@@ -103,14 +112,15 @@ def read_pe(b: Bytes, image: Ints) -> int:
 
 
 def pe_code(b: Bytes, image: Ints, tables: Ints, rows: Ints, room: int, count: int) -> int:
-    """Finder 14: calls, jumps and operands relative to the instruction."""
+    """Finders 14 and 36: calls, jumps and operands relative to the instruction."""
     base = base_of(b)
     for s in range(image[FIRST], image[LAST], ENTRY):
         if has_code(b, s):
             start = content_of(b, s)
             bias = base + offset_of(b, s) - start
             count = find_distances(
-                b, start, start + length_of(b, s), bias, image, tables, rows, room, count,
+                b, start, start + length_of(b, s), bias, is_wide(b), image, tables, rows, room,
+                count,
             )  # fmt: skip
     return count
 
@@ -126,7 +136,7 @@ def _holder(b: Bytes, image: Ints, offset: int) -> int:
 
 def _directory(b: Bytes, image: Ints, number: int) -> tuple[int, int]:
     """Where what a directory lists begins and ends; 0 and 0 where there is nothing."""
-    entry = header_of(b) + _HEADER + 112 + 8 * number
+    entry = header_of(b) + _HEADER + (_WIDE if is_wide(b) else _NARROW) + 8 * number
     offset = u32_at(b, entry)
     s = _holder(b, image, offset)
     if s == 0:
@@ -148,6 +158,19 @@ def pe_functions(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> in
 
 def pe_pointers(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 16: words of data that are addresses, as relocations name them."""
+    return _relocated(b, image, False, rows, room, count)
+
+
+def pe_relocations(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
+    """Finder 39: the places that relocations name."""
+    return _relocated(b, image, True, rows, room, count)
+
+
+def _relocated(b: Bytes, image: Ints, listed: bool, rows: Ints, room: int, count: int) -> int:
+    """The words that relocations name, or what is listed of each."""
+    base = base_of(b)
+    size = 8 if is_wide(b) else 4
+    kind = _DIR64 if is_wide(b) else _HIGHLOW
     p, stop = _directory(b, image, _RELOCATIONS)
     while p + 8 <= stop:
         end = p + u32_at(b, p + 4)
@@ -159,9 +182,22 @@ def pe_pointers(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int
             last = content_of(b, s) + length_of(b, s)
             for at in range(p + 8, end - 1, 2):
                 place = first + (u16_at(b, at) & 0xFFF)
-                if u16_at(b, at) >> 12 == _DIR64 and place + 8 <= last:
-                    target = i64_at(b, place)
-                    if image[LOW] <= target < image[HIGH]:
-                        count = add(rows, room, count, place, _ABSOLUTE, target, 0)
+                if u16_at(b, at) >> 12 != kind or place + size > last:
+                    continue
+                if listed:
+                    address = base + u32_at(b, p) + (u16_at(b, at) & 0xFFF)
+                    count = add(rows, room, count, at, _ENTRY, address, kind)
+                else:
+                    count = _word(b, image, place, size, rows, room, count)
         p = end
+    return count
+
+
+def _word(
+    b: Bytes, image: Ints, place: int, size: int, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """The word at ``b[place]``, if it is an address."""
+    target = i64_at(b, place) if size == 8 else u32_at(b, place)
+    if image[LOW] <= target < image[HIGH]:
+        count = add(rows, room, count, place, _ABSOLUTE if size == 8 else _WORD, target, 0)
     return count

@@ -1,4 +1,4 @@
-"""x86-64 instructions that hold distances (spec/iprog-finders.md G43, G44).
+"""x86-64 and x86 instructions that hold distances (spec/iprog-finders.md G43, G44, G82).
 
 Nothing is disassembled: a field is known by the bytes before it, and a finder asks besides that its
 target lies where code or data is, which one random field in some hundred does.
@@ -13,13 +13,13 @@ from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import (
     CODE_HIGH,
     CODE_LOW,
-    ENTRY,
-    FIRST,
+    COUNT,
     HIGH,
-    LAST,
     LOW,
     address_of,
     is_code,
+    is_wide,
+    section,
     size_of,
     start_of,
 )  # fmt: skip
@@ -83,6 +83,12 @@ def instruction_end(b: Bytes, p: int, f: int) -> int:
     return vector_end(b, p, f, o)
 
 
+def is_operand(b: Bytes, p: int) -> bool:
+    """Whether what is at ``b[p]`` in such an instruction says where an operand is, not where a
+    branch leads to."""
+    return i64(b[p - 1]) & 0xC7 == 0x05
+
+
 def vector_end(b: Bytes, p: int, f: int, o: int) -> int:
     """The same behind the prefixes of vector instructions."""
     if p - 4 >= f and b[p - 4] == 0xC5:
@@ -97,37 +103,39 @@ def vector_end(b: Bytes, p: int, f: int, o: int) -> int:
 def amd_sites(
     b: Bytes, elf: Ints, tables: Ints, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
-    """Finder 1: calls, jumps and operands relative to the instruction (G44). What they lead to is
-    marked in ``tables``."""
-    for s in range(elf[FIRST], elf[LAST], ENTRY):
+    """Finders 1 and 36: calls, jumps and operands relative to the instruction (G44, G82). What they
+    lead to is marked in ``tables``."""
+    operands = is_wide(b)
+    for n in range(elf[COUNT]):
+        s = section(elf, n)
         if is_code(b, s):
             start = start_of(b, s)
             stop = start + size_of(b, s)
             bias = address_of(b, s) - start
-            count = find_distances(b, start, stop, bias, elf, tables, rows, room, count)
+            count = find_distances(b, start, stop, bias, operands, elf, tables, rows, room, count)
     return count
 
 
 def find_distances(
-    b: Bytes, start: int, stop: int, bias: int, spans: Ints, tables: Ints, rows: Ints, room: int,
-    count: int,
+    b: Bytes, start: int, stop: int, bias: int, operands: bool, spans: Ints, tables: Ints,
+    rows: Ints, room: int, count: int,
 ) -> int:  # fmt: skip
     """The sites of ``b[start:stop]``; how many rows there are then. Branches lead to the code span
-    of ``spans``, which are those of an image, operands to the span."""
+    of ``spans``, which are those of an image, operands, where they are looked for, to the span."""
     floor, p = start, start + 1
     while p + 4 <= stop:
         # In pieces, as engines of WebAssembly go over to faster code where a function is called.
         end = min(p + _PIECE, stop - 3)
         floor, count = _find_in_piece(
-            b, start, p, end, floor, stop, bias, spans, tables, rows, room, count
+            b, start, p, end, floor, stop, bias, operands, spans, tables, rows, room, count
         )
         p = end
     return count
 
 
 def _find_in_piece(
-    b: Bytes, start: int, p: int, end: int, floor: int, stop: int, bias: int, spans: Ints,
-    tables: Ints, rows: Ints, room: int, count: int,
+    b: Bytes, start: int, p: int, end: int, floor: int, stop: int, bias: int, operands: bool,
+    spans: Ints, tables: Ints, rows: Ints, room: int, count: int,
 ) -> tuple[int, int]:  # fmt: skip
     """The same for fields at places from ``p`` on before ``end``; the floor, and how many rows
     there are."""
@@ -137,7 +145,7 @@ def _find_in_piece(
         if p - 2 < start or p + _FIELDS + 3 > stop:
             fields, step = 1, 1
         else:
-            fields, step = _fields(b, p, least, min(most, 255)), _FIELDS
+            fields, step = _fields(b, p, least, min(most, 255), operands), _FIELDS
             if end - p < _FIELDS:
                 fields, step = fields & (1 << end - p) - 1, end - p
         while fields != 0:
@@ -149,7 +157,9 @@ def _find_in_piece(
             if distance == 0:
                 continue
             target = at + bias + distance + i32_at(b, at)
-            operand = i64(b[at - 1]) & 0xC7 == 0x05
+            operand = is_operand(b, at)
+            if operand and not operands:
+                continue
             low = i64(spans[LOW if operand else CODE_LOW])
             high = i64(spans[HIGH if operand else CODE_HIGH])
             if low <= target < high:
@@ -160,14 +170,14 @@ def _find_in_piece(
     return floor, count
 
 
-def _fields(b: Bytes, p: int, least: int, most: int) -> int:
+def _fields(b: Bytes, p: int, least: int, most: int, with_operands: bool) -> int:
     """Bit n, of 64: whether a distance may stand at ``b[p + n]``: a byte before it that may be, and
     the highest of its bytes from ``least`` to ``least + most``."""
     found = 0
     for n in range(0, _FIELDS, 16):
         jumps = match_16(b, p + n - 2, 0xFF, ESCAPE, 0) & match_16(b, p + n - 1, 0xF0, 0x80, 0)
         calls = match_16(b, p + n - 1, 0xFE, 0xE8, 0)
-        operands = match_16(b, p + n - 1, 0xC7, 0x05, 0)
+        operands = match_16(b, p + n - 1, 0xC7, 0x05, 0) if with_operands else 0
         near = match_16(b, p + n + 3, 0xFF, least, most)
         found |= ((jumps | calls | operands) & near) << n
     return found

@@ -1,17 +1,17 @@
-"""Addresses in the instructions of programs for x86-64 that are loaded at a fixed place
-(spec/iprog-finders.md G75)."""
+"""Addresses in the instructions of programs for x86-64 and x86 that are loaded at a fixed place
+(spec/iprog-finders.md G75, G80)."""
 
 from __future__ import annotations
 
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import (
-    ENTRY,
+    COUNT,
     EXECUTABLE,
-    FIRST,
     HIGH,
-    LAST,
     LOW,
     is_code,
+    is_wide,
+    section,
     size_of,
     start_of,
 )  # fmt: skip
@@ -31,14 +31,16 @@ def fixed_sites(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 27: numbers of 32 bits that are addresses."""
     if u16_at(b, 16) != EXECUTABLE:
         return count
+    narrow = not is_wide(b)  # addresses are few among all numbers
     low, high = max(_LEAST, i64(elf[LOW])), i64(elf[HIGH])
-    for s in range(elf[FIRST], elf[LAST], ENTRY):
+    for n in range(elf[COUNT]):
+        s = section(elf, n)
         if not is_code(b, s):
             continue
         p = start_of(b, s) + _BEFORE
         stop = start_of(b, s) + size_of(b, s) - 3
         while p < stop:
-            if low <= u32_at(b, p) < high and _is_operand(b, p):
+            if low <= u32_at(b, p) < high and (narrow or _is_operand(b, p)):
                 count = add(rows, room, count, p, _WORD, u32_at(b, p), 0)
                 p += 3
             p += 1
