@@ -18,6 +18,7 @@ from pcpu.iprog.prefix import Spans
 LITERALS, REST, MOST = 0.87, 0.94, 0.75
 _FEW = 1 << 15  # bytes of streams that all ways of storing are tried for
 _OWN = 1 << 12  # bytes of a stream that are worth a frame of their own
+_LEAST = 1 << 9  # bytes of a content that thorough compression takes no time for
 _MUCH = 1 << 16  # bytes of streams that are worth a thread
 _THREADS = 2
 _FRAME = 6  # bytes that the header says of a frame, besides what varies
@@ -143,8 +144,11 @@ def _least(streams: Sequence[Bytes], part: float) -> dict[_Span, int]:
     """What each frame takes that streams may share, where thorough compression makes ``part`` of
     what a quick one does."""
     adaptive = adapting.sizes(streams)
-    # Where adaptive bits are smaller for each of some streams, they are for all together.
-    helps = [_quickly(s) * part < own[0] for s, own in zip(streams, adaptive, strict=True)]
+    # Where adaptive bits are smaller for each of some streams, they are for all, mostly.
+    helps = [
+        part == MOST or _quickly(stream) * part < own[0]
+        for stream, own in zip(streams, adaptive, strict=True)
+    ]
     found: dict[_Span, int] = {}
     for first, own in enumerate(adaptive):
         for last, size in enumerate(own, first + 1):
@@ -157,7 +161,8 @@ def _least(streams: Sequence[Bytes], part: float) -> dict[_Span, int]:
 
 
 def _quickly(content: Bytes) -> int:
-    return len(compress(content, quick=True)) if len(content) else 0
+    """How large a content gets quickly; the least of them take no time anyway."""
+    return len(compress(content, quick=len(content) > _LEAST)) if len(content) else 0
 
 
 def _may_help(content: Bytes, least: int) -> bool:
