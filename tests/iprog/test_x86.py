@@ -185,6 +185,10 @@ def test_calls_and_jumps_g82() -> None:
     place = at[".text"]
     assert sites(blob, 36) == [(place + 2, 0, 0x2016, 4), (place + 14, 0, 0x2012, 4)]
     assert sites(blob, 1) == []
+    # A call of what follows is none, but a jump is.
+    assert sites(narrow([text(b"\xe8" + i32(0))])[0], 36) == []
+    assert len(sites(narrow([text(b"\xe8" + i32(1))])[0], 36)) == 1
+    assert len(sites(narrow([text(b"\xe9" + i32(0))])[0], 36)) == 1
 
 
 def got_image(code: bytes, name: str = ".got.plt") -> tuple[bytes, dict[str, int]]:
@@ -196,16 +200,16 @@ def got_image(code: bytes, name: str = ".got.plt") -> tuple[bytes, dict[str, int
 TABLE = i32(0x2000 - GOT) + i32(0x203F - GOT) + i32(0x2040 - GOT) + i32(0x2001 - GOT)
 
 
-@pytest.mark.parametrize(("before", "extra"), [
-    ("9081c3", 2), ("9081c7", 2), ("9005", 1), ("9081c8", 0), ("9083c3", 0), ("9004", 0),
+@pytest.mark.parametrize(("before", "found"), [
+    ("9081c3", True), ("9081c7", True), ("9005", True), ("9081c8", False), ("9083c3", False), ("9004", False),
 ])  # fmt: skip
-def test_the_address_of_the_table_g83(before: str, extra: int) -> None:
+def test_the_address_of_the_table_g83(before: str, found: bool) -> None:
+    # What is added is the distance of the table from an instruction that tells its own address.
     head = b"\x90" * 4 + bytes.fromhex(before)
-    distance = GOT - (0x2000 + len(head) - (extra or 1))
-    blob, at = got_image(head + i32(distance))
-    wanted = [(at[".text"] + len(head), 1, GOT, -extra)] if extra else []
-    assert sites(blob, 37) == wanted
-    assert sites(got_image(head + i32(distance + 1))[0], 37) == []
+    for back, holds in ((0, False), (1, found), (3, found), (64, found), (65, False)):
+        blob, at = got_image(head + i32(GOT - (0x2000 + len(head) - back)))
+        wanted = [(at[".text"] + len(head), 1, GOT, -back)] if holds else []
+        assert sites(blob, 37) == wanted
 
 
 @pytest.mark.parametrize(("before", "found"), [

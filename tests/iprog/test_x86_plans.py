@@ -48,6 +48,9 @@ def test_operands_of_x86_stay_g28() -> None:
         i32(0x2011 - 0x80) + b"\x90" * 70 + b"\x8b\x0d" + i32(5) + b"\xe9" + i32(0x40 + 0x2062)
     )
     assert literal(code, stored, about, blob) == code
+    # A call of what follows stays; one of the base is stored as the other would be.
+    code = b"\xe8" + i32(0) + b"\xe8" + i32(-0x200A)
+    assert literal(code, b"\xe8" + i32(0) + b"\xe8" + i32(0x200A), about, blob) == code
 
 
 def test_a_prefix_holds_what_is_listed_g29() -> None:

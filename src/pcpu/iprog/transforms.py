@@ -52,6 +52,8 @@ def restore_x86_64(
             value = int.from_bytes(part[at : at + 4], "little", signed=True)
             if 0 <= end <= span and -end <= value < span:
                 value += -end if value >= 0 else span
+                if not operands and value in (0, -end):
+                    value = -end - value
                 part[at : at + 4] = (value & _U32).to_bytes(4, "little")
             floor = at + 4
             at += 4
@@ -170,6 +172,8 @@ def _x86(data: Any, at: Any, stop: Any, bias: Any, span: Any, operands: bool) ->
             end = p + bias + distance
             value = signed_at(data, p)
             if 0 <= end <= span and -end <= value < span:
+                if not operands and value in (0, -end):
+                    value = -end - value
                 value = value + end if value + end < span else value - span
                 put(data, p, value, 4)
             floor = p + 4

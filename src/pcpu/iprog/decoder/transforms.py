@@ -52,7 +52,10 @@ def restore_x86(part: Bytes, address: int, base: int, span: int, operands: bool)
                 end = address + at + distance - base
                 value = i32_at(part, at)
                 if 0 <= end <= span and -end <= value < span:
-                    put_32(part, at, value - end if value >= 0 else value + span)
+                    value = value - end if value >= 0 else value + span
+                    if not operands and value in (0, -end):
+                        value = -end - value
+                    put_32(part, at, value)
                 floor = at + 4
         p += step
 

@@ -89,6 +89,11 @@ def is_operand(b: Bytes, p: int) -> bool:
     return i64(b[p - 1]) & 0xC7 == 0x05
 
 
+def _is_next(b: Bytes, p: int) -> bool:
+    """Whether a call leads to what follows it, which is how code finds its own address."""
+    return i64(b[p - 1]) == 0xE8 and i32_at(b, p) == 0
+
+
 def vector_end(b: Bytes, p: int, f: int, o: int) -> int:
     """The same behind the prefixes of vector instructions."""
     if p - 4 >= f and b[p - 4] == 0xC5:
@@ -158,7 +163,7 @@ def _find_in_piece(
                 continue
             target = at + bias + distance + i32_at(b, at)
             operand = is_operand(b, at)
-            if operand and not operands:
+            if not operands and (operand or _is_next(b, at)):
                 continue
             low = i64(spans[LOW if operand else CODE_LOW])
             high = i64(spans[HIGH if operand else CODE_HIGH])

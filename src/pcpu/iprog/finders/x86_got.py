@@ -28,6 +28,7 @@ from pcpu.kernel.memory import i32_at, lowest_bit, match_16
 
 _RELATIVE, _BASED = Form.RELATIVE.value, Form.BASED.value
 _BEFORE = 2  # bytes of an instruction that are looked at
+_FAR = 64  # bytes behind an instruction that tells its address, where the number is that is added
 _ADD, _ADD_TO_FIRST = 0x81, 0x05  # opcodes: to the register that is named behind, and to eax
 _STACK = 4  # a register; in the place of one, it says that a byte with two follows
 _FIELDS = 64  # places that are looked at together
@@ -71,7 +72,7 @@ def _find_in_piece(
     and how many rows there are then."""
     low, high = i64(elf[LOW]) - got, i64(elf[HIGH]) - got
     least = min(low, got - bias - stop) >> 24  # highest bytes
-    most = (max(high, got - bias) + _BEFORE >> 24) - least
+    most = (max(high, got - bias + _FAR) >> 24) - least
     while p < end:
         fields, step = 1, 1
         if p + _FIELDS + 3 <= stop:
@@ -84,8 +85,8 @@ def _find_in_piece(
             if at < floor:
                 continue
             value = i32_at(b, at)
-            back = _added(b, at)
-            if back > 0 and at + bias - back + value == got:
+            back = at + bias + value - got
+            if 0 < back <= _FAR and _is_added(b, at):
                 count = add(rows, room, count, at, _RELATIVE, got, -back)
                 floor = at + 4 + _BEFORE
             elif low <= value < high and _counts(b, at):
@@ -96,12 +97,11 @@ def _find_in_piece(
     return floor, count
 
 
-def _added(b: Bytes, p: int) -> int:
-    """How far the instruction begins before ``b[p]`` that adds what is there to a register; 0 where
-    none does."""
-    if b[p - 2] == _ADD and i64(b[p - 1]) & 0xF8 == 0xC0:
-        return 2
-    return 1 if b[p - 1] == _ADD_TO_FIRST else 0
+def _is_added(b: Bytes, p: int) -> bool:
+    """Whether an instruction adds to a register what is at ``b[p]``."""
+    return i64(b[p - 1]) == _ADD_TO_FIRST or (
+        i64(b[p - 2]) == _ADD and i64(b[p - 1]) & 0xF8 == 0xC0
+    )
 
 
 def _counts(b: Bytes, p: int) -> bool:
