@@ -21,6 +21,8 @@ class Part:
     content: bytes
     type: int = 1
     size: int | None = None  # of one without content
+    link: int = 0
+    info: int = 0
 
 
 def elf(
@@ -41,7 +43,7 @@ def elf(
         size = len(part.content) if part.size is None else part.size
         rows.append(struct.pack(
             entry, names.index(b"\0" + part.name.encode() + b"\0") + 1, part.type,
-            part.flags, part.address, len(body), size, 0, 0, 16, 0,
+            part.flags, part.address, len(body), size, part.link, part.info, 16, 0,
         ))  # fmt: skip
         body += part.content
     while len(body) % 8:

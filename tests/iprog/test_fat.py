@@ -10,11 +10,12 @@ import pytest
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder.wasm import any_plan, reconstructor
 from pcpu.iprog.finders import find_sites, read_image
-from pcpu.iprog.format import Region, Transform
+from pcpu.iprog.format import Transform
 from pcpu.iprog.images import parts_of
 from pcpu.iprog.mnemonics import architecture_of, count_mnemonics
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
+from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.relocate import resolved
 from pcpu.iprog.sections import read_contents
 from pcpu.iprog.shifts import NOTHING_MOVES
@@ -264,9 +265,9 @@ def test_what_people_are_told_of_a_universal_file() -> None:
     assert read.kind == "macho-universal"
     assert read.span == (TEXT, DATA + 16)
     assert read.regions == (
-        Region(first + HEADERS, BASE - first, True), Region(first + AFTER, DATA - AFTER - first, False),
-        Region(second + HEADERS, OTHER + BASE - second, True),
-        Region(second + AFTER, OTHER + DATA - AFTER - second, False),
+        Region(first + HEADERS, BASE - first, RegionKind.CODE), Region(first + AFTER, DATA - AFTER - first, RegionKind.OTHER),
+        Region(second + HEADERS, OTHER + BASE - second, RegionKind.CODE),
+        Region(second + AFTER, OTHER + DATA - AFTER - second, RegionKind.OTHER),
     )  # fmt: skip
     assert [part.name for part in parts_of(read, whole)] == 2 * [b"__HEADER", b"__text", b"__data"]
     shown = [

@@ -321,7 +321,7 @@ def test_names_of_go_types_g74() -> None:
     beside = [(p, 3, 0x5000 + t, 0x5000) for p, t in other]
     assert found(blob) == sorted([*listed, *entries, *beside])
     for change in (
-        (52, b"\x20"),
+        (52, b"\x40"),
         (53, b"\3"),
         (54, b"\0"),
         (55, b"\x1b"),

@@ -10,10 +10,10 @@ import pytest
 
 from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import read_image
-from pcpu.iprog.format import Region
 from pcpu.iprog.images import parts_of
 from pcpu.iprog.mnemonics import count_mnemonics
 from pcpu.iprog.plan import make_plan
+from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.sections import Kind, read_contents
 from tests.iprog.images import i32, u64
 from tests.iprog.module import OnePlan
@@ -283,7 +283,7 @@ def test_what_people_are_told_of_an_image() -> None:
         assert image.kind == kind
         assert image.span == (TEXT, DATA + 32)
         assert image.regions == (
-            Region(HEADERS, BASE, True), Region(AFTER, DATA - AFTER, False),
+            Region(HEADERS, BASE, RegionKind.CODE), Region(AFTER, DATA - AFTER, RegionKind.OTHER),
         )  # fmt: skip
         assert [part.name for part in parts_of(image, blob)] == [
             b"__HEADER", b"__text", b"__data", b"__eh_frame",

@@ -10,10 +10,11 @@ import pytest
 
 from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import read_image
-from pcpu.iprog.format import Region, Transform
+from pcpu.iprog.format import Transform
 from pcpu.iprog.images import parts_of
 from pcpu.iprog.mnemonics import count_mnemonics
 from pcpu.iprog.plan import make_plan
+from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.sections import Kind, read_contents
 from tests.iprog.images import i32, u64
 from tests.iprog.module import OnePlan
@@ -170,8 +171,8 @@ def test_what_people_are_told_of_an_image() -> None:
     assert image is not None
     assert image.span == (BASE + 0x1000, BASE + 0x3100)
     assert image.regions == (
-        Region(HEADERS, BASE + 0x1000 - HEADERS, True),
-        Region(HEADERS + 64, BASE + 0x3000 - HEADERS - 64, False),
+        Region(HEADERS, BASE + 0x1000 - HEADERS, RegionKind.CODE),
+        Region(HEADERS + 64, BASE + 0x3000 - HEADERS - 64, RegionKind.OTHER),
     )
     assert [part.name for part in parts_of(image, blob)] == [b".text", b".data"]
     kinds = [section.kind for section in read_contents(blob).sections]

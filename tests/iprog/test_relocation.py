@@ -12,8 +12,8 @@ import pytest
 from pcpu.errors import DamagedPlanError, UnsupportedPlanError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.format import Region
 from pcpu.iprog.native import NativeReader, call
+from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.relocate import Addresses, ShiftMap
 from tests.iprog.forge import Frames, number, plan, signed, streams
 from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, module, u64
@@ -68,7 +68,7 @@ def test_a_map_shifts_what_lies_behind_its_starts_g25() -> None:
 
 
 def test_addresses_g26() -> None:
-    addresses = Addresses([Region(16, 1000, True), Region(32, -4, False)])
+    addresses = Addresses([Region(16, 1000, RegionKind.CODE), Region(32, -4, RegionKind.OTHER)])
     assert [addresses.region(place).bias for place in (0, 15, 16, 31, 32, 99)] == [
         0,
         0,

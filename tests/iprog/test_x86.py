@@ -9,10 +9,11 @@ import pytest
 
 from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import read_image
-from pcpu.iprog.format import Region, Transform
+from pcpu.iprog.format import Transform
 from pcpu.iprog.images import parts_of
 from pcpu.iprog.mnemonics import count_mnemonics
 from pcpu.iprog.plan import make_plan
+from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.sections import Kind, read_contents
 from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32
 from tests.iprog.module import OnePlan
@@ -43,7 +44,7 @@ def test_narrow_images_g80() -> None:
     image = read_image(blob)
     assert image is not None
     assert (image.kind, image.span, image.transform) == ("elf-x86", (0x2000, 0x9200), Transform.X86)
-    assert image.regions[0] == Region(at[".text"], 0x2000 - at[".text"], True)
+    assert image.regions[0] == Region(at[".text"], 0x2000 - at[".text"], RegionKind.CODE)
     assert [part.name for part in parts_of(image, blob)] == [
         b".text", b".rel.dyn", b".data", b".names"
     ]  # fmt: skip

@@ -92,6 +92,8 @@ class Reader:
             for at, length in runs:
                 self.mover.restore(window, start, at, length)
         _fix(window, part)
+        if self.mover is not None:
+            self.mover.restore_calls(window, start)
         if check(window) != part.check:
             raise DamagedPlanError(f"the check of window {number} does not hold")
         return bytes(window)

@@ -13,9 +13,10 @@ from pcpu.iprog.format import check
 from pcpu.iprog.index import Octets, common
 from pcpu.iprog.jit import jit, read_only
 from pcpu.iprog.moved import Moved
+from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable
-from pcpu.iprog.transforms import transform
+from pcpu.iprog.transforms import BACK, transform, transform_words
 
 NAMES = ("gaps", "lengths", "turns", "steps", "fixes", "literals")
 _PIECE = 1 << 18  # bytes of the file that are looked at at a time, or a window that is larger
@@ -53,7 +54,8 @@ def make_columns(moved: Moved, covers: Covers, bits: int) -> Columns:
     """What all windows take of each stream. The covers are in order and lie in the file."""
     covers = cut(covers, bits)
     file = moved.subject.file
-    data, ends_of_fixes = _contents(moved, covers, bits, [(0, len(file))])
+    told = moved.subject.told_in(bits)
+    data, ends_of_fixes = _contents(moved, told, covers, bits, [(0, len(file))])
     borders, last_cover = _borders(covers, bits, len(file))
     ends = np.empty((len(NAMES), len(borders)), np.int64)
     ends[3:5] = ends_of_fixes
@@ -72,7 +74,7 @@ def sample_columns(moved: Moved, covers: Covers, bits: int, spans: Spans) -> dic
     windows do."""
     covers = cut(covers, bits)
     size = len(moved.subject.file)
-    data, _ = _contents(moved, covers, bits, spans)
+    data, _ = _contents(moved, moved.subject.told, covers, bits, spans)
     skews = _first_skews(covers, _borders(covers, bits, size)[1])
     numbers = _cover_numbers(covers, skews, bits, size)
     return data | {n: write_varints(v)[0] for n, v in zip(NAMES, numbers, strict=False)}
@@ -86,13 +88,12 @@ def _borders(covers: Covers, bits: int, size: int) -> tuple[Places, Places]:
 
 
 def _contents(
-    moved: Moved, covers: Covers, bits: int, spans: Spans
+    moved: Moved, file: Octets, covers: Covers, bits: int, spans: Spans
 ) -> tuple[dict[str, Octets], Places]:
     """The streams of fixes and literals, and where in steps and fixes the part of each window ends.
 
     A piece of the file at a time: where nearly all bytes are fixed they take much memory.
     """
-    file = moved.subject.file
     found: dict[str, list[Octets]] = {name: [np.empty(0, np.uint8)] for name in NAMES[3:]}
     ends = [np.zeros((2, 1), np.int64)]
     size = min(max(_PIECE, 1 << bits), max(1, -(-len(file) >> bits)) << bits)
@@ -210,10 +211,11 @@ def _stored(
     before, behind = np.append(0, stop), np.append(start, len(piece))
     ends = [*(r.start for r in about.regions[1:]), low + len(piece)]
     for region, end in zip(about.regions, ends, strict=True):
-        if region.code and end > low:
+        if (region.kind is RegionKind.CODE or region.kind in BACK) and end > low:
             _transform(
                 stored, before, behind, max(region.start - low, 0), end - low, bits,
-                about.transform.value, region.bias + low, about.base, about.span,
+                about.transform.value, region.bias + low, about.base, about.span, low,
+                BACK.get(region.kind, 0),
             )  # fmt: skip
     return read_only(stored)
 
@@ -221,12 +223,15 @@ def _stored(
 @jit
 def _transform(
     data: Any, start: Any, stop: Any, low: Any, high: Any, bits: Any, kind: Any, bias: Any,
-    base: Any, span: Any,
+    base: Any, span: Any, place: Any, back: Any,
 ) -> None:  # fmt: skip
     """Transform the parts of runs that lie in ``data[low:high]``, window by window."""
     for i in range(len(start)):
         at, last = max(start[i], low), min(stop[i], high)
         while at < last:
             end = min(last, ((at >> bits) + 1) << bits)
-            transform(kind, data, at, end, bias, base, span)
+            if back:
+                transform_words(data, at, end, at + place, back)
+            else:
+                transform(kind, data, at, end, bias, base, span)
             at = end

@@ -63,7 +63,7 @@ def _relocation(reader: Reader, relocation: Relocation) -> dict[str, Any]:
         "transform": relocation.transform.value,
         "base": relocation.base,
         "span": relocation.span,
-        "regions": [[r.start, r.bias, int(r.code)] for r in relocation.regions],
+        "regions": [[r.start, r.bias, int(r.kind)] for r in relocation.regions],
         "map": [
             list(piece)
             for piece in zip(shifts.starts.tolist(), shifts.amounts.tolist(), strict=True)

@@ -11,6 +11,7 @@ from crc32c import crc32c
 
 from pcpu.errors import DamagedPlanError, UnsupportedPlanError
 from pcpu.iprog.numbers import Bytes, Numbers, signed, varint
+from pcpu.iprog.regions import Region, RegionKind
 
 MAGIC = b"\x89IPROG\r\n"
 VERSION = 1
@@ -63,15 +64,6 @@ class Content:
     size: int
     sha256: bytes
     name: str = ""
-
-
-@dataclass(frozen=True)
-class Region:
-    """The file from ``start`` on lies ``bias`` further in the address space."""
-
-    start: int
-    bias: int
-    code: bool
 
 
 @dataclass(frozen=True)
@@ -314,7 +306,8 @@ class _HeaderReader:
             bias += self.numbers.signed()
             if abs(bias) >= BIAS_LIMIT:
                 raise DamagedPlanError(f"a region's bias is {bias}, which no address needs")
-            found.append(Region(start, bias, self.numbers.bounded("a region's code", 1) == 1))
+            kind = RegionKind(self.numbers.bounded("a region's kind", max(RegionKind)))
+            found.append(Region(start, bias, kind))
         return tuple(found)
 
 
@@ -372,10 +365,10 @@ def write_prefix(spans: tuple[tuple[int, int], ...] | None) -> bytes:
 
 def _relocation(relocation: Relocation) -> bytes:
     regions = [varint(len(relocation.regions))]
-    before = Region(0, 0, False)
+    before = Region(0, 0, RegionKind.OTHER)
     for region in relocation.regions:
         regions.append(varint(region.start - before.start) + signed(region.bias - before.bias))
-        regions.append(varint(region.code))
+        regions.append(varint(region.kind))
         before = region
     return b"".join([
         varint(len(relocation.finders)),

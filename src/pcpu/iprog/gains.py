@@ -26,7 +26,7 @@ def finder_gains(moved: Moved, covers: Covers) -> dict[int, int]:
     biases = np.array([0, *(region.bias for region in moved.regions)])
     gained = np.zeros(FINDERS, np.int64)
     _count(
-        moved.subject.file, moved.subject.reference, covers.start, covers.stop, covers.skew,
+        moved.subject.told, moved.subject.reference, covers.start, covers.stop, covers.skew,
         *moved.sites.arrays, moved.sites.finder, starts, biases, gained,
     )  # fmt: skip
     return {number: int(gained[number]) for number in about.finders}

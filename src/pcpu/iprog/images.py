@@ -10,8 +10,9 @@ from typing import TypeVar
 import numpy as np
 
 from pcpu.errors import DamagedPlanError
-from pcpu.iprog.finders import elf, macho, pe
+from pcpu.iprog.finders import clr, elf, macho, pe
 from pcpu.iprog.finders.image import (
+    CLR,
     FAT,
     MACHO_AMD,
     MACHO_ARM,
@@ -72,8 +73,8 @@ def parts_of(image: Image, data: Bytes) -> tuple[Part, ...]:
 
 
 def machine_of(image: Image, data: Bytes) -> int:
-    """The machine of an image, as ELF numbers them; 0 where it is for several."""
-    if image.kind == FAT:
+    """The machine of an image, as ELF numbers them; 0 where it is for several, or for none."""
+    if image.kind in (FAT, CLR):
         return 0
     return _MACHINES.get(image.kind) or int(elf.machine_of(octets(data)))
 
@@ -112,6 +113,16 @@ def _of_pe(data: Bytes) -> Iterator[Part]:
             yield Part(name, elf.PROGBITS, flags, address, int(pe.content_of(b, s)), size)
 
 
+def _of_clr(data: Bytes) -> Iterator[Part]:
+    b, numbers = octets(data), np.zeros(clr.CLR, np.int64)
+    clr.read_clr(b, numbers)
+    for s in range(int(numbers[clr.FIRST]), int(numbers[clr.LAST]), pe.ENTRY):
+        size, name = int(pe.length_of(b, s)), b[s : s + 8].tobytes().rstrip(b"\0")
+        if size:  # what is code for processors is the least of it
+            address = int(numbers[clr.BASE] + pe.offset_of(b, s))
+            yield Part(name, elf.PROGBITS, elf.ALLOC, address, int(pe.content_of(b, s)), size)
+
+
 def _of_macho(data: Bytes) -> Iterator[Part]:
     """Sections, and segments that have none: symbols and what else the linker leaves."""
     b = octets(data)
@@ -144,6 +155,7 @@ _MACHINES = MappingProxyType({
 })  # fmt: skip
 _IMAGES: Mapping[str, Callable[[Bytes], Iterator[Part]]] = MappingProxyType({
     PE: _of_pe, PE_I386: _of_pe, MACHO_AMD: _of_macho, MACHO_ARM: _of_macho, FAT: _of_fat,
+    CLR: _of_clr,
 })  # fmt: skip
 
 

@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 
 from pcpu.iprog.align import Covers
-from pcpu.iprog.format import Region
+from pcpu.iprog.decoder.transforms import NEAR
 from pcpu.iprog.index import Octets
-from pcpu.iprog.jit import jit
+from pcpu.iprog.jit import jit, put
 from pcpu.iprog.moving import put_site, value_of, width_of, write_shown
+from pcpu.iprog.regions import Region
 from pcpu.iprog.relocate import ShiftMap
-from pcpu.iprog.sites import Form, Sites
+from pcpu.iprog.sites import Form, Places, Sites
 from pcpu.iprog.subject import Relocatable, Subject
+
+_WIDTH = 4  # bytes of a relative site
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class Moved:
             write_shown(
                 found, sites.place - start, sites.form, sites.target, sites.extra, about.base
             )
+            places, values = _near(sites)
+            _write_near(found, places - start, values)
         return found.tobytes()
 
 
@@ -97,6 +102,22 @@ def _shifted(starts: Any, amounts: Any, addresses: Any) -> Any:
             part = np.searchsorted(starts, address, side="right")
         found[i] = address + amounts[part]
     return found
+
+
+def _near(sites: Sites) -> tuple[Places, Places]:
+    """Places of relative sites that follow one another, and what each holds more than the one
+    before, if it is little."""
+    relative = sites[sites.form == Form.RELATIVE]
+    content = relative.target - relative.extra - relative.place
+    more = np.diff(content)
+    chosen = (np.diff(relative.place) == _WIDTH) & (more >= -NEAR) & (more < NEAR)
+    return relative.place[1:][chosen], more[chosen]
+
+
+@jit
+def _write_near(data: Any, places: Any, values: Any) -> None:
+    for i in range(len(places)):
+        put(data, places[i], values[i], 4)
 
 
 @jit

@@ -17,6 +17,7 @@ width_of: Any = rows.width
 is_shown: Any = moving.is_shown
 u32_at: Any = memory.u32_at
 for_loops(put_site, value_of, width_of, is_shown, moving.instruction, moving.entry_of)
+for_loops(moving.tagged, moving.put_tagged)
 for_loops(moving.other_value, moving.other_word, *riscv.READING, *arm32.READING)
 for_loops(memory.put_32, memory.put_64, memory.u16_at, memory.u32_at)
 
@@ -38,6 +39,13 @@ def absolute(form: Any, target: Any, extra: Any, base: Any) -> Any:
     if form == _ENTRY:
         return (extra & 15) << 12 | target & 4095
     return target - base if form == _CODE else target
+
+
+@jit
+def write_sites(data: Any, places: Any, forms: Any, extras: Any, values: Any) -> None:
+    """Put numbers at places, written as their forms are."""
+    for i in range(len(places)):
+        put_site(data, places[i], forms[i], extras[i], values[i])
 
 
 @jit

@@ -105,9 +105,9 @@ class _Work:
         """The logarithm of the window's size for a plan of about ``size`` bytes."""
         if self.wanted_bits is not None:
             return self.wanted_bits
-        bits, most = _USUAL_BITS, max(size / _SHARE, _WINDOW_BYTES)
-        while bits < WINDOW_BITS[-1] and (self.file.size >> bits) * _WINDOW_BYTES > most:
-            bits += 1
+        bits, most = _USUAL_BITS, size / _SHARE / _WINDOW_BYTES
+        while bits < WINDOW_BITS[-1] and (self.file.size - 1) >> bits > most:
+            bits += 1  # all windows but one are more than there have to be
         return bits
 
 
@@ -226,12 +226,12 @@ def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
     work.much_new = covers.size < (1 - _NEW) * len(file)
     del file, reference  # which are had again, and are large too
     sites, entries = _fit_map(work, covers)
-    work.subject = work.moved.subject
     work.leave()
     file = work.subject.filled_file(sites)
     del sites  # they are large
     work.leave()
     reference = work.subject.filled_reference(work.moved.sites)
+    work.subject = work.moved.subject
     work.leave()
     return file, reference, with_entries(seeds, entries)
 

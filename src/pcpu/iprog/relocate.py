@@ -8,13 +8,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pcpu.errors import DamagedPlanError
+from pcpu.iprog.call_sites import restore_tables
+from pcpu.iprog.decoder.transforms import NEAR
 from pcpu.iprog.finders import find_sites
-from pcpu.iprog.format import Codec, Region, Relocation, Transform
+from pcpu.iprog.format import Codec, Relocation, Transform
 from pcpu.iprog.frames import read_group
 from pcpu.iprog.numbers import Bytes, Numbers
 from pcpu.iprog.reference import Reference
-from pcpu.iprog.sites import LEB, SPACE, Form, Places, Sites
-from pcpu.iprog.transforms import RESTORE
+from pcpu.iprog.regions import Region, RegionKind
+from pcpu.iprog.sites import LEB, SPACE, TAGGED, WIDTHS, Form, Places, Sites
+from pcpu.iprog.transforms import BACK, RESTORE, restore_words
 
 _U64 = (1 << 64) - 1
 _NUMBER = (1 << SPACE) - 1
@@ -60,7 +63,7 @@ class Addresses:
     """The address of a place in the file (G26)."""
 
     def __init__(self, regions: Sequence[Region]) -> None:
-        self.regions = (Region(0, 0, False), *regions)
+        self.regions = (Region(0, 0, RegionKind.OTHER), *regions)
         self._starts = [region.start for region in self.regions]
 
     def region(self, place: int) -> Region:
@@ -119,10 +122,16 @@ class Mover:
     def moved(self, start: int, length: int) -> bytes:
         """A span of the moved reference (G29)."""
         found = bytearray(self.reference.read(start, length))
+        before = (-1, 0)  # the end of the last relative site, and what it would hold
         for place, form, target, extra in self._within(start, length):
             at = place - start
             if form == Form.CODE:
                 _write(found, at, form, extra, target - self.relocation.base)
+            elif form == Form.RELATIVE:
+                value = _content(form, target, extra, place)
+                if before[0] == place and -NEAR <= value - before[1] < NEAR:
+                    _write(found, at, form, extra, value - before[1])
+                before = (place + 4, value)
             elif form not in _BY_PLACE and _is_shown(form, found[at : at + 4]):
                 address = extra if form >= Form.ARM_BRANCH else 0
                 _write(found, at, form, extra, _content(form, target, extra, address))
@@ -135,9 +144,19 @@ class Mover:
         about = self.relocation
         restore = RESTORE[about.transform]
         for begin, end, region in self.addresses.parts(start + at, start + at + length):
-            if region.code:
-                part = window[begin - start : end - start]
+            part = window[begin - start : end - start]
+            if region.kind is RegionKind.CODE:
                 restore(part, begin + region.bias, about.base, about.span)
+            elif region.kind in BACK:
+                restore_words(part, begin, BACK[region.kind])
+            window[begin - start : end - start] = part
+
+    def restore_calls(self, window: bytearray, start: int) -> None:
+        """Restore the tables of call sites in a window (G95)."""
+        for begin, end, region in self.addresses.parts(start, start + len(window)):
+            if region.kind is RegionKind.CALLS:
+                part = window[begin - start : end - start]
+                restore_tables(part)
                 window[begin - start : end - start] = part
 
 
@@ -183,8 +202,12 @@ def _content(form: int, target: int, extra: int, address: int) -> int:
 
 
 def _write(data: bytearray, at: int, form: int, extra: int, value: int) -> None:
-    """Write a site, unless it is a LEB128 number that has no room (G24)."""
-    if form == Form.ENTRY:
+    """Write a site, unless it is a number that has no room (G24)."""
+    if form in TAGGED:
+        width, value = int(WIDTHS[form]), (value << extra % 8) + extra // 8
+        if value < 1 << 8 * width:
+            data[at : at + width] = value.to_bytes(width, "little")
+    elif form == Form.ENTRY:
         data[at : at + 2] = value.to_bytes(2, "little")
     elif form >= Form.BRANCH:
         word = int.from_bytes(data[at : at + 4], "little")

@@ -35,12 +35,15 @@ class Form(IntEnum):
     RISCV_HIGH = 16
     RISCV_LOAD = 17
     RISCV_STORE = 18
+    NARROW = 19  # a number behind which a tag may stand; two bytes, the next four
+    WIDE = 20
     ENTRY = 22  # the kind and the last 12 bits of a place, as PE lists what is relocated
     SYMBOL = 23  # the upper 24 bits of a number
 
 
 OTHER_IMAGE = 1 << 44  # what addresses of a second image in one file are more than its own
 SPACE = 40  # bits: addresses from k << SPACE on are numbers of things of kind k
+TAGGED = (19, 20)  # forms of numbers behind which a tag stands
 # Forms that are about a distance, and those that hold the rest of what the site before is about.
 NEAR = (0, 1, 4, 8, 9, 11, 12, 13, 14, 15, 16)
 REST = (10, 17, 18)
@@ -49,6 +52,7 @@ _SIZES: dict[int, int] = {
     Form.ABSOLUTE: 8,
     Form.UNSIGNED: 0,
     Form.SIGNED: 0,
+    Form.NARROW: 2,
     Form.ENTRY: 2,
 }  # others have 4
 WIDTHS = np.array([_SIZES.get(n, 4) for n in range(max(Form) + 1)], np.int64)  # bytes, by form

@@ -8,21 +8,28 @@ those of the reference moved, which shows what a plan has to say.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
+from pcpu.iprog.call_sites import told_by_differences
 from pcpu.iprog.finders import FINDERS, find_sites, read_image
-from pcpu.iprog.finders.find import PE_LISTED, PE_POINTERS, WASM_LOCALS
-from pcpu.iprog.format import MAX_REGIONS, Region, Transform
+from pcpu.iprog.finders.call_sites import DIFFERENCES
+from pcpu.iprog.finders.find import CALL_SITES, PE_LISTED, PE_POINTERS, WASM_LOCALS
+from pcpu.iprog.format import MAX_REGIONS, Transform
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import read_only
+from pcpu.iprog.labels import write_labels
 from pcpu.iprog.moving import blank_sites, write_targets
+from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.seen import Seen, places_seen, seen
 from pcpu.iprog.sites import Places, Sites
 
 _MAX_SPAN = 1 << 31
+_USUAL_BITS = 16  # the logarithm of a window
+_FIXED = 4  # sites that make it worth a piece of the map that nothing moves
 # Bytes of modules whose local variables are looked at: they are most of what a module names, and in
 # a large one would take more memory than all the rest.
 _LOCALS_MOST = 1 << 22
@@ -55,6 +62,16 @@ class Subject:
     reference: Octets
     relocatable: Relocatable | None = None
 
+    @cached_property
+    def told(self) -> Octets:
+        """The file as windows of the usual size say it."""
+        return self.told_in(_USUAL_BITS)
+
+    def told_in(self, bits: int) -> Octets:
+        """The file as windows of ``2^bits`` bytes say it: some tables by differences (G95)."""
+        about = self.relocatable
+        return self.file if about is None else told_by_differences(self.file, about.regions, bits)
+
     def with_finders(self, finders: tuple[int, ...]) -> Subject:
         """The same with fewer finders; without any, nothing is relocated."""
         about = self.relocatable
@@ -64,7 +81,8 @@ class Subject:
             return self
         last = about.first + about.size
         sites = find_sites(self.reference[about.first : last].data, finders)
-        about = replace(about, finders=finders, count=len(sites), blob_sites=sites)
+        regions = _regions_for(finders, about.regions)
+        about = replace(about, finders=finders, count=len(sites), blob_sites=sites, regions=regions)
         return replace(self, relocatable=about)
 
     def with_sites(self) -> Subject:
@@ -81,27 +99,40 @@ class Subject:
 
     def blank_file(self, sites: Sites) -> Octets:
         """The file, with zeros in place of its sites; itself where nothing is relocated."""
-        return self.file if self.relocatable is None else _blanked(self.file, sites, 0)
+        if self.relocatable is None:
+            return self.file
+        kept = _unsaid(sites)
+        found = _blanked(self.told, kept, 0)
+        write_labels(found, 0, self.file.data, kept)
+        return found
 
     def blank_reference(self) -> Octets:
         """The same of the reference."""
         about = self.relocatable
         if about is None:
             return self.reference
-        return _blanked(self.reference, about.blob_sites, about.first)
+        sites = about.blob_sites
+        found = _blanked(self.reference, sites, about.first)
+        own = self.reference[about.first : about.first + about.size]
+        write_labels(found, about.first, own.data, sites)
+        known = sites[sites.finder == CALL_SITES]
+        write_targets(found, known.place + about.first, known.form, known.target, known.extra)
+        return found
 
     def file_sites(self) -> Sites:
-        """The sites of the file."""
+        """The sites of the file as it is."""
         about = self.relocatable
         return Sites.none() if about is None else find_sites(self.file.data, about.finders)
 
     def filled_file(self, sites: Sites) -> Octets:
         """The file, with targets in place of what depends on where a site lies."""
-        return self.file if self.relocatable is None else _filled(self.file, sites)
+        return self.file if self.relocatable is None else _filled(self.blank_file(sites), sites)
 
-    def filled_reference(self, sites: Sites) -> Octets:
-        """The same of the reference, whose sites are moved."""
-        return self.reference if self.relocatable is None else _filled(self.reference, sites)
+    def filled_reference(self, moved: Sites) -> Octets:
+        """The same of the reference, whose sites are ``moved``."""
+        return (
+            self.reference if self.relocatable is None else _filled(self.blank_reference(), moved)
+        )
 
     def seen(self, covers: Covers, new: Sites, left_out: npt.NDArray[np.bool_]) -> Seen:
         """What copied sites show; ``new`` are the sites of the file, of which some are
@@ -109,16 +140,25 @@ class Subject:
         about = self.relocatable
         if about is None:
             return Seen.none()
-        found = seen(covers, about.first, about.blob_sites, new, left_out)
+        old = _unsaid(about.blob_sites)
+        found = [seen(covers, about.first, old, new, left_out)]
         if PE_LISTED in about.finders:
             # Where words lie is listed, too: copies show where they went.
-            pairs = places_seen(covers, about.first, about.blob_sites, new, left_out, PE_POINTERS)
+            pairs = places_seen(covers, about.first, old, new, left_out, PE_POINTERS)
             before, after = (
                 _addresses(regions, places)
                 for regions, places in zip((about.blob_regions, about.regions), pairs, strict=True)
             )
-            found = Seen.joined([found, Seen(before, after - before, np.ones_like(before))])
-        return found
+            found.append(Seen(before, after - before, np.ones_like(before)))
+        if CALL_SITES in about.finders:  # nothing that is told by differences moves
+            found.append(Seen(*np.array([[DIFFERENCES], [0], [_FIXED]], np.int64)))
+        return Seen.joined(found)
+
+
+def _unsaid(sites: Sites) -> Sites:
+    """Those that are not told by differences already."""
+    chosen = sites.finder != CALL_SITES
+    return sites if chosen.all() else sites[chosen]
 
 
 def _addresses(regions: tuple[Region, ...], places: Places) -> Places:
@@ -129,6 +169,14 @@ def _addresses(regions: tuple[Region, ...], places: Places) -> Places:
     return found
 
 
+def _regions_for(finders: tuple[int, ...], regions: tuple[Region, ...]) -> tuple[Region, ...]:
+    """The regions of a file: tables are told by differences if those of the blob are."""
+    if CALL_SITES in finders:
+        return regions
+    plain = RegionKind.CALLS, RegionKind.OTHER
+    return tuple(replace(r, kind=plain[1]) if r.kind is plain[0] else r for r in regions)
+
+
 def _blanked(data: Octets, sites: Sites, first: int) -> Octets:
     """A copy; ``first`` is the place in it that the places of sites count from."""
     found = data.copy()
@@ -136,10 +184,10 @@ def _blanked(data: Octets, sites: Sites, first: int) -> Octets:
     return found
 
 
-def _filled(data: Octets, sites: Sites) -> Octets:
-    found = _blanked(data, sites, 0)
-    write_targets(found, *sites.arrays)
-    return found
+def _filled(blanked: Octets, sites: Sites) -> Octets:
+    """The same with targets."""
+    write_targets(blanked, *_unsaid(sites).arrays)
+    return blanked
 
 
 def make_subject(
@@ -165,8 +213,8 @@ def make_subject(
         if used:
             first = sum(map(len, blobs[:number]))
             about = Relocatable(
-                number, first, len(blob), used, image.regions, other.regions, low, high - low,
-                image.transform, len(sites), sites,
+                number, first, len(blob), used, _regions_for(used, image.regions), other.regions,
+                low, high - low, image.transform, len(sites), sites,
             )  # fmt: skip
             return Subject(file, reference, about)
     return Subject(file, reference)

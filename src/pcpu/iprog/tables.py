@@ -14,20 +14,28 @@ import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
 from pcpu.iprog.finders.find import (
+    CALL_SITES,
     FRAMES,
     GO_FUNCTIONS,
+    GO_TABLE,
+    OBJECT_RELOCATIONS,
+    PE_FUNCTIONS,
     PE_LISTED,
+    PE_UNWINDING,
     RELOCATIONS,
     SEARCH_TABLE,
 )
 from pcpu.iprog.index import Seeds
 from pcpu.iprog.jit import jit, spread
-from pcpu.iprog.sites import Form, Places, Sites
+from pcpu.iprog.sites import SPACE, TAGGED, Form, Places, Sites
 
 _TABLES = (
-    Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, Form.ENTRY, Form.ARM_PREL,
+    Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, Form.ENTRY, Form.ARM_PREL, *TAGGED,
 )  # fmt: skip
-_ALIKE = (RELOCATIONS, SEARCH_TABLE, PE_LISTED)  # finders of tables that have little but addresses
+# Finders of tables that have little but addresses.
+_ALIKE = (
+    RELOCATIONS, SEARCH_TABLE, PE_LISTED, OBJECT_RELOCATIONS, PE_FUNCTIONS, PE_UNWINDING,
+)  # fmt: skip
 _FEW = 4  # entries that may be about one address
 _NEAR = 64  # bytes between two entries that support each other
 FINDERS = 256  # numbers that finders may have
@@ -50,7 +58,8 @@ def _how_many(finder: Any) -> Any:
 def matched_entries(new: Sites, old: Sites) -> Covers:
     """Stretches of a file that are made of entries of tables, and where these stand in the
     reference; ``new`` are the sites of the file, ``old`` those of the reference, moved."""
-    pairs = [_same(new, old, int(finder)) for finder in np.flatnonzero(how_many(old))]
+    used = np.flatnonzero(how_many(old)).tolist()
+    pairs = [_same(new, old, finder) for finder in used if finder != CALL_SITES]
     none = np.empty(0, np.int64)
     which, same = (np.concatenate([none, *(pair[n] for pair in pairs)]) for n in (0, 1))
     order = np.argsort(new.place[which], kind="stable")
@@ -78,10 +87,14 @@ def _telling(sites: Sites, finder: int) -> Places:
         chosen[1:] &= (sites.form[:-1] == Form.BEHIND) & (sites.form[1:] == Form.RELATIVE)
     else:
         chosen &= np.isin(sites.form, _TABLES)
+    if finder == OBJECT_RELOCATIONS:  # code is better known than what is about it
+        chosen &= sites.target < 1 << SPACE
     found: Places = np.flatnonzero(chosen)
     if finder == SEARCH_TABLE:
         return found[::2]
-    if finder == GO_FUNCTIONS:
+    if finder == PE_FUNCTIONS:
+        return found[::3]
+    if finder in (GO_FUNCTIONS, GO_TABLE):
         found = found[sites.extra[found] == sites.extra[found[:1]]]
     return found
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from pcpu.iprog.decoder.transforms import FAR, NEAR
 from pcpu.iprog.finders import arm32, riscv
 from pcpu.iprog.finders.arm32 import (
     arm_distance,
@@ -33,11 +34,15 @@ from pcpu.iprog.finders.riscv import (
 from pcpu.iprog.finders.x86_64 import instruction_end, is_operand, vector_end
 from pcpu.iprog.format import Transform
 from pcpu.iprog.jit import for_loops, jit, put, signed_at
+from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.sites import OTHER_IMAGE
 
 _U32 = (1 << 32) - 1
 for_loops(instruction_end, is_operand, vector_end, *riscv.READING, *arm32.READING)
 Restore = Callable[[bytearray, int, int, int], None]
+
+# How far before a word that lies which it is like.
+BACK: Mapping[RegionKind, int] = MappingProxyType({RegionKind.WORDS: 4, RegionKind.PAIRS: 8})
 
 
 def restore_x86_64(
@@ -81,6 +86,20 @@ def restore_by_image(part: bytearray, address: int, base: int, span: int) -> Non
     """Undo transform 3 in a part of a run that lies at ``address``."""
     restore = restore_x86_64 if address < OTHER_IMAGE else restore_aarch64
     restore(part, address, base, span)
+
+
+def restore_words(part: bytearray, place: int, back: int) -> None:
+    """Undo the transform of words in a part of a run that lies at ``place`` of the file (G93)."""
+    for at in range(-place % 4 + back, len(part) - 3, 4):
+        before = int.from_bytes(part[at - back : at - back + 4], "little", signed=True)
+        value = int.from_bytes(part[at : at + 4], "little", signed=True)
+        if not 2 * NEAR <= abs(before) < FAR:
+            continue
+        if -NEAR <= value < NEAR:
+            value += before
+        elif -NEAR <= value - before < NEAR:
+            value -= before
+        part[at : at + 4] = (value & _U32).to_bytes(4, "little")
 
 
 def restore_riscv(part: bytearray, address: int, base: int, span: int) -> None:
@@ -191,6 +210,21 @@ def _aarch64(data: Any, at: Any, stop: Any, bias: Any) -> None:
         elif word & 0x9F000000 == 0x90000000:
             pages = (word >> 29 & 3 | word >> 3 & 0x1FFFFC) + (p + bias >> 12)
             put(data, p, word & ~0x60FFFFE0 | (pages & 3) << 29 | (pages & 0x1FFFFC) << 3, 4)
+
+
+@jit
+def transform_words(data: Any, at: Any, stop: Any, place: Any, back: Any) -> None:
+    """Do the transform of words in ``data[at:stop]``, whose first byte is at ``place`` of the
+    file."""
+    first = at + -place % 4 + back
+    for p in range(first + (stop - 4 - first) // 4 * 4, first - 1, -4):
+        before, value = signed_at(data, p - back), signed_at(data, p)
+        if not 2 * NEAR <= abs(before) < FAR:
+            continue
+        if -NEAR <= value < NEAR:
+            put(data, p, value + before, 4)
+        elif -NEAR <= value - before < NEAR:
+            put(data, p, value - before, 4)
 
 
 @jit

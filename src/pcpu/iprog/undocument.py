@@ -24,7 +24,6 @@ from pcpu.iprog.format import (
     Frame,
     Group,
     Header,
-    Region,
     Relocation,
     Transform,
     check,
@@ -35,6 +34,7 @@ from pcpu.iprog.frames import Prefix, compress, dictionary
 from pcpu.iprog.json_reader import Json
 from pcpu.iprog.numbers import Bytes, signed, varint, varints
 from pcpu.iprog.reference import Reference
+from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.relocate import Mover, ShiftMap
 
 _CODECS = {name: codec for codec, name in CODECS.items()}
@@ -158,7 +158,10 @@ def _relocation(item: Json, reference: Reference) -> tuple[Relocation, Prefix, b
         Transform(transform.number()),
         item.member("base").number(),
         item.member("span").number(),
-        tuple(Region(a.number(), b.number(-(1 << 61)), c.number(0, 1) == 1) for a, b, c in regions),
+        tuple(
+            Region(a.number(), b.number(-(1 << 61)), RegionKind(c.number(0, max(RegionKind))))
+            for a, b, c in regions
+        ),
         group,
     )
     if relocation.transform is Transform.NONE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.state import fail, take
-from pcpu.iprog.finders.find import LAST_FINDER, find_room, find_sites
+from pcpu.iprog.finders.find import KNOWN_FINDERS, LAST_FINDER, find_room, find_sites
 from pcpu.iprog.finders.rows import order_sites
 from pcpu.iprog.finders.sort import sort_room
 from pcpu.kernel import Bytes, Ints, Memory
@@ -19,7 +19,7 @@ def find(s: Ints, heap: Memory, reference: Bytes) -> int:
     """Find the sites that the plan relocates, and hold them; a status."""
     for n in range(s[S.FINDERS]):
         number = i64_at(heap, s[S.FINDER_TABLE] + 8 * n)
-        if not 1 <= number <= LAST_FINDER:
+        if not 1 <= number <= LAST_FINDER or KNOWN_FINDERS >> number & 1 == 0:
             return fail(s, S.UNSUPPORTED, 9)
     blob = reference[s[S.BLOB_FIRST] : s[S.BLOB_FIRST] + s[S.BLOB_SIZE]]
     room = min(s[S.SITES] + s[S.SITES] // _DROPPED, len(blob) // _BYTES_A_SITE)

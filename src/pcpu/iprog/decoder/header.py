@@ -20,12 +20,14 @@ from pcpu.iprog.format import (
     WINDOW_BITS,
     Transform,
 )
+from pcpu.iprog.regions import RegionKind
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
 _MAGIC = int.from_bytes(MAGIC, "little")
 _FRAME = 16  # bytes of a plan around its header
 _SHA = 32
+_LAST_KIND = max(RegionKind).value
 _TRANSFORMS = sum(1 << transform for transform in Transform)  # a bit for each
 _LEAST_BITS, _MOST_BITS = WINDOW_BITS[0], WINDOW_BITS[-1]
 
@@ -181,8 +183,8 @@ def _regions(s: Ints, heap: Memory, b: Bytes, at: int) -> int:
         more, rest = signed(b, rest, len(b))
         if rest < 0:
             return fail(s, S.DAMAGED, 9)
-        code, rest = varint(b, rest, len(b))
-        if rest < 0 or code > 1:
+        kind, rest = varint(b, rest, len(b))
+        if rest < 0 or kind > _LAST_KIND:
             return fail(s, S.DAMAGED, 9)
         start += gap
         bias += more
@@ -191,7 +193,7 @@ def _regions(s: Ints, heap: Memory, b: Bytes, at: int) -> int:
         row = table + 24 * (n + 1)
         put_64(heap, row, start)
         put_64(heap, row + 8, bias)
-        put_64(heap, row + 16, code)
+        put_64(heap, row + 16, kind)
     s[S.REGIONS], s[S.REGION_TABLE] = regions + 1, table
     return rest
 

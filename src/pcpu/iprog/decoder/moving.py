@@ -8,6 +8,7 @@ from pcpu.iprog.decoder.transforms import (
     restore_arm32,
     restore_riscv,
     restore_thumb,
+    restore_words,
     restore_x86,
 )
 from pcpu.iprog.finders.arm32 import (
@@ -20,6 +21,7 @@ from pcpu.iprog.finders.arm32 import (
 )
 from pcpu.iprog.finders.riscv import is_call, put_high, put_jump, put_low
 from pcpu.iprog.format import Transform
+from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.sites import OTHER_IMAGE, SPACE, Form
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
@@ -29,11 +31,13 @@ BRANCH, PAGE, LOW = Form.BRANCH.value, Form.PAGE.value, Form.LOW.value
 ARM, THUMB = Form.ARM_BRANCH.value, Form.THUMB_BRANCH.value
 PREL, POOL = Form.ARM_PREL.value, Form.ARM_POOL.value
 JUMP, HIGH = Form.RISCV_JUMP.value, Form.RISCV_HIGH.value
+NARROW, WIDE = Form.NARROW.value, Form.WIDE.value
 ENTRY, SYMBOL = Form.ENTRY.value, Form.SYMBOL.value
 X86_64, AARCH64 = Transform.X86_64.value, Transform.AARCH64.value
 BY_IMAGE, X86, RISCV = Transform.BY_IMAGE.value, Transform.X86.value, Transform.RISCV.value
 ARM32, THUMB_CODE = Transform.ARM32.value, Transform.THUMB.value
 NUMBER = (1 << SPACE) - 1
+CODE_KIND, WORDS, PAIRS = map(int, list(RegionKind)[1:4])
 
 
 def region_of(s: Ints, heap: Memory, place: int) -> int:
@@ -69,7 +73,9 @@ def other_value(form: int, target: int, extra: int, address: int) -> int:
     """The same of forms that few programs have."""
     if form == ENTRY:
         return entry_of(target, extra)
-    return target & NUMBER if form == SYMBOL else target - (address - extra)
+    if form in (SYMBOL, NARROW, WIDE):
+        return target & NUMBER
+    return target - (address - extra)
 
 
 def entry_of(target: int, extra: int) -> int:
@@ -87,7 +93,9 @@ def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
             group = value >> min(7 * n, 63) & 127
             b[at + n] = group | (128 if n + 1 < extra else 0)
         return
-    if form == ABSOLUTE:
+    if form in (NARROW, WIDE):
+        put_tagged(b, at, form, tagged(value, extra))
+    elif form == ABSOLUTE:
         put_64(b, at, value)
     elif form == ENTRY:
         b[at] = value & 255
@@ -98,6 +106,19 @@ def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
         put_32(b, at, other_word(u32_at(b, at), form, value))
     else:
         put_32(b, at, instruction(u32_at(b, at), form, extra, value))
+
+
+def tagged(value: int, extra: int) -> int:
+    """A number and the tag that its extra says."""
+    return (value << (extra & 7)) + (extra >> 3)
+
+
+def put_tagged(b: Bytes, at: int, form: int, value: int) -> None:
+    if form == WIDE and value < 1 << 32:
+        put_32(b, at, value)
+    elif form == NARROW and value < 1 << 16:
+        b[at] = value & 255
+        b[at + 1] = value >> 8 & 255
 
 
 def instruction(word: int, form: int, extra: int, value: int) -> int:
@@ -149,7 +170,10 @@ def restore(s: Ints, heap: Memory, window: Bytes, start: int, at: int, end: int)
         stop = end
         if region < last_region:
             stop = max(at, min(end, i64_at(heap, region + 24) - start))
-        if i64_at(heap, region + 16):
+        kind = i64_at(heap, region + 16)
+        if kind in (WORDS, PAIRS):
+            restore_words(window[at:stop], start + at, 4 if kind == WORDS else 8)
+        elif kind == CODE_KIND:
             address = start + at + i64_at(heap, region + 8)
             own = s[S.TRANSFORM]
             if own == BY_IMAGE:

@@ -16,6 +16,7 @@ from pcpu.compiler import compile_operations
 from pcpu.iprog.decoder import state
 from pcpu.iprog.finders.find import chosen_for
 from pcpu.iprog.format import Codec, Header
+from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.zstd import zstd_object
 from pcpu.isa import Isa
 from pcpu.kernel.module import Translation, translate
@@ -39,7 +40,8 @@ HOT = frozenset({
     "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
     "_follow", "_records", "_list", "_based", "_methods", "_is_method", "_instruction", "_operand",
     "number", "_name", "_number_in", "_words",
-    "displace",
+    "displace", "_cells", "_cell", "_instructions", "_types", "_relocations", "_symbols",
+    "_functions",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
 # that has made faster code of a function uses it from the next call on. Others would be part of a
@@ -49,6 +51,7 @@ APART = frozenset({
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
     "_methods", "resolve", "_index", "read_covers", "_place", "_fix", "move_cover", "_move_sites",
     "restore_x86", "shift", "varint", "_may_end", "_put_rest", "_put_other",
+    "_cells", "_body", "_types", "_relocations", "_symbols", "_functions",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "_cover_number"})  # what does not
 _USUAL_BITS = 16  # of the size of a window
@@ -69,6 +72,8 @@ def known_of(header: Header) -> Known:
         "WINDOW_SIZE_BITS": header.window_bits,
     }
     if header.relocation is not None:
+        kinds = {region.kind for region in header.relocation.regions}
+        known["TELLS_CALLS"] = int(RegionKind.CALLS in kinds)
         known["CHOSEN"] = chosen_for(header.relocation.finders)
     return known
 

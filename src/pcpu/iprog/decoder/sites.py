@@ -20,11 +20,13 @@ from pcpu.iprog.decoder.moving import (
     CODE,
     ENTRY,
     LOW,
+    NARROW,
     NUMBER,
     POOL,
     PREL,
     RELATIVE,
     SIGNED,
+    WIDE,
     entry_of,
     instruction,
     is_shown,
@@ -32,8 +34,10 @@ from pcpu.iprog.decoder.moving import (
     other_word,
     put_site,
     region_of,
+    tagged,
     value_of,
 )
+from pcpu.iprog.decoder.transforms import NEAR
 from pcpu.iprog.sites import Form
 from pcpu.kernel import Ints, Memory
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
@@ -83,6 +87,10 @@ def resolve(s: Ints, heap: Memory, records: int, first: int, last: int) -> None:
                 extra = 0
             else:
                 value = _leb(value, extra)
+        elif form in (NARROW, WIDE):
+            value, bits = tagged(value & NUMBER, extra), _BYTES
+            extra = 2 if form == NARROW else 4
+            extra, form = extra if 0 <= value >> 8 * extra < 1 else 0, SIGNED
         if form & ~_FORMS != 0 or _KNOWN >> (form & _FORMS) & 1 == 0:
             form, bits, extra = ABSOLUTE, _BYTES, 0  # of no bytes: nothing is written
         extra = min(max(extra, 0), _MOST_EXTRA)
@@ -243,6 +251,7 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
     the reference (G29)."""
     site, sites = _sites_from(s, heap, start)
     first, end, to = start, start + length, at - start
+    behind, before = -1, 0  # the end of the last relative site, and what it would hold
     while site < sites:
         about = i64_at(heap, site)
         place = about & _PLACE
@@ -254,6 +263,11 @@ def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None
         form, extra = about >> _FORM & _FORMS, about >> _EXTRA
         if form == CODE:
             value += extra - s[S.BASE]
+        if form == RELATIVE and place + 4 <= end:
+            more = value - place - before
+            if place == behind and -NEAR <= more < NEAR:
+                put_32(heap, place + to, more)
+            behind, before = place + 4, value - place
         if form == POOL:
             value -= extra
         if form in (RELATIVE, BEHIND, PREL):  # which have no place in the file

@@ -54,7 +54,7 @@ STATE_LENGTH = PART + 12
 
 INDEX, CHECKS, GAPS, LENGTHS, TURNS, STEPS, FIXES, LITERALS = range(8)
 # What a decoder for one plan need not do is left out of it.
-COMPRESSED, LEARNS, RELOCATES = 1, 1, 1
+COMPRESSED, LEARNS, RELOCATES, TELLS_CALLS = 1, 1, 1, 1
 
 MOST = 1 << 48  # the largest address
 

@@ -1,4 +1,4 @@
-"""Literal transforms, undone (G28)."""
+"""Literal transforms, undone (G28, G93)."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ from pcpu.iprog.finders.x86_64 import ESCAPE, instruction_end, is_operand
 from pcpu.kernel import Bytes, i64
 from pcpu.kernel.memory import i32_at, lowest_bit, match_16, put_32, u16_at, u32_at
 
+NEAR = 1 << 15  # what words that are alike differ by, at most
+FAR = 1 << 30  # what has at least this size is no distance within a program
 _LONG, _SHORT = 64, 16  # places that are looked at together
 
 
@@ -58,6 +60,17 @@ def restore_x86(part: Bytes, address: int, base: int, span: int, operands: bool)
                     put_32(part, at, value)
                 floor = at + 4
         p += step
+
+
+def restore_words(part: Bytes, place: int, back: int) -> None:
+    """Undo the transform of words in a part of a run that lies at ``place`` of the file (G93)."""
+    for p in range((-place & 3) + back, len(part) - 3, 4):
+        before, value = i32_at(part, p - back), i32_at(part, p)
+        if 2 * NEAR <= before < FAR or -FAR < before <= -2 * NEAR:
+            if -NEAR <= value < NEAR:
+                put_32(part, p, value + before)
+            elif -NEAR <= value - before < NEAR:
+                put_32(part, p, value - before)
 
 
 def _may_end(b: Bytes, p: int, count: int, with_operands: bool) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pcpu.iprog.decoder import covers
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.block import end_of, start_of
+from pcpu.iprog.decoder.calls import restore_calls
 from pcpu.iprog.decoder.covers import begin_covers, read_covers
 from pcpu.iprog.decoder.groups import REFERENCE, put_row, put_site_row, stream
 from pcpu.iprog.decoder.memory import copy
@@ -65,6 +66,8 @@ def make_window(
     status = _fix(s, heap, content, size)
     if status < 0:
         return status
+    if S.RELOCATES and S.TELLS_CALLS and s[S.FINDERS]:
+        restore_calls(s, heap, window[0:size], start)
     number = (start >> s[S.WINDOW_BITS]) - s[S.BLOCK_FIRST]
     if check(window[0:size]) != u32_at(stream(s, content, S.CHECKS), 4 * number):
         return fail(s, S.DAMAGED, 22)

@@ -22,6 +22,7 @@ from pcpu.iprog.finders.image import (
     AMD,
     ARM,
     ARM32,
+    CLR,
     FAT,
     I386,
     MACHO_AMD,
@@ -55,15 +56,19 @@ class Finder:
 _PIECE = 1 << 15  # rows that become columns at a time
 _FORMS = (1 << rows.TAG) - 1
 _ELF = (AMD, ARM, ARM32, I386, RISCV)
+_WIDE = (AMD, ARM, RISCV)  # of 64 bits
 _PE = (PE, PE_I386)
 _MACHO = (MACHO_AMD, MACHO_ARM)
 _FAT = (FAT,)
+_GO_IMAGES = (*_MACHO, *_PE)
 
 # In the order in which they run, which decides where sites overlap.
 FINDERS: Mapping[int, Finder] = MappingProxyType({
     finder.number: finder
     for finder in (
         Finder(find.AMD_CODE, "x86-64-code", "calls, jumps and operands", (AMD,)),
+        Finder(find.OBJECT_RELOCATIONS, "object-places", "relocations of objects", _WIDE),
+        Finder(find.OBJECT_SYMBOLS, "object-symbols", "symbols of objects", _WIDE),
         Finder(find.RELOCATIONS, "elf-relocations", "relocations with addends", _ELF),
         Finder(find.SYMBOLS, "elf-symbols", "values of symbols", _ELF),
         Finder(find.POINTERS, "elf-pointers", "words of data that are addresses", _ELF),
@@ -76,6 +81,7 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.GO_TYPE_NAMES, "go-type-names", "Go: names and methods of types", _ELF),
         Finder(find.AMD_FIXED, "x86-fixed", "addresses in code at a fixed place", (AMD, I386)),
         Finder(find.NAMES, "elf-names", "where names are, and numbers of symbols", _ELF),
+        Finder(find.TYPES, "btf", "BTF: types and places of names", _ELF),
         Finder(find.WASM_CODE, "wasm-code", "what instructions name", (WASM,)),
         Finder(find.WASM_TABLES, "wasm-tables", "functions and types that tables name", (WASM,)),
         Finder(find.ARM_CODE, "aarch64-code", "branches and pages", (ARM,)),
@@ -87,11 +93,20 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.RISCV_CODE, "riscv64-code", "jumps and parts of distances", (RISCV,)),
         Finder(find.PE_CODE, "pe-code", "calls, jumps and operands", (PE,)),
         Finder(find.PE_FUNCTIONS, "pe-functions", "unwinding: functions", (PE,)),
+        Finder(find.PE_UNWINDING, "pe-unwinding", "unwinding: what it goes by", (PE,)),
         Finder(find.PE_POINTERS, "pe-pointers", "words of data that are addresses", _PE),
         Finder(find.PE_LISTED, "pe-relocations", "places that relocations name", _PE),
         Finder(find.I386_CODE, "x86-code", "calls and jumps", (I386, PE_I386)),
         Finder(find.I386_GOT, "x86-got", "operands that count from the offset table", (I386,)),
         Finder(find.I386_TABLES, "x86-tables", "jump tables", (I386,)),
+        Finder(find.GO_TABLE, "go-table", "Go: the table of functions", _GO_IMAGES),
+        Finder(find.GO_UNITS, "go-units", "Go: files of functions", (*_ELF, *_GO_IMAGES)),
+        Finder(
+            find.GO_INLINED_BEHIND, "go-inlined-behind", "Go: names of functions, inlined",
+            (*_ELF, *_GO_IMAGES),
+        ),
+        Finder(find.CALL_SITES, "call-sites", "unwinding: call sites", _ELF),
+        Finder(find.GO_IMAGE_TYPES, "go-image-types", "Go: names, methods of types", _GO_IMAGES),
         Finder(find.MACHO_AMD_CODE, "macho-x86-64", "calls, jumps and operands", (MACHO_AMD,)),
         Finder(find.MACHO_ARM_CODE, "macho-aarch64", "branches and pages", (MACHO_ARM,)),
         Finder(find.MACHO_POINTERS, "macho-pointers", "words of data that are addresses", _MACHO),
@@ -106,6 +121,8 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.FAT_FRAMES, "fat-eh-frame", "unwinding: functions and records", _FAT),
         Finder(find.FAT_FUNCTIONS, "fat-unwind", "unwinding: functions and data", _FAT),
         Finder(find.FAT_NAMES, "fat-names", "where the names of symbols are", _FAT),
+        Finder(find.CLR_TABLES, "clr-tables", ".NET: rows and places in heaps", (CLR, *_PE)),
+        Finder(find.CLR_CODE, "clr-code", ".NET: tokens in code", (CLR, *_PE)),
     )
 })  # fmt: skip
 

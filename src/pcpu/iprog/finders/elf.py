@@ -27,11 +27,15 @@ _MAX_ADDRESS = 1 << 40
 _SHARED = 2  # times that a blob may be covered by sections
 
 # Names that finders look for, and where each begins.
-_TEXT = b".eh_frame\0.eh_frame_hdr\0.gopclntab\0.rodata\0.typelink\0.got.plt\0.got\0.ARM.extab\0"
+_TEXT = (
+    b".eh_frame\0.eh_frame_hdr\0.gopclntab\0.rodata\0.typelink\0.got.plt\0.got\0.ARM.extab\0"
+    b".gcc_except_table\0.BTF\0"
+)
 _NAMES = np.frombuffer(_TEXT, np.uint8)
 EH_FRAME, EH_FRAME_HDR = _TEXT.index(b".eh_frame\0"), _TEXT.index(b".eh_frame_hdr\0")
 GOPCLNTAB, RODATA = _TEXT.index(b".gopclntab\0"), _TEXT.index(b".rodata\0")
-TYPELINK = _TEXT.index(b".typelink\0")
+TYPELINK, BTF = _TEXT.index(b".typelink\0"), _TEXT.index(b".BTF\0")
+CALL_SITES = _TEXT.index(b".gcc_except_table\0")
 ARM_EXTAB = _TEXT.index(b".ARM.extab\0")
 GOT_PLT, GOT = _TEXT.index(b".got.plt\0"), _TEXT.index(b".got\0")
 

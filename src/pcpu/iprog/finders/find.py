@@ -9,13 +9,28 @@ from pcpu.iprog.finders.arm32 import arm32_sites
 from pcpu.iprog.finders.arm32_pools import arm32_pools
 from pcpu.iprog.finders.arm_exidx import exidx_sites
 from pcpu.iprog.finders.arrays import Bytes, Ints
+from pcpu.iprog.finders.btf import btf
+from pcpu.iprog.finders.call_sites import call_sites
+from pcpu.iprog.finders.clr import CLR, read_clr
+from pcpu.iprog.finders.clr_sites import clr_code, clr_tables
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
 from pcpu.iprog.finders.elf import AARCH64, ARM32, ELF, I386, RISCV, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
 from pcpu.iprog.finders.elf_names import names
+from pcpu.iprog.finders.elf_objects import object_relocations, object_symbols
 from pcpu.iprog.finders.fat import IMAGES, displace, fat_room, image_in, is_fat, read_part
 from pcpu.iprog.finders.go import function_table, types
 from pcpu.iprog.finders.go_data import inlined, type_names
+from pcpu.iprog.finders.go_images import (
+    elf_table,
+    macho_table,
+    macho_types,
+    pe_table,
+    pe_types,
+    table_functions,
+    table_inlined,
+    table_units,
+)  # fmt: skip
 from pcpu.iprog.finders.jump_tables import jump_tables, read_tables, tables_room
 from pcpu.iprog.finders.macho import (
     AMD64,
@@ -39,6 +54,7 @@ from pcpu.iprog.finders.pe import (
     pe_relocations,
     read_pe,
 )  # fmt: skip
+from pcpu.iprog.finders.pe_unwinding import pe_unwinding
 from pcpu.iprog.finders.riscv import riscv_sites
 from pcpu.iprog.finders.rows import tag
 from pcpu.iprog.finders.wasm import CODE, LOCALS, TABLES, WORDS, find_in_module, is_module
@@ -60,25 +76,37 @@ FAT_FRAMES, FAT_FUNCTIONS, FAT_NAMES = range(33, 36)
 I386_CODE, I386_GOT, I386_TABLES, PE_LISTED = range(36, 40)
 ARM32_CODE, ARM32_POOLS, ARM32_UNWIND, RISCV_CODE = range(40, 44)
 _IN_IMAGES = FAT_AMD_CODE - MACHO_AMD_CODE
-LAST_FINDER = RISCV_CODE
+GO_TABLE, GO_UNITS, GO_INLINED_BEHIND, GO_IMAGE_TYPES = range(49, 53)
+CALL_SITES = 53
+CLR_TABLES, CLR_CODE = 46, 47
+TYPES, OBJECT_RELOCATIONS, OBJECT_SYMBOLS = 54, 55, 56
+PE_UNWINDING = 57
+LAST_FINDER = PE_UNWINDING
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
 CHOSEN = -1
 TAGS = 1  # 0 leaves out who found a site, which decoders do not ask for
 _MODULES = 1 << WASM_CODE | 1 << WASM_TABLES | 1 << WASM_WORDS | 1 << WASM_LOCALS
+_GO = 1 << GO_TABLE | 1 << GO_UNITS | 1 << GO_INLINED_BEHIND | 1 << GO_IMAGE_TYPES
 _WINDOWS = (
     1 << PE_CODE | 1 << PE_FUNCTIONS | 1 << PE_POINTERS | 1 << I386_CODE | 1 << PE_LISTED
+    | 1 << PE_UNWINDING | _GO
 )  # fmt: skip
 _MACHO = (
     1 << MACHO_AMD_CODE | 1 << MACHO_ARM_CODE | 1 << MACHO_POINTERS | 1 << MACHO_SYMBOLS
     | 1 << MACHO_FRAMES | 1 << MACHO_FUNCTIONS | 1 << MACHO_NAMES
 )  # fmt: skip
 _FAT = _MACHO << _IN_IMAGES
+_MACHO |= _GO
+_CLR = 1 << CLR_TABLES | 1 << CLR_CODE
+# A bit for each.
+KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | _CLR | (1 << PE_UNWINDING + 1) - (1 << GO_TABLE)
 _IN_CODE = (
     AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED, I386_CODE, I386_GOT, I386_TABLES, RISCV_CODE,
     ARM32_CODE, ARM32_POOLS, ARM32_UNWIND,
 )  # fmt: skip
+_OF_TABLE = (GO_TABLE, GO_UNITS, GO_INLINED_BEHIND)
 _MACHINES = (I386, ARM32, X86_64, AARCH64, RISCV)
 
 
@@ -95,6 +123,8 @@ def find_room(b: Bytes) -> int:
         common = max(common, macho_room(b))
     if CHOSEN & _FAT != 0:
         common = max(common, fat_room(b))
+    if CHOSEN & _CLR != 0:
+        common = max(common, CLR)
     return ELF + max(KNOWN, common) + tables_room(b)
 
 
@@ -108,7 +138,9 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
     windows = CHOSEN & _WINDOWS != 0 and loaded == 0 and read_pe(b, elf) > 0
     mac = CHOSEN & _MACHO != 0 and loaded == 0 and not windows and read_macho(b, elf) > 0
     fat = CHOSEN & _FAT != 0 and loaded == 0 and not windows and not mac and is_fat(b)
-    if loaded == 0 and not module and not windows and not mac and not fat:
+    clr = scratch[ELF : ELF + (CLR if CHOSEN & _CLR != 0 else 0)]
+    assembly = CHOSEN & _CLR != 0 and loaded == 0 and not mac and not fat and read_clr(b, clr)
+    if loaded == 0 and not module and not windows and not mac and not fat and not assembly:
         return 0
     tables = scratch[len(scratch) - tables_room(b) : len(scratch)]
     tables[0] = 0
@@ -122,6 +154,8 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
         first = count
         if CHOSEN & _MODULES != 0 and module:
             count = find_in_module(b, finders[n], rows, room, count)
+        elif CHOSEN & _CLR != 0 and assembly and finders[n] in (CLR_TABLES, CLR_CODE):
+            count = _in_assembly(b, clr, finders[n], rows, room, count)
         elif CHOSEN & _WINDOWS != 0 and windows:
             count = _in_windows(b, elf, finders[n], tables, rows, room, count)
         elif CHOSEN & _MACHO != 0 and mac:
@@ -200,10 +234,28 @@ def _in_windows(
         count = pe_code(b, image, tables, rows, room, count)
     elif _is(finder, PE_FUNCTIONS):
         count = pe_functions(b, image, rows, room, count)
+    elif _is(finder, PE_UNWINDING):
+        count = pe_unwinding(b, image, rows, room, count)
     elif _is(finder, PE_POINTERS):
         count = pe_pointers(b, image, rows, room, count)
     elif _is(finder, PE_LISTED):
         count = pe_relocations(b, image, rows, room, count)
+    elif _is(finder, GO_IMAGE_TYPES):
+        count = pe_types(b, image, rows, room, count)
+    elif CHOSEN & _GO != 0 and finder in _OF_TABLE:
+        p, stop, address = pe_table(b, image)
+        count = _in_go_table(b, image, finder, p, stop, address, rows, room, count)
+    return count
+
+
+def _in_assembly(
+    b: Bytes, clr: Ints, finder: int, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """What a finder finds in an assembly."""
+    if _is(finder, CLR_TABLES):
+        count = clr_tables(b, clr, rows, room, count)
+    elif _is(finder, CLR_CODE):
+        count = clr_code(b, clr, rows, room, count)
     return count
 
 
@@ -227,6 +279,11 @@ def _in_macho(
         count = macho_functions(b, image, rows, room, count)
     elif _is(finder, MACHO_NAMES):
         count = macho_names(b, image, rows, room, count)
+    elif _is(finder, GO_IMAGE_TYPES):
+        count = macho_types(b, image, rows, room, count)
+    elif CHOSEN & _GO != 0 and finder in _OF_TABLE:
+        p, stop, address = macho_table(b)
+        count = _in_go_table(b, image, finder, p, stop, address, rows, room, count)
     return count
 
 
@@ -268,10 +325,35 @@ def _in_data(
         count = types(b, elf, rows, room, count)
     elif _is(finder, NAMES):
         count = names(b, elf, rows, room, count)
+    elif _is(finder, TYPES):
+        count = btf(b, rows, room, count)
+    elif _is(finder, OBJECT_RELOCATIONS):
+        count = object_relocations(b, elf, rows, room, count)
+    elif _is(finder, OBJECT_SYMBOLS):
+        count = object_symbols(b, elf, rows, room, count)
     elif _is(finder, GO_INLINED):
         count = inlined(b, rows, room, count)
+    elif _is(finder, CALL_SITES):
+        count = call_sites(b, rows, room, count)
     elif _is(finder, GO_TYPE_NAMES):
         count = type_names(b, rows, room, count)
+    elif CHOSEN & _GO != 0 and finder in (GO_UNITS, GO_INLINED_BEHIND):
+        p, stop, address = elf_table(b)
+        count = _in_go_table(b, elf, finder, p, stop, address, rows, room, count)
+    return count
+
+
+def _in_go_table(
+    b: Bytes, image: Ints, finder: int, p: int, stop: int, address: int, rows: Ints, room: int,
+    count: int,
+) -> int:  # fmt: skip
+    """What a finder finds in Go's table of functions, or behind it."""
+    if _is(finder, GO_TABLE):
+        count = table_functions(b, image, p, stop, address, rows, room, count)
+    elif _is(finder, GO_UNITS):
+        count = table_units(b, p, stop, rows, room, count)
+    elif _is(finder, GO_INLINED_BEHIND):
+        count = table_inlined(b, p, stop, address, rows, room, count)
     return count
 
 

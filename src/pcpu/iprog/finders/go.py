@@ -26,11 +26,13 @@ _NUMBERS = 8
 _COUNT, TEXT, FUNCTION_NAMES, _COUNTERS, _LIST = 0, 2, 3, 6, 7  # some of them
 _FUNCTION = 44  # bytes of a function's record before its lists
 _COUNTER_COUNT, _OTHER_COUNT = 28, 43  # places in the record: how long its lists are
+_UNIT = 32  # a place in the record
 _MOST = 16  # entries of a list that are looked at
 _LISTS = 5  # columns of records before those of their lists
 _COLUMNS = _LISTS + 2 * _MOST
 NONE = 0xFFFFFFFF
 _FUNCTION_DATA = 1 << 40  # addresses from here on: distances from a place that is not known
+_UNITS = 5 << 40  # addresses from here on: numbers of what lists of files hold
 _ALIGNMENT, _NARROW_ALIGNMENT = 31, 15  # bits that are 0 in places of types, and of functions
 _PIECE = 1 << 14  # bytes that are looked at in one call
 _BASED = Form.BASED.value
@@ -49,18 +51,21 @@ def _is_base(b: Bytes, p: int, n: int) -> bool:
 def function_section(b: Bytes) -> int:
     """The section with the table of functions; 0 where there is none."""
     s = named(b, GOPCLNTAB)
-    pointer = 8 if is_wide(b) else 4
-    if s == 0 or size_of(b, s) < _HEADER + _NUMBERS * pointer:
+    if s == 0:
         return 0
-    p = start_of(b, s)
-    if u32_at(b, p) != _MAGIC or i64(b[p + 7]) != pointer:
-        return 0
+    found = is_function_table(b, start_of(b, s), size_of(b, s), 8 if is_wide(b) else 4)
+    return s if found else 0
+
+
+def is_function_table(b: Bytes, p: int, size: int, pointer: int) -> bool:
+    """Whether the ``size`` bytes at ``b[p]`` begin with a table of functions for pointers of so
+    many bytes."""
+    if size < _HEADER + _NUMBERS * pointer or u32_at(b, p) != _MAGIC or i64(b[p + 7]) != pointer:
+        return False
     if not (_is_base(b, p, TEXT) and _is_base(b, p, FUNCTION_NAMES) and _is_base(b, p, _COUNTERS)):
-        return 0
+        return False
     count = header_number(b, p, _COUNT)
-    if not 0 <= count <= size_of(b, s):
-        return 0
-    return s if lies(header_number(b, p, _LIST), 8 * count + 4, size_of(b, s)) else 0
+    return 0 <= count <= size and lies(header_number(b, p, _LIST), 8 * count + 4, size)
 
 
 def based(
@@ -80,14 +85,21 @@ def function_table(b: Bytes, rows: Ints, room: int, count: int) -> int:
         return count
     p = start_of(b, s)
     text = header_number(b, p, TEXT)
-    names = address_of(b, s) + header_number(b, p, FUNCTION_NAMES)
-    counters = address_of(b, s) + header_number(b, p, _COUNTERS)
+    return find_functions(b, p, p + size_of(b, s), address_of(b, s), text, rows, room, count)
+
+
+def find_functions(
+    b: Bytes, p: int, stop: int, address: int, text: int, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """The sites of the table in ``b[p:stop]``, which lies at ``address``; functions count from
+    ``text``."""
+    names = address + header_number(b, p, FUNCTION_NAMES)
+    counters = address + header_number(b, p, _COUNTERS)
     at = p + header_number(b, p, _LIST)
     end = at + 8 * header_number(b, p, _COUNT)
-    stop = p + size_of(b, s)
     for function in range(at, end, 8):
         count = based(b, function, text, -1, rows, room, count)
-        count = based(b, function + 4, at - p + address_of(b, s), -1, rows, room, count)
+        count = based(b, function + 4, at - p + address, -1, rows, room, count)
     count = based(b, end, text, -1, rows, room, count)
     # Record by record, so that sites are in order. Where two overlap, the rule's order counts.
     before = count
@@ -127,6 +139,25 @@ def _records(
         count = _list(
             b, others, min(floor, stop), first, last, 1, _FUNCTION_DATA, NONE, rows, room, count
         )
+    return count
+
+
+def behind_records(b: Bytes, p: int, stop: int) -> int:
+    """Where the last function's record ends, its lists left out; ``stop`` where there is none."""
+    at = p + header_number(b, p, _LIST)
+    count = header_number(b, p, _COUNT)
+    if count == 0:
+        return stop
+    return min(at + u32_at(b, at + 8 * count - 4) + _FUNCTION, stop)
+
+
+def find_units(b: Bytes, p: int, stop: int, rows: Ints, room: int, count: int) -> int:
+    """Where what the functions of the table in ``b[p:stop]`` were compiled with is listed."""
+    at = p + header_number(b, p, _LIST)
+    for function in range(at, at + 8 * header_number(b, p, _COUNT), 8):
+        record = at + u32_at(b, function + 4)
+        if record + _FUNCTION <= stop:
+            count = based(b, record + _UNIT, _UNITS, NONE, rows, room, count)
     return count
 
 

@@ -22,6 +22,7 @@ _INTERFACE = 20  # a kind
 # Where that is, behind what all types have, in pointers, by kind; -1 where it is not known.
 _MORE = np.array([-1, *[0] * 16, 3, 2, 1, 4, -1, 1, 1, 0, 4, 0, *[-1] * 5], np.int64)
 _METHOD = 16  # bytes
+_WIDE = 8  # bytes of a pointer
 
 
 def inlined(b: Bytes, rows: Ints, room: int, count: int) -> int:
@@ -31,11 +32,20 @@ def inlined(b: Bytes, rows: Ints, room: int, count: int) -> int:
     if functions == 0 or s == 0:
         return count
     p = start_of(b, functions)
-    names = header_number(b, p, FUNCTION_NAMES)
-    base = address_of(b, functions) + names
     stop = p + size_of(b, functions)
     start = start_of(b, s)
-    for q in range(start + (-start & 3), start + size_of(b, s) - (_CALL - 1), 4):
+    return find_inlined(
+        b, start, start + size_of(b, s), p, stop, address_of(b, functions), rows, room, count
+    )  # fmt: skip
+
+
+def find_inlined(
+    b: Bytes, start: int, end: int, p: int, stop: int, address: int, rows: Ints, room: int,
+    count: int,
+) -> int:  # fmt: skip
+    """The same in ``b[start:end]``; the table of functions is ``b[p:stop]``, at ``address``."""
+    names = header_number(b, p, FUNCTION_NAMES)
+    for q in range(start + (-start & 3), end - (_CALL - 1), 4):
         if (
             u32_at(b, q) < _KINDS_OF_FUNCTIONS
             and u32_at(b, q + 8) < _CODE
@@ -43,7 +53,7 @@ def inlined(b: Bytes, rows: Ints, room: int, count: int) -> int:
         ):
             name = p + names + u32_at(b, q + 4)
             if p + names < name < stop and b[name - 1] == 0 and b[name] != 0:
-                count = based(b, q + 4, base, 0, rows, room, count)
+                count = based(b, q + 4, address + names, 0, rows, room, count)
     return count
 
 
@@ -54,28 +64,36 @@ def type_names(b: Bytes, rows: Ints, room: int, count: int) -> int:
     if functions == 0 or s == 0:
         return count
     text = header_number(b, start_of(b, functions), TEXT)
-    address = address_of(b, s)
-    start = start_of(b, s)
-    size = size_of(b, s)
-    floor = start  # lists of methods do not lie on each other
     pointer = 8 if is_wide(b) else 4
-    most = _TYPE if is_wide(b) else _NARROW_TYPE
+    return find_types(
+        b, start_of(b, s), size_of(b, s), address_of(b, s), text, pointer, rows, room, count
+    )  # fmt: skip
+
+
+def find_types(
+    b: Bytes, start: int, size: int, address: int, text: int, pointer: int, rows: Ints, room: int,
+    count: int,
+) -> int:  # fmt: skip
+    """The same in the ``size`` bytes at ``b[start]``, which lie at ``address``; functions count
+    from ``text``, and pointers have so many bytes."""
+    floor = start  # lists of methods do not lie on each other
+    most = _TYPE if pointer == _WIDE else _NARROW_TYPE
     for q in range(start, start + size - (most - 1), _ALIGNMENT):
         own = q + most  # where what its kind has begins
-        kind = _kind_of(b, q, own, size)
+        kind = _kind_of(b, q, own, pointer, size)
         if kind < 0:
             continue
         count = based(b, own - _NAME, address, 0, rows, room, count)
         count = based(b, own - _POINTER, address, 0, rows, room, count)
         if kind == _INTERFACE and lies(own - start, 5 * pointer, size):
-            first = _pointer(b, own + pointer) - address + start
-            number = _pointer(b, own + 2 * pointer)
+            first = _pointer(b, own + pointer, pointer) - address + start
+            number = _pointer(b, own + 2 * pointer, pointer)
             if first >= floor and number < size and lies(first - start, 8 * number, size):
                 floor = first + 8 * number
                 for p in range(first, floor, 4):
                     count = based(b, p, address, 0, rows, room, count)
         more = own + pointer * i64(_MORE[kind])
-        if _has_more(b, q) and more >= own and lies(more - start, _METHOD, size):
+        if _has_more(b, q, pointer) and more >= own and lies(more - start, _METHOD, size):
             count = based(b, more, address, 0, rows, room, count)
             first = more + u32_at(b, more + 8)
             number = u16_at(b, more + 4)
@@ -86,32 +104,32 @@ def type_names(b: Bytes, rows: Ints, room: int, count: int) -> int:
     return count
 
 
-def _pointer(b: Bytes, p: int) -> int:
+def _pointer(b: Bytes, p: int, pointer: int) -> int:
     """The number at ``b[p]``, as wide as pointers are."""
-    return i64_at(b, p) if is_wide(b) else u32_at(b, p)
+    return i64_at(b, p) if pointer == _WIDE else u32_at(b, p)
 
 
-def _flags(b: Bytes, q: int) -> int:
+def _flags(q: int, pointer: int) -> int:
     """Where the flags of a type are."""
-    return q + (_FLAGS if is_wide(b) else _NARROW_FLAGS)
+    return q + (_FLAGS if pointer == _WIDE else _NARROW_FLAGS)
 
 
-def _has_more(b: Bytes, q: int) -> bool:
+def _has_more(b: Bytes, q: int, pointer: int) -> bool:
     """Whether a type has a package and methods."""
-    return i64(b[_flags(b, q)]) & _HAS_MORE != 0
+    return i64(b[_flags(q, pointer)]) & _HAS_MORE != 0
 
 
-def _kind_of(b: Bytes, q: int, own: int, size: int) -> int:
+def _kind_of(b: Bytes, q: int, own: int, pointer: int, size: int) -> int:
     """The kind of the type at ``b[q]``; -1 where none begins, by its alignments, kind, name and
     pointer."""
-    at = _flags(b, q)
+    at = _flags(q, pointer)
     kind = i64(b[at + _KIND]) & 31
-    if not (b[at + 1] in (1, 2, 4, 8) and b[at + 2] in (1, 2, 4, 8) and b[at] < 32):
+    if not (b[at + 1] in (1, 2, 4, 8) and b[at + 2] in (1, 2, 4, 8) and b[at] < 64):
         return -1
     if not 1 <= kind <= 26 or not 0 < u32_at(b, own - _NAME) < size:
         return -1
-    pointer = u32_at(b, own - _POINTER)
-    return kind if pointer < size and pointer % _ALIGNMENT == 0 else -1
+    to = u32_at(b, own - _POINTER)
+    return kind if to < size and to % _ALIGNMENT == 0 else -1
 
 
 def _method(

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pcpu.iprog.finders import arm32, elf, fat, macho, pe
+from pcpu.iprog.finders import arm32, clr, elf, fat, macho, pe
 from pcpu.iprog.finders.elf import ELF
 from pcpu.iprog.finders.wasm import is_module
-from pcpu.iprog.format import Region, Transform
+from pcpu.iprog.format import Transform
 from pcpu.iprog.numbers import Bytes
+from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.sites import OTHER_IMAGE, Octets, Places
 
 AMD, ARM, PE, WASM = "elf-x86-64", "elf-aarch64", "pe-x86-64", "wasm"
 I386, PE_I386, ARM32, RISCV = "elf-x86", "pe-x86", "elf-arm", "elf-riscv64"
 MACHO_AMD, MACHO_ARM, FAT = "macho-x86-64", "macho-aarch64", "macho-universal"
+CLR = "clr"
 _KINDS = {
     elf.X86_64: (AMD, Transform.X86_64), elf.AARCH64: (ARM, Transform.AARCH64),
     elf.ARM32: (ARM32, Transform.ARM32), elf.I386: (I386, Transform.X86),
@@ -27,7 +29,9 @@ _MACHO = {
     macho.AMD64: (MACHO_AMD, Transform.X86_64), macho.ARM64: (MACHO_ARM, Transform.AARCH64),
 }  # fmt: skip
 
-Section = tuple[int, int, int, bool]  # place, size, bias (G42), whether it is code
+Section = tuple[
+    int, int, int, RegionKind | bool
+]  # place, size, bias (G42), whether it is code, or what
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ def read_image(data: Bytes) -> Image | None:
         if transform is Transform.ARM32 and not _is_arm(b, numbers):
             transform = Transform.THUMB
         return Image(kind, _span(numbers), regions, transform)
+    if assembly := _read_assembly(b):
+        return assembly
     if pe.read_pe(b, numbers):
         kind, transform = _PE[bool(pe.is_wide(b))]
         return Image(kind, _span(numbers), _regions(_pe_sections(b, numbers)), transform)
@@ -68,6 +74,25 @@ def read_image(data: Bytes) -> Image | None:
     if fat.is_fat(b):
         return _read_fat(b, numbers)
     return Image(WASM, (0, 0), (), Transform.NONE) if is_module(b) else None
+
+
+def _read_assembly(b: Octets) -> Image | None:
+    """An assembly without code for a processor, or for one that is not known."""
+    numbers = np.zeros(clr.CLR, np.int64)
+    if not clr.read_clr(b, numbers):
+        return None
+    if not numbers[clr.ONLY] and pe.read_pe(b, np.zeros(ELF, np.int64)):
+        return None
+    base = int(numbers[clr.BASE])
+    entries = range(int(numbers[clr.FIRST]), int(numbers[clr.LAST]), pe.ENTRY)
+    sections = [
+        (int(pe.content_of(b, s)), int(pe.length_of(b, s)), base + int(pe.offset_of(b, s)))
+        for s in entries
+        if pe.length_of(b, s)
+    ]
+    low, high = min(s[2] for s in sections), max(s[2] + s[1] for s in sections)
+    regions = _regions((start, size, at - start, False) for start, size, at in sections)
+    return Image(CLR, (low, high), regions, Transform.NONE)
 
 
 def fat_images(b: Octets) -> Iterator[tuple[int, int, Octets]]:
@@ -100,8 +125,19 @@ def _elf_sections(b: Octets, numbers: Places) -> Iterator[Section]:
     for n in range(int(numbers[elf.COUNT])):
         s = int(elf.section(numbers, n))
         if elf.is_loaded(b, s) and elf.type_of(b, s) != elf.NOBITS:
-            start, code = elf.start_of(b, s), bool(elf.flags_of(b, s) & elf.EXEC)
-            yield start, elf.size_of(b, s), elf.address_of(b, s) - start, code
+            start = elf.start_of(b, s)
+            yield start, elf.size_of(b, s), elf.address_of(b, s) - start, _elf_kind(b, s)
+
+
+def _elf_kind(b: Octets, s: int) -> RegionKind:
+    """What a section holds, whose literals are told best by it."""
+    if elf.flags_of(b, s) & elf.EXEC:
+        return RegionKind.CODE
+    if elf.is_named(b, s, elf.RODATA):  # with jump tables
+        return RegionKind.WORDS
+    if elf.is_named(b, s, elf.CALL_SITES):
+        return RegionKind.CALLS
+    return RegionKind.PAIRS if elf.is_named(b, s, elf.EH_FRAME_HDR) else RegionKind.OTHER
 
 
 def _is_arm(b: Octets, numbers: Places) -> bool:
@@ -142,11 +178,11 @@ def _macho_sections(b: Octets) -> Iterator[Section]:
 def _regions(sections: Iterable[Section]) -> tuple[Region, ...]:
     """Where the places of the file lie in memory."""
     found: list[Region] = []
-    numbers = ((int(a), int(b), int(c), bool(d)) for a, b, c, d in sections)  # from numpy's
-    for start, size, bias, code in sorted(numbers, key=lambda section: section[0]):
-        _add(found, Region(start, bias, code))
-        if code:
-            _add(found, Region(start + size, bias, False))
+    numbers = ((int(a), int(b), int(c), RegionKind(d)) for a, b, c, d in sections)  # from numpy's
+    for start, size, bias, kind in sorted(numbers, key=lambda section: section[0]):
+        _add(found, Region(start, bias, kind))
+        if kind is not RegionKind.OTHER:
+            _add(found, Region(start + size, bias, RegionKind.OTHER))
     return tuple(found)
 
 
@@ -154,6 +190,6 @@ def _add(regions: list[Region], region: Region) -> None:
     """Add a region unless the last one goes on; one that begins where it does takes its place."""
     while regions and regions[-1].start >= region.start:
         regions.pop()
-    last = regions[-1] if regions else Region(0, 0, False)
-    if (last.bias, last.code) != (region.bias, region.code):
+    last = regions[-1] if regions else Region(0, 0, RegionKind.OTHER)
+    if (last.bias, last.kind) != (region.bias, region.kind):
         regions.append(region)

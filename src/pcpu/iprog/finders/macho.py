@@ -40,9 +40,9 @@ _NAMED = 1 << 40  # addresses from here on: places of names
 _ABSOLUTE, _BASED, _WORD = Form.ABSOLUTE.value, Form.BASED.value, Form.WORD.value
 
 # Names that finders look for, and where each begins.
-_TEXT = b"__eh_frame".ljust(NAME, b"\0") + b"__unwind_info".ljust(NAME, b"\0")
-_NAMES = np.frombuffer(_TEXT, np.uint8)
-_EH_FRAME, _UNWIND_INFO = 0, NAME
+_LISTED = (b"__eh_frame", b"__unwind_info", b"__gopclntab", b"__rodata")
+_NAMES = np.frombuffer(b"".join(name.ljust(NAME, b"\0") for name in _LISTED), np.uint8)
+_EH_FRAME, _UNWIND_INFO, GOPCLNTAB, RODATA = range(0, len(_LISTED) * NAME, NAME)
 
 
 def commands_end(b: Bytes) -> int:
@@ -164,20 +164,21 @@ def _command(b: Bytes, image: Ints, kind: int) -> int:
     return 0
 
 
-def _is_named(b: Bytes, s: int, name: int) -> bool:
+def is_named(b: Bytes, s: int, name: int) -> bool:
+    """Whether a section has one of the names above."""
     n = 0
     while n < NAME and b[s + n] == _NAMES[name + n]:
         n += 1
     return n == NAME
 
 
-def _named(b: Bytes, name: int) -> int:
+def named(b: Bytes, name: int) -> int:
     """The first section with a name that has content; 0 where there is none."""
     end = commands_end(b)
     c = FIRST_COMMAND
     while c < end:
         for s in range(c + SEGMENT, sections_end(b, c), ENTRY):
-            if _is_named(b, s, name) and length_of(b, s) > 0:
+            if is_named(b, s, name) and length_of(b, s) > 0:
                 return i64(s)
         c += command_size(b, c)
     return 0
@@ -282,7 +283,7 @@ def macho_names(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int
 
 def macho_frames(b: Bytes, common: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 21: what records of ``__eh_frame`` are about, and which others they refer to."""
-    s = _named(b, _EH_FRAME)
+    s = named(b, _EH_FRAME)
     if s == 0:
         return count
     start = content_of(b, s)
@@ -293,7 +294,7 @@ def macho_frames(b: Bytes, common: Ints, rows: Ints, room: int, count: int) -> i
 
 def macho_room(b: Bytes) -> int:
     """How many numbers ``macho_frames`` needs as ``common``."""
-    s = _named(b, _EH_FRAME)
+    s = named(b, _EH_FRAME)
     if s == 0:
         return 1
     return records_room(content_of(b, s), content_of(b, s) + length_of(b, s))
@@ -301,7 +302,7 @@ def macho_room(b: Bytes) -> int:
 
 def macho_functions(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 22: the functions that ``__unwind_info`` lists, and their languages' data."""
-    s = _named(b, _UNWIND_INFO)
+    s = named(b, _UNWIND_INFO)
     if s == 0 or length_of(b, s) < _UNWINDING or u32_at(b, content_of(b, s)) != 1:
         return count
     base = base_of(b, image)

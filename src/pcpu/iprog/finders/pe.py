@@ -23,8 +23,8 @@ _HEADER = 24  # bytes up to the optional header
 _WIDE, _NARROW, _SIX = 112, 96, 48
 _MOST_SECTIONS = 96
 _MAX_BASE = (1 << 40) - (1 << 33)
-_UNWINDING, _RELOCATIONS = 3, 5  # directories
-_FUNCTION = 12  # bytes of an entry about a function
+UNWINDING, _RELOCATIONS = 3, 5  # directories
+FUNCTION = 12  # bytes of an entry about a function
 _DIR64, _HIGHLOW = 10, 3  # types of relocations
 _ABSOLUTE, _BASED, _WORD = Form.ABSOLUTE.value, Form.BASED.value, Form.WORD.value
 _ENTRY = Form.ENTRY.value
@@ -125,7 +125,7 @@ def pe_code(b: Bytes, image: Ints, tables: Ints, rows: Ints, room: int, count: i
     return count
 
 
-def _holder(b: Bytes, image: Ints, offset: int) -> int:
+def holder(b: Bytes, image: Ints, offset: int) -> int:
     """The first section whose content holds what lies at a distance from the base; 0 where none
     does."""
     for s in range(image[FIRST], image[LAST], ENTRY):
@@ -134,11 +134,11 @@ def _holder(b: Bytes, image: Ints, offset: int) -> int:
     return 0
 
 
-def _directory(b: Bytes, image: Ints, number: int) -> tuple[int, int]:
+def directory(b: Bytes, image: Ints, number: int) -> tuple[int, int]:
     """Where what a directory lists begins and ends; 0 and 0 where there is nothing."""
     entry = header_of(b) + _HEADER + (_WIDE if is_wide(b) else _NARROW) + 8 * number
     offset = u32_at(b, entry)
-    s = _holder(b, image, offset)
+    s = holder(b, image, offset)
     if s == 0:
         return 0, 0
     behind = offset - offset_of(b, s)
@@ -149,8 +149,8 @@ def _directory(b: Bytes, image: Ints, number: int) -> tuple[int, int]:
 def pe_functions(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 15: the table by which functions are unwound."""
     base = base_of(b)
-    start, stop = _directory(b, image, _UNWINDING)
-    for p in range(start, start + (stop - start) // _FUNCTION * _FUNCTION, 4):
+    start, stop = directory(b, image, UNWINDING)
+    for p in range(start, start + (stop - start) // FUNCTION * FUNCTION, 4):
         if u32_at(b, p) != 0:
             count = add(rows, room, count, p, _BASED, base + u32_at(b, p), base)
     return count
@@ -171,12 +171,12 @@ def _relocated(b: Bytes, image: Ints, listed: bool, rows: Ints, room: int, count
     base = base_of(b)
     size = 8 if is_wide(b) else 4
     kind = _DIR64 if is_wide(b) else _HIGHLOW
-    p, stop = _directory(b, image, _RELOCATIONS)
+    p, stop = directory(b, image, _RELOCATIONS)
     while p + 8 <= stop:
         end = p + u32_at(b, p + 4)
         if end < p + 8 or end > stop:
             return count
-        s = _holder(b, image, u32_at(b, p))
+        s = holder(b, image, u32_at(b, p))
         if s != 0:
             first = content_of(b, s) + u32_at(b, p) - offset_of(b, s)
             last = content_of(b, s) + length_of(b, s)

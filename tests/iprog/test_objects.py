@@ -1,0 +1,184 @@
+"""ELF images that were not linked yet, and the types that the Linux kernel carries."""
+
+from __future__ import annotations
+
+import struct
+from random import Random
+
+import pytest
+
+from pcpu.iprog.apply import Reader
+from pcpu.iprog.decoder.wasm import reconstructor
+from pcpu.iprog.finders import find_sites
+from pcpu.iprog.labels import labels
+from pcpu.iprog.plan import make_plan
+from tests.iprog.images import CODE, DATA, Part, elf
+from tests.iprog.module import OnePlan
+from tests.iprog.test_finders import sites
+
+TYPES, NAMES = 12 << 40, 13 << 40
+
+
+def origin(section: int) -> int:
+    return (16 + section) << 40
+
+
+def symbol(section: int, value: int, kind: int = 0) -> bytes:
+    return struct.pack("<IBBHQQ", 0, kind, 0, section, value, 0)
+
+
+def words(*numbers: int) -> bytes:
+    return struct.pack(f"<{len(numbers)}I", *numbers)
+
+
+def described(kind: int, members: int = 0) -> int:
+    """The second word of a type."""
+    return kind << 24 | members
+
+
+def btf(
+    types: bytes, names: bytes = b"\0", *, magic: int = 0xEB9F, length: int | None = None
+) -> bytes:
+    length = len(types) if length is None else length
+    return (
+        struct.pack("<HBBIIIII", magic, 1, 0, 24, 0, length, len(types), len(names)) + types + names
+    )
+
+
+def with_types(content: bytes) -> tuple[bytes, int]:
+    blob, places = elf([Part(".text", CODE, 0, bytes(64)), Part(".BTF", 0, 0, content)], kind=1)
+    return blob, places[".BTF"]
+
+
+# What each kind has: the words, and which of these are names (n) and types (t).
+KINDS = (
+    (1, 0, "n..."), (2, 0, "n.t"), (3, 0, "n..tt."), (4, 2, "n..nt.nt."), (5, 1, "n..nt."),
+    (6, 2, "n..n.n."), (7, 0, "n.."), (8, 0, "n.t"), (9, 0, "n.t"), (10, 0, "n.t"), (11, 0, "n.t"),
+    (12, 0, "n.t"), (13, 2, "n.tntnt"), (14, 0, "n.t."), (15, 2, "n..t..t.."), (16, 0, "n.."),
+    (17, 0, "n.t."), (18, 0, "n.t"), (19, 1, "n..n.."),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "members", "held"), KINDS)
+def test_kinds_of_types_g96(kind: int, members: int, held: str) -> None:
+    one = [100 + n for n in range(len(held))]
+    one[1] = described(kind, members)
+    last = words(7, described(2), 9)
+    blob, at = with_types(btf(words(*one) + last))
+    at += 24
+    behind = at + 4 * len(held)
+    wanted = [
+        (at + 4 * n, 7, (NAMES if what == "n" else TYPES) + 100 + n, 0)
+        for n, what in enumerate(held) if what != "."
+    ]  # fmt: skip
+    wanted += [(behind, 7, NAMES + 7, 0), (behind + 8, 7, TYPES + 9, 0)]
+    assert sites(blob, 54) == wanted
+
+
+def test_types_that_are_cut_off_g96() -> None:
+    types = words(0, described(2), 3) + words(5, described(4, 1), 8, 6, 7, 0)
+    for length, found in ((36, 4), (35, 1), (12, 1), (11, 0)):
+        assert len(sites(with_types(btf(types, length=length))[0], 54)) == found
+    assert sites(with_types(btf(types, magic=0xEB9E))[0], 54) == []
+    assert sites(with_types(btf(types, length=38))[0], 54) == []
+    assert sites(with_types(btf(types)[:23])[0], 54) == []
+
+
+def test_names_are_compared_by_what_they_say() -> None:
+    # The types' own names begin behind 1000 bytes of others.
+    types = (
+        words(1004, described(7), 0) + words(1000, described(7), 0) + words(500, described(7), 0)
+    )
+    blob, _ = with_types(btf(types, b"one\0two\0"))
+    longer, _ = with_types(
+        btf(words(1007, described(7), 0, 1003, described(7), 0), b"X\0\0one\0two\0")
+    )
+    here = labels(blob, find_sites(blob, (54,))).tolist()
+    there = labels(longer, find_sites(longer, (54,))).tolist()
+    assert here[:2] == there
+    assert here[2] == 0
+    assert len(set(here)) == 3
+
+
+def objects() -> tuple[bytes, dict[str, int]]:
+    symbols = (
+        symbol(0, 0) + symbol(1, 0, 3) + symbol(2, 0, 3) + symbol(2, 9, 1) + symbol(0xFF00, 5)
+    ) + symbol(1, 7, 0x13)
+    relocations = b"".join((
+        struct.pack("<QIIq", 4, 2, 1, 8), struct.pack("<QIIq", 0, 2, 2, 16),
+        struct.pack("<QIIq", 12, 2, 3, 24), struct.pack("<QIIq", 16, 2, 5, -4), struct.pack("<QIIq", 20, 2, 6, 1),
+    ))  # fmt: skip
+    return elf([
+        Part(".text", CODE, 0, bytes(64)), Part(".data", DATA, 0, bytes(64)),
+        Part(".rela.data", 0, 0, relocations + bytes(23), 4, link=5, info=2),
+        Part(".rela.text", 0, 0, relocations[:24], 4, link=1, info=1),
+        Part(".symtab", 0, 0, symbols, 2),
+    ], kind=1)  # fmt: skip
+
+
+def test_relocations_of_objects_g97() -> None:
+    blob, places = objects()
+    at, data = places[".rela.data"], origin(2)
+    assert sites(blob, 55) == [
+        (at, 2, data + 4, data), (at + 16, 2, 8, 0), (at + 40, 2, data + 16, data),
+        (at + 48, 2, data + 12, data), (at + 72, 2, data + 16, data), (at + 96, 2, data + 20, data),
+        (places[".rela.text"], 2, 4, 0),
+    ]  # fmt: skip
+    linked = blob[:16] + b"\3" + blob[17:]
+    assert sites(linked, 55, 56) == []
+
+
+def test_symbols_of_objects_g97() -> None:
+    blob, places = objects()
+    at = places[".symtab"]
+    assert sites(blob, 56) == [(at + 80, 2, origin(2) + 9, origin(2)), (at + 128, 2, 7, 0)]
+
+
+def kernel_module(gap: int, shift: int) -> bytes:
+    """One with ``gap`` bytes more in its code, and numbers of types that are ``shift`` higher."""
+    random = Random(1)
+    code = random.randbytes(4000) + bytes(gap) + random.randbytes(4000)
+    symbols = symbol(0, 0) + symbol(1, 0, 3)
+    places = sorted(random.sample(range(8000), 400))
+    relocations = b"".join(
+        struct.pack("<QIIq", 8 * n + 8, 2, 1, place + gap * (place >= 4000))
+        for n, place in enumerate(places)
+    )
+    types = b"".join(
+        words(shift + random.randrange(9000), described(4, 2), 16, *(shift + random.randrange(9000) for _ in range(2)), 0,
+              *(shift + random.randrange(9000) for _ in range(2)), 64)
+        for _ in range(300)
+    )  # fmt: skip
+    return elf([
+        Part(".text", CODE, 0, code), Part(".sites", DATA, 0, bytes(4000)),
+        Part(".rela.sites", 0, 0, relocations, 4, link=4, info=2), Part(".symtab", 0, 0, symbols, 2),
+        Part(".BTF", 0, 0, btf(types)),
+    ], kind=1)[0]  # fmt: skip
+
+
+def test_decoders_rebuild_a_kernel_module() -> None:
+    old, new = kernel_module(0, 20000), kernel_module(64, 20031)
+    planned = make_plan(new, [old])
+    assert planned.header.relocation is not None
+    assert {54, 55} <= set(planned.header.relocation.finders)
+    assert len(planned.plan) < len(make_plan(new, [old], finders=()).plan) / 2
+    assert Reader(planned.plan, [old]).rebuild() == new
+    module = OnePlan(reconstructor(planned.plan))
+    module.hold(old)
+    assert module.rebuild() == new
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_damaged_objects_never_fail(seed: int) -> None:
+    random = Random(seed)
+    blob = kernel_module(0, 20000)
+    table = len(blob) - 64 * 7
+    for _ in range(60):
+        other = bytearray(blob)
+        for _ in range(random.randint(1, 6)):
+            at = random.choice((random.randrange(64), table + random.randrange(64 * 7)))
+            other[at] = random.choice((0, 1, 127, 255, random.randrange(256)))
+        cut = bytes(other[: random.choice((len(other), random.randrange(len(other) + 1)))])
+        found = find_sites(cut, (55, 56, 54))
+        assert all(0 <= place < len(cut) for place in found.place.tolist())
+        labels(cut, found)
