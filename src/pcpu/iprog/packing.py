@@ -19,6 +19,7 @@ LITERALS, REST, MOST = 0.87, 0.94, 0.75
 _FEW = 1 << 15  # bytes of streams that all ways of storing are tried for
 _OWN = 1 << 12  # bytes of a stream that are worth a frame of their own
 _LEAST = 1 << 9  # bytes of a content that thorough compression takes no time for
+_ALIKE = 16  # times that what repeats much gets smaller
 _MUCH = 1 << 16  # bytes of streams that are worth a thread
 _THREADS = 2
 _FRAME = 6  # bytes that the header says of a frame, besides what varies
@@ -161,8 +162,11 @@ def _least(streams: Sequence[Bytes], part: float) -> dict[_Span, int]:
 
 
 def _quickly(content: Bytes) -> int:
-    """How large a content gets quickly; the least of them take no time anyway."""
-    return len(compress(content, quick=len(content) > _LEAST)) if len(content) else 0
+    """How large a content gets quickly; what is short or repeats much takes no time anyway."""
+    if not len(content):
+        return 0
+    small = len(compress(content, quick=len(content) > _LEAST))
+    return small if small * _ALIKE > len(content) else len(compress(content))
 
 
 def _may_help(content: Bytes, least: int) -> bool:
