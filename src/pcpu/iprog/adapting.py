@@ -10,8 +10,10 @@ import numpy as np
 
 from pcpu.iprog.decoder import adaptive
 from pcpu.iprog.decoder.adaptive import ENTRIES, LESS_OFTEN, NODES, OFTEN, RATES, WORD
+from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import for_loops, i64, jit
 from pcpu.iprog.numbers import Bytes
+from pcpu.iprog.sites import Places
 
 _likely: Any = adaptive.likely
 _between: Any = adaptive.between
@@ -21,14 +23,37 @@ _COUNT = 5  # low bits of an entry, which count
 
 def encode(streams: Sequence[Bytes]) -> bytes:
     """At most eight streams as an adaptive frame."""
-    content = np.frombuffer(b"".join(streams), np.uint8)
+    to, stops = _encoded(*_joined(streams))
+    return to[: stops[-1]].tobytes()
+
+
+def sizes(streams: Sequence[Bytes]) -> list[list[int]]:
+    """How many bytes an adaptive frame of streams takes: for each stream that may be its first one,
+    by how many follow it."""
+    content, ends = _joined(streams)
+    starts = [0, *ends[:-1].tolist()]
+    return [
+        _encoded(content[start:], ends[first:] - start)[1].tolist()
+        for first, start in enumerate(starts)
+    ]
+
+
+def _joined(streams: Sequence[Bytes]) -> tuple[Octets, Places]:
+    """Their bytes, and where each ends."""
     ends = np.array([*accumulate(map(len, streams))], np.int64)
+    return np.frombuffer(b"".join(streams), np.uint8), ends
+
+
+def _encoded(content: Octets, ends: Places) -> tuple[Octets, Places]:
+    """A frame, and how long it would be if it ended behind each of its streams."""
     to = np.empty(12 * len(content) + 8, np.uint8)  # a bit takes 12 bits at most
-    return to[: _encode(content, ends, np.zeros(ENTRIES, np.int64), to)].tobytes()
+    stops = np.empty(len(ends), np.int64)
+    _encode(content, ends, np.zeros(ENTRIES, np.int64), to, stops)
+    return to, stops
 
 
 @jit
-def _encode(content: Any, ends: Any, entries: Any, to: Any) -> Any:
+def _encode(content: Any, ends: Any, entries: Any, to: Any, stops: Any) -> None:
     low, high, used, at = 0, WORD, 0, 0
     for stream in range(len(ends)):
         before = 0
@@ -52,7 +77,7 @@ def _encode(content: Any, ends: Any, entries: Any, to: Any) -> Any:
                     low, high = low << 8 & WORD, high << 8 & WORD | 255
             before = node & 255
             at += 1
-    return _end(low, high, to, used)
+        stops[stream] = _end(low, high, to, used)
 
 
 @jit
@@ -65,7 +90,8 @@ def _learn(entries: Any, at: Any, error: Any, often: Any) -> None:
 
 @jit
 def _end(low: Any, high: Any, to: Any, used: Any) -> Any:
-    """Write as few bytes as tell a number from ``low`` to ``high``, which zeros follow."""
+    """Write as few bytes as tell a number from ``low`` to ``high``, which zeros follow; how many
+    there are then. What is written here others may overwrite."""
     for count in range(5):
         unit = 1 << (32 - 8 * count)
         least = (low + unit - 1) // unit * unit

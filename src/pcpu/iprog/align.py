@@ -50,6 +50,11 @@ class Covers:
     skew: Places
 
     @property
+    def size(self) -> int:
+        """How many bytes they copy."""
+        return int((self.stop - self.start).sum())
+
+    @property
     def key(self) -> bytes:
         """What only equal covers have."""
         found = hashlib.sha256()
@@ -84,71 +89,91 @@ def _align(
     return Covers(start[copied] + first, stop[copied] + first, skew[copied] - first)
 
 
-# What is known of a state: its skew, its cost, where it was entered and from which part, whether
-# its last byte differed, where it was the best last, and its number as a part that others continue.
+# What is known of states: their skews, their costs, where each was entered and from which part,
+# whether its last byte differed, where it was the best last, and its number as a part that others
+# continue.
 SKEW, COST, ENTERED, BEFORE, DIFFERED, USEFUL, NUMBER = range(7)
+# How far a path is: in the file, in the seeds, the best state, and how many parts there are.
+AT, SEED, BEST, PARTS = range(4)
 
 
 @jit
 def _path(a: Any, b: Any, seed_start: Any, seed_skew: Any, costs: Any) -> Any:
     """Where the parts of a cheapest path begin, and their skews; the last part first."""
-    cover, near, fix, next_fix, literal, run = costs
     states = _first_states()
+    reached = np.zeros(4, np.int64)
     parts = np.empty((1 << 12, 3), np.int64)  # start, skew, and the part before
-    n, m, count, best, seed, i = len(a), len(b), 0, 0, 0, 0
-    while i < n:
+    while reached[AT] < len(a):
+        if reached[PARTS] == len(parts):
+            parts = _twice(parts)
+        _go_on(a, b, seed_start, seed_skew, costs, states, reached, parts)
+    if reached[PARTS] == len(parts):
+        parts = _twice(parts)
+    _record(parts, reached[PARTS], states, reached[BEST])
+    return _trace(parts, reached[PARTS])
+
+
+@jit
+def _go_on(
+    a: Any, b: Any, seed_start: Any, seed_skew: Any, costs: Any, states: Any, reached: Any,
+    parts: Any,
+) -> None:  # fmt: skip
+    """Go on to the end of the file, or until there is no room for another part."""
+    cover, near, fix, next_fix, literal, run = costs
+    skew, cost, differed = states[SKEW], states[COST], states[DIFFERED]
+    n, m = len(a), len(b)
+    i, seed, best, count = reached[AT], reached[SEED], reached[BEST], reached[PARTS]
+    looked, differs = 0, i  # which state agrees with the file up to where
+    while i < n and count < len(parts):
         while seed < len(seed_start) and seed_start[seed] <= i:
             _admit(states, seed_skew[seed], i, best)
             seed += 1
-        if best != 0:
+            differs = i
+        if best != 0 and (i >= differs or best != looked):
             until = n if seed == len(seed_start) else seed_start[seed]
-            source = i + states[best, SKEW]
+            source = i + skew[best]
             length = common(a, i, b, source, min(until - i, m - source))
             if length >= _RUN:
                 i += length
                 _forget(states, a, b, i, length, best, fix, near)
                 continue
-        was_best, was_cost, lowest = best, states[best, COST], _NEVER + 1
-        for k in range(_TRACKED):
-            if k == 0:
-                stay, enter = states[0, COST] + literal, was_cost + literal + run
-            elif states[k, SKEW] == LITERAL:
+            looked, differs = best, i + length
+        was_best, was_cost, was_skew = best, cost[best], skew[best]
+        enter = was_cost + literal + run
+        if best != 0 and enter < cost[0] + literal:
+            count = _enter(parts, count, states, was_best, 0, i)
+            cost[0] = enter
+        else:
+            cost[0] = min(cost[0] + literal, _NEVER)
+        lowest, best, byte = cost[0], 0, a[i]
+        for k in range(1, _TRACKED):
+            source = i + skew[k]
+            if source < 0 or source >= m:
+                cost[k] = _NEVER
                 continue
+            if b[source] == byte:
+                differed[k] = 0
+                enter = was_cost + (near if abs(skew[k] - was_skew) < _NEAR else cover)
+                if enter < cost[k] and k != was_best:
+                    count = _enter(parts, count, states, was_best, k, i)
+                    cost[k] = enter
             else:
-                source = i + states[k, SKEW]
-                stay = states[k, COST]
-                enter = _NEVER
-                if source < 0 or source >= m:
-                    stay = _NEVER
-                elif a[i] == b[source]:
-                    close = abs(states[k, SKEW] - states[was_best, SKEW]) < _NEAR
-                    enter = was_cost + (near if close else cover)
-                    states[k, DIFFERED] = 0
-                else:
-                    stay += next_fix if states[k, DIFFERED] else fix
-                    states[k, DIFFERED] = 1
-            if k != was_best and enter < stay:
-                if states[was_best, NUMBER] < 0:
-                    parts, count = _record(parts, count, states[was_best])
-                states[k, ENTERED], states[k, BEFORE] = i, states[was_best, NUMBER]
-                states[k, NUMBER], states[k, COST] = -1, enter
-            else:
-                states[k, COST] = min(stay, _NEVER)
-            if states[k, COST] < lowest:
-                lowest, best = states[k, COST], k
-        states[best, USEFUL] = i
+                cost[k] = min(cost[k] + (next_fix if differed[k] else fix), _NEVER)
+                differed[k] = 1
+            if cost[k] < lowest:
+                lowest, best = cost[k], k
+        states[USEFUL, best] = i
         i += 1
-    parts, count = _record(parts, count, states[best])
-    return _trace(parts, count - 1)
+    reached[AT], reached[SEED], reached[BEST], reached[PARTS] = i, seed, best, count
 
 
 @jit
 def _first_states() -> Any:
     """Nothing but the state of literals, number 0."""
-    states = np.zeros((_TRACKED, 7), np.int64)
-    states[:, SKEW] = LITERAL
-    states[1:, COST] = _NEVER
-    states[:, BEFORE] = states[:, NUMBER] = states[:, USEFUL] = -1
+    states = np.zeros((7, _TRACKED), np.int64)
+    states[SKEW] = LITERAL
+    states[COST, 1:] = _NEVER
+    states[BEFORE] = states[NUMBER] = states[USEFUL] = -1
     return states
 
 
@@ -157,12 +182,14 @@ def _admit(states: Any, skew: int, i: int, best: int) -> None:
     """Track an alignment, in place of the one that was not the best for longest."""
     oldest = 1 if best != 1 else 2
     for k in range(1, _TRACKED):
-        if states[k, SKEW] == skew:
-            states[k, USEFUL] = i
+        if states[SKEW, k] == skew:
+            states[USEFUL, k] = i
             return
-        if k != best and states[k, USEFUL] < states[oldest, USEFUL]:
+        if k != best and states[USEFUL, k] < states[USEFUL, oldest]:
             oldest = k
-    states[oldest] = skew, _NEVER, 0, -1, 0, i, -1
+    states[SKEW, oldest], states[COST, oldest], states[ENTERED, oldest] = skew, _NEVER, 0
+    states[BEFORE, oldest], states[DIFFERED, oldest] = -1, 0
+    states[USEFUL, oldest], states[NUMBER, oldest] = i, -1
 
 
 @jit
@@ -171,29 +198,45 @@ def _forget(
 ) -> None:
     """Bring states up to ``i`` after the best one had no cost for ``length`` bytes. Any that could
     now be entered anew for less is forgotten; the last few bytes show which."""
-    states[best, DIFFERED] = 0
-    states[best, USEFUL] = i - 1
-    states[0, COST] = _NEVER
+    cost = states[COST]
+    states[DIFFERED, best] = 0
+    states[USEFUL, best] = i - 1
+    cost[0] = _NEVER
     for k in range(1, _TRACKED):
-        if k != best and states[k, COST] < _NEVER:
-            skew = states[k, SKEW]
+        if k != best and cost[k] < _NEVER:
+            skew = states[SKEW, k]
             for j in range(max(0, i - 64, i - length, -skew), min(i, len(b) - skew)):
                 if a[j] != b[j + skew]:
-                    states[k, COST] += fix
-            if states[k, COST] >= states[best, COST] + near:
-                states[k, COST] = _NEVER
+                    cost[k] += fix
+            if cost[k] >= cost[best] + near:
+                cost[k] = _NEVER
 
 
 @jit
-def _record(parts: Any, count: int, state: Any) -> Any:
+def _enter(parts: Any, count: int, states: Any, before: int, k: int, i: int) -> Any:
+    """Enter a state from another, which becomes a part; how many parts there are then."""
+    if states[NUMBER, before] < 0:
+        _record(parts, count, states, before)
+        count += 1
+    states[ENTERED, k], states[BEFORE, k] = i, states[NUMBER, before]
+    states[NUMBER, k] = -1
+    return count
+
+
+@jit
+def _record(parts: Any, count: int, states: Any, k: int) -> None:
     """Make a part of a state that another continues, or that is the last."""
-    if count == len(parts):
-        larger = np.empty((2 * count, 3), np.int64)
-        larger[:count] = parts
-        parts = larger
-    parts[count, 0], parts[count, 1], parts[count, 2] = state[ENTERED], state[SKEW], state[BEFORE]
-    state[NUMBER] = count
-    return parts, count + 1
+    parts[count, 0], parts[count, 1] = states[ENTERED, k], states[SKEW, k]
+    parts[count, 2] = states[BEFORE, k]
+    states[NUMBER, k] = count
+
+
+@jit
+def _twice(parts: Any) -> Any:
+    """The same parts, with room for twice as many."""
+    larger = np.empty((2 * len(parts), 3), np.int64)
+    larger[: len(parts)] = parts
+    return larger
 
 
 @jit

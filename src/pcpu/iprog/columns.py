@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
 from pcpu.iprog.format import check
-from pcpu.iprog.index import Octets
-from pcpu.iprog.jit import jit
+from pcpu.iprog.index import Octets, common
+from pcpu.iprog.jit import jit, read_only
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.sites import Places
@@ -20,7 +19,7 @@ from pcpu.iprog.subject import Relocatable
 from pcpu.iprog.transforms import BACK, transform, transform_words
 
 NAMES = ("gaps", "lengths", "turns", "steps", "fixes", "literals")
-_PIECE = 1 << 19  # bytes of the file that are looked at at a time, or a window that is larger
+_PIECE = 1 << 18  # bytes of the file that are looked at at a time, or a window that is larger
 Spans = Sequence[tuple[int, int]]  # of the file: where they begin and end
 
 
@@ -93,11 +92,12 @@ def _contents(
 ) -> tuple[dict[str, Octets], Places]:
     """The streams of fixes and literals, and where in steps and fixes the part of each window ends.
 
-    A piece of the file at a time: where nearly all bytes are fixed their places take much memory.
+    A piece of the file at a time: where nearly all bytes are fixed they take much memory.
     """
     found: dict[str, list[Octets]] = {name: [np.empty(0, np.uint8)] for name in NAMES[3:]}
     ends = [np.zeros((2, 1), np.int64)]
-    size = max(_PIECE, 1 << bits)
+    size = min(max(_PIECE, 1 << bits), max(1, -(-len(file) >> bits)) << bits)
+    room = [np.empty(times * size, np.uint8) for times in (4, 1, 1)]
     pieces = (
         (low, min(low + size, last)) for first, last in spans for low in range(first, last, size)
     )
@@ -105,32 +105,51 @@ def _contents(
         first, last = np.searchsorted(covers.start, [low, high])
         own = Covers(*(a[first:last] for a in (covers.start, covers.stop, covers.skew)))
         guess = moved.predicted(own, low, high)
-        copied = np.zeros(high - low, bool)
-        _mark(copied, own.start - low, own.stop - low)
-        fixed = np.flatnonzero(copied & (guess != file[low:high]))
-        steps, stops = write_varints(_steps(fixed, bits))
-        about = moved.subject.relocatable
-        found["steps"].append(steps)
-        found["fixes"].append(file[low:high][fixed] - guess[fixed])
-        found["literals"].append(_literals(about, file[low:high], low, copied, bits))
-        borders = np.arange(1 << bits, high - low + (1 << bits), 1 << bits)
-        count = np.searchsorted(fixed, borders)
-        ends.append(ends[-1][:, -1:] + np.stack([np.concatenate([[0], stops])[count], count]))
+        borders = np.empty((2, -(-(high - low) >> bits)), np.int64)
+        start, stop = own.start - low, own.stop - low
+        stored = _stored(moved.subject.relocatable, file[low:high], low, start, stop, bits)
+        steps, fixes, literals = room
+        counts = _gather(
+            file[low:high], guess, stored, start, stop, bits, steps, fixes, literals, borders
+        )
+        for name, written, count in zip(NAMES[3:], room, counts, strict=True):
+            found[name].append(written[:count].copy())
+        ends.append(ends[-1][:, -1:] + borders)
     data = {name: np.concatenate(pieces) for name, pieces in found.items()}
     return data, np.concatenate(ends, axis=1)[:, 1:]
 
 
-def _steps(fixed: Places, bits: int) -> Places:
-    """How many bytes lie between each fix and that before it, or the start of its window."""
-    before = np.concatenate([[-1], fixed[:-1]])[: len(fixed)]
-    found: Places = fixed - np.maximum(before, (fixed >> bits << bits) - 1) - 1
-    return found
-
-
 @jit
-def _mark(copied: Any, start: Any, stop: Any) -> None:
-    for i in range(len(start)):
-        copied[start[i] : stop[i]] = True
+def _gather(
+    file: Any, guess: Any, stored: Any, start: Any, stop: Any, bits: Any, steps: Any, fixes: Any,
+    literals: Any, borders: Any,
+) -> Any:  # fmt: skip
+    """Write the fixes of copies, what lies between them, and what is ``stored`` where there is no
+    copy; and how many of the first two there are where each window ends. How many of each."""
+    step = fix = literal = at = window = 0
+    before = -1  # the fix before, or what is before the window
+    for i in range(len(start) + 1):
+        first, last = (start[i], stop[i]) if i < len(start) else (len(file), len(file))
+        literals[literal : literal + first - at] = stored[at:first]
+        literal += first - at
+        while window < first >> bits or (i == len(start) and window < borders.shape[1]):
+            borders[0, window], borders[1, window] = step, fix
+            window += 1
+            before = (window << bits) - 1
+        at = first
+        while at < last:
+            at += common(file, at, guess, at, last - at)
+            if at < last:
+                value = at - before - 1
+                before = at
+                while value > 127:
+                    steps[step] = value & 127 | 128
+                    value >>= 7
+                    step += 1
+                steps[step] = value
+                fixes[fix] = file[at] - guess[at]
+                step, fix, at = step + 1, fix + 1, at + 1
+    return step, fix, literal
 
 
 def _first_skews(covers: Covers, last: Places) -> Places:
@@ -181,24 +200,24 @@ def write_varints(values: Places) -> tuple[Octets, Places]:
     return written, stops
 
 
-def _literals(
-    about: Relocatable | None, piece: Octets, low: int, copied: npt.NDArray[np.bool_], bits: int
+def _stored(
+    about: Relocatable | None, piece: Octets, low: int, start: Places, stop: Places, bits: int
 ) -> Octets:
-    """The bytes of a piece of the file, from ``low`` on, that no cover gives; transformed (G28)."""
-    missing: npt.NDArray[np.bool_] = ~copied
+    """A piece of the file, from ``low`` on, with its literals as they are stored (G28): what lies
+    between covers, which begin and end at such places of the piece."""
     if about is None or not about.transform:
-        return piece[missing]
+        return piece
     stored = piece.copy()
-    edges = np.flatnonzero(np.diff(np.concatenate([[True], copied, [True]])))
+    before, behind = np.append(0, stop), np.append(start, len(piece))
     ends = [*(r.start for r in about.regions[1:]), low + len(piece)]
-    for region, stop in zip(about.regions, ends, strict=True):
-        if (region.kind is RegionKind.CODE or region.kind in BACK) and stop > low:
+    for region, end in zip(about.regions, ends, strict=True):
+        if (region.kind is RegionKind.CODE or region.kind in BACK) and end > low:
             _transform(
-                stored, edges[0::2], edges[1::2], max(region.start - low, 0), stop - low, bits,
+                stored, before, behind, max(region.start - low, 0), end - low, bits,
                 about.transform.value, region.bias + low, about.base, about.span, low,
                 BACK.get(region.kind, 0),
             )  # fmt: skip
-    return stored[missing]
+    return read_only(stored)
 
 
 @jit

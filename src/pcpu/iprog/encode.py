@@ -9,28 +9,24 @@ from functools import partial
 
 import numpy as np
 
-from pcpu.iprog import adapting
 from pcpu.iprog.align import Covers
 from pcpu.iprog.columns import NAMES, Columns, write_varints
 from pcpu.iprog.format import (
     MIN_PREFIX,
     STREAMS,
     Block,
-    Codec,
     Content,
-    Frame,
     Group,
     Header,
     Relocation,
-    check,
     write_header,
-    write_prefix,
 )
-from pcpu.iprog.frames import Dictionary, compress, dictionary
+from pcpu.iprog.frames import dictionary
 from pcpu.iprog.index import Octets
 from pcpu.iprog.moved import Moved
-from pcpu.iprog.numbers import Bytes, varint
-from pcpu.iprog.prefix import PAGE, Spans, choose_spans
+from pcpu.iprog.numbers import Bytes
+from pcpu.iprog.packing import Packer, Prefix, Stored, total
+from pcpu.iprog.prefix import PAGE, choose_spans
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable
@@ -39,87 +35,15 @@ _BLOCK = 1 << 22  # bytes of a block's streams, about: a thread compresses it
 _LARGE_FILE = 1 << 26  # from here on prefixes are held small, for their readers' sake
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
-_FEW = 1 << 15  # bytes of streams that all ways of storing and of sharing frames are tried for
 _LITERALS = len(STREAMS) - 1
 _THREADS = 2
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A frame and its stored bytes."""
-
-    frame: Frame
-    content: bytes
-
-    @property
-    def size(self) -> int:
-        """In the plan, with what the header says about it."""
-        prefix = write_prefix(self.frame.prefix)
-        return len(self.content) + len(varint(self.frame.stored)) + len(prefix) + 6
-
-
-@dataclass(frozen=True)
-class Prefix:
-    """Spans of the reference, and their bytes."""
-
-    spans: Spans
-    content: Dictionary
-
-
-@dataclass(frozen=True)
-class Packer:
-    """Stores streams: raw, or compressed; ``prefix`` is that of literals."""
-
-    compressed: bool = True
-    quick: bool = False
-    prefix: Prefix | None = None
-
-    def frame(self, streams: Sequence[Bytes], *, literals: bool = False) -> Stored:
-        """Streams in one frame, in the codec that makes it smallest."""
-        content = streams[0] if len(streams) == 1 else b"".join(streams)
-        small, codec, spans = b"", Codec.ZSTD, None
-        if self.compressed and len(content):
-            before = None
-            if literals and self.prefix is not None:
-                codec, spans, before = Codec.ZSTD_PREFIX, self.prefix.spans, self.prefix.content
-            small = compress(content, before, quick=self.quick)
-        found = [_stored(len(streams), Codec.RAW, bytes(content))]
-        if small and len(small) + len(write_prefix(spans)) < len(content):
-            found = [_stored(len(streams), codec, small, spans)]
-        if self.compressed and not self.quick and 0 < len(content) <= _FEW:
-            found.append(_stored(len(streams), Codec.ADAPTIVE, adapting.encode(streams)))
-        return min(found, key=lambda stored: stored.size)
-
-    def group(self, streams: Sequence[Bytes], literals: int | None = None) -> list[Stored]:
-        """The frames of a group; ``literals`` is the number of the stream that has a prefix."""
-        count = len(streams)
-        if not self.compressed:
-            return [self.frame(streams)]
-        if self.quick or sum(map(len, streams)) > _FEW:
-            return [self.frame([s], literals=n == literals) for n, s in enumerate(streams)]
-        # The least for the streams from each one on, whichever share a frame.
-        best: list[list[Stored]] = [[] for _ in range(count + 1)]
-        for first in reversed(range(count)):
-            choices = [
-                [self.frame(streams[first:last], literals=first == literals), *best[last]]
-                for last in range(first + 1, count + 1)
-            ]
-            best[first] = min(choices, key=_size)
-        return best[0]
-
-
-def _stored(streams: int, codec: Codec, content: bytes, prefix: Spans | None = None) -> Stored:
-    return Stored(Frame(streams, codec, len(content), check(content), prefix), content)
-
-
-def _size(several: Sequence[Stored]) -> int:
-    return sum(stored.size for stored in several)
 
 
 @dataclass(frozen=True)
 class Encoded:
     plan: bytes
     header: Header
+    size: int  # of the plan
 
 
 def encode(
@@ -131,7 +55,8 @@ def encode(
     packer: Packer,
 ) -> Encoded:
     """The plan whose windows have ``2^bits`` bytes. With ``packer.compressed`` literals get a
-    prefix from the reference, in each block its own."""
+    prefix from the reference, in each block its own. The plan is nothing where the packer only says
+    how large frames would be."""
     about = moved.subject.relocatable
     streams = _map_streams(moved.shifts)
     frames = [] if about is None else packer.group(streams)
@@ -145,16 +70,19 @@ def encode(
             blocks.append(block)
             frames += stored
     header = Header(file, bits, tuple(blobs), relocation, tuple(blocks))
-    plan = write_header(header) + b"".join(stored.content for stored in frames)
-    return Encoded(plan, header)
+    about_all = write_header(header)
+    size = len(about_all) + sum(stored.frame.stored for stored in frames)
+    if packer.literals is not None:
+        return Encoded(b"", header, size)
+    return Encoded(about_all + b"".join(stored.content for stored in frames), header, size)
 
 
 def _blocks(columns: Columns) -> Iterator[tuple[int, int]]:
     """First windows of blocks, and those behind their last."""
     used = columns.ends.sum(axis=0)
     first, windows = 0, len(used)
-    total = int(used[-1]) if windows else 0
-    most = total // max(1, -(-total // _BLOCK))  # all are about as large
+    size = int(used[-1]) if windows else 0
+    most = size // max(1, -(-size // _BLOCK))  # all are about as large
     while first < windows:
         before = used[first - 1] if first else 0
         last = max(first + 1, int(np.searchsorted(used, before + most, "left")) + 1)
@@ -174,7 +102,7 @@ def _block(
     index, _ = write_varints(np.concatenate([*parts, (turns << 1) ^ (turns >> 63)]))
     checks = b"".join(number.to_bytes(4, "little") for number in columns.checks[first:last])
     streams: list[Bytes] = [index.tobytes(), checks, *slices]
-    if packer.compressed and len(slices[-1]):
+    if packer.compressed and len(slices[-1]) and packer.literals is None:
         blocks = -(-len(columns.data["literals"]) // _BLOCK)
         literals = columns.data["literals"][begin[-1] : ends[-1, -1]]
         packer = replace(packer, prefix=make_prefix(moved, columns.covers, literals, blocks))
@@ -206,7 +134,7 @@ def _beside_literals(covers: Covers) -> Places:
 
 def map_size(moved: Moved) -> int:
     """How many bytes of a plan the shift map takes, about."""
-    return _size(Packer().group(_map_streams(moved.shifts)))
+    return total(Packer().group(_map_streams(moved.shifts)))
 
 
 def _map_streams(shifts: ShiftMap) -> list[bytes]:
@@ -224,6 +152,6 @@ def _group(streams: Sequence[Bytes], stored: Sequence[Stored]) -> Group:
 
 def _relocation(about: Relocatable, group: Group) -> Relocation:
     return Relocation(
-        about.blob, about.finders, len(about.blob_sites), about.transform, about.base, about.span,
+        about.blob, about.finders, about.count, about.transform, about.base, about.span,
         about.regions, group,
     )  # fmt: skip

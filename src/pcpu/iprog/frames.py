@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from pcpu.errors import DamagedPlanError
 from pcpu.iprog import adaptive
@@ -27,6 +28,11 @@ _FEW = 256  # a content of less than this part of its prefix is looked up more c
 _SMALL = 10  # the least logarithm of a window that zstd takes
 _ROOTS = 20  # a logarithm: of more roots a search tree has little
 _LARGE = 27  # the most that is of use: a prefix of 2^26 bytes and a content of 2^24
+_PLAIN: Mapping[int, int] = MappingProxyType({
+    Parameter.content_size_flag: 1,
+    Parameter.checksum_flag: 0,
+    Parameter.dict_id_flag: 0,
+})  # fmt: skip
 
 
 def read_group(plan: Bytes, group: Group, prefix: Prefix) -> list[memoryview]:
@@ -88,38 +94,34 @@ def dictionary(prefix: Bytes) -> Dictionary:
 
 def compress(content: Bytes, prefix: Dictionary | None = None, *, quick: bool = False) -> bytes:
     """``content`` as a zstd frame of G13."""
-    options = _options(len(content), 0 if prefix is None else len(prefix), quick=quick)
-    before = None if prefix is None else prefix.as_prefix
-    return zstd.compress(content, options=options, zstd_dict=before)
+    if prefix is None:
+        level = _QUICK if quick else _THOROUGH if len(content) <= _SOME else _LONG
+        return zstd.compress(content, options={Parameter.compression_level: level, **_PLAIN})
+    options = _options(len(content), len(prefix), quick=quick)
+    return zstd.compress(content, options=options, zstd_dict=prefix.as_prefix)
 
 
 def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
-    plain: dict[int, int] = {
-        Parameter.content_size_flag: 1,
-        Parameter.checksum_flag: 0,
-        Parameter.dict_id_flag: 0,
-    }
-    if not prefix:
-        level = _QUICK if quick else _THOROUGH if content <= _SOME else _LONG
-        return {Parameter.compression_level: level, **plain}
     # Levels do not know what a prefix is for: to index it takes longer than all the rest, and
     # is worth a search tree only where there is much to look for in it.
     bits = min(max((content + prefix).bit_length(), _SMALL), _LARGE)
     if quick or content < prefix // _FEW:
-        return plain | {
+        return {
+            **_PLAIN,
             Parameter.strategy: zstd.Strategy.lazy2,
             Parameter.window_log: bits,
             Parameter.chain_log: min(bits, 23),
-            Parameter.hash_log: min(bits, _ROOTS),
+            Parameter.hash_log: min(bits - 1, _ROOTS),
             Parameter.search_log: 6,
             Parameter.min_match: 4,
             Parameter.target_length: 64,
         }
-    return plain | {
+    return {
+        **_PLAIN,
         Parameter.strategy: zstd.Strategy.btultra,
         Parameter.window_log: bits,
         Parameter.chain_log: bits,
-        Parameter.hash_log: min(bits, _ROOTS),
+        Parameter.hash_log: min(bits - 2, _ROOTS),
         Parameter.search_log: 5,
         Parameter.min_match: 3,
         Parameter.target_length: 256,

@@ -11,8 +11,8 @@ from pcpu.iprog.align import Covers
 from pcpu.iprog.jit import jit
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.moving import put_site, value_of, width_of
+from pcpu.iprog.tables import FINDERS, how_many
 
-_FINDERS = 256
 _SITES_A_BYTE = 4096  # that are found and moved for a byte that is right thanks to them, at most
 
 
@@ -24,7 +24,7 @@ def finder_gains(moved: Moved, covers: Covers) -> dict[int, int]:
         return {}
     starts = np.array([0, *(region.start for region in moved.regions)])
     biases = np.array([0, *(region.bias for region in moved.regions)])
-    gained = np.zeros(_FINDERS, np.int64)
+    gained = np.zeros(FINDERS, np.int64)
     _count(
         moved.subject.told, moved.subject.reference, covers.start, covers.stop, covers.skew,
         *moved.sites.arrays, moved.sites.finder, starts, biases, gained,
@@ -36,7 +36,7 @@ def useful_finders(moved: Moved, tried: Sequence[Covers]) -> tuple[int, ...]:
     """The finders that gain something by some of the copies that were tried, and enough for what
     their sites cost a reader."""
     gains = [finder_gains(moved, covers) for covers in tried]
-    sites = np.bincount(moved.sites.finder, minlength=_FINDERS)
+    sites = how_many(moved.sites)
     best = {n: max(gained[n] for gained in gains) for n in gains[0]}
     return tuple(n for n, gained in best.items() if gained * _SITES_A_BYTE > sites[n])
 

@@ -25,6 +25,7 @@ i64 = cast(Callable[[Any], int], np.int64)
 Octets = npt.NDArray[np.uint8]
 F = TypeVar("F", bound=Callable[..., object])
 
+_FACTOR = 0x1E3779B97F4A7C15
 _KEPT = 4  # folders of compiled loops, of versions of this package
 _UNUSED = 86400  # seconds after which one more than that goes
 
@@ -104,3 +105,10 @@ def put(data: Bytes, at: int, value: int, width: int) -> None:
     """Write the low ``width`` bytes of a number."""
     for n in range(width):
         data[at + n] = (value >> (8 * n)) & 255
+
+
+@jit
+def spread(address: int) -> int:
+    """A number for a table, in its low bits: of addresses that differ little, or in their high bits
+    (things that are numbered) it is another."""
+    return (address ^ address >> 37) * _FACTOR >> 32

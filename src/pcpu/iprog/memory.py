@@ -11,12 +11,13 @@ import mmap
 from functools import cache
 
 _THRESHOLD = -3  # M_MMAP_THRESHOLD
-_LARGE = 1 << 20  # bytes from which on an array has pages of its own
+_FORGET = getattr(mmap, "MADV_DONTNEED", None)
+_LARGE = 1 << 17  # bytes from which on an array has pages of its own
 
 
 @cache
 def return_large_arrays() -> bool:
-    """From now on arrays of a MiB and more go back to the system when they are freed; whether this
+    """From now on arrays of 128 KiB go back to the system when they are freed, too; whether this
     C library can be told so."""
     try:
         return bool(ctypes.CDLL(None).mallopt(_THRESHOLD, _LARGE))
@@ -29,5 +30,21 @@ class MappedFile(mmap.mmap):
 
     def leave(self) -> None:
         """Take no memory until the bytes are looked at again."""
-        if hasattr(mmap, "MADV_DONTNEED"):
-            self.madvise(mmap.MADV_DONTNEED)
+        if _FORGET is not None:
+            self.madvise(_FORGET)
+
+
+class Room(mmap.mmap):
+    """Memory that is taken where it is written to, and given back piece by piece."""
+
+    def __new__(cls, size: int) -> Room:
+        """``size`` bytes, 0 where nothing was written."""
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        return super().__new__(cls, -1, max(size, mmap.PAGESIZE), flags)
+
+    def forget(self, start: int, stop: int) -> None:
+        """Give back the pages that lie wholly within these bytes, which are not looked at again."""
+        first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
+        size = stop // mmap.PAGESIZE * mmap.PAGESIZE - first
+        if _FORGET is not None and size > 0:
+            self.madvise(_FORGET, first, size)

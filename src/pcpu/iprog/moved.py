@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,18 +11,21 @@ from pcpu.iprog.align import Covers
 from pcpu.iprog.decoder.transforms import NEAR
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit, put
-from pcpu.iprog.moving import absolute, put_site, value_of, width_of, write_shown
+from pcpu.iprog.moving import put_site, value_of, width_of, write_shown
 from pcpu.iprog.regions import Region
-from pcpu.iprog.relocate import ShiftMap, resolved
+from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.sites import Form, Places, Sites
-from pcpu.iprog.subject import Subject
+from pcpu.iprog.subject import Relocatable, Subject
 
 _WIDTH = 4  # bytes of a relative site
 
 
 @dataclass(frozen=True)
 class Moved:
-    """``sites`` are resolved, their places those of the reference."""
+    """``sites`` are resolved, their places those of the reference; the subject has none.
+
+    What does not change they have in common with those of the blob.
+    """
 
     subject: Subject
     shifts: ShiftMap
@@ -34,8 +37,16 @@ class Moved:
         about = subject.relocatable
         if about is None:
             return Moved(subject, shifts, Sites.none(), ())
-        sites = resolved(about.blob_sites, shifts, about.first)
-        return Moved(subject, shifts, sites, about.regions)
+        sites = _resolved(about, shifts)
+        return Moved(subject.without_sites(), shifts, sites, about.regions)
+
+    def without_sites(self) -> Moved:
+        """The same, when nobody asks for sites for a while: they are large."""
+        return replace(self, sites=Sites.none())
+
+    def with_sites(self) -> Moved:
+        """The same, with the sites that were left out."""
+        return Moved.of(self.subject.with_sites(), self.shifts)
 
     def predicted(self, covers: Covers, low: int, high: int) -> Octets:
         """What covers that lie in ``file[low:high]`` give, with zeros between them."""
@@ -56,11 +67,41 @@ class Moved:
             first, last = np.searchsorted(self.sites.place, [start, start + length])
             sites = self.sites[int(first) : int(last)]
             sites = sites[sites.end <= start + length]
-            values = absolute(sites, about.base)
-            write_shown(found, sites.place - start, sites.form, sites.extra, values)
+            write_shown(
+                found, sites.place - start, sites.form, sites.target, sites.extra, about.base
+            )
             places, values = _near(sites)
             _write_near(found, places - start, values)
         return found.tobytes()
+
+
+def _resolved(about: Relocatable, shifts: ShiftMap) -> Sites:
+    """The sites of the blob, moved."""
+    sites = about.blob_sites
+    amounts = np.append(0, shifts.amounts)
+    target = _shifted(shifts.starts, amounts, sites.target)
+    extra = sites.extra
+    based = np.flatnonzero(sites.form == Form.BASED)
+    if len(based):
+        extra = extra.copy()
+        extra[based] = _shifted(shifts.starts, amounts, extra[based])
+    place = sites.place + about.first if about.first else sites.place
+    return Sites(place, sites.form, target, extra, sites.finder)
+
+
+@jit
+def _shifted(starts: Any, amounts: Any, addresses: Any) -> Any:
+    """Addresses, moved: by the first of the amounts before the first start, and so on."""
+    found = np.empty(len(addresses), np.int64)
+    part = 0
+    for i in range(len(addresses)):
+        address = addresses[i]
+        if (part and starts[part - 1] > address) or (
+            part < len(starts) and starts[part] <= address
+        ):
+            part = np.searchsorted(starts, address, side="right")
+        found[i] = address + amounts[part]
+    return found
 
 
 def _near(sites: Sites) -> tuple[Places, Places]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from pcpu.iprog.decoder import moving
 from pcpu.iprog.finders import arm32, riscv, rows
 from pcpu.iprog.jit import for_loops, jit
-from pcpu.iprog.sites import LEB, Form, Places, Sites
+from pcpu.iprog.sites import Form
 from pcpu.kernel import memory
 
 # Kernels, which loops call with arrays of numpy.
@@ -23,16 +21,24 @@ for_loops(moving.tagged, moving.put_tagged)
 for_loops(moving.other_value, moving.other_word, *riscv.READING, *arm32.READING)
 for_loops(memory.put_32, memory.put_64, memory.u16_at, memory.u32_at)
 
+_CODE, _ABSOLUTE, _BASED, _PAGE, _ENTRY = (
+    form.value for form in (Form.CODE, Form.ABSOLUTE, Form.BASED, Form.PAGE, Form.ENTRY)
+)
+_UNSIGNED, _SIGNED = Form.UNSIGNED.value, Form.SIGNED.value
 
-def absolute(sites: Sites, base: int) -> Places:
-    """What sites hold where nothing depends on their place; in code targets count from ``base``."""
-    values = np.where(np.isin(sites.form, LEB), sites.target & moving.NUMBER, sites.target)
-    less = np.isin(sites.form, (Form.ABSOLUTE, Form.BASED))
-    values = np.where(less, values - sites.extra, values)
-    values = np.where(sites.form == Form.PAGE, values >> 12, values)
-    entries = sites.form == Form.ENTRY
-    values = np.where(entries, sites.extra % 16 << 12 | sites.target % 4096, values)
-    return np.where(sites.form == Form.CODE, values - base, values)
+
+@jit
+def absolute(form: Any, target: Any, extra: Any, base: Any) -> Any:
+    """What a site holds where nothing depends on its place; in code targets count from ``base``."""
+    if form in (_UNSIGNED, _SIGNED):
+        return target & moving.NUMBER
+    if form in (_ABSOLUTE, _BASED):
+        return target - extra
+    if form == _PAGE:
+        return target >> 12
+    if form == _ENTRY:
+        return (extra & 15) << 12 | target & 4095
+    return target - base if form == _CODE else target
 
 
 @jit
@@ -43,9 +49,28 @@ def write_sites(data: Any, places: Any, forms: Any, extras: Any, values: Any) ->
 
 
 @jit
-def write_shown(data: Any, places: Any, forms: Any, extras: Any, values: Any) -> None:
-    """The same for sites that the moved reference has (G29)."""
+def write_targets(data: Any, places: Any, forms: Any, targets: Any, extras: Any) -> None:
+    """Put into sites what they hold where nothing depends on their place."""
     for i in range(len(places)):
+        form, extra = forms[i], extras[i]
+        put_site(data, places[i], form, extra, absolute(form, targets[i], extra, 0))
+
+
+@jit
+def write_shown(
+    data: Any, places: Any, forms: Any, targets: Any, extras: Any, base: Any
+) -> None:  # fmt: skip
+    """The same for sites that the moved reference has (G29); in code targets count from
+    ``base``."""
+    for i in range(len(places)):
+        form, extra = forms[i], extras[i]
         word = u32_at(data, places[i]) if places[i] + 4 <= len(data) else 0
-        if is_shown(forms[i], word):
-            put_site(data, places[i], forms[i], extras[i], values[i])
+        if is_shown(form, word):
+            put_site(data, places[i], form, extra, absolute(form, targets[i], extra, base))
+
+
+@jit
+def blank_sites(data: Any, first: Any, places: Any, forms: Any, extras: Any) -> None:
+    """Put zeros into sites, whose places count from ``first``."""
+    for i in range(len(places)):
+        put_site(data, places[i] + first, forms[i], extras[i], 0)

@@ -23,6 +23,7 @@ from pcpu.iprog.numbers import Bytes
 _NORESERVE = 0x4000 if sys.platform == "linux" else 0
 # Advice of Linux's: memory that is touched first costs more than what is done with it.
 _LARGE_PAGES = getattr(mmap, "MADV_HUGEPAGE", None)
+_LARGE_BLOBS = 1 << 22  # bytes of blobs that are worth it: a large page has 2 MiB
 _ROOM = 1 << 36  # bytes of addresses; memory is taken where it is touched
 # The rule about Zstandard (G13), which not every reader of it looks at as closely.
 _ZSTANDARD = 13
@@ -51,7 +52,7 @@ class NativeReader(Reader):
             memory = mmap.mmap(-1, _ROOM, flags)
         except OSError:  # there is a limit, as of ulimit -v
             return
-        if _LARGE_PAGES is not None:
+        if _LARGE_PAGES is not None and len(self._held[1]) >= _LARGE_BLOBS:
             with suppress(OSError):  # the kernel has none
                 memory.madvise(_LARGE_PAGES)
         self._memory = np.frombuffer(memory, np.uint8)

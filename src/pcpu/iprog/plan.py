@@ -16,7 +16,7 @@ import numpy as np
 from pcpu.errors import InternalError, IprogError, UsageError
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Columns, make_columns
-from pcpu.iprog.encode import Encoded, Packer, encode, map_size
+from pcpu.iprog.encode import Encoded, encode, map_size
 from pcpu.iprog.format import (
     MAX_SIZE,
     WINDOW_BITS,
@@ -30,8 +30,10 @@ from pcpu.iprog.memory import MappedFile, return_large_arrays
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
+from pcpu.iprog.packing import LITERALS, Packer
 from pcpu.iprog.reference import digest
 from pcpu.iprog.relocate import ShiftMap
+from pcpu.iprog.seen import Seen
 from pcpu.iprog.shifts import NOTHING_MOVES, fit
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.streams import stored_streams
@@ -49,6 +51,7 @@ _SHARE = 64  # windows may take this part of a plan; where they would take more 
 _NAMES_SHARE = 100
 _THREADS = 2
 _SMALL_PLAN = 1 << 14
+_LARGE = 1 << 22  # bytes of sites that are rather found again than kept
 _HEADER = 200  # bytes, about
 _NEW = 1 / 32  # of a file: literals that are many
 _WORTH = 1.02  # times smaller that a round of trials has to be for another one
@@ -96,6 +99,7 @@ class _Work:
     leave: Callable[[], None]  # the files, until they are looked at again
     wanted_bits: int | None = None
     moved: Moved = field(init=False)  # when it is known what moves
+    much_new: bool = False  # in the file, as far as that is known
 
     def window_bits(self, size: float) -> int:
         """The logarithm of the window's size for a plan of about ``size`` bytes."""
@@ -145,6 +149,7 @@ def make_plan(
     work = _Work(subject, about, contents, progress, leave, window_bits)
     del subject  # which work replaces: its sites are large
     planned = _small(work) if mode == "small" else _instant(work)
+    del work  # its sites are large
     progress("checking", 0.9)
     _verify(planned, file, blobs)
     progress("checking", 1)
@@ -162,8 +167,9 @@ def _chosen(work: _Work) -> tuple[Covers, float]:
     file, reference, seeds = _aligned(work)
     rest = map_size(work.moved) + _WINDOW_BYTES * (len(file) >> _USUAL_BITS) + _HEADER
     with ThreadPoolExecutor(_THREADS) as pool:
-        for spans in dict.fromkeys((sample(len(file)), whole(len(file)))):
-            trials = Trials(work.moved, file, reference, seeds, spans, rest, pool)
+        some = sample(len(file), much_new=work.much_new)
+        for spans in dict.fromkeys((some, whole(len(file)))):
+            trials = Trials(work.moved, file, reference, seeds, spans, rest, pool, work.leave)
             work.progress("trying strengths", 0.4)
             first = trials.run(FIRST, partial(_exactly, work))
             if max(trial.new for trial in first) > _NEW:
@@ -189,13 +195,14 @@ def _tried(work: _Work, trials: Trials, first: list[Trial]) -> Trial:
 
 
 def _exactly(work: _Work, trial: Trial) -> Trial:
-    """The trial with the size of its plan, if that is small: then windows and headers are much, so
-    that estimates are of little use."""
+    """The trial with about the size of its plan, if that is small: then windows and headers are
+    much, so that what is known of a trial is of little use."""
     if trial.tried < work.file.size or trial.estimate > _SMALL_PLAN:
         return trial
     own = work.window_bits(trial.estimate)
-    encoded = _encode(work, make_columns(work.moved, trial.covers, own), own, Packer())
-    return replace(trial, size=len(encoded.plan))
+    packer = Packer(literals=round(trial.stored[-1] * LITERALS))
+    encoded = _encode(work, make_columns(work.moved, trial.covers, own), own, packer)
+    return replace(trial, size=encoded.size)
 
 
 def _align_all(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:
@@ -212,22 +219,21 @@ def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
     reference moved by the shift map; and seeds."""
     file, reference, seeds = _compared(work)
     work.progress("aligning", 0.3)
-    about = work.subject.relocatable
-    if about is None:
+    if work.subject.relocatable is None:
         work.moved = Moved.of(work.subject, NOTHING_MOVES)
         return file, reference, seeds
-    finders = about.finders
-    del about  # its sites are large
-    sites, entries = _fit_map(work, _align_all(file, reference, seeds, Costs()))
-    seeds = with_entries(seeds, entries)
-    about = work.subject.relocatable
-    if about is None or about.finders != finders:
-        # What finders that were dropped had blanked out is compared as it is.
-        file, reference = work.subject.blank_file(sites), work.subject.blank_reference()
-    if about is not None:
-        work.subject.fill(file, sites, reference, work.moved.sites)
+    covers = _align_all(file, reference, seeds, Costs())
+    work.much_new = covers.size < (1 - _NEW) * len(file)
+    del file, reference  # which are had again, and are large too
+    sites, entries = _fit_map(work, covers)
     work.leave()
-    return file, reference, seeds
+    file = work.subject.filled_file(sites)
+    del sites  # they are large
+    work.leave()
+    reference = work.subject.filled_reference(work.moved.sites)
+    work.subject = work.moved.subject
+    work.leave()
+    return file, reference, with_entries(seeds, entries)
 
 
 def _best(trials: Sequence[Trial]) -> Trial:
@@ -240,6 +246,7 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
     # What can be had again is not kept: nothing takes as much memory as the index.
     file = work.subject.blank_file(work.subject.file_sites())
     reference = work.subject.blank_reference()
+    work.subject = work.subject.without_sites(max(len(reference), _LARGE))
     work.leave()
     index = make_index(reference)
     work.progress("looking for common pieces", 0.2)
@@ -249,15 +256,17 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
 def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:
     """Find the shift map, and drop finders that are of no use; the file's sites, and entries of
     tables that belong together."""
+    work.subject = work.subject.with_sites()
     sites = work.subject.file_sites()
-    about = sites[~is_alike(sites)]
-    first = fit(*work.subject.observed(covers, about))
+    work.leave()
+    first = fit(work.subject.seen(covers, sites, is_alike(sites)))
     entries = _fit(work, first, covers, sites)
     useful = useful_finders(work.moved, (covers, entries))
     if work.subject.relocatable is not None and useful != work.subject.relocatable.finders:
-        del sites, about, work.moved  # they are large
+        del sites, work.moved  # they are large
         work.subject = work.subject.with_finders(useful)
         sites = work.subject.file_sites()
+        work.leave()
         entries = _fit(work, first, covers, sites)
     return sites, entries
 
@@ -265,10 +274,10 @@ def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:
 def _fit(work: _Work, first: ShiftMap, covers: Covers, sites: Sites) -> Covers:
     """Find the map that entries of tables are asked for, too, when a first one is known; these."""
     entries = matched_entries(sites, Moved.of(work.subject, first).sites)
-    others = sites[~lies_in(entries, sites)]
-    seen = [work.subject.observed(*pair) for pair in ((covers, others), (entries, sites))]
-    addresses, shifts = (np.concatenate([both[n] for both in seen]) for n in (0, 1))
-    work.moved = Moved.of(work.subject, fit(addresses, shifts))
+    known = lies_in(entries, sites)
+    pairs = ((covers, known), (entries, np.zeros_like(known)))
+    shifts = fit(Seen.joined([work.subject.seen(made, sites, out) for made, out in pairs]))
+    work.moved = Moved.of(work.subject, shifts)
     return matched_entries(sites, work.moved.sites)
 
 
@@ -299,7 +308,7 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
     encoded = _encode(work, columns, bits, packer)
     return Planned(
         encoded.plan, encoded.header, columns.covers,
-        len(columns.data["fixes"]), len(columns.data["literals"]), work.moved,
+        len(columns.data["fixes"]), len(columns.data["literals"]), work.moved.without_sites(),
     )  # fmt: skip
 
 

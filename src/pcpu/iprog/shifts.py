@@ -1,7 +1,6 @@
 """The shift map that explains best what is seen to have moved (spec/iprog.md G25).
 
-A copied site shows where its target went: the file has a site at the same place, with another
-target. The map is the cheapest one, where a piece costs something and so does each site that it
+The map is the cheapest one, where a piece costs something and so does each site that it
 gets wrong.
 """
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from pcpu.iprog.jit import jit
 from pcpu.iprog.relocate import ShiftMap
-from pcpu.iprog.sites import Places
+from pcpu.iprog.seen import Seen
 
 PIECE = 36  # bits that a piece of the map costs
 MISS = 22  # bits that it costs when a site is moved to a wrong place
@@ -21,22 +20,24 @@ NOTHING_MOVES = ShiftMap(np.empty(0, np.int64), np.empty(0, np.int64))
 _ENOUGH = 1000  # sites that show the same: more say no more
 
 
-def fit(addresses: Places, shifts: Places) -> ShiftMap:
-    """The map for observations: what was at an address was moved by a shift."""
-    if not len(addresses):
+def fit(seen: Seen) -> ShiftMap:
+    """The map for what was seen."""
+    if not len(seen.address):
         return NOTHING_MOVES
-    order = np.lexsort((shifts, addresses))
-    addresses, shifts = addresses[order], shifts[order]
-    new = np.ones(len(order), bool)  # where a pair is another than the one before it
-    new[1:] = (addresses[1:] != addresses[:-1]) | (shifts[1:] != shifts[:-1])
-    counts = np.diff(np.append(np.flatnonzero(new), len(new)))
-    worth = np.minimum(counts, _ENOUGH) * MISS
-    addresses, shifts = addresses[new], shifts[new]
-    at, first = np.unique(addresses, return_index=True)
+    order = np.lexsort((seen.shift, seen.address))
+    addresses, shifts, often = seen.address[order], seen.shift[order], seen.often[order]
+    del seen, order  # they are large
+    other = np.append(True, addresses[1:] != addresses[:-1])
+    new = other.copy()  # where a pair is another than the one before it
+    new[1:] |= shifts[1:] != shifts[:-1]
+    worth = np.minimum(np.add.reduceat(often, np.flatnonzero(new)), _ENOUGH) * MISS
+    at, first = addresses[other], np.flatnonzero(other[new])
+    shifts = shifts[new]
+    del addresses, often, other, new
     amounts, state = np.unique(np.append(shifts, 0), return_inverse=True)
-    zero = int(state[-1])
+    zero, state = int(state[-1]), state.ravel()[:-1].astype(np.int32)
     starts, chosen = _fit(
-        at, np.append(first, len(shifts)), state.ravel()[:-1], worth, len(amounts), zero, PIECE
+        at, np.append(first, len(shifts)), state, worth, len(amounts), zero, PIECE
     )
     return ShiftMap(starts[::-1], amounts[chosen[::-1]])
 
@@ -52,10 +53,10 @@ def _fit(
     the states that are observed at an address change there.
     """
     cost = np.full(states, np.int64(1) << 60)
-    part = np.full(states, -1)
+    part = np.full(states, -1, np.int32)
     starts = np.empty(len(state) + 1, np.int64)
-    chosen = np.empty(len(state) + 1, np.int64)
-    before = np.empty(len(state) + 1, np.int64)
+    chosen = np.empty(len(state) + 1, np.int32)
+    before = np.empty(len(state) + 1, np.int32)
     # The first part is no piece: before the map begins nothing moves.
     starts[0], chosen[0], before[0] = 0, zero, -1
     cost[zero], part[zero] = 0, 0

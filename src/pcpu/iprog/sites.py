@@ -90,6 +90,11 @@ class Sites:
         return self.place + widths(self.form, self.extra)
 
     @property
+    def nbytes(self) -> int:
+        """The memory that they take."""
+        return sum(array.nbytes for array in (*self.arrays, self.finder))
+
+    @property
     def arrays(self) -> tuple[Places, Octets, Places, Places]:
         """What they are, without who found them."""
         return self.place, self.form, self.target, self.extra

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pcpu.iprog.align import Costs, Covers
+from pcpu.iprog.packing import LITERALS, REST
 
 # The larger the cost of a cover, the more is left to zstd.
 FIRST = (
@@ -22,8 +23,6 @@ SMALL = (
 INSTANT = Costs(
     cover=40, near=32, fix=16, next_fix=16, literal=8, run=8
 )  # bits that are not packed
-# How much smaller literals and the rest get when they are compressed thoroughly, about.
-_LITERALS, _REST = 0.87, 0.94
 _LITERAL_BITS = (1.5, 6.5)
 
 
@@ -49,7 +48,7 @@ class Trial:
         if self.size is not None:
             return self.size
         covers, fixes, literals = self.stored
-        return (literals * _LITERALS + (covers + fixes) * _REST) * self.times + self.rest
+        return (literals * LITERALS + (covers + fixes) * REST) * self.times + self.rest
 
     @property
     def new(self) -> float:
@@ -63,7 +62,7 @@ class Trial:
             8 * size / max(1, count) for size, count in zip(self.stored, self.counts, strict=True)
         )
         least, most = _LITERAL_BITS
-        literal = min(max(literal * _LITERALS, least), most)
+        literal = min(max(literal * LITERALS, least), most)
         return tuple(
             Costs(cover * times + 8, cover * times / 2 + 4, fix * 1.15, fix * 0.8, literal)
             for times in (1.35, 2.4)

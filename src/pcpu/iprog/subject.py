@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
 from pcpu.iprog.call_sites import told_by_differences
@@ -20,11 +20,12 @@ from pcpu.iprog.finders.call_sites import DIFFERENCES
 from pcpu.iprog.finders.find import CALL_SITES, PE_LISTED, PE_POINTERS, WASM_LOCALS
 from pcpu.iprog.format import MAX_REGIONS, Transform
 from pcpu.iprog.index import Octets
-from pcpu.iprog.jit import jit, read_only
+from pcpu.iprog.jit import read_only
 from pcpu.iprog.labels import write_labels
-from pcpu.iprog.moving import absolute, write_sites
+from pcpu.iprog.moving import blank_sites, write_targets
 from pcpu.iprog.regions import Region, RegionKind
-from pcpu.iprog.sites import Form, Places, Sites
+from pcpu.iprog.seen import Seen, places_seen, seen
+from pcpu.iprog.sites import Places, Sites
 
 _MAX_SPAN = 1 << 31
 _USUAL_BITS = 16  # the logarithm of a window
@@ -37,8 +38,8 @@ _LOCALS_MOST = 1 << 22
 @dataclass(frozen=True)
 class Relocatable:
     """How a file is relocated from a blob, the ``size`` bytes from ``first`` on of the reference,
-    whose sites are ``blob_sites``. ``regions`` are those of the file, ``blob_regions`` those of the
-    blob."""
+    whose sites are ``blob_sites``, or nothing where they are not asked for; ``count`` is how many
+    there are. ``regions`` are those of the file, ``blob_regions`` those of the blob."""
 
     blob: int
     first: int
@@ -49,6 +50,7 @@ class Relocatable:
     base: int
     span: int
     transform: Transform
+    count: int
     blob_sites: Sites
 
 
@@ -75,19 +77,31 @@ class Subject:
         about = self.relocatable
         if about is None or not finders:
             return Subject(self.file, self.reference)
-        if finders == about.finders:
+        if finders == about.finders and len(about.blob_sites) == about.count:
             return self
         last = about.first + about.size
         sites = find_sites(self.reference[about.first : last].data, finders)
         regions = _regions_for(finders, about.regions)
-        changed = replace(about, finders=finders, blob_sites=sites, regions=regions)
-        return replace(self, relocatable=changed)
+        about = replace(about, finders=finders, count=len(sites), blob_sites=sites, regions=regions)
+        return replace(self, relocatable=about)
+
+    def with_sites(self) -> Subject:
+        """The same, with the blob's sites where they were left out."""
+        about = self.relocatable
+        return self if about is None else self.with_finders(about.finders)
+
+    def without_sites(self, least: int = 0) -> Subject:
+        """The same without the blob's sites, if they take so many bytes at least."""
+        about = self.relocatable
+        if about is None or about.blob_sites.nbytes < least:
+            return self
+        return replace(self, relocatable=replace(about, blob_sites=Sites.none()))
 
     def blank_file(self, sites: Sites) -> Octets:
         """The file, with zeros in place of its sites; itself where nothing is relocated."""
         if self.relocatable is None:
             return self.file
-        kept = sites[sites.finder != CALL_SITES]
+        kept = _unsaid(sites)
         found = _blanked(self.told, kept, 0)
         write_labels(found, 0, self.file.data, kept)
         return found
@@ -102,8 +116,7 @@ class Subject:
         own = self.reference[about.first : about.first + about.size]
         write_labels(found, about.first, own.data, sites)
         known = sites[sites.finder == CALL_SITES]
-        values = absolute(known, 0)
-        write_sites(found, known.place + about.first, known.form, known.extra, values)
+        write_targets(found, known.place + about.first, known.form, known.target, known.extra)
         return found
 
     def file_sites(self) -> Sites:
@@ -111,40 +124,41 @@ class Subject:
         about = self.relocatable
         return Sites.none() if about is None else find_sites(self.file.data, about.finders)
 
-    @staticmethod
-    def fill(file: Octets, new: Sites, reference: Octets, old: Sites) -> None:
-        """Put targets into such copies, in place of what depends on where a site lies. ``new`` are
-        the sites of the file, ``old`` those of the reference, moved."""
-        for data, found in ((file, new), (reference, old)):
-            sites = found[found.finder != CALL_SITES]  # which is there already
-            write_sites(data, sites.place, sites.form, sites.extra, absolute(sites, 0))
+    def filled_file(self, sites: Sites) -> Octets:
+        """The file, with targets in place of what depends on where a site lies."""
+        return self.file if self.relocatable is None else _filled(self.blank_file(sites), sites)
 
-    def observed(self, covers: Covers, new: Sites) -> tuple[Places, Places]:
-        """Addresses, and by how much what is there moved, as copied sites show it; ``new`` are the
-        sites of the file."""
+    def filled_reference(self, moved: Sites) -> Octets:
+        """The same of the reference, whose sites are ``moved``."""
+        return (
+            self.reference if self.relocatable is None else _filled(self.blank_reference(), moved)
+        )
+
+    def seen(self, covers: Covers, new: Sites, left_out: npt.NDArray[np.bool_]) -> Seen:
+        """What copied sites show; ``new`` are the sites of the file, of which some are
+        ``left_out``."""
         about = self.relocatable
         if about is None:
-            return new.target, new.target
-        old = about.blob_sites[about.blob_sites.finder != CALL_SITES]
-        which, same = _pairs(
-            covers.start, covers.stop, covers.skew - about.first, old.place, new.place
-        )
-        alike = old.form[which] == new.form[same]
-        which, same = which[alike], same[alike]
-        based = old.form[which] == Form.BASED
-        bases = np.stack([old.extra[which][based], new.extra[same][based]], axis=1)
-        bases = np.unique(bases, axis=0).reshape(-1, 2)
-        # Where words lie is listed, too: copies show where they went.
-        listed = which if PE_LISTED in about.finders else which[:0]
-        words = old.finder[listed] == PE_POINTERS
-        places = old.place[listed[words]], new.place[same[: len(listed)][words]]
-        # Nothing that is told by differences moves.
-        fixed = np.full(_FIXED if CALL_SITES in about.finders else 0, DIFFERENCES)
-        addresses = np.concatenate([
-            old.target[which], bases[:, 0], _addresses(about.blob_regions, places[0]), fixed
-        ])  # fmt: skip
-        moved = [new.target[same], bases[:, 1], _addresses(about.regions, places[1]), fixed]
-        return addresses, np.concatenate(moved) - addresses
+            return Seen.none()
+        old = _unsaid(about.blob_sites)
+        found = [seen(covers, about.first, old, new, left_out)]
+        if PE_LISTED in about.finders:
+            # Where words lie is listed, too: copies show where they went.
+            pairs = places_seen(covers, about.first, old, new, left_out, PE_POINTERS)
+            before, after = (
+                _addresses(regions, places)
+                for regions, places in zip((about.blob_regions, about.regions), pairs, strict=True)
+            )
+            found.append(Seen(before, after - before, np.ones_like(before)))
+        if CALL_SITES in about.finders:  # nothing that is told by differences moves
+            found.append(Seen(*np.array([[DIFFERENCES], [0], [_FIXED]], np.int64)))
+        return Seen.joined(found)
+
+
+def _unsaid(sites: Sites) -> Sites:
+    """Those that are not told by differences already."""
+    chosen = sites.finder != CALL_SITES
+    return sites if chosen.all() else sites[chosen]
 
 
 def _addresses(regions: tuple[Region, ...], places: Places) -> Places:
@@ -169,29 +183,14 @@ def _regions_for(finders: tuple[int, ...], regions: tuple[Region, ...]) -> tuple
 def _blanked(data: Octets, sites: Sites, first: int) -> Octets:
     """A copy; ``first`` is the place in it that the places of sites count from."""
     found = data.copy()
-    nothing = np.zeros_like(sites.target)
-    write_sites(found, sites.place + first, sites.form, sites.extra, nothing)
+    blank_sites(found, first, sites.place, sites.form, sites.extra)
     return found
 
 
-@jit
-def _pairs(start: Any, stop: Any, skew: Any, old: Any, new: Any) -> tuple[Any, Any]:
-    """Numbers of sites of the blob, and of sites of the file that they are copied to."""
-    which, same = np.empty(len(new), np.int64), np.empty(len(new), np.int64)
-    count = j = 0
-    for i in range(len(start)):
-        k = np.searchsorted(old, start[i] + skew[i])
-        while j < len(new) and new[j] < start[i]:
-            j += 1
-        while k < len(old) and old[k] < stop[i] + skew[i]:
-            place = old[k] - skew[i]
-            while j < len(new) and new[j] < place:
-                j += 1
-            if j < len(new) and new[j] == place:
-                which[count], same[count] = k, j
-                count += 1
-            k += 1
-    return which[:count], same[:count]
+def _filled(blanked: Octets, sites: Sites) -> Octets:
+    """The same with targets."""
+    write_targets(blanked, *_unsaid(sites).arrays)
+    return blanked
 
 
 def make_subject(
@@ -218,8 +217,7 @@ def make_subject(
             first = sum(map(len, blobs[:number]))
             about = Relocatable(
                 number, first, len(blob), used, _regions_for(used, image.regions), other.regions,
-                low, high - low,
-                image.transform, sites,
+                low, high - low, image.transform, len(sites), sites,
             )  # fmt: skip
             return Subject(file, reference, about)
     return Subject(file, reference)

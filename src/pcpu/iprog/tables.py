@@ -26,7 +26,7 @@ from pcpu.iprog.finders.find import (
     SEARCH_TABLE,
 )
 from pcpu.iprog.index import Seeds
-from pcpu.iprog.jit import jit
+from pcpu.iprog.jit import jit, spread
 from pcpu.iprog.sites import SPACE, TAGGED, Form, Places, Sites
 
 _TABLES = (
@@ -38,17 +38,33 @@ _ALIKE = (
 )  # fmt: skip
 _FEW = 4  # entries that may be about one address
 _NEAR = 64  # bytes between two entries that support each other
+FINDERS = 256  # numbers that finders may have
+
+
+def how_many(sites: Sites) -> Places:
+    """How many sites each finder has, by its number."""
+    found: Places = _how_many(sites.finder)
+    return found
+
+
+@jit
+def _how_many(finder: Any) -> Any:
+    counts = np.zeros(FINDERS, np.int64)
+    for k in range(len(finder)):
+        counts[finder[k]] += 1
+    return counts
 
 
 def matched_entries(new: Sites, old: Sites) -> Covers:
     """Stretches of a file that are made of entries of tables, and where these stand in the
     reference; ``new`` are the sites of the file, ``old`` those of the reference, moved."""
-    pairs = [_same(new, old, n) for n in np.unique(old.finder) if n != CALL_SITES]
+    used = np.flatnonzero(how_many(old)).tolist()
+    pairs = [_same(new, old, finder) for finder in used if finder != CALL_SITES]
     none = np.empty(0, np.int64)
     which, same = (np.concatenate([none, *(pair[n] for pair in pairs)]) for n in (0, 1))
     order = np.argsort(new.place[which], kind="stable")
     which, same = which[order], same[order]
-    start, stop = new.place[which], new.end[which]
+    start, stop = new.place[which], new[which].end
     skew = old.place[same] - start
     first, last = _runs(start, stop, skew)
     alone = last > first
@@ -59,9 +75,8 @@ def matched_entries(new: Sites, old: Sites) -> Covers:
 def _same(new: Sites, old: Sites, finder: int) -> tuple[Places, Places]:
     """Sites of one finder whose target few have, and their counterparts."""
     ours, theirs = (_telling(sites, finder) for sites in (new, old))
-    (targets, a), (others, b) = _single(new.target[ours]), _single(old.target[theirs])
-    _, x, y = np.intersect1d(targets, others, assume_unique=True, return_indices=True)
-    return ours[a[x]], theirs[b[y]]
+    x, y = _few_alike(new.target, ours, old.target, theirs)
+    return ours[x], theirs[y]
 
 
 def _telling(sites: Sites, finder: int) -> Places:
@@ -84,15 +99,51 @@ def _telling(sites: Sites, finder: int) -> Places:
     return found
 
 
-def _single(targets: Places) -> tuple[Places, Places]:
-    """Targets that are there few times, each with a number in the order in which it is found, and
-    where that is."""
-    order = np.argsort(targets, kind="stable")
-    ordered = targets[order]
-    first = np.searchsorted(ordered, ordered)
-    turn = np.arange(len(ordered)) - first
-    few = np.searchsorted(ordered, ordered, "right") - first <= _FEW
-    return ordered[few] * _FEW + turn[few], order[few]
+@jit
+def _few_alike(new: Any, ours: Any, old: Any, theirs: Any) -> tuple[Any, Any]:
+    """Numbers of ``ours`` and of ``theirs`` that have the same target, in order of the first, as
+    long as few have it on either side; what has it first belongs to what has it first."""
+    bits = 4
+    while 1 << (bits - 1) < len(ours):
+        bits += 1
+    table = np.zeros(1 << bits, np.int32)  # 1 and the number of a target
+    targets = np.empty(len(ours), np.int64)
+    here, there = np.zeros(len(ours), np.int8), np.zeros(len(ours), np.int8)
+    count = 0
+    for n in range(len(ours)):
+        at = _slot(table, targets, new[ours[n]])
+        if not table[at]:
+            targets[count] = new[ours[n]]
+            count += 1
+            table[at] = count
+        here[table[at] - 1] = min(here[table[at] - 1] + 1, _FEW + 1)
+    placed = np.empty((count, _FEW), np.int32)  # which of theirs have a target
+    for n in range(len(theirs)):
+        at = _slot(table, targets, old[theirs[n]])
+        if table[at]:
+            target = table[at] - 1
+            if there[target] < _FEW:
+                placed[target, there[target]] = n
+            there[target] = min(there[target] + 1, _FEW + 1)
+    x, y = np.empty(len(ours), np.int64), np.empty(len(ours), np.int64)
+    turn = np.zeros(count, np.int8)
+    found = 0
+    for n in range(len(ours)):
+        target = table[_slot(table, targets, new[ours[n]])] - 1
+        if here[target] <= _FEW and turn[target] < there[target] <= _FEW:
+            x[found], y[found] = n, placed[target, turn[target]]
+            turn[target] += 1
+            found += 1
+    return x[:found].copy(), y[:found].copy()
+
+
+@jit
+def _slot(table: Any, targets: Any, target: Any) -> Any:
+    """Where in a table of numbers a target is, or would be."""
+    at = spread(target) & (len(table) - 1)
+    while table[at] and targets[table[at] - 1] != target:
+        at = (at + 1) & (len(table) - 1)
+    return at
 
 
 @jit
@@ -126,6 +177,16 @@ def is_alike(sites: Sites) -> npt.NDArray[np.bool_]:
 
 def lies_in(entries: Covers, sites: Sites) -> npt.NDArray[np.bool_]:
     """Which sites of the file lie in these stretches of it."""
-    before = np.searchsorted(entries.start, sites.place, "right") - 1
-    inside: npt.NDArray[np.bool_] = sites.place < np.append(entries.stop, 0)[before]
-    return inside
+    found: npt.NDArray[np.bool_] = _lies_in(entries.start, entries.stop, sites.place)
+    return found
+
+
+@jit
+def _lies_in(start: Any, stop: Any, place: Any) -> Any:
+    found = np.zeros(len(place), np.bool_)
+    i = 0
+    for k in range(len(place)):
+        while i < len(start) and stop[i] <= place[k]:
+            i += 1
+        found[k] = i < len(start) and start[i] <= place[k]
+    return found

@@ -9,12 +9,14 @@ from functools import partial
 
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Spans, sample_columns
-from pcpu.iprog.encode import Packer, Prefix, make_prefix
+from pcpu.iprog.encode import make_prefix
 from pcpu.iprog.index import Octets, Seeds
 from pcpu.iprog.moved import Moved
+from pcpu.iprog.packing import Packer, Prefix
 from pcpu.iprog.strengths import Trial
 
 _WHOLE = 1 << 22  # bytes of a file that is tried as a whole
+_MUCH = 1 << 21  # the same of one that much is new in
 _LEAST = 4  # of a larger one it is this part at least
 _PIECE = 1 << 18  # bytes of a piece of a sample: whole windows
 _BITS = 16  # windows of trials
@@ -26,9 +28,10 @@ def whole(size: int) -> Spans:
     return ((0, size),)
 
 
-def sample(size: int) -> Spans:
-    """Every so many pieces of a file; all of one that is small."""
-    step = min(_LEAST, size // _WHOLE)
+def sample(size: int, *, much_new: bool = False) -> Spans:
+    """Every so many pieces of a file; all of one that is small. Where much is new, the more of a
+    file is looked at, the longer that takes."""
+    step = max(min(_LEAST, size // _WHOLE), min(2, size // _MUCH) if much_new else 0)
     if step < 2:
         return whole(size)
     return tuple((at, min(at + _PIECE, size)) for at in range(0, size, _PIECE * step))
@@ -46,7 +49,8 @@ class Trials:
     spans: Spans
     rest: int
     pool: Executor
-    known: dict[bytes, Trial] = field(default_factory=dict)
+    leave: Callable[[], None]  # what the subject was read from, until it is looked at again
+    known: set[bytes] = field(default_factory=set)
 
     def run(
         self, several: Sequence[Costs], finish: Callable[[Trial], Trial] = lambda trial: trial
@@ -66,9 +70,12 @@ class Trials:
         pairs = zip(fresh.values(), (own["literals"] for own in columns), strict=True)
         (_, covers), literals = max(pairs, key=lambda pair: len(pair[1]))
         measure = partial(self._measure, make_prefix(self.moved, covers, literals))
-        tried = self.pool.map(measure, fresh.values(), columns)
+        self.leave()
+        tried = [*self.pool.map(measure, fresh.values(), columns)]
+        del measure, columns, literals  # they are large
         trials = [*self.pool.map(finish, tried)]
-        self.known.update(zip(fresh, trials, strict=True))
+        self.known.update(fresh)
+        self.leave()
         return trials
 
     def _align(self, costs: Costs) -> Covers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pcpu.iprog.finders import FINDERS, Image, find_sites
-from pcpu.iprog.moving import write_sites
+from pcpu.iprog.moving import blank_sites
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import Octets
 
@@ -21,5 +21,5 @@ def blanked(data: Bytes, image: Image | None) -> tuple[Octets, tuple[int, ...]]:
     suited = tuple(n for n, finder in FINDERS.items() if image.kind in finder.kinds and n <= _LAST)
     sites = find_sites(data, suited)
     view = octets.copy()
-    write_sites(view, sites.place, sites.form, sites.extra, np.zeros_like(sites.target))
+    blank_sites(view, 0, sites.place, sites.form, sites.extra)
     return view, tuple(n for n in suited if np.any(sites.finder == n))

@@ -107,7 +107,7 @@ class Explanation:
 
 def explain(planned: Planned) -> Explanation:
     """What a plan does, from what was known when it was made."""
-    moved, covers = planned.moved, planned.covers
+    moved, covers = planned.moved.with_sites(), planned.covers
     file = moved.subject.file
     kinds = _kinds(moved, covers)
     contents = read_contents(file.data)
@@ -194,11 +194,12 @@ def _copies(covers: Covers) -> tuple[tuple[int, int, int], ...]:
 
 def finder_lines(planned: Planned) -> tuple[FinderLine, ...]:
     """What the finders of a plan were worth, in the order in which they run."""
-    gains = finder_gains(planned.moved, planned.covers)
+    moved = planned.moved.with_sites()
+    gains = finder_gains(moved, planned.covers)
     return tuple(
         FinderLine(
             number, FINDERS[number].name, FINDERS[number].doc,
-            int(np.count_nonzero(planned.moved.sites.finder == number)), gained,
+            int(np.count_nonzero(moved.sites.finder == number)), gained,
         )
         for number, gained in gains.items()
     )  # fmt: skip

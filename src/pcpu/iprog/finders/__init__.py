@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 
 from pcpu.errors import UnsupportedPlanError
 from pcpu.iprog.finders import find, rows
@@ -35,6 +36,7 @@ from pcpu.iprog.finders.image import (
     read_image,
 )  # fmt: skip
 from pcpu.iprog.finders.sort import ROW, sort_room
+from pcpu.iprog.memory import Room
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import Sites
 
@@ -51,6 +53,8 @@ class Finder:
     kinds: tuple[str, ...]
 
 
+_PIECE = 1 << 15  # rows that become columns at a time
+_FORMS = (1 << rows.TAG) - 1
 _ELF = (AMD, ARM, ARM32, I386, RISCV)
 _WIDE = (AMD, ARM, RISCV)  # of 64 bits
 _PE = (PE, PE_I386)
@@ -134,12 +138,23 @@ def find_sites(blob: Bytes, numbers: Sequence[int]) -> Sites:
     scratch = np.empty(call("pcpu_find_room", b), np.int64)
     # Room for all that may be there, so that finders run once: what is not written takes no memory.
     room = len(b) // find.BYTES_A_SITE
-    found = np.empty(ROW * room, np.int64)
+    memory = Room(8 * ROW * room)
+    found = np.frombuffer(memory, np.int64, ROW * room)
     count = call("pcpu_find_sites", b, finders, found, room, scratch)
+    del scratch
     kept = call("pcpu_sort_sites", found, count, np.empty(sort_room(count), np.int64))
-    place, form, target, extra = found[: ROW * kept].reshape(-1, ROW).T
-    octet = np.uint8
-    return Sites(
-        place.copy(), form.astype(octet), target.copy(), extra.copy(),
-        (form >> rows.TAG).astype(octet),
-    )  # fmt: skip
+    return _columns(found[: ROW * kept].reshape(-1, ROW), memory)
+
+
+def _columns(found: npt.NDArray[np.int64], memory: Room) -> Sites:
+    """The columns of rows, whose memory is given back on the way: they take as much."""
+    count = len(found)
+    place, target, extra = np.empty((3, count), np.int64)
+    form, finder = np.empty((2, count), np.uint8)
+    for first in range(0, count, _PIECE):
+        own = slice(first, min(first + _PIECE, count))
+        place[own], forms, target[own], extra[own] = found[own].T
+        form[own] = forms & _FORMS
+        finder[own] = forms >> rows.TAG
+        memory.forget(8 * ROW * own.start, 8 * ROW * own.stop)
+    return Sites(place, form, target, extra, finder)
