@@ -136,3 +136,11 @@ def test_plans_tell_call_sites_by_differences_g94_g95() -> None:
         module = OnePlan(reconstructor(plan))
         module.hold(old)
         assert module.rebuild() == new
+
+
+def test_call_sites_that_stay_are_not_told_by_differences() -> None:
+    old = program(0)
+    new = bytearray(old)
+    new[old.index(b"\xe8") + 300] ^= 1
+    relocation = make_plan(bytes(new), [old]).header.relocation
+    assert relocation is None or 53 not in relocation.finders

@@ -18,7 +18,7 @@ _SITES_A_BYTE = 4096  # that are found and moved for a byte that is right thanks
 
 def finder_gains(moved: Moved, covers: Covers) -> dict[int, int]:
     """For each finder that was used, how many bytes of its sites are right because they were moved,
-    less those that are wrong for that reason."""
+    or told by differences, less those that are wrong for that reason."""
     about = moved.subject.relocatable
     if about is None:
         return {}
@@ -26,7 +26,8 @@ def finder_gains(moved: Moved, covers: Covers) -> dict[int, int]:
     biases = np.array([0, *(region.bias for region in moved.regions)])
     gained = np.zeros(FINDERS, np.int64)
     _count(
-        moved.subject.told, moved.subject.reference, covers.start, covers.stop, covers.skew,
+        moved.subject.file, moved.subject.told, moved.subject.reference,
+        covers.start, covers.stop, covers.skew,
         *moved.sites.arrays, moved.sites.finder, starts, biases, gained,
     )  # fmt: skip
     return {number: int(gained[number]) for number in about.finders}
@@ -43,7 +44,7 @@ def useful_finders(moved: Moved, tried: Sequence[Covers]) -> tuple[int, ...]:
 
 @jit
 def _count(
-    file: Any, reference: Any, start: Any, stop: Any, skew: Any, place: Any, form: Any,
+    file: Any, told: Any, reference: Any, start: Any, stop: Any, skew: Any, place: Any, form: Any,
     target: Any, extra: Any, finder: Any, region_start: Any, region_bias: Any, gained: Any,
 ) -> None:  # fmt: skip
     site = np.zeros(16, np.uint8)
@@ -59,6 +60,6 @@ def _count(
             value = value_of(form[k], target[k], extra[k], at + region_bias[region])
             put_site(site, 0, form[k], extra[k], value)
             for n in range(width):
-                gained[finder[k]] += file[at + n] == site[n]
+                gained[finder[k]] += told[at + n] == site[n]
                 gained[finder[k]] -= file[at + n] == reference[place[k] + n]
             k += 1
