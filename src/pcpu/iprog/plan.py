@@ -54,6 +54,8 @@ _SMALL_PLAN = 1 << 14
 _LARGE = 1 << 22  # bytes of sites that are rather found again than kept
 _HEADER = 200  # bytes, about
 _NEW = 1 / 32  # of a file: literals that are many
+_LONG = 1 << 20  # bytes of a file that takes so long that small plans may be compared as they are
+_CLOSE, _SEVERAL = 1.06, 5  # times as large: those that are, and how many
 _WORTH = 1.02  # times smaller that a round of trials has to be for another one
 
 
@@ -191,6 +193,8 @@ def _tried(work: _Work, trials: Trials, first: list[Trial]) -> Trial:
             break
     if _best(done).estimate < _SMALL_PLAN:
         done = [*done, *trials.run(SMALL, exactly)]
+        if work.subject.relocatable is None and work.file.size >= _LONG:
+            done = _packed(work, done)
     return _best(done)
 
 
@@ -203,6 +207,18 @@ def _exactly(work: _Work, trial: Trial) -> Trial:
     packer = Packer(literals=round(trial.stored[-1] * LITERALS))
     encoded = _encode(work, make_columns(work.moved, trial.covers, own), own, packer)
     return replace(trial, size=encoded.size)
+
+
+def _packed(work: _Work, done: Sequence[Trial]) -> list[Trial]:
+    """The best trials of a small plan, with the sizes that their plans have."""
+    best = sorted(done, key=lambda trial: trial.estimate)[:_SEVERAL]
+    found = []
+    for trial in best:
+        if trial.estimate < best[0].estimate * _CLOSE:
+            own = work.window_bits(trial.estimate)
+            columns = make_columns(work.moved, trial.covers, own)
+            found.append(replace(trial, size=_encode(work, columns, own, Packer()).size))
+    return found
 
 
 def _align_all(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:
