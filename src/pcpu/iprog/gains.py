@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from pcpu.iprog.align import Covers
+from pcpu.iprog.finders.find import CALL_SITES
 from pcpu.iprog.jit import jit
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.moving import put_site, value_of, width_of
+from pcpu.iprog.subject import Subject
 from pcpu.iprog.tables import FINDERS, how_many
 
 _SITES_A_BYTE = 4096  # that are found and moved for a byte that is right thanks to them, at most
@@ -39,7 +41,20 @@ def useful_finders(moved: Moved, tried: Sequence[Covers]) -> tuple[int, ...]:
     gains = [finder_gains(moved, covers) for covers in tried]
     sites = how_many(moved.sites)
     best = {n: max(gained[n] for gained in gains) for n in gains[0]}
+    if CALL_SITES in best:  # which is for literals, too
+        best[CALL_SITES] += min(_beside(moved.subject, covers) for covers in tried)
     return tuple(n for n, gained in best.items() if gained * _SITES_A_BYTE > sites[n])
+
+
+def _beside(subject: Subject, covers: Covers) -> int:
+    """How many bytes that no copy gives are told by differences."""
+    told = subject.told
+    if told is subject.file:
+        return 0
+    differs = told != subject.file
+    for start, stop in zip(covers.start.tolist(), covers.stop.tolist(), strict=True):
+        differs[start:stop] = False
+    return int(np.count_nonzero(differs))
 
 
 @jit
