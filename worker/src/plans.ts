@@ -76,7 +76,8 @@ export class Plans {
   async #held(c: C, store: Store, plan: GivenPlan, head: PlanHead, span: Span): Promise<HeldLease | undefined> {
     const { bytes, head: about } = head;
     const most = Math.min(decoderLimit(c.env) || HELD, HELD);
-    const size = plan.whole.size + sizeOf(about.blobs) + 2 * RECORD * (about.relocation?.sites ?? 0);
+    // Few sites have two records.
+    const size = plan.whole.size + sizeOf(about.blobs) + RECORD * (about.relocation?.sites ?? 0);
     const key = plan.isPublished ? bytes : undefined;
     const isKnown = key !== undefined && this.#decoders.held(key) !== undefined;
     if (!isKnown && (size + STREAMS > most || !this.#isWorthIt(about, span))) return undefined;
