@@ -34,7 +34,9 @@ def test_h22_blobs_that_are_missing_or_others(own: Shop) -> None:
 def test_h22_sites_that_are_missing_or_others(own: Shop) -> None:
     first, *others = (own.store / "blobs").glob("*.sites")
     content = first.read_bytes()
-    for damaged in (b"", content[:40], content[:-32], b"x" + content[1:], bytes(len(content))):
+    many = [content[:24] + n.to_bytes(8, "little") + content[32:] for n in (0, 1 << 27)]  # records
+    zeros = bytes(len(content))
+    for damaged in (b"", content[:40], content[:-32], b"x" + content[1:], zeros, *many):
         first.write_bytes(damaged)
         answer = own.get("moved")
         assert (answer.status_code, problem(answer)["code"]) == (500, "broken-object")

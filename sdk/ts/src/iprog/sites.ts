@@ -126,7 +126,7 @@ export class SitesFile {
     const pageBits = view.getUint32(12, true);
     const [count, records, size] = [16, 24, 32].map((at) => Number(view.getBigUint64(at, true))) as [number, number, number];
     const finders = view.getUint32(72, true);
-    if (pageBits > MAX_PAGE_BITS || finders > MAX_FINDERS) throw damaged();
+    if (pageBits > MAX_PAGE_BITS || finders > MAX_FINDERS || records < count || records > 2 * count) throw damaged();
     const numbers = new DataView((await bytesAt(source, FIXED, 4 * finders)).buffer);
     const same = finders === wanted.length && wanted.every((finder, i) => numbers.getUint32(4 * i, true) === finder);
     if (!same || size !== blob.size || hex(head.subarray(40, 72)) !== blob.sha256) {
