@@ -43,7 +43,8 @@ HOT = frozenset({
     "number", "_name", "number_in", "_words",
     "displace", "_cells", "_cell", "_instructions", "_types", "_relocations", "_symbols",
     "_functions", "decode_adaptive", "_chance", "between", "_learn",
-    "_in_function", "behind_number", "_fixed_in_piece", "_may_be_fixed", "_is_operand", "fixed_sites",
+    "_in_function", "behind_number", "_fixed_in_piece", "_may_be_fixed", "_is_operand",
+    "fixed_sites",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
 # that has made faster code of a function uses it from the next call on. Others would be part of a
