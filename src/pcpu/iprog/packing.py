@@ -22,6 +22,7 @@ _LEAST = 1 << 9  # bytes of a content that thorough compression takes no time fo
 _ALIKE = 16  # times that what repeats much gets smaller
 _MUCH = 1 << 16  # bytes of streams that are worth a thread
 _THREADS = 2
+_SLOW = 64  # bytes that adaptive bits take as long for as a line of 2 Mbit/s for one
 _FRAME = 6  # bytes that the header says of a frame, besides what varies
 
 
@@ -73,13 +74,14 @@ class Packer:
             return found[0]
         if not self.quick and len(content) <= _FEW:
             found.append(_stored(len(streams), Codec.ADAPTIVE, adapting.encode(streams)))
+        least = min(_cost(stored.frame, len(content), stored.frame.stored) for stored in found)
         if literals and self.prefix is not None:
             small = compress(content, self.prefix.content, quick=self.quick)
             found.append(_stored(len(streams), Codec.ZSTD_PREFIX, small, self.prefix.spans))
-        elif self.quick or _may_help(content, min(stored.frame.stored for stored in found)):
+        elif self.quick or _may_help(content, least):
             small = compress(content, quick=self.quick)
             found.append(_stored(len(streams), Codec.ZSTD, small))
-        return min(found, key=lambda stored: stored.size)
+        return min(found, key=lambda stored: _cost(stored.frame, len(content), stored.size))
 
     def _about(self, streams: Sequence[Bytes], literals: bool) -> int:
         """About how many bytes a frame takes."""
@@ -172,6 +174,11 @@ def _quickly(content: Bytes) -> int:
 def _may_help(content: Bytes, least: int) -> bool:
     """Whether Zstandard may make less than ``least`` bytes of a content."""
     return len(content) > _FEW or _quickly(content) * MOST < least
+
+
+def _cost(frame: Frame, content: int, size: int) -> int:
+    """What a frame takes: ``size`` bytes, and time, as bytes that a line carries meanwhile."""
+    return size + (content // _SLOW if frame.codec is Codec.ADAPTIVE else 0)
 
 
 def _joined(streams: Sequence[Bytes]) -> Bytes:
