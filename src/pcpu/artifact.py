@@ -56,6 +56,11 @@ def is_regular(path: Path) -> bool:
     return path.is_file() or not path.exists()
 
 
+def appears_whole(out: str) -> bool:
+    """Whether what is written to ``out`` is nobody's before all of it is."""
+    return out != "-" and is_regular(Path(out))
+
+
 @contextmanager
 def open_output(path: Path) -> Iterator[IO[bytes]]:
     """A file to write ``path`` with, which appears whole when the block ends, or not at all.

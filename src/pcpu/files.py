@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pcpu import run as engines
-from pcpu.artifact import is_regular, open_output, write_all
+from pcpu.artifact import open_output, write_all
 from pcpu.errors import PcpuError, UsageError
 from pcpu.ir import Program, Shown
 from pcpu.isa import Isa
@@ -132,11 +132,6 @@ def open_source(source: str) -> Iterator[IO[bytes]]:
         raise UsageError(f"{source} cannot be read: {error.strerror}") from None
     with file:
         yield file
-
-
-def appears_whole(out: str) -> bool:
-    """Whether what is written to ``out`` is nobody's before all of it is."""
-    return out != "-" and is_regular(Path(out))
 
 
 @contextmanager

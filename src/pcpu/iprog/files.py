@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from pcpu.artifact import write_all
+from pcpu.artifact import appears_whole, write_all
 from pcpu.errors import DamagedPlanError, UsageError
-from pcpu.files import appears_whole, open_sink
+from pcpu.files import open_sink
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.format import read_header
 from pcpu.iprog.memory import MappedFile

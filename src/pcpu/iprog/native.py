@@ -189,14 +189,14 @@ def call(symbol: str, *arguments: Any) -> int:
 @cache
 def _load() -> ctypes.CDLL:
     key = hashlib.sha256(f"decoder {disk_cache.compiler_digest()}".encode()).hexdigest()
-    path = disk_cache.fetch(f"{key}.so", _make)
+    path = disk_cache.fetch(f"{key}.so", _compiled)
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:
         raise EngineError(f"the compiled decoder does not load: {error}") from None
 
 
-def _make() -> bytes:
-    from pcpu.iprog.decoder.host import library  # a compiler, which takes long to import
+def _compiled() -> bytes:
+    from pcpu.iprog.decoder.host import shared_object  # the compiler, which is rarely needed
 
-    return library()
+    return shared_object()

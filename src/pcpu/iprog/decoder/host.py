@@ -30,16 +30,6 @@ def begin(s: Ints, heap: Memory, plan: int, plan_length: int, blob: int, blob_le
     return told(s, _begin(s, heap, blob, blob_length))
 
 
-def _begin(s: Ints, heap: Memory, blob: int, blob_length: int) -> int:
-    status = open_plan(s, heap)
-    if status < 0:
-        return status
-    if blob_length != s[S.REFERENCE_SIZE]:
-        return fail(S.WRONG_BLOB, 8)
-    s[S.REFERENCE_HELD], s[S.REFERENCE_AT], s[S.REFERENCE_LENGTH] = 1, blob, blob_length
-    return find(s, heap, reference_of(s, heap)) if s[S.FINDERS] else 0
-
-
 def windows(s: Ints, heap: Memory, first: int, last: int, to: int) -> int:
     """Make windows, one behind the other from the address ``to`` on; before which one that ends.
     Some bytes behind them are written too (SLACK)."""
@@ -53,9 +43,19 @@ def windows(s: Ints, heap: Memory, first: int, last: int, to: int) -> int:
     return number
 
 
-def library() -> bytes:
-    """The shared object: ``pcpu_begin``, ``pcpu_window`` and ``pcpu_windows`` take a state and
-    numbers; ``pcpu_find_sites`` and its companions are the finders. Raises ToolchainError."""
+def _begin(s: Ints, heap: Memory, blob: int, blob_length: int) -> int:
+    status = open_plan(s, heap)
+    if status < 0:
+        return status
+    if blob_length != s[S.REFERENCE_SIZE]:
+        return fail(S.WRONG_BLOB, 8)
+    s[S.REFERENCE_HELD], s[S.REFERENCE_AT], s[S.REFERENCE_LENGTH] = 1, blob, blob_length
+    return find(s, heap, reference_of(s, heap)) if s[S.FINDERS] else 0
+
+
+def shared_object() -> bytes:
+    """``pcpu_begin`` and ``pcpu_window`` take a state and numbers, and give a status;
+    ``pcpu_find_sites`` and its companions are the finders. Raises ToolchainError."""
     target = targets.find("host")
     objects = objects_for([*DECODER.values(), *FINDERS.values()], _surround, target, {})
     return target.link(elf.join(objects), [*DECODER, *FINDERS])
