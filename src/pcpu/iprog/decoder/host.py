@@ -30,19 +30,6 @@ def begin(s: Ints, heap: Memory, plan: int, plan_length: int, blob: int, blob_le
     return told(s, _begin(s, heap, blob, blob_length))
 
 
-def windows(s: Ints, heap: Memory, first: int, last: int, to: int) -> int:
-    """Make windows, one behind the other from the address ``to`` on; before which one that ends.
-    Some bytes behind them are written too (SLACK)."""
-    own = s[S.OUT]
-    number = first
-    s[S.OUT] = to
-    while number < last and one.window(s, heap, number) >= 0:
-        s[S.OUT] += s[S.OUT_LENGTH]
-        number += 1
-    s[S.OUT] = own
-    return number
-
-
 def _begin(s: Ints, heap: Memory, blob: int, blob_length: int) -> int:
     status = open_plan(s, heap)
     if status < 0:
@@ -78,6 +65,19 @@ def _surround(translation: Translation, own: Any) -> None:
         if symbol in translation.module.globals:  # there is no more than the caller gave
             none = ir.IRBuilder(translation.module.globals[symbol].append_basic_block())
             none.ret(I64(0))
+
+
+def windows(s: Ints, heap: Memory, first: int, last: int, to: int) -> int:
+    """Make windows, one behind the other from the address ``to`` on; before which one that ends.
+    Some bytes behind them are written too (SLACK)."""
+    own = s[S.OUT]
+    number = first
+    s[S.OUT] = to
+    while number < last and one.window(s, heap, number) >= 0:
+        s[S.OUT] += s[S.OUT_LENGTH]
+        number += 1
+    s[S.OUT] = own
+    return number
 
 
 # By symbol. The first take a state and numbers; the others arrays too, each a pointer and a length.
