@@ -20,6 +20,7 @@ from pathlib import Path
 
 from pcpu.bench.delta.tools import TOOLS, Tool
 from pcpu.errors import PcpuError
+from pcpu.iprog.memory import return_large_arrays
 
 APPLIED = 3  # times, at least; the fastest counts
 _ENOUGH, _MOST = 0.3, 25  # seconds after which, and times after which, no more are wanted
@@ -33,6 +34,8 @@ def run(tool: Tool, old: Path, new: Path, patch: Path) -> dict[str, float]:
         begun = time.perf_counter()
         tool.make(old, new, patch)
         made = time.perf_counter() - begun
+    # As in a process that applies one patch: memory that is used again would cost nothing.
+    return_large_arrays()
     applied: list[float] = []
     tool.apply(old, patch, len(content))  # what is compiled for it is not timed
     while len(applied) < APPLIED or (sum(applied) < _ENOUGH and len(applied) < _MOST):
