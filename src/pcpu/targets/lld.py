@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 from pcpu.errors import ToolchainError
 from pcpu.target import Target
@@ -40,9 +41,15 @@ def zig_triple(target: Target) -> str:
     return "-".join([architecture, "wasi" if system == "unknown" else system, *abi])
 
 
-def run(arguments: Sequence[str]) -> str:
-    """Run a tool to its end; its standard output. Raises ToolchainError with its words."""
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+def run(arguments: Sequence[str], scratch: Path | None = None) -> str:
+    """Run a tool to its end; its standard output. Raises ToolchainError with its words.
+
+    Zig keeps what it compiles in its cache, for good, or in the folder ``scratch``.
+    """
+    own = {} if scratch is None else {"ZIG_LOCAL_CACHE_DIR": str(scratch)}
+    done = subprocess.run(
+        arguments, env=os.environ | own, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
         raise ToolchainError(f"{' '.join(arguments[:2])} failed: {words}")
