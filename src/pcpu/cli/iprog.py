@@ -13,7 +13,7 @@ import typer
 from pcpu.cli.bars import bar, stages
 from pcpu.cli.corpus import plan_corpus
 from pcpu.cli.options import Json, print_json
-from pcpu.errors import UsageError
+from pcpu.errors import UsageError, plural
 
 
 class ModeName(StrEnum):
@@ -59,7 +59,9 @@ def plan(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes that plan a corpus here; by default one a core."),
+        typer.Option(
+            min=1, metavar="N", help="Processes that plan a corpus here; by default one a core."
+        ),
     ] = None,
     mode: Annotated[
         ModeName, typer.Option(help="Smallest, or rebuilt at the speed of memory.")
@@ -69,6 +71,7 @@ def plan(
         typer.Option(
             min=4096,
             max=4 << 20,
+            metavar="N",
             help="Bytes of a window, a power of two; by default 65536 or more.",
         ),
     ] = None,
@@ -223,7 +226,10 @@ def verify(plan: PlanFile, blob: Blobs = None) -> None:
     with bar("verifying", reader.header.file.size) as advance:
         files.verify(reader, advance)
     header = reader.header
-    typer.echo(f"{header.file.size} bytes in {header.windows} windows are right", err=True)
+    typer.echo(
+        f"{plural(header.file.size, 'byte')} in {plural(header.windows, 'window')}: all right",
+        err=True,
+    )
 
 
 def _from_bank(
@@ -277,6 +283,6 @@ def _show_header(described: dict[str, Any]) -> None:
     if about is not None:
         finders = " ".join(map(str, about["finders"]))
         typer.echo(f"relocation: {about['sites']} sites of finders {finders}")
-    typer.echo(f"plan: {described['size']} bytes in {described['blocks']} blocks")
+    typer.echo(f"plan: {described['size']} bytes in {plural(described['blocks'], 'block')}")
     for row in described["streams"]:
         typer.echo(f"{row['stored']:>10}  {row['stream']} ({row['bytes']})")

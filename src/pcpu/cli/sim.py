@@ -32,7 +32,9 @@ def sim(
     inputs: Named = None,
     parameters: Parameters = None,
     trace: Annotated[bool, typer.Option("--trace", help="Print every step that is kept.")] = False,
-    limit: Annotated[int, typer.Option(min=0, max=100_000, help="How many steps are kept.")] = 1000,
+    limit: Annotated[
+        int, typer.Option(min=0, max=100_000, metavar="N", help="How many steps are kept.")
+    ] = 1000,
     step: Annotated[
         bool, typer.Option("--step", help="Stop before the first statement, and ask.")
     ] = False,
