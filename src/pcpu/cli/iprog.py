@@ -92,9 +92,6 @@ def plan(
     Example: pcpu plan new.bin --blob old.bin -o new.iprog --html new.html
     Example: pcpu plan --corpus new --bank bank -o plans
     """
-    from pcpu.iprog import files
-    from pcpu.iprog.plan import make_plan
-
     if corpus is not None:
         others = (file, blob, window, html, explain or None, best if best > 1 else None)
         if any(given is not None for given in others):
@@ -111,14 +108,35 @@ def plan(
         raise UsageError("give either --bank or --blob")
     if best > 1 and bank is None:
         raise UsageError("--best is about --bank")
-    content, blobs = files.mapped(file), [files.mapped(name) for name in blob or ()]
+    planned = _plan_file(file, blob or [], bank, best, mode.value, window, out)
+    about = _explained(planned, html) if explain or html is not None else None
+    if as_json:
+        told = {} if about is None else {"explanation": about.to_json()}
+        print_json(planned.to_json() | told)
+        return
+    _show_plan(planned)
+    if about is not None:
+        from pcpu.iprog.explain.text import lines
+
+        for line in lines(about):
+            typer.echo(line, err=True)
+
+
+def _plan_file(
+    file: str, blob: list[str], bank: str | None, best: int, mode: Any, window: int | None, out: str
+) -> Any:
+    """Plan ``file`` and write the plan."""
+    from pcpu.iprog import files
+    from pcpu.iprog.plan import make_plan
+
+    content, blobs = files.mapped(file), [files.mapped(name) for name in blob]
     with stages(len(content)) as progress:
 
         def make(blobs: Sequence[Any], names: Sequence[str]) -> Any:
             return make_plan(
                 content,
                 blobs,
-                mode.value,
+                mode,
                 name=Path(file).name,
                 blob_names=names,
                 window_bits=None if window is None else window.bit_length() - 1,
@@ -126,21 +144,11 @@ def plan(
             )
 
         if bank is None:
-            planned = make(blobs, [Path(name).name for name in blob or ()])
+            planned = make(blobs, [Path(name).name for name in blob])
         else:
             planned, blobs = _from_bank(bank, content, make, best)
     files.write_plan(planned.plan, blobs, out)
-    about = _explained(planned, html) if explain or html is not None else None
-    if as_json:
-        told = {} if about is None else {"explanation": about.to_json()}
-        print_json(planned.to_json() | told)
-    else:
-        _show_plan(planned)
-    if about is not None and not as_json:
-        from pcpu.iprog.explain.text import lines
-
-        for line in lines(about):
-            typer.echo(line, err=True)
+    return planned
 
 
 def apply(
