@@ -318,3 +318,10 @@ def test_help_has_an_example(command: str) -> None:
     done = pcpu(*command.split(), "--help", COLUMNS="100")
     assert done.returncode == 0
     assert not command or f"Example: pcpu {command}" in done.stdout.decode()
+
+
+def test_caches_that_cannot_be_written(tmp_path: Path) -> None:
+    out, nowhere = tmp_path / "out.wasm", "/dev/null/cache"
+    done = pcpu("compile", "xor 1", "-o", out, PCPU_CACHE=nowhere, ZIG_GLOBAL_CACHE_DIR=nowhere)
+    assert done.returncode == 0, done.stderr
+    assert out.read_bytes().startswith(b"\0asm")
