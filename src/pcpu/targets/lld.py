@@ -61,7 +61,7 @@ def run(arguments: Sequence[str], scratch: Path | None = None) -> str:
 
 
 def _cache() -> str:
-    """Where Zig keeps what it compiles: a folder that ends with us where the usual one is closed."""
+    """Where Zig keeps what it compiles; a folder that ends with us where it cannot write there."""
     usual = os.environ.get("ZIG_GLOBAL_CACHE_DIR") or str(user_cache_path("zig"))
     try:
         Path(usual).mkdir(parents=True, exist_ok=True)
