@@ -325,3 +325,17 @@ def test_caches_that_cannot_be_written(tmp_path: Path) -> None:
     done = pcpu("compile", "xor 1", "-o", out, PCPU_CACHE=nowhere, ZIG_GLOBAL_CACHE_DIR=nowhere)
     assert done.returncode == 0, done.stderr
     assert out.read_bytes().startswith(b"\0asm")
+
+
+@pytest.mark.parametrize(
+    "command", [["run"], ["plan", "--mode", "instant", "-o", "plan"], ["inspect"]]
+)
+def test_what_has_no_end_is_not_read_into_memory(command: list[str], tmp_path: Path) -> None:
+    script = tmp_path / "whole.pasm"
+    script.write_text(".in data\nn = counteq data[0:1], 0\n")
+    given = ["run", str(script)] if command[0] == "run" else command
+    done = subprocess.run(
+        [PCPU, *given, "/dev/zero"], capture_output=True, check=False, timeout=300, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert done.stderr == b"pcpu: error: /dev/zero gives more than 1024 MiB; put it in a file\n"
