@@ -15,6 +15,7 @@ from pcpu.iprog.moving import put_site, value_of, width_of
 from pcpu.iprog.subject import Subject
 from pcpu.iprog.tables import FINDERS, how_many
 
+_PIECE = 1 << 20  # bytes of the file that are looked at at a time: whole windows
 _SITES_A_BYTE = 4096  # that are found and moved for a byte that is right thanks to them, at most
 
 
@@ -28,7 +29,7 @@ def finder_gains(moved: Moved, covers: Covers) -> dict[int, int]:
     biases = np.array([0, *(region.bias for region in moved.regions)])
     gained = np.zeros(FINDERS, np.int64)
     _count(
-        moved.subject.file, moved.subject.told, moved.subject.reference,
+        moved.subject.file, moved.subject.told(), moved.subject.reference,
         covers.start, covers.stop, covers.skew,
         *moved.sites.arrays, moved.sites.finder, starts, biases, gained,
     )  # fmt: skip
@@ -48,13 +49,17 @@ def useful_finders(moved: Moved, tried: Sequence[Covers]) -> tuple[int, ...]:
 
 def _beside(subject: Subject, covers: Covers) -> int:
     """How many bytes that no copy gives are told by differences."""
-    told = subject.told
-    if told is subject.file:
-        return 0
-    differs = told != subject.file
-    for start, stop in zip(covers.start.tolist(), covers.stop.tolist(), strict=True):
-        differs[start:stop] = False
-    return int(np.count_nonzero(differs))
+    found = 0
+    for low in range(0, len(subject.file), _PIECE):
+        told, file = subject.told(low, low + _PIECE), subject.file[low : low + _PIECE]
+        if np.may_share_memory(told, file):
+            continue
+        differs = told != file
+        first, last = np.searchsorted(covers.stop, low), np.searchsorted(covers.start, low + _PIECE)
+        for n in range(first, last):
+            differs[max(0, covers.start[n] - low) : covers.stop[n] - low] = False
+        found += int(np.count_nonzero(differs))
+    return found
 
 
 @jit
