@@ -96,8 +96,8 @@ def _put(part: bytearray, at: int, stop: int, value: int) -> None:
 def told_by_differences(
     file: Octets, regions: Sequence[Region], bits: int, low: int = 0, high: int | None = None
 ) -> Octets:
-    """The bytes from ``low`` up to ``high`` of the file, where windows of ``2^bits`` bytes begin, as
-    these say it; as they are where no tables lie there."""
+    """The bytes from ``low`` up to ``high`` of the file, where windows of ``2^bits`` bytes begin,
+    as these say them; as they are where no tables lie there."""
     high = len(file) if high is None else min(high, len(file))
     ends = [*(region.start for region in regions[1:]), high]
     tables = [

@@ -19,6 +19,7 @@ from pcpu.iprog.subject import Relocatable
 from pcpu.iprog.transforms import BACK, transform, transform_words
 
 NAMES = ("gaps", "lengths", "turns", "steps", "fixes", "literals")
+_LOOKED_AT = 1 << 20  # bytes after which files that are mapped give memory back
 _PIECE = 1 << 18  # bytes of the file that are looked at at a time, or a window that is larger
 Spans = Sequence[tuple[int, int]]  # of the file: where they begin and end
 
@@ -64,7 +65,10 @@ def make_columns(moved: Moved, covers: Covers, bits: int) -> Columns:
     for row, (name, values) in enumerate(zip(NAMES, numbers, strict=False)):
         data[name], stops = write_varints(values)
         ends[row] = np.concatenate([[0], stops])[last_cover]
-    checks = [check(file[at : at + (1 << bits)].data) for at in range(0, len(file), 1 << bits)]
+    checks: list[int] = []
+    for low in range(0, len(file), 1 << bits):
+        checks.append(check(file[low : low + (1 << bits)].data))
+        _leave_behind(moved, low, 1 << bits)
     return Columns(data, ends, skews, checks, covers)
 
 
@@ -77,6 +81,12 @@ def sample_columns(moved: Moved, covers: Covers, bits: int, spans: Spans) -> dic
     skews = _first_skews(covers, _borders(covers, bits, size)[1])
     numbers = _cover_numbers(covers, skews, bits, size)
     return data | {n: write_varints(v)[0] for n, v in zip(NAMES, numbers, strict=False)}
+
+
+def _leave_behind(moved: Moved, low: int, size: int) -> None:
+    """Leave the files behind a piece, sometimes."""
+    if low // _LOOKED_AT < (low + size) // _LOOKED_AT:
+        moved.subject.leave()
 
 
 def _borders(covers: Covers, bits: int, size: int) -> tuple[Places, Places]:
@@ -110,12 +120,11 @@ def _contents(
         told = read_only(moved.subject.told(low, high, bits))
         stored = _stored(moved.subject.relocatable, told, low, start, stop, bits)
         steps, fixes, literals = room
-        counts = _gather(
-            told, guess, stored, start, stop, bits, steps, fixes, literals, borders
-        )
+        counts = _gather(told, guess, stored, start, stop, bits, steps, fixes, literals, borders)
         for name, written, count in zip(NAMES[3:], room, counts, strict=True):
             found[name].append(written[:count].copy())
         ends.append(ends[-1][:, -1:] + borders)
+        _leave_behind(moved, low, high - low)
     data = {name: np.concatenate(pieces) for name, pieces in found.items()}
     return data, np.concatenate(ends, axis=1)[:, 1:]
 

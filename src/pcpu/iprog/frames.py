@@ -26,7 +26,10 @@ _THOROUGH, _LONG, _QUICK = 22, 19, 3  # levels
 _SOME = 1 << 20  # bytes that the first of them is worth it for
 _FEW = 256  # a content of less than this part of its prefix is looked up more coarsely
 _SMALL = 10  # the least logarithm of a window that zstd takes
-_ROOTS = 20  # a logarithm: of more roots a search tree has little
+_MUCH = 1 << 18  # bytes of a content for which levels have roots of search trees as many as bytes
+_FEWER, _ROOTS = 3, 19  # logarithms: how many times fewer are as good, and of how many
+_LEAST_ROOTS = 8  # a logarithm, too
+_HEADS = 20  # the logarithm of how many chains there are, where there are no trees
 _LARGE = 27  # the most that is of use: a prefix of 2^26 bytes and a content of 2^24
 _PLAIN: Mapping[int, int] = MappingProxyType({
     Parameter.content_size_flag: 1,
@@ -96,9 +99,22 @@ def compress(content: Bytes, prefix: Dictionary | None = None, *, quick: bool = 
     """``content`` as a zstd frame of G13."""
     if prefix is None:
         level = _QUICK if quick else _THOROUGH if len(content) <= _SOME else _LONG
-        return zstd.compress(content, options={Parameter.compression_level: level, **_PLAIN})
+        own = {Parameter.compression_level: level, **_PLAIN}
+        if not quick and len(content) > _MUCH:
+            own[Parameter.hash_log] = _roots(len(content).bit_length())
+        return zstd.compress(content, options=own)
     options = _options(len(content), len(prefix), quick=quick)
     return zstd.compress(content, options=options, zstd_dict=prefix.as_prefix)
+
+
+def tables_size(content: int, prefix: int) -> int:
+    """Bytes that are taken to compress so many with a prefix, besides these."""
+    options = _options(content, prefix, quick=False)
+    return sum(4 << options[key] for key in (Parameter.hash_log, Parameter.chain_log))
+
+
+def _roots(bits: int) -> int:
+    return max(min(bits - _FEWER, _ROOTS), _LEAST_ROOTS)
 
 
 def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
@@ -111,7 +127,7 @@ def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
             Parameter.strategy: zstd.Strategy.lazy2,
             Parameter.window_log: bits,
             Parameter.chain_log: min(bits, 23),
-            Parameter.hash_log: min(bits - 1, _ROOTS),
+            Parameter.hash_log: min(bits - 1, _HEADS),
             Parameter.search_log: 6,
             Parameter.min_match: 4,
             Parameter.target_length: 64,
@@ -121,7 +137,7 @@ def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
         Parameter.strategy: zstd.Strategy.btultra,
         Parameter.window_log: bits,
         Parameter.chain_log: bits,
-        Parameter.hash_log: min(bits - 2, _ROOTS),
+        Parameter.hash_log: _roots(bits),
         Parameter.search_log: 5,
         Parameter.min_match: 3,
         Parameter.target_length: 256,

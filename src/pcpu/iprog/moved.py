@@ -59,7 +59,7 @@ class Moved:
         )  # fmt: skip
         return found
 
-    def prefix(self, start: int, length: int) -> bytes:
+    def prefix(self, start: int, length: int) -> Octets:
         """A span of the reference, of the moved one where literals are transformed (G13, G29)."""
         found = self.subject.reference[start : start + length].copy()
         about = self.subject.relocatable
@@ -72,7 +72,7 @@ class Moved:
             )
             places, values = _near(sites)
             _write_near(found, places - start, values)
-        return found.tobytes()
+        return found
 
 
 def _resolved(about: Relocatable, shifts: ShiftMap) -> Sites:

@@ -7,6 +7,7 @@ those of the reference moved, which shows what a plan has to say.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,15 +56,17 @@ class Relocatable:
 
 @dataclass(frozen=True)
 class Subject:
-    """``file`` and ``reference`` as they are; ``relocatable`` where the finders found something."""
+    """``file`` and ``reference`` as they are; ``relocatable`` where the finders found something.
+    ``leave`` gives back what both take where they are mapped, until they are looked at again."""
 
     file: Octets
     reference: Octets
     relocatable: Relocatable | None = None
+    leave: Callable[[], None] = lambda: None
 
     def told(self, low: int = 0, high: int | None = None, bits: int = _USUAL_BITS) -> Octets:
-        """The bytes from ``low`` up to ``high`` of the file as windows of ``2^bits`` bytes say them,
-        one of which begins there: some tables by differences (G95)."""
+        """The bytes from ``low`` up to ``high`` of the file, where windows of ``2^bits`` bytes
+        begin, as these say them: some tables by differences (G95)."""
         about = self.relocatable
         if about is None:
             return self.file[low:high]
@@ -73,7 +76,7 @@ class Subject:
         """The same with fewer finders; without any, nothing is relocated."""
         about = self.relocatable
         if about is None or not finders:
-            return Subject(self.file, self.reference)
+            return replace(self, relocatable=None)
         if finders == about.finders and len(about.blob_sites) == about.count:
             return self
         last = about.first + about.size
@@ -103,6 +106,7 @@ class Subject:
         for own in sites.pieces():
             _blank(found, _unsaid(own), 0)
         write_labels(found, 0, self.file.data, sites)
+        self.leave()
         return found
 
     def blank_reference(self) -> Octets:
@@ -117,6 +121,7 @@ class Subject:
         write_labels(found, about.first, own.data, sites)
         known = sites[sites.finder == CALL_SITES]
         write_targets(found, known.place + about.first, known.form, known.target, known.extra)
+        self.leave()
         return found
 
     def file_sites(self) -> Sites:

@@ -49,7 +49,6 @@ class Trials:
     spans: Spans
     rest: int
     pool: Executor
-    leave: Callable[[], None]  # what the subject was read from, until it is looked at again
     known: set[bytes] = field(default_factory=set)
 
     def run(
@@ -70,12 +69,12 @@ class Trials:
         pairs = zip(fresh.values(), (own["literals"] for own in columns), strict=True)
         (_, covers), literals = max(pairs, key=lambda pair: len(pair[1]))
         measure = partial(self._measure, make_prefix(self.moved, covers, literals))
-        self.leave()
+        self.moved.subject.leave()
         tried = [*self.pool.map(measure, fresh.values(), columns)]
         del measure, columns, literals  # they are large
         trials = [*self.pool.map(finish, tried)]
         self.known.update(fresh)
-        self.leave()
+        self.moved.subject.leave()
         return trials
 
     def _align(self, costs: Costs) -> Covers:
