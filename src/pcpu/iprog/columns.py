@@ -19,7 +19,6 @@ from pcpu.iprog.subject import Relocatable
 from pcpu.iprog.transforms import BACK, transform, transform_words
 
 NAMES = ("gaps", "lengths", "turns", "steps", "fixes", "literals")
-_LOOKED_AT = 1 << 20  # bytes after which files that are mapped give memory back
 _PIECE = 1 << 18  # bytes of the file that are looked at at a time, or a window that is larger
 Spans = Sequence[tuple[int, int]]  # of the file: where they begin and end
 
@@ -68,7 +67,8 @@ def make_columns(moved: Moved, covers: Covers, bits: int) -> Columns:
     checks: list[int] = []
     for low in range(0, len(file), 1 << bits):
         checks.append(check(file[low : low + (1 << bits)].data))
-        _leave_behind(moved, low, 1 << bits)
+        if len(checks) << bits & _PIECE - 1 == 0:
+            moved.subject.leave()
     return Columns(data, ends, skews, checks, covers)
 
 
@@ -81,12 +81,6 @@ def sample_columns(moved: Moved, covers: Covers, bits: int, spans: Spans) -> dic
     skews = _first_skews(covers, _borders(covers, bits, size)[1])
     numbers = _cover_numbers(covers, skews, bits, size)
     return data | {n: write_varints(v)[0] for n, v in zip(NAMES, numbers, strict=False)}
-
-
-def _leave_behind(moved: Moved, low: int, size: int) -> None:
-    """Leave the files behind a piece, sometimes."""
-    if low // _LOOKED_AT < (low + size) // _LOOKED_AT:
-        moved.subject.leave()
 
 
 def _borders(covers: Covers, bits: int, size: int) -> tuple[Places, Places]:
@@ -124,7 +118,7 @@ def _contents(
         for name, written, count in zip(NAMES[3:], room, counts, strict=True):
             found[name].append(written[:count].copy())
         ends.append(ends[-1][:, -1:] + borders)
-        _leave_behind(moved, low, high - low)
+        moved.subject.leave()
     data = {name: np.concatenate(pieces) for name, pieces in found.items()}
     return data, np.concatenate(ends, axis=1)[:, 1:]
 

@@ -107,10 +107,11 @@ def compress(content: Bytes, prefix: Dictionary | None = None, *, quick: bool = 
     return zstd.compress(content, options=options, zstd_dict=prefix.as_prefix)
 
 
-def tables_size(content: int, prefix: int) -> int:
-    """Bytes that are taken to compress so many with a prefix, besides these."""
-    options = _options(content, prefix, quick=False)
-    return sum(4 << options[key] for key in (Parameter.hash_log, Parameter.chain_log))
+def tables_size(content: int, prefix: int, *, quick: bool = False) -> int:
+    """Bytes that are taken to compress so many with a prefix, besides these, about."""
+    options = _options(content, prefix, quick=quick)
+    trees = options[Parameter.strategy] >= zstd.Strategy.btlazy2
+    return (4 << options[Parameter.hash_log]) + trees * (4 << options[Parameter.chain_log])
 
 
 def _roots(bits: int) -> int:
