@@ -71,8 +71,8 @@ def encode(
     for (first, last), prefix in zip_longest(_blocks(columns), prefixes):
         tasks.append(partial(_block, columns, replace(packer, prefix=prefix), first, last))
         if prefix is not None:
-            size = len(_literals(columns, first, last))
-            most = max(most, tables_size(size, len(prefix.content)))
+            literals = _literals(columns, first, last)
+            most = max(most, tables_size(literals.data, prefix.content))
     blocks: list[Block] = []
     threads = _THREADS if _THREADS * most <= _TABLES * file.size else 1
     with ThreadPoolExecutor(threads) as pool:

@@ -25,6 +25,8 @@ _CHECKSUM, _SINGLE_SEGMENT = 4, 32  # bits of a frame header's descriptor
 _THOROUGH, _LONG, _QUICK = 22, 19, 3  # levels
 _SOME = 1 << 20  # bytes that the first of them is worth it for
 _FEW = 256  # a content of less than this part of its prefix is looked up more coarsely
+_SAMPLE, _PACKED = 1 << 16, 32  # bytes that are looked at; what packing saves no such part of
+_LESS = 8  # the part of what is packed that need not be kept
 _SMALL = 10  # the least logarithm of a window that zstd takes
 _MUCH = 1 << 18  # bytes of a content for which levels have roots of search trees as many as bytes
 _FEWER, _ROOTS = 3, 19  # logarithms: how many times fewer are as good, and of how many
@@ -103,13 +105,20 @@ def compress(content: Bytes, prefix: Dictionary | None = None, *, quick: bool = 
         if not quick and len(content) > _MUCH:
             own[Parameter.hash_log] = _roots(len(content).bit_length())
         return zstd.compress(content, options=own)
-    options = _options(len(content), len(prefix), quick=quick)
+    options = _options(content, len(prefix), quick=quick)
     return zstd.compress(content, options=options, zstd_dict=prefix.as_prefix)
 
 
-def tables_size(content: int, prefix: int, *, quick: bool = False) -> int:
-    """Bytes that are taken to compress so many with a prefix, besides these, about."""
-    options = _options(content, prefix, quick=quick)
+def _is_packed(content: Bytes) -> bool:
+    """Whether a content seems to be packed already."""
+    some = memoryview(content)[:_SAMPLE]
+    packed = zstd.compress(some, options={Parameter.compression_level: 1, **_PLAIN})
+    return len(packed) * _PACKED > len(some) * (_PACKED - 1)
+
+
+def tables_size(content: Bytes, prefix: Dictionary, *, quick: bool = False) -> int:
+    """Bytes that are taken to compress a content with a prefix, besides these, about."""
+    options = _options(content, len(prefix), quick=quick)
     trees = options[Parameter.strategy] >= zstd.Strategy.btlazy2
     return (4 << options[Parameter.hash_log]) + trees * (4 << options[Parameter.chain_log])
 
@@ -118,11 +127,12 @@ def _roots(bits: int) -> int:
     return max(min(bits - _FEWER, _ROOTS), _LEAST_ROOTS)
 
 
-def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
+def _options(content: Bytes, prefix: int, *, quick: bool) -> dict[int, int]:
     # Levels do not know what a prefix is for: to index it takes longer than all the rest, and
     # is worth a search tree only where there is much to look for in it.
-    bits = min(max((content + prefix).bit_length(), _SMALL), _LARGE)
-    if quick or content < prefix // _FEW:
+    size = len(content) + prefix
+    bits = min(max(size.bit_length(), _SMALL), _LARGE)
+    if quick or len(content) < prefix // _FEW:
         return {
             **_PLAIN,
             Parameter.strategy: zstd.Strategy.lazy2,
@@ -133,11 +143,13 @@ def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
             Parameter.min_match: 4,
             Parameter.target_length: 64,
         }
+    # Of what is packed little is found again, mostly near: a tree for somewhat less is as good.
+    kept = size - size // _LESS if size > _SOME and _is_packed(content) else size
     return {
         **_PLAIN,
         Parameter.strategy: zstd.Strategy.btultra,
         Parameter.window_log: bits,
-        Parameter.chain_log: bits,
+        Parameter.chain_log: min(kept.bit_length(), bits),
         Parameter.hash_log: _roots(bits),
         Parameter.search_log: 5,
         Parameter.min_match: 3,

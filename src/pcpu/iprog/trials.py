@@ -75,7 +75,7 @@ class Trials:
         measure = partial(self._measure, prefix)
         self.moved.subject.leave()
         # Tables for each of several threads would be more than all the rest of a small file.
-        size = 0 if prefix is None else tables_size(len(literals), len(prefix.content), quick=True)
+        size = 0 if prefix is None else tables_size(literals.data, prefix.content, quick=True)
         each = map if _TABLES * size > len(self.file) else self.pool.map
         tried = [*each(measure, fresh.values(), columns)]
         del prefix, measure, columns, literals  # they are large
