@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import zip_longest
 
 import numpy as np
 
@@ -41,7 +41,7 @@ _THREADS = 2
 _TABLES = 4  # times the file that tables of all threads may take
 
 
-Prefixes = Sequence[Prefix | None]  # one for each block
+Prefixes = deque[Prefix | None]  # one for each block
 
 
 @dataclass(frozen=True)
@@ -58,23 +58,22 @@ def encode(
     file: Content,
     blobs: Sequence[Content],
     packer: Packer,
-    prefixes: Prefixes = (),
+    prefixes: Prefixes | None = None,
 ) -> Encoded:
     """The plan whose windows have ``2^bits`` bytes, with ``prefixes`` before the literals of its
-    blocks. The plan is nothing where the packer only says how large frames would be."""
+    blocks, which are taken from there. The plan is nothing where the packer only says how large
+    frames would be."""
     about = moved.subject.relocatable
     streams = _map_streams(moved.shifts)
     frames = [] if about is None else packer.group(streams)
     relocation = None if about is None else _relocation(about, _group(streams, frames))
-    tasks: list[Callable[[], tuple[Block, list[Stored]]]] = []
-    most = 0  # bytes that tables of Zstandard take for a block
-    for (first, last), prefix in zip_longest(_blocks(columns), prefixes):
-        tasks.append(partial(_block, columns, replace(packer, prefix=prefix), first, last))
-        if prefix is not None:
-            literals = _literals(columns, first, last)
-            most = max(most, tables_size(literals.data, prefix.content))
-    blocks: list[Block] = []
+    spans = [*_blocks(columns)]
+    waiting = prefixes or deque([None] * len(spans))
+    most = max(map(partial(_tables_size, columns), spans, waiting), default=0)
     threads = _THREADS if _THREADS * most <= _TABLES * file.size else 1
+    # A block has the only hold on its prefix, which is large.
+    tasks = (partial(_block, columns, packer, waiting.popleft(), *span) for span in spans)
+    blocks: list[Block] = []
     with ThreadPoolExecutor(threads) as pool:
         for block, stored in pool.map(lambda task: task(), tasks):
             blocks.append(block)
@@ -106,7 +105,15 @@ def _literals(columns: Columns, first: int, last: int) -> Octets:
     return columns.data["literals"][start : columns.ends[-1, last - 1]]
 
 
-def _block(columns: Columns, packer: Packer, first: int, last: int) -> tuple[Block, list[Stored]]:
+def _tables_size(columns: Columns, span: tuple[int, int], prefix: Prefix | None) -> int:
+    """Bytes that are taken to compress the literals of a block, besides these and their prefix."""
+    literals = _literals(columns, *span)
+    return 0 if prefix is None else tables_size(literals.data, prefix.content)
+
+
+def _block(
+    columns: Columns, packer: Packer, prefix: Prefix | None, first: int, last: int
+) -> tuple[Block, list[Stored]]:
     """The block of windows ``first`` up to ``last``."""
     ends = columns.ends[:, first:last]
     begin = columns.ends[:, first - 1] if first else np.zeros(len(NAMES), np.int64)
@@ -116,7 +123,7 @@ def _block(columns: Columns, packer: Packer, first: int, last: int) -> tuple[Blo
     index, _ = write_varints(np.concatenate([*parts, (turns << 1) ^ (turns >> 63)]))
     checks = b"".join(number.to_bytes(4, "little") for number in columns.checks[first:last])
     streams: list[Bytes] = [index.tobytes(), checks, *slices]
-    stored = packer.group(streams, _LITERALS)
+    stored = replace(packer, prefix=prefix).group(streams, _LITERALS)
     return Block(last - first, _group(streams, stored)), stored
 
 
@@ -130,7 +137,7 @@ def make_prefixes(moved: Moved, columns: Columns) -> Prefixes:
         return make_prefix(moved, columns.covers, literals, blocks) if len(literals) else None
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        return [*pool.map(make, _blocks(columns))]
+        return deque(pool.map(make, _blocks(columns)))
 
 
 def make_prefix(moved: Moved, covers: Covers, literals: Octets, blocks: int = 1) -> Prefix | None:

@@ -25,13 +25,14 @@ _CHECKSUM, _SINGLE_SEGMENT = 4, 32  # bits of a frame header's descriptor
 _THOROUGH, _LONG, _QUICK = 22, 19, 3  # levels
 _SOME = 1 << 20  # bytes that the first of them is worth it for
 _FEW = 256  # a content of less than this part of its prefix is looked up more coarsely
-_SAMPLE, _PACKED = 1 << 16, 32  # bytes that are looked at; what packing saves no such part of
+_SAMPLES, _SAMPLE = 8, 1 << 13  # pieces of a content that are looked at, and bytes of each
+_PACKED = 32  # what packing saves no such part of is packed already
 _LESS = 8  # the part of what is packed that need not be kept
 _SMALL = 10  # the least logarithm of a window that zstd takes
 _MUCH = 1 << 18  # bytes of a content for which levels have roots of search trees as many as bytes
 _FEWER, _ROOTS = 3, 19  # logarithms: how many times fewer are as good, and of how many
 _LEAST_ROOTS = 8  # a logarithm, too
-_HEADS = 20  # the logarithm of how many chains there are, where there are no trees
+_HEADS = 20  # the logarithm of how many chains there are at most, where there are no trees
 _LARGE = 27  # the most that is of use: a prefix of 2^26 bytes and a content of 2^24
 _PLAIN: Mapping[int, int] = MappingProxyType({
     Parameter.content_size_flag: 1,
@@ -111,7 +112,8 @@ def compress(content: Bytes, prefix: Dictionary | None = None, *, quick: bool = 
 
 def _is_packed(content: Bytes) -> bool:
     """Whether a content seems to be packed already."""
-    some = memoryview(content)[:_SAMPLE]
+    view, step = memoryview(content), max(1, len(content) // _SAMPLES)
+    some = b"".join(view[at : at + _SAMPLE] for at in range(0, len(view), step))
     packed = zstd.compress(some, options={Parameter.compression_level: 1, **_PLAIN})
     return len(packed) * _PACKED > len(some) * (_PACKED - 1)
 
@@ -143,14 +145,16 @@ def _options(content: Bytes, prefix: int, *, quick: bool) -> dict[int, int]:
             Parameter.min_match: 4,
             Parameter.target_length: 64,
         }
-    # Of what is packed little is found again, mostly near: a tree for somewhat less is as good.
-    kept = size - size // _LESS if size > _SOME and _is_packed(content) else size
+    # Of what is packed little is found again, mostly near: a tree for somewhat less is as good. To
+    # look through it takes long, so that it has more roots.
+    packed = size > _SOME and _is_packed(content)
+    kept = size - size // _LESS if packed else size
     return {
         **_PLAIN,
         Parameter.strategy: zstd.Strategy.btultra,
         Parameter.window_log: bits,
         Parameter.chain_log: min(kept.bit_length(), bits),
-        Parameter.hash_log: _roots(bits),
+        Parameter.hash_log: min(bits - 2, _HEADS) if packed else _roots(bits),
         Parameter.search_log: 5,
         Parameter.min_match: 3,
         Parameter.target_length: 256,

@@ -310,7 +310,7 @@ def _instant(work: _Work) -> Planned:
 
 
 def _encode(
-    work: _Work, columns: Columns, bits: int, packer: Packer, prefixes: Prefixes = ()
+    work: _Work, columns: Columns, bits: int, packer: Packer, prefixes: Prefixes | None = None
 ) -> Encoded:
     return encode(work.moved, columns, bits, work.file, work.blobs, packer, prefixes)
 
@@ -324,7 +324,7 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
         work.file = replace(work.file, name="")
         work.blobs = [replace(blob, name="") for blob in work.blobs]
     columns = make_columns(work.moved, covers, bits)
-    prefixes = make_prefixes(work.moved, columns) if packer.compressed else ()
+    prefixes = make_prefixes(work.moved, columns) if packer.compressed else None
     work.moved = work.moved.without_sites()
     work.subject.leave()
     encoded = _encode(work, columns, bits, packer, prefixes)
