@@ -150,10 +150,12 @@ def make_prefix(moved: Moved, covers: Covers, literals: Octets, blocks: int = 1)
     spans = choose_spans(literals, size, read, _beside_literals(covers), most)
     if sum(length for _, length in spans) < MIN_PREFIX:
         return None
-    content = bytearray()
-    for span in spans:
-        content += moved.prefix(*span).data
-    return Prefix(spans, dictionary(content))
+    content, at = np.empty(sum(length for _, length in spans), np.uint8), 0
+    for start, length in spans:
+        moved.prefix(start, length, content[at : at + length])
+        moved.subject.leave()
+        at += length
+    return Prefix(spans, dictionary(content.data))
 
 
 def _leaving(moved: Moved) -> Read:

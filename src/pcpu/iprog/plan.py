@@ -51,7 +51,7 @@ _SHARE = 64  # windows may take this part of a plan; where they would take more 
 _NAMES_SHARE = 100
 _THREADS = 2
 _SMALL_PLAN = 1 << 14
-_LARGE = 1 << 22  # bytes of sites that are rather found again than kept
+_LARGE = 1 << 20  # bytes of a reference whose sites are rather found again than kept, if larger
 _HEADER = 200  # bytes, about
 _NEW = 1 / 32  # of a file: literals that are many
 _LONG = 1 << 20  # bytes of a file that takes so long that small plans may be compared as they are
@@ -264,7 +264,8 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
     # What can be had again is not kept: nothing takes as much memory as the index.
     file = work.subject.blank_file(work.subject.file_sites())
     reference = work.subject.blank_reference()
-    work.subject = work.subject.without_sites(max(len(reference), _LARGE))
+    if len(reference) >= _LARGE:
+        work.subject = work.subject.without_sites(len(reference))
     work.subject.leave()
     index = make_index(reference)
     work.progress("looking for common pieces", 0.2)

@@ -27,7 +27,7 @@ LEAST = 5 << 18  # bytes that may be chosen, and as many as there are literals
 WORTH = 3  # pieces that a page has to have
 GAP = 2  # pages between two that are taken with them
 BESIDE = 8  # pieces that being near is worth
-_PIECE = 1 << 20  # bytes of the reference that are read at a time: whole pages
+_PIECE = 1 << 18  # bytes of the reference that are read at a time: whole pages
 _BITS = range(16, 22)  # of a table of pieces
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
