@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from pcpu.iprog.align import Covers
+from pcpu.iprog.beside import each
 from pcpu.iprog.columns import NAMES, Columns, write_varints
 from pcpu.iprog.format import (
     MIN_PREFIX,
@@ -36,7 +36,6 @@ _LARGE_FILE = 1 << 26  # from here on prefixes are held small, for their readers
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
 _LITERALS = len(STREAMS) - 1
-_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -65,10 +64,9 @@ def encode(
         partial(_block, moved, columns, packer, first, last) for first, last in _blocks(columns)
     ]
     blocks: list[Block] = []
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for block, stored in pool.map(lambda task: task(), tasks):
-            blocks.append(block)
-            frames += stored
+    for block, stored in each(lambda task: task(), tasks):
+        blocks.append(block)
+        frames += stored
     header = Header(file, bits, tuple(blobs), relocation, tuple(blocks))
     about_all = write_header(header)
     size = len(about_all) + sum(stored.frame.stored for stored in frames)

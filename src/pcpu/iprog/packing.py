@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from pcpu.iprog import adapting
+from pcpu.iprog.beside import each
 from pcpu.iprog.format import Codec, Frame, check, write_prefix
 from pcpu.iprog.frames import Dictionary, compress
 from pcpu.iprog.numbers import Bytes, varint
@@ -21,7 +21,6 @@ _OWN = 1 << 12  # bytes of a stream that are worth a frame of their own
 _LEAST = 1 << 9  # bytes of a content that thorough compression takes no time for
 _ALIKE = 16  # times that what repeats much gets smaller
 _MUCH = 1 << 16  # bytes of streams that are worth a thread
-_THREADS = 2
 _FRAME = 6  # bytes that the header says of a frame, besides what varies
 
 
@@ -110,10 +109,9 @@ class Packer:
             few = []
         if sum(map(len, streams)) < _MUCH:
             return [stored for task in tasks for stored in task()]
-        with ThreadPoolExecutor(_THREADS) as pool:
-            # Literals first: they take longest.
-            done = [pool.submit(task) for task in reversed(tasks)]
-            return [stored for future in reversed(done) for stored in future.result()]
+        # Literals first: they take longest.
+        done = each(lambda task: task(), tasks[::-1])
+        return [stored for frames in reversed(done) for stored in frames]
 
     def _alone(self, stream: Bytes, literals: bool) -> list[Stored]:
         return [self.frame([stream], literals=literals)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from functools import partial
 
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Spans, sample_columns
@@ -51,6 +50,7 @@ class Trials:
     pool: Executor
     leave: Callable[[], None]  # what the subject was read from, until it is looked at again
     known: set[bytes] = field(default_factory=set)
+    prefix: Prefix | None = None  # of the literals of all trials
 
     def run(
         self, several: Sequence[Costs], finish: Callable[[Trial], Trial] = lambda trial: trial
@@ -66,13 +66,15 @@ class Trials:
         if not fresh:
             return []
         columns = [*self.pool.map(self._columns, [covers for _, covers in fresh.values()])]
-        # The same prefix for all: one that has the most to give, as few literals are among many.
-        pairs = zip(fresh.values(), (own["literals"] for own in columns), strict=True)
-        (_, covers), literals = max(pairs, key=lambda pair: len(pair[1]))
-        measure = partial(self._measure, make_prefix(self.moved, covers, literals))
+        if not self.known:
+            # The same prefix for all: one that has the most to give, as few literals are among many.
+            pairs = zip(fresh.values(), (own["literals"] for own in columns), strict=True)
+            (_, covers), literals = max(pairs, key=lambda pair: len(pair[1]))
+            self.prefix = make_prefix(self.moved, covers, literals)
+            del pairs, literals
         self.leave()
-        tried = [*self.pool.map(measure, fresh.values(), columns)]
-        del measure, columns, literals  # they are large
+        tried = [*self.pool.map(self._measure, fresh.values(), columns)]
+        del columns  # they are large
         trials = [*self.pool.map(finish, tried)]
         self.known.update(fresh)
         self.leave()
@@ -84,10 +86,8 @@ class Trials:
     def _columns(self, covers: Covers) -> dict[str, Octets]:
         return sample_columns(self.moved, covers, _BITS, self.spans)
 
-    def _measure(
-        self, prefix: Prefix | None, made: tuple[Costs, Covers], columns: dict[str, Octets]
-    ) -> Trial:
-        packer = Packer(quick=True, prefix=prefix)
+    def _measure(self, made: tuple[Costs, Covers], columns: dict[str, Octets]) -> Trial:
+        packer = Packer(quick=True, prefix=self.prefix)
         stored = {
             name: packer.frame([stream.data], literals=name == "literals").size
             for name, stream in columns.items()
