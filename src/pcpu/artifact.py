@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,3 +108,25 @@ def write_all(file: IO[bytes], block: memoryview) -> None:
 
 def _cannot_write(path: Path, error: Exception) -> PcpuError:
     return PcpuError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}")
+
+
+@contextmanager
+def open_source(source: str) -> Iterator[IO[bytes]]:
+    if source == "-":
+        yield sys.stdin.buffer.raw if hasattr(sys.stdin.buffer, "raw") else sys.stdin.buffer
+        return
+    try:
+        file = open(source, "rb", buffering=0)  # noqa: SIM115, PTH123 - closed below
+    except OSError as error:
+        raise UsageError(f"{source} cannot be read: {error.strerror}") from None
+    with file:
+        yield file
+
+
+@contextmanager
+def open_sink(out: str) -> Iterator[IO[bytes]]:
+    if out == "-":
+        yield sys.stdout.buffer
+        return
+    with open_output(Path(out)) as file:
+        yield file

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pcpu import run as engines
-from pcpu.artifact import open_output, write_all
+from pcpu.artifact import open_sink, open_source, write_all
 from pcpu.errors import PcpuError, UsageError
 from pcpu.ir import Program, Shown
 from pcpu.isa import Isa
@@ -119,25 +119,3 @@ def _progress_bar(name: str, total: int | None) -> Iterator[Any]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("stdin" if name == "-" else Path(name).name, total=total)
         yield lambda count: progress.advance(task, count)
-
-
-@contextmanager
-def open_source(source: str) -> Iterator[IO[bytes]]:
-    if source == "-":
-        yield sys.stdin.buffer.raw if hasattr(sys.stdin.buffer, "raw") else sys.stdin.buffer
-        return
-    try:
-        file = open(source, "rb", buffering=0)  # noqa: SIM115, PTH123 - closed below
-    except OSError as error:
-        raise UsageError(f"{source} cannot be read: {error.strerror}") from None
-    with file:
-        yield file
-
-
-@contextmanager
-def open_sink(out: str) -> Iterator[IO[bytes]]:
-    if out == "-":
-        yield sys.stdout.buffer
-        return
-    with open_output(Path(out)) as file:
-        yield file

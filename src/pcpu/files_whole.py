@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from pcpu import run as engines
-from pcpu.artifact import write_all
+from pcpu.artifact import open_sink, open_source, write_all
 from pcpu.errors import PcpuError, UsageError
-from pcpu.files import open_sink, open_source
 from pcpu.ir import Outcome, Program, Shown
 from pcpu.isa import Isa
 from pcpu.layout import outputs

@@ -10,9 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from pcpu.artifact import write_all
+from pcpu.artifact import open_sink, write_all
 from pcpu.errors import DamagedPlanError, UsageError
-from pcpu.files import open_sink
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import content_json, to_json
 from pcpu.iprog.format import read_header

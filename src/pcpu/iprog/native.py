@@ -18,6 +18,7 @@ from pcpu.errors import DamagedPlanError, EngineError, InternalError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.numbers import Bytes
+from pcpu.run import disk_cache
 
 # Linux's flag, which Python has no name for; other systems set nothing aside.
 _NORESERVE = 0x4000 if sys.platform == "linux" else 0
@@ -114,10 +115,15 @@ def call(symbol: str, *arguments: Any) -> int:
 
 @cache
 def _load() -> ctypes.CDLL:
-    from pcpu.iprog.decoder.host import library
-
-    path = library()
+    key = hashlib.sha256(f"decoder {disk_cache.compiler_digest()}".encode()).hexdigest()
+    path = disk_cache.fetch(f"{key}.so", _compiled)
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:
         raise EngineError(f"the compiled decoder does not load: {error}") from None
+
+
+def _compiled() -> bytes:
+    from pcpu.iprog.decoder.host import shared_object  # the compiler, which is rarely needed
+
+    return shared_object()

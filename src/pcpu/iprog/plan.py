@@ -265,16 +265,16 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
     """File and reference with their sites blanked out, and seeds."""
     work.progress("sorting suffixes", 0.05)
     # What can be had again is not kept: nothing takes as much memory as the index.
-    subject = work.subject
-    file, reference = both(
-        lambda: subject.blank_file(subject.file_sites()), subject.blank_reference
-    )
-    del subject
+    file, reference = _blanked(work.subject)
     work.subject = work.subject.without_sites(max(len(reference), _LARGE))
     work.leave()
     index = make_index(reference)
     work.progress("looking for common pieces", 0.2)
     return file, reference, find_seeds(file, index)
+
+
+def _blanked(subject: Subject) -> tuple[Octets, Octets]:
+    return both(lambda: subject.blank_file(subject.file_sites()), subject.blank_reference)
 
 
 def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:

@@ -67,7 +67,7 @@ class Trials:
             return []
         columns = [*self.pool.map(self._columns, [covers for _, covers in fresh.values()])]
         if not self.known:
-            # The same prefix for all: one that has the most to give, as few literals are among many.
+            # The same prefix for all: one that has much to give, as few literals are among many.
             pairs = zip(fresh.values(), (own["literals"] for own in columns), strict=True)
             (_, covers), literals = max(pairs, key=lambda pair: len(pair[1]))
             self.prefix = make_prefix(self.moved, covers, literals)
