@@ -101,6 +101,7 @@ class _Work:
     progress: Progress
     leave: Callable[[], None]  # the files, until they are looked at again
     wanted_bits: int | None = None
+    sites: Sites | None = None  # of the file, where they are not large
     moved: Moved = field(init=False)  # when it is known what moves
     much_new: bool = False  # in the file, as far as that is known
 
@@ -265,7 +266,7 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
     """File and reference with their sites blanked out, and seeds."""
     work.progress("sorting suffixes", 0.05)
     # What can be had again is not kept: nothing takes as much memory as the index.
-    file, reference = _blanked(work.subject)
+    file, reference = both(partial(_blank_file, work), work.subject.blank_reference)
     work.subject = work.subject.without_sites(max(len(reference), _LARGE))
     work.leave()
     index = make_index(reference)
@@ -273,8 +274,10 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
     return file, reference, find_seeds(file, index)
 
 
-def _blanked(subject: Subject) -> tuple[Octets, Octets]:
-    return both(lambda: subject.blank_file(subject.file_sites()), subject.blank_reference)
+def _blank_file(work: _Work) -> Octets:
+    sites = work.subject.file_sites()
+    work.sites = sites if sites.nbytes < _LARGE else None
+    return work.subject.blank_file(sites)
 
 
 def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:
@@ -293,10 +296,14 @@ def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:
 
 def _with_sites(work: _Work, finders: tuple[int, ...]) -> Sites:
     """The sites of the file that these finders find; in ``work`` then are those of the blob."""
-    subject = work.subject
-    work.subject, sites = both(
-        lambda: subject.with_finders(finders), lambda: subject.file_sites(finders)
-    )
+    subject, known = work.subject, work.sites
+    work.sites = None  # which is asked for once
+    if known is not None and finders == subject.finders:
+        work.subject, sites = subject.with_finders(finders), known
+    else:
+        work.subject, sites = both(
+            lambda: subject.with_finders(finders), lambda: subject.file_sites(finders)
+        )
     work.leave()
     return sites
 
