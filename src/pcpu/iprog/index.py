@@ -33,7 +33,8 @@ _MANY = 64  # bytes; a power of 2
 _NEIGHBOURS = 16  # equally long pieces among which the nearest is chosen
 _ASKED = 1 << 10  # places of a file by which it is seen whether much is new
 _NEW = 1 / 32  # of these, that have no common piece
-_SPARSE = 4  # times as many bits as places: one in five or less is set for nothing
+_SPARSE = 2  # times as many bits as places, or up to twice that: two in five are set at most
+_BYTE = 3  # the least logarithm of bits
 _FACTORS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64)
 
 
@@ -170,7 +171,7 @@ def _is_new(a: Any, b: Any, suffixes: Any, firsts: Any) -> Any:
 @jit
 def _filter(data: Any, bits: Any) -> Any:
     """A table of ``2^bits`` bits, in which those of all pieces of ``data`` are set."""
-    table = np.zeros(1 << bits >> 3, np.uint8)
+    table = np.zeros(1 << bits >> _BYTE, np.uint8)
     for place in range(len(data) - LEAST + 1):
         bit = _bit_of(data, place, bits)
         table[bit >> 3] |= 1 << (bit & 7)
@@ -258,7 +259,7 @@ def find_seeds(file: Octets, index: Index) -> Seeds:
     file = read_only(file)
     bits, table = 0, np.empty(0, np.uint8)
     if _is_new(file, index.data, index.suffixes, index.firsts):
-        bits = (_SPARSE * len(index.data)).bit_length()
+        bits = max(_BYTE, (_SPARSE * len(index.data) - 1).bit_length())
         table = _filter(index.data, bits)
     size = max(_PART, -(-len(file) // THREADS))
     part = partial(_part, file, index, table, bits, size)
