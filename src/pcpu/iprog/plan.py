@@ -353,11 +353,15 @@ def _verify(planned: Planned, file: Bytes, blobs: Sequence[Bytes]) -> None:
     """Apply a plan as ``pcpu apply`` does and compare: none leaves that would not rebuild its
     file."""
     wanted, at = memoryview(file), 0
+
+    def compare(piece: memoryview) -> None:
+        nonlocal at
+        if bytes(piece) != bytes(wanted[at : at + len(piece)]):  # views are compared slowly
+            raise InternalError(f"a new plan rebuilds other bytes from {at} on")
+        at += len(piece)
+
     try:
-        for piece in NativeReader(planned.plan, blobs).pieces():
-            if piece != wanted[at : at + len(piece)]:
-                raise InternalError(f"a new plan rebuilds other bytes from {at} on")
-            at += len(piece)
+        NativeReader(planned.plan, blobs, compare=False).send(compare)
     except IprogError as error:
         raise InternalError(f"a new plan does not rebuild: {error}") from None
     if at != len(wanted):

@@ -67,9 +67,22 @@ def _surround(translation: Translation, own: Any) -> None:
             none.ret(I64(0))
 
 
+def windows(s: Ints, heap: Memory, first: int, last: int, to: int) -> int:
+    """Make windows, one behind the other from the address ``to`` on; before which one that ends.
+    Some bytes behind them are written too (SLACK)."""
+    own = s[S.OUT]
+    number = first
+    s[S.OUT] = to
+    while number < last and one.window(s, heap, number) >= 0:
+        s[S.OUT] += s[S.OUT_LENGTH]
+        number += 1
+    s[S.OUT] = own
+    return number
+
+
 # By symbol. The first take a state and numbers; the others arrays too, each a pointer and a length.
 DECODER: Mapping[str, Callable[..., int]] = MappingProxyType(
-    {"pcpu_begin": begin, "pcpu_window": one.window}
+    {"pcpu_begin": begin, "pcpu_window": one.window, "pcpu_windows": windows}
 )
 FINDERS: Mapping[str, Callable[..., int]] = MappingProxyType({
     "pcpu_find_room": find_room, "pcpu_find_sites": find_sites, "pcpu_sort_sites": sort_sites
