@@ -8,15 +8,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numba
 import pytest
 from rich.console import Console
 
-from pcpu.bench.delta import child, main, pairs, plot, readme
+from pcpu.bench.delta import child, main, measure, pairs, plot, readme
 from pcpu.bench.delta.goals import judge
 from pcpu.bench.delta.measure import INSTANT, SMALL, ZSTD, Measured, Row
 from pcpu.bench.delta.pairs import KINDS, Pair
 from pcpu.bench.delta.tools import TOOLS, Tool
 from pcpu.errors import PcpuError, ToolchainError, UsageError
+from pcpu.iprog import jit
 from tests.iprog.pairs import PAIRS
 
 OFFLINE = ("brotli", "xdelta3")  # tools that are fetched when they are first used
@@ -140,3 +142,24 @@ def test_the_gate(gate: bool, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_tool_has_a_mark_of_its_own() -> None:
     assert len({tool.name for tool in TOOLS}) == len(TOOLS) == len(set(plot.MARKS))
+
+
+def test_what_a_new_installation_compiles_is_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new, patch = files(tmp_path)
+    told = {"size": 1, "make": 1.0, "apply": 1.0, "memory": 1}
+    answers = [told | {"make": 9.0, "compiled": True}, told | {"compiled": False}]
+    monkeypatch.setattr(measure, "_told", lambda *_: answers.pop(0))
+    pair = Pair("edited", "text", old, new, 2_000_000)
+    assert measure._run(TOOLS[0], pair, patch, old).make == 2.0
+    assert not answers
+
+
+def test_compiling_is_noticed() -> None:
+    with jit.compiled() as loops:
+        numba.njit(lambda number: number + 1)(1)
+    assert len(loops) > 0
+    with jit.compiled() as loops:
+        pass
+    assert not len(loops)

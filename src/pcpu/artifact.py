@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from pcpu.errors import OutputClosedError, PcpuError, UsageError
 
 ABI_VERSION = 2
 SECTION = "pcpu.manifest"
+MAX_PIPED = 1 << 30  # bytes that have to be in memory as a whole
 
 
 @dataclass(frozen=True)
@@ -118,3 +121,41 @@ def write_all(file: IO[bytes], block: memoryview) -> None:
 
 def _cannot_write(path: Path, error: Exception) -> PcpuError:
     return PcpuError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}")
+
+
+@contextmanager
+def open_source(source: str) -> Iterator[IO[bytes]]:
+    if source == "-":
+        yield sys.stdin.buffer.raw if hasattr(sys.stdin.buffer, "raw") else sys.stdin.buffer
+        return
+    try:
+        file = open(source, "rb", buffering=0)  # noqa: SIM115, PTH123 - closed below
+    except OSError as error:
+        raise UsageError(f"{source} cannot be read: {error.strerror}") from None
+    with file:
+        yield file
+
+
+@contextmanager
+def open_sink(out: str) -> Iterator[IO[bytes]]:
+    if out == "-":
+        yield sys.stdout.buffer
+        return
+    with open_output(Path(out)) as file:
+        yield file
+
+
+def read_all(file: IO[bytes], path: str) -> bytearray:
+    """The bytes of a file, in memory; of a pipe or a device at most MAX_PIPED. Raises PcpuError."""
+    content = bytearray()
+    regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    try:
+        while piece := file.read(1 << 20):
+            content += piece
+            if len(content) > MAX_PIPED and not regular:
+                raise PcpuError(f"{path} gives more than {MAX_PIPED >> 20} MiB; put it in a file")
+    except OSError as error:
+        raise PcpuError(f"{path} cannot be read: {error.strerror}") from None
+    except MemoryError:
+        raise PcpuError(f"{path} does not fit in memory") from None
+    return content

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from pcpu import run as engines
-from pcpu.artifact import open_output, write_all
+from pcpu.artifact import open_sink, open_source, write_all
 from pcpu.errors import PcpuError, UsageError
 from pcpu.ir import Program, Shown
 from pcpu.isa import Isa
 
 THREAD_BLOCKS = 4  # MiB that each thread gets at a time: enough to hide its start
-MAX_PIPED = 1 << 30  # bytes that have to be in memory as a whole
 PROGRESS_FROM = 64 << 20  # smaller files are done before a bar would be read
 
 
@@ -120,41 +119,3 @@ def _progress_bar(name: str, total: int | None) -> Iterator[Any]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("stdin" if name == "-" else Path(name).name, total=total)
         yield lambda count: progress.advance(task, count)
-
-
-@contextmanager
-def open_source(source: str) -> Iterator[IO[bytes]]:
-    if source == "-":
-        yield sys.stdin.buffer.raw if hasattr(sys.stdin.buffer, "raw") else sys.stdin.buffer
-        return
-    try:
-        file = open(source, "rb", buffering=0)  # noqa: SIM115, PTH123 - closed below
-    except OSError as error:
-        raise UsageError(f"{source} cannot be read: {error.strerror}") from None
-    with file:
-        yield file
-
-
-@contextmanager
-def open_sink(out: str) -> Iterator[IO[bytes]]:
-    if out == "-":
-        yield sys.stdout.buffer
-        return
-    with open_output(Path(out)) as file:
-        yield file
-
-
-def read_all(file: IO[bytes], path: str) -> bytearray:
-    """The bytes of a file, in memory; of a pipe or a device at most MAX_PIPED. Raises PcpuError."""
-    content = bytearray()
-    regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-    try:
-        while piece := file.read(1 << 20):
-            content += piece
-            if len(content) > MAX_PIPED and not regular:
-                raise PcpuError(f"{path} gives more than {MAX_PIPED >> 20} MiB; put it in a file")
-    except OSError as error:
-        raise PcpuError(f"{path} cannot be read: {error.strerror}") from None
-    except MemoryError:
-        raise PcpuError(f"{path} does not fit in memory") from None
-    return content

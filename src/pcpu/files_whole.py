@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pcpu import run as engines
-from pcpu.artifact import write_all
+from pcpu.artifact import open_sink, open_source, read_all, write_all
 from pcpu.errors import PcpuError, UsageError
-from pcpu.files import open_sink, open_source, read_all
 from pcpu.ir import Outcome, Program, Shown
 from pcpu.isa import Isa
 from pcpu.layout import outputs

@@ -61,7 +61,7 @@ def sim(
     Example: pcpu sim 'xor 0x5a | crc32c' photo.jpg --trace
     """
     from pcpu import targets
-    from pcpu.files import open_source, read_all
+    from pcpu.artifact import open_source, read_all
     from pcpu.files_whole import assign
     from pcpu.sim import analyse, console, load_source, show, simulate, to_json, write_page
     from pcpu.source import bind_arguments

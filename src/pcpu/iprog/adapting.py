@@ -23,7 +23,7 @@ _COUNT = 5  # low bits of an entry, which count
 
 def encode(streams: Sequence[Bytes]) -> bytes:
     """At most eight streams as an adaptive frame."""
-    to, stops = _encoded(*_joined(streams))
+    to, stops = _encoded(*_joined(streams), _entries())
     return to[: stops[-1]].tobytes()
 
 
@@ -31,9 +31,9 @@ def sizes(streams: Sequence[Bytes]) -> list[list[int]]:
     """How many bytes an adaptive frame of streams takes: for each stream that may be its first one,
     by how many follow it."""
     content, ends = _joined(streams)
-    starts = [0, *ends[:-1].tolist()]
+    starts, entries = [0, *ends[:-1].tolist()], _entries()
     return [
-        _encoded(content[start:], ends[first:] - start)[1].tolist()
+        _encoded(content[start:], ends[first:] - start, entries)[1].tolist()
         for first, start in enumerate(starts)
     ]
 
@@ -44,17 +44,23 @@ def _joined(streams: Sequence[Bytes]) -> tuple[Octets, Places]:
     return np.frombuffer(b"".join(streams), np.uint8), ends
 
 
-def _encoded(content: Octets, ends: Places) -> tuple[Octets, Places]:
+def _entries() -> Places:
+    """Room for what is learnt: memory that is new takes longer than to encode what is short."""
+    return np.empty(ENTRIES, np.int64)
+
+
+def _encoded(content: Octets, ends: Places, entries: Places) -> tuple[Octets, Places]:
     """A frame, and how long it would be if it ended behind each of its streams."""
     to = np.empty(12 * len(content) + 8, np.uint8)  # a bit takes 12 bits at most
     stops = np.empty(len(ends), np.int64)
-    _encode(content, ends, np.zeros(ENTRIES, np.int64), to, stops)
+    _encode(content, ends, entries, to, stops)
     return to, stops
 
 
 @jit
 def _encode(content: Any, ends: Any, entries: Any, to: Any, stops: Any) -> None:
     low, high, used, at = 0, WORD, 0, 0
+    entries[:] = 0
     for stream in range(len(ends)):
         before = 0
         while at < ends[stream]:

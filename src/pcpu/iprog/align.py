@@ -62,6 +62,14 @@ class Covers:
             found.update(np.ascontiguousarray(column).data)
         return found.digest()
 
+    def merged(self) -> Covers:
+        """The same with one in place of two that continue each other."""
+        goes_on = (self.start[1:] == self.stop[:-1]) & (self.skew[1:] == self.skew[:-1])
+        first, last = np.append(True, ~goes_on), np.append(~goes_on, True)
+        if not len(self.start) or not goes_on.any():
+            return self
+        return Covers(self.start[first], self.stop[last], self.skew[first])
+
     @staticmethod
     def joined(parts: Sequence[Covers]) -> Covers:
         """Those of parts of a file, in order."""

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from pcpu.iprog.align import Covers
+from pcpu.iprog.beside import THREADS
 from pcpu.iprog.columns import NAMES, Columns, write_varints
 from pcpu.iprog.format import (
     MIN_PREFIX,
@@ -37,7 +38,6 @@ _LARGE_FILE = 1 << 26  # from here on prefixes are held small, for their readers
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
 _LITERALS = len(STREAMS) - 1
-_THREADS = 2
 _TABLES = 4  # times the file that tables of all threads may take
 
 
@@ -70,7 +70,7 @@ def encode(
     spans = [*_blocks(columns)]
     waiting = prefixes or deque([None] * len(spans))
     most = max(map(partial(_tables_size, columns), spans, waiting), default=0)
-    threads = _THREADS if _THREADS * most <= _TABLES * file.size else 1
+    threads = THREADS if THREADS * most <= _TABLES * file.size else 1
     # A block has the only hold on its prefix, which is large.
     tasks = (partial(_block, columns, packer, waiting.popleft(), *span) for span in spans)
     blocks: list[Block] = []
@@ -136,7 +136,7 @@ def make_prefixes(moved: Moved, columns: Columns) -> Prefixes:
         literals = _literals(columns, *span)
         return make_prefix(moved, columns.covers, literals, blocks) if len(literals) else None
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         return deque(pool.map(make, _blocks(columns)))
 
 

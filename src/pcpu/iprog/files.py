@@ -11,9 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from pcpu.artifact import appears_whole, write_all
+from pcpu.artifact import appears_whole, open_sink, read_all, write_all
 from pcpu.errors import DamagedPlanError, UsageError
-from pcpu.files import open_sink, read_all
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.format import read_header
 from pcpu.iprog.memory import MappedFile

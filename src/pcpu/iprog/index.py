@@ -7,7 +7,6 @@ file) of a long common piece, and the place in the file from which on to try it.
 from __future__ import annotations
 
 import ctypes
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pydivsufsort
 
+from pcpu.iprog.beside import THREADS, each
 from pcpu.iprog.jit import i64, jit, read_only
 from pcpu.iprog.sites import Places
 
@@ -28,10 +28,14 @@ _FITS = 24  # of these, for it to go on
 _PATIENCE = 3  # times that it may go on so before something better is looked for
 _BACK = 512  # bytes before a common piece from which on its alignment is tried at most
 _PART = 1 << 20  # bytes of a file that are worth a thread
-_THREADS = 2
 _LONG = 1 << 12  # bytes of a common piece beyond which any other one is as good
 _MANY = 64  # bytes; a power of 2
 _NEIGHBOURS = 16  # equally long pieces among which the nearest is chosen
+_ASKED = 1 << 10  # places of a file by which it is seen whether much is new
+_NEW = 1 / 32  # of these, that have no common piece
+_SPARSE = 2  # times as many bits as places, or up to twice that: two in five are set at most
+_BYTE = 3  # the least logarithm of bits
+_FACTORS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64)
 
 
 @dataclass(frozen=True)
@@ -155,10 +159,52 @@ def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: Any) -> A
 
 
 @jit
+def _is_new(a: Any, b: Any, suffixes: Any, firsts: Any) -> Any:
+    """Whether so much of ``a`` is new that it is worth asking a filter first."""
+    missed, step = 0, max(1, len(a) // _ASKED)
+    for i in range(0, len(a), step):
+        # To compare more of it than that may take long.
+        missed += _longest(a[i : i + _MANY], 0, b, suffixes, firsts, i)[1] < LEAST
+    return missed > _NEW * len(a) / step
+
+
+@jit
+def _filter(data: Any, bits: Any) -> Any:
+    """A table of ``2^bits`` bits, in which those of all pieces of ``data`` are set."""
+    table = np.zeros(1 << bits >> _BYTE, np.uint8)
+    for place in range(len(data) - LEAST + 1):
+        bit = _bit_of(data, place, bits)
+        table[bit >> 3] |= 1 << (bit & 7)
+    return table
+
+
+@jit
+def _bit_of(data: Any, place: Any, bits: Any) -> Any:
+    """The bit of the ``LEAST`` bytes from a place on."""
+    low, high = np.uint64(0), np.uint64(0)
+    for k in range(8):
+        low |= np.uint64(data[place + k]) << np.uint64(8 * k)
+        high |= np.uint64(data[place + k + LEAST - 8]) << np.uint64(8 * k)
+    value = (low * _FACTORS[0] ^ high) * _FACTORS[1]
+    return i64(value >> np.uint64(64 - bits))
+
+
+@jit
+def _may_be(a: Any, i: Any, table: Any, bits: Any) -> Any:
+    """Whether what was put into a filter may have ``a[i:]``, as far as that makes a seed."""
+    if bits == 0 or i + LEAST > len(a):
+        return bits == 0
+    bit = _bit_of(a, i, bits)
+    return table[bit >> 3] >> (bit & 7) & 1 != 0
+
+
+@jit
 def _seeds(
-    a: Any, i: Any, n: Any, b: Any, suffixes: Any, firsts: Any, start: Any, skew: Any
-) -> Any:
-    """Write the seeds of ``a[i:n]``; how many they are."""
+    a: Any, i: Any, n: Any, b: Any, suffixes: Any, firsts: Any, table: Any, bits: Any, start: Any,
+    skew: Any,
+) -> Any:  # fmt: skip
+    """Write the seeds of ``a[i:n]``; how many they are. ``table`` is a filter of ``2^bits`` bits of
+    what is in ``b``, or none if that is 0."""
     m, count, last = len(b), 1, i
     current = i64(0)
     start[0], skew[0], doubts = i, 0, 0
@@ -179,7 +225,9 @@ def _seeds(
                 i += 8
                 continue
         doubts = 0
-        place, length = _longest(a, i, b, suffixes, firsts, source)
+        place = length = i64(0)
+        if _may_be(a, i, table, bits):
+            place, length = _longest(a, i, b, suffixes, firsts, source)
         if length < LEAST:
             i += STRIDE
             continue
@@ -209,9 +257,14 @@ def _begin(a: Any, b: Any, i: Any, skew: Any, last: Any) -> Any:
 def find_seeds(file: Octets, index: Index) -> Seeds:
     """The seeds of ``file`` in the data of ``index``."""
     file = read_only(file)
-    size = max(_PART, -(-len(file) // _THREADS))
-    with ThreadPoolExecutor(_THREADS) as pool:
-        found = [*pool.map(partial(_part, file, index, size), range(0, len(file), size))]
+    bits, table = 0, np.empty(0, np.uint8)
+    if _is_new(file, index.data, index.suffixes, index.firsts):
+        bits = max(_BYTE, (_SPARSE * len(index.data) - 1).bit_length())
+        table = _filter(index.data, bits)
+    size = max(_PART, -(-len(file) // THREADS))
+    part = partial(_part, file, index, table, bits, size)
+    found = each(part, range(0, len(file), size))
+    del table, part  # which are large
     none = np.empty(0, np.int64)
     start = np.concatenate([none, *(part[0] for part in found)])
     skew = np.concatenate([none, *(part[1] for part in found)])
@@ -219,9 +272,13 @@ def find_seeds(file: Octets, index: Index) -> Seeds:
     return Seeds(start[order], skew[order])
 
 
-def _part(file: Octets, index: Index, size: int, first: int) -> tuple[Places, Places]:
+def _part(
+    file: Octets, index: Index, table: Octets, bits: int, size: int, first: int
+) -> tuple[Places, Places]:
     """Starts and skews of the seeds of a part of the file."""
     last = min(first + size, len(file))
     start, skew = (np.empty((last - first) // LEAST + 2, np.int64) for _ in range(2))
-    count = _seeds(file, first, last, index.data, index.suffixes, index.firsts, start, skew)
+    count = _seeds(
+        file, first, last, index.data, index.suffixes, index.firsts, table, bits, start, skew
+    )
     return start[:count].copy(), skew[:count].copy()

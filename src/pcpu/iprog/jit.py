@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sized
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 import numpy.typing as npt
+from numba.core import event
 
 from pcpu.run import disk_cache
 
@@ -74,6 +75,13 @@ def jit(function: F) -> F:
     # Else each constant that some function passes to it would make numba compile it once more.
     compiled.get_call_template = call_template
     return cast(F, compiled)
+
+
+@contextmanager
+def compiled() -> Iterator[Sized]:
+    """What is compiled meanwhile; loops that are kept on disk are only loaded."""
+    with event.install_recorder("numba:compile") as recorder:
+        yield recorder.buffer
 
 
 def for_loops(*kernels: Callable[..., object]) -> None:

@@ -26,6 +26,7 @@ _HEAPS = (
 _STRINGS = clr_sites.STRINGS
 _FACTOR = 0x9E3779B1
 _BITS = 24  # of a label
+_KINDS = 256  # of things, more than there are
 _TAG = 7  # the bits of an extra that say how many bits a tag has
 
 
@@ -44,16 +45,22 @@ def labels(data: Bytes, sites: Sites) -> Places:
     """For each site of an assembly what stands for the thing that it names, where its form has room
     for that; 0 for all others."""
     found = np.zeros(len(sites), np.int64)
-    tagged = np.isin(sites.form, TAGGED)
-    if not tagged.any():
+    tagged = np.flatnonzero((sites.form == TAGGED[0]) | (sites.form == TAGGED[1]))
+    if not len(tagged):
         _name_types(data, sites, found)
         return found
     b, numbers = octets(data), np.zeros(clr.CLR, np.int64)
     clr.read_clr(b, numbers)
-    kinds, things = sites.target >> SPACE, sites.target & ((1 << SPACE) - 1)
-    for kind, known in _known(b, numbers):
-        own = tagged & (kinds == kind)
-        found[own] = np.append(known, 0)[np.minimum(things[own], len(known))]
+    # One behind the other; 0, with which each ends, stands for what is not known.
+    several = dict(_known(b, numbers))
+    joined = np.concatenate([np.zeros(1, np.int64), *several.values()])
+    firsts, lasts = np.zeros((2, _KINDS + 1), np.int64)
+    at = 1
+    for kind, known in several.items():
+        firsts[kind], lasts[kind], at = at, len(known) - 1, at + len(known)
+    kinds = np.minimum(sites.target[tagged] >> SPACE, _KINDS)
+    things = sites.target[tagged] & ((1 << SPACE) - 1)
+    found[tagged] = joined[firsts[kinds] + np.minimum(things, lasts[kinds])]
     narrow = sites.form == Form.NARROW
     found[narrow] &= (1 << 16 - (sites.extra[narrow] & _TAG)) - 1
     return found
@@ -70,12 +77,12 @@ def _name_types(data: Bytes, sites: Sites, found: Places) -> None:
     places = sites.target[named] - btf.NAMES
     places -= places.max() - (heap.rindex(0, 0, len(heap) - 1) + 1)
     known = _strings(np.frombuffer(heap, np.uint8))
-    places[(places < 0) | (places > len(known))] = len(known)
-    found[named] = np.append(known, 0)[places]
+    places[(places < 0) | (places >= len(known))] = len(known) - 1
+    found[named] = known[places]
 
 
 def _known(b: Octets, numbers: Places) -> Iterator[tuple[int, Places]]:
-    """Kinds of things, and labels of these by their numbers."""
+    """Kinds of things, and labels of these by their numbers; a 0 follows them."""
     heaps: dict[int, Places] = {}
     for kind, name in _HEAPS:
         start, size = map(int, clr.heap(b, numbers, name))
@@ -91,17 +98,19 @@ def _known(b: Octets, numbers: Places) -> Iterator[tuple[int, Places]]:
 def _rows(
     b: Octets, numbers: Places, table: int, count: int, heaps: dict[int, Places]
 ) -> Places:  # fmt: skip
-    """Labels of the rows of a table, from 1 on, by the names and signatures that they hold."""
+    """Labels of the rows of a table, from 1 on, by the names and signatures that they hold; 0 is
+    the last one, and the first."""
     start, width = int(numbers[clr.STARTS + table]), int(numbers[clr.WIDTHS + table])
     rows = b[start : start + width * count].reshape(count, width)
-    found, at, number = np.zeros(count + 1, np.int64), 0, 0
+    found, at, number = np.zeros(count + 2, np.int64), 0, 0
+    labels = found[1:-1]
     while (column := clr.column_of(table, number)) != clr.NONE:
         size = int(numbers[clr.CELLS + clr.MOST_COLUMNS * table + number])
         if column in (clr.STRING, clr.BLOB):
             values = rows[:, at : at + size].astype(np.int64) @ (1 << 8 * np.arange(size))
             known = heaps[_STRINGS if column == clr.STRING else clr_sites.BLOBS]
-            named = np.append(known, 0)[np.minimum(values, len(known))]
-            found[1:] = (found[1:] * _FACTOR + named + 1) >> 3 & (1 << _BITS) - 1
+            named = known[np.minimum(values, len(known) - 1)]
+            labels[:] = (labels * _FACTOR + named + 1) >> 3 & (1 << _BITS) - 1
         at += size
         number += 1
     return found
@@ -109,8 +118,8 @@ def _rows(
 
 @jit
 def _strings(heap: Any) -> Any:
-    """For each place the hash of what stands from there up to a zero."""
-    found = np.zeros(len(heap), np.int64)
+    """For each place the hash of what stands from there up to a zero; 0 behind the last."""
+    found = np.zeros(len(heap) + 1, np.int64)
     value = i64(0)
     for place in range(len(heap) - 1, -1, -1):
         value = 0 if heap[place] == 0 else (value * _FACTOR + heap[place] + 1) & 0xFFFFFFFF
@@ -120,8 +129,9 @@ def _strings(heap: Any) -> Any:
 
 @jit
 def _blobs(heap: Any) -> Any:
-    """For each place the hash of the bytes of which a number there says how many they are."""
-    found = np.zeros(len(heap), np.int64)
+    """For each place the hash of the bytes of which a number there says how many they are; 0 behind
+    the last."""
+    found = np.zeros(len(heap) + 1, np.int64)
     place = 0
     while place < len(heap):
         size, first = i64(heap[place]), place + 1

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
 from pcpu.iprog import adapting
+from pcpu.iprog.beside import each
 from pcpu.iprog.format import Codec, Frame, check, write_prefix
 from pcpu.iprog.frames import Dictionary, compress
 from pcpu.iprog.numbers import Bytes, varint
@@ -21,7 +21,6 @@ _OWN = 1 << 12  # bytes of a stream that are worth a frame of their own
 _LEAST = 1 << 9  # bytes of a content that thorough compression takes no time for
 _ALIKE = 16  # times that what repeats much gets smaller
 _MUCH = 1 << 16  # bytes of streams that are worth a thread
-_THREADS = 2
 _SLOW = 64  # bytes that adaptive bits take as long for as a line of 2 Mbit/s for one
 _NO_TIME = 1 << 13  # bytes that take half a millisecond by adaptive bits, at most
 _LITTLE = 2048  # parts of a group; who saves less than one by adaptive bits saves nothing
@@ -128,10 +127,9 @@ class Packer:
             few = []
         if sum(map(len, streams)) < _MUCH:
             return [stored for task in tasks for stored in task()]
-        with ThreadPoolExecutor(_THREADS) as pool:
-            # Literals first: they take longest.
-            done = [pool.submit(task) for task in reversed(tasks)]
-            return [stored for future in reversed(done) for stored in future.result()]
+        # Literals first: they take longest.
+        done = each(lambda task: task(), tasks[::-1])
+        return [stored for frames in reversed(done) for stored in frames]
 
     def _alone(self, stream: Bytes, literals: bool) -> list[Stored]:
         return [self.frame([stream], literals=literals)]

@@ -15,6 +15,7 @@ import numpy as np
 
 from pcpu.errors import InternalError, IprogError, UsageError
 from pcpu.iprog.align import Costs, Covers, align
+from pcpu.iprog.beside import THREADS, both, each
 from pcpu.iprog.columns import Columns, make_columns
 from pcpu.iprog.encode import Encoded, Prefixes, encode, make_prefixes, map_size
 from pcpu.iprog.format import (
@@ -49,9 +50,9 @@ _USUAL_BITS = WINDOW_BITS[0] + 4
 _WINDOW_BYTES = 7  # of a plan that a window takes, about
 _SHARE = 64  # windows may take this part of a plan; where they would take more they are larger
 _NAMES_SHARE = 100
-_THREADS = 2
 _SMALL_PLAN = 1 << 14
-_LARGE = 1 << 20  # bytes of a reference whose sites are rather found again than kept, if larger
+_PART = 1 << 18  # bytes of a file that are worth a thread
+_LARGE = 1 << 20  # bytes from which on sites are rather found again than kept
 _HEADER = 200  # bytes, about
 _NEW = 1 / 32  # of a file: literals that are many
 _LONG = 1 << 20  # bytes of a file that takes so long that small plans may be compared as they are
@@ -99,6 +100,7 @@ class _Work:
     blobs: list[Content]
     progress: Progress
     wanted_bits: int | None = None
+    sites: Sites | None = None  # of the file, where they are not large
     moved: Moved = field(init=False)  # when it is known what moves
     much_new: bool = False  # in the file, as far as that is known
 
@@ -137,10 +139,15 @@ def make_plan(
     octets = [np.frombuffer(blob, np.uint8) for blob in blobs]
     progress("finding sites", 0)
     used = () if mode == "instant" else finders
-    subject = make_subject(np.frombuffer(file, np.uint8), octets, used)
-    names = [*map(plain_name, blob_names), *[""] * len(blobs)]
-    contents = [Content(len(b), digest(b), n) for b, n in zip(blobs, names, strict=False)]
-    about = Content(len(file), digest(file), plain_name(name))
+    subject, hashes = both(
+        lambda: make_subject(np.frombuffer(file, np.uint8), octets, used),
+        lambda: [digest(data) for data in (file, *blobs)],
+    )
+    names = [plain_name(name) for name in (name, *blob_names, *[""] * len(blobs))]
+    about, *contents = (
+        Content(len(data), found, name)
+        for data, found, name in zip((file, *blobs), hashes, names, strict=False)
+    )
     mapped = [data for data in (file, *blobs) if isinstance(data, MappedFile)]
 
     def leave() -> None:
@@ -168,7 +175,7 @@ def _chosen(work: _Work) -> tuple[Covers, float]:
     ``work``."""
     file, reference, seeds = _aligned(work)
     rest = map_size(work.moved) + _WINDOW_BYTES * (len(file) >> _USUAL_BITS) + _HEADER
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         some = sample(len(file), much_new=work.much_new)
         for spans in dict.fromkeys((some, whole(len(file)))):
             trials = Trials(work.moved, file, reference, seeds, spans, rest, pool)
@@ -225,11 +232,10 @@ def _packed(work: _Work, done: Sequence[Trial]) -> list[Trial]:
 
 def _align_all(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:
     """The covers of the whole file, a part in each thread."""
-    size = -(-len(file) // (_THREADS << WINDOW_BITS[-1])) << WINDOW_BITS[-1]
-    parts = [(at, min(at + size, len(file))) for at in range(0, len(file), size or 1)] or [(0, 0)]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        found = pool.map(lambda span: align(file, reference, seeds, costs, [span]), parts)
-        return Covers.joined([*found])
+    size = max(-(-len(file) // (THREADS << _USUAL_BITS)) << _USUAL_BITS, _PART)
+    parts = [(at, min(at + size, len(file))) for at in range(0, len(file), size)] or [(0, 0)]
+    found = each(lambda span: align(file, reference, seeds, costs, [span]), parts)
+    return Covers.joined(found).merged()
 
 
 def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
@@ -262,8 +268,7 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
     """File and reference with their sites blanked out, and seeds."""
     work.progress("sorting suffixes", 0.05)
     # What can be had again is not kept: nothing takes as much memory as the index.
-    file = work.subject.blank_file(work.subject.file_sites())
-    reference = work.subject.blank_reference()
+    file, reference = both(partial(_blank_file, work), work.subject.blank_reference)
     if len(reference) >= _LARGE:
         work.subject = work.subject.without_sites(len(reference))
     work.subject.leave()
@@ -272,22 +277,38 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
     return file, reference, find_seeds(file, index)
 
 
+def _blank_file(work: _Work) -> Octets:
+    sites = work.subject.file_sites()
+    work.sites = sites if work.file.size < _LARGE else None
+    return work.subject.blank_file(sites)
+
+
 def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:
     """Find the shift map, and drop finders that are of no use; the file's sites, and entries of
     tables that belong together."""
-    work.subject = work.subject.with_sites()
-    sites = work.subject.file_sites()
-    work.subject.leave()
+    sites = _with_sites(work, work.subject.finders)
     first = fit(work.subject.seen(covers, sites, is_alike(sites)))
     entries = _fit(work, first, covers, sites)
     useful = useful_finders(work.moved, (covers, entries))
     if work.subject.relocatable is not None and useful != work.subject.relocatable.finders:
         del sites, work.moved  # they are large
-        work.subject = work.subject.with_finders(useful)
-        sites = work.subject.file_sites()
-        work.subject.leave()
+        sites = _with_sites(work, useful)
         entries = _fit(work, first, covers, sites)
     return sites, entries
+
+
+def _with_sites(work: _Work, finders: tuple[int, ...]) -> Sites:
+    """The sites of the file that these finders find; in ``work`` then are those of the blob."""
+    subject, known = work.subject, work.sites
+    work.sites = None  # which is asked for once
+    if known is not None and finders == subject.finders:
+        work.subject, sites = subject.with_finders(finders), known
+    else:
+        work.subject, sites = both(
+            lambda: subject.with_finders(finders), lambda: subject.file_sites(finders)
+        )
+    work.subject.leave()
+    return sites
 
 
 def _fit(work: _Work, first: ShiftMap, covers: Covers, sites: Sites) -> Covers:
@@ -295,7 +316,7 @@ def _fit(work: _Work, first: ShiftMap, covers: Covers, sites: Sites) -> Covers:
     entries = matched_entries(sites, Moved.of(work.subject, first).sites)
     known = lies_in(entries, sites)
     pairs = ((covers, known), (entries, np.zeros_like(known)))
-    shifts = fit(Seen.joined([work.subject.seen(made, sites, out) for made, out in pairs]))
+    shifts = fit(Seen.joined(each(lambda pair: work.subject.seen(pair[0], sites, pair[1]), pairs)))
     work.moved = Moved.of(work.subject, shifts)
     return matched_entries(sites, work.moved.sites)
 

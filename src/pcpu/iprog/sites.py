@@ -58,11 +58,12 @@ _SIZES: dict[int, int] = {
     Form.ENTRY: 2,
 }  # others have 4
 WIDTHS = np.array([_SIZES.get(n, 4) for n in range(max(Form) + 1)], np.int64)  # bytes, by form
+_IS_LEB = np.isin(np.arange(256), LEB)
 
 
 def widths(form: Octets, extra: Places) -> Places:
     """The bytes of sites."""
-    return np.where(np.isin(form, LEB), extra, WIDTHS[form])
+    return np.where(_IS_LEB[form], extra, WIDTHS[form])
 
 
 @dataclass(frozen=True)

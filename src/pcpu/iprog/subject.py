@@ -124,10 +124,15 @@ class Subject:
         self.leave()
         return found
 
-    def file_sites(self) -> Sites:
-        """The sites of the file as it is."""
-        about = self.relocatable
-        return Sites.none() if about is None else find_sites(self.file.data, about.finders)
+    @property
+    def finders(self) -> tuple[int, ...]:
+        """Those that find something."""
+        return () if self.relocatable is None else self.relocatable.finders
+
+    def file_sites(self, finders: tuple[int, ...] | None = None) -> Sites:
+        """The sites of the file as it is; those of some finders only, where they are given."""
+        chosen = self.finders if finders is None else finders
+        return find_sites(self.file.data, chosen) if chosen else Sites.none()
 
     def filled_file(self, sites: Sites) -> Octets:
         """The file, with targets in place of what depends on where a site lies."""

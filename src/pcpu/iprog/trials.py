@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from functools import partial
 
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Spans, sample_columns
@@ -52,6 +51,7 @@ class Trials:
     rest: int
     pool: Executor
     known: set[bytes] = field(default_factory=set)
+    prefix: Prefix | None = None  # of the literals of all trials
 
     def run(
         self, several: Sequence[Costs], finish: Callable[[Trial], Trial] = lambda trial: trial
@@ -68,21 +68,28 @@ class Trials:
             return []
         columns = [*self.pool.map(self._columns, [covers for _, covers in fresh.values()])]
         self.moved.subject.leave()
-        # The same prefix for all: one that has the most to give, as few literals are among many.
-        pairs = zip(fresh.values(), (own["literals"] for own in columns), strict=True)
-        (_, covers), literals = max(pairs, key=lambda pair: len(pair[1]))
-        prefix = make_prefix(self.moved, covers, literals)
-        measure = partial(self._measure, prefix)
+        if not self.known:
+            # The same prefix for all: one that has much to give, as few literals are among many.
+            pairs = zip(fresh.values(), (own["literals"] for own in columns), strict=True)
+            (_, covers), literals = max(pairs, key=lambda pair: len(pair[1]))
+            self.prefix = make_prefix(self.moved, covers, literals)
+            del pairs, literals
         self.moved.subject.leave()
-        # Tables for each of several threads would be more than all the rest of a small file.
-        size = 0 if prefix is None else tables_size(literals.data, prefix.content, quick=True)
-        each = map if _TABLES * size > len(self.file) else self.pool.map
-        tried = [*each(measure, fresh.values(), columns)]
-        del prefix, measure, columns, literals  # they are large
+        tried = [*self._each(columns)(self._measure, fresh.values(), columns)]
+        del columns  # they are large
         trials = [*self.pool.map(finish, tried)]
         self.known.update(fresh)
         self.moved.subject.leave()
         return trials
+
+    def _each(self, columns: Sequence[dict[str, Octets]]) -> Callable[..., Iterable[Trial]]:
+        """What measures these: in turn where the tables of several threads would be more than all
+        the rest of a small file."""
+        if self.prefix is None:
+            return self.pool.map
+        most = max((own["literals"] for own in columns), key=len)
+        size = tables_size(most.data, self.prefix.content, quick=True)
+        return map if _TABLES * size > len(self.file) else self.pool.map
 
     def _align(self, costs: Costs) -> Covers:
         return align(self.file, self.reference, self.seeds, costs, self.spans)
@@ -90,10 +97,8 @@ class Trials:
     def _columns(self, covers: Covers) -> dict[str, Octets]:
         return sample_columns(self.moved, covers, _BITS, self.spans)
 
-    def _measure(
-        self, prefix: Prefix | None, made: tuple[Costs, Covers], columns: dict[str, Octets]
-    ) -> Trial:
-        packer = Packer(quick=True, prefix=prefix)
+    def _measure(self, made: tuple[Costs, Covers], columns: dict[str, Octets]) -> Trial:
+        packer = Packer(quick=True, prefix=self.prefix)
         stored = {
             name: packer.frame([stream.data], literals=name == "literals").size
             for name, stream in columns.items()

@@ -14,12 +14,15 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
 from pcpu.artifact import write_beside
 from pcpu.errors import PcpuError
-from pcpu.ir import Instruction, Program, walk
+
+if TYPE_CHECKING:
+    from pcpu.ir import Program
 
 KEPT = 256  # files; the least recently used go first
 _DIGEST = 32
@@ -62,6 +65,8 @@ def _processor() -> str:
 
 def key(program: Program, *kind: str) -> str:
     """The name under which the code of ``program`` is kept; ``kind`` is what else matters."""
+    from pcpu.ir import Instruction, walk  # which plans, that are kept here too, do without
+
     instructions = (s for s in walk(program.body) if isinstance(s, Instruction))
     meaning = {i.op.name: i.op.to_json() for i in instructions}
     text = program.signature if program.is_pipeline else str(program)

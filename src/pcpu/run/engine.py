@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue
-from pcpu.isa import Isa
+if TYPE_CHECKING:  # plans need none of it, and start sooner without
+    from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue
+    from pcpu.isa import Isa
 
 Blocks = Iterator[memoryview]  # writable; valid until the next one is asked for
 Write = Callable[[memoryview], object]
