@@ -36,10 +36,11 @@ SAMPLE = (
     "CRC-32/ISO-HDLC", "CRC-40/GSM", "CRC-64/NVME", "CRC-64/WE",
 )  # fmt: skip
 # Not of the catalogue: a polynomial that has to be searched for, one of 48 bits for which only
-# some multiples are looked at, and one without a constant term, which none with few terms helps.
+# some multiples are looked at, and two without a constant term, for which those of a power of x less
+# do.
 OWN = (
     ("own-32", 32, 0xDEADBEEF, True), ("own-48", 48, 0x8A6F_51C3_0D2B, False),
-    ("even-16", 16, 0x8004, True),
+    ("even-16", 16, 0x8004, True), ("even-64", 64, 0x8A6F_51C3_0D2B_0000, False),
 )  # fmt: skip
 # Independent implementations, by name in the catalogue.
 LIBRARIES: dict[str, Callable[[bytes], int]] = {

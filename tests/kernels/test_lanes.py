@@ -61,6 +61,22 @@ FIXED = (
         immediates=IMMEDIATES,
     ),
     fold("bits", 64, "state + (byte >> n & 1)", immediates=IMMEDIATES),
+    fold("balance", 64, "state + (byte == 40) - (byte == k)", immediates=IMMEDIATES),
+    fold("signed", 32, "state + (byte < 128 ? byte : byte - 256) - k", immediates=IMMEDIATES),
+    fold("centred", 16, "byte - 128 + state & 0xfff"),
+    fold("cubes", 64, "state + byte * byte * byte"),
+    fold("cubes_32", 32, "byte * byte * byte ^ state"),
+    fold(
+        "scaled",
+        64,
+        "state + byte * 0x10000000001 - (byte >> n) * 1000000007 + 5",
+        immediates=IMMEDIATES,
+    ),
+    fold("choice", 64, "byte > k ? state + byte * 3 : state - 70000", immediates=IMMEDIATES),
+    fold("product_8", 8, "state * (byte | 1)"),
+    fold("product_16", 16, "byte & 1 ? state * byte : state"),
+    fold("product_32", 32, "(byte * 2 + 1) * state & 0x7fffffff"),
+    fold("product_64", 64, "state * (byte * k + 1)", immediates=IMMEDIATES),
 )
 LENGTHS = (0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 255, 256, 1023)
 

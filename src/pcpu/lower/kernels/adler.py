@@ -19,7 +19,7 @@ from llvmlite import ir
 from pcpu.expr import Binary, Const, Expr, Var
 from pcpu.isa import Op
 from pcpu.lower.code import I8, I64, POINTER, Code, Value
-from pcpu.lower.forms import joined, lane_bits, terms
+from pcpu.lower.forms import joined, lane_bits, reduced, terms
 from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.function import inside, kernel_function, variables
 from pcpu.lower.kernels.kernel import Kernel
@@ -94,12 +94,12 @@ class _Field:
 def _field(op: Op, becomes: Expr, at: int, end: int) -> _Field | None:
     if not at < end <= op.state_bits:
         return None
-    total, modulus = _reduced(becomes)
+    total, modulus = reduced(becomes)
     if modulus is None and end == op.state_bits:
         modulus = 1 << end - at  # what is above falls off
     added = list(terms(total, "+"))
     for term in added:
-        inner, most = _reduced(term)
+        inner, most = reduced(term)
         if most is None:
             inner, most = term, 1 << op.state_bits - at
         place = Binary(">>", Var("state"), Const(at)) if at else Var("state")
@@ -111,18 +111,6 @@ def _field(op: Op, becomes: Expr, at: int, end: int) -> _Field | None:
                 return None
             return _Field(becomes, at, most.bit_length() - 1, term, others, modulus)
     return None
-
-
-def _reduced(expr: Expr) -> tuple[Expr, int | None]:
-    """What ``expr`` is a remainder of, and the divisor; None where it is no remainder."""
-    match expr:
-        case Binary("%", inner, Const(modulus)):
-            return inner, modulus
-        case Binary("&", inner, Const(mask)) | Binary("&", Const(mask), inner) if (
-            mask & mask + 1 == 0
-        ):
-            return inner, mask + 1
-    return expr, None
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
