@@ -79,7 +79,7 @@ def test_long(op: Op, on: Machine) -> None:
         check(on, op, rng, length)
 
 
-@pytest.mark.parametrize("op", (*LOW_BYTES, *SHIFTED), ids=lambda op: str(op.name))
+@pytest.mark.parametrize("op", [*LOW_BYTES, *SHIFTED], ids=lambda op: str(op.name))
 def test_low_bytes(op: Op, on: Machine) -> None:
     check(on, op, random.Random(op.name), 4096 + 1)
 

@@ -20,10 +20,13 @@ def emit(
     width: int,
     lanes: int = 1,
     look_up: Callable[[Index], Value] | None = None,
+    *,
+    branches: bool = False,
 ) -> Value:
     """``expr`` in ``width`` bits; ``values`` have the type of the result.
 
-    ``look_up`` gives the byte that brackets stand for, in each lane.
+    ``look_up`` gives the byte that brackets stand for, in each lane. With ``branches``, for one
+    value alone, only the arm of a choice is computed that is chosen: a processor foresees which.
     """
     kind = lane_type(width, lanes)
     b = code.b
@@ -45,6 +48,8 @@ def emit(
                 assert look_up is not None
                 byte = look_up(node)
                 return byte if width == 8 else b.zext(byte, kind)
+            case Cond(test, then, other) if branches:
+                return chosen(test, then, other)
             case Cond(test, then, other):
                 return b.select(truth(test), arm(then), arm(other))
             case Binary(op, _, _) if op in COMPARISONS:
@@ -64,6 +69,15 @@ def emit(
                 return getattr(b, _PLAIN[op])(visit(left), literal(value))
             case Binary(op, left, right):
                 return getattr(b, _PLAIN[op])(visit(left), visit(right))
+
+    def chosen(test: Expr, then: Expr, other: Expr) -> Value:
+        slot = code.local(kind)
+        with b.if_else(truth(test)) as (yes, no):
+            with yes:
+                b.store(visit(then), slot)
+            with no:
+                b.store(visit(other), slot)
+        return code.load(kind, slot)
 
     def arm(node: Expr) -> Value:
         # Of all ones LLVM makes an operation on the truths.

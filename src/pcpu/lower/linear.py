@@ -47,8 +47,9 @@ def _chosen(test: Expr, then: Sum | None, other: Sum | None) -> Sum | None:
     for arm, zero_then in ((then, False), (other, True)):
         for term, times in arm.items():
             if term != STATE:
-                value = term if not isinstance(term, Const) else Const(1)
-                number = times if value == term else times * term.value
+                value, number = term, times
+                if isinstance(term, Const):
+                    value, number = Const(1), times * term.value
                 chosen = Cond(test, Const(0), value) if zero_then else Cond(test, value, Const(0))
                 found = added(found, {chosen: number})
     return found

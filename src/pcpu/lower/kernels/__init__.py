@@ -5,7 +5,18 @@ and ``chain`` that of folds.
 """
 
 from pcpu.isa import Op
-from pcpu.lower.kernels import adler, chain, crc, fnv, histogram, lanes, lookup, polynomial, search
+from pcpu.lower.kernels import (
+    adler,
+    chain,
+    crc,
+    fnv,
+    histogram,
+    lanes,
+    lookup,
+    neighbours,
+    polynomial,
+    search,
+)
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.target import Target
 
@@ -18,6 +29,7 @@ KERNELS: tuple[Kernel, ...] = (
     lookup.KERNEL,
     polynomial.KERNEL,
     chain.WIDE,
+    neighbours.KERNEL,
     histogram.KERNEL,
     chain.ARRAY,
     chain.KERNEL,

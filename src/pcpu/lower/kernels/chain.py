@@ -34,7 +34,8 @@ def step(code: Code, stage: Stage, byte: Value, address: Value) -> None:
         code.b.store(code.resize(value, 64), slot)
         return
     given["state"] = code.load(ir.IntType(bits), stage.state)
-    code.b.store(stage.scalar(code, stage.op.step_expr, given, bits), stage.state)
+    step = stage.scalar(code, stage.op.step_expr, given, bits, branches=True)
+    code.b.store(step, stage.state)
 
 
 def bin_of(code: Code, stage: Stage, given: Mapping[str, Value]) -> tuple[Value, Value]:

@@ -70,7 +70,8 @@ def polynomial(op: Op) -> Polynomial | None:
     if added is None:
         return None
     states, factor = 1 << op.state_bits, added.pop(STATE, 0)
-    values = [term for term in added if not isinstance(term, Const)] or list(added)
+    others: list[Expr] = [term for term in added if not isinstance(term, Const)]
+    values = others or list(added)
     constant = sum(
         n * t.value for t, n in added.items() if t not in values and isinstance(t, Const)
     )
