@@ -73,10 +73,9 @@ def emit(
     def chosen(test: Expr, then: Expr, other: Expr) -> Value:
         slot = code.local(kind)
         with b.if_else(truth(test)) as (yes, no):
-            with yes:
-                b.store(visit(then), slot)
-            with no:
-                b.store(visit(other), slot)
+            for block, node in ((yes, then), (no, other)):
+                with block:
+                    b.store(visit(node), slot)
         return code.load(kind, slot)
 
     def arm(node: Expr) -> Value:

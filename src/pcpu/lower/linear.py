@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pcpu.expr import Binary, Cond, Const, Expr, Var, uses
+from pcpu.expr import Binary, Cond, Const, Expr, Var, evaluate, uses
 
 STATE = Var("state")
 Sum = dict[Expr, int]
@@ -32,6 +32,18 @@ def linear(expr: Expr, bits: int, whole: Callable[[Expr], bool]) -> Sum | None:
             return None if uses(expr, "state") else {expr: 1}
     found = linear(inner, bits, whole)
     return None if found is None else {term: n * times for term, n in found.items()}
+
+
+def settled(expr: Expr, bits: int) -> Expr:
+    """``expr`` with a number for each part that has no names in it."""
+    match expr:
+        case Binary(op, left, right):
+            found = Binary(op, settled(left, bits), settled(right, bits))
+            known = isinstance(found.left, Const) and isinstance(found.right, Const)
+            return Const(evaluate(found, {}, bits)) if known else found
+        case Cond(test, then, other):
+            return Cond(*(settled(part, bits) for part in (test, then, other)))
+    return expr
 
 
 def added(a: Sum, b: Sum, times: int = 1) -> Sum:

@@ -24,7 +24,7 @@ from pcpu.lower.kernels.accumulators import accumulator, combine
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.lanes import SMALL_LANES
 from pcpu.lower.lane import lane_type, splat
-from pcpu.lower.linear import STATE, Sum, linear
+from pcpu.lower.linear import STATE, Sum, linear, settled
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
@@ -50,7 +50,8 @@ def neighbours(op: Op) -> Neighbours | None:
         return None
     if any(isinstance(node, Index) for node in walk(op.step_expr)):
         return None
-    found = (_with(op, bits) for bits in sorted(set(_widths(op.step_expr))))
+    step = settled(op.step_expr, op.state_bits)
+    found = (_with(op, step, bits) for bits in sorted(set(_widths(step))))
     return next((form for form in found if form is not None), None)
 
 
@@ -70,10 +71,10 @@ def _widths(step: Expr) -> Iterator[int]:
             yield bits
 
 
-def _with(op: Op, bits: int) -> Neighbours | None:
+def _with(op: Op, step: Expr, bits: int) -> Neighbours | None:
     if bits >= op.state_bits:
         return None
-    total = _Parts(op, bits).sum()
+    total = _Parts(op, bits).sum(step)
     if total is None:
         return None
     unit = 1 << bits
@@ -81,8 +82,9 @@ def _with(op: Op, bits: int) -> Neighbours | None:
     # What was above stays there, once, and nothing of what was below.
     if high % unit or (plain + top + high // unit - 1) % (1 << op.state_bits - bits):
         return None
-    if (plain + total.pop(_LOW, 0)) % (1 << op.state_bits):
-        return None
+    below = plain + total.pop(_LOW, 0)
+    if below:
+        total[_LOW] = below
     after = [(term, times) for term, times in total.items() if times % unit]
     if any(uses(term, "low") or times < 0 for term, times in after):
         return None
@@ -119,20 +121,20 @@ class _Parts:
         self._op, self._bits, self._unit = op, bits, 1 << bits
         self._most = maxima(op) | {"low": self._unit - 1}
 
-    def sum(self) -> Sum | None:
-        """The step as a sum of terms that are the state, its parts, and values of the byte and
+    def sum(self, step: Expr) -> Sum | None:
+        """``step`` as a sum of terms that are the state, its parts, and values of the byte and
         the low bits; None where there is anything else."""
-        step = self._apart(self._op.step_expr)
-        found = linear(step, self._op.state_bits, lambda part: not self._above(part))
+        found = linear(self._apart(step), self._op.state_bits, self._is_below)
         if found is None:
             return None
         total: Sum = {}
         for term, times in found.items():
             if term not in (STATE, _TOP, _HIGH) and self._above(term):
                 return None
-            number = isinstance(term, Const)
-            value, many = (Const(1), times * term.value) if number else (term, times)
-            total[value] = total.get(value, 0) + many
+            if isinstance(term, Const):
+                total[Const(1)] = total.get(Const(1), 0) + times * term.value
+            else:
+                total[term] = total.get(term, 0) + times
         return {term: times for term, times in total.items() if times}
 
     def _above(self, expr: Expr) -> bool:
