@@ -16,6 +16,7 @@ from pcpu.lower.kernels import (
     neighbours,
     polynomial,
     search,
+    xor_hash,
 )
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.target import Target
@@ -30,6 +31,7 @@ KERNELS: tuple[Kernel, ...] = (
     polynomial.KERNEL,
     chain.WIDE,
     neighbours.KERNEL,
+    xor_hash.KERNEL,
     histogram.KERNEL,
     chain.ARRAY,
     chain.KERNEL,
