@@ -32,10 +32,6 @@ def print_table(isa: Isa) -> None:
 
 def describe(op: Op) -> list[str]:
     """The lines of the page of ``op``."""
-    from pcpu import targets  # LLVM, which only this page of the reference needs
-    from pcpu.lower.kernels import select
-
-    kernel = select(op, targets.find("host"))
     facts = [
         ("program", " ".join([op.name, *(imm.name.upper() for imm in op.immediates)])),
         *((imm.name.upper(), _range(imm)) for imm in op.immediates),
@@ -43,7 +39,7 @@ def describe(op: Op) -> list[str]:
         *([("aliases", ", ".join(op.aliases))] if op.aliases else []),
         ("returns", _returns(op)),
         *_meaning(op),
-        ("kernel", f"{kernel.name}: {kernel.doc}"),
+        *_kernels(op),
     ]
     lines = [f"{op.name}: {op.doc}" if op.doc else op.name, ""]
     lines += [f"  {name:<9} {value}" for name, value in facts]
@@ -51,6 +47,19 @@ def describe(op: Op) -> list[str]:
     if examples:
         lines += ["", "Examples, whose results come from elsewhere:", "", *examples]
     return [_printable(line) for line in lines]
+
+
+def _kernels(op: Op) -> Iterator[tuple[str, str]]:
+    """The forms that the operation gets on this machine and in WebAssembly."""
+    from pcpu import targets  # LLVM, which only this page of the reference needs
+    from pcpu.lower.kernels import select
+
+    for heading, name in (("kernel", "host"), ("in wasm", "wasm")):
+        target = targets.find(name)
+        kernel = select(op, target)
+        yield heading, f"{kernel.name}: {kernel.doc}"
+        if why := kernel.why(op, target):
+            yield "", why
 
 
 def compact(numbers: Sequence[int | str]) -> str:

@@ -81,7 +81,7 @@ def _joinable(groups: Sequence[Group], kernel: Kernel, *, writes: bool) -> Group
 
 def describe(
     instructions: Sequence[Instruction], target: Target
-) -> list[tuple[str, list[Instruction]]]:
+) -> list[tuple[Kernel, list[Instruction]]]:
     """The loops of a program for people: kernel and instructions."""
     groups = fuse([instruction.op for instruction in instructions], target)
-    return [(g.kernel.name, [instructions[i] for i in g.members]) for g in groups]
+    return [(g.kernel, [instructions[i] for i in g.members]) for g in groups]

@@ -9,6 +9,7 @@ from llvmlite import ir
 
 from pcpu.expr import INDEX_WIDTH
 from pcpu.isa import Op
+from pcpu.lower import obstacle
 from pcpu.lower.code import I8, I64, Code, Value
 from pcpu.lower.forms import reduction
 from pcpu.lower.kernels.kernel import Kernel
@@ -54,7 +55,13 @@ def _is_wide_reduction(op: Op, target: Target) -> bool:
 
 # A reduction alone in its loop is one that LLVM's own vectorizer can widen.
 WIDE = Kernel(
-    "wide", "a loop of its own, which LLVM vectorizes", _is_wide_reduction, emit, fuses=False
+    "wide",
+    "a loop of its own, which LLVM vectorizes",
+    _is_wide_reduction,
+    emit,
+    fuses=False,
+    serial=True,
+    why=lambda op, target: obstacle.of_wide(op),
 )
 # Where each byte changes another state the processor overlaps the steps of one array already.
 ARRAY = Kernel(
@@ -63,6 +70,8 @@ ARRAY = Kernel(
     lambda op, target: op.is_array,
     emit,
     fuses=False,
+    serial=True,
+    why=lambda op, target: "the bin, or what joins it, hangs on more than the byte",
 )
 # Chains run side by side: the processor overlaps their latencies.
 KERNEL = Kernel(
@@ -71,4 +80,6 @@ KERNEL = Kernel(
     lambda op, target: op.fold is not None,
     emit,
     fuses=True,
+    serial=True,
+    why=lambda op, target: obstacle.of_fold(op),
 )
