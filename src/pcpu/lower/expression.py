@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from llvmlite import ir
+
 from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Index, Var, evaluate, walk
 from pcpu.lower.bytes_in_words import product, remainder, shifted, shifted_alike, times
 from pcpu.lower.code import I32, Code, Value
 from pcpu.lower.lane import lane_type
+from pcpu.lower.linear import settled
 
 _PLAIN = {"+": "add", "-": "sub", "*": "mul", "&": "and_", "|": "or_", "^": "xor", "%": "urem"}
 
@@ -22,13 +25,16 @@ def emit(
     look_up: Callable[[Index], Value] | None = None,
     *,
     branches: bool = False,
+    shorter: Callable[[Expr], Value | None] = lambda expr: None,
 ) -> Value:
     """``expr`` in ``width`` bits; ``values`` have the type of the result.
 
     ``look_up`` gives the byte that brackets stand for, in each lane. With ``branches``, for one
     value alone, only the arm of a choice is computed that is chosen: a processor foresees which.
+    ``shorter`` knows another way to some expressions.
     """
     kind = lane_type(width, lanes)
+    expr = settled(expr, width)
     b = code.b
     in_words = width == 8 and lanes > 1 and code.target.plain_engine
 
@@ -39,6 +45,8 @@ def emit(
         return kind(value) if lanes == 1 else code.kept(value, width, lanes)
 
     def visit(node: Expr) -> Value:
+        if (found := shorter(node)) is not None:
+            return found
         match node:
             case Const(value):
                 return constant(value)
@@ -49,7 +57,9 @@ def emit(
                 byte = look_up(node)
                 return byte if width == 8 else b.zext(byte, kind)
             case Cond(test, then, other) if branches:
-                return chosen(test, then, other)
+                return _chosen(code, kind, visit, truth(test), (then, other))
+            case Cond() if (bounded := bounded_of(node, width)) is not None:
+                return _bounded(code, bounded.name, visit(bounded.left), visit(bounded.right))
             case Cond(test, then, other):
                 return b.select(truth(test), arm(then), arm(other))
             case Binary(op, _, _) if op in COMPARISONS:
@@ -69,14 +79,6 @@ def emit(
                 return getattr(b, _PLAIN[op])(visit(left), literal(value))
             case Binary(op, left, right):
                 return getattr(b, _PLAIN[op])(visit(left), visit(right))
-
-    def chosen(test: Expr, then: Expr, other: Expr) -> Value:
-        slot = code.local(kind)
-        with b.if_else(truth(test)) as (yes, no):
-            for block, node in ((yes, then), (no, other)):
-                with block:
-                    b.store(visit(node), slot)
-        return code.load(kind, slot)
 
     def arm(node: Expr) -> Value:
         # Of all ones LLVM makes an operation on the truths.
@@ -122,6 +124,31 @@ def emit(
     return visit(expr)
 
 
+def _chosen(
+    code: Code,
+    kind: Value,
+    visit: Callable[[Expr], Value],
+    truth: Value,
+    arms: tuple[Expr, Expr],
+) -> Value:
+    slot = code.local(kind)
+    with code.b.if_else(truth) as blocks:
+        for block, arm in zip(blocks, arms, strict=True):
+            with block:
+                code.b.store(visit(arm), slot)
+    return code.load(kind, slot)
+
+
+def _bounded(code: Code, name: str, left: Value, right: Value) -> Value:
+    kind = left.type
+    lanes = (
+        f"v{kind.count}i{kind.element.width}"
+        if isinstance(kind, ir.VectorType)
+        else f"i{kind.width}"
+    )
+    return code.call(f"llvm.{name}.{lanes}", kind, [left, right])
+
+
 @dataclass(frozen=True)
 class Interval:
     """A test of ``value`` for ``least <= value <= most``."""
@@ -129,6 +156,52 @@ class Interval:
     value: Expr
     least: int
     most: int
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """An extreme of two values, or a sum or difference that ends where its range does: what LLVM
+    calls it, of which constants that are kept (``Code.kept``) would hide it."""
+
+    name: str
+    left: Expr
+    right: Expr
+
+
+def bounded_of(node: Cond, width: int) -> Bounded | None:
+    """The choice ``node`` of ``width`` bits as Bounded, None where it is something else."""
+    match node:
+        case Cond(Binary("<" | "<=" as op, a, b), then, other):
+            return bounded_of(Cond(Binary(_MIRRORED[op], b, a), then, other), width)
+        case Cond(Binary(">" | ">=", a, b), then, other):
+            if {a, b} == {then, other}:
+                return Bounded("umax" if then == a else "umin", a, b)
+            if then == Binary("-", a, b) and other == Const(0):
+                return Bounded("usub.sat", a, b)
+            if then == Const(0) and other == Binary("-", b, a):
+                return Bounded("usub.sat", b, a)
+            return _saturated(node, (1 << width) - 1)
+    return None
+
+
+def _saturated(node: Cond, most: int) -> Bounded | None:
+    """``value > most - added ? most : value + added``, or the other way round."""
+    match node:
+        case Cond(Binary(op, value, limit), Const(found), total) if found == most:
+            pass
+        case Cond(Binary(op, limit, value), total, Const(found)) if found == most:
+            op = ">=" if op == ">" else ">"
+        case _:
+            return None
+    if not isinstance(total, Binary) or total.op != "+" or value not in (total.left, total.right):
+        return None
+    added = total.right if total.left == value else total.left
+    if isinstance(added, Const) and isinstance(limit, Const):
+        # At the limit itself both come to the same.
+        fits = limit.value + added.value - (op == ">=") in (most, most - 1)
+    else:
+        fits = limit == Binary("-", Const(most), added)
+    return Bounded("uadd.sat", value, added) if fits else None
 
 
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}

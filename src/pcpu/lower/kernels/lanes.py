@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 
 from llvmlite import ir
 
@@ -20,6 +20,7 @@ from pcpu.lower.code import I8, Code, Value
 from pcpu.lower.forms import PLACE, Reduction, reductions
 from pcpu.lower.kernels import chain, vectors
 from pcpu.lower.kernels.accumulators import Accumulator, accumulator, combine, pairs, registers
+from pcpu.lower.kernels.byte_function import looked_up
 from pcpu.lower.kernels.cycle import Cursors, Cycles
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.table import Tables, in_lanes
@@ -296,7 +297,9 @@ def _lanewise(
             if name not in constants
         }
         values["byte"] = byte if bits == 8 else code.b.zext(byte, lane_type(bits, lanes))
-        return expression.emit(code, substitute(expr, constants), values, bits, lanes, look_up)
+        known = substitute(expr, constants)
+        shorter = partial(looked_up, code, byte=byte) if bits == 8 and lanes >= 16 else _nothing
+        return expression.emit(code, known, values, bits, lanes, look_up, shorter=shorter)
 
     def look_up(node: Index) -> Value:
         if node.index == PLACE:
@@ -304,6 +307,10 @@ def _lanewise(
         return tables.look_up(node.name, emit_in(8, tables.index(node)))
 
     return emit_in(bits, value)
+
+
+def _nothing(expr: Expr) -> None:
+    """No shorter way."""
 
 
 class Values:

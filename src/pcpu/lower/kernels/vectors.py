@@ -182,8 +182,4 @@ def ask_for(code: Code, pointer: Value) -> None:
 
 def call(code: Code, name: str, returns: Value, arguments: list[Any]) -> Value:
     """A call of an intrinsic."""
-    function = code.module.globals.get(name)
-    if function is None:
-        kind = ir.FunctionType(returns, [argument.type for argument in arguments])
-        function = ir.Function(code.module, kind, name)
-    return code.b.call(function, arguments)
+    return code.call(name, returns, arguments)
