@@ -6,6 +6,7 @@ lowering free of phi nodes.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -91,6 +92,17 @@ class Code:
             table.align = 64
             table.initializer = array(bytearray(values) if kind == I8 else list(values))
             table.type = POINTER  # llvmlite would type it
+        return self.module.globals[name]
+
+    def array(self, content: bytes) -> Value:
+        """The address of constant bytes of the module."""
+        name = f"bytes.{len(content)}.{hashlib.sha256(content).hexdigest()[:32]}"
+        if name not in self.module.globals:
+            kind = ir.ArrayType(I8, len(content))
+            made = ir.GlobalVariable(self.module, kind, name)
+            made.linkage, made.global_constant, made.unnamed_addr = "internal", True, True
+            made.initializer = kind(bytearray(content))
+            made.type = POINTER  # whatever its length: addresses of arrays stand for each other
         return self.module.globals[name]
 
     def memory(self, name: str, size: int) -> Value:

@@ -13,12 +13,14 @@ from pcpu.lower.kernels import (
     histogram,
     lanes,
     lookup,
+    moment,
     neighbours,
     polynomial,
     search,
     xor_hash,
 )
 from pcpu.lower.kernels.kernel import Kernel
+from pcpu.lower.places import with_keys
 from pcpu.target import Target
 
 KERNELS: tuple[Kernel, ...] = (
@@ -29,6 +31,7 @@ KERNELS: tuple[Kernel, ...] = (
     lanes.KERNEL,
     lookup.KERNEL,
     polynomial.KERNEL,
+    moment.KERNEL,
     chain.WIDE,
     neighbours.KERNEL,
     xor_hash.KERNEL,
@@ -41,4 +44,5 @@ __all__ = ["KERNELS", "Kernel", "select"]
 
 
 def select(op: Op, target: Target) -> Kernel:
+    op, _ = with_keys(op)
     return next(kernel for kernel in KERNELS if kernel.accepts(op, target))

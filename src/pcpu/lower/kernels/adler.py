@@ -122,24 +122,21 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
     function, body = kernel_function(code, "sums", kind, needed)
     if body is not None:
         *inner, own = inside(body, needed)
-        _Writer(body, own, inner).write()
+        form = sums(stage.op)
+        assert form is not None
+        _Writer(Spans(body, own, inner, form.value), form).write()
     state = code.load(kind, stage.state)
     state = code.b.call(function, [state, data, length, *variables(needed)])
     code.b.store(state, stage.state)
 
 
 class _Writer:
-    def __init__(self, code: Code, stage: Stage, fed: Sequence[Stage]) -> None:
-        self.code, self.stage, self.fed = code, stage, fed
-        self.values = Values(code, stage)
-        form = sums(stage.op)
-        assert form is not None
-        self.form = form
-        self.plain, self.double = code.local(I64), code.local(I64)
+    def __init__(self, spans: Spans, form: Sums) -> None:
+        self.code, self.spans, self.form = spans.code, spans, form
 
     def write(self) -> None:
         code, places = self.code, (self.form.plain, self.form.double)
-        slots = (self.plain, self.double)
+        slots = (self.spans.plain, self.spans.double)
         start, data, length, *_ = code.function.args
         with code.unlikely(code.b.icmp_unsigned("==", length, code.size(0))):
             code.b.ret(start)
@@ -147,7 +144,7 @@ class _Writer:
             field = code.b.and_(code.b.lshr(code.resize(start, 64), I64(at)), I64((1 << bits) - 1))
             code.b.store(self.reduced(field), slot)
         with code.pieces(code.size(0), length, PIECE) as (begin, end):
-            self.span(code.byte_at(data, begin), code.b.sub(end, begin))
+            self.spans.span(code.byte_at(data, begin), code.b.sub(end, begin))
             for slot in slots:
                 code.b.store(self.reduced(code.load(I64, slot)), slot)
         fields = [
@@ -158,6 +155,16 @@ class _Writer:
 
     def reduced(self, value: Value) -> Value:
         return self.code.b.urem(value, I64(self.form.modulus))
+
+
+class Spans:
+    """A sum of values, ``plain``, and a sum of that, ``double``, over spans of up to PIECE bytes,
+    where these numbers of 64 bits do not overflow."""
+
+    def __init__(self, code: Code, stage: Stage, fed: Sequence[Stage], value: Expr) -> None:
+        self.code, self.stage, self.fed, self.value = code, stage, fed, value
+        self.values = Values(code, stage)
+        self.plain, self.double = code.local(I64), code.local(I64)
 
     def span(self, data: Value, length: Value) -> None:
         """All bytes of a piece, from wide vectors to single bytes."""
@@ -198,7 +205,7 @@ class _Writer:
             small.add([code.load(lane_type(8, SMALL_LANES), code.byte_at(data, i), 1)])
         with code.loop(end, length, 1, plain=True) as i:
             byte = code.load(I8, code.byte_at(data, i))
-            value = self.stage.scalar(code, self.form.value, {"byte": byte}, 8)
+            value = self.stage.scalar(code, self.value, {"byte": byte}, 8)
             plain = code.b.add(code.load(I64, self.plain), code.resize(value, 64))
             code.b.store(plain, self.plain)
             code.b.store(code.b.add(code.load(I64, self.double), plain), self.double)
@@ -216,7 +223,7 @@ class _Vectors:
     as numbers of 16 bits; ``prefixes`` gathers what ``pairs`` was after each vector.
     """
 
-    def __init__(self, writer: _Writer, lanes: int) -> None:
+    def __init__(self, writer: Spans, lanes: int) -> None:
         code = self.code = writer.code
         self.writer, self.lanes = writer, lanes
         self.half, self.quarter = lane_type(16, lanes // 2), lane_type(32, lanes // 4)
@@ -236,8 +243,8 @@ class _Vectors:
     def add(self, loaded: Sequence[Value]) -> None:
         """One vector, or two in the order of the data."""
         code, b = self.code, self.code.b
-        form = self.writer.form
-        values = [self.writer.values.of(vector, form.value, 8) for vector in loaded]
+        writer = self.writer
+        values = [writer.values.of(vector, writer.value, 8) for vector in loaded]
         words = [b.bitcast(value, self.half) for value in values]
         pairs = [vectors.pair_sums(code, value) for value in values]
         before = code.load(self.half, self.pairs)
