@@ -55,10 +55,11 @@ def _chosen(test: Expr, then: Sum | None, other: Sum | None) -> Sum | None:
     """Of two sums the one or the other, which have the state in them as often."""
     if then is None or other is None or then.get(STATE, 0) != other.get(STATE, 0):
         return None
-    found: Sum = {STATE: then[STATE]} if STATE in then else {}
+    # What both have does not hang on the test.
+    found = {term: times for term, times in then.items() if other.get(term) == times}
     for arm, zero_then in ((then, False), (other, True)):
         for term, times in arm.items():
-            if term != STATE:
+            if term not in found:
                 value, number = term, times
                 if isinstance(term, Const):
                     value, number = Const(1), times * term.value

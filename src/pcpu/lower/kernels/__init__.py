@@ -7,6 +7,7 @@ and ``chain`` that of folds.
 from pcpu.isa import Op
 from pcpu.lower.kernels import (
     adler,
+    automata,
     chain,
     crc,
     fnv,
@@ -35,6 +36,7 @@ KERNELS: tuple[Kernel, ...] = (
     chain.WIDE,
     neighbours.KERNEL,
     xor_hash.KERNEL,
+    automata.KERNEL,
     histogram.KERNEL,
     chain.ARRAY,
     chain.KERNEL,
