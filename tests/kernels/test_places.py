@@ -13,7 +13,7 @@ from pcpu.isa import Op
 from pcpu.lower.kernels import chain, lanes, moment, select
 from pcpu.lower.kernels.moment import Moment
 from pcpu.lower.places import with_keys
-from tests.kernels.machine import HOST, NAMES, ROOM, Machine, fold, machine
+from tests.kernels.machine import HOST, NAMES, ROOM, Machine, byte_map, fold, machine
 
 K = (("k", 8),)
 WORDS = fold("words", 64, "state + (index & 1 ? byte : byte << 8)")
@@ -34,6 +34,11 @@ MOMENTS = (
     fold("minus", 64, "state - (byte == k) * index", immediates=K),
     fold("indices", 64, "state + index * 5"),
 )
+MAPS = (
+    byte_map("by_place", "byte ^ index"),
+    byte_map("sum_of_place", "byte + index * 3 + (index & 1)"),
+    byte_map("far", "(byte ^ index) % 10"),
+)
 LENGTHS = (*range(70), 127, 128, 129, 500, 1023, 4096, 20_001)
 
 
@@ -52,7 +57,7 @@ def update(on: Machine, op: Op, state: int, start: int, length: int, k: int, ind
 
 @pytest.fixture(scope="module", params=NAMES)
 def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, (*TURNS, *MOMENTS))
+    return machine(request.param, (*TURNS, *MOMENTS, *MAPS))
 
 
 @pytest.mark.parametrize("op", [*TURNS, *MOMENTS], ids=lambda op: str(op.name))
@@ -69,6 +74,24 @@ def test_lengths_pieces_places_and_states(op: Op, on: Machine) -> None:
         first = update(on, op, state, start, cut, k, index)
         later = index + cut
         assert update(on, op, first, start + cut, length - cut, k, later) == want, (length, cut)
+
+
+@pytest.mark.parametrize("op", MAPS, ids=lambda op: str(op.name))
+def test_maps_have_eight_bits_of_the_place(op: Op, on: Machine) -> None:
+    assert select(op, HOST) is lanes.KERNEL
+    dice = random.Random(op.name)
+    byte_of = expr.function(op.map_expr, ("byte", "index"), 8)
+    for length in LENGTHS:
+        data, index = dice.randbytes(length), dice.choice((0, 255, dice.getrandbits(63)))
+        start, cut = dice.randrange(64), dice.randrange(length + 1)
+        on.write(start, data)
+        for at, size in ((0, cut), (cut, length - cut)):
+            span = [(on.base + start + at, on.pointer_bits), (size, on.pointer_bits)]
+            on.call(f"pcpu_{op.name}", 0, [*span, (index + at, 64)])
+        want = bytes(byte_of(byte, index + i) for i, byte in enumerate(data))
+        assert on.read(start, length) == want, (length, start, index, cut)
+        if op.name == "by_place":
+            assert want == bytes(byte ^ index + i & 255 for i, byte in enumerate(data))
 
 
 def test_long_data_with_numpy(on: Machine) -> None:

@@ -1,8 +1,9 @@
 """Places in the stream that count modulo a number: bytes of a key that the compiler makes, where
 lanes can have the rest.
 
-``index % 3`` of a fold is ``key[index]`` with a key of the bytes 0, 1 and 2, and ``index & 6`` one
-with 0, 0, 2, 2, 4, 4, 6 and 6; keys that come over and over are there on vectors (cycle.py).
+``index`` of a map, which has eight bits of it, is ``key[index]`` with a key of all bytes. Of a fold
+``index % 3`` is one with a key of the bytes 0, 1 and 2, and ``index & 6`` one of 0, 0, 2, 2, 4, 4,
+6 and 6. Keys that come over and over are there on vectors (cycle.py).
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ _NAME = "places_{}"  # of a key
 
 def with_keys(op: Op) -> tuple[Op, tuple[bytes, ...]]:
     """``op`` with keys in the place of places modulo numbers, and these keys, the last operands."""
-    if op.fold is None or op.is_array or not uses(op.step_expr, "index"):
+    body = _body(op)
+    if body is None or not uses(body, "index"):
         return op, ()
     found: dict[bytes, str] = {}
     taken = {imm.name for imm in op.immediates}
@@ -41,25 +43,40 @@ def with_keys(op: Op) -> tuple[Op, tuple[bytes, ...]]:
                 return Cond(visit(test), visit(then), visit(other))
         return expr
 
-    step = visit(op.step_expr)
+    changed = visit(body)
     if not found:
         return op, ()
     keys = tuple(Immediate(name, 0, (len(key), len(key))) for key, name in found.items())
-    text = show(step, op.state_bits)
-    made = replace(op, fold=replace(op.fold, step=text), immediates=(*op.immediates, *keys))
+    immediates = (*op.immediates, *keys)
+    if op.fold is None:
+        return replace(op, map=show(changed, 8), immediates=immediates), tuple(found)
+    step = show(changed, op.state_bits)
+    made = replace(op, fold=replace(op.fold, step=step), immediates=immediates)
     forms = reductions(made)
     fit = forms and all(form.bits is not None for form in forms)
     return (made, tuple(found)) if fit else (op, ())
+
+
+def _body(op: Op) -> Expr | None:
+    """What is computed of each byte, in what may have keys."""
+    if op.fold is not None:
+        return None if op.is_array else op.step_expr
+    return op.map_expr if op.kind == "map" else None
 
 
 def _key(expr: Expr) -> bytes | None:
     match expr:
         case Binary("%", inner, Const(number)) if inner == _PLACE and number <= _MOST:
             return bytes(range(number))
+        case Binary("&", Binary("&", inner, Const(a)), Const(b)) if inner == _PLACE:
+            return _masked(a & b)
         case Binary("&", a, Const(mask)) | Binary("&", Const(mask), a) if a == _PLACE:
-            if 0 < mask < _MOST:
-                return bytes(place & mask for place in range(1 << mask.bit_length()))
+            return _masked(mask)
     return None
+
+
+def _masked(mask: int) -> bytes | None:
+    return bytes(n & mask for n in range(1 << mask.bit_length())) if 0 < mask < _MOST else None
 
 
 def keyed(code: Code, stage: Stage) -> Stage:

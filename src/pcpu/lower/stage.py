@@ -78,7 +78,8 @@ class Stage:
         ``branches`` is that of ``expression.emit``."""
 
         def values(bits: int) -> dict[str, Value]:
-            fitting = {n: v for n, v in given.items() if v.type.width <= bits}
+            # Of a place that is wider an expression keeps the low bits alone.
+            fitting = {n: v for n, v in given.items() if n == "index" or v.type.width <= bits}
             resized = {name: code.resize(value, bits) for name, value in fitting.items()}
             return self.values(code, bits) | resized
 

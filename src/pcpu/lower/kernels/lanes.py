@@ -39,7 +39,9 @@ def accepts(op: Op, target: Target) -> bool:
         return in_lanes(op, op.map_expr, target)
     forms = reductions(op)
     fit = all(form.bits is not None and in_lanes(op, form.value, target) for form in forms)
-    return bool(forms) and fit
+    # Products wait for each other longest, and LLVM has several going.
+    products = any(form.combine == "mul" for form in forms) and not target.plain_engine
+    return bool(forms) and fit and not products
 
 
 @dataclass(frozen=True)
