@@ -8,6 +8,7 @@ from typing import Any
 from pcpu.ir import Result, show_bytes
 from pcpu.isa import Immediate, Isa, Op, to_bytes, to_operand
 from pcpu.library import vector_result
+from pcpu.target import Target
 
 LONGEST = 60  # characters of data in an example
 
@@ -52,14 +53,26 @@ def describe(op: Op) -> list[str]:
 def _kernels(op: Op) -> Iterator[tuple[str, str]]:
     """The forms that the operation gets on this machine and in WebAssembly."""
     from pcpu import targets  # LLVM, which only this page of the reference needs
-    from pcpu.lower.kernels import select
+    from pcpu.lower.fuse import in_two
 
     for heading, name in (("kernel", "host"), ("in wasm", "wasm")):
         target = targets.find(name)
-        kernel = select(op, target)
-        yield heading, f"{kernel.name}: {kernel.doc}"
-        if why := kernel.why(op, target):
-            yield "", why
+        form = in_two(op, target)
+        shown = dict.fromkeys(
+            line
+            for part in ([op] if form is None else [form.low, form.high])
+            for line in _kernel(part, target)
+        )
+        yield from zip([heading, *[""] * len(shown)], shown, strict=False)
+
+
+def _kernel(op: Op, target: Target) -> Iterator[str]:
+    from pcpu.lower.kernels import select
+
+    kernel = select(op, target)
+    yield f"{kernel.name}: {kernel.doc}"
+    if why := kernel.why(op, target):
+        yield why
 
 
 def compact(numbers: Sequence[int | str]) -> str:

@@ -10,8 +10,9 @@ from llvmlite import ir
 from pcpu.isa import Immediate, Op
 from pcpu.layout import SLOT
 from pcpu.lower.code import I64, Code, Value
-from pcpu.lower.fuse import Group, feed, fuse
+from pcpu.lower.fuse import Group, feed, fuse, in_two
 from pcpu.lower.kernels import crc
+from pcpu.lower.packed import pack, unpack
 from pcpu.lower.places import keyed
 from pcpu.lower.stage import Bytes, Stage
 from pcpu.target import Target
@@ -41,8 +42,20 @@ def abi_type(bits: int) -> Any:
 
 
 def run(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
-    """All stages over ``data[0:length]``, tile by tile where they need several loops."""
-    stages = [keyed(code, stage) for stage in stages]
+    """All stages over ``data[0:length]``."""
+    forms = [in_two(stage.op, code.target) for stage in stages]
+    parts = [
+        [stage] if form is None else unpack(code, stage, form)
+        for stage, form in zip(stages, forms, strict=True)
+    ]
+    _run(code, [keyed(code, part) for each in parts for part in each], data, length)
+    for stage, form, each in zip(stages, forms, parts, strict=True):
+        if form is not None:
+            pack(code, stage, form, each)
+
+
+def _run(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
+    """The stages tile by tile, where they need several loops."""
     ops = [stage.op for stage in stages]
     groups = feed(fuse(ops, code.target), ops, code.target)
     if len(groups) == 1:

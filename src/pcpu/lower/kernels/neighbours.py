@@ -9,7 +9,7 @@ and of the one that begins a byte earlier. docs/notes/neighbours.md has the form
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llvmlite import ir
@@ -17,6 +17,7 @@ from llvmlite import ir
 from pcpu.expr import Binary, Cond, Const, Expr, Index, Var, substitute, uses, walk
 from pcpu.isa import Op
 from pcpu.lower import expression
+from pcpu.lower.apart import HIGH, LOW, TOP, Parts, widths
 from pcpu.lower.code import I8, Code, Value
 from pcpu.lower.forms import LANES, Reduction, joined, maxima, upper_bound
 from pcpu.lower.kernels import chain, vectors
@@ -24,12 +25,10 @@ from pcpu.lower.kernels.accumulators import accumulator, combine
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.lanes import SMALL_LANES
 from pcpu.lower.lane import lane_type, splat
-from pcpu.lower.linear import STATE, Sum, linear, settled
+from pcpu.lower.linear import STATE, Sum, settled
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
-MOST = 16  # bits that may be of the byte before
-_LOW, _HIGH, _TOP = Var("low"), Var("high"), Var("top")  # bits of the state; high is top >> s
 _BEFORE = "before"  # the byte before
 _PARTS = 3
 
@@ -51,40 +50,24 @@ def neighbours(op: Op) -> Neighbours | None:
     if any(isinstance(node, Index) for node in walk(op.step_expr)):
         return None
     step = settled(op.step_expr, op.state_bits)
-    found = (_with(op, step, bits) for bits in sorted(set(_widths(step))))
+    found = (_with(op, step, bits) for bits in sorted(set(widths(step))))
     return next((form for form in found if form is not None), None)
-
-
-def _widths(step: Expr) -> Iterator[int]:
-    """How many low bits a step may set apart."""
-    for node in walk(step):
-        match node:
-            case Binary(">>", Var("state"), Const(value)):
-                bits = value
-            case Binary("&", Var("state"), Const(value)) | Binary("&", Const(value), Var("state")):
-                bits = (value & -value).bit_length() - 1 or value.bit_length()
-            case Binary("%", Var("state"), Const(value)):
-                bits = value.bit_length() - 1
-            case _:
-                continue
-        if 0 < bits <= MOST:
-            yield bits
 
 
 def _with(op: Op, step: Expr, bits: int) -> Neighbours | None:
     if bits >= op.state_bits:
         return None
-    total = _Parts(op, bits).sum(step)
+    total = Parts(op, bits).sum(step)
     if total is None:
         return None
     unit = 1 << bits
-    plain, top, high = (total.pop(name, 0) for name in (STATE, _TOP, _HIGH))
+    plain, top, high = (total.pop(name, 0) for name in (STATE, TOP, HIGH))
     # What was above stays there, once, and nothing of what was below.
     if high % unit or (plain + top + high // unit - 1) % (1 << op.state_bits - bits):
         return None
-    below = plain + total.pop(_LOW, 0)
+    below = plain + total.pop(LOW, 0)
     if below:
-        total[_LOW] = below
+        total[LOW] = below
     after = [(term, times) for term, times in total.items() if times % unit]
     if any(uses(term, "low") or times < 0 for term, times in after):
         return None
@@ -112,86 +95,6 @@ def _parts(op: Op, total: Sum) -> tuple[Reduction, ...] | None:
             return None
         found.append(Reduction("sub" if times < 0 else "add", value, *fitting, scale=abs(times)))
     return tuple(found) if len(found) <= _PARTS else None
-
-
-class _Parts:
-    """A step whose state is taken apart: ``bits`` low ones and those above."""
-
-    def __init__(self, op: Op, bits: int) -> None:
-        self._op, self._bits, self._unit = op, bits, 1 << bits
-        self._most = maxima(op) | {"low": self._unit - 1}
-
-    def sum(self, step: Expr) -> Sum | None:
-        """``step`` as a sum of terms that are the state, its parts, and values of the byte and
-        the low bits; None where there is anything else."""
-        found = linear(self._apart(step), self._op.state_bits, self._is_below)
-        if found is None:
-            return None
-        total: Sum = {}
-        for term, times in found.items():
-            if term not in (STATE, _TOP, _HIGH) and self._above(term):
-                return None
-            if isinstance(term, Const):
-                total[Const(1)] = total.get(Const(1), 0) + times * term.value
-            else:
-                total[term] = total.get(term, 0) + times
-        return {term: times for term, times in total.items() if times}
-
-    def _above(self, expr: Expr) -> bool:
-        return any(uses(expr, name) for name in ("state", "top", "high"))
-
-    def _apart(self, expr: Expr) -> Expr:
-        match expr:
-            case Binary(">>", Var("state"), Const(self._bits)):
-                return _HIGH
-            case Binary("%", Var("state"), Const(value)) if value & value - 1 == 0:
-                return self._apart(Binary("&", STATE, Const(value - 1)))
-            case Binary("&", Const(value), Var("state")):
-                return self._apart(Binary("&", STATE, Const(value)))
-            case Binary("&", Var("state"), Const(value)) if value == self._unit - 1:
-                return _LOW
-            case Binary("&", Var("state"), Const(value)) if value < self._unit:
-                return Binary("&", _LOW, Const(value))
-            case Binary("&", Var("state"), Const(value)) if value == self._ones - self._unit + 1:
-                return _TOP
-            case Binary("<<", inner, Const(self._bits)) if self._apart(inner) == _HIGH:
-                return _TOP
-            case Binary(op, left, right):
-                return self._joined(op, self._apart(left), self._apart(right))
-            case Cond(test, then, other):
-                return Cond(*(self._apart(part) for part in (test, then, other)))
-        return expr
-
-    @property
-    def _ones(self) -> int:
-        return (1 << self._op.state_bits) - 1
-
-    def _joined(self, op: str, left: Expr, right: Expr) -> Expr:
-        """That operation; of bits that are apart it is an addition."""
-        apart = op in ("|", "^") and (self._is_above(left) and self._is_below(right))
-        apart |= op in ("|", "^") and (self._is_above(right) and self._is_below(left))
-        return Binary("+" if apart else op, left, right)
-
-    def _is_below(self, expr: Expr) -> bool:
-        if self._above(expr):
-            return False
-        bound = upper_bound(expr, self._most, self._op.state_bits)
-        return bound is not None and bound < self._unit
-
-    def _is_above(self, expr: Expr) -> bool:
-        """Whether the low bits of ``expr`` are 0."""
-        match expr:
-            case Const(value):
-                return value % self._unit == 0
-            case Binary("<<", _, Const(amount)):
-                return amount >= self._bits
-            case Binary("+" | "-" | "|" | "^", left, right):
-                return self._is_above(left) and self._is_above(right)
-            case Binary("*" | "&", left, right):
-                return self._is_above(left) or self._is_above(right)
-            case Cond(_, then, other):
-                return self._is_above(then) and self._is_above(other)
-        return expr == _TOP
 
 
 def _times(term: Expr, times: int) -> Expr:
