@@ -311,7 +311,10 @@ def test_an_unknown_polynomial_is_searched_for_in_bounded_time() -> None:
         assert gf2.usable(found)
         assert found[0] <= gf2.WINDOW
         assert len(found) <= terms
-    assert gf2.multiples(16, 0x8004) == ()
+    # Of x^2 times another polynomial that one's are enough; a power of x has none.
+    assert gf2.multiples(16, 0x8004) == gf2.multiples(14, 0x2001) != ()
+    assert gf2.multiples(16, 0x8000) == gf2.multiples(1, 1) != ()
+    assert gf2.multiples(16, 0) == ()
 
 
 @pytest.mark.parametrize("terms", [3, 4, 5, 6])
