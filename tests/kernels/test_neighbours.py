@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import groupby
 
 import pytest
 
 from pcpu import expr
+from pcpu.compiler import compile_operations
 from pcpu.expr import Binary, Var
-from pcpu.isa import Op
+from pcpu.isa import Isa, Op
 from pcpu.lower.forms import Reduction
 from pcpu.lower.kernels import neighbours, select
 from pcpu.lower.kernels.neighbours import Neighbours
-from tests.kernels.machine import HOST, NAMES, Machine, fold, machine, update
+from tests.kernels.machine import HOST, NAMES, Machine, Native, fold, machine, update
 
 K = (("k", 8),)
 BLACK = "byte != 32 & (byte < 9 | byte > 13)"
@@ -73,6 +75,14 @@ def test_any_length(op: Op, on: Machine) -> None:
     dice = random.Random(op.name)
     for length in range(1025):
         check(on, op, dice, length)
+
+
+def test_a_target_with_short_vectors() -> None:
+    narrow = replace(HOST, lanes=16)
+    on, dice = Native(compile_operations(Isa(OPS), narrow).code), random.Random(2)
+    for op in OPS:
+        for length in (17, 33, 100, 5000):
+            check(on, op, dice, length)
 
 
 def test_words_runs_and_line_ends(on: Machine) -> None:

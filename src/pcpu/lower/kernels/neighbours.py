@@ -134,7 +134,8 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
 
 
 def _lanes(target: Target) -> int:
-    return 2 * SMALL_LANES if target.plain_engine else 2 * vectors.width(target)
+    wide = 2 * SMALL_LANES if target.plain_engine else 2 * vectors.width(target)
+    return min(wide, target.lanes)  # of more an accumulator would join pairs first
 
 
 class _Vectors:
