@@ -248,7 +248,10 @@ def test_isa_explains_an_operation(user_ops: Path) -> None:
         assert words in page
     assert "0 to 255" in pcpu("isa", "counteq").stdout.decode()
     assert "256 numbers" in pcpu("isa", "hist").stdout.decode()
-    assert "0x04c11db7" in pcpu("isa", "crc32").stdout.decode()
+    page = pcpu("isa", "crc32").stdout.decode()
+    assert "0x04c11db7" in page
+    assert "  in wasm   crc: " in page
+    assert "multiples of the polynomial with " in page
     assert json.loads(pcpu("isa", "fnv64", "--json").stdout)["op"] == "fnv"
     assert "ISBN" in pcpu("isa", "weighted", "--isa", user_ops).stdout.decode()
 

@@ -57,13 +57,25 @@ def test_E1_E2_E3_E4_values(text: str, expected: int) -> None:
         ("byte % 0", "'%' takes a non-zero constant on its right", 8),
         ("byte + 4294967296", "4294967296 does not fit in 32 bits", 8),
         ("", "the expression ends too soon", 1),
-        ("byte / 2", "unexpected character '/'", 6),
+        ("byte / 2", "unexpected character '/'; there is no division", 6),
+        ("byte == 1 && 1", "unexpected '&'; join comparisons by one &", 12),
+        ("byte || 1", "unexpected '|'; join comparisons by one |", 7),
+        ("!byte", "unexpected character '!'; of x the opposite is x == 0", 1),
+        ("byte == 'a'", 'unexpected character "\'"; a character is its number', 9),
     ],
 )
 def test_E2_E5_errors_state_the_column(text: str, message: str, column: int) -> None:
     with pytest.raises(ExpressionError) as caught:
         expr.parse(text, NAMES, 32)
     assert (caught.value.message, caught.value.column) == (message, column)
+
+
+def test_E1_of_the_index_the_low_bits_count() -> None:
+    scope = (("byte", 8), ("index", 64), ("key", expr.BYTES))
+    tree = expr.parse("byte ^ index ^ key[index >> 8]", scope, 8)
+    given = expr.function(tree, ("byte", "index"), 8, {"key": b"\x01\x02\x04"})
+    assert given(0xF0, 0x10A) == 0xF0 ^ 0x0A ^ 0x02
+    assert expr.parse(expr.show(tree, 8), scope, 8) != expr.Var("index")
 
 
 def test_E1_a_wider_name_is_refused() -> None:
@@ -103,7 +115,6 @@ def test_E7_bytes_in_turn(text: str, expected: int) -> None:
         ("byte ^ key", "key is bytes; write key[...] for one of them", 8),
         ("byte[0]", "byte is a number, and only bytes take brackets", 1),
         ("byte + nothing[0]", "unknown name 'nothing'; known here: byte, index, key, k", 8),
-        ("byte ^ index", "index has 64 bits, the result only 8", 8),
         ("key[key]", "key is bytes; write key[...] for one of them", 5),
         ("key[1", "the expression ends too soon", 6),
         ("key[]", "unexpected ']'", 5),

@@ -33,8 +33,8 @@ def test_loops(program: str, loops: list[str], user_isa: Isa) -> None:
     isa = Isa((*user_isa.operations, fold("twist", 32, "state * state + byte")))
     instructions = parse_pipeline(program, isa).instructions
     found = [
-        f"{name}: {' '.join(i.op.name for i in group)}"
-        for name, group in describe(instructions, targets.find("wasm"))
+        f"{kernel.name}: {' '.join(i.op.name for i in group)}"
+        for kernel, group in describe(instructions, targets.find("wasm"))
     ]
     assert found == loops
 

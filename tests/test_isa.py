@@ -179,7 +179,7 @@ def test_I4_merges_know_the_place_in_the_stream(tmp_path: Path) -> None:
         ({**XORED, "args": ["data", "key:bytes1-65537"]}, "/args/1", "bytes are 1 to 65536"),
         ({**XORED, "args": ["data", "index:bytes4"]}, "/args/1", "write 'key:bytes4'"),
         ({**XORED, "map": "byte ^ key"}, "/map", "key is bytes"),
-        ({**XORED, "map": "byte ^ index"}, "/map", "index has 64 bits"),
+        ({**XORED, "args": ["data", "key:imm16"], "map": "byte ^ key"}, "/map", "key has 16 bits"),
         ({**SUM, "fold": {"state": "u64", "init": "index", "step": "state"}}, "/fold/init", "unknown name 'index'"),
         ({**LAST, "fold": {**LAST["fold"], "finish": "state + index"}}, "/fold/finish", "unknown name 'index'"),
         ({**XORED, "vectors": [{"data": "hex:01", "key": 5, "expect": "hex:02"}]}, "/vectors/0/key", "key is bytes"),

@@ -126,13 +126,19 @@ def _known() -> dict[str, list[list[int]]]:
 
 @cache
 def multiples(width: int, poly: int) -> tuple[Multiple, ...]:
-    """Multiples of x^width + poly with few terms, for shorter data first; perhaps none."""
+    """Multiples of x^width + poly with few terms, for shorter data first; perhaps none.
+
+    Since a message is multiplied by x^width before it is divided, powers of x in the polynomial do
+    not count: those of what is left of it do.
+    """
+    if not poly:
+        return ()
+    while not poly & 1:
+        width, poly = width - 1, poly >> 1
     known = _known().get(f"{width}:0x{poly:x}")
     if known is not None:
         return tuple(tuple(m) for m in known)
     divisor, limits = 1 << width | poly, SEARCH_DEGREE if width <= SEARCH_WIDTH else {}
-    if not poly & 1:
-        return ()
     for terms, degree in limits.items():
         found = [m for each in search(divisor, terms, degree) for m in stretched(each) if usable(m)]
         if found:

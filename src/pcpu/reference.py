@@ -8,6 +8,7 @@ from typing import Any
 from pcpu.ir import Result, show_bytes
 from pcpu.isa import Immediate, Isa, Op, to_bytes, to_operand
 from pcpu.library import vector_result
+from pcpu.target import Target
 
 LONGEST = 60  # characters of data in an example
 
@@ -32,10 +33,6 @@ def print_table(isa: Isa) -> None:
 
 def describe(op: Op) -> list[str]:
     """The lines of the page of ``op``."""
-    from pcpu import targets  # LLVM, which only this page of the reference needs
-    from pcpu.lower.kernels import select
-
-    kernel = select(op, targets.find("host"))
     facts = [
         ("program", " ".join([op.name, *(imm.name.upper() for imm in op.immediates)])),
         *((imm.name.upper(), _range(imm)) for imm in op.immediates),
@@ -43,7 +40,7 @@ def describe(op: Op) -> list[str]:
         *([("aliases", ", ".join(op.aliases))] if op.aliases else []),
         ("returns", _returns(op)),
         *_meaning(op),
-        ("kernel", f"{kernel.name}: {kernel.doc}"),
+        *_kernels(op),
     ]
     lines = [f"{op.name}: {op.doc}" if op.doc else op.name, ""]
     lines += [f"  {name:<9} {value}" for name, value in facts]
@@ -51,6 +48,31 @@ def describe(op: Op) -> list[str]:
     if examples:
         lines += ["", "Examples, whose results come from elsewhere:", "", *examples]
     return [_printable(line) for line in lines]
+
+
+def _kernels(op: Op) -> Iterator[tuple[str, str]]:
+    """The forms that the operation gets on this machine and in WebAssembly."""
+    from pcpu import targets  # LLVM, which only this page of the reference needs
+    from pcpu.lower.fuse import in_two
+
+    for heading, name in (("kernel", "host"), ("in wasm", "wasm")):
+        target = targets.find(name)
+        form = in_two(op, target)
+        shown = dict.fromkeys(
+            line
+            for part in ([op] if form is None else [form.low, form.high])
+            for line in _kernel(part, target)
+        )
+        yield from zip([heading, *[""] * len(shown)], shown, strict=False)
+
+
+def _kernel(op: Op, target: Target) -> Iterator[str]:
+    from pcpu.lower.kernels import select
+
+    kernel = select(op, target)
+    yield f"{kernel.name}: {kernel.doc}"
+    if why := kernel.why(op, target):
+        yield why
 
 
 def compact(numbers: Sequence[int | str]) -> str:

@@ -36,10 +36,11 @@ SAMPLE = (
     "CRC-32/ISO-HDLC", "CRC-40/GSM", "CRC-64/NVME", "CRC-64/WE",
 )  # fmt: skip
 # Not of the catalogue: a polynomial that has to be searched for, one of 48 bits for which only
-# some multiples are looked at, and one without a constant term, which none with few terms helps.
+# some multiples are looked at, and two without a constant term, for which those of a power of x less
+# do.
 OWN = (
     ("own-32", 32, 0xDEADBEEF, True), ("own-48", 48, 0x8A6F_51C3_0D2B, False),
-    ("even-16", 16, 0x8004, True),
+    ("even-16", 16, 0x8004, True), ("even-64", 64, 0x8A6F_51C3_0D2B_0000, False),
 )  # fmt: skip
 # Independent implementations, by name in the catalogue.
 LIBRARIES: dict[str, Callable[[bytes], int]] = {
@@ -318,7 +319,10 @@ def test_an_unknown_polynomial_is_searched_for_in_bounded_time() -> None:
         assert gf2.usable(found)
         assert found[0] <= gf2.WINDOW
         assert len(found) <= terms
-    assert gf2.multiples(16, 0x8004) == ()
+    # Of x^2 times another polynomial that one's are enough; a power of x has none.
+    assert gf2.multiples(16, 0x8004) == gf2.multiples(14, 0x2001) != ()
+    assert gf2.multiples(16, 0x8000) == gf2.multiples(1, 1) != ()
+    assert gf2.multiples(16, 0) == ()
 
 
 @pytest.mark.parametrize("terms", [3, 4, 5, 6])

@@ -28,6 +28,11 @@ OTHERS = tuple(
     fold(f"other_{bits}", bits, form.format(_rng.getrandbits(bits) | 1))
     for bits, form in FORMS.items()
 )
+SHIFTED = (
+    fold("djb2a", 32, "(state << 5) + state ^ byte"),
+    fold("shifts", 64, "((state ^ byte) << 8) - (byte ^ state) * 5"),
+    fold("primes", 64, "(state ^ byte) + ((state ^ byte) << 40) + (state ^ byte) * 0x1b2"),
+)
 # Low bytes that need no addition, one, and many.
 LOW_BYTES = tuple(
     fold(f"low_{low:02x}", 32, f"(state ^ byte) * {0x5A5A00 | low}")
@@ -44,7 +49,7 @@ def serial(op: Op, state: int, data: bytes) -> int:
 
 @pytest.fixture(scope="module", params=NAMES)
 def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, (*MEMBERS.values(), *OTHERS, *LOW_BYTES))
+    return machine(request.param, (*MEMBERS.values(), *OTHERS, *LOW_BYTES, *SHIFTED))
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -74,7 +79,7 @@ def test_long(op: Op, on: Machine) -> None:
         check(on, op, rng, length)
 
 
-@pytest.mark.parametrize("op", LOW_BYTES, ids=lambda op: str(op.name))
+@pytest.mark.parametrize("op", [*LOW_BYTES, *SHIFTED], ids=lambda op: str(op.name))
 def test_low_bytes(op: Op, on: Machine) -> None:
     check(on, op, random.Random(op.name), 4096 + 1)
 

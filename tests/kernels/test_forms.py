@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pcpu import expr
 from pcpu.expr import Binary, Cond, Const, Var
-from pcpu.lower.forms import Reduction, reduction, upper_bound
+from pcpu.lower.forms import Reduction, reduction, reductions, upper_bound
 from tests.kernels.machine import fold
 from tests.kernels.steps import IMMEDIATES, values
 
@@ -76,7 +76,10 @@ def test_differences_that_do_not_wrap(text: str, expected: int | None) -> None:
         ("state + byte + 1", Reduction("add", Binary("+", Var("byte"), Const(1)), 16, 256)),
         ("state + 300", Reduction("add", Const(300), 16, 300)),
         ("state ^ byte << 4", Reduction("xor", Binary("<<", Var("byte"), Const(4)), 16, 4080)),
-        ("state + byte * 65536", Reduction("add", Binary("*", Var("byte"), Const(65536)), None, None)),
+        ("state + byte * 65536", Reduction("add", Binary("*", Var("byte"), Const(65536)), 32, 255 << 16)),
+        ("state + byte * k * 1000003", Reduction("add", Binary("*", Binary("*", Var("byte"), Var("k")), Const(1000003)), None, None)),
+        ("state * byte", Reduction("mul", Var("byte"), 64, (1 << 64) - 1)),
+        ("byte & 1 ? state * 5 : state", Reduction("mul", Cond(Binary("&", Var("byte"), Const(1)), Const(5), Const(1)), 64, (1 << 64) - 1)),
         ("byte < state ? byte : state", Reduction("umin", Var("byte"), 8, 255)),
         ("state <= byte ? byte : state", Reduction("umax", Var("byte"), 8, 255)),
         ("(state + byte) & 255", Reduction("add", Var("byte"), 8, 255, 255)),
@@ -91,13 +94,37 @@ def test_differences_that_do_not_wrap(text: str, expected: int | None) -> None:
     ],
 )  # fmt: skip
 def test_recognised(step: str, expected: Reduction) -> None:
-    assert reduction(fold("op", 64, step)) == expected
+    assert reduction(fold("op", 64, step, immediates=(("k", 8),))) == expected
+
+
+BYTE = Var("byte")
+OPENS, CLOSES, LOW = (Binary(op, BYTE, Const(n)) for op, n in (("==", 40), ("==", 41), ("<", 128)))
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ("state + (byte == 40) - (byte == 41)",
+         [Reduction("add", OPENS, 8, 1), Reduction("sub", CLOSES, 8, 1)]),
+        ("byte - 128 + state", [Reduction("add", BYTE, 8, 255), Reduction("sub", Const(1), 8, 1, None, 128)]),
+        ("state + byte * 257", [Reduction("add", BYTE, 8, 255, None, 257)]),
+        ("state + (byte < 128 ? byte : byte - 256)",
+         [Reduction("add", BYTE, 8, 255),
+          Reduction("sub", Cond(LOW, Const(0), Const(1)), 8, 1, None, 256)]),
+        ("state + byte * byte - byte & 0xffff",
+         [Reduction("add", Binary("*", BYTE, BYTE), 16, 65025, 0xFFFF), Reduction("sub", BYTE, 8, 255, 0xFFFF)]),
+        ("state * 2 - byte", []), ("byte - state", []), ("state + (state & 1) - byte", []),
+        ("state + byte - byte * k * byte * byte * byte", []),
+    ],
+)  # fmt: skip
+def test_sums_in_parts(step: str, expected: list[Reduction]) -> None:
+    assert list(reductions(fold("op", 64, step, immediates=(("k", 8),)))) == expected
 
 
 @pytest.mark.parametrize(
     "step",
     [
-        "state + state", "state - state", "byte - state", "state + byte * state", "state * byte",
+        "state + state", "state - state", "byte - state", "state + byte * state",
         "state < byte ? 1 : state", "byte ? state + 1 : state - 1",
         "(state + byte) & 6", "(state + byte) % 255", "(state | byte) & 15", "state % 16",
         "byte ? state & 3 : state", "byte ? state + 1 : 0", "byte ? 1 : state", "state == byte ? byte : state", "byte", "state",

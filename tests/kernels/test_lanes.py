@@ -61,6 +61,48 @@ FIXED = (
         immediates=IMMEDIATES,
     ),
     fold("bits", 64, "state + (byte >> n & 1)", immediates=IMMEDIATES),
+    byte_map("saturated", "byte > 255 - 40 ? 255 : byte + 40"),
+    byte_map("saturated_at", "byte < 216 ? byte + 40 : 255"),
+    byte_map("not_saturated", "byte > 200 ? 255 : byte + 40"),
+    byte_map("saturated_by", "255 - k < byte ? 255 : k + byte", IMMEDIATES),
+    byte_map("no_less", "byte < k ? 0 : byte - k", IMMEDIATES),
+    byte_map("no_less_than", "byte >= 40 ? byte - 40 : 0"),
+    byte_map("at_most", "byte > 200 ? 200 : byte"),
+    byte_map("at_least", "k <= byte ? byte : k", IMMEDIATES),
+    byte_map(
+        "rot13",
+        "byte >= 97 & byte <= 122 ? (byte - 97 + 13) % 26 + 97"
+        " : byte >= 65 & byte <= 90 ? (byte - 65 + 13) % 26 + 65 : byte",
+    ),
+    byte_map(
+        "reversed",
+        "(byte & 1) << 7 | (byte & 2) << 5 | (byte & 4) << 3 | (byte & 8) << 1"
+        " | (byte & 16) >> 1 | (byte & 32) >> 3 | (byte & 64) >> 5 | byte >> 7 ^ 0",
+    ),
+    byte_map("digit", "(byte < 10 ? byte + 48 : byte < 16 ? byte + 87 : 63) ^ k", IMMEDIATES),
+    byte_map("high", "byte < 250 ? 7 : byte * byte % 10 + (byte & 3) * 3"),
+    fold(
+        "set_bits",
+        64,
+        "state + (byte & 1) + (byte >> 1 & 1) + (byte >> 2 & 1) + (byte >> 3 & 1)"
+        " + (byte >> 4 & 1) + (byte >> 5 & 1) + (byte >> 6 & 1) + (byte >> 7)",
+    ),
+    fold("balance", 64, "state + (byte == 40) - (byte == k)", immediates=IMMEDIATES),
+    fold("signed", 32, "state + (byte < 128 ? byte : byte - 256) - k", immediates=IMMEDIATES),
+    fold("centred", 16, "byte - 128 + state & 0xfff"),
+    fold("cubes", 64, "state + byte * byte * byte"),
+    fold("cubes_32", 32, "byte * byte * byte ^ state"),
+    fold(
+        "scaled",
+        64,
+        "state + byte * 0x10000000001 - (byte >> n) * 1000000007 + 5",
+        immediates=IMMEDIATES,
+    ),
+    fold("choice", 64, "byte > k ? state + byte * 3 : state - 70000", immediates=IMMEDIATES),
+    fold("product_8", 8, "state * (byte | 1)"),
+    fold("product_16", 16, "byte & 1 ? state * byte : state"),
+    fold("product_32", 32, "(byte * 2 + 1) * state & 0x7fffffff"),
+    fold("product_64", 64, "state * (byte * k + 1)", immediates=IMMEDIATES),
 )
 LENGTHS = (0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 255, 256, 1023)
 

@@ -14,7 +14,7 @@ from pcpu import interp, targets
 from pcpu.ir import Instruction, with_names
 from pcpu.isa import Op, read_isa
 from pcpu.isa.model import Immediate
-from pcpu.lower.kernels import chain, histogram, lanes, lookup, search, select
+from pcpu.lower.kernels import chain, histogram, lanes, lookup, moment, search, select
 from tests.kernels.machine import (
     GUARD,
     NAMES,
@@ -68,7 +68,8 @@ def test_kernels_by_form() -> None:
         "mask", "long", "five", "large", "both", "weighted", "agree", "truths", "rolling",
     }  # fmt: skip
     assert of[lookup.KERNEL] == {"lut", "skewed", "twice"}
-    assert of[chain.WIDE] == {"scored", "shifted", "placed"}
+    assert of[chain.WIDE] == {"scored", "shifted"}
+    assert of[moment.KERNEL] == {"placed"}
     assert of[chain.KERNEL] == {"hashed"}
     assert of[search.KERNEL] == {"find"}
     assert of[histogram.KERNEL] == {"hist"}

@@ -28,6 +28,15 @@ OPS = (
     fold("odd_sums", 64, "byte * k + 1 & index < state ? index : state", immediates=K),
     fold("any_bit", 64, "byte & k ? (index < state ? index : state) : state", immediates=K),
     fold("whatever", 64, "index > state ? index : state"),
+    fold("once", 64, "state == ~0 & byte == k ? index : state", immediates=K),
+    fold(
+        "once_nested",
+        64,
+        "byte == k ? (0xffffffffffffffff == state ? index : state) : state",
+        immediates=K,
+    ),
+    fold("unless", 64, "state != 5 ? state : byte < k ? state : index", immediates=K),
+    fold("from_zero", 64, "byte == k & state == 0 ? index : state", immediates=K),
 )
 LENGTHS = (*range(36), 63, 64, 65, 127, 128, 129, 191, 255, 256, 257, 300, 511, 512, 1024)
 
@@ -60,7 +69,7 @@ def rare(dice: random.Random, length: int, k: int) -> bytes:
 
 def states(dice: random.Random, index: int, length: int) -> int:
     near = index + dice.randrange(-2, length + 3)
-    return dice.choice((0, NONE, max(0, min(near, NONE)), index, dice.getrandbits(64)))
+    return dice.choice((0, NONE, 5, max(0, min(near, NONE)), index, dice.getrandbits(64)))
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
@@ -69,7 +78,7 @@ def test_every_length_place_and_state(op: Op, on: Machine) -> None:
     dice = random.Random(op.name)
     for length in (*LENGTHS, *(dice.randrange(1025) for _ in range(300))):
         k, start = dice.randrange(256), dice.randrange(64)
-        index = dice.choice((0, 1, dice.randrange(5000), (NONE - length), -length % (1 << 64)))
+        index = dice.choice((0, 1, 5, dice.randrange(5000), (NONE - length), -length % (1 << 64)))
         data, state = rare(dice, length, k), states(dice, index, length)
         # What is around the data matches, and does not count.
         on.write(start, bytes([k]) * 64 + data + bytes([k]) * 64)
@@ -110,6 +119,10 @@ def test_long_data_against_python(on: Machine) -> None:
         ("byte == 3 & index < state ? index : state", Search(Binary("==", Var("byte"), Const(3)), "<", 8)),
         ("state > index & byte ? index : state", Search(_low := Binary("!=", Binary("&", Var("byte"), Const(1)), Const(0)), "<", 8)),
         ("index >= state ? (byte & 1 ? index : state) : state", Search(_low, ">=", 8)),
+        ("state == -1 & byte == 3 ? index : state", Search(Binary("==", Var("byte"), Const(3)), "==", 8, NONE)),
+        ("state == 7 ? (byte == 3 ? index : state) : state", Search(Binary("==", Var("byte"), Const(3)), "==", 8, 7)),
+        ("state != 7 ? state : byte == 3 ? state : index", Search(Binary("!=", Var("byte"), Const(3)), "==", 8, 7)),
+        ("byte == 3 ? state : index", Search(Binary("!=", Var("byte"), Const(3)), None, 8)),
         ("byte * byte == 9 ? index : state", Search(Binary("==", Binary("*", Var("byte"), Var("byte")), Const(9)), None, 16)),
     ],
 )  # fmt: skip
@@ -120,10 +133,10 @@ def test_recognised(step: str, expected: Search) -> None:
 @pytest.mark.parametrize(
     "step",
     [
-        "byte == 3 ? state : index", "byte == 3 ? index + 1 : state", "byte == state ? index : state",
+        "byte == 3 ? index + 1 : state", "byte == state ? index : state",
         "byte == 3 & index < state & index > state ? index : state", "index & 1 ? index : state",
         "byte * byte * byte == 3 ? index : state", "byte == 3 | index < state ? index : state",
-        "byte == 3 ? (byte == 4 ? index : 0) : state", "state == 0 & byte == 3 ? index : state",
+        "byte == 3 ? (byte == 4 ? index : 0) : state", "state == byte & byte == 3 ? index : state", "state == 0 & state == 1 ? index : state",
     ],
 )  # fmt: skip
 def test_not_a_search(step: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pcpu.errors import ExpressionError
@@ -25,6 +26,12 @@ _TOKEN = re.compile(
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+|[0-9]+")
 _BASES = {"0x": 16, "0o": 8, "0b": 2}
 _SHOWN = 40  # characters of a token in a message
+# What to write for what C has and expressions have not.
+_HINTS = MappingProxyType({
+    "/": "; there is no division", "!": "; of x the opposite is x == 0",
+    "'": "; a character is its number", "&&": "; join comparisons by one &",
+    "||": "; join comparisons by one |",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,9 @@ class Tokens:
         if token.text == '"':
             return self.error("a string that does not end", token.column)
         what = "character " if token.kind == "odd" else ""
-        return self.error(f"unexpected {what}{shown(token.text)}", token.column)
+        pair = self.text[max(0, token.column - 2) : token.column]
+        hint = _HINTS.get(token.text) or _HINTS.get(pair, "")
+        return self.error(f"unexpected {what}{shown(token.text)}{hint}", token.column)
 
     def error(self, message: str, column: int) -> ExpressionError:
         return ExpressionError(message, self.text, column)

@@ -44,7 +44,7 @@ class Typer:
             case "const":
                 return Const(self._constant(node))
             case "var":
-                return Var(self._variable(node))
+                return self._variable(node)
             case "index":
                 inner = Typer(self.text, self.widths, INDEX_WIDTH)
                 return Index(self._bytes(node), inner.typed(node.parts[0]))
@@ -70,20 +70,22 @@ class Typer:
             raise ExpressionError(message, self.text, node.column)
         return value
 
-    def _variable(self, node: Located) -> str:
+    def _variable(self, node: Located) -> Expr:
         if self.widths is None:
-            return node.text
+            return Var(node.text)
         width = self._width(node, self.widths)
         if width == BYTES:
             message = f"{node.text} is bytes; write {node.text}[...] for one of them"
             raise ExpressionError(message, self.text, node.column)
+        if width > self.width and node.text == "index":
+            return Binary("&", Var("index"), Const((1 << self.width) - 1))
         if width > self.width:
             raise ExpressionError(
                 f"{node.text} has {width} bits, the result only {self.width}",
                 self.text,
                 node.column,
             )
-        return node.text
+        return Var(node.text)
 
     def _bytes(self, node: Located) -> str:
         if self.widths is not None and self._width(node, self.widths) != BYTES:

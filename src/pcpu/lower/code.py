@@ -6,6 +6,7 @@ lowering free of phi nodes.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -40,6 +41,7 @@ class Code:
         self.entry.position_before(self.entry_branch)
         self.b: Any = ir.IRBuilder(start)
         self._kept: dict[tuple[int, int, int], Value] = {}
+        self._rows: dict[bytes, Value] = {}
         self.location: Callable[[Mark], Value] | None = None  # where code is marked
         self._mark = Mark()
 
@@ -90,6 +92,17 @@ class Code:
             table.align = 64
             table.initializer = array(bytearray(values) if kind == I8 else list(values))
             table.type = POINTER  # llvmlite would type it
+        return self.module.globals[name]
+
+    def array(self, content: bytes) -> Value:
+        """The address of constant bytes of the module."""
+        name = f"bytes.{len(content)}.{hashlib.sha256(content).hexdigest()[:32]}"
+        if name not in self.module.globals:
+            kind = ir.ArrayType(I8, len(content))
+            made = ir.GlobalVariable(self.module, kind, name)
+            made.linkage, made.global_constant, made.unnamed_addr = "internal", True, True
+            made.initializer = kind(bytearray(content))
+            made.type = POINTER  # whatever its length: addresses of arrays stand for each other
         return self.module.globals[name]
 
     def memory(self, name: str, size: int) -> Value:
@@ -173,6 +186,16 @@ class Code:
         if not self.target.plain_engine:
             return ir.VectorType(ir.IntType(bits), lanes)([0] * lanes)
         return self._kept_vector(0, bits, lanes)
+
+    def kept_row(self, content: bytes) -> Value:
+        """Bytes as a vector that stays in a register, as in ``kept``."""
+        kind = ir.VectorType(I8, len(content))
+        if not self.target.plain_engine:
+            return kind(list(content))
+        if content not in self._rows:
+            table = self.table(f"row.{content.hex()}", I8, list(content))
+            self._rows[content] = self.entry.load(self._opaque(self.entry, table), typ=kind)
+        return self._rows[content]
 
     def _kept_vector(self, value: int, bits: int, lanes: int) -> Value:
         kind = ir.VectorType(ir.IntType(bits), lanes)
@@ -291,6 +314,14 @@ class Code:
             kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
             function = ir.Function(self.module, kind, full)
         self.b.call(function, arguments)
+
+    def call(self, name: str, returns: Value, arguments: list[Value]) -> Value:
+        """A call of one of LLVM's own functions."""
+        function = self.module.globals.get(name)
+        if function is None:
+            kind = ir.FunctionType(returns, [argument.type for argument in arguments])
+            function = ir.Function(self.module, kind, name)
+        return self.b.call(function, arguments)
 
     @contextmanager
     def when(self, condition: Value) -> Iterator[None]:

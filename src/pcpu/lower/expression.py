@@ -11,6 +11,7 @@ from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Index, Var, evalua
 from pcpu.lower.bytes_in_words import product, remainder, shifted, shifted_alike, times
 from pcpu.lower.code import I32, Code, Value
 from pcpu.lower.lane import lane_type
+from pcpu.lower.linear import settled
 
 _PLAIN = {"+": "add", "-": "sub", "*": "mul", "&": "and_", "|": "or_", "^": "xor", "%": "urem"}
 
@@ -22,12 +23,18 @@ def emit(
     width: int,
     lanes: int = 1,
     look_up: Callable[[Index], Value] | None = None,
+    *,
+    branches: bool = False,
+    shorter: Callable[[Expr], Value | None] = lambda expr: None,
 ) -> Value:
     """``expr`` in ``width`` bits; ``values`` have the type of the result.
 
-    ``look_up`` gives the byte that brackets stand for, in each lane.
+    ``look_up`` gives the byte that brackets stand for, in each lane. With ``branches``, for one
+    value alone, only the arm of a choice is computed that is chosen: a processor foresees which.
+    ``shorter`` knows another way to some expressions.
     """
-    return _Writer(code, values, width, lanes, look_up).visit(expr)
+    writer = _Writer(code, values, width, lanes, look_up, branches, shorter)
+    return writer.visit(settled(expr, width))
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ class _Writer:
     width: int
     lanes: int
     look_up: Callable[[Index], Value] | None
+    branches: bool
+    shorter: Callable[[Expr], Value | None]
 
     @cached_property
     def kind(self) -> Any:
@@ -59,6 +68,8 @@ class _Writer:
 
     def visit(self, node: Expr) -> Value:
         b = self.code.b
+        if (found := self.shorter(node)) is not None:
+            return found
         match node:
             case Const(value):
                 return self.constant(value)
@@ -68,10 +79,27 @@ class _Writer:
                 assert self.look_up is not None
                 byte = self.look_up(node)
                 return byte if self.width == 8 else b.zext(byte, self.kind)
+            case Cond(test, then, other) if self.branches:
+                return self.chosen(self.truth(test), then, other)
+            case Cond() if (bounded := bounded_of(node, self.width)) is not None:
+                return self.bounded(bounded)
             case Cond(test, then, other):
                 return b.select(self.truth(test), self.arm(then), self.arm(other))
             case Binary():
                 return self.binary(node)
+
+    def chosen(self, truth: Value, then: Expr, other: Expr) -> Value:
+        slot = self.code.local(self.kind)
+        with self.code.b.if_else(truth) as blocks:
+            for block, arm in zip(blocks, (then, other), strict=True):
+                with block:
+                    self.code.b.store(self.visit(arm), slot)
+        return self.code.load(self.kind, slot)
+
+    def bounded(self, bounded: Bounded) -> Value:
+        lanes = f"i{self.width}" if self.lanes == 1 else f"v{self.lanes}i{self.width}"
+        arguments = [self.visit(bounded.left), self.visit(bounded.right)]
+        return self.code.call(f"llvm.{bounded.name}.{lanes}", self.kind, arguments)
 
     def binary(self, node: Binary) -> Value:
         b = self.code.b
@@ -153,6 +181,52 @@ class Interval:
     value: Expr
     least: int
     most: int
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """An extreme of two values, or a sum or difference that ends where its range does: what LLVM
+    calls it, of which constants that are kept (``Code.kept``) would hide it."""
+
+    name: str
+    left: Expr
+    right: Expr
+
+
+def bounded_of(node: Cond, width: int) -> Bounded | None:
+    """The choice ``node`` of ``width`` bits as Bounded, None where it is something else."""
+    match node:
+        case Cond(Binary("<" | "<=" as op, a, b), then, other):
+            return bounded_of(Cond(Binary(_MIRRORED[op], b, a), then, other), width)
+        case Cond(Binary(">" | ">=", a, b), then, other):
+            if {a, b} == {then, other}:
+                return Bounded("umax" if then == a else "umin", a, b)
+            if then == Binary("-", a, b) and other == Const(0):
+                return Bounded("usub.sat", a, b)
+            if then == Const(0) and other == Binary("-", b, a):
+                return Bounded("usub.sat", b, a)
+            return _saturated(node, (1 << width) - 1)
+    return None
+
+
+def _saturated(node: Cond, most: int) -> Bounded | None:
+    """``value > most - added ? most : value + added``, or the other way round."""
+    match node:
+        case Cond(Binary(op, value, limit), Const(found), total) if found == most:
+            pass
+        case Cond(Binary(op, limit, value), total, Const(found)) if found == most:
+            op = ">=" if op == ">" else ">"
+        case _:
+            return None
+    if not isinstance(total, Binary) or total.op != "+" or value not in (total.left, total.right):
+        return None
+    added = total.right if total.left == value else total.left
+    if isinstance(added, Const) and isinstance(limit, Const):
+        # At the limit itself both come to the same.
+        fits = limit.value + added.value - (op == ">=") in (most, most - 1)
+    else:
+        fits = limit == Binary("-", Const(most), added)
+    return Bounded("uadd.sat", value, added) if fits else None
 
 
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}

@@ -20,22 +20,26 @@ from pcpu.expr import (
     walk,
 )
 from pcpu.isa import Op
+from pcpu.lower.linear import linear
 
-Combine = Literal["add", "sub", "xor", "or", "and", "umin", "umax"]
-_COMBINES: dict[str, Combine] = {"+": "add", "^": "xor", "|": "or", "&": "and"}
-_LEFT_BY_ZERO = {"add", "sub", "xor", "or", "umax"}
-_MASKED = {"add", "sub", "xor"}  # their low bits follow from low bits
+Combine = Literal["add", "sub", "mul", "xor", "or", "and", "umin", "umax"]
+_COMBINES: dict[str, Combine] = {"+": "add", "*": "mul", "^": "xor", "|": "or", "&": "and"}
+# What leaves a state as it is, by what joins it.
+_NEUTRAL: dict[Combine, int] = {"add": 0, "sub": 0, "mul": 1, "xor": 0, "or": 0, "umax": 0}
+_MASKED = {"add", "sub", "mul", "xor"}  # their low bits follow from low bits
 _STATE, PLACE = Var("state"), Var("index")
 LANES = (8, 16)  # bits of the lanes that values of a byte are computed in
+_WIDER = 32  # and of those that may be gathered in
+_PARTS = 4  # sums that one step may be taken apart into
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """``state = combine(state, value) & mask`` where ``value`` does not look at the state; without
-    a mask all bits count.
+    """``state = combine(state, value * scale) & mask`` where ``value`` does not look at the state;
+    without a mask all bits count, and only sums have a scale other than 1.
 
-    In lanes of ``bits`` bits, 8 or 16, ``value`` comes out exactly and is at most ``bound``.
-    Both are None where 16 bits are not enough.
+    In lanes of ``bits`` bits ``value`` comes out exactly and is at most ``bound``. Both are None
+    where lanes have too few.
     """
 
     combine: Combine
@@ -43,10 +47,23 @@ class Reduction:
     bits: int | None
     bound: int | None
     mask: int | None = None
+    scale: int = 1
+
+
+def reductions(op: Op) -> tuple[Reduction, ...]:
+    """The step of a fold as a Reduction, or as sums that one after the other make it; none where
+    it is something else."""
+    whole = reduction(op)
+    if whole is not None and (whole.bits == LANES[0] or whole.combine not in ("add", "sub")):
+        return (whole,)
+    parts = _sums(op)
+    if whole is None or whole.bits is None:
+        return parts or (() if whole is None else (whole,))
+    return parts if parts and sum(part.bits or 0 for part in parts) < whole.bits else (whole,)
 
 
 def reduction(op: Op) -> Reduction | None:
-    """The step of a fold as a Reduction, None where it is something else."""
+    """The step of a fold as one Reduction, None where it is something else."""
     if op.fold is None or op.is_array:
         return None
     found, mask = combination(op.step_expr), None
@@ -56,24 +73,69 @@ def reduction(op: Op) -> Reduction | None:
         if found is None or found[0] not in _MASKED:
             return None
     combine, value = found
-    for bits in LANES:
+    lanes = _lanes_of(op, value, exact=combine == "mul")
+    if lanes is None:
+        return None if mask is not None else Reduction(combine, value, None, None)
+    return Reduction(combine, value, *lanes, mask)
+
+
+def _sums(op: Op) -> tuple[Reduction, ...]:
+    """The step of a fold as sums, each of values that fit in lanes; none where it is none or they
+    are too many."""
+    if op.fold is None or op.is_array:
+        return ()
+    step, mask = _unmasked(op.step_expr)
+    # What fits in the narrowest lanes is one value.
+    found = linear(step, op.state_bits, lambda part: lane_bits(op, part) == LANES[0])
+    if found is None or found.pop(_STATE, 0) % (1 << op.state_bits) != 1:
+        return ()
+    by_scale: dict[int, list[Expr]] = {}
+    for term, times in found.items():
+        if isinstance(term, Const):
+            by_scale.setdefault(times * term.value, []).append(Const(1))
+        else:
+            by_scale.setdefault(times, []).append(term)
+    parts = []
+    for times, values in by_scale.items():
+        value = joined(values, "+")
+        lanes = _lanes_of(op, value)
+        if lanes is None:
+            return ()
+        combine: Combine = "sub" if times < 0 else "add"
+        parts.append(Reduction(combine, value, *lanes, mask, abs(times)))
+    return tuple(parts) if len(parts) <= _PARTS else ()
+
+
+def _lanes_of(op: Op, value: Expr, *, exact: bool = False) -> tuple[int, int] | None:
+    """The bits of lanes that have ``value``, and its bound; those of the state where products are
+    to be ``exact``."""
+    for bits in (op.state_bits,) if exact else (*LANES, _WIDER):
         if op.state_bits == bits:  # lanes that wrap as the state does
-            return Reduction(combine, value, bits, (1 << bits) - 1, mask)
+            return bits, (1 << bits) - 1
         bound = upper_bound(value, maxima(op), bits)
         if bound is not None:
-            return Reduction(combine, value, bits, bound, mask)
-    return None if mask is not None else Reduction(combine, value, None, None)
+            return bits, bound
+    return None
 
 
 def _unmasked(step: Expr) -> tuple[Expr, int | None]:
     """A step of which only low bits are kept, without that, and the mask of these bits."""
-    match step:
-        case Binary("&", inner, Const(mask)) | Binary("&", Const(mask), inner):
-            if mask & (mask + 1) == 0:
-                return inner, mask
-        case Binary("%", inner, Const(modulus)) if modulus and modulus & (modulus - 1) == 0:
-            return inner, modulus - 1
+    inner, modulus = reduced(step)
+    if modulus and modulus & modulus - 1 == 0:
+        return inner, modulus - 1
     return step, None
+
+
+def reduced(expr: Expr) -> tuple[Expr, int | None]:
+    """What ``expr`` is a remainder of, and the divisor; None where it is no remainder."""
+    match expr:
+        case Binary("%", inner, Const(modulus)):
+            return inner, modulus
+        case Binary("&", inner, Const(mask)) | Binary("&", Const(mask), inner) if (
+            mask & mask + 1 == 0
+        ):
+            return inner, mask + 1
+    return expr, None
 
 
 def combination(step: Expr) -> tuple[Combine, Expr] | None:
@@ -107,12 +169,14 @@ def _choice(test: Expr, then: Expr, other: Expr) -> tuple[Combine, Expr] | None:
     if () in found:
         return None
     combines = {each[0] for each in found if each}
-    if len(combines) != 1 or not combines <= _LEFT_BY_ZERO:
+    if len(combines) != 1 or not combines <= _NEUTRAL.keys():
         return None
-    values = [each[1] if each else Const(0) for each in found]
-    if values == [Const(1), Const(0)] and isinstance(test, Binary) and test.op in COMPARISONS:
-        return combines.pop(), test
-    return combines.pop(), Cond(test, *values)
+    combine = combines.pop()
+    values = [each[1] if each else Const(_NEUTRAL[combine]) for each in found]
+    truths = values == [Const(1), Const(0)] and combine != "mul"
+    if truths and isinstance(test, Binary) and test.op in COMPARISONS:
+        return combine, test
+    return combine, Cond(test, *values)
 
 
 def terms(expr: Expr, op: str) -> Iterator[Expr]:

@@ -12,7 +12,7 @@ from pcpu import expr
 from pcpu.expr import Binary, Cond, Expr, Index, Var
 from pcpu.ir import Each, Program, Scalar, walk
 from pcpu.layout import SLOT, WholeLayout, outputs, whole_layout
-from pcpu.lower import expression, parts
+from pcpu.lower import expression
 from pcpu.lower.code import I8, I64, Code, Value
 
 SPAN_BYTES = 16  # a span in memory: two numbers of 64 bits
@@ -154,7 +154,7 @@ class Frame:
         if name in self.windows:
             return self.windows[name].base
         if name in self.shape.tables:
-            return parts.array(self.code, self.shape.tables[name])
+            return self.code.array(self.shape.tables[name])
         slot = self.slot(self.arguments[2], 2 * self.shape.spans[name])
         address = self.code.load(I64, slot)
         return self.code.b.inttoptr(self.code.resize(address, self.code.usize.width), POINTER)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pcpu.ir import Instruction
 from pcpu.isa import Op
 from pcpu.lower.kernels import Kernel, chain, lanes, select
+from pcpu.lower.packed import Packed, packed
 from pcpu.target import Target
 
 
@@ -79,9 +80,29 @@ def _joinable(groups: Sequence[Group], kernel: Kernel, *, writes: bool) -> Group
     return None
 
 
+def in_two(op: Op, target: Target) -> Packed | None:
+    """The fold ``op`` as two folds, where it goes byte by byte and neither of these does."""
+    if op.fold is None or not select(op, target).serial:
+        return None
+    form = packed(op)
+    if form is None or select(form.low, target).serial or select(form.high, target).serial:
+        return None
+    return form
+
+
 def describe(
     instructions: Sequence[Instruction], target: Target
-) -> list[tuple[str, list[Instruction]]]:
+) -> list[tuple[Kernel, list[Instruction]]]:
     """The loops of a program for people: kernel and instructions."""
-    groups = fuse([instruction.op for instruction in instructions], target)
-    return [(g.kernel.name, [instructions[i] for i in g.members]) for g in groups]
+    ops: list[Op] = []
+    owners: list[Instruction] = []
+    for instruction in instructions:
+        form = in_two(instruction.op, target)
+        parts = [instruction.op] if form is None else [form.low, form.high]
+        ops += parts
+        owners += [instruction] * len(parts)
+    found = []
+    for group in fuse(ops, target):
+        members = {id(owners[i]): owners[i] for i in group.members}
+        found.append((group.kernel, list(members.values())))
+    return found

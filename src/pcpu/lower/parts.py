@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,9 +9,11 @@ from llvmlite import ir
 
 from pcpu.isa import Immediate, Op
 from pcpu.layout import SLOT
-from pcpu.lower.code import I8, I64, POINTER, Code, Value
-from pcpu.lower.fuse import Group, feed, fuse
+from pcpu.lower.code import I64, Code, Value
+from pcpu.lower.fuse import Group, feed, fuse, in_two
 from pcpu.lower.kernels import crc
+from pcpu.lower.packed import pack, unpack
+from pcpu.lower.places import keyed
 from pcpu.lower.stage import Bytes, Stage
 from pcpu.target import Target
 
@@ -41,7 +42,20 @@ def abi_type(bits: int) -> Any:
 
 
 def run(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
-    """All stages over ``data[0:length]``, tile by tile where they need several loops."""
+    """All stages over ``data[0:length]``."""
+    forms = [in_two(stage.op, code.target) for stage in stages]
+    parts = [
+        [stage] if form is None else unpack(code, stage, form)
+        for stage, form in zip(stages, forms, strict=True)
+    ]
+    _run(code, [keyed(code, part) for each in parts for part in each], data, length)
+    for stage, form, each in zip(stages, forms, parts, strict=True):
+        if form is not None:
+            pack(code, stage, form, each)
+
+
+def _run(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
+    """The stages tile by tile, where they need several loops."""
     ops = [stage.op for stage in stages]
     groups = feed(fuse(ops, code.target), ops, code.target)
     if len(groups) == 1:
@@ -111,7 +125,7 @@ def _at(code: Code, slots: Value, index: Value) -> Value:
 def constant(code: Code, imm: Immediate, value: int | bytes) -> Value | Bytes:
     """An operand that is known."""
     if isinstance(value, bytes):
-        return Bytes(array(code, value), code.size(len(value)), value)
+        return Bytes(code.array(value), code.size(len(value)), value)
     return abi_type(imm.bits)(value)
 
 
@@ -121,19 +135,7 @@ def store_parameter(code: Code, place: Value, value: int | bytes) -> None:
         code.b.store(I64(value), place)
         return
     code.b.store(I64(len(value)), place)
-    code.move(code.byte_at(place, code.size(SLOT)), array(code, value), code.size(len(value)))
-
-
-def array(code: Code, content: bytes) -> Value:
-    """The address of a constant of the module."""
-    name = f"bytes.{len(content)}.{hashlib.sha256(content).hexdigest()[:32]}"
-    if name not in code.module.globals:
-        kind = ir.ArrayType(I8, len(content))
-        made = ir.GlobalVariable(code.module, kind, name)
-        made.linkage, made.global_constant, made.unnamed_addr = "internal", True, True
-        made.initializer = kind(bytearray(content))
-        made.type = POINTER  # whatever its length: addresses of arrays stand for each other
-    return code.module.globals[name]
+    code.move(code.byte_at(place, code.size(SLOT)), code.array(value), code.size(len(value)))
 
 
 def checked(code: Code, op: Op, given: Sequence[Value]) -> tuple[Operand, ...]:
@@ -153,7 +155,7 @@ def checked(code: Code, op: Op, given: Sequence[Value]) -> tuple[Operand, ...]:
         least, most = map(code.size, imm.sizes)
         length = next(parameters)
         enough = code.b.icmp_unsigned(">=", length, least)
-        pointer = code.b.select(enough, value, array(code, bytes(imm.sizes[0])))
+        pointer = code.b.select(enough, value, code.array(bytes(imm.sizes[0])))
         if imm.sizes[0] < imm.sizes[1]:
             least = code.at_most(code.b.select(enough, length, least), most)
         found.append(Bytes(pointer, least))

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pcpu.ir import Move, Span, Statement
 from pcpu.ir.traps import Part
 from pcpu.layout import SLOT
-from pcpu.lower import parts
 from pcpu.lower.code import I8, I16, I64, POINTER, Code, Value
 
 LEAST = 32  # statements; fewer are better as code
@@ -99,13 +98,13 @@ class Run:
         """
         code = self.code
         literals = bytes(self.table.literals) or b"\0"
-        places = {**places, _LITERALS: (parts.array(code, literals), I64(len(literals)))}
+        places = {**places, _LITERALS: (code.array(literals), I64(len(literals)))}
         bases, lengths = (code.room(SLOT * len(self.table.buffers)) for _ in range(2))
         for name, number in self.table.buffers.items():
             base, length = places[name]
             code.b.store(base, code.byte_at(bases, code.size(SLOT * number)))
             code.b.store(length, code.byte_at(lengths, code.size(SLOT * number)))
-        rows = parts.array(code, bytes(self.table.rows))
+        rows = code.array(bytes(self.table.rows))
         with code.turns(I64(self.count)) as turn:
             row = code.byte_at(rows, code.to_size(code.b.mul(turn, I64(_ROW.size))))
             size = code.load(I64, code.byte_at(row, code.size(8)))

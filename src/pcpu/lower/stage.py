@@ -65,11 +65,21 @@ class Stage:
         place = code.b.ptrtoint(address, code.usize)
         return code.b.add(self.origin, code.resize(place, INDEX_WIDTH))
 
-    def scalar(self, code: Code, expr: Expr, given: Mapping[str, Value], width: int) -> Value:
-        """``expr`` in ``width`` bits; ``given`` are the values that are not operands."""
+    def scalar(
+        self,
+        code: Code,
+        expr: Expr,
+        given: Mapping[str, Value],
+        width: int,
+        *,
+        branches: bool = False,
+    ) -> Value:
+        """``expr`` in ``width`` bits; ``given`` are the values that are not operands.
+        ``branches`` is that of ``expression.emit``."""
 
         def values(bits: int) -> dict[str, Value]:
-            fitting = {n: v for n, v in given.items() if v.type.width <= bits}
+            # Of a place that is wider an expression keeps the low bits alone.
+            fitting = {n: v for n, v in given.items() if n == "index" or v.type.width <= bits}
             resized = {name: code.resize(value, bits) for name, value in fitting.items()}
             return self.values(code, bits) | resized
 
@@ -77,7 +87,7 @@ class Stage:
             wide = expression.emit(code, node.index, values(INDEX_WIDTH), INDEX_WIDTH, 1, look_up)
             return byte_of(code, self.bytes[node.name], wide)
 
-        return expression.emit(code, expr, values(width), width, 1, look_up)
+        return expression.emit(code, expr, values(width), width, 1, look_up, branches=branches)
 
     def given(self, code: Code, byte: Value, address: Value) -> dict[str, Value]:
         """The values of the byte at ``address`` that expressions may use."""

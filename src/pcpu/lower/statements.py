@@ -192,7 +192,7 @@ class Emitter:
             return Bytes(base, self.code.to_size(length), content)
         assert isinstance(operand, bytes)
         length = self.code.size(len(operand))
-        return Bytes(parts.array(self.code, operand), length, operand)
+        return Bytes(self.code.array(operand), length, operand)
 
     # Block operations
 
@@ -248,7 +248,7 @@ class Emitter:
     def literal(self, value: Operand) -> tuple[Value, Value]:
         """Where the bytes of ``lit`` lie, and how many they are."""
         if isinstance(value, bytes):
-            return parts.array(self.code, value), I64(len(value))
+            return self.code.array(value), I64(len(value))
         assert isinstance(value, Var)
         return self.names.bytes_base(value.name), self.names.bytes_length(value.name)
 

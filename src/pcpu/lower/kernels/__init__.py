@@ -5,8 +5,23 @@ and ``chain`` that of folds.
 """
 
 from pcpu.isa import Op
-from pcpu.lower.kernels import adler, chain, crc, fnv, histogram, lanes, lookup, polynomial, search
+from pcpu.lower.kernels import (
+    adler,
+    automata,
+    chain,
+    crc,
+    fnv,
+    histogram,
+    lanes,
+    lookup,
+    moment,
+    neighbours,
+    polynomial,
+    search,
+    xor_hash,
+)
 from pcpu.lower.kernels.kernel import Kernel
+from pcpu.lower.places import with_keys
 from pcpu.target import Target
 
 KERNELS: tuple[Kernel, ...] = (
@@ -17,7 +32,11 @@ KERNELS: tuple[Kernel, ...] = (
     lanes.KERNEL,
     lookup.KERNEL,
     polynomial.KERNEL,
+    moment.KERNEL,
     chain.WIDE,
+    neighbours.KERNEL,
+    xor_hash.KERNEL,
+    automata.KERNEL,
     histogram.KERNEL,
     chain.ARRAY,
     chain.KERNEL,
@@ -27,4 +46,5 @@ __all__ = ["KERNELS", "Kernel", "select"]
 
 
 def select(op: Op, target: Target) -> Kernel:
+    op, _ = with_keys(op)
     return next(kernel for kernel in KERNELS if kernel.accepts(op, target))

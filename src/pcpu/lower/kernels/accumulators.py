@@ -81,7 +81,7 @@ def pairs(form: Reduction) -> bool:
 
 def combine(code: Code, how: str, a: Value, b: Value) -> Value:
     plain: dict[str, Callable[..., Value]] = {
-        "add": code.b.add, "sub": code.b.sub,
+        "add": code.b.add, "sub": code.b.sub, "mul": code.b.mul,
         "xor": code.b.xor, "or": code.b.or_, "and": code.b.and_,
     }  # fmt: skip
     if how in plain:
@@ -137,7 +137,7 @@ class _Lanewise:
     def __init__(self, code: Code, how: str, bits: int, lanes: int) -> None:
         self._code, self._how = code, how
         self._kind = lane_type(bits, lanes)
-        self._neutral = (1 << bits) - 1 if how in ("and", "umin") else 0
+        self._neutral = (1 << bits) - 1 if how in ("and", "umin") else int(how == "mul")
         self._total = code.local(self._kind)
 
     def reset(self) -> None:

@@ -19,7 +19,7 @@ from llvmlite import ir
 from pcpu.expr import Binary, Const, Expr, Var
 from pcpu.isa import Op
 from pcpu.lower.code import I8, I64, POINTER, Code, Value
-from pcpu.lower.forms import joined, lane_bits, terms
+from pcpu.lower.forms import joined, lane_bits, reduced, terms
 from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.function import inside, kernel_function, variables
 from pcpu.lower.kernels.kernel import Kernel
@@ -94,12 +94,12 @@ class _Field:
 def _field(op: Op, becomes: Expr, at: int, end: int) -> _Field | None:
     if not at < end <= op.state_bits:
         return None
-    total, modulus = _reduced(becomes)
+    total, modulus = reduced(becomes)
     if modulus is None and end == op.state_bits:
         modulus = 1 << end - at  # what is above falls off
     added = list(terms(total, "+"))
     for term in added:
-        inner, most = _reduced(term)
+        inner, most = reduced(term)
         if most is None:
             inner, most = term, 1 << op.state_bits - at
         place = Binary(">>", Var("state"), Const(at)) if at else Var("state")
@@ -113,18 +113,6 @@ def _field(op: Op, becomes: Expr, at: int, end: int) -> _Field | None:
     return None
 
 
-def _reduced(expr: Expr) -> tuple[Expr, int | None]:
-    """What ``expr`` is a remainder of, and the divisor; None where it is no remainder."""
-    match expr:
-        case Binary("%", inner, Const(modulus)):
-            return inner, modulus
-        case Binary("&", inner, Const(mask)) | Binary("&", Const(mask), inner) if (
-            mask & mask + 1 == 0
-        ):
-            return inner, mask + 1
-    return expr, None
-
-
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
     """The sums, after those stages in lanes that they are fed by."""
     *fed, stage = stages
@@ -134,24 +122,21 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
     function, body = kernel_function(code, "sums", kind, needed)
     if body is not None:
         *inner, own = inside(body, needed)
-        _Writer(body, own, inner).write()
+        form = sums(stage.op)
+        assert form is not None
+        _Writer(Spans(body, own, inner, form.value), form).write()
     state = code.load(kind, stage.state)
     state = code.b.call(function, [state, data, length, *variables(needed)])
     code.b.store(state, stage.state)
 
 
 class _Writer:
-    def __init__(self, code: Code, stage: Stage, fed: Sequence[Stage]) -> None:
-        self.code, self.stage, self.fed = code, stage, fed
-        self.values = Values(code, stage)
-        form = sums(stage.op)
-        assert form is not None
-        self.form = form
-        self.plain, self.double = code.local(I64), code.local(I64)
+    def __init__(self, spans: Spans, form: Sums) -> None:
+        self.code, self.spans, self.form = spans.code, spans, form
 
     def write(self) -> None:
         code, places = self.code, (self.form.plain, self.form.double)
-        slots = (self.plain, self.double)
+        slots = (self.spans.plain, self.spans.double)
         start, data, length, *_ = code.function.args
         with code.unlikely(code.b.icmp_unsigned("==", length, code.size(0))):
             code.b.ret(start)
@@ -159,7 +144,7 @@ class _Writer:
             field = code.b.and_(code.b.lshr(code.resize(start, 64), I64(at)), I64((1 << bits) - 1))
             code.b.store(self.reduced(field), slot)
         with code.pieces(code.size(0), length, PIECE) as (begin, end):
-            self.span(code.byte_at(data, begin), code.b.sub(end, begin))
+            self.spans.span(code.byte_at(data, begin), code.b.sub(end, begin))
             for slot in slots:
                 code.b.store(self.reduced(code.load(I64, slot)), slot)
         fields = [
@@ -170,6 +155,16 @@ class _Writer:
 
     def reduced(self, value: Value) -> Value:
         return self.code.b.urem(value, I64(self.form.modulus))
+
+
+class Spans:
+    """A sum of values, ``plain``, and a sum of that, ``double``, over spans of up to PIECE bytes,
+    where these numbers of 64 bits do not overflow."""
+
+    def __init__(self, code: Code, stage: Stage, fed: Sequence[Stage], value: Expr) -> None:
+        self.code, self.stage, self.fed, self.value = code, stage, fed, value
+        self.values = Values(code, stage)
+        self.plain, self.double = code.local(I64), code.local(I64)
 
     def span(self, data: Value, length: Value) -> None:
         """All bytes of a piece, from wide vectors to single bytes."""
@@ -210,7 +205,7 @@ class _Writer:
             small.add([code.load(lane_type(8, SMALL_LANES), code.byte_at(data, i), 1)])
         with code.loop(end, length, 1, plain=True) as i:
             byte = code.load(I8, code.byte_at(data, i))
-            value = self.stage.scalar(code, self.form.value, {"byte": byte}, 8)
+            value = self.stage.scalar(code, self.value, {"byte": byte}, 8)
             plain = code.b.add(code.load(I64, self.plain), code.resize(value, 64))
             code.b.store(plain, self.plain)
             code.b.store(code.b.add(code.load(I64, self.double), plain), self.double)
@@ -228,7 +223,7 @@ class _Vectors:
     as numbers of 16 bits; ``prefixes`` gathers what ``pairs`` was after each vector.
     """
 
-    def __init__(self, writer: _Writer, lanes: int) -> None:
+    def __init__(self, writer: Spans, lanes: int) -> None:
         code = self.code = writer.code
         self.writer, self.lanes = writer, lanes
         self.half, self.quarter = lane_type(16, lanes // 2), lane_type(32, lanes // 4)
@@ -248,8 +243,8 @@ class _Vectors:
     def add(self, loaded: Sequence[Value]) -> None:
         """One vector, or two in the order of the data."""
         code, b = self.code, self.code.b
-        form = self.writer.form
-        values = [self.writer.values.of(vector, form.value, 8) for vector in loaded]
+        writer = self.writer
+        values = [writer.values.of(vector, writer.value, 8) for vector in loaded]
         words = [b.bitcast(value, self.half) for value in values]
         pairs = [vectors.pair_sums(code, value) for value in values]
         before = code.load(self.half, self.pairs)

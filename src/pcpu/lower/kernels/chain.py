@@ -9,6 +9,7 @@ from llvmlite import ir
 
 from pcpu.expr import INDEX_WIDTH
 from pcpu.isa import Op
+from pcpu.lower import obstacle
 from pcpu.lower.code import I8, I64, Code, Value
 from pcpu.lower.forms import reduction
 from pcpu.lower.kernels.kernel import Kernel
@@ -17,24 +18,35 @@ from pcpu.target import Target
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
+    # A place counts along with the loop, where LLVM sees what becomes of it.
+    first = [None if stage.origin is None else stage.index(code, data) for stage in stages]
     with ExitStack() as stack:
         i = stack.enter_context(code.loop(code.size(0), length, 1))
         address = code.byte_at(data, i)
         byte = code.load(I8, address)
-        for stage in stages:
-            step(code, stage, byte, address)
+        for stage, begin in zip(stages, first, strict=True):
+            given = {"byte": byte}
+            if begin is not None:
+                given["index"] = code.b.add(begin, code.resize(i, INDEX_WIDTH))
+            step_with(code, stage, given)
 
 
 def step(code: Code, stage: Stage, byte: Value, address: Value) -> None:
     """``state = step(state, byte)`` for the byte at ``address``."""
-    bits, given = stage.op.state_bits, stage.given(code, byte, address)
+    step_with(code, stage, stage.given(code, byte, address))
+
+
+def step_with(code: Code, stage: Stage, given: Mapping[str, Value]) -> None:
+    """The same, of the byte, and its place, that are ``given``."""
+    bits = stage.op.state_bits
     if stage.op.is_array:
         slot, state = bin_of(code, stage, given)
-        value = stage.scalar(code, stage.op.step_expr, given | {"state": state}, bits)
+        value = stage.scalar(code, stage.op.step_expr, {**given, "state": state}, bits)
         code.b.store(code.resize(value, 64), slot)
         return
-    given["state"] = code.load(ir.IntType(bits), stage.state)
-    code.b.store(stage.scalar(code, stage.op.step_expr, given, bits), stage.state)
+    state = {"state": code.load(ir.IntType(bits), stage.state)}
+    step = stage.scalar(code, stage.op.step_expr, {**given, **state}, bits, branches=True)
+    code.b.store(step, stage.state)
 
 
 def bin_of(code: Code, stage: Stage, given: Mapping[str, Value]) -> tuple[Value, Value]:
@@ -53,7 +65,13 @@ def _is_wide_reduction(op: Op, target: Target) -> bool:
 
 # A reduction alone in its loop is one that LLVM's own vectorizer can widen.
 WIDE = Kernel(
-    "wide", "a loop of its own, which LLVM vectorizes", _is_wide_reduction, emit, fuses=False
+    "wide",
+    "a loop of its own, which LLVM vectorizes",
+    _is_wide_reduction,
+    emit,
+    fuses=False,
+    serial=True,
+    why=lambda op, target: obstacle.of_wide(op),
 )
 # Where each byte changes another state the processor overlaps the steps of one array already.
 ARRAY = Kernel(
@@ -62,6 +80,8 @@ ARRAY = Kernel(
     lambda op, target: op.is_array,
     emit,
     fuses=False,
+    serial=True,
+    why=lambda op, target: "the bin, or what joins it, hangs on more than the byte",
 )
 # Chains run side by side: the processor overlaps their latencies.
 KERNEL = Kernel(
@@ -70,4 +90,6 @@ KERNEL = Kernel(
     lambda op, target: op.fold is not None,
     emit,
     fuses=True,
+    serial=True,
+    why=lambda op, target: obstacle.of_fold(op),
 )

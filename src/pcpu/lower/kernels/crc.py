@@ -72,6 +72,19 @@ def _function(code: Code, field: Field, fed: Sequence[Stage]) -> Value:
     return function
 
 
+def _why(op: Op, target: Target) -> str:
+    assert op.crc is not None
+    if crc_processors.instruction_of(target, field_of(op.crc)):
+        return "the processor has an instruction for this CRC"
+    if crc_processors.multipliers(target):
+        return "the processor multiplies without carries"
+    multiples = gf2.multiples(op.crc.width, op.crc.poly) if target.shuffles else ()
+    if not multiples:
+        return "by tables"
+    terms = ", ".join(f"{len(m)} terms up to x^{m[0]}" for m in multiples)
+    return f"multiples of the polynomial with {terms}; short data by tables"
+
+
 KERNEL = Kernel(
     "crc",
     "sparse division on vectors, or carry-less multiplication where the processor has it",
@@ -79,4 +92,5 @@ KERNEL = Kernel(
     emit,
     fuses=False,
     fed=_is_fed,
+    why=_why,
 )

@@ -74,7 +74,7 @@ def window(
     return found
 
 
-class _Window:
+class Window:
     """The vectors of w by number; those of the block before have negative numbers."""
 
     def __init__(self, code: Code, lags: tuple[int, ...]) -> None:
@@ -90,8 +90,8 @@ class _Window:
     def cancel(self, k: int, message: Value) -> None:
         """w[k] from its 16 bytes of the message, before anything of the next ones is loaded."""
         early = [lag for lag in self.lags if lag not in self.late]
-        value = self.code.here(_xor(self.code, [message, *self.taps(k, early)]))
-        self.vectors[k] = _xor(self.code, [value, *self.taps(k, self.late)])
+        value = self.code.here(xor(self.code, [message, *self.taps(k, early)]))
+        self.vectors[k] = xor(self.code, [value, *self.taps(k, self.late)])
 
     def taps(self, k: int, lags: Sequence[int]) -> list[Value]:
         """The terms of w[k] for these lags, the oldest first."""
@@ -114,7 +114,7 @@ class _Window:
         key = (k, shift)
         if key not in self.sums:
             terms = [self.vectors[k - d] for d in distances]
-            self.sums[key] = _xor(self.code, [t for t in terms if t is not None])
+            self.sums[key] = xor(self.code, [t for t in terms if t is not None])
         return self.sums[key]
 
     def shifted(self, older: Value | None, newer: Value | None, start: int) -> Value | None:
@@ -125,7 +125,7 @@ class _Window:
         return self.code.b.shuffle_vector(older or ZERO, newer or ZERO, mask)
 
 
-def _xor(code: Code, terms: list[Value]) -> Value | None:
+def xor(code: Code, terms: list[Value]) -> Value | None:
     total: Value | None = None
     for term in terms:
         total = term if total is None else code.b.xor(total, term)
@@ -161,26 +161,26 @@ def _write_window(
         feed.block(code.byte_at(data, first)),
         code.loop(first, last, block, plain=True) as i,
     ):
-        window = _Window(code, lags)
+        window = Window(code, lags)
         window.vectors = {k - count: code.load(VECTOR, slot) for k, slot in enumerate(slots)}
         here = code.load(POINTER, pointer)
         for k in range(count):
             loaded = feed.load(code.byte_at(here, code.size(16 * k)))
             register = [code.load(VECTOR, carry)] if k == 0 else []
-            window.cancel(k, _xor(code, [loaded, *register]))
+            window.cancel(k, xor(code, [loaded, *register]))
             code.b.store(window.vectors[k], slots[k])
         code.b.store(ZERO, carry)
         code.b.store(code.opaque(code.byte_at(here, code.size(block))), pointer)
         code.b.store(code.b.add(i, code.size(block)), done)
     end = code.load(code.usize, done)
-    window = _Window(code, lags)
+    window = Window(code, lags)
     window.vectors = {k - count: code.load(VECTOR, slot) for k, slot in enumerate(slots)}
     here = code.load(POINTER, pointer)
     feed.span(here, code.b.sub(length, end))
     for k in range(count):
         window.vectors[k] = None  # nothing more is cancelled
         loaded = code.load(VECTOR, code.byte_at(here, code.size(16 * k)), 1)
-        value = _xor(code, [loaded, *window.taps(k, lags)])
+        value = xor(code, [loaded, *window.taps(k, lags)])
         code.b.store(value, code.byte_at(scratch, code.size(16 * k)), 16)
     # What is left of the message joins it, so that there is enough for another division.
     end = code.b.add(end, code.size(block))

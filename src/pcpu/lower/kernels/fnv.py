@@ -38,22 +38,32 @@ def multiplication(op: Op) -> Multiplication | None:
     """The step of a fold of this family, None where it is something else."""
     if op.fold is None or op.is_array or op.state_bits < 16:
         return None
-    found = _match(op.step_expr)
+    found = _match(op.step_expr, op.state_bits)
     # An even factor has no inverse, and its low bits are constant after 8 bytes: not a hash.
     return found if found is not None and found.factor % 2 == 1 else None
 
 
-def _match(step: Expr) -> Multiplication | None:
-    match step:
-        case Binary("*", Binary("^", a, b), Const(factor)) if {a, b} == {_STATE, _BYTE}:
-            return Multiplication(factor, first=False)
-        case Binary("*", Const(factor), Binary("^", a, b)) if {a, b} == {_STATE, _BYTE}:
-            return Multiplication(factor, first=False)
-        case Binary("^", Binary("*", a, b), c) | Binary("^", c, Binary("*", a, b)) if c == _BYTE:
-            for state, by in ((a, b), (b, a)):
-                if state == _STATE and isinstance(by, Const):
-                    return Multiplication(by.value, first=True)
-    return None
+def _match(step: Expr, bits: int) -> Multiplication | None:
+    if isinstance(step, Binary) and step.op == "^" and _BYTE in (step.left, step.right):
+        product = step.left if step.right == _BYTE else step.right
+        factor = _factor(product, _STATE, bits)
+        return Multiplication(factor, first=True) if factor else None
+    mixed = (Binary("^", _STATE, _BYTE), Binary("^", _BYTE, _STATE))
+    factors = (_factor(step, each, bits) for each in mixed)
+    return next((Multiplication(factor, first=False) for factor in factors if factor), None)
+
+
+def _factor(expr: Expr, of: Expr, bits: int) -> int:
+    """What ``expr`` multiplies ``of`` by, in products, shifts and sums; 0 where it is not that."""
+    match expr:
+        case Binary("*", inner, Const(times)) | Binary("*", Const(times), inner):
+            return _factor(inner, of, bits) * times % (1 << bits)
+        case Binary("<<", inner, Const(amount)) if amount < bits:
+            return (_factor(inner, of, bits) << amount) % (1 << bits)
+        case Binary("+" | "-" as sign, left, right):
+            a, b = _factor(left, of, bits), _factor(right, of, bits)
+            return (a + b if sign == "+" else a - b) % (1 << bits) if a and b else 0
+    return int(expr == of)
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:

@@ -43,7 +43,7 @@ def histogram(op: Op) -> Histogram | None:
     if op.bin_expr is None or uses(op.bin_expr, "index") or uses(op.step_expr, "index"):
         return None
     found = combination(op.step_expr)
-    return None if found is None else Histogram(*found)
+    return None if found is None or found[0] == "mul" else Histogram(*found)
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:

@@ -24,6 +24,9 @@ class Kernel:
 
     One that is ``fed`` for an operation on a target takes stages in lanes before that one: it
     runs them on the vectors that it loads anyway.
+
+    ``why`` says of an operation, for people, what the form comes from; of one that goes byte by
+    byte, and so is ``serial``, what keeps it out of the others.
     """
 
     name: str
@@ -33,3 +36,5 @@ class Kernel:
     fuses: bool
     yields: bool = False
     fed: Callable[[Op, Target], bool] = lambda op, target: False
+    serial: bool = False
+    why: Callable[[Op, Target], str] = lambda op, target: ""

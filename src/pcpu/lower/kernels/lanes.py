@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 
 from llvmlite import ir
 
@@ -17,9 +17,10 @@ from pcpu.expr import Const, Expr, Index, Var, substitute, walk
 from pcpu.isa import Op
 from pcpu.lower import expression
 from pcpu.lower.code import I8, Code, Value
-from pcpu.lower.forms import PLACE, Reduction, reduction
+from pcpu.lower.forms import PLACE, Reduction, reductions
 from pcpu.lower.kernels import chain, vectors
 from pcpu.lower.kernels.accumulators import Accumulator, accumulator, combine, pairs, registers
+from pcpu.lower.kernels.byte_function import looked_up
 from pcpu.lower.kernels.cycle import Cursors, Cycles
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.table import Tables, in_lanes
@@ -36,8 +37,11 @@ ALIGNED_FROM = 1 << 14
 def accepts(op: Op, target: Target) -> bool:
     if op.kind == "map":
         return in_lanes(op, op.map_expr, target)
-    form = reduction(op)
-    return form is not None and form.bits is not None and in_lanes(op, form.value, target)
+    forms = reductions(op)
+    fit = all(form.bits is not None and in_lanes(op, form.value, target) for form in forms)
+    # Products wait for each other longest, and LLVM has several going.
+    products = any(form.combine == "mul" for form in forms) and not target.plain_engine
+    return bool(forms) and fit and not products
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,11 @@ class _Fold:
     total: Accumulator
 
 
-def _fold(code: Code, stage: Stage, lanes: int, unrolled: int) -> _Fold:
-    form = reduction(stage.op)
-    assert form is not None
-    return _Fold(stage, form, accumulator(code, form, stage.op.state_bits, lanes, unrolled))
+def _fold(code: Code, stage: Stage, lanes: int, unrolled: int) -> list[_Fold]:
+    return [
+        _Fold(stage, form, accumulator(code, form, stage.op.state_bits, lanes, unrolled))
+        for form in reductions(stage.op)
+    ]
 
 
 class _Operands:
@@ -148,9 +153,7 @@ def _lanes(target: Target, stages: Sequence[Stage]) -> int:
 
 def _folds(stages: Sequence[Stage]) -> Iterator[tuple[Reduction, Stage]]:
     for stage in stages:
-        form = reduction(stage.op)
-        if form is not None:
-            yield form, stage
+        yield from ((form, stage) for form in reductions(stage.op))
 
 
 def _constants(stage: Stage) -> int:
@@ -217,7 +220,10 @@ class Feed:
                 each.prepare()
         self._turning = [each.cycles.cursors(lanes, turn, steady=steady) for each in operands]
         self._tables = [each.tables for each in operands]
-        self._folds = [_fold(code, s, lanes, unrolled) for s in stages if s.state is not None]
+        self._parts = [
+            [] if stage.state is None else _fold(code, stage, lanes, unrolled) for stage in stages
+        ]
+        self._folds = [fold for parts in self._parts for fold in parts]
 
     def limit(self, step: int = 1) -> int | None:
         """The bytes of a block of steps of ``step`` vectors within which no lane overflows; None
@@ -242,15 +248,14 @@ class Feed:
 
     def load(self, pointer: Value) -> Value:
         """The vector at ``pointer`` after all stages, which has been stored if they changed it."""
-        code, folds = self._code, iter(self._folds)
+        code = self._code
         loaded = byte = self._loaded(pointer)
-        operands = zip(self._stages, self._turning, self._tables, strict=True)
-        for stage, cursor, tables in operands:
+        operands = zip(self._stages, self._parts, self._turning, self._tables, strict=True)
+        for stage, parts, cursor, tables in operands:
             turn = cursor.next()
             if stage.op.kind == "map":
                 byte = _lanewise(code, stage, stage.op.map_expr, byte, 8, turn, tables)
-            else:
-                fold = next(folds)
+            for fold in parts:
                 assert fold.form.bits is not None
                 value = _lanewise(code, stage, fold.form.value, byte, fold.form.bits, turn, tables)
                 fold.total.add(value)
@@ -294,7 +299,9 @@ def _lanewise(
             if name not in constants
         }
         values["byte"] = byte if bits == 8 else code.b.zext(byte, lane_type(bits, lanes))
-        return expression.emit(code, substitute(expr, constants), values, bits, lanes, look_up)
+        known = substitute(expr, constants)
+        shorter = partial(looked_up, code, byte=byte) if bits == 8 and lanes >= 16 else _nothing
+        return expression.emit(code, known, values, bits, lanes, look_up, shorter=shorter)
 
     def look_up(node: Index) -> Value:
         if node.index == PLACE:
@@ -302,6 +309,10 @@ def _lanewise(
         return tables.look_up(node.name, emit_in(8, tables.index(node)))
 
     return emit_in(bits, value)
+
+
+def _nothing(expr: Expr) -> None:
+    """No shorter way."""
 
 
 class Values:
@@ -346,6 +357,8 @@ def _flush(code: Code, fold: _Fold) -> None:
     bits = fold.stage.op.state_bits
     state = code.load(ir.IntType(bits), fold.stage.state)
     joined = code.resize(fold.total.joined(), bits)
+    if fold.form.scale != 1:
+        joined = code.b.mul(joined, joined.type(fold.form.scale % (1 << bits)))
     combined = combine(code, fold.form.combine, state, joined)
     if fold.form.mask is not None:
         combined = code.b.and_(combined, combined.type(fold.form.mask & (1 << bits) - 1))

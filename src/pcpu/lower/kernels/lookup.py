@@ -9,6 +9,7 @@ from functools import partial, reduce
 
 from llvmlite import ir
 
+from pcpu.lower import obstacle
 from pcpu.lower.code import I8, Code, Value
 from pcpu.lower.kernels import few_rows, lanes
 from pcpu.lower.kernels.accumulators import combine
@@ -117,4 +118,6 @@ KERNEL = Kernel(
     lambda op, target: op.kind == "map",
     emit,
     fuses=True,
+    serial=True,
+    why=lambda op, target: obstacle.of_map(op),
 )

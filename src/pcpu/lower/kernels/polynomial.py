@@ -7,6 +7,10 @@ multiply bytes and add fours (VNNI). Several vectors have weights of their own, 
 then are the limbs put together and the state multiplied.
 
 With P = 1 this is a sum, for which there are cheaper ways.
+
+A remainder, ``(state * P + g(byte)) % M``, is the same modulo M, where no step overflows: weights
+are remainders then, of either sign, and so is what each block gives. The first byte goes alone,
+since a state that a caller gives need be no remainder.
 """
 
 from __future__ import annotations
@@ -16,68 +20,70 @@ from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
-from pcpu.expr import Binary, Const, Expr, Var, uses
+from pcpu.expr import Const, Expr
 from pcpu.isa import Op
 from pcpu.lower.code import I8, POINTER, Code, Value
-from pcpu.lower.forms import joined, lane_bits
+from pcpu.lower.forms import joined, lane_bits, reduced
 from pcpu.lower.kernels import chain, vectors
 from pcpu.lower.kernels.function import inside, kernel_function, variables
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.lanes import SMALL_LANES, Values
 from pcpu.lower.kernels.table import in_lanes
 from pcpu.lower.lane import lane_type
+from pcpu.lower.linear import STATE, linear
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
 ROWS = 32  # vectors of a block; sums of so many products fit in 32 bits
 UNROLLED = 4
+LARGEST = 1 << 32  # the greatest modulus: products of two remainders fit in 64 bits
+_SUMS = 52  # bits that what a block adds does not exceed, before its remainder is taken
 
 
 @dataclass(frozen=True)
 class Polynomial:
-    """``state = state * factor + value * scale`` with a value of 8 bits."""
+    """``state = state * factor + value * scale + constant`` with a value of 8 bits, and of that the
+    remainder by ``modulus``, where there is one."""
 
     factor: int
     scale: int
     value: Expr
+    constant: int = 0
+    modulus: int | None = None
+
+    def ring(self, bits: int) -> int:
+        """What a state of ``bits`` bits is computed modulo."""
+        return 1 << bits if self.modulus is None or self.masks else self.modulus
+
+    @property
+    def masks(self) -> bool:
+        """Whether the remainder is some low bits, which may be taken at the end."""
+        return self.modulus is not None and self.modulus & self.modulus - 1 == 0
 
 
 def polynomial(op: Op) -> Polynomial | None:
     """The step of a fold as a Polynomial, None where it is something else."""
     if op.fold is None or op.is_array:
         return None
-    found = _linear(op, op.step_expr)
-    if found is None:
+    step, modulus = reduced(op.step_expr)
+    added = linear(step, op.state_bits, lambda part: lane_bits(op, part) == 8)
+    if added is None:
         return None
-    modulus = 1 << op.state_bits
-    factor, added = found.get(Var("state"), 0) % modulus, dict(found)
-    added.pop(Var("state"), None)
-    scales = {scale % modulus for scale in added.values()}
-    if factor < 2 or len(scales) != 1:
+    states, factor = 1 << op.state_bits, added.pop(STATE, 0)
+    others: list[Expr] = [term for term in added if not isinstance(term, Const)]
+    values = others or list(added)
+    constant = sum(
+        n * t.value for t, n in added.items() if t not in values and isinstance(t, Const)
+    )
+    scales = {added[value] % states for value in values}
+    value = joined(values, "+") if values else Const(0)
+    if len(scales) != 1 or lane_bits(op, value) != 8:
         return None
-    value = joined(list(added), "+")
-    return Polynomial(factor, scales.pop(), value) if lane_bits(op, value) == 8 else None
-
-
-def _linear(op: Op, expr: Expr) -> dict[Expr, int] | None:
-    """``expr`` as a sum of expressions times numbers; None where the state is in it otherwise."""
-    if expr == Var("state") or (not uses(expr, "state") and lane_bits(op, expr) == 8):
-        return {expr: 1}
-    match expr:
-        case Binary("+" | "-" as sign, left, right):
-            a, b = _linear(op, left), _linear(op, right)
-            if a is None or b is None:
-                return None
-            b = b if sign == "+" else {term: -times for term, times in b.items()}
-            return {term: a.get(term, 0) + b.get(term, 0) for term in (*a, *b)}
-        case Binary("*", inner, Const(times)) | Binary("*", Const(times), inner):
-            pass
-        case Binary("<<", inner, Const(amount)) if amount < op.state_bits:
-            times = 1 << amount
-        case _:
-            return None if uses(expr, "state") else {expr: 1}
-    found = _linear(op, inner)
-    return None if found is None else {term: n * times for term, n in found.items()}
+    form = Polynomial(factor % states, scales.pop(), value, constant % states, modulus)
+    if modulus is None or form.masks:
+        return form if form.factor > 1 else None
+    most = (modulus - 1) * form.factor + 255 * form.scale + form.constant
+    return form if factor > 0 and modulus <= LARGEST and most < states else None
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
@@ -97,17 +103,24 @@ def _write(code: Code, stage: Stage) -> None:
     form = polynomial(stage.op)
     assert form is not None
     local = code.local(start.type, start)
-    done = code.local(code.usize, code.size(0))
+    own, done = replace(stage, state=local), code.local(code.usize, code.size(0))
     values = Values(code, stage)
+    if form.ring(start.type.width) == form.modulus:
+        with code.unlikely(code.b.icmp_unsigned("==", length, code.size(0))):
+            code.b.ret(start)
+        chain.step(code, own, code.load(I8, data), data)
+        code.b.store(code.size(1), done)
     for lanes in sorted({vectors.width(code.target), SMALL_LANES}, reverse=True):
         rows = _Rows(code, form, values, lanes, stage.op.state_bits)
-        end = code.b.and_(length, code.size(-lanes))
+        before = code.load(code.usize, done)
+        end = code.b.and_(code.b.sub(length, before), code.size(-lanes))
+        end = code.b.add(before, end)
         with code.pieces(code.load(code.usize, done), end, ROWS * lanes) as (begin, stop):
             rows.add(local, code.byte_at(data, begin), code.b.sub(stop, begin))
         code.b.store(end, done)
     with code.loop(code.load(code.usize, done), length, 1, plain=True) as i:
         address = code.byte_at(data, i)
-        chain.step(code, replace(stage, state=local), code.load(I8, address), address)
+        chain.step(code, own, code.load(I8, address), address)
     code.b.ret(code.load(start.type, local))
 
 
@@ -121,15 +134,19 @@ class Weights:
     limb: int
 
     @property
+    def ring(self) -> int:
+        return self.form.ring(self.bits)
+
+    @property
     def limbs(self) -> int:
-        return -(-self.bits // self.limb)
+        return -(-(self.ring - 1).bit_length() // self.limb)
 
     @property
     def row_bytes(self) -> int:
         return self.lanes * self.limbs * self.limb // 8
 
     def power(self, exponent: int) -> int:
-        return pow(self.form.factor, exponent, 1 << self.bits)
+        return pow(self.form.factor, exponent, self.ring)
 
     def rows(self) -> bytes:
         """For each row the limbs of its weights, of all lanes the lowest limb first; the last
@@ -148,6 +165,9 @@ class Weights:
 
     def _signed_limbs(self, value: int) -> list[int]:
         half, limbs = 1 << self.limb - 1, []
+        # Of the numbers that are the same in the ring, one that so many limbs have.
+        least = -half * ((1 << self.limb * self.limbs) - 1) // ((1 << self.limb) - 1)
+        value = (value - least) % self.ring + least
         for _ in range(self.limbs):
             limb = (value + half) % (2 * half) - half
             limbs.append(limb)
@@ -157,6 +177,15 @@ class Weights:
     def powers(self) -> list[int]:
         """What the state is multiplied by for each number of rows."""
         return [self.power(self.lanes * rows) for rows in range(ROWS + 1)]
+
+    def constants(self) -> list[int]:
+        """What the constant adds in all of each number of rows."""
+        found, total = [0], 0
+        for place in range(ROWS * self.lanes):
+            total = (total + self.form.constant * self.power(place)) % self.ring
+            if (place + 1) % self.lanes == 0:
+                found.append(total)
+        return found
 
 
 class _Rows:
@@ -169,11 +198,17 @@ class _Rows:
         self.parts = 1 if bytewise else 2
         # V8 has no registers for the sums of both parts.
         self.totals = 1 if code.target.plain_engine else self.parts
-        self.wide = ir.IntType(max(32, bits))
+        self.wide = ir.IntType(max(32, bits) if self.weights.ring >> bits else 64)
         self.sums = lane_type(32, lanes // 4)
-        name = f"polynomial.{form.factor:x}.{form.scale:x}.{bits}.{lanes}"
+        ring = self.weights.ring
+        name = f"polynomial.{form.factor:x}.{form.scale:x}.{form.constant:x}.{ring:x}.{lanes}"
         self.table = code.table(f"{name}.weights", I8, self.weights.rows())
         self.powers = code.table(f"{name}.powers", self.wide, self.weights.powers())
+        self.constants = (
+            code.table(f"{name}.constants", self.wide, self.weights.constants())
+            if form.constant
+            else None
+        )
 
     def add(self, state: Value, data: Value, size: Value) -> None:
         code, lanes = self.code, self.lanes
@@ -181,10 +216,29 @@ class _Rows:
         missing = code.b.sub(code.size(ROWS), rows)
         offset = code.b.mul(missing, code.size(self.weights.row_bytes))
         sums = self.gathered(data, code.byte_at(self.table, offset), rows)
-        power = code.load(self.wide, code.b.gep(self.powers, [rows], source_etype=self.wide))
         kind = state.allocated_type
-        before = code.b.mul(code.resize(code.load(kind, state), self.wide.width), power)
-        code.b.store(code.resize(code.b.add(before, self.joined(sums)), kind.width), state)
+        before = code.resize(code.load(kind, state), self.wide.width)
+        before = self.remainder(code.b.mul(before, self.entry(self.powers, rows)))
+        total = code.b.add(before, self.joined(sums))
+        if self.constants is not None:
+            total = code.b.add(total, self.entry(self.constants, rows))
+        if self.form.masks:
+            assert self.form.modulus is not None
+            total = code.b.and_(total, total.type(self.form.modulus - 1 & (1 << kind.width) - 1))
+        elif self.form.modulus is not None:
+            # What is less than 0 becomes a multiple of the modulus more.
+            multiple = -(-(1 << _SUMS) // self.form.modulus) * self.form.modulus
+            total = self.remainder(code.b.add(total, total.type(multiple)))
+        code.b.store(code.resize(total, kind.width), state)
+
+    def entry(self, table: Value, rows: Value) -> Value:
+        place = self.code.b.gep(table, [rows], source_etype=self.wide)
+        return self.code.load(self.wide, place)
+
+    def remainder(self, value: Value) -> Value:
+        if self.form.modulus is None or self.form.masks:
+            return value
+        return self.code.b.urem(value, value.type(self.form.modulus))
 
     def gathered(self, data: Value, weights: Value, rows: Value) -> list[Value]:
         """The sums of the products of so many vectors with as many rows of weights."""

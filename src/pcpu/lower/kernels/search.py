@@ -2,8 +2,10 @@
 
 ``P(byte) & index < state ? index : state`` keeps the first place: once there is one, every later
 index is greater. ``P(byte) & index > state ? index : state`` keeps the last one, and so does
-``P(byte) ? index : state``. The first is looked for from the front and the last from the back,
-so that all ends with what is found. Vectors without one take a single test for several of them.
+``P(byte) ? index : state``. ``P(byte) & state == NONE ? index : state`` keeps the first place,
+too: there is none as long as the state is that number. The first is looked for from the front and
+the last from the back, so that all ends with what is found. Vectors without one take a single test
+for several of them.
 """
 
 from __future__ import annotations
@@ -14,7 +16,17 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from pcpu.expr import COMPARISONS, INDEX_WIDTH, Binary, Cond, Const, Expr, Var
+from pcpu.expr import (
+    COMPARISONS,
+    INDEX_WIDTH,
+    Binary,
+    Cond,
+    Const,
+    Expr,
+    Var,
+    evaluate,
+    walk,
+)
 from pcpu.isa import Op
 from pcpu.lower.code import I1, I8, I64, Code, Value
 from pcpu.lower.forms import joined, lane_bits, terms
@@ -33,7 +45,8 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 @dataclass(frozen=True)
 class Search:
-    """``predicate & index GUARD state ? index : state``; without a guard any place will do.
+    """``predicate & index GUARD state ? index : state``; without a guard any place will do. With
+    the guard ``==`` it is ``predicate & state == none ? index : state``.
 
     The predicate is true where it is not 0, and exact in lanes of ``bits`` bits.
     """
@@ -41,10 +54,11 @@ class Search:
     predicate: Expr
     guard: str | None
     bits: int
+    none: int | None = None
 
     @property
     def first(self) -> bool:
-        return self.guard in ("<", "<=")
+        return self.guard in ("<", "<=", "==")
 
 
 def search(op: Op) -> Search | None:
@@ -52,11 +66,11 @@ def search(op: Op) -> Search | None:
     if op.fold is None or op.is_array or op.state_bits != INDEX_WIDTH:
         return None
     tests = _tests(op.step_expr)
-    guards: list[str] = []
+    guards: list[tuple[str, int | None]] = []
     truths: list[Expr] = []
     for test in tests:
         factors = list(terms(test, "&"))
-        found = [guard for factor in factors if (guard := _guard(factor)) is not None]
+        found = [each for factor in factors if (each := _guard(factor)) is not None]
         rest = [factor for factor in factors if _guard(factor) is None]
         # Beside a guard, which is 0 or 1, only the lowest bit of the others counts.
         rest += [Const(1)] if found and not all(map(_is_truth, rest)) else []
@@ -66,7 +80,8 @@ def search(op: Op) -> Search | None:
     bits = lane_bits(op, predicate)
     if not tests or len(guards) > 1 or bits is None:
         return None
-    return Search(predicate, guards[0] if guards else None, bits)
+    guard, none = guards[0] if guards else (None, None)
+    return Search(predicate, guard, bits, none)
 
 
 def _tests(step: Expr) -> list[Expr]:
@@ -75,17 +90,33 @@ def _tests(step: Expr) -> list[Expr]:
         case Cond(test, then, other) if other == _STATE:
             inner = _tests(then)
             return [test, *inner] if inner or then == _INDEX else []
+        case Cond(test, then, other) if then == _STATE:
+            return _tests(Cond(_untrue(test), other, _STATE))
         case _:
             return []
 
 
-def _guard(expr: Expr) -> str | None:
+def _untrue(test: Expr) -> Expr:
+    """1 where ``test`` is 0, else 0."""
+    match test:
+        case Binary("!=", left, right):
+            return Binary("==", left, right)
+        case Binary("==", left, right):
+            return Binary("!=", left, right)
+    return Binary("==", test, Const(0))
+
+
+def _guard(expr: Expr) -> tuple[str, int | None] | None:
     match expr:
+        case Binary("==", left, right) if _STATE in (left, right):
+            number = right if left == _STATE else left
+            if all(isinstance(node, Const | Binary) for node in walk(number)):
+                return "==", evaluate(number, {}, INDEX_WIDTH)
         case Binary(op, left, right) if op in _MIRRORED:
             if (left, right) == (_INDEX, _STATE):
-                return op
+                return op, None
             if (left, right) == (_STATE, _INDEX):
-                return _MIRRORED[op]
+                return _MIRRORED[op], None
     return None
 
 
@@ -106,9 +137,11 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
     form = search(stage.op)
     assert form is not None
     start, wide = stage.index(code, data), code.resize(length, INDEX_WIDTH)
-    # An index that begins anew at 0 would be less than those before it.
-    wraps = code.b.icmp_unsigned(">", wide, code.b.sub(I64(0), start))
-    wraps = code.b.and_(wraps, code.b.icmp_unsigned("!=", start, I64(0)))
+    # An index that begins anew at 0 would be less than those before it, and one that is the number
+    # for no place leaves that in the state.
+    to = code.b.sub(I64(form.none or 0), start)
+    wraps = code.b.icmp_unsigned(">", wide, to)
+    wraps = code.b.and_(wraps, code.b.icmp_unsigned("!=", to, I64(0)))
     with code.b.if_else(wraps, likely=False) as (rare, usual):
         with rare, code.loop(code.size(0), length, 1, plain=True) as i:
             address = code.byte_at(data, i)
@@ -125,6 +158,12 @@ def _eligible(
     """From where to where, as offsets into the data, a match would change the state."""
     if form.guard is None:
         return code.size(0), length
+    if form.none is not None:
+        # The first one itself may be the number for no place; that changes nothing.
+        same = code.b.icmp_unsigned("==", start, I64(form.none))
+        nowhere = code.b.icmp_unsigned("!=", state, I64(form.none))
+        low = code.at_most(code.b.zext(same, code.usize), length)
+        return low, code.b.select(nowhere, low, length)
     # In the data the state's place parts those that may match from the others. The place itself
     # goes with those before it where these are the ones that may match, or else may not.
     with_place = form.guard in ("<=", ">")

@@ -74,6 +74,24 @@ def add_products(code: Code, total: Value, left: Value, right: Value) -> Value:
     return call(code, name, total.type, [total, left, right])
 
 
+# Look up 16 bytes by 16 indices of up to 15, by architecture.
+_ROW_LOOK_UPS = {
+    "wasm32": "llvm.wasm.swizzle",
+    "x86_64": "llvm.x86.ssse3.pshuf.b.128",
+    "aarch64": "llvm.aarch64.neon.tbl1.v16i8",
+}
+
+
+def looks_up_rows(target: Target) -> bool:
+    machine = architecture(target)
+    return machine in _ROW_LOOK_UPS and (machine != "x86_64" or "+ssse3" in target.features)
+
+
+def row_look_up(code: Code, row: Value, places: Value) -> Value:
+    """The bytes of ``row`` at ``places``, where the target ``looks_up_rows``."""
+    return call(code, _ROW_LOOK_UPS[architecture(code.target)], row.type, [row, places])
+
+
 def has_masks(target: Target) -> bool:
     """Whether comparing bytes gives masks of a bit a lane that move to integer registers."""
     return "+avx512bw" in target.features
@@ -182,8 +200,4 @@ def ask_for(code: Code, pointer: Value) -> None:
 
 def call(code: Code, name: str, returns: Value, arguments: list[Any]) -> Value:
     """A call of an intrinsic."""
-    function = code.module.globals.get(name)
-    if function is None:
-        kind = ir.FunctionType(returns, [argument.type for argument in arguments])
-        function = ir.Function(code.module, kind, name)
-    return code.b.call(function, arguments)
+    return code.call(name, returns, arguments)

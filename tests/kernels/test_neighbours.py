@@ -1,0 +1,122 @@
+"""Folds over a byte and the one before, against Python's own and against the reference arithmetic."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from itertools import groupby
+
+import pytest
+
+from pcpu import expr
+from pcpu.compiler import compile_operations
+from pcpu.expr import Binary, Var
+from pcpu.isa import Isa, Op
+from pcpu.lower.forms import Reduction
+from pcpu.lower.kernels import neighbours, select
+from pcpu.lower.kernels.neighbours import Neighbours
+from tests.kernels.machine import HOST, NAMES, Machine, Native, fold, machine, update
+
+K = (("k", 8),)
+BLACK = "byte != 32 & (byte < 9 | byte > 13)"
+WORDS = fold("words", 64, f"(state >> 1) + (({BLACK}) & (state & 1 ^ 1)) << 1 | ({BLACK})")
+RUNS = fold("runs", 64, "(state >> 9) + ((state & 0x1ff) != byte + 1) << 9 | byte + 1")
+ENDS = fold("ends", 64, "((state >> 8) + ((state & 0xff) == 13 & byte == 10) << 8) | byte")
+OPS = (
+    WORDS, RUNS, ENDS,
+    fold("above", 32, "(state & ~255) + ((state % 256 > byte) << 8) + byte"),
+    fold("minus", 64, "state - (state & 0xff) + byte + (byte == k & (state & 255) == k ? 256 : 0)",
+         immediates=K),
+    fold("weights", 64, "(byte ^ k) | (state >> 8 << 8) - (state & 0xff) * 768 + byte * 512",
+         immediates=K),
+    fold("upper", 16, "byte >> 5 | (state >> 3) + (byte >= 65 & byte <= 90 & (state & 7) != 2) << 3"),
+    fold("narrow", 8, "(state & 254) + ((byte & 1 ^ state & 1) << 1) ^ (byte & 1)"),
+    fold("parity", 32, "(state >> 2 << 2) + (state & 1 ? 4 : 0) + (byte & 3)"),
+)  # fmt: skip
+LENGTHS = (*range(70), 127, 128, 129, 255, 256, 257, 511, 512, 1000, 4096, 5001, 70_000)
+
+
+def serial(op: Op, state: int, data: bytes, k: int) -> int:
+    step = expr.function(op.step_expr, ("state", "byte"), op.state_bits, {"k": k})
+    for byte in data:
+        state = step(state, byte)
+    return state
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def on(request: pytest.FixtureRequest) -> Machine:
+    return machine(request.param, OPS)
+
+
+def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
+    k, state = dice.randrange(256), dice.getrandbits(op.state_bits)
+    few = bytes([k, k, 10, 13, 32, 65, dice.randrange(256)])
+    data = dice.choice((dice.randbytes(length), bytes(dice.choices(few, k=length))))
+    start, cut = dice.randrange(64), dice.randrange(length + 1)
+    on.write(start, b"\x0d" * 64 + data + b"\x0a" * 64)
+    given = (k,) if op.immediates else ()
+    want = serial(op, state, data, k)
+    assert update(on, op, state, start + 64, length, given) == want, (length, start, state, k)
+    first = update(on, op, state, start + 64, cut, given)
+    assert update(on, op, first, start + 64 + cut, length - cut, given) == want, (length, cut)
+
+
+@pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
+def test_lengths_alignments_pieces_and_states(op: Op, on: Machine) -> None:
+    assert select(op, HOST) is neighbours.KERNEL
+    dice = random.Random(op.name)
+    for length in LENGTHS:
+        check(on, op, dice, length)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
+def test_any_length(op: Op, on: Machine) -> None:
+    dice = random.Random(op.name)
+    for length in range(1025):
+        check(on, op, dice, length)
+
+
+def test_a_target_with_short_vectors() -> None:
+    narrow = replace(HOST, lanes=16)
+    on, dice = Native(compile_operations(Isa(OPS), narrow).code), random.Random(2)
+    for op in OPS:
+        for length in (17, 33, 100, 5000):
+            check(on, op, dice, length)
+
+
+def test_words_runs_and_line_ends(on: Machine) -> None:
+    dice = random.Random(4)
+    for length in (0, 1, 50, 3000, 200_000):
+        data = bytes(dice.choices(b"abc   \t\r\n\x0b\xa0", k=length))
+        on.write(1, data)
+        assert update(on, WORDS, 0, 1, length) >> 1 == len(data.split())
+        assert update(on, RUNS, 0, 1, length) >> 9 == sum(1 for _ in groupby(data))
+        assert update(on, ENDS, 0, 1, length) >> 8 == data.count(b"\r\n")
+
+
+BYTE, BEFORE = Var("byte"), Var("before")
+
+
+def test_recognised() -> None:
+    changes = Reduction("add", Binary("!=", BEFORE, BYTE), 8, 1, scale=256)
+    for step in (
+        "((state >> 8) + ((state & 255) != byte) << 8) | byte",
+        "byte + (state & ~255) + (state % 256 != byte) * 256",
+        "state - (state & 255) + byte + ((state & 255) != byte) * 256",
+    ):
+        found = neighbours.neighbours(fold("op", 64, step))
+        assert found == Neighbours(8, BYTE, (changes,)), step
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "state * 2 + byte", "(state >> 8 << 8) + (state & 255)", "(state >> 8 << 8) + byte + (state & 1)",
+        "((state >> 8) * 2 << 8) + byte", "(state >> 7 << 8) + byte", "(state >> 8 << 8) + byte * 2",
+        "(state >> 8 << 8) + byte + ((state >> 9 & 1) << 8)", "(state ^ byte) + ((state & 1) << 1)",
+        "(state >> 8 << 8) + byte + (index << 8)", "(state >> 8 << 8 | 1) + byte", "state + byte",
+    ],
+)  # fmt: skip
+def test_not_about_neighbours(step: str) -> None:
+    assert neighbours.neighbours(fold("op", 64, step)) is None

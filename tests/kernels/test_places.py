@@ -1,0 +1,131 @@
+"""Folds about the place of a byte in the stream, against NumPy and the reference arithmetic."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from pcpu import expr
+from pcpu.expr import Const, Var
+from pcpu.isa import Op
+from pcpu.lower.kernels import chain, lanes, moment, select
+from pcpu.lower.kernels.moment import Moment
+from pcpu.lower.places import with_keys
+from tests.kernels.machine import HOST, NAMES, ROOM, Machine, byte_map, fold, machine
+
+K = (("k", 8),)
+WORDS = fold("words", 64, "state + (index & 1 ? byte : byte << 8)")
+WEIGHTED = fold("weighted", 64, "state + byte * (index + 1)")
+TURNS = (
+    WORDS,
+    fold("turns", 64, "state + byte * (index % 10 + 1)"),
+    fold("signs", 64, "index % 2 == 0 ? state + byte : state - byte"),
+    fold("chosen", 64, "(index & 6) == (byte & 6) ? state ^ byte : state"),
+    fold("most", 64, "state < byte + (index % 200) ? byte + (index % 200) : state"),
+)
+MOMENTS = (
+    WEIGHTED,
+    fold("plain", 64, "byte * index + state"),
+    fold(
+        "shifted", 64, "state + (byte ^ k) * (index * 3 - 7) + ((byte ^ k) << 4) + 9", immediates=K
+    ),
+    fold("minus", 64, "state - (byte == k) * index", immediates=K),
+    fold("indices", 64, "state + index * 5"),
+)
+MAPS = (
+    byte_map("by_place", "byte ^ index"),
+    byte_map("sum_of_place", "byte + index * 3 + (index & 1)"),
+    byte_map("far", "(byte ^ index) % 10"),
+)
+LENGTHS = (*range(70), 127, 128, 129, 500, 1023, 4096, 20_001)
+
+
+def reference(op: Op, state: int, data: bytes, k: int, index: int) -> int:
+    step = expr.function(op.step_expr, ("state", "byte", "index"), 64, {"k": k})
+    for place, byte in enumerate(data, start=index):
+        state = step(state, byte, place % (1 << 64))
+    return state
+
+
+def update(on: Machine, op: Op, state: int, start: int, length: int, k: int, index: int) -> int:
+    span = [(on.base + start, on.pointer_bits), (length, on.pointer_bits)]
+    given = [(k, 32)] if op.immediates else []
+    return on.call(f"pcpu_{op.name}_update", 64, [(state, 64), *span, *given, (index, 64)])
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def on(request: pytest.FixtureRequest) -> Machine:
+    return machine(request.param, (*TURNS, *MOMENTS, *MAPS))
+
+
+@pytest.mark.parametrize("op", [*TURNS, *MOMENTS], ids=lambda op: str(op.name))
+def test_lengths_pieces_places_and_states(op: Op, on: Machine) -> None:
+    assert select(op, HOST) is (lanes.KERNEL if op in TURNS else moment.KERNEL)
+    dice = random.Random(op.name)
+    for length in LENGTHS:
+        data, k, state = dice.randbytes(length), dice.randrange(256), dice.getrandbits(64)
+        index = dice.choice((0, 1, dice.randrange(5000), (1 << 64) - length - dice.randrange(1, 9)))
+        start, cut = dice.randrange(64), dice.randrange(length + 1)
+        on.write(start, data)
+        want = reference(op, state, data, k, index)
+        assert update(on, op, state, start, length, k, index) == want, (length, start, index)
+        first = update(on, op, state, start, cut, k, index)
+        later = index + cut
+        assert update(on, op, first, start + cut, length - cut, k, later) == want, (length, cut)
+
+
+@pytest.mark.parametrize("op", MAPS, ids=lambda op: str(op.name))
+def test_maps_have_eight_bits_of_the_place(op: Op, on: Machine) -> None:
+    assert select(op, HOST) is lanes.KERNEL
+    dice = random.Random(op.name)
+    byte_of = expr.function(op.map_expr, ("byte", "index"), 8)
+    for length in LENGTHS:
+        data, index = dice.randbytes(length), dice.choice((0, 255, dice.getrandbits(63)))
+        start, cut = dice.randrange(64), dice.randrange(length + 1)
+        on.write(start, data)
+        for at, size in ((0, cut), (cut, length - cut)):
+            span = [(on.base + start + at, on.pointer_bits), (size, on.pointer_bits)]
+            on.call(f"pcpu_{op.name}", 0, [*span, (index + at, 64)])
+        want = bytes(byte_of(byte, index + i) for i, byte in enumerate(data))
+        assert on.read(start, length) == want, (length, start, index, cut)
+        if op.name == "by_place":
+            assert want == bytes(byte ^ index + i & 255 for i, byte in enumerate(data))
+
+
+def test_long_data_with_numpy(on: Machine) -> None:
+    data = random.Random(4).randbytes(ROOM)
+    values = np.frombuffer(data, np.uint8).astype(np.uint64)
+    on.write(0, data)
+    places = np.arange(1, ROOM + 1, dtype=np.uint64)
+    assert update(on, WEIGHTED, 0, 0, ROOM, 0, 0) == int((values * places).sum())
+    words = np.frombuffer(data, ">u2").astype(np.uint64)
+    assert update(on, WORDS, 0, 0, ROOM, 0, 0) == int(words.sum())
+
+
+def test_keys() -> None:
+    op, keys = with_keys(fold("op", 64, "state + byte * (index % 3) + (index & 2)"))
+    assert keys == (b"\0\1\2", b"\0\0\2\2")
+    assert [imm.sizes for imm in op.immediates] == [(3, 3), (4, 4)]
+    for step in (
+        "state + index % 300 * byte",
+        "state + byte * index",
+        "state ^ byte << (index & 7) * 8",
+    ):
+        op = fold("op", 64, step)
+        assert with_keys(op) == (op, ()), step
+
+
+def test_moments() -> None:
+    assert moment.moment(MOMENTS[1]) == Moment(Var("byte"), 1, 0, 0)
+    assert moment.moment(WEIGHTED) == Moment(Var("byte"), 1, 1, 0)
+    assert moment.moment(MOMENTS[4]) == Moment(Const(1), 5, 0, 0)
+    for step in (
+        "state + byte * index * index",
+        "state * 2 + byte * index",
+        "state + byte * (index & 300)",
+    ):
+        op = fold("op", 64, step)
+        assert moment.moment(op) is None
+        assert select(op, HOST) in (chain.WIDE, chain.KERNEL)
