@@ -13,7 +13,8 @@ import pytest
 
 from pcpu.errors import DamagedPlanError, IprogError, UnsupportedPlanError, WrongBlobError
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.wasm import any_plan, code_sizes, reconstructor
+from pcpu.iprog.decoder.parts import decoder as built
+from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
@@ -30,7 +31,7 @@ KINDS = {DamagedPlanError: "damaged", UnsupportedPlanError: "unsupported", Wrong
 
 @pytest.fixture(scope="module")
 def decoder() -> AnyPlan:
-    return AnyPlan(any_plan())
+    return AnyPlan()
 
 
 def planned(name: str) -> tuple[bytes, bytes, bytes, Sites | None]:
@@ -42,7 +43,7 @@ def planned(name: str) -> tuple[bytes, bytes, bytes, Sites | None]:
     return plan, b"".join(blobs), file, sites
 
 
-@pytest.mark.parametrize("held", ["", "p", "s", "ps", "rs", "prs"])
+@pytest.mark.parametrize("held", ["", "p", "s", "ps", "rs", "prs", "rf", "prf"])
 @pytest.mark.parametrize("name", CASES)
 def test_any_plan_d3_d5_d6_d7_d8(decoder: AnyPlan, name: str, held: str) -> None:
     plan, reference, file, sites = planned(name)
@@ -69,17 +70,20 @@ def test_what_a_header_says_d4(decoder: AnyPlan, name: str) -> None:
 
 
 def test_the_decoder_is_small() -> None:
-    """What is sent to readers: the figures of decision 0023."""
-    sizes = code_sizes()
-    assert sizes["kernels"] < 25_000
-    assert sizes["check"] < 1200
+    """What is sent to readers: at most 8 KiB of code beside Zstandard, and what relocates and
+    finders for whom they are (decision 0031)."""
+    found = built()
+    sizes = found.core.sizes
+    assert sizes["kernels"] + sizes["check"] <= 8192
     assert sizes["zstandard"] < 17_500
-    assert sum(sizes.values()) < len(any_plan()) < sum(sizes.values()) + 5000
+    assert sum(sizes.values()) < len(found.core.code) < sum(sizes.values()) + 5000
+    assert found.relocation.sizes["kernels"] < 15_000
+    assert found.finders.sizes["kernels"] < 70_000
 
 
 def test_calls_that_are_not_possible_d1_d2(decoder: AnyPlan) -> None:
     plan, reference, _, sites = planned("x86-64")
-    fresh = AnyPlan(any_plan())
+    fresh = AnyPlan()
     for name, arguments in (("want", [0]), ("make", [0]), ("sites", [1]), ("hold", [1, 5])):
         assert fresh.call(name, *arguments) == -5, name
     assert fresh.call("open", 30) == -5
@@ -111,7 +115,7 @@ def test_memory_is_bounded_d9() -> None:
     blob = Random(5).randbytes(1 << 16) * 1024
     file = blob[:99] + b"new" + blob[500:]
     plan = make_plan(file, [blob], "instant").plan
-    module = AnyPlan(any_plan())
+    module = AnyPlan()
     module.open(plan, blob, None)
     size = module.call("window_size")
     for number in range(module.call("windows")):
@@ -279,7 +283,9 @@ def test_the_command_compiles_plans(tmp_path: Path) -> None:
     assert pcpu("compile", source, "--target", "host", "-o", out).returncode == 2
     assert pcpu("compile", source, "--emit", "asm", "-o", out).returncode == 2
     assert pcpu("compile", "--decoder", "-o", out).returncode == 0
-    assert out.read_bytes() == any_plan()
+    assert out.read_bytes() == built().core.code
+    for name, part in built().given.items():
+        assert out.with_name(f"x-{name}.wasm").read_bytes() == part.code
     program = tmp_path / "program"
     assert pcpu("compile", source, "--target", "x86-64", "-o", program).returncode == 0
     assert program.stat().st_mode & 0o100

@@ -75,7 +75,7 @@ declare module "*/programs.js" {
   /** Modules with their plans in them, by the names of their objects. */
   export const reconstructors: readonly (readonly [name: string, module: WebAssembly.Module])[];
   /** The decoder of plans; undefined in a bundle without one. */
-  export const decoder: WebAssembly.Module | undefined;
+  export const decoder: Readonly<Record<"core" | "relocation" | "finders", WebAssembly.Module>> | undefined;
   export default programs;
 }
 

@@ -24,14 +24,24 @@ def compile_plan_file(path: str, target: str, out: str | None, *, as_json: bool)
 
 
 def compile_decoder(out: str | None, *, as_json: bool) -> None:
-    """Write ``iprog.wasm``."""
-    from pcpu.iprog.decoder.wasm import ABI, any_plan, code_sizes
+    """Write ``iprog.wasm``, and beside a file what it may be given."""
+    from pcpu.iprog.decoder.parts import Part, decoder
+    from pcpu.iprog.decoder.wasm import ABI
 
-    code = any_plan()
-    _write(code, out, runs=False)
+    def told(part: Part) -> dict[str, Any]:
+        return {"compiled_size": len(part.code), "code": dict(part.sizes)}
+
+    found = decoder()
+    _write(found.core.code, out, runs=False)
+    parts = {}
+    if out not in (None, "-"):
+        path = Path(str(out))
+        for name, part in found.given.items():
+            beside = path.with_name(f"{path.stem}-{name}{path.suffix}")
+            _write(part.code, str(beside), runs=False)
+            parts[name] = {"file": str(beside)} | told(part)
     if as_json:
-        about = {"target": "wasm", "abi": ABI, "compiled_size": len(code), "code": code_sizes()}
-        _say(about, out)
+        _say({"target": "wasm", "abi": ABI} | told(found.core) | {"parts": parts}, out)
 
 
 def _say(about: dict[str, Any], out: str | None) -> None:

@@ -77,15 +77,27 @@ class Part:
     sizes: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class Decoder:
+    """``core`` is ``iprog.wasm``."""
+
+    core: Part
+    relocation: Part
+    finders: Part
+
+    @property
+    def given(self) -> Mapping[str, Part]:
+        """What the core may be given, by what files are called behind its name."""
+        return {"relocation": self.relocation, "finders": self.finders}
+
+
 @cache
-def parts() -> Mapping[str, Part]:
-    """By name: ``iprog``, and what it is given. Raises ToolchainError."""
-    given = {
-        "iprog-relocation": _part(RELOCATION, _RELOCATION_AT, relocate),
-        "iprog-finders": _part(FINDERS, _FINDERS_AT, None),
-    }
-    needed = {name for part in given.values() for name in _imports(part.code)}
-    return {"iprog": _core(sorted(needed)), **given}
+def decoder() -> Decoder:
+    """Raises ToolchainError."""
+    relocation = _part(RELOCATION, _RELOCATION_AT, relocate)
+    finders = _part(FINDERS, _FINDERS_AT, None)
+    needed = {*_imports(relocation.code), *_imports(finders.code)}
+    return Decoder(_core(sorted(needed)), relocation, finders)
 
 
 def _core(needed: Sequence[str]) -> Part:
