@@ -16,6 +16,7 @@ from typing import Any
 from llvmlite import ir
 
 from pcpu import targets
+from pcpu.errors import InternalError
 from pcpu.iprog.decoder import exports, exports_of_parts
 from pcpu.iprog.decoder.objects import kernels_object, objects_for
 from pcpu.iprog.decoder.relocation import absent, relocate
@@ -60,8 +61,8 @@ FINDERS: Sequence[Export] = (Export(exports_of_parts.find),)
 
 # Of memory, in bytes: where the data of parts begins, each with its stack behind it, and what
 # callers ask for.
-_RELOCATION_AT, _FINDERS_AT, _HEAP = 0x1A000, 0x1C000, 0x20000
-_STACK = "4096"
+_RELOCATION_AT, _FINDERS_AT, _HEAP = 0x1A000, 0x1C000, 0x1F000
+_STACK = 4096
 _ENTRY = "pcpu_part"  # where in memory the entrance of a part is said, so that the table has it
 # Of WebAssembly's binary form.
 _MAGIC, _IMPORTS = 8, 2
@@ -94,8 +95,8 @@ class Decoder:
 @cache
 def decoder() -> Decoder:
     """Raises ToolchainError."""
-    relocation = _part(RELOCATION, _RELOCATION_AT, relocate)
-    finders = _part(FINDERS, _FINDERS_AT, None)
+    relocation = _part(RELOCATION, _RELOCATION_AT, _FINDERS_AT, relocate)
+    finders = _part(FINDERS, _FINDERS_AT, _HEAP, None)
     needed = {*_imports(relocation.code), *_imports(finders.code)}
     return Decoder(_core(sorted(needed)), relocation, finders)
 
@@ -109,11 +110,11 @@ def _core(needed: Sequence[str]) -> Part:
     target = targets.find("wasm")
     objects = objects_for(kernels, surround, target, KNOWN, instead={relocate: absent})
     options = [f"--export={name}" for name in needed]
-    linked = _linked(objects, CORE, *LAYOUT, "--export-table", *options)
-    return Part(linked[0], dict(zip(("kernels", "check", "zstandard"), linked[1], strict=True)))
+    names = ("kernels", "check", "zstandard")
+    return _linked(objects, names, CORE, _RELOCATION_AT, *LAYOUT, "--export-table", *options)
 
 
-def _part(wanted: Sequence[Export], at: int, entrance: Any) -> Part:
+def _part(wanted: Sequence[Export], at: int, end: int, entrance: Any) -> Part:
     def surround(translation: Translation, own: Any) -> None:
         add_exports(translation, wanted, own)
         module = translation.module
@@ -129,27 +130,33 @@ def _part(wanted: Sequence[Export], at: int, entrance: Any) -> Part:
     target = targets.find("wasm")
     own = kernels_object(kernels, surround, target, KNOWN, is_part=True)
     options = [f"--export={_ENTRY}"] if entrance else []
-    code, (size,) = _linked(
-        [own], wanted, "--import-memory", "--import-table", "--allow-undefined",
-        f"--global-base={at}", "-z", f"stack-size={_STACK}", *options,
+    return _linked(
+        [own], ["kernels"], wanted, end - _STACK, "--import-memory", "--import-table",
+        "--allow-undefined", f"--global-base={at}", "-z", f"stack-size={_STACK}", *options,
     )  # fmt: skip
-    return Part(code, {"kernels": size})
 
 
 def _linked(
-    objects: Sequence[bytes], wanted: Sequence[Export], *options: str
-) -> tuple[bytes, list[int]]:
-    """What is linked, and how many bytes of code of each object are in it."""
+    objects: Sequence[bytes], names: Sequence[str], wanted: Sequence[Export], end: int,
+    *options: str,
+) -> Part:  # fmt: skip
+    """What is linked of objects, which are called so, with data before ``end`` of memory."""
     with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
         told = Path(folder) / "map"
         code = link(objects, wanted, *options, f"-Map={told}")
         lines = [line.split() for line in told.read_text().splitlines()]
     # A line for what is of an object file: address, which functions have not, place, size, origin.
-    functions = [line for line in lines if line[0] == "-" and len(line) == 4]
-    return code, [
-        sum(int(size, 16) for _, _, size, origin in functions if f"/{n}.o:(" in origin)
-        for n in range(len(objects))
-    ]
+    places = [line for line in lines if len(line) == 4 and ".o:(" in line[3]]
+    sizes = dict.fromkeys(names, 0)
+    for address, _, size, origin in places:
+        if address != "-":
+            if int(address, 16) + int(size, 16) > end:
+                raise InternalError(f"the decoder has more data than there is room for: {origin}")
+            continue
+        for number, name in enumerate(names):
+            if f"/{number}.o:(" in origin:
+                sizes[name] += int(size, 16)
+    return Part(code, sizes)
 
 
 def _imports(module: bytes) -> list[str]:
