@@ -78,9 +78,9 @@ class WholeBlob implements Source {
   async close(): Promise<void> {}
 }
 
-async function wholeSites(store: Store, head: Head, buffers: Buffers): Promise<SitesFile> {
+async function wholeSites(store: Store, head: Head, buffers: Buffers): Promise<SitesFile | undefined> {
   const found = await store.whole(sitesPath(head));
-  if (found === undefined) throw noSites(head);
+  if (found === undefined) return undefined;
   const bytes = new Uint8Array(found.size);
   if (found.body) await buffers.drain(found.body, found.size, (piece, at) => bytes.set(piece, at));
   return opened(new MemorySource(bytes), head);
