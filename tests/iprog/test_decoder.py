@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from pcpu.iprog.reconstructor import compile_plan
 from pcpu.iprog.sites import Sites
 from tests.iprog.forge import check
 from tests.iprog.golden.make import cases
-from tests.iprog.module import AnyPlan, OnePlan, RefusedError
+from tests.iprog.module import AnyPlan, Module, OnePlan, RefusedError
 from tests.test_cli import pcpu
 
 CASES = cases()
@@ -293,3 +294,56 @@ def test_the_command_compiles_plans(tmp_path: Path) -> None:
     done = pcpu("compile", source, "-o", program)
     assert done.returncode == 1
     assert done.stderr.startswith(b"pcpu: error: the plan")
+
+
+def test_a_core_alone_d15_d16() -> None:
+    """It decodes what does not relocate, refuses the rest, and is mended by what it is given."""
+    core = Module(built().core.code)
+    for name in CASES:
+        plan, _, file, sites = planned(name)
+        core.put(core.done("hold", 0, len(plan)), plan)
+        status = core.call("open", len(plan))
+        if sites is None:
+            assert (status, core.call("size"), core.call("sites_wanted")) == (0, len(file), 0)
+        else:
+            assert (status, core.call("rule")) == (-2, 9)
+            assert core.call("want", 0) == -5
+    plan, reference, file, sites = planned("x86-64")
+    core.put(core.done("hold", 0, len(plan)), plan)
+    assert core.call("open", len(plan)) == -2
+    core.give(built().relocation.code)
+    assert core.call("open", len(plan)) == 0
+    core.put(core.done("hold", 1, len(reference)), reference)
+    assert core.call("want", 0) == -5
+    core.give(built().finders.code)
+    assert core.call("find") == 0
+    assert core.call("find") == -5  # they are held
+    size = core.call("window_size")
+    for number in range(core.call("windows")):
+        assert core.call("want", number) == core.call("make", number) == 0
+        assert core.made() == file[number * size : (number + 1) * size]
+
+
+def test_finders_have_something_to_find_d17() -> None:
+    decoder = AnyPlan()
+    decoder.give(built().finders.code)
+    assert decoder.call("find") == -5
+    plan, reference, _, _ = planned("edited")
+    decoder.open(plan, reference, None, "r")
+    assert decoder.call("find") == -5
+    plan, reference, _, sites = planned("x86-64")
+    decoder.open(plan, reference, sites)
+    assert decoder.call("find") == -5  # the reference is not held
+    wrong = bytes(len(reference))
+    decoder.open(plan, wrong, sites, "r")
+    assert (decoder.call("find"), decoder.call("rule")) == (-1, 9)
+
+
+def test_parts_of_another_build_are_not_linked_d15() -> None:
+    """The name of an import says of which build a part is."""
+    found = built()
+    (name,) = re.findall(rb"s0\.[0-9a-f]{8}", found.core.code)
+    assert name in found.relocation.code
+    other = found.relocation.code.replace(name, b"s0.01234567")
+    with pytest.raises(KeyError, match="01234567"):
+        Module(found.core.code).give(other)

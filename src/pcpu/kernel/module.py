@@ -81,11 +81,13 @@ def _result(function: Any, returns: ast.expr | None) -> tuple[str, ...] | None:
 @dataclass(frozen=True)
 class Held:
     """A state that is in a module of WebAssembly: ``variables``, its first numbers, are variables
-    of the module, or of another one that it is part of; ``rest`` more are in its memory."""
+    of the module, or of another one that it is part of; ``rest`` more are in its memory. ``build``
+    is in the name of the first variable, so that only modules of one build are put together."""
 
     variables: int
     rest: int
     is_part: bool = False
+    build: str = ""
 
 
 class Translation:
@@ -111,7 +113,8 @@ class Translation:
         """Pass no state to kernels. Called before they are added."""
         self.everywhere[VARIABLES.kind] = VARIABLES
         for n in range(held.variables):
-            made = ir.GlobalVariable(self.module, I64, f"s{n}", addrspace=_VARIABLES)
+            name = f"s{n}" if n else f"s{n}.{held.build}"
+            made = ir.GlobalVariable(self.module, I64, name, addrspace=_VARIABLES)
             made.initializer = None if held.is_part else I64(0)
             self.variables.append(made)
         type_ = ir.ArrayType(I64, held.rest)

@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,9 @@ WITHIN = frozenset({"copy", "number_at", "_chance", "between", "_learn"})  # wha
 _USUAL_BITS = 16  # of the size of a window
 _CHECK = "crc32c"  # the operation that checks are (G4)
 
+_BUILD = 8  # digits of a digest that tell one build from another
+_SOURCES = ("iprog", "kernel")  # folders that say what a build is
+
 Known = Mapping[str, int]
 Kernels = Sequence[Callable[..., Any]]
 
@@ -108,7 +112,7 @@ def kernels_object(
         held = None
         if target.linked == "wasm":
             rest = 0 if is_part else state.STATE_LENGTH - state.FIRST_ARRAY
-            held = Held(state.FIRST_ARRAY, rest, is_part)
+            held = Held(state.FIRST_ARRAY, rest, is_part, _build())
         translation = translate(
             kernels, "decoder", target.pointer_bits, known, HOT, APART, held, instead
         )
@@ -124,6 +128,14 @@ def kernels_object(
     about = [disk_cache.compiler_digest(), target.name, *names, repr(sorted(known.items()))]
     key = hashlib.sha256("\0".join([*about, str(is_part)]).encode()).hexdigest()
     return disk_cache.read(f"{key}.decoder.o", make)
+
+
+@cache
+def _build() -> str:
+    package = Path(__file__).parents[2]
+    paths = sorted(path for name in _SOURCES for path in (package / name).rglob("*.py"))
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in paths))
+    return digest.hexdigest()[:_BUILD]
 
 
 def _own_state(translation: Translation) -> Any:
