@@ -47,8 +47,8 @@ def build_bundle(
 
     Each of ``programs``, which are pipelines, becomes a module of its own, fused, which the Worker
     runs in place of the single operations. Those of ``named``, which may be any programs, can be
-    asked for by name. ``decoder``, by parts, rebuilds published files (spec/http.md H18), which workerd finds
-    in the folder ``store``, and a Worker that is deployed in the R2 bucket ``bucket``;
+    asked for by name. ``decoder``, by parts, rebuilds published files (spec/http.md H18), which
+    workerd finds in the folder ``store``, a Worker that is deployed in the R2 bucket ``bucket``;
     ``reconstructors`` are files that need no plan there; with ``loader`` it runs modules that are
     published, which ``store`` always does. In a folder
     that holds a bundle already its files are replaced, all but ``wrangler.jsonc``, where people

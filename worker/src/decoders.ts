@@ -66,7 +66,7 @@ export class Decoders {
       throw error;
     }
     const lease = this.#use(holding);
-    if (this.#fits(0, most)) return lease;
+    if (this.fits(0, most)) return lease;
     this.#holdings.delete(holding);
     return undefined;
   }
@@ -83,13 +83,13 @@ export class Decoders {
   }
 
   #check(memory: number, most: number): void {
-    if (most === 0 || this.#fits(0, most)) return;
+    if (most === 0 || this.fits(0, most)) return;
     if (memory > most) throw new Problem("out-of-memory", `the plan needs ${memory} bytes of memory, and ${most} are allowed`);
     throw new Problem("busy", "other files are being rebuilt, and there is no memory left for this one");
   }
 
   /** Whether `size` bytes more are within the limit, when what nobody uses has gone where it must. */
-  #fits(size: number, most: number): boolean {
+  fits(size: number, most: number): boolean {
     while (most > 0 && this.#taken() + size > most) {
       if (this.#unused() === undefined) return this.#taken() + size <= most;
     }

@@ -11,7 +11,7 @@ import type { Span } from "./conditions";
 import { Decoders, type HeldLease } from "./decoders";
 import { decoderLimit } from "./limits";
 import { BESIDE, Memory } from "./memory";
-import { inPieces, needed, whole } from "./published";
+import { inPieces, needed, noSites, whole } from "./published";
 import { begin, Blocks } from "./rebuilding";
 import { sizeOf } from "./reconstructors";
 import type { Store } from "./store";
@@ -22,6 +22,8 @@ type C = Context<{ Bindings: Env }>;
 const SITES_KEPT = 4 << 20;
 /** What a decoder takes beside what it holds: the streams of a block, a window, and more. */
 const STREAMS = 16 << 20;
+/** What finding a site takes beside. */
+const FINDING = 72;
 /** While something is held, all decoders are within this, whatever they may take else. */
 const HELD = 72 << 20;
 /** A part of a file that is this much smaller than its blobs is read by pages, the first time. */
@@ -89,7 +91,11 @@ export class Plans {
     if (!isKnown && (size + STREAMS > most || !this.#isWorthIt(about, span))) return undefined;
     const found = this.#decoders.hold(key, size, most, async (decoder, read) => {
       decoder.open(bytes); // all that the head says was checked then
-      const sources = { ...whole(store, plan.whole, about, this.#memory.buffers), finders: async () => this.#finders };
+      const finders = async () => {
+        if (!this.#decoders.fits(FINDING * (about.relocation?.sites ?? 0), most)) throw noSites(about);
+        return this.#finders;
+      };
+      const sources = { ...whole(store, plan.whole, about, this.#memory.buffers), finders };
       const loaded = await HeldPlan.load(decoder, head, sources, read);
       if (span.start < span.stop) loaded.make(Math.floor(span.start / about.windowSize)); // takes the memory that it needs
       return loaded;

@@ -114,7 +114,7 @@ function sitesPath(head: Head): string {
   return `blobs/${relocated(head).sha256}.${head.relocation!.finders.join("-")}.sites`;
 }
 
-function noSites(head: Head): Problem {
+export function noSites(head: Head): Problem {
   const finders = head.relocation!.finders.join(", ");
   return new Problem("not-published", `the sites of the blob ${relocated(head).sha256} of the finders ${finders} are not published`);
 }

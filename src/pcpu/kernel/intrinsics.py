@@ -9,6 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from pcpu.errors import InternalError
 from pcpu.kernel.values import I8, I64, MEMORY, POINTER, Array
 
 _I32 = ir.IntType(32)
@@ -103,7 +104,8 @@ def _move_16(code: Any, arguments: Sequence[Any]) -> None:
 
 def _move_bytes(code: Any, arguments: Sequence[Any]) -> None:
     to, at, source, start, count = arguments
-    assert to is MEMORY and source is MEMORY
+    if to is not MEMORY or source is not MEMORY:
+        raise InternalError("what is moved is memory")
     kinds = [POINTER, POINTER, code.translation.size, ir.IntType(1)]
     name = f"llvm.memmove.p0.p0.i{code.translation.size.width}"
     move = code.intrinsic(name, ir.FunctionType(ir.VoidType(), kinds))

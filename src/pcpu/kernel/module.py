@@ -107,7 +107,8 @@ class Translation:
         self.rest: Any = None
         self._kernels: dict[Any, tuple[Kernel, Any]] = {}
         self._tables: dict[int, Array] = {}
-        self._instead, self._pointers = instead, {}
+        self._instead = instead
+        self._pointers: dict[Any, Any] = {}
 
     def hold_state(self, held: Held) -> None:
         """Pass no state to kernels. Called before they are added."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pcpu.iprog.decoder import state as S
-from pcpu.kernel import Bytes, Memory, State, i64
+from pcpu.kernel import Memory, State, i64
 from pcpu.kernel.memory import put_32, put_64, u16_at, u32_at
 
 # Of 4096, how likely a bit is whose odds are 0.5 * (place - 16) by their natural logarithm.
@@ -47,9 +47,7 @@ def between(low: int, high: int, part: int) -> int:
     return low + ((high - low) * part >> 12)
 
 
-def decode_adaptive(
-    s: State, heap: Memory, at: int, stored: int, end: int, room: int
-) -> bool:
+def decode_adaptive(s: State, heap: Memory, at: int, stored: int, end: int, room: int) -> bool:
     """Decode the streams of the frame that was asked for to ``at`` in memory; whether what is
     stored from ``stored`` to ``end`` is used to its end. There are ``ROOM`` bytes at ``room``."""
     _forget(heap, room)

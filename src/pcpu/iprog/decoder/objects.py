@@ -60,7 +60,8 @@ APART = frozenset({
     "relocate_if", "_forget",
     "put_thumb", "put_low", "put_jump",
 })  # fmt: skip
-WITHIN = frozenset({"copy", "number_at", "_chance", "between", "_learn"})  # what does not: calls would cost a tenth of a window
+# What does not: calls would cost a tenth of a window.
+WITHIN = frozenset({"copy", "number_at", "_chance", "between", "_learn"})
 _USUAL_BITS = 16  # of the size of a window
 _CHECK = "crc32c"  # the operation that checks are (G4)
 

@@ -19,8 +19,8 @@ from pcpu.iprog.decoder.wanted import SITES, put_row
 from pcpu.kernel import Memory, State
 from pcpu.kernel.memory import i64_at
 
-# The steps of decoding that it takes part in, and what a and b of each are. Each has a status; those
-# that ask give the number of rows, too.
+# The steps of decoding that it takes part in, and what ``a`` and ``b`` of each are. Each has a
+# status; those that ask give the number of rows, too.
 (
     READ_HEADER,
     READ_MAP,  # the length of the first stream

@@ -80,7 +80,7 @@ def reconstructor(plan: bytes) -> bytes:
         say_where(translation)
 
     kernels = [export.kernel for export in ONE_PLAN]
-    objects = objects_for(kernels, surround, target, KNOWN | known_of(header))
+    objects = objects_for(kernels, surround, target, {**KNOWN, **known_of(header)})
     objects.append(plan_object(plan, target))
     return with_manifest(link(objects, ONE_PLAN, *LAYOUT), told(header))
 

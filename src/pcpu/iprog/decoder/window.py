@@ -17,7 +17,7 @@ from pcpu.iprog.decoder.relocation import (
 from pcpu.iprog.decoder.state import check, fail
 from pcpu.iprog.decoder.wanted import REFERENCE, put_row
 from pcpu.kernel import Memory, State
-from pcpu.kernel.memory import i64_at, lowest_bit, u32_at
+from pcpu.kernel.memory import i64_at, u32_at
 
 MAX_ROWS = 2 * covers.MANY  # that are asked for at once
 
