@@ -119,16 +119,16 @@ def _for_decoders(patch: Path, old: Path) -> list[Path]:
     """Files for bench/js/iprog.js: a plan's reconstructor, the decoder of any plan, the plan, and
     its sites where it has any, with what relocates."""
     from pcpu.iprog.decoder.parts import decoder
+    from pcpu.iprog.decoder.wasm import reconstructor
     from pcpu.iprog.files import mapped
     from pcpu.iprog.finders import find_sites
     from pcpu.iprog.format import read_header
-    from pcpu.iprog.reconstructor import compile_plan
     from pcpu.iprog.sites_file import records
 
     plan = patch.read_bytes()
     ends = ("wasm", "core.wasm", "sites", "relocation.wasm")
     own, core, sites, more = (patch.with_suffix(f".{end}") for end in ends)
-    own.write_bytes(compile_plan(plan))
+    own.write_bytes(reconstructor(plan))
     core.write_bytes(decoder().core.code)
     relocation = read_header(plan).relocation
     if relocation is None:
