@@ -51,6 +51,16 @@ def _leb128(value: int) -> bytes:
     return bytes([*found, value])
 
 
+def is_regular(path: Path) -> bool:
+    """Whether there is a regular file, or nothing yet."""
+    return path.is_file() or not path.exists()
+
+
+def appears_whole(out: str) -> bool:
+    """Whether what is written to ``out`` is nobody's before all of it is."""
+    return out != "-" and is_regular(Path(out))
+
+
 @contextmanager
 def open_output(path: Path, *, runs: bool = False) -> Iterator[IO[bytes]]:
     """A file to write ``path`` with, which appears whole when the block ends, or not at all; as an
@@ -62,7 +72,7 @@ def open_output(path: Path, *, runs: bool = False) -> Iterator[IO[bytes]]:
         path = path.resolve()
         if path.is_dir():
             raise UsageError(f"{path} is a directory")
-        direct = path.open("wb", buffering=0) if path.exists() and not path.is_file() else None
+        direct = None if is_regular(path) else path.open("wb", buffering=0)
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of symbolic links
         raise _cannot_write(path, error) from None
     with direct or write_beside(path, runs=runs) as file:

@@ -75,7 +75,8 @@ class Native:
         path.write_bytes(target.link(zstd_object(target), EXPORTS))
         library = ctypes.CDLL(str(path))
         self._function = library.pcpu_zstd
-        self._function.argtypes = [*[ctypes.c_void_p, ctypes.c_size_t] * 3, ctypes.c_void_p]
+        pairs: list[Any] = [ctypes.c_void_p, ctypes.c_size_t] * 3
+        self._function.argtypes = [*pairs, ctypes.c_void_p]
         self._function.restype = ctypes.c_ssize_t
         library.pcpu_zstd_workspace.restype = ctypes.c_size_t
         self.workspace = library.pcpu_zstd_workspace()

@@ -170,7 +170,7 @@ def apply(
     """
     from pcpu.iprog import files
 
-    reader = files.open_plan(plan, blob or ())
+    reader = files.open_plan(plan, blob or (), compare=False)
     size = reader.header.file.size
     wanted = None if span is None else files.parse_range(span, size)
     with bar("rebuilding", size if wanted is None else wanted[1] - wanted[0]) as advance:
@@ -230,7 +230,7 @@ def verify(plan: PlanFile, blob: Blobs = None) -> None:
     """
     from pcpu.iprog import files
 
-    reader = files.open_plan(plan, blob or ())
+    reader = files.open_plan(plan, blob or (), compare=False)
     with bar("verifying", reader.header.file.size) as advance:
         files.verify(reader, advance)
     header = reader.header
