@@ -67,7 +67,7 @@ def _surround(translation: Translation, own: Any) -> None:
             none.ret(I64(0))
 
 
-def windows(s: Ints, heap: Memory, first: int, last: int, to: int) -> int:
+def windows(s: State, heap: Memory, first: int, last: int, to: int) -> int:
     """Make windows, one behind the other from the address ``to`` on; before which one that ends.
     Some bytes behind them are written too (SLACK)."""
     own = s[S.OUT]
