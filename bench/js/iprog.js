@@ -1,6 +1,7 @@
 // Rebuilds a file in WebAssembly: node iprog.js BLOB FILE ROUNDS NAME=PATCH...
-// A patch is a Zstandard frame whose prefix is the blob, or three files with commas between them: a plan's
-// reconstructor, iprog.wasm and the plan; and its sites, where there are any. Prints JSON, for each in MB/s:
+// A patch is a Zstandard frame whose prefix is the blob, or files with commas between them: a plan's
+// reconstructor, iprog.wasm and the plan; and where it relocates its sites and
+// iprog-relocation.wasm. Prints JSON, for each in MB/s:
 // `first`, in a process of its own that has loaded nothing, from the bytes of the decoder's module and of the patch on,
 // the fastest of some processes; `decode`, the fastest round of a decoder that
 // has decoded before and gets blob, sites and patch again; `again`, windows of a plan that is
@@ -41,8 +42,10 @@ function reconstructor(path) {
 }
 
 /** A function that opens a plan and rebuilds all, from sites that were found before. */
-function decoder(path, planPath, sitesPath) {
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(path)));
+function decoder(path, planPath, sitesPath, relocationPath) {
+  const core = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(path))).exports;
+  const part = relocationPath && new WebAssembly.Instance(new WebAssembly.Module(readFileSync(relocationPath)), { env: core });
+  const exports = { ...core, ...part?.exports };
   const plan = readFileSync(planPath);
   const sites = sitesPath ? readFileSync(sitesPath) : new Uint8Array();
   const put = (what, at, bytes) => new Uint8Array(exports.memory.buffer).set(bytes, checked(what, at, exports));

@@ -24,7 +24,7 @@ LOCAL_PLAN_BYTES = 1 << 28
 LOCAL_DECODER_BYTES = 1 << 30
 ANY_PORT = 0
 OPERATIONS = "pcpu_ops.wasm"
-DECODER = "iprog.wasm"
+DECODER = "iprog-"  # how the names of the decoder's parts begin
 REBUILDS = "rebuilds-"  # how the names of reconstructors begin
 # Query parameters that a program's own could not be told from.
 RESERVED = frozenset(["want", "buffer"])
@@ -37,7 +37,7 @@ def build_bundle(
     port: int = 8787,
     *,
     named: Mapping[str, Program] = MappingProxyType({}),
-    decoder: Artifact | None = None,
+    decoder: Mapping[str, Artifact] = MappingProxyType({}),
     store: Path | None = None,
     bucket: str | None = None,
     loader: bool = False,
@@ -47,8 +47,8 @@ def build_bundle(
 
     Each of ``programs``, which are pipelines, becomes a module of its own, fused, which the Worker
     runs in place of the single operations. Those of ``named``, which may be any programs, can be
-    asked for by name. ``decoder`` rebuilds published files (spec/http.md H18), which workerd finds
-    in the folder ``store``, and a Worker that is deployed in the R2 bucket ``bucket``;
+    asked for by name. ``decoder``, by parts, rebuilds published files (spec/http.md H18), which
+    workerd finds in the folder ``store``, a Worker that is deployed in the R2 bucket ``bucket``;
     ``reconstructors`` are files that need no plan there; with ``loader`` it runs modules that are
     published, which ``store`` always does. In a folder
     that holds a bundle already its files are replaced, all but ``wrangler.jsonc``, where people
@@ -64,8 +64,8 @@ def build_bundle(
         modules[f"program-{digest}.wasm"] = compile_program(program, isa, target)
     for name, program in named.items():
         modules[f"named-{name}.wasm"] = compile_program(program, isa, target)
-    if decoder is not None:
-        modules[DECODER] = decoder
+    if decoder:
+        modules |= {f"{DECODER}{name}.wasm": part for name, part in decoder.items()}
         modules |= {f"{REBUILDS}{name}.wasm": found for name, found in reconstructors.items()}
     with tempfile.TemporaryDirectory(prefix="pcpu-bundle-") as folder:
         _write(Path(folder), isa, modules, port, store, bucket, loader)
@@ -164,7 +164,8 @@ def _buckets(bucket: str | None, loader: bool) -> dict[str, str]:
 def _list_of(modules: dict[str, Artifact]) -> str:
     """The script that lists the program modules: pipelines to run fused, and programs by name."""
     rebuilt = [name for name in modules if name.startswith(REBUILDS)]
-    programs = [name for name in modules if name not in (OPERATIONS, DECODER, *rebuilt)]
+    parts = [name for name in modules if name.startswith(DECODER)]
+    programs = [name for name in modules if name not in (OPERATIONS, *parts, *rebuilt)]
     imports = [f'import p{i} from "./{name}";' for i, name in enumerate(programs)]
     fused = {modules[name].manifest.get("signature", ""): i for i, name in enumerate(programs)}
     listed = ", ".join(f"p{i}" for signature, i in fused.items() if signature)
@@ -183,8 +184,8 @@ def _list_of(modules: dict[str, Artifact]) -> str:
         f"export const named = [{named}];",
         f"export const reconstructors = [{objects}];",
     ]
-    if DECODER in modules:
-        exports.append(f'export {{ default as decoder }} from "./{DECODER}";')
-    else:
-        exports.append("export const decoder = undefined;")
+    own = [name.removeprefix(DECODER).removesuffix(".wasm") for name in parts]
+    imports += [f'import {part} from "./{name}";' for part, name in zip(own, parts, strict=True)]
+    decoder = f"{{ {', '.join(own)} }}" if own else "undefined"
+    exports.append(f"export const decoder = {decoder};")
     return "\n".join([*imports, *exports, ""])

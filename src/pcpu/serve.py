@@ -24,7 +24,7 @@ def serve_forever(
     named: Mapping[str, Program],
     port: int,
     *,
-    decoder: Artifact | None = None,
+    decoder: Mapping[str, Artifact] = MappingProxyType({}),
     store: Path | None = None,
     reconstructors: Mapping[str, Artifact] = MappingProxyType({}),
 ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import wasmtime
 
+from pcpu.iprog.decoder.parts import decoder
 from pcpu.iprog.decoder.records import RECORD
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.sites_file import records
@@ -19,17 +20,26 @@ class RefusedError(Exception):
 
 class Module:
     def __init__(self, code: bytes) -> None:
-        engine = wasmtime.Engine()
-        self.store = wasmtime.Store(engine)
-        module = wasmtime.Module(engine, code)
+        self.engine = wasmtime.Engine()
+        self.store = wasmtime.Store(self.engine)
+        module = wasmtime.Module(self.engine, code)
         assert not module.imports
         self.exports = wasmtime.Instance(self.store, module, []).exports(self.store)
+        self.called = dict(self.exports)
         memory = self.exports["memory"]
         assert isinstance(memory, wasmtime.Memory)
         self.memory = memory
 
+    def give(self, code: bytes) -> None:
+        """Add a part: it imports what this module exports (D15)."""
+        module = wasmtime.Module(self.engine, code)
+        assert {wanted.module for wanted in module.imports} == {"env"}
+        wanted = [self.exports[wanted.name] for wanted in module.imports if wanted.name]
+        assert len(wanted) == len(module.imports)
+        self.called |= dict(wasmtime.Instance(self.store, module, wanted).exports(self.store))
+
     def call(self, name: str, *arguments: int) -> int:
-        function = self.exports[name]
+        function = self.called[name]
         assert isinstance(function, wasmtime.Func)
         found: int = function(self.store, *arguments)
         return found
@@ -52,7 +62,14 @@ class Module:
 
 
 class AnyPlan(Module):
-    """``iprog.wasm``. ``held`` says what is held whole: p, r, s."""
+    """``iprog.wasm``, with what relocates. ``held`` says what is held whole: p, r, s; f where the
+    sites are found."""
+
+    def __init__(self) -> None:
+        found = decoder()
+        super().__init__(found.core.code)
+        self.give(found.relocation.code)
+        self.has_finders = False
 
     def open(self, plan: bytes, reference: bytes, sites: Sites | None, held: str = "") -> None:
         self.plan, self.reference, self.sites = plan, reference, sites
@@ -69,6 +86,11 @@ class AnyPlan(Module):
             assert sites is not None
             content = records(sites)
             self.put(self.done("hold_sites", len(content) // RECORD), content)
+        if "f" in held and self.call("sites_wanted"):
+            if not self.has_finders:
+                self.give(decoder().finders.code)
+            self.has_finders = True
+            self.done("find")
 
     def window(self, number: int) -> bytes:
         while rows := self.done("want", number):

@@ -10,7 +10,7 @@ from pcpu.errors import DamagedPlanError
 from pcpu.iprog.adapting import encode
 from pcpu.iprog.adaptive import decode
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.wasm import any_plan, reconstructor
+from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.format import MAX_ADAPTIVE, Codec, read_header
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
@@ -72,7 +72,7 @@ def test_long_ones_are_refused_g12() -> None:
         parts = streams([file], [[]], [file])
         frames = Frames(parts, [7, 1], {1: 3}, stored={1: encode([file])})
         made = plan(file, [], [(1, frames)], bits=17)
-        module = AnyPlan(any_plan())
+        module = AnyPlan()
         if size == MAX_ADAPTIVE:
             assert Reader(made, []).rebuild() == file
             module.open(made, b"", None)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 from pcpu import targets
 from pcpu.errors import DamagedPlanError, IprogError, UnsupportedPlanError, WrongBlobError
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.wasm import any_plan, code_sizes, reconstructor
+from pcpu.iprog.decoder.parts import decoder as built
+from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
@@ -22,7 +24,7 @@ from pcpu.iprog.reconstructor import compile_plan
 from pcpu.iprog.sites import Sites
 from tests.iprog.forge import check
 from tests.iprog.golden.make import cases
-from tests.iprog.module import AnyPlan, OnePlan, RefusedError
+from tests.iprog.module import AnyPlan, Module, OnePlan, RefusedError
 from tests.test_cli import pcpu
 
 CASES = cases()
@@ -31,7 +33,7 @@ KINDS = {DamagedPlanError: "damaged", UnsupportedPlanError: "unsupported", Wrong
 
 @pytest.fixture(scope="module")
 def decoder() -> AnyPlan:
-    return AnyPlan(any_plan())
+    return AnyPlan()
 
 
 def planned(name: str) -> tuple[bytes, bytes, bytes, Sites | None]:
@@ -43,7 +45,7 @@ def planned(name: str) -> tuple[bytes, bytes, bytes, Sites | None]:
     return plan, b"".join(blobs), file, sites
 
 
-@pytest.mark.parametrize("held", ["", "p", "s", "ps", "rs", "prs"])
+@pytest.mark.parametrize("held", ["", "p", "s", "ps", "rs", "prs", "rf", "prf"])
 @pytest.mark.parametrize("name", CASES)
 def test_any_plan_d3_d5_d6_d7_d8(decoder: AnyPlan, name: str, held: str) -> None:
     plan, reference, file, sites = planned(name)
@@ -70,17 +72,20 @@ def test_what_a_header_says_d4(decoder: AnyPlan, name: str) -> None:
 
 
 def test_the_decoder_is_small() -> None:
-    """What is sent to readers: the figures of decision 0023."""
-    sizes = code_sizes()
-    assert sizes["kernels"] < 25_000
-    assert sizes["check"] < 1200
+    """What is sent to readers: at most 8 KiB of code beside Zstandard, and what relocates and
+    finders for whom they are (decision 0031)."""
+    found = built()
+    sizes = found.core.sizes
+    assert sizes["kernels"] + sizes["check"] <= 8192
     assert sizes["zstandard"] < 17_500
-    assert sum(sizes.values()) < len(any_plan()) < sum(sizes.values()) + 5000
+    assert sum(sizes.values()) < len(found.core.code) < sum(sizes.values()) + 5000
+    assert found.relocation.sizes["kernels"] < 15_000
+    assert found.finders.sizes["kernels"] < 70_000
 
 
 def test_calls_that_are_not_possible_d1_d2(decoder: AnyPlan) -> None:
     plan, reference, _, sites = planned("x86-64")
-    fresh = AnyPlan(any_plan())
+    fresh = AnyPlan()
     for name, arguments in (("want", [0]), ("make", [0]), ("sites", [1]), ("hold", [1, 5])):
         assert fresh.call(name, *arguments) == -5, name
     assert fresh.call("open", 30) == -5
@@ -112,7 +117,7 @@ def test_memory_is_bounded_d9() -> None:
     blob = Random(5).randbytes(1 << 16) * 1024
     file = blob[:99] + b"new" + blob[500:]
     plan = make_plan(file, [blob], "instant").plan
-    module = AnyPlan(any_plan())
+    module = AnyPlan()
     module.open(plan, blob, None)
     size = module.call("window_size")
     for number in range(module.call("windows")):
@@ -280,7 +285,9 @@ def test_the_command_compiles_plans(tmp_path: Path) -> None:
     assert pcpu("compile", source, "--target", "host", "-o", out).returncode == 2
     assert pcpu("compile", source, "--emit", "asm", "-o", out).returncode == 2
     assert pcpu("compile", "--decoder", "-o", out).returncode == 0
-    assert out.read_bytes() == any_plan()
+    assert out.read_bytes() == built().core.code
+    for name, part in built().given.items():
+        assert out.with_name(f"x-{name}.wasm").read_bytes() == part.code
     program = tmp_path / "program"
     assert pcpu("compile", source, "--target", "x86-64", "-o", program).returncode == 0
     assert program.stat().st_mode & 0o100
@@ -288,3 +295,56 @@ def test_the_command_compiles_plans(tmp_path: Path) -> None:
     done = pcpu("compile", source, "-o", program)
     assert done.returncode == 1
     assert done.stderr.startswith(b"pcpu: error: the plan")
+
+
+def test_a_core_alone_d15_d16() -> None:
+    """It decodes what does not relocate, refuses the rest, and is mended by what it is given."""
+    core = Module(built().core.code)
+    for name in CASES:
+        plan, _, file, sites = planned(name)
+        core.put(core.done("hold", 0, len(plan)), plan)
+        status = core.call("open", len(plan))
+        if sites is None:
+            assert (status, core.call("size"), core.call("sites_wanted")) == (0, len(file), 0)
+        else:
+            assert (status, core.call("rule")) == (-2, 9)
+            assert core.call("want", 0) == -5
+    plan, reference, file, sites = planned("x86-64")
+    core.put(core.done("hold", 0, len(plan)), plan)
+    assert core.call("open", len(plan)) == -2
+    core.give(built().relocation.code)
+    assert core.call("open", len(plan)) == 0
+    core.put(core.done("hold", 1, len(reference)), reference)
+    assert core.call("want", 0) == -5
+    core.give(built().finders.code)
+    assert core.call("find") == 0
+    assert core.call("find") == -5  # they are held
+    size = core.call("window_size")
+    for number in range(core.call("windows")):
+        assert core.call("want", number) == core.call("make", number) == 0
+        assert core.made() == file[number * size : (number + 1) * size]
+
+
+def test_finders_have_something_to_find_d17() -> None:
+    decoder = AnyPlan()
+    decoder.give(built().finders.code)
+    assert decoder.call("find") == -5
+    plan, reference, _, _ = planned("edited")
+    decoder.open(plan, reference, None, "r")
+    assert decoder.call("find") == -5
+    plan, reference, _, sites = planned("x86-64")
+    decoder.open(plan, reference, sites)
+    assert decoder.call("find") == -5  # the reference is not held
+    wrong = bytes(len(reference))
+    decoder.open(plan, wrong, sites, "r")
+    assert (decoder.call("find"), decoder.call("rule")) == (-1, 9)
+
+
+def test_parts_of_another_build_are_not_linked_d15() -> None:
+    """The name of an import says of which build a part is."""
+    found = built()
+    (name,) = re.findall(rb"s0\.[0-9a-f]{8}", found.core.code)
+    assert name in found.relocation.code
+    other = found.relocation.code.replace(name, b"s0.01234567")
+    with pytest.raises(KeyError, match="01234567"):
+        Module(found.core.code).give(other)

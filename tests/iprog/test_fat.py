@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.wasm import any_plan, reconstructor
+from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import find_sites, read_image
 from pcpu.iprog.format import Transform
 from pcpu.iprog.images import parts_of
@@ -250,7 +250,7 @@ def test_decoders_rebuild_universal_files(chained: bool) -> None:
     module = OnePlan(reconstructor(planned.plan))
     module.hold(old)
     assert module.rebuild() == new
-    any_ = AnyPlan(any_plan())
+    any_ = AnyPlan()
     for held in ("", "prs"):
         any_.open(planned.plan, old, find_sites(old, about.finders), held)
         windows = [any_.window(n) for n in range(planned.header.windows)]

@@ -166,9 +166,9 @@ def test_what_an_address_moved_by_g25() -> None:
         gaps = b"".join(number(b - a) for a, b in zip([0, *starts], starts, strict=False))
         shifts = b"".join(number(n % 60) for n in range(len(starts)))
         streams = np.frombuffer(gaps + shifts, np.uint8)
-        state[S.CONTENT], state[S.STREAM + 1], state[S.STREAM + 3] = MIDDLE, len(gaps), len(shifts)
+        state[S.CONTENT], state[S.CONTENT_LENGTH] = MIDDLE, len(streams)
         heap[MIDDLE : MIDDLE + len(streams)] = streams
-        assert addresses.read_map(state, heap) == 0
+        assert addresses.read_map(state, heap, len(gaps)) == 0
         amounts = np.cumsum([(n % 60 >> 1) ^ -(n % 60 & 1) for n in range(len(starts))])
         for _ in range(300):
             near = random.choice(starts) if starts else 5

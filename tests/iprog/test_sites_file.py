@@ -14,12 +14,11 @@ import zstandard
 
 from pcpu.errors import PcpuError, UnsupportedPlanError
 from pcpu.iprog import sites_file
-from pcpu.iprog.decoder.wasm import any_plan
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.numbers import Numbers
 from pcpu.iprog.sites import Form, Sites
 from pcpu.iprog.sites_file import is_current, records, write_sites
-from tests.iprog.module import Module, RefusedError
+from tests.iprog.module import AnyPlan, RefusedError
 from tests.iprog.test_explain import program
 
 BLOB = program(256) + bytes(100_000)
@@ -132,7 +131,7 @@ def read_records(records: bytes) -> list[Row]:
     return rows
 
 
-class Unpacker(Module):
+class Unpacker(AnyPlan):
     def rows(self, page: bytes, count: int) -> list[Row]:
         room = -(-len(page) // 16) * 16
         at = self.done("room", room + 32 * count)
@@ -157,7 +156,7 @@ def test_d8_records_of_every_size() -> None:
 
 def test_d14_pages_are_unpacked_as_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(3)
-    decoder = Unpacker(any_plan())
+    decoder = Unpacker()
     for count in (0, 1, 2, 300, 70_000):
         sites = every_form(random, count)
         monkeypatch.setattr(sites_file, "find_sites", lambda *_, found=sites: found)
@@ -171,7 +170,7 @@ def test_d14_pages_are_unpacked_as_by_hand(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_d8_pages_that_are_damaged_are_refused() -> None:
-    decoder = Unpacker(any_plan())
+    decoder = Unpacker()
     (count, page), *_ = [found for found in pages_of(written(BLOB, [1])) if found[0] > 100]
     expected = decoder.rows(page, count)
     random = np.random.default_rng(4)

@@ -33,9 +33,7 @@ RANDOM = random.Random(1).randbytes(1 << 16)
 class Decoder(Protocol):
     workspace: int  # bytes
 
-    def decode(
-        self, stored: bytes, size: int, prefix: bytes = b"", workspace: int | None = None
-    ) -> bytes | None:
+    def decode(self, stored: bytes, size: int, prefix: bytes = b"") -> bytes | None:
         """The content of a frame, None where the decoder refuses. To read behind the frame, or to
         write beside the content, fails."""
 
@@ -52,9 +50,7 @@ class Wasm:
         self._exports["memory"].grow(self._store, self.ROOM >> 16)
         self.workspace = self._exports["pcpu_zstd_workspace"](self._store)
 
-    def decode(
-        self, stored: bytes, size: int, prefix: bytes = b"", workspace: int | None = None
-    ) -> bytes | None:
+    def decode(self, stored: bytes, size: int, prefix: bytes = b"") -> bytes | None:
         memory, store = self._exports["memory"], self._store
         source = memory.data_len(store) - len(stored)  # what lies behind it traps
         before = self._base + self.workspace + 64
@@ -63,9 +59,8 @@ class Wasm:
         memory.write(store, prefix, before)
         memory.write(store, GUARD + bytes(size) + GUARD, out - len(GUARD))
         memory.write(store, GUARD + stored, source - len(GUARD))
-        workspace = self.workspace if workspace is None else workspace
         got = self._exports["pcpu_zstd"](
-            store, out, size, source, len(stored), before, len(prefix), self._base, workspace
+            store, out, size, source, len(stored), before, len(prefix), self._base
         )
         assert memory.read(store, before, out - len(GUARD)) == prefix
         assert memory.read(store, out - len(GUARD), out) == GUARD
@@ -80,19 +75,17 @@ class Native:
         path.write_bytes(target.link(zstd_object(target), EXPORTS))
         library = ctypes.CDLL(str(path))
         self._function = library.pcpu_zstd
-        self._function.argtypes = [ctypes.c_void_p, ctypes.c_size_t] * 4
+        pairs: list[Any] = [ctypes.c_void_p, ctypes.c_size_t] * 3
+        self._function.argtypes = [*pairs, ctypes.c_void_p]
         self._function.restype = ctypes.c_ssize_t
         library.pcpu_zstd_workspace.restype = ctypes.c_size_t
         self.workspace = library.pcpu_zstd_workspace()
 
-    def decode(
-        self, stored: bytes, size: int, prefix: bytes = b"", workspace: int | None = None
-    ) -> bytes | None:
+    def decode(self, stored: bytes, size: int, prefix: bytes = b"") -> bytes | None:
         regions = [_Region(bytes(size)), _Region(stored), _Region(prefix)]
         room = (ctypes.c_uint64 * (self.workspace // 8 + 1))()
-        workspace = self.workspace if workspace is None else workspace
         spans = [number for region in regions for number in (region.address, region.size)]
-        got = self._function(*spans, ctypes.addressof(room), workspace)
+        got = self._function(*spans, ctypes.addressof(room))
         return _content(got, size, regions[0].read)
 
 
@@ -227,12 +220,6 @@ def test_G13_a_frame_has_no_checksum() -> None:
             Group((len(TEXT),), (Frame(1, Codec.ZSTD, len(stored), check(stored)),)),
             no_prefix,
         )
-
-
-def test_too_small_a_workspace(decoder: Decoder) -> None:
-    stored = compress(TEXT)
-    assert decoder.decode(stored, len(TEXT), workspace=decoder.workspace - 1) is None
-    assert decoder.decode(stored, len(TEXT), workspace=0) is None
 
 
 def damaged(stored: bytes, count: int) -> list[bytes]:

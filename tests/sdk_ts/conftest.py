@@ -46,6 +46,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("objects")
     build_with_objects(folder / "bundle")
     files = published(folder / "store")
-    decoder().write(folder / "store" / "iprog.wasm")
+    for name, part in decoder().items():
+        part.write(folder / "store" / f"iprog-{name}.wasm")
     with shop(folder / "bundle", folder / "store", files) as found:
         yield found

@@ -1,7 +1,7 @@
 /** Decoders of plans, what they hold from one request to the next, and what they may take together (spec/http.md H24, H27). */
 
 import { WasmTrap } from "../../sdk/ts/src/errors";
-import { Decoder } from "../../sdk/ts/src/iprog/decoder";
+import type { Decoder } from "../../sdk/ts/src/iprog/decoder";
 import type { HeldPlan } from "../../sdk/ts/src/iprog/held";
 import { Holding } from "./holding";
 import { Problem } from "./problem";
@@ -16,20 +16,21 @@ interface Work {
 }
 
 export class Decoders {
-  readonly #module: WebAssembly.Module;
+  readonly #make: () => Decoder;
   readonly #idle: Decoder[] = [];
   /** Those at work for one request. Of one that was ended from outside nothing more is heard, so that only the collector tells. */
   readonly #busy = new Set<WeakRef<Work>>();
   /** Those that hold plans, the least recently used first. */
   readonly #holdings = new Set<Holding>();
 
-  constructor(module: WebAssembly.Module) {
-    this.#module = module;
+  /** `make` makes a new one. */
+  constructor(make: () => Decoder) {
+    this.#make = make;
   }
 
   /** A decoder for one request, which takes `beside` bytes more. */
   take(beside: number): Lease {
-    const decoder = this.#idle.shift() ?? new Decoder(this.#module);
+    const decoder = this.#idle.shift() ?? this.#make();
     const work: Work = { decoder, beside };
     const reference = new WeakRef(work);
     this.#busy.add(reference);
@@ -65,7 +66,7 @@ export class Decoders {
       throw error;
     }
     const lease = this.#use(holding);
-    if (this.#fits(0, most)) return lease;
+    if (this.fits(0, most)) return lease;
     this.#holdings.delete(holding);
     return undefined;
   }
@@ -82,13 +83,13 @@ export class Decoders {
   }
 
   #check(memory: number, most: number): void {
-    if (most === 0 || this.#fits(0, most)) return;
+    if (most === 0 || this.fits(0, most)) return;
     if (memory > most) throw new Problem("out-of-memory", `the plan needs ${memory} bytes of memory, and ${most} are allowed`);
     throw new Problem("busy", "other files are being rebuilt, and there is no memory left for this one");
   }
 
   /** Whether `size` bytes more are within the limit, when what nobody uses has gone where it must. */
-  #fits(size: number, most: number): boolean {
+  fits(size: number, most: number): boolean {
     while (most > 0 && this.#taken() + size > most) {
       if (this.#unused() === undefined) return this.#taken() + size <= most;
     }
@@ -106,7 +107,7 @@ export class Decoders {
       }
       if (other !== undefined && other.memory > (found?.memory ?? -1)) found = other;
     }
-    return found ?? new Decoder(this.#module);
+    return found ?? this.#make();
   }
 
   /** Lets go of a decoder that nobody uses, and may be used again. */

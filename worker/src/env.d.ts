@@ -74,8 +74,8 @@ declare module "*/programs.js" {
   export const named: readonly (readonly [name: string, module: WebAssembly.Module])[];
   /** Modules with their plans in them, by the names of their objects. */
   export const reconstructors: readonly (readonly [name: string, module: WebAssembly.Module])[];
-  /** The decoder of plans; undefined in a bundle without one. */
-  export const decoder: WebAssembly.Module | undefined;
+  /** The decoder of plans, by parts; undefined in a bundle without one. */
+  export const decoder: import("./plans").Parts | undefined;
   export default programs;
 }
 

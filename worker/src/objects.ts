@@ -13,7 +13,7 @@ import { precondition, rangeOf, type Span } from "./conditions";
 import { decoderLimit, planLimit } from "./limits";
 import { joined, Loaded } from "./loaded";
 import { Problem, type Code } from "./problem";
-import { Plans, type GivenPlan } from "./plans";
+import { Plans, type GivenPlan, type Parts } from "./plans";
 import { blobFile } from "./published";
 import { begin, Blocks } from "./rebuilding";
 import { checkRoom, Reconstructors, sizeOf } from "./reconstructors";
@@ -39,7 +39,7 @@ export class Objects {
   readonly #cache = new PageCache(CACHE, PAGE);
   #read = 0;
 
-  constructor(decoder: WebAssembly.Module, reconstructors: readonly (readonly [name: string, module: WebAssembly.Module])[]) {
+  constructor(decoder: Parts, reconstructors: readonly (readonly [name: string, module: WebAssembly.Module])[]) {
     this.#plans = new Plans(decoder, this.#cache);
     this.#reconstructors = new Reconstructors(reconstructors);
   }

@@ -2,7 +2,7 @@
 
 import type { Context } from "hono";
 import { HeldPlan } from "../../sdk/ts/src/iprog/held";
-import { RECORD } from "../../sdk/ts/src/iprog/decoder";
+import { Decoder, RECORD } from "../../sdk/ts/src/iprog/decoder";
 import type { Head } from "../../sdk/ts/src/iprog/head";
 import type { PageCache, Source } from "../../sdk/ts/src/iprog/pages";
 import { Rebuild, type PlanHead } from "../../sdk/ts/src/iprog/rebuild";
@@ -11,7 +11,7 @@ import type { Span } from "./conditions";
 import { Decoders, type HeldLease } from "./decoders";
 import { decoderLimit } from "./limits";
 import { BESIDE, Memory } from "./memory";
-import { inPieces, needed, whole } from "./published";
+import { inPieces, needed, noSites, whole } from "./published";
 import { begin, Blocks } from "./rebuilding";
 import { sizeOf } from "./reconstructors";
 import type { Store } from "./store";
@@ -22,6 +22,8 @@ type C = Context<{ Bindings: Env }>;
 const SITES_KEPT = 4 << 20;
 /** What a decoder takes beside what it holds: the streams of a block, a window, and more. */
 const STREAMS = 16 << 20;
+/** What finding a site takes beside. */
+const FINDING = 72;
 /** While something is held, all decoders are within this, whatever they may take else. */
 const HELD = 72 << 20;
 /** A part of a file that is this much smaller than its blobs is read by pages, the first time. */
@@ -37,18 +39,24 @@ export interface GivenPlan {
   readonly isPublished: boolean;
 }
 
+/** The decoder, and what it is given where a plan needs it (spec/iprog-abi.md D15). */
+export type Parts = Readonly<Record<"core" | "relocation" | "finders", WebAssembly.Module>>;
+
 export class Plans {
   readonly #decoders: Decoders;
   readonly #cache: PageCache;
   readonly #sites: SitesCache;
+  readonly #finders: WebAssembly.Module;
   readonly #memory = new Memory();
   /** By the hashes of their files. */
   readonly #asked = new Set<string>();
 
-  constructor(decoder: WebAssembly.Module, cache: PageCache) {
-    this.#decoders = new Decoders(decoder);
+  constructor({ core, relocation, finders }: Parts, cache: PageCache) {
+    const make = () => new Decoder(core, relocation);
+    this.#decoders = new Decoders(make);
     this.#cache = cache;
-    this.#sites = new SitesCache(decoder, SITES_KEPT);
+    this.#sites = new SitesCache(make(), SITES_KEPT);
+    this.#finders = finders;
   }
 
   /** The span as a body. Its first block is made before: what is wrong with it still gets a status. */
@@ -83,7 +91,11 @@ export class Plans {
     if (!isKnown && (size + STREAMS > most || !this.#isWorthIt(about, span))) return undefined;
     const found = this.#decoders.hold(key, size, most, async (decoder, read) => {
       decoder.open(bytes); // all that the head says was checked then
-      const sources = whole(store, plan.whole, about, this.#memory.buffers);
+      const finders = async () => {
+        if (!this.#decoders.fits(FINDING * (about.relocation?.sites ?? 0), most)) throw noSites(about);
+        return this.#finders;
+      };
+      const sources = { ...whole(store, plan.whole, about, this.#memory.buffers), finders };
       const loaded = await HeldPlan.load(decoder, head, sources, read);
       if (span.start < span.stop) loaded.make(Math.floor(span.start / about.windowSize)); // takes the memory that it needs
       return loaded;

@@ -78,9 +78,9 @@ class WholeBlob implements Source {
   async close(): Promise<void> {}
 }
 
-async function wholeSites(store: Store, head: Head, buffers: Buffers): Promise<SitesFile> {
+async function wholeSites(store: Store, head: Head, buffers: Buffers): Promise<SitesFile | undefined> {
   const found = await store.whole(sitesPath(head));
-  if (found === undefined) throw noSites(head);
+  if (found === undefined) return undefined;
   const bytes = new Uint8Array(found.size);
   if (found.body) await buffers.drain(found.body, found.size, (piece, at) => bytes.set(piece, at));
   return opened(new MemorySource(bytes), head);
@@ -114,7 +114,7 @@ function sitesPath(head: Head): string {
   return `blobs/${relocated(head).sha256}.${head.relocation!.finders.join("-")}.sites`;
 }
 
-function noSites(head: Head): Problem {
+export function noSites(head: Head): Problem {
   const finders = head.relocation!.finders.join(", ");
   return new Problem("not-published", `the sites of the blob ${relocated(head).sha256} of the finders ${finders} are not published`);
 }

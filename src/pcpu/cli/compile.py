@@ -46,7 +46,7 @@ def compile(
         bool, typer.Option("--ops", help="Every operation as a kernel of its own, not a program.")
     ] = False,
     decoder: Annotated[
-        bool, typer.Option("--decoder", help="The WebAssembly decoder that takes any plan.")
+        bool, typer.Option("--decoder", help="The WebAssembly decoder of plans, in three files.")
     ] = False,
     without: Annotated[
         list[str] | None,
@@ -63,6 +63,9 @@ def compile(
 
     A plan (an .iprog file) becomes what rebuilds its file: a module, or with --target x86-64,
     aarch64 or riscv64 an executable for Linux.
+
+    --decoder -o OUT.wasm writes a module that takes plans at run time, and beside it what it is
+    given where a plan needs it: OUT-relocation.wasm, and OUT-finders.wasm.
 
     Example: pcpu compile 'xor 0x5a | crc32c' --target wasm -o masked.wasm
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from pcpu.cli.options import print_json
 from pcpu.errors import UsageError
@@ -24,15 +25,25 @@ def compile_plan_file(path: str, target: str, out: str | None, *, as_json: bool)
 
 
 def compile_decoder(out: str | None, *, as_json: bool) -> None:
-    """Write ``iprog.wasm``."""
-    from pcpu.iprog.decoder.wasm import ABI, any_plan, code_sizes
+    """Write ``iprog.wasm``, and beside a file what it may be given."""
+    from pcpu.iprog.decoder.parts import Part, decoder
+    from pcpu.iprog.decoder.wasm import ABI
+
+    def told(part: Part) -> dict[str, Any]:
+        return {"compiled_size": len(part.code), "code": dict(part.sizes)}
 
     _check_json(out, as_json=as_json)
-    code = any_plan()
-    _write(code, out, runs=False)
+    found = decoder()
+    _write(found.core.code, out, runs=False)
+    parts = {}
+    path = Path(str(out))
+    if out not in (None, "-") and path.is_file():  # nothing lies beside a pipe or a device
+        for name, part in found.given.items():
+            beside = path.with_name(f"{path.stem}-{name}{path.suffix}")
+            _write(part.code, str(beside), runs=False)
+            parts[name] = {"file": str(beside)} | told(part)
     if as_json:
-        about = {"target": "wasm", "abi": ABI, "compiled_size": len(code), "code": code_sizes()}
-        print_json(about)
+        print_json({"target": "wasm", "abi": ABI} | told(found.core) | {"parts": parts})
 
 
 def _check_json(out: str | None, *, as_json: bool) -> None:

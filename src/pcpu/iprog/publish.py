@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 from pcpu.artifact import Artifact, open_output, write_all
 from pcpu.errors import PcpuError, UsageError
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.wasm import ABI, any_plan
+from pcpu.iprog.decoder import parts
+from pcpu.iprog.decoder.wasm import ABI
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites_file import is_current, write_sites
 
@@ -42,9 +43,13 @@ class Published:
         }
 
 
-def decoder() -> Artifact:
-    """What a Worker rebuilds files with: ``iprog.wasm`` (spec/iprog-abi.md)."""
-    return Artifact("wasm", any_plan(), {"abi": ABI, "kind": "decoder"})
+def decoder() -> Mapping[str, Artifact]:
+    """What a Worker rebuilds files with, by parts: the core, and what it is given
+    (spec/iprog-abi.md D15)."""
+    found = parts.decoder()
+    told = {"abi": ABI, "kind": "decoder"}
+    every = {"core": found.core, **found.given}
+    return {name: Artifact("wasm", part.code, told) for name, part in every.items()}
 
 
 def check_name(name: str) -> str:

@@ -79,9 +79,7 @@ size_t pcpu_zstd_workspace(void) { return sizeof(ZSTD_DCtx); }
 // Decodes one frame whose content has exactly dst_length bytes, as if the prefix stood before it;
 // the length, or -1. workspace is 8-byte aligned.
 ptrdiff_t pcpu_zstd(void* dst, size_t dst_length, const void* src, size_t src_length,
-                    const void* prefix, size_t prefix_length,
-                    void* workspace, size_t workspace_length) {
-    if (workspace_length < pcpu_zstd_workspace()) return -1;
+                    const void* prefix, size_t prefix_length, void* workspace) {
     ZSTD_DCtx* const context = workspace;
     ZSTD_initDCtx_internal(context);
     ZSTD_decompressBegin(context);

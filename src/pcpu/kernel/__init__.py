@@ -5,6 +5,7 @@ also plain Python over numpy arrays, and numba compiles it where loops of the pl
 
     Bytes, Ints          the arrays that kernels take: of bytes, of numbers of 64 bits with a sign
     Memory               all bytes of memory, of which slices are Bytes
+    State                the numbers that kernels keep between calls
     Extern               what is linked to a kernel, and is no kernel itself
     module.translate     kernels -> LLVM IR
 
@@ -14,6 +15,6 @@ while, for over range, if; calls of other kernels; constants of the module, numb
 
 from __future__ import annotations
 
-from pcpu.kernel.declare import Bytes, Extern, Ints, Memory, i64
+from pcpu.kernel.declare import Bytes, Extern, Ints, Memory, State, i64
 
-__all__ = ["Bytes", "Extern", "Ints", "Memory", "i64"]
+__all__ = ["Bytes", "Extern", "Ints", "Memory", "State", "i64"]

@@ -46,6 +46,11 @@ class Ints(Array):
     """Of numbers of 64 bits with a sign."""
 
 
+class State(Ints):
+    """Numbers that are named by constants. Some machines hold the first of them in variables of
+    the module, so that only constants are places of those, and nothing is passed for them."""
+
+
 # A number of 64 bits of what is in an array: octets are widened before they are shifted.
 i64 = cast(Callable[[Any], int], np.int64)
 

@@ -14,7 +14,7 @@ from pcpu.errors import InternalError
 from pcpu.kernel.declare import Extern
 from pcpu.kernel.intrinsics import INTRINSICS
 from pcpu.kernel.module import Kernel, Translation
-from pcpu.kernel.values import I1, I8, I64, ITEMS, MEMORY, POINTER, Array
+from pcpu.kernel.values import I1, I8, I64, ITEMS, MEMORY, POINTER, VARIABLES, Array
 
 _RELATIONS: Mapping[type, str] = MappingProxyType({
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
@@ -94,6 +94,8 @@ class Expressions:
         """A pointer to ``count`` items from an index on, which lie in the array."""
         if array is MEMORY:
             return self.address(index)
+        if array is VARIABLES:
+            return self.variable(index)
         if count == 1:
             self.check(self.b.icmp_unsigned("<", index, array.length))
         else:
@@ -111,6 +113,15 @@ class Expressions:
                 index, offset = index.operands[0], more
         start = self.b.inttoptr(self.narrow(index), POINTER)
         return self.b.gep(start, [I64(offset)], inbounds=True, source_etype=I8) if offset else start
+
+    def variable(self, index: Any) -> Any:
+        """A pointer to a number of the state: one of its variables, or of what is in memory."""
+        variables, rest = self.translation.variables, self.translation.rest
+        if isinstance(index, ir.Constant) and index.constant < len(variables):
+            return variables[index.constant]
+        place = self.b.sub(index, I64(len(variables)))
+        self.check(self.b.icmp_unsigned("<", place, I64(rest.value_type.count)))
+        return self.b.gep(rest, [I64(0), place])
 
     def slice(self, array: Array, first: Any, last: Any) -> Array:
         within = self.b.icmp_unsigned("<=", first, last)
@@ -146,8 +157,8 @@ class Expressions:
             known = self.translation.known.get(node.id, self.kernel.outer(node.id))
             return self.constant(node, known)
         kind, slot, length = self.locals[node.id]
-        if kind == MEMORY.kind:
-            return MEMORY
+        if kind in self.translation.everywhere:
+            return self.translation.everywhere[kind]
         if kind in ITEMS:
             return Array(kind, self.b.load(slot, typ=POINTER), self.b.load(length, typ=I64))
         return self.b.load(slot, typ=I1 if kind == "bool" else I64)
@@ -302,10 +313,10 @@ class Expressions:
             return self.of_extern(callee, arguments)
         if callee is None:
             raise self.wrong(node, "no such kernel")
-        kernel, function = self.translation.kernel(callee)
+        kernel, function = self.translation.callee(self.b, callee)
         passed: list[Any] = []
         for (_, kind), value in zip(kernel.parameters, arguments, strict=True):
-            if kind == MEMORY.kind:
+            if kind in self.translation.everywhere:
                 continue
             if isinstance(value, Array):
                 passed += [value.pointer, value.length]

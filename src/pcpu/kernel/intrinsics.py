@@ -9,7 +9,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from pcpu.kernel.values import I8, I64, Array
+from pcpu.errors import InternalError
+from pcpu.kernel.values import I8, I64, MEMORY, POINTER, Array
 
 _I32 = ir.IntType(32)
 Emit = Callable[[Any, Sequence[Any]], Any]
@@ -101,6 +102,17 @@ def _move_16(code: Any, arguments: Sequence[Any]) -> None:
     code.b.store(loaded, code.element(to, code.wide(at), 16), align=1)
 
 
+def _move_bytes(code: Any, arguments: Sequence[Any]) -> None:
+    to, at, source, start, count = arguments
+    if to is not MEMORY or source is not MEMORY:
+        raise InternalError("what is moved is memory")
+    kinds = [POINTER, POINTER, code.translation.size, ir.IntType(1)]
+    name = f"llvm.memmove.p0.p0.i{code.translation.size.width}"
+    move = code.intrinsic(name, ir.FunctionType(ir.VoidType(), kinds))
+    places = [code.element(to, code.wide(at)), code.element(source, code.wide(start))]
+    code.b.call(move, [*places, code.narrow(code.wide(count)), ir.IntType(1)(0)])
+
+
 INTRINSICS: Mapping[str, Emit] = MappingProxyType({
     "min": _least,
     "max": _most,
@@ -115,6 +127,7 @@ INTRINSICS: Mapping[str, Emit] = MappingProxyType({
     "lowest_bit": _lowest_bit,
     "match_16": _match_16,
     "move_16": _move_16,
+    "move_bytes": _move_bytes,
     "ints_at": _numbers_at,
     "put_32": _store(32),
     "put_64": _store(64),

@@ -57,6 +57,12 @@ def move_16(to: Bytes, at: int, source: Bytes, start: int) -> None:
         to[at + n] = source[start + n]
 
 
+def move_bytes(to: Bytes, at: int, source: Bytes, start: int, count: int) -> None:
+    """Of memory."""
+    for n in range(count):
+        to[at + n] = source[start + n]
+
+
 def ints_at(b: Bytes, at: int, count: int) -> Ints:
     """A view of ``count`` numbers of 64 bits; ``at`` is a multiple of 8."""
     view: Any = b[at : at + 8 * count]

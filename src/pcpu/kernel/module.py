@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,20 @@ from llvmlite import ir
 
 from pcpu.errors import InternalError
 from pcpu.kernel.declare import Extern
-from pcpu.kernel.values import I8, I64, ITEMS, KINDS, POINTER, Array, parameter_types, result_type
+from pcpu.kernel.values import (
+    I8,
+    I64,
+    ITEMS,
+    KINDS,
+    MEMORY,
+    POINTER,
+    VARIABLES,
+    Array,
+    parameter_types,
+    result_type,
+)
+
+_VARIABLES = 1  # the address space that LLVM has for variables of a module of WebAssembly
 
 
 @dataclass(frozen=True)
@@ -36,8 +50,8 @@ class Kernel:
             raise InternalError(f"{plain.__qualname__} is no function")
         parameters = []
         for argument in syntax.args.args:
-            kind = KINDS.get(ast.unparse(argument.annotation or ast.Constant(None)))
-            if kind is None:
+            kind = ast.unparse(argument.annotation or ast.Constant(None))
+            if kind not in KINDS:
                 raise InternalError(f"{plain.__qualname__}: what is {argument.arg}?")
             parameters.append((argument.arg, kind))
         return Kernel(plain, syntax, tuple(parameters), _result(plain, syntax.returns))
@@ -64,23 +78,55 @@ def _result(function: Any, returns: ast.expr | None) -> tuple[str, ...] | None:
     return kinds
 
 
+@dataclass(frozen=True)
+class Held:
+    """A state that is in a module of WebAssembly: ``variables``, its first numbers, are variables
+    of the module, or of another one that it is part of; ``rest`` more are in its memory. ``build``
+    is in the name of the first variable, so that only modules of one build are put together."""
+
+    variables: int
+    rest: int
+    is_part: bool = False
+    build: str = ""
+
+
 class Translation:
     """A module that grows: what kernels need is added when it is first named."""
 
     def __init__(
         self, name: str, pointer_bits: int, known: Mapping[str, int], hot: Collection[str],
-        apart: Collection[str],
+        apart: Collection[str], instead: Mapping[Any, Any],
     ) -> None:  # fmt: skip
         self.hot, self.apart = hot, apart
         self.module = ir.Module(name=name)
         self.size = ir.IntType(pointer_bits)
         self.known = known
+        # By kind, what is not passed.
+        self.everywhere = {MEMORY.kind: MEMORY}
+        self.variables: list[Any] = []
+        self.rest: Any = None
         self._kernels: dict[Any, tuple[Kernel, Any]] = {}
         self._tables: dict[int, Array] = {}
+        self._instead = instead
+        self._pointers: dict[Any, Any] = {}
+
+    def hold_state(self, held: Held) -> None:
+        """Pass no state to kernels. Called before they are added."""
+        self.everywhere[VARIABLES.kind] = VARIABLES
+        for n in range(held.variables):
+            name = f"s{n}" if n else f"s{n}.{held.build}"
+            made = ir.GlobalVariable(self.module, I64, name, addrspace=_VARIABLES)
+            made.initializer = None if held.is_part else I64(0)
+            self.variables.append(made)
+        type_ = ir.ArrayType(I64, held.rest)
+        self.rest = ir.GlobalVariable(self.module, type_, "state")
+        self.rest.linkage, self.rest.initializer = "internal", ir.Constant(type_, None)
 
     def text(self) -> str:
         """The module's IR. Memory may be one array that begins at 0, which llvmlite cannot say."""
-        return str(self.module).replace(" nounwind", " nounwind null_pointer_is_valid")
+        text = str(self.module).replace(" nounwind", " nounwind null_pointer_is_valid")
+        # Variables are read whole, which LLVM would not always do.
+        return re.sub(r"load (i64, \S+ addrspace\(1\))", r"load volatile \1", text)
 
     def kernel(self, function: Callable[..., Any]) -> tuple[Kernel, Any]:
         """A kernel, and its function in IR."""
@@ -89,7 +135,8 @@ class Translation:
         plain = getattr(function, "py_func", function)
         if plain not in self._kernels:
             kernel = Kernel.of(function)
-            types = [t for _, kind in kernel.parameters for t in parameter_types(kind)]
+            kinds = [kind for _, kind in kernel.parameters]
+            types = [t for kind in kinds for t in parameter_types(kind, self.everywhere)]
             type_ = ir.FunctionType(result_type(kernel.result), types)
             name = f"{plain.__module__}.{plain.__qualname__}"
             made = ir.Function(self.module, type_, name)
@@ -103,6 +150,19 @@ class Translation:
             self._kernels[plain] = kernel, made
             write_body(self, kernel, made)
         return self._kernels[plain]
+
+    def callee(self, b: Any, function: Callable[..., Any]) -> tuple[Kernel, Any]:
+        """The same as a builder calls it: through a pointer where there is another in its place."""
+        plain = getattr(function, "py_func", function)
+        other = self._instead.get(plain)
+        if other is None:
+            return self.kernel(function)
+        _, made = self.kernel(other)
+        if plain not in self._pointers:
+            pointer = ir.GlobalVariable(self.module, made.type, f"{plain.__name__}.at")
+            pointer.initializer = made
+            self._pointers[plain] = pointer
+        return Kernel.of(function), b.load(self._pointers[plain])
 
     def extern(self, about: Extern) -> Any:
         """The declaration of what is linked later."""
@@ -135,14 +195,20 @@ def translate(
     known: Mapping[str, int] | None = None,
     hot: Collection[str] = (),
     apart: Collection[str] = (),
+    held: Held | None = None,
+    instead: Mapping[Any, Any] | None = None,
 ) -> Translation:
     """``kernels`` and what they call in a module of IR, where callers are added.
 
     ``known`` gives other values to constants of modules, by their names. Where ``hot`` names
     functions, those are made fast and all others small; those that ``apart`` names stay functions.
+    Kernels are passed a state unless it is ``held``. A kernel of ``instead`` is called through a
+    pointer, which is to the kernel given there until what is called is linked at run time.
     Raises InternalError at what is no part of the language.
     """
-    translation = Translation(name, pointer_bits, known or {}, hot, apart)
+    translation = Translation(name, pointer_bits, known or {}, hot, apart, instead or {})
+    if held is not None:
+        translation.hold_state(held)
     for kernel in kernels:
         translation.kernel(kernel)
     return translation

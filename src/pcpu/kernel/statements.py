@@ -9,7 +9,7 @@ from llvmlite import ir
 
 from pcpu.kernel.expressions import Expressions
 from pcpu.kernel.module import Kernel, Translation
-from pcpu.kernel.values import I64, ITEMS, MEMORY, POINTER, Array
+from pcpu.kernel.values import I64, ITEMS, POINTER, Array
 
 
 def write_body(translation: Translation, kernel: Kernel, function: Any) -> None:
@@ -23,7 +23,7 @@ class _Body(Expressions):
     def write(self) -> None:
         arguments = iter(self.function.args)
         for name, kind in self.kernel.parameters:
-            if kind == MEMORY.kind:
+            if kind in self.translation.everywhere:
                 self.locals[name] = kind, None, None
             elif kind in ITEMS:
                 self.assign(name, Array(kind, next(arguments), next(arguments)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,8 @@ from llvmlite import ir
 I1, I8, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(64)
 POINTER = ir.PointerType()
 
-KINDS = {"int": "int", "bool": "bool", "Bytes": "Bytes", "Ints": "Ints", "Memory": "Memory"}
-ITEMS = {"Bytes": I8, "Ints": I64, "Memory": I8}  # of arrays
+KINDS = frozenset({"int", "bool", "Bytes", "Ints", "Memory", "State"})
+ITEMS = {"Bytes": I8, "Ints": I64, "Memory": I8, "State": I64}  # of arrays
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,13 @@ class Array:
 
 # All of memory, which begins at address 0.
 MEMORY = Array("Memory", ir.Constant(POINTER, None), I64(1 << 62))
+# The state where it is in variables of the module.
+VARIABLES = Array("State", None, None)
 
 
-def parameter_types(kind: str) -> list[Any]:
-    """How a parameter is passed between kernels."""
-    if kind == MEMORY.kind:
+def parameter_types(kind: str, everywhere: Mapping[str, Array]) -> list[Any]:
+    """How a parameter is passed between kernels: what is ``everywhere`` is not."""
+    if kind in everywhere:
         return []
     return [POINTER, I64] if kind in ITEMS else [I1 if kind == "bool" else I64]
 

@@ -1,5 +1,6 @@
-/** The decoder of plans, `iprog.wasm` (spec/iprog-abi.md D3 to D9), and its memory. */
+/** The decoder of plans, `iprog.wasm` (spec/iprog-abi.md D3 to D9, D15 to D17), and its memory. */
 
+import { PlanError } from "../errors.js";
 import { DecoderInstance } from "./instance.js";
 
 /** Where the bytes of a row come from. */
@@ -19,12 +20,20 @@ const ROW = 32;
 /** Of a record of a site, in bytes; some sites have two. */
 export const RECORD = 16;
 
+/** The rule that a plan breaks which relocates, for a decoder that does not. */
+const RELOCATION = 9;
+
 /** One plan at a time. After a trap the instance is of no use. */
 export class Decoder {
   readonly #instance: DecoderInstance;
+  /** What relocates, until it is needed. */
+  #relocation: WebAssembly.Module | undefined;
+  #hasFinders = false;
 
-  constructor(module: WebAssembly.Module) {
+  /** `relocation` is `iprog-relocation.wasm`: without it plans that relocate are refused as unsupported, rule 9. */
+  constructor(module: WebAssembly.Module, relocation?: WebAssembly.Module) {
     this.#instance = new DecoderInstance(module);
+    this.#relocation = relocation;
   }
 
   /** Bytes of memory that it has taken; it never gives any back. */
@@ -35,15 +44,32 @@ export class Decoder {
   /** Begins with a plan, of which `head` is all up to its frames; the plan before it is forgotten. Throws PlanError. */
   open(head: Uint8Array): void {
     this.write(this.#instance.address("header", head.length), head);
-    this.#instance.checked("open", head.length);
+    this.#open(head.length);
   }
 
   /** The same with room for all of the plan, of `size` bytes; the address of it, where the caller puts what follows `head`. Throws PlanError. */
   openHeld(head: Uint8Array, size: number): number {
     const address = this.#instance.address("hold", PLAN, size);
     this.write(address, head);
-    this.#instance.checked("open", size);
+    this.#open(size);
     return address;
+  }
+
+  #open(length: number): void {
+    try {
+      this.#instance.checked("open", length);
+    } catch (error) {
+      const relocates = error instanceof PlanError && error.kind === "unsupported" && error.rule === RELOCATION;
+      if (!relocates || this.#relocation === undefined) throw error;
+      this.#relocating.checked("open", length);
+    }
+  }
+
+  /** The same with what relocates. */
+  get #relocating(): DecoderInstance {
+    if (this.#relocation !== undefined) this.#instance.give(this.#relocation);
+    this.#relocation = undefined;
+    return this.#instance;
   }
 
   /** Room for all blobs, which are not asked for then; the address. Throws PlanError. */
@@ -53,17 +79,24 @@ export class Decoder {
 
   /** Room for the records of all sites, where the plan relocates; the address. Throws PlanError where the plan has another number of sites. */
   holdSites(count: number): number {
-    return this.#instance.address("hold_sites", count);
+    return this.#relocating.address("hold_sites", count);
+  }
+
+  /** Finds all sites in the blobs that are held, and holds them; `finders` is `iprog-finders.wasm`. Throws PlanError. */
+  findSites(finders: WebAssembly.Module): void {
+    if (!this.#hasFinders) this.#instance.give(finders);
+    this.#hasFinders = true;
+    this.#instance.checked("find");
   }
 
   /** Memory for the caller, until the next call but `unpack`; the address. */
   room(size: number): number {
-    return this.#instance.address("room", size);
+    return this.#relocating.address("room", size);
   }
 
   /** Makes records, from the address `to` on, of a packed page of `count` sites, which lies at `address`; how many. Throws PlanError. */
   unpack(address: number, length: number, count: number, to: number): number {
-    return this.#instance.checked("unpack", address, length, count, to);
+    return this.#relocating.checked("unpack", address, length, count, to);
   }
 
   /** Bytes of its memory, good until the next call. */
@@ -118,7 +151,7 @@ export class Decoder {
 
   /** Room for `count` records of sites; the address. */
   sites(count: number): number {
-    return this.#instance.address("sites", count);
+    return this.#relocating.address("sites", count);
   }
 
   write(address: number, bytes: Uint8Array): void {

@@ -2,12 +2,15 @@
 
 import type { Decoder } from "./decoder.js";
 import type { Put } from "./pages.js";
-import { checkSources, type PlanHead, type Sources } from "./rebuild.js";
+import { checkSources, noSites, type PlanHead, type Sources } from "./rebuild.js";
 import type { SitesFile } from "./sites.js";
 
 /** What is read; sites are opened when all else is being read. */
 export interface WholeSources extends Omit<Sources, "sites"> {
-  readonly sites?: (() => Promise<SitesFile>) | undefined;
+  /** Where there are none they are found. */
+  readonly sites?: (() => Promise<SitesFile | undefined>) | undefined;
+  /** `iprog-finders.wasm`, asked for where sites have to be found. */
+  readonly finders?: (() => Promise<WebAssembly.Module>) | undefined;
 }
 
 /** Any number of readers may take windows from it in turn. */
@@ -23,7 +26,7 @@ export class HeldPlan {
    * SourceError and MemoryError, when nothing is read any more.
    */
   static async load(decoder: Decoder, head: PlanHead, sources: WholeSources, read: (bytes: number) => void = () => {}): Promise<HeldPlan> {
-    const { plan, reference, sites } = sources;
+    const { plan, reference, sites, finders } = sources;
     const begun = head.bytes.length;
     const address = decoder.openHeld(head.bytes, plan.size);
     checkSources(decoder, sources);
@@ -32,13 +35,22 @@ export class HeldPlan {
       read(bytes.length);
     };
     const blobs = decoder.holdReference(reference.size);
+    let isFound = false;
+    const holdSites = async (file: SitesFile | undefined) => {
+      isFound = file !== undefined;
+      await file?.hold(decoder);
+    };
     const reading = [
-      sites?.().then((file) => file.hold(decoder)),
+      sites?.().then(holdSites),
       reference.read(0, reference.size, to(blobs)),
       plan.read(begun, plan.size - begun, to(address + begun)),
     ];
     for (const done of await Promise.allSettled(reading)) {
       if (done.status === "rejected") throw done.reason;
+    }
+    if (decoder.wantsSites && !isFound) {
+      if (finders === undefined) throw noSites();
+      decoder.findSites(await finders());
     }
     return new HeldPlan(decoder);
   }

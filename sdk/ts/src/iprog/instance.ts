@@ -14,6 +14,8 @@ type Call = (...words: (number | bigint)[]) => number | bigint;
 
 export class DecoderInstance {
   readonly #exports: WebAssembly.Exports;
+  /** Functions of the parts that it was given. */
+  #given: WebAssembly.Exports = {};
   readonly #memory: WebAssembly.Memory;
 
   constructor(module: WebAssembly.Module) {
@@ -21,6 +23,11 @@ export class DecoderInstance {
     const { memory } = this.#exports;
     if (!(memory instanceof WebAssembly.Memory)) throw new ModuleError("the decoder exports no memory");
     this.#memory = memory;
+  }
+
+  /** Adds a part, which works in its memory (D15). */
+  give(part: WebAssembly.Module): void {
+    this.#given = { ...this.#given, ...new WebAssembly.Instance(part, { env: this.#exports as WebAssembly.ModuleImports }).exports };
   }
 
   /** Bytes of memory that it has taken. */
@@ -70,7 +77,7 @@ export class DecoderInstance {
   }
 
   #call(name: string, words: (number | bigint)[]): number | bigint {
-    const found = this.#exports[name];
+    const found = this.#exports[name] ?? this.#given[name];
     if (typeof found !== "function") throw new ModuleError(`the decoder does not export ${name}`);
     try {
       return (found as Call)(...words);

@@ -17,14 +17,17 @@ export interface Sources {
 }
 
 /** Throws PlanError where the plan or the blobs are others than the decoder's plan says. */
-export function checkSources(decoder: Decoder, { plan, reference, sites }: { plan: Source; reference: Source; sites?: unknown }): void {
+export function checkSources(decoder: Decoder, { plan, reference }: { plan: Source; reference: Source }): void {
   if (decoder.planSize !== plan.size) {
     throw new PlanError("damaged", `the plan has ${plan.size} bytes, and says ${decoder.planSize}`, 6);
   }
   if (decoder.referenceSize !== reference.size) {
     throw new PlanError("wrong-blob", `the plan needs blobs of ${decoder.referenceSize} bytes, not ${reference.size}`, 8);
   }
-  if (decoder.wantsSites && sites === undefined) throw new UsageError("the plan relocates, and there is no sites file");
+}
+
+export function noSites(): UsageError {
+  return new UsageError("the plan relocates, and there is no sites file");
 }
 
 /** All of a plan up to its frames, and what it says. */
@@ -76,6 +79,7 @@ export class Rebuild {
   /** `decoder` has opened the plan; `cache` is for its sites. Throws PlanError. */
   constructor(decoder: Decoder, sources: Sources, cache: SitesCache, ahead?: Ahead) {
     checkSources(decoder, sources);
+    if (decoder.wantsSites && sources.sites === undefined) throw noSites();
     this.#decoder = decoder;
     this.#sources = sources;
     this.#cache = cache;

@@ -39,9 +39,9 @@ export class SitesCache {
   readonly #files = new Map<string, number>();
   #lastFile = 0;
 
-  /** `module` is the decoder of plans; `capacity` is in bytes. */
-  constructor(module: WebAssembly.Module, capacity: number) {
-    this.#decoder = new Decoder(module);
+  /** `decoder` has no plan, and is of no other use then; `capacity` is in bytes. */
+  constructor(decoder: Decoder, capacity: number) {
+    this.#decoder = decoder;
     this.#capacity = capacity;
   }
 

@@ -126,22 +126,25 @@ def _decode(measured: Measured, folder: Path) -> None:
 
 def _for_decoders(patch: Path, old: Path) -> list[Path]:
     """Files for bench/js/iprog.js: a plan's reconstructor, the decoder of any plan, the plan, and
-    its sites where it has any."""
-    from pcpu.iprog.decoder.wasm import any_plan, reconstructor
+    its sites where it has any, with what relocates."""
+    from pcpu.iprog.decoder.parts import decoder
+    from pcpu.iprog.decoder.wasm import reconstructor
     from pcpu.iprog.files import mapped
     from pcpu.iprog.finders import find_sites
     from pcpu.iprog.format import read_header
     from pcpu.iprog.sites_file import records
 
     plan = patch.read_bytes()
-    own, any_, sites = (patch.with_suffix(f".{end}") for end in ("wasm", "any.wasm", "sites"))
+    ends = ("wasm", "core.wasm", "sites", "relocation.wasm")
+    own, core, sites, more = (patch.with_suffix(f".{end}") for end in ends)
     own.write_bytes(reconstructor(plan))
-    any_.write_bytes(any_plan())
+    core.write_bytes(decoder().core.code)
     relocation = read_header(plan).relocation
     if relocation is None:
-        return [own, any_, patch]
+        return [own, core, patch]
+    more.write_bytes(decoder().relocation.code)
     sites.write_bytes(records(find_sites(mapped(str(old)), relocation.finders)))
-    return [own, any_, patch, sites]
+    return [own, core, patch, sites, more]
 
 
 def decode_in_node(blob: Path, file: Path, patches: Sequence[str]) -> dict[str, dict[str, float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pcpu.iprog.decoder import state as S
-from pcpu.kernel import Bytes, Ints, Memory, i64
+from pcpu.kernel import Memory, State, i64
 from pcpu.kernel.memory import put_32, put_64, u16_at, u32_at
 
 # Of 4096, how likely a bit is whose odds are 0.5 * (place - 16) by their natural logarithm.
@@ -47,40 +47,43 @@ def between(low: int, high: int, part: int) -> int:
     return low + ((high - low) * part >> 12)
 
 
-def decode_adaptive(s: Ints, heap: Memory, to: Bytes, stored: Bytes, room: int) -> bool:
-    """Decode the streams of the frame that was asked for, all of ``to``; whether ``stored`` is used
-    to its end. There are ``ROOM`` bytes at ``room``."""
+def decode_adaptive(s: State, heap: Memory, at: int, stored: int, end: int, room: int) -> bool:
+    """Decode the streams of the frame that was asked for to ``at`` in memory; whether what is
+    stored from ``stored`` to ``end`` is used to its end. There are ``ROOM`` bytes at ``room``."""
     _forget(heap, room)
-    low, high, code, used, at = 0, WORD, 0, 0, 0
+    low, high, code = 0, WORD, 0
     for _ in range(4):
-        code = code << 8 | (int(stored[used]) if used < len(stored) else 0)
-        used += 1
-    first, chances = s[S.NEXT_STREAM] - s[S.FRAME_STREAMS], room + _LIKELY + _CHANCES
-    for n in range(s[S.FRAME_STREAMS]):
-        own, behind = room + _ENTRY * NODES * n, room + _ENTRY * NODES * 8
-        end = at + s[S.STREAM + 2 * (first + n) + 1]
-        while at < end:
+        code = code << 8 | (int(heap[stored]) if stored < end else 0)
+        stored += 1
+    own, chances = room, room + _LIKELY + _CHANCES
+    behind = room + _ENTRY * NODES * 8
+    stream = s[S.NEXT_STREAM] - s[S.FRAME_STREAMS]
+    while stream < s[S.NEXT_STREAM]:
+        before, last = behind, at + s[S.STREAM + 2 * stream + 1]
+        while at < last:
             node = _ENTRY
-            part = _chance(heap, own + node, behind + node, chances)
+            part = _chance(heap, own + node, before + node, chances)
             while node < _ENTRY * NODES:
                 # What the next bit may hang on is asked for before this one is known.
-                zero = _chance(heap, own + 2 * node, behind + 2 * node, chances)
-                one = _chance(heap, own + 2 * node + _ENTRY, behind + 2 * node + _ENTRY, chances)
+                zero = _chance(heap, own + 2 * node, before + 2 * node, chances)
+                one = _chance(heap, own + 2 * node + _ENTRY, before + 2 * node + _ENTRY, chances)
                 middle = between(low, high, part)
                 bit = 1 if code <= middle else 0
                 low, high = (low if bit else middle + 1), (middle if bit else high)
                 _learn(heap, own + node, (bit << 12) - part, OFTEN)
-                _learn(heap, behind + node, (bit << 12) - part, LESS_OFTEN)
+                _learn(heap, before + node, (bit << 12) - part, LESS_OFTEN)
                 node = 2 * node + _ENTRY * bit
                 part = one if bit else zero
                 while (low ^ high) & _TOP == 0:
                     low, high = low << 8 & WORD, high << 8 & WORD | 255
-                    code = code << 8 & WORD | (int(stored[used]) if used < len(stored) else 0)
-                    used += 1
-            to[at] = node // _ENTRY
-            behind = room + NODES * (node - _ENTRY * (NODES - 8))
+                    code = code << 8 & WORD | (int(heap[stored]) if stored < end else 0)
+                    stored += 1
+            heap[at] = node // _ENTRY
+            before = behind + NODES * (node - _ENTRY * NODES)
             at += 1
-    return used >= len(stored)
+        own += _ENTRY * NODES
+        stream += 1
+    return stored >= end
 
 
 def _forget(heap: Memory, room: int) -> None:

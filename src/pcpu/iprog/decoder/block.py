@@ -3,73 +3,74 @@
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.reader import read_from, read_limited, read_number, read_signed, refuse_if
+from pcpu.iprog.decoder.reader import read_from, read_number, refuse_if
 from pcpu.iprog.decoder.state import fail
-from pcpu.kernel import Ints, Memory
+from pcpu.iprog.format import MAX_STREAMS
+from pcpu.kernel import Memory, State
 
-_COLUMNS = 6  # of lengths; the seventh is of skews
+_COLUMNS = 7
+_SKEWS = 6  # the column that is not of lengths
+_MOST_BITS = MAX_STREAMS.bit_length()
 
 
-def read_index(s: Ints, heap: Memory) -> int:
+def read_index(s: State, heap: Memory) -> int:
     """Check the index of the block that was loaded; a status."""
     windows = s[S.BLOCK_WINDOWS]
-    if s[S.STREAM + 2 * S.CHECKS + 1] != 4 * windows:
-        return fail(S.DAMAGED, 14)
-    if s[S.STREAM + 1] < (_COLUMNS + 1) * windows:
-        return fail(S.DAMAGED, 15)
+    refuse_if(s, s[S.STREAM + 2 * S.CHECKS + 1] != 4 * windows, fail(S.DAMAGED, 14))
+    refuse_if(s, s[S.STREAM + 1] < _COLUMNS * windows, fail(S.DAMAGED, 15))
+    if s[S.WRONG]:
+        return s[S.WRONG]
     _read_index_from(s, s[S.CONTENT])
-    for column in range(_COLUMNS + 1):
+    for column in range(_COLUMNS):
         s[S.COLUMN + column] = s[S.AT]
-        total = 0
+        total, any_ = -s[S.STREAM + 2 * (S.GAPS + column) + 1], 0
         for _ in range(windows):
-            if column < _COLUMNS:
-                total += read_limited(s, heap, 0, s[S.CONTENT_LENGTH], 15)
-            else:
-                read_number(s, heap)
-        refuse_if(
-            s,
-            column < _COLUMNS and total != s[S.STREAM + 2 * (S.GAPS + column) + 1],
-            fail(S.DAMAGED, 15),
-        )
+            length = read_number(s, heap)
+            total += length
+            any_ |= length
+        wrong = total != 0 or any_ >> _MOST_BITS != 0
+        refuse_if(s, wrong and column < _SKEWS, fail(S.DAMAGED, 15))
     refuse_if(s, s[S.AT] != s[S.END], fail(S.DAMAGED, 15))
     rewind(s)
     return s[S.WRONG]
 
 
-def _read_index_from(s: Ints, at: int) -> None:
+def _read_index_from(s: State, at: int) -> None:
     read_from(s, at, s[S.CONTENT] + s[S.STREAM + 1])
 
 
-def rewind(s: Ints) -> None:
+def rewind(s: State) -> None:
     """Go to the first window of the block."""
-    s[S.CURSOR], s[S.CURSOR_SKEW] = s[S.BLOCK_FIRST], 0
-    for column in range(_COLUMNS + 1):
-        s[S.NEXT + column], s[S.USED + column] = s[S.COLUMN + column], 0
+    s[S.CURSOR] = s[S.BLOCK_FIRST]
+    for column in range(_COLUMNS):
+        s[S.NEXT + column] = s[S.COLUMN + column]
+        s[S.USED + column] = s[S.CONTENT] + s[S.STREAM + 2 * (S.GAPS + column)]
+    s[S.USED + _SKEWS] = 0
 
 
-def seek(s: Ints, heap: Memory, window: int) -> None:
-    """Put into PART what belongs to a window of this block, and its skew into PART_SKEW."""
+def seek(s: State, heap: Memory, window: int) -> None:
+    """Put into PART where in memory what belongs to a window of this block begins and ends; of
+    skews, the one before and its own."""
     if window < s[S.CURSOR]:
         rewind(s)
     while s[S.CURSOR] <= window:
-        for column in range(_COLUMNS + 1):
+        for column in range(_COLUMNS):
             _read_index_from(s, s[S.NEXT + column])
-            if column < _COLUMNS:
-                s[S.PART + 2 * column] = s[S.USED + column]
-                s[S.USED + column] += read_number(s, heap)
-                s[S.PART + 2 * column + 1] = s[S.USED + column]
-            else:
-                s[S.CURSOR_SKEW] += read_signed(s, heap)
+            number = read_number(s, heap)
+            if column == _SKEWS:
+                number = (number >> 1) ^ -(number & 1)
+            s[S.PART + 2 * column] = s[S.USED + column]
+            s[S.USED + column] += number
+            s[S.PART + 2 * column + 1] = s[S.USED + column]
             s[S.NEXT + column] = s[S.AT]
         s[S.CURSOR] += 1
-    s[S.PART_SKEW] = s[S.CURSOR_SKEW]
 
 
-def start_of(s: Ints, number: int) -> int:
+def start_of(s: State, number: int) -> int:
     """Where in memory the part of the window of a stream begins, of ``GAPS`` and later."""
-    return s[S.CONTENT] + s[S.STREAM + 2 * number] + s[S.PART + 2 * (number - S.GAPS)]
+    return s[S.PART + 2 * (number - S.GAPS)]
 
 
-def end_of(s: Ints, number: int) -> int:
+def end_of(s: State, number: int) -> int:
     """Where that part ends."""
-    return s[S.CONTENT] + s[S.STREAM + 2 * number] + s[S.PART + 2 * (number - S.GAPS) + 1]
+    return s[S.PART + 2 * (number - S.GAPS) + 1]

@@ -6,13 +6,13 @@ from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.moving import region_of
 from pcpu.iprog.finders.call_sites import head, leb
 from pcpu.iprog.regions import RegionKind
-from pcpu.kernel import Bytes, Ints, Memory
+from pcpu.kernel import Bytes, Memory, State
 from pcpu.kernel.memory import i64_at
 
 _CALLS = RegionKind.CALLS.value
 
 
-def restore_calls(s: Ints, heap: Memory, window: Bytes, start: int) -> None:
+def restore_calls(s: State, heap: Memory, window: Bytes, start: int) -> None:
     """Restore the tables of the window that begins at ``start`` of the file."""
     region = region_of(s, heap, start)
     last_region = s[S.REGION_TABLE] + 24 * (s[S.REGIONS] - 1)

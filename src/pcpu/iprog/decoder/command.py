@@ -13,7 +13,7 @@ import numpy as np
 from pcpu.iprog.decoder import exports, one
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.exports import reference_of
-from pcpu.kernel import Bytes, Extern, Ints, Memory
+from pcpu.kernel import Bytes, Extern, Memory, State
 from pcpu.kernel.memory import i64_at
 
 
@@ -49,7 +49,7 @@ rename = Extern("rename", ("int", "int"))
 unlink = Extern("unlink", ("int",))
 
 
-def main(s: Ints, heap: Memory, count: int, arguments: int) -> int:
+def main(s: State, heap: Memory, count: int, arguments: int) -> int:
     """``arguments`` is the address of ``count`` addresses of strings that end with a 0 byte."""
     out, last = 0, count
     if count >= 3 and _is_option(heap, i64_at(heap, arguments + 8 * (count - 2))):
@@ -84,7 +84,7 @@ def _signed(value: int) -> int:
     return ((value & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000
 
 
-def _read_blobs(s: Ints, heap: Memory, arguments: int, last: int) -> int:
+def _read_blobs(s: State, heap: Memory, arguments: int, last: int) -> int:
     """Read the blobs one behind the other; 0, or an exit code."""
     total = 0
     for n in range(1, last):
@@ -110,7 +110,7 @@ def _read_blobs(s: Ints, heap: Memory, arguments: int, last: int) -> int:
     return 0 if at == total else _wrong(_SIZES, _FAILURE)
 
 
-def _write_file(s: Ints, heap: Memory, out: int) -> int:
+def _write_file(s: State, heap: Memory, out: int) -> int:
     part, file = 0, _STDOUT
     if out:
         part = _part_of(s, heap, out)
@@ -128,7 +128,7 @@ def _write_file(s: Ints, heap: Memory, out: int) -> int:
     return code
 
 
-def _part_of(s: Ints, heap: Memory, out: int) -> int:
+def _part_of(s: State, heap: Memory, out: int) -> int:
     """The address of the path beside ``out`` that is written first."""
     length = 0
     while heap[out + length]:
@@ -142,7 +142,7 @@ def _part_of(s: Ints, heap: Memory, out: int) -> int:
     return path
 
 
-def _write_windows(s: Ints, heap: Memory, file: int) -> int:
+def _write_windows(s: State, heap: Memory, file: int) -> int:
     for number in range(s[S.WINDOWS]):
         status = one.window(s, heap, number)
         if status < 0:

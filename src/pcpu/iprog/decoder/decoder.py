@@ -6,34 +6,30 @@ from pcpu.iprog.decoder import covers
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.block import read_index, seek
 from pcpu.iprog.decoder.covers import begin_covers
-from pcpu.iprog.decoder.groups import MAP, ROW, load_group, pcpu_zstd_workspace
+from pcpu.iprog.decoder.groups import MAP, load_group, pcpu_zstd_workspace
 from pcpu.iprog.decoder.header import open_header
-from pcpu.iprog.decoder.map import read_map
-from pcpu.iprog.decoder.records import RECORD
-from pcpu.iprog.decoder.sites import index_room, index_sites
+from pcpu.iprog.decoder.relocation import INDEX_SITES, READ_MAP, relocate, relocate_if
 from pcpu.iprog.decoder.state import fail, take
+from pcpu.iprog.decoder.wanted import ROW
 from pcpu.iprog.decoder.window import MAX_ROWS, make_window, want_covers
-from pcpu.kernel import Ints, Memory
+from pcpu.kernel import Memory, State
 from pcpu.kernel.memory import i64_at
 
 
-def open_plan(s: Ints, heap: Memory) -> int:
+def open_plan(s: State, heap: Memory) -> int:
     """Read the header of the plan; a status."""
     status = open_header(s, heap)
     if status < 0:
         return status
     s[S.MAP_READY], s[S.BLOCK], s[S.LOADING], s[S.READY], s[S.WINDOW] = 0, -1, -1, -1, -1
-    s[S.GIVEN_COUNT], s[S.PIECES], s[S.INDEXED], s[S.REGION] = 0, 0, 0, s[S.REGION_TABLE]
     if S.COMPRESSED:
         s[S.WORKSPACE] = take(s, pcpu_zstd_workspace())
     s[S.OUT] = take(s, (1 << s[S.WINDOW_BITS]) + S.SLACK)
-    if s[S.OUT] < 0:
-        return s[S.OUT]
     s[S.AFTER_HEADER] = s[S.TOP]
-    return 0
+    return s[S.WRONG]
 
 
-def want(s: Ints, heap: Memory, window: int) -> int:
+def want(s: State, heap: Memory, window: int) -> int:
     """What a window needs yet: how many rows, or a status."""
     if not s[S.OPEN] or window < 0 or window >= s[S.WINDOWS]:
         return fail(S.NOT_NOW, 0)
@@ -64,7 +60,7 @@ def want(s: Ints, heap: Memory, window: int) -> int:
     return 0
 
 
-def make(s: Ints, heap: Memory, window: int) -> int:
+def make(s: State, heap: Memory, window: int) -> int:
     """Make the window of which nothing is missing; a status."""
     if not s[S.OPEN] or s[S.READY] != window or window < 0:
         return fail(S.NOT_NOW, 0)
@@ -72,51 +68,16 @@ def make(s: Ints, heap: Memory, window: int) -> int:
     return make_window(s, heap, s[S.OUT_LENGTH], window << s[S.WINDOW_BITS])
 
 
-def give_sites(s: Ints, count: int) -> int:
-    """Room for the records of sites that were asked for; where they go, or a status."""
-    if not s[S.OPEN] or count < 0 or s[S.SITES_HELD]:
-        return fail(S.NOT_NOW, 0)
-    s[S.GIVEN_SITES] = take(s, RECORD * count)
-    s[S.SITE] = s[S.GIVEN_SITES]
-    s[S.GIVEN_COUNT] = count if s[S.GIVEN_SITES] >= 0 else 0
-    return s[S.GIVEN_SITES]
-
-
-def hold_sites(s: Ints, count: int) -> int:
-    """Room for the records of all sites of the blob; where they go, or a status."""
-    if not s[S.OPEN] or s[S.BLOCK] >= 0 or s[S.MAP_READY]:
-        return fail(S.NOT_NOW, 9)
-    if not s[S.SITES] <= count <= 2 * s[S.SITES]:
-        return fail(S.DAMAGED, 9)
-    records = take(s, RECORD * count)
-    if records >= 0:
-        hold_records(s, records, count)
-    return records
-
-
-def hold_records(s: Ints, records: int, count: int) -> None:
-    """Note that records of all sites are at ``records``, and nothing else behind them."""
-    s[S.HELD_SITES] = s[S.SITE] = records
-    s[S.HELD_COUNT], s[S.SITES_HELD] = count, 1
-    s[S.TOP] = s[S.AFTER_HEADER] = records + RECORD * count
-
-
-def _want_map(s: Ints, heap: Memory) -> int:
+def _want_map(s: State, heap: Memory) -> int:
     rows = load_group(s, heap, MAP, s[S.MAP_AT], 2, s[S.HEADER_END] + 4 - s[S.PLAN_AT])
     if rows:
         return rows
-    status = read_map(s, heap)
-    if status < 0:
-        return status
-    if s[S.SITES_HELD]:
-        s[S.SITE_INDEX] = take(s, index_room(s))
-        if s[S.SITE_INDEX] < 0:
-            return s[S.SITE_INDEX]
-    s[S.MAP_READY], s[S.AFTER_HEADER] = 1, s[S.TOP]
-    return 0
+    status = relocate(s, heap, READ_MAP, s[S.STREAM + 1], 0)
+    s[S.MAP_READY], s[S.AFTER_HEADER] = 1 if status >= 0 else 0, s[S.TOP]
+    return status
 
 
-def _want_block(s: Ints, heap: Memory, window: int) -> int:
+def _want_block(s: State, heap: Memory, window: int) -> int:
     """Load the block of a window, where it is not there; how many rows it needs, or a status."""
     first, windows = s[S.BLOCK_FIRST], s[S.BLOCK_WINDOWS]
     if s[S.BLOCK] >= 0 and first <= window < first + windows:
@@ -129,18 +90,15 @@ def _want_block(s: Ints, heap: Memory, window: int) -> int:
     s[S.BLOCK_FIRST] = i64_at(heap, row)
     s[S.BLOCK_WINDOWS] = i64_at(heap, row + 24) - s[S.BLOCK_FIRST]
     s[S.ROWS], s[S.COVERS] = take(s, ROW * MAX_ROWS), take(s, covers.ROW * (covers.MANY + 1))
-    if s[S.ROWS] | s[S.COVERS] < 0:
-        return fail(S.NO_MEMORY, 0)
     status = read_index(s, heap)
     if status < 0:
         return status
-    if s[S.SITES_HELD]:
-        index_sites(s, heap, s[S.STREAM + 2 * S.GAPS + 1])
+    relocate_if(s, heap, INDEX_SITES, s[S.STREAM + 2 * S.GAPS + 1], 0)
     s[S.BLOCK], s[S.AFTER_BLOCK] = block, s[S.TOP]
     return 0
 
 
-def _block_of(s: Ints, heap: Memory, window: int) -> int:
+def _block_of(s: State, heap: Memory, window: int) -> int:
     low, high = 0, s[S.BLOCKS]
     while low + 1 < high:
         middle = (low + high) // 2

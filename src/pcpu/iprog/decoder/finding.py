@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.decoder import hold_records
+from pcpu.iprog.decoder.given import hold_records
 from pcpu.iprog.decoder.records import RECORD, ROW, make_records
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.finders.find import KNOWN_FINDERS, LAST_FINDER, find_room, find_sites
 from pcpu.iprog.finders.sort import sort_room, sort_rows
-from pcpu.kernel import Bytes, Ints, Memory
+from pcpu.kernel import Bytes, Memory, State
 from pcpu.kernel.memory import i64_at, ints_at
 
 _PIECE = 4096  # rows that become records in one call
@@ -16,7 +16,7 @@ _DROPPED = 64  # of so many sites one may overlap others, so that the first try 
 _BYTES_A_SITE = 8  # likewise
 
 
-def find(s: Ints, heap: Memory, reference: Bytes) -> int:
+def find(s: State, heap: Memory, reference: Bytes) -> int:
     """Find the sites that the plan relocates, and hold them; a status."""
     for n in range(s[S.FINDERS]):
         number = i64_at(heap, s[S.FINDER_TABLE] + 8 * n)
@@ -39,7 +39,7 @@ def find(s: Ints, heap: Memory, reference: Bytes) -> int:
     return _hold(s, heap, s[S.HELD_SITES], count)
 
 
-def _hold(s: Ints, heap: Memory, rows: int, count: int) -> int:
+def _hold(s: State, heap: Memory, rows: int, count: int) -> int:
     """Make records of rows, in their place, and hold them; a status."""
     to, end, kept = rows, 0, count
     for first in range(0, count, _PIECE):
@@ -52,7 +52,7 @@ def _hold(s: Ints, heap: Memory, rows: int, count: int) -> int:
     return 0
 
 
-def _find_within(s: Ints, heap: Memory, blob: Bytes, room: int) -> int:
+def _find_within(s: State, heap: Memory, blob: Bytes, room: int) -> int:
     """Find sites, and write them to so many rows; how many there are, or a status."""
     s[S.TOP] = s[S.AFTER_HEADER]
     start = take(s, ROW * room)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.adaptive import ROOM, decode_adaptive
 from pcpu.iprog.decoder.reader import read_from, read_limited, read_number, refuse_if
-from pcpu.iprog.decoder.sites import move_prefix
+from pcpu.iprog.decoder.relocation import ASK_SPANS, MOVE_SPANS, relocate_if
 from pcpu.iprog.decoder.state import check, fail, take
+from pcpu.iprog.decoder.wanted import PLAN, REFERENCE, ROW, put_row
 from pcpu.iprog.format import (
     MAX_ADAPTIVE,
     MAX_PREFIX,
@@ -20,24 +21,24 @@ from pcpu.iprog.format import (
     MIN_PREFIX,
     Codec,
 )
-from pcpu.kernel import Bytes, Extern, Ints, Memory
-from pcpu.kernel.memory import put_64, u32_at
+from pcpu.kernel import Extern, Memory, State
+from pcpu.kernel.memory import move_bytes, u32_at
 
-PLAN, REFERENCE, SITES = 0, 1, 2  # sources of rows
-ROW = 32  # bytes
 MAP = 0  # the number of the map's group; block n has n + 1
+MAP_STREAMS, STREAMS = 2, 8  # of a group
 RAW, ZSTD, ZSTD_PREFIX, ADAPTIVE = map(int, Codec)
 
 
-# Decode a frame of Zstandard to exactly ``to``; below 0 where it is none.
-pcpu_zstd = Extern("pcpu_zstd", ("Bytes", "Bytes", "Bytes", "Bytes"))
+# Decode a frame of Zstandard: where its content goes and its length, where the frame is and its
+# length, the same of a prefix; where it may work. Below 0 where it is none.
+pcpu_zstd = Extern("pcpu_zstd", ("int", "int", "int", "int", "int", "int", "int"))
 pcpu_zstd_workspace = Extern("pcpu_zstd_workspace", ())
 
 
 # Reading
 
 
-def check_group(s: Ints, heap: Memory, streams: int) -> int:
+def check_group(s: State, heap: Memory, streams: int) -> int:
     """How many bytes the frames of a group of the header have stored."""
     _read_streams(s, heap, streams)
     stored = 0
@@ -48,7 +49,7 @@ def check_group(s: Ints, heap: Memory, streams: int) -> int:
     return stored
 
 
-def _read_streams(s: Ints, heap: Memory, streams: int) -> None:
+def _read_streams(s: State, heap: Memory, streams: int) -> None:
     """What stands before the frames."""
     total = 0
     for n in range(streams):
@@ -59,7 +60,7 @@ def _read_streams(s: Ints, heap: Memory, streams: int) -> None:
     s[S.FRAMES] = read_limited(s, heap, 1, streams, 11)
 
 
-def _read_frame(s: Ints, heap: Memory) -> None:
+def _read_frame(s: State, heap: Memory) -> None:
     """What the header says of the next frame."""
     count = read_limited(s, heap, 1, s[S.STREAMS] - s[S.NEXT_STREAM], 12)
     length = 0
@@ -83,8 +84,9 @@ def _read_frame(s: Ints, heap: Memory) -> None:
     refuse_if(s, length == 0 if codec else stored != length, fail(S.DAMAGED, 13))
 
 
-def _read_spans(s: Ints, heap: Memory) -> None:
-    """Those of a prefix."""
+def _read_spans(s: State, heap: Memory) -> None:
+    """Those of a prefix, which the map cannot have: it may be moved by that."""
+    refuse_if(s, s[S.STREAMS] == MAP_STREAMS, fail(S.DAMAGED, 25))
     s[S.PREFIX_SPANS] = read_limited(s, heap, 1, MAX_SPANS, 12)
     s[S.SPANS_AT] = s[S.AT]
     end = total = 0
@@ -100,7 +102,7 @@ def _read_spans(s: Ints, heap: Memory) -> None:
 # Loading
 
 
-def load_group(s: Ints, heap: Memory, group: int, at: int, streams: int, frame_at: int) -> int:
+def load_group(s: State, heap: Memory, group: int, at: int, streams: int, frame_at: int) -> int:
     """Go on with the group of this number, or begin with it, which is ``at`` in the header, and
     whose first frame is at ``frame_at`` of the plan: how many rows are wanted for it, or a status.
     In the end its streams' places are those of STREAM, in memory from CONTENT on."""
@@ -112,30 +114,24 @@ def load_group(s: Ints, heap: Memory, group: int, at: int, streams: int, frame_a
         s[S.CONTENT] = s[S.ASKED] = s[S.WRONG] = 0
     status = 0
     while s[S.FRAMES] and status >= 0:
-        if not s[S.ASKED]:
+        if s[S.ASKED]:
+            status = _decode(s, heap)
+            s[S.FRAMES] -= 1
+            s[S.ASKED], s[S.TOP] = 0, s[S.FRAME_MARK]
+        else:
             status = _ask(s, heap)
             s[S.ASKED] = 1
-        if status > 0:
-            return status
-        if status == 0:
-            status = _decode(s, heap)
-        s[S.FRAMES] -= 1
-        s[S.ASKED] = 0
-        s[S.TOP] = s[S.FRAME_MARK]
+            if status > 0:
+                return status
     s[S.LOADING] = -1
     return status
 
 
-def _ask(s: Ints, heap: Memory) -> int:
+def _ask(s: State, heap: Memory) -> int:
     """Make rows of what is not held of the next frame, and room for it; how many, or a status."""
     read_from(s, s[S.GROUP_AT], s[S.HEADER_END])
     _read_frame(s, heap)
     s[S.GROUP_AT] = s[S.AT]
-    if s[S.WRONG]:
-        return s[S.WRONG]
-    if s[S.CODEC] == ZSTD_PREFIX and s[S.LOADING] == MAP:
-        return fail(S.DAMAGED, 25)  # it may be moved by the map
-    stored = s[S.STORED_LENGTH]
     s[S.STORED] = s[S.PLAN_AT] + s[S.FRAME_AT]
     if s[S.PLAN_HELD] and s[S.CODEC] == RAW and s[S.FRAME_STREAMS] == s[S.STREAMS]:
         s[S.CONTENT] = s[S.STORED]  # it need not be copied
@@ -144,99 +140,51 @@ def _ask(s: Ints, heap: Memory) -> int:
     s[S.FRAME_MARK] = s[S.TOP]
     s[S.PREFIX] = take(s, s[S.PREFIX_LENGTH])
     s[S.ROWS] = take(s, ROW * (2 * s[S.PREFIX_SPANS] + 1))
-    if not s[S.PLAN_HELD]:
-        s[S.STORED] = take(s, stored)
-    if s[S.CONTENT] | s[S.PREFIX] | s[S.ROWS] | s[S.STORED] < 0:
-        return fail(S.NO_MEMORY, 0)
     rows = 0
-    if not s[S.PLAN_HELD] and stored:
-        put_row(s, heap, 0, s[S.FRAME_AT], stored, s[S.STORED], PLAN)
+    if not s[S.PLAN_HELD] and s[S.STORED_LENGTH]:
+        s[S.STORED] = take(s, s[S.STORED_LENGTH])
         rows = 1
-    s[S.FRAME_AT] += stored
+    if s[S.WRONG]:
+        return s[S.WRONG]
+    if rows:
+        put_row(s, heap, 0, s[S.FRAME_AT], s[S.STORED_LENGTH], s[S.STORED], PLAN)
+    s[S.FRAME_AT] += s[S.STORED_LENGTH]
     read_from(s, s[S.SPANS_AT], s[S.HEADER_END])
     start, to = 0, s[S.PREFIX]
     for _ in range(s[S.PREFIX_SPANS]):
         start += read_number(s, heap)
         length = read_number(s, heap)
         if s[S.REFERENCE_HELD]:
-            source = s[S.REFERENCE_AT] + start
-            heap[to : to + length] = heap[source : source + length]
+            move_bytes(heap, to, heap, s[S.REFERENCE_AT] + start, length)
         else:
             put_row(s, heap, rows, start, length, to, REFERENCE)
             rows += 1
-            if s[S.TRANSFORM] and not s[S.SITES_HELD]:
-                rows += put_site_row(s, heap, rows, start, length)
         start += length
         to += length
-    return rows
+    return relocate_if(s, heap, ASK_SPANS, rows, 0)
 
 
-def put_row(s: Ints, heap: Memory, row: int, start: int, length: int, to: int, source: int) -> None:
-    """Say that bytes are wanted; ``to`` is where in the heap they go."""
-    at = s[S.ROWS] + ROW * row
-    put_64(heap, at, start)
-    put_64(heap, at + 8, length)
-    put_64(heap, at + 16, to | source << 32)
-    put_64(heap, at + 24, 0)
-
-
-def put_site_row(s: Ints, heap: Memory, row: int, start: int, length: int) -> int:
-    """Say that the sites in a span of the reference are wanted; 1, or 0 where it has none of the
-    blob with sites."""
-    first = max(start - s[S.BLOB_FIRST], 0)
-    last = min(start + length - s[S.BLOB_FIRST], s[S.BLOB_SIZE])
-    if first >= last:
-        return 0
-    put_row(s, heap, row, first, last - first, 0, SITES)
-    return 1
-
-
-def _decode(s: Ints, heap: Memory) -> int:
+def _decode(s: State, heap: Memory) -> int:
     """Decode the frame that is asked for, all of which is there now."""
-    stored = heap[s[S.STORED] : s[S.STORED] + s[S.STORED_LENGTH]]
-    if check(stored) != s[S.STORED_CHECK]:
+    stored, stored_length, to = s[S.STORED], s[S.STORED_LENGTH], s[S.FILLED]
+    if check(stored, stored_length) != s[S.STORED_CHECK]:
         return fail(S.DAMAGED, 12)
-    start, length = s[S.FILLED], s[S.FRAME_LENGTH]
-    if not length or s[S.CONTENT] == s[S.STORED]:
+    length = s[S.FRAME_LENGTH]
+    if not length or s[S.CONTENT] == stored:
         return 0
-    to = heap[start : start + length]
     s[S.FILLED] += length
     if s[S.CODEC] == RAW:
-        to[0:length] = stored
+        move_bytes(heap, to, heap, stored, length)
         return 0
     if S.LEARNS and s[S.CODEC] == ADAPTIVE:
-        return _decode_adaptive(s, heap, to, stored)
-    if S.COMPRESSED:
-        return _decompress(s, heap, to, stored)
-    return fail(S.NOT_NOW, 0)
-
-
-def _decode_adaptive(s: Ints, heap: Memory, to: Bytes, stored: Bytes) -> int:
-    at = take(s, ROOM)
-    if at < 0:
-        return at
-    if not decode_adaptive(s, heap, to, stored, at):
-        return fail(S.DAMAGED, 33)
-    return 0
-
-
-def _decompress(s: Ints, heap: Memory, to: Bytes, stored: Bytes) -> int:
-    if S.RELOCATES:
-        if s[S.TRANSFORM]:
-            _move_spans(s, heap)
-        s[S.GIVEN_COUNT] = 0
-    prefix = heap[s[S.PREFIX] : s[S.PREFIX] + s[S.PREFIX_LENGTH]]
-    workspace = heap[s[S.WORKSPACE] : s[S.WORKSPACE] + pcpu_zstd_workspace()]
-    return fail(S.DAMAGED, 13) if pcpu_zstd(to, stored, prefix, workspace) < 0 else 0
-
-
-def _move_spans(s: Ints, heap: Memory) -> None:
-    """Make of the prefix that of the moved reference (G29)."""
-    read_from(s, s[S.SPANS_AT], s[S.HEADER_END])
-    start, to = 0, s[S.PREFIX]
-    for _ in range(s[S.PREFIX_SPANS]):
-        start += read_number(s, heap)
-        length = read_number(s, heap)
-        move_prefix(s, heap, to, length, start)
-        start += length
-        to += length
+        room = take(s, ROOM)
+        if room < 0:
+            return room
+        whole = decode_adaptive(s, heap, to, stored, stored + stored_length, room)
+        return 0 if whole else fail(S.DAMAGED, 33)
+    if not S.COMPRESSED:
+        return fail(S.NOT_NOW, 0)
+    relocate_if(s, heap, MOVE_SPANS, 0, 0)
+    prefix, prefix_length, work = s[S.PREFIX], s[S.PREFIX_LENGTH], s[S.WORKSPACE]
+    got = pcpu_zstd(to, length, stored, stored_length, prefix, prefix_length, work)
+    return fail(S.DAMAGED, 13) if got < 0 else 0

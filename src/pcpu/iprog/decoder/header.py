@@ -4,39 +4,32 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.groups import check_group
-from pcpu.iprog.decoder.reader import read_from, read_limited, read_number, read_signed, refuse_if
+from pcpu.iprog.decoder.reader import read_from, read_limited, read_number, refuse_if
+from pcpu.iprog.decoder.relocation import READ_HEADER, relocate
 from pcpu.iprog.decoder.state import check, fail, take
 from pcpu.iprog.decoder.text import is_name
 from pcpu.iprog.format import (
-    BIAS_LIMIT,
     MAGIC,
     MAX_BLOBS,
     MAX_BLOCKS,
     MAX_FINDERS,
     MAX_HEADER,
     MAX_NAME,
-    MAX_REGIONS,
     MAX_SIZE,
     VERSION,
     WINDOW_BITS,
-    Transform,
 )
-from pcpu.iprog.regions import RegionKind
-from pcpu.kernel import Ints, Memory
+from pcpu.kernel import Memory, State
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
 _MAGIC = int.from_bytes(MAGIC, "little")
 _FRAME = 16  # bytes of a plan around its header
 _START = 12  # of them before it
 _SHA = 32
-_LAST_KIND = max(RegionKind).value
-_TRANSFORMS = sum(1 << transform for transform in Transform)  # a bit for each
-_MOST_SHIFT = 62
 _LEAST_BITS, _MOST_BITS = WINDOW_BITS[0], WINDOW_BITS[-1]
-_MOST_BASE, _MOST_SPAN = (1 << 62) - 1, (1 << 31) - 1
 
 
-def open_header(s: Ints, heap: Memory) -> int:
+def open_header(s: State, heap: Memory) -> int:
     """Read the header of the plan, of which at least that is there; a status."""
     s[S.OPEN] = s[S.WRONG] = 0
     start, room = s[S.PLAN_AT], s[S.PLAN_LENGTH] - _FRAME
@@ -46,7 +39,7 @@ def open_header(s: Ints, heap: Memory) -> int:
     if length > min(MAX_HEADER, room):
         return fail(S.DAMAGED, 6)
     end = start + _START + length
-    if check(heap[start:end]) != u32_at(heap, end):
+    if check(start, end - start) != u32_at(heap, end):
         return fail(S.DAMAGED, 6)
     s[S.HEADER_END] = end
     read_from(s, start + _START, end)
@@ -59,7 +52,7 @@ def open_header(s: Ints, heap: Memory) -> int:
     return s[S.WRONG]
 
 
-def _about(s: Ints, heap: Memory) -> None:
+def _about(s: State, heap: Memory) -> None:
     """The file and the blobs (G7, G8)."""
     refuse_if(s, read_number(s, heap) != VERSION, fail(S.UNSUPPORTED, 7))
     s[S.SIZE] = _content(s, heap)
@@ -72,7 +65,7 @@ def _about(s: Ints, heap: Memory) -> None:
     s[S.WINDOWS] = (s[S.SIZE] + (1 << bits) - 1) >> bits
 
 
-def _contents(s: Ints, heap: Memory, count: int) -> int:
+def _contents(s: State, heap: Memory, count: int) -> int:
     """The sizes of so many contents, together."""
     total = 0
     for _ in range(count):
@@ -80,7 +73,7 @@ def _contents(s: Ints, heap: Memory, count: int) -> int:
     return total
 
 
-def _content(s: Ints, heap: Memory) -> int:
+def _content(s: State, heap: Memory) -> int:
     """Size, hash and name; the size."""
     size = read_limited(s, heap, 0, MAX_SIZE, 7)
     s[S.AT] += _SHA
@@ -91,70 +84,22 @@ def _content(s: Ints, heap: Memory) -> int:
     return size
 
 
-def _relocation(s: Ints, heap: Memory) -> None:
+def _relocation(s: State, heap: Memory) -> None:
     """G9."""
     s[S.FINDERS] = read_limited(s, heap, 0, MAX_FINDERS, 9)
-    s[S.TRANSFORM] = s[S.REGIONS] = s[S.MAP_FRAMES] = 0
-    if not s[S.FINDERS]:
-        return
-    blob = read_limited(s, heap, 0, s[S.BLOBS] - 1, 9)
-    after = s[S.AT]
-    s[S.AT] = s[S.BLOBS_AT]
-    s[S.BLOB_FIRST] = _contents(s, heap, blob)
-    s[S.BLOB_SIZE] = _content(s, heap)
-    s[S.AT] = after
-    _finders(s, heap)
-    s[S.SITES] = read_limited(s, heap, 0, s[S.BLOB_SIZE], 9)
-    s[S.TRANSFORM] = read_number(s, heap)
-    known = _TRANSFORMS >> max(0, min(s[S.TRANSFORM], _MOST_SHIFT)) & 1
-    refuse_if(s, known == 0, fail(S.UNSUPPORTED, 28))
-    s[S.BASE] = read_limited(s, heap, 0, _MOST_BASE, 9)
-    s[S.SPAN] = read_limited(s, heap, 0, _MOST_SPAN, 9)
-    _regions(s, heap)
-    s[S.MAP_AT] = s[S.AT]
-    s[S.MAP_FRAMES] = check_group(s, heap, 2)
+    s[S.MAP_FRAMES] = 0
+    if S.RELOCATES and s[S.FINDERS]:
+        status = relocate(s, heap, READ_HEADER, 0, 0)
+        refuse_if(s, status < 0, status)
+        s[S.MAP_AT] = s[S.AT]
+        s[S.MAP_FRAMES] = check_group(s, heap, 2)
 
 
-def _finders(s: Ints, heap: Memory) -> None:
-    table = take(s, 8 * s[S.FINDERS])
-    s[S.FINDER_TABLE] = table
-    refuse_if(s, table < 0, table)
-    if table < 0:
-        return
-    for n in range(s[S.FINDERS]):
-        finder = read_number(s, heap)
-        for k in range(n):
-            refuse_if(s, i64_at(heap, table + 8 * k) == finder, fail(S.DAMAGED, 9))
-        put_64(heap, table + 8 * n, finder)
-
-
-def _regions(s: Ints, heap: Memory) -> None:
-    """A table of them; before the first nothing is added."""
-    regions = read_limited(s, heap, 0, MAX_REGIONS, 9)
-    row = take(s, 24 * (regions + 1))
-    refuse_if(s, row < 0, row)
-    if row < 0:
-        return
-    s[S.REGIONS], s[S.REGION_TABLE] = regions + 1, row
-    start, bias, kind = 0, 0, 0
-    for n in range(regions + 1):
-        put_64(heap, row, start)
-        put_64(heap, row + 8, bias)
-        put_64(heap, row + 16, kind)
-        row += 24
-        if n < regions:
-            start += read_limited(s, heap, 1 if n else 0, MAX_SIZE, 9)
-            bias += read_signed(s, heap)
-            kind = read_limited(s, heap, 0, _LAST_KIND, 9)
-            refuse_if(s, not -BIAS_LIMIT < bias < BIAS_LIMIT, fail(S.DAMAGED, 9))
-
-
-def _blocks(s: Ints, heap: Memory) -> None:
+def _blocks(s: State, heap: Memory) -> None:
     """G10. Their frames lie one behind the other, the map's first."""
     blocks = read_limited(s, heap, 0, min(MAX_BLOCKS, s[S.END] - s[S.AT]), 7)
     row = take(s, 24 * (blocks + 1))
-    refuse_if(s, row < 0, row)
-    if row < 0:
+    if s[S.WRONG]:
         return
     s[S.BLOCKS], s[S.BLOCK_TABLE] = blocks, row
     first, s[S.PLAN_SIZE] = 0, s[S.HEADER_END] + 4 - s[S.PLAN_AT] + s[S.MAP_FRAMES]

@@ -18,19 +18,19 @@ from pcpu.iprog.decoder.objects import I64, POINTER, call, objects_for
 from pcpu.iprog.decoder.state import fail, told
 from pcpu.iprog.finders.find import find_room, find_sites
 from pcpu.iprog.finders.rows import sort_sites
-from pcpu.kernel import Ints, Memory
+from pcpu.kernel import Memory, State
 from pcpu.kernel.module import Kernel, Translation
 from pcpu.targets import elf
 
 
-def begin(s: Ints, heap: Memory, plan: int, plan_length: int, blob: int, blob_length: int) -> int:
+def begin(s: State, heap: Memory, plan: int, plan_length: int, blob: int, blob_length: int) -> int:
     """Read the header and find the sites; addresses and lengths of both. The state is zeros, but
     for TOP and LIMIT, the memory that may be used."""
     s[S.PLAN_HELD], s[S.PLAN_AT], s[S.PLAN_LENGTH] = 1, plan, plan_length
     return told(s, _begin(s, heap, blob, blob_length))
 
 
-def _begin(s: Ints, heap: Memory, blob: int, blob_length: int) -> int:
+def _begin(s: State, heap: Memory, blob: int, blob_length: int) -> int:
     status = open_plan(s, heap)
     if status < 0:
         return status
@@ -67,7 +67,7 @@ def _surround(translation: Translation, own: Any) -> None:
             none.ret(I64(0))
 
 
-def windows(s: Ints, heap: Memory, first: int, last: int, to: int) -> int:
+def windows(s: State, heap: Memory, first: int, last: int, to: int) -> int:
     """Make windows, one behind the other from the address ``to`` on; before which one that ends.
     Some bytes behind them are written too (SLACK)."""
     own = s[S.OUT]

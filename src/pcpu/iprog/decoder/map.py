@@ -12,7 +12,7 @@ from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.reader import read_from, read_limited, read_signed, refuse_if
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.sites import SPACE
-from pcpu.kernel import Ints, Memory
+from pcpu.kernel import Memory, State
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
 _LARGEST_SHIFT = 1 << 62
@@ -27,10 +27,10 @@ _LOOKED_UP = 16  # sites of a part, at most, likewise
 _BEHIND_ALL = (1 << 63) - 1
 
 
-def read_map(s: Ints, heap: Memory) -> int:
-    """Read the map from the group that was loaded; a status. A piece has at least a byte in each of
-    the two streams."""
-    table, middle = take(s, _PIECE * (s[S.STREAM + 1] + 2)), s[S.CONTENT] + s[S.STREAM + 1]
+def read_map(s: State, heap: Memory, starts: int) -> int:
+    """Read the map from the group that was loaded, whose first stream has so many bytes; a status.
+    A piece has at least a byte in each of the two streams."""
+    table, middle = take(s, _PIECE * (starts + 2)), s[S.CONTENT] + starts
     if table < 0:
         return table
     s[S.MAP] = table
@@ -42,7 +42,7 @@ def read_map(s: Ints, heap: Memory) -> int:
         address += read_limited(s, heap, 1 if last > table else 0, _BEHIND_ALL - 1 - address, 25)
         last += _PIECE
         put_64(heap, last, address)
-    read_from(s, middle, middle + s[S.STREAM + 3])
+    read_from(s, middle, s[S.CONTENT] + s[S.CONTENT_LENGTH])
     for piece in range(table + _PIECE, last + _PIECE, _PIECE):
         amount += read_signed(s, heap)
         refuse_if(s, not -_LARGEST_SHIFT < amount < _LARGEST_SHIFT, fail(S.DAMAGED, 25))
@@ -54,7 +54,7 @@ def read_map(s: Ints, heap: Memory) -> int:
     return s[S.WRONG] if s[S.WRONG] else _index_map(s, heap)
 
 
-def _index_map(s: Ints, heap: Memory) -> int:
+def _index_map(s: State, heap: Memory) -> int:
     """Make the index; a status. A part has the number of the first piece that begins in it or
     behind it."""
     most = max(_PARTS * s[S.PIECES], s[S.SITES] // _LOOKED_UP)
@@ -91,11 +91,11 @@ def _kind(address: int) -> int:
     return min((address >> SPACE) + (1 if address >> _NEAR > 0 else 0), _KINDS - 1)
 
 
-def _start(s: Ints, heap: Memory, piece: int) -> int:
+def _start(s: State, heap: Memory, piece: int) -> int:
     return i64_at(heap, s[S.MAP] + _PIECE * (piece + 1))
 
 
-def shift(s: Ints, heap: Memory, address: int) -> int:
+def shift(s: State, heap: Memory, address: int) -> int:
     """By how much an address moved."""
     row, behind = s[S.MAP_INDEX], address
     if address >> _NEAR:

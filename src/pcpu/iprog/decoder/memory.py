@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcpu.kernel import Memory
-from pcpu.kernel.memory import move_16
+from pcpu.kernel.memory import move_16, move_bytes
 
 _LONG = 1024  # bytes from which on what the machine has for copies is faster
 _PIECE = 64
@@ -13,7 +13,7 @@ def copy(heap: Memory, to: int, source: int, length: int, end: int) -> None:
     """Copy bytes of memory. Up to 63 behind them may be written too, so what lies there is made
     later. Nothing is read from ``end`` on, where what the source is part of ends."""
     if length >= _LONG or source + length + _PIECE > end:
-        heap[to : to + length] = heap[source : source + length]
+        move_bytes(heap, to, heap, source, length)
         return
     stop = to + length
     while True:

@@ -23,7 +23,7 @@ from pcpu.iprog.finders.riscv import is_call, put_high, put_jump, put_low
 from pcpu.iprog.format import Transform
 from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.sites import OTHER_IMAGE, SPACE, Form
-from pcpu.kernel import Bytes, Ints, Memory
+from pcpu.kernel import Bytes, Memory, State
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
 CODE, RELATIVE, ABSOLUTE, BASED, BEHIND, UNSIGNED, SIGNED = map(int, list(Form)[:7])
@@ -41,7 +41,7 @@ _ROW = 24  # bytes of the table of regions
 CODE_KIND, WORDS, PAIRS = map(int, list(RegionKind)[1:4])
 
 
-def region_of(s: Ints, heap: Memory, place: int) -> int:
+def region_of(s: State, heap: Memory, place: int) -> int:
     """The row of the last region that does not start behind a place of the file."""
     row, last = s[S.REGION], s[S.REGION_TABLE] + _ROW * (s[S.REGIONS] - 1)
     if i64_at(heap, row) <= place and (row == last or i64_at(heap, row + _ROW) > place):
@@ -166,7 +166,7 @@ def is_shown(form: int, word: int) -> bool:
     return form != JUMP or is_call(word)
 
 
-def restore(s: Ints, heap: Memory, window: Bytes, start: int, at: int, end: int) -> None:
+def restore(s: State, heap: Memory, window: Bytes, start: int, at: int, end: int) -> None:
     """Undo the literal transform in ``window[at:end]``, a run; the window begins at ``start`` of
     the file (G28)."""
     region = region_of(s, heap, start + at)

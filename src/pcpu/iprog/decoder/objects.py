@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pcpu.iprog.format import Codec, Header
 from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.zstd import zstd_object
 from pcpu.isa import Isa
-from pcpu.kernel.module import Translation, translate
+from pcpu.kernel.module import Held, Translation, translate
 from pcpu.library import load_isa
 from pcpu.run import disk_cache
 from pcpu.target import Target
@@ -30,7 +31,7 @@ POINTER = ir.PointerType()
 PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
-    "copy", "read_covers", "number_at", "_fix", "move_cover", "_move_sites", "_move_other",
+    "copy", "read_covers", "number_at", "move_cover", "_move_sites", "_move_other",
     "value_of", "_records_from", "_first_record", "region_of", "place_of", "resolve", "shift",
     "_kind", "_bytes_of", "_leb", "make_records", "record_of", "write_record", "form_of",
     "_put_other", "other_value", "other_word",
@@ -58,11 +59,16 @@ APART = frozenset({
     "_cells", "_body", "_types", "_relocations", "_symbols", "_functions",
     # What is called at many places.
     "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
+    "relocate_if", "_forget",
     "put_thumb", "put_low", "put_jump",
 })  # fmt: skip
-WITHIN = frozenset({"copy", "number_at"})  # what does not: calls would cost a tenth of a window
+# What does not: calls would cost a tenth of a window.
+WITHIN = frozenset({"copy", "number_at", "_chance", "between", "_learn"})
 _USUAL_BITS = 16  # of the size of a window
 _CHECK = "crc32c"  # the operation that checks are (G4)
+
+_BUILD = 8  # digits of a digest that tell one build from another
+_SOURCES = ("iprog", "kernel")  # folders that say what a build is
 
 Known = Mapping[str, int]
 Kernels = Sequence[Callable[..., Any]]
@@ -86,39 +92,68 @@ def known_of(header: Header) -> Known:
 
 
 def objects_for(
-    kernels: Kernels, surround: Callable[[Translation, Any], None], target: Target, known: Known
-) -> list[bytes]:
-    """What a decoder is linked from. ``surround`` adds the functions that call kernels, which take
-    the state, given as a variable, and all of memory, and those that kernels call."""
-
-    def make() -> bytes:
-        translation = translate(kernels, "decoder", target.pointer_bits, known, HOT, APART)
-        for function in translation.module.functions:
-            if function.name.rpartition(".")[2] in WITHIN:
-                function.attributes.add("alwaysinline")
-        numbers = ir.ArrayType(I64, state.STATE_LENGTH)
-        own = ir.GlobalVariable(translation.module, numbers, "state")
-        own.linkage, own.initializer = "internal", ir.Constant(numbers, None)
-        surround(translation, own)
-        module = llvm.parse(translation.text(), target)
-        llvm.optimise(module, target)
-        return llvm.emit(module, target, "obj")
-
-    names = [kernel.__qualname__ for kernel in kernels]
-    about = [disk_cache.compiler_digest(), target.name, *names, repr(sorted(known.items()))]
-    key = hashlib.sha256("\0".join(about).encode()).hexdigest()
-    found = [disk_cache.read(f"{key}.decoder.o", make)]
+    kernels: Kernels, surround: Callable[[Translation, Any], None], target: Target, known: Known,
+    *, instead: Mapping[Any, Any] | None = None,
+) -> list[bytes]:  # fmt: skip
+    """What a decoder is linked from: its kernels, the check, Zstandard."""
+    found = [kernels_object(kernels, surround, target, known, instead=instead)]
     found.append(_check_object(target, known.get("WINDOW_SIZE_BITS", _USUAL_BITS)))
     if known.get("COMPRESSED", 1):
         found.append(zstd_object(target))
     return found
 
 
+def kernels_object(
+    kernels: Kernels, surround: Callable[[Translation, Any], None], target: Target, known: Known,
+    *, is_part: bool = False, instead: Mapping[Any, Any] | None = None,
+) -> bytes:  # fmt: skip
+    """Kernels as an object file. ``surround`` adds the functions that call them, which take the
+    state, given as a variable where it is one, and all of memory, and those that kernels call.
+    ``is_part`` says that another module has the state; ``instead`` is that of ``translate``."""
+
+    def make() -> bytes:
+        held = None
+        if target.linked == "wasm":
+            rest = 0 if is_part else state.STATE_LENGTH - state.FIRST_ARRAY
+            held = Held(state.FIRST_ARRAY, rest, is_part, _build())
+        translation = translate(
+            kernels, "decoder", target.pointer_bits, known, HOT, APART, held, instead
+        )
+        for function in translation.module.functions:
+            if function.name.rpartition(".")[2] in WITHIN:
+                function.attributes.add("alwaysinline")
+        surround(translation, _own_state(translation) if held is None else None)
+        module = llvm.parse(translation.text(), target)
+        llvm.optimise(module, target)
+        return llvm.emit(module, target, "obj")
+
+    names = [kernel.__qualname__ for kernel in (*kernels, *(instead or {}))]
+    about = [disk_cache.compiler_digest(), target.name, *names, repr(sorted(known.items()))]
+    key = hashlib.sha256("\0".join([*about, str(is_part)]).encode()).hexdigest()
+    return disk_cache.read(f"{key}.decoder.o", make)
+
+
+@cache
+def _build() -> str:
+    package = Path(__file__).parents[2]
+    paths = sorted(path for name in _SOURCES for path in (package / name).rglob("*.py"))
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in paths))
+    return digest.hexdigest()[:_BUILD]
+
+
+def _own_state(translation: Translation) -> Any:
+    numbers = ir.ArrayType(I64, state.STATE_LENGTH)
+    own = ir.GlobalVariable(translation.module, numbers, "state")
+    own.linkage, own.initializer = "internal", ir.Constant(numbers, None)
+    return own
+
+
 def call(translation: Translation, b: Any, own: Any, kernel: Callable[..., Any], given: Any) -> Any:
     """Call a kernel with the state, all of memory and numbers; its result."""
     _, inner = translation.kernel(kernel)
     numbers = [b.zext(value, I64) if value.type != I64 else value for value in given]
-    return b.call(inner, [own, I64(state.STATE_LENGTH), *numbers])
+    passed = [] if own is None else [own, I64(state.STATE_LENGTH)]
+    return b.call(inner, [*passed, *numbers])
 
 
 def say_where(translation: Translation) -> None:

@@ -8,7 +8,7 @@ from pcpu.iprog.decoder.reader import read_from, read_number, read_signed
 from pcpu.iprog.decoder.records import RECORD, ROW, record_of
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.sites import NEAR, REST, Form
-from pcpu.kernel import Ints, Memory
+from pcpu.kernel import Memory, State
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
 _LENGTH = 4  # bytes that say how long the columns are
@@ -21,7 +21,7 @@ _PLACES, _EXTRAS, _TARGETS = 0, 24, 16  # of records, whose columns are read ali
 _RULE = 0  # none of plans: sites files are not theirs
 
 
-def room(s: Ints, size: int) -> int:
+def room(s: State, size: int) -> int:
     """Where so many bytes begin that the caller may use until the next call but ``unpack``."""
     if s[S.BLOCK] >= 0 or s[S.LOADING] >= 0 or s[S.MAP_READY]:
         return fail(S.NOT_NOW, _RULE)
@@ -29,7 +29,7 @@ def room(s: Ints, size: int) -> int:
     return take(s, size)
 
 
-def unpack(s: Ints, heap: Memory, start: int, length: int, count: int, to: int) -> int:
+def unpack(s: State, heap: Memory, start: int, length: int, count: int, to: int) -> int:
     """Make records, from ``to`` on, of the page of ``length`` bytes at ``start``, which has
     ``count`` sites; how many records, or a status."""
     if count == 0 and length == 0:
@@ -44,10 +44,8 @@ def unpack(s: Ints, heap: Memory, start: int, length: int, count: int, to: int) 
     s[S.TOP] = mark
     if columns | last | rows | workspace < 0:
         return fail(S.NO_MEMORY, 0)
-    content = heap[columns : columns + size]
-    stored = heap[start + _LENGTH : start + length]
-    work = heap[workspace : workspace + pcpu_zstd_workspace()]
-    if pcpu_zstd(content, stored, heap[0:0], work) < 0:
+    stored, stored_length = start + _LENGTH, length - _LENGTH
+    if pcpu_zstd(columns, size, stored, stored_length, 0, 0, workspace) < 0:
         return fail(S.DAMAGED, _RULE)
     read_from(s, columns, columns + size)
     _column(s, heap, _PLACES, count, rows, last)
@@ -68,7 +66,7 @@ def unpack(s: Ints, heap: Memory, start: int, length: int, count: int, to: int) 
     return (end - to) // RECORD
 
 
-def _column(s: Ints, heap: Memory, column: int, count: int, to: int, last: int) -> None:
+def _column(s: State, heap: Memory, column: int, count: int, to: int, last: int) -> None:
     """Read a column: extras less that of the site of this form before, targets less the place
     where a form is about a distance, less the target before where it is the rest of one, else less
     that of the site of this form before. ``last`` has room for a number of each form."""

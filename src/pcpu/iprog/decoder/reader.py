@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.state import fail
-from pcpu.kernel import Ints, Memory
+from pcpu.kernel import Memory, State
 
 _BITS = 63  # that a number may have
 
 
-def read_from(s: Ints, at: int, end: int) -> None:
+def read_from(s: State, at: int, end: int) -> None:
     s[S.AT], s[S.END] = at, end
 
 
-def read_number(s: Ints, heap: Memory) -> int:
+def read_number(s: State, heap: Memory) -> int:
     """A varint (G2), or -1."""
     at, value = s[S.AT], 0
     for bits in range(0, _BITS, 7):
@@ -34,20 +34,20 @@ def read_number(s: Ints, heap: Memory) -> int:
     return -1
 
 
-def read_signed(s: Ints, heap: Memory) -> int:
+def read_signed(s: State, heap: Memory) -> int:
     """The same for a number with a sign (G3); 0 where there is none."""
     z = read_number(s, heap)
     return (z >> 1) ^ -(z & 1)
 
 
-def read_limited(s: Ints, heap: Memory, least: int, most: int, rule: int) -> int:
+def read_limited(s: State, heap: Memory, least: int, most: int, rule: int) -> int:
     """A varint that breaks a rule where it is not within limits."""
     value = read_number(s, heap)
     refuse_if(s, not least <= value <= most, fail(S.DAMAGED, rule))
     return 0 if s[S.WRONG] else value
 
 
-def refuse_if(s: Ints, wrong: bool, status: int) -> None:
+def refuse_if(s: State, wrong: bool, status: int) -> None:
     """Keep a status, unless there is one already, and read no more."""
     if wrong:
         s[S.END] = 0

@@ -52,7 +52,7 @@ from pcpu.iprog.decoder.records import (
 )
 from pcpu.iprog.decoder.transforms import NEAR
 from pcpu.iprog.sites import Form
-from pcpu.kernel import Ints, Memory
+from pcpu.kernel import Memory, State
 from pcpu.kernel.memory import i32_at, i64_at, put_32, put_64, u32_at
 
 _FOUR = 2  # less 1, 0 or more 1: what is added of the address
@@ -68,7 +68,7 @@ _PAGE = 11  # bits of a page of the index
 _PAGES = 4  # that are looked up while a cover is made without the index
 
 
-def resolve(s: Ints, heap: Memory, record: int, end: int) -> None:
+def resolve(s: State, heap: Memory, record: int, end: int) -> None:
     """Move the targets of records from this one on, some before ``end``, and up to one that was."""
     base, moved = -1, -1  # of the last of those that count from one: few are different
     stop = min(end, record + RECORD * _PIECE)
@@ -140,13 +140,13 @@ def _leb(value: int, size: int, spare: int) -> tuple[int, int]:
     return groups | _MORE & (-1 if size > _GROUPS else (1 << 8 * size - 8) - 1), size
 
 
-def index_room(s: Ints) -> int:
+def index_room(s: State) -> int:
     """The bytes of the index of the sites that are held: for each page of the blob, and what is
     behind them, the number of the first record that does not lie before it."""
     return 4 * ((s[S.BLOB_SIZE] >> _PAGE) + 2)
 
 
-def index_sites(s: Ints, heap: Memory, covers: int) -> None:
+def index_sites(s: State, heap: Memory, covers: int) -> None:
     """Make the index, where there are so many covers that it is soon worth what it takes."""
     if s[S.INDEXED] or _PAGES * covers < s[S.BLOB_SIZE] >> _PAGE:
         return
@@ -158,7 +158,7 @@ def index_sites(s: Ints, heap: Memory, covers: int) -> None:
     s[S.INDEXED] = 1
 
 
-def _records_from(s: Ints, heap: Memory, first: int) -> tuple[int, int]:
+def _records_from(s: State, heap: Memory, first: int) -> tuple[int, int]:
     """Where the records of the span that begins at ``first`` of the blob begin in memory, and where
     records end. Those that were given lie behind one another in the order of spans; among those
     that are held they are near the ones that were needed last, or the index says where."""
@@ -197,7 +197,7 @@ def _first_record(heap: Memory, start: int, end: int, near: int, first: int) -> 
     return low
 
 
-def move_cover(s: Ints, heap: Memory, at: int, length: int, source: int, start: int) -> None:
+def move_cover(s: State, heap: Memory, at: int, length: int, source: int, start: int) -> None:
     """Move the sites of a cover at ``at`` of the window that begins at ``start`` of the file."""
     first = source - s[S.BLOB_FIRST]
     record, records = _records_from(s, heap, first)
@@ -216,7 +216,7 @@ def move_cover(s: Ints, heap: Memory, at: int, length: int, source: int, start: 
 
 
 def _move_sites(
-    s: Ints, heap: Memory, record: int, records: int, first: int, stop: int, end: int, to: int,
+    s: State, heap: Memory, record: int, records: int, first: int, stop: int, end: int, to: int,
     away: int,
 ) -> int:  # fmt: skip
     """Move the sites that begin in ``first`` to ``stop`` of the blob and do not reach beyond
@@ -298,7 +298,7 @@ def _put_rest(heap: Memory, at: int, size: int) -> None:
         heap[at + n] = 128 if n + 1 < size else 0
 
 
-def move_prefix(s: Ints, heap: Memory, at: int, length: int, start: int) -> None:
+def move_prefix(s: State, heap: Memory, at: int, length: int, start: int) -> None:
     """Move the sites of a span of the prefix, which is ``at`` in memory, and begins at ``start`` of
     the reference (G29)."""
     first = start - s[S.BLOB_FIRST]

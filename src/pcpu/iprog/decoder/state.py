@@ -6,7 +6,7 @@ in it begins at a number of the state.
 
 from __future__ import annotations
 
-from pcpu.kernel import Bytes, Extern, Ints
+from pcpu.kernel import Extern, State
 
 DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
 
@@ -39,21 +39,19 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     # the block that is ready
     BLOCK, BLOCK_FIRST, BLOCK_WINDOWS,
     CURSOR,  # the window that the next numbers are about
-    CURSOR_SKEW,
     # the window that is being made
     WINDOW, COVER_AT, COVER_SKEW, GAP, LENGTH, TURN, BATCH,
     SITE,  # the record behind those of sites that were moved last
     ROWS, COVERS, OUT, OUT_LENGTH, READY, WORKSPACE,
-    PART_SKEW,
     FIRST_ARRAY,
-) = range(91)
+) = range(89)
 # fmt: on
 STREAM = FIRST_ARRAY  # eight pairs: where a stream begins in the content, and its length
 COLUMN = STREAM + 16  # seven: where columns of the index begin in it
 NEXT = COLUMN + 7  # seven: where the cursor is in them
-USED = NEXT + 7  # six: where the cursor is in streams, and one that is not used
-PART = USED + 7  # six pairs: from where to where a window's parts of streams go
-STATE_LENGTH = PART + 12
+USED = NEXT + 7  # seven: where the cursor is in streams, in memory; the skew
+PART = USED + 7  # seven pairs: from where to where a window's parts of streams go; skews
+STATE_LENGTH = PART + 14
 
 INDEX, CHECKS, GAPS, LENGTHS, TURNS, STEPS, FIXES, LITERALS = range(8)
 # What a decoder for one plan need not do is left out of it.
@@ -66,8 +64,8 @@ SLACK = 64  # bytes behind a window that copies may write to
 
 # Make memory of so many bytes in all; how many there are then.
 pcpu_more = Extern("pcpu_more", ("int",))
-# The check of bytes (G4).
-pcpu_crc32c = Extern("pcpu_crc32c", ("Bytes",))
+# The check (G4) of bytes, where they are and how many.
+pcpu_crc32c = Extern("pcpu_crc32c", ("int", "int"))
 
 
 def fail(status: int, rule: int) -> int:
@@ -75,7 +73,7 @@ def fail(status: int, rule: int) -> int:
     return status - 8 * rule
 
 
-def told(s: Ints, status: int) -> int:
+def told(s: State, status: int) -> int:
     """The status as a caller gets it, who may ask for the rule (D2)."""
     if status >= 0:
         return status
@@ -83,19 +81,20 @@ def told(s: Ints, status: int) -> int:
     return -(-status & 7)
 
 
-def take(s: Ints, size: int) -> int:
-    """Where so many bytes of memory begin; below 0 if there are none."""
+def take(s: State, size: int) -> int:
+    """Where so many bytes of memory begin; below 0 if there are none, which WRONG says too."""
     start = (s[TOP] + 15) // 16 * 16
     end = start + size
-    if size < 0 or size > MOST or end > MOST:
-        return fail(NO_MEMORY, 0)
-    if end > s[LIMIT]:
-        s[LIMIT] = pcpu_more(end)
+    if 0 <= size <= MOST and end <= MOST:
         if end > s[LIMIT]:
-            return fail(NO_MEMORY, 0)
-    s[TOP] = end
-    return start
+            s[LIMIT] = pcpu_more(end)
+        if end <= s[LIMIT]:
+            s[TOP] = end
+            return start
+    s[WRONG] = fail(NO_MEMORY, 0)
+    return s[WRONG]
 
 
-def check(data: Bytes) -> int:
-    return pcpu_crc32c(data) & 0xFFFFFFFF
+def check(at: int, length: int) -> int:
+    """The check of bytes of memory."""
+    return pcpu_crc32c(at, length) & 0xFFFFFFFF

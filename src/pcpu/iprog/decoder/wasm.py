@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from llvmlite import ir
@@ -17,7 +17,6 @@ from pcpu.iprog.decoder import exports, one
 from pcpu.iprog.decoder.objects import (
     I8,
     I64,
-    Known,
     call,
     known_of,
     objects_for,
@@ -34,10 +33,11 @@ ABI = 1
 # Of some hundred bytes that are needed; numbers of addresses below 16 KiB, which those of the state
 # are behind so small a stack, take two bytes in code. What does not fit would end the module.
 STACK = 8192
-PARTS = ("kernels", "check", "zstandard")  # what any decoder is linked from, in order
 _PAGE_BITS = 16  # of memory of WebAssembly
 _GROWTH = 4  # memory grows by this part of itself at least
-_MOST = 0x7FFF0000  # the largest address; more would be negative
+# The largest address, more would be negative; and there are no tags in addresses.
+KNOWN: Mapping[str, int] = MappingProxyType({"MOST": 0x7FFF0000, "TAGS": 0})
+LAYOUT = ("--stack-first", "-z", f"stack-size={STACK}")
 
 
 @dataclass(frozen=True)
@@ -54,31 +54,6 @@ class Export:
         return self.name or self.kernel.__name__
 
 
-ANY_PLAN: Sequence[Export] = (
-    Export(exports.header),
-    Export(exports.open),
-    Export(exports.hold),
-    Export(exports.size, wide_result=True),
-    Export(exports.plan_size, wide_result=True),
-    Export(exports.reference_size, wide_result=True),
-    Export(exports.window_size),
-    Export(exports.windows, wide_result=True),
-    Export(exports.sites_wanted),
-    Export(exports.want_window, "want", ("window",)),
-    Export(exports.wants),
-    Export(exports.loaded, wide_result=True),
-    Export(exports.again),
-    Export(exports.make_window, "make", ("window",)),
-    Export(exports.out),
-    Export(exports.out_length),
-    Export(exports.sites),
-    Export(exports.hold_sites),
-    Export(exports.room),
-    Export(exports.unpack),
-    Export(exports.rule),
-)
-
-
 ONE_PLAN: Sequence[Export] = (
     Export(one.blob, wide=("length",)),
     Export(one.prepare),
@@ -93,41 +68,21 @@ ONE_PLAN: Sequence[Export] = (
 )
 
 
-@cache
-def any_plan() -> bytes:
-    """``iprog.wasm``, which takes plans at run time (spec/iprog-abi.md D3-D9)."""
-    return _any_plan()[0]
-
-
-def code_sizes() -> dict[str, int]:
-    """Bytes of code in ``iprog.wasm``, by what it is linked from."""
-    sizes = _any_plan()[1]
-    return dict(zip(PARTS, sizes, strict=True))
-
-
-@cache
-def _any_plan() -> tuple[bytes, tuple[int, ...]]:
-    objects = _objects(ANY_PLAN, {}, holds=False)
-    with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
-        told = Path(folder) / "map"
-        code = _link(objects, ANY_PLAN, f"-Map={told}")
-        lines = [line.split() for line in told.read_text().splitlines()]
-    # A line for what is of an object file: address, which functions have not, place, size, origin.
-    functions = [line for line in lines if line[0] == "-" and len(line) == 4]
-    found = [
-        sum(int(size, 16) for _, _, size, origin in functions if f"/{n}.o:(" in origin)
-        for n in range(len(objects))
-    ]
-    return code, tuple(found)
-
-
 def reconstructor(plan: bytes) -> bytes:
     """A module that rebuilds the file of ``plan`` (spec/iprog-abi.md D10-D12). What the plan does
     not need is left out of it. Raises DamagedPlanError and UnsupportedPlanError."""
     header = read_header(plan)
-    objects = _objects(ONE_PLAN, known_of(header), holds=True)
-    objects.append(plan_object(plan, targets.find("wasm")))
-    return with_manifest(_link(objects, ONE_PLAN), told(header))
+    target = targets.find("wasm")
+
+    def surround(translation: Translation, own: Any) -> None:
+        add_exports(translation, ONE_PLAN, own)
+        add_memory(translation, None)
+        say_where(translation)
+
+    kernels = [export.kernel for export in ONE_PLAN]
+    objects = objects_for(kernels, surround, target, {**KNOWN, **known_of(header)})
+    objects.append(plan_object(plan, target))
+    return with_manifest(link(objects, ONE_PLAN, *LAYOUT), told(header))
 
 
 def told(header: Header) -> dict[str, Any]:
@@ -142,16 +97,10 @@ def told(header: Header) -> dict[str, Any]:
     }
 
 
-def _objects(wanted: Sequence[Export], known: Known, *, holds: bool) -> list[bytes]:
-    def surround(translation: Translation, own: Any) -> None:
-        for export in wanted:
-            _export(translation, export, own)
-        _memory(translation)
-        if holds:
-            say_where(translation)
-
-    kernels = [export.kernel for export in wanted]
-    return objects_for(kernels, surround, targets.find("wasm"), {"MOST": _MOST, "TAGS": 0, **known})
+def add_exports(translation: Translation, wanted: Sequence[Export], own: Any) -> None:
+    """Functions that call kernels, with numbers of the width that callers see."""
+    for export in wanted:
+        _export(translation, export, own)
 
 
 def _export(translation: Translation, export: Export, own: Any) -> None:
@@ -166,13 +115,18 @@ def _export(translation: Translation, export: Export, own: Any) -> None:
     b.ret(value if export.wide_result else b.trunc(value, I32))
 
 
-def _memory(translation: Translation) -> None:
-    """The functions that kernels ask for memory."""
+def add_memory(translation: Translation, heap: int | None) -> None:
+    """The functions that kernels ask for memory, which is free from an address on, or from where
+    the linker put nothing else."""
     module = translation.module
-    base = ir.GlobalVariable(module, I8, "__heap_base")
-    base.linkage = "external"
-    start = module.globals["pcpu_heap"]
-    ir.IRBuilder(start.append_basic_block()).ret(base.ptrtoint(I32))
+    if "pcpu_heap" in module.globals:
+        b = ir.IRBuilder(module.globals["pcpu_heap"].append_basic_block())
+        if heap is None:
+            base = ir.GlobalVariable(module, I8, "__heap_base")
+            base.linkage = "external"
+            b.ret(base.ptrtoint(I32))
+        else:
+            b.ret(I32(heap))
     more = module.globals["pcpu_more"]
     _grow(module, more, ir.IRBuilder(more.append_basic_block()))
 
@@ -196,7 +150,7 @@ def _grow(module: Any, function: Any, b: Any) -> None:
     b.ret(b.select(most, I32(0x7FFFFFFF), b.shl(now, I32(_PAGE_BITS))))
 
 
-def _link(objects: Sequence[bytes], wanted: Sequence[Export], *options: str) -> bytes:
+def link(objects: Sequence[bytes], wanted: Sequence[Export], *options: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
         here = Path(folder)
         paths = []
@@ -205,8 +159,7 @@ def _link(objects: Sequence[bytes], wanted: Sequence[Export], *options: str) -> 
             paths[-1].write_bytes(content)
         lld.run([
             *lld.command("wasm-ld"), "--no-entry", "--strip-all", "--gc-sections",
-            "--compress-relocations",
-            "--stack-first", "-z", f"stack-size={STACK}", *options,
+            "--compress-relocations", *options,
             *(f"--export={export.symbol}" for export in wanted),
             *map(str, paths), "-o", str(here / "out.wasm"),
         ])  # fmt: skip

@@ -5,15 +5,19 @@ from __future__ import annotations
 from pcpu.iprog.decoder import covers
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.block import end_of, start_of
-from pcpu.iprog.decoder.calls import restore_calls
-from pcpu.iprog.decoder.covers import begin_covers, number_at, read_covers
-from pcpu.iprog.decoder.groups import REFERENCE, put_row, put_site_row
+from pcpu.iprog.decoder.covers import begin_covers, last_word, number_at, read_covers
 from pcpu.iprog.decoder.memory import copy
-from pcpu.iprog.decoder.moving import restore
-from pcpu.iprog.decoder.sites import move_cover
+from pcpu.iprog.decoder.relocation import (
+    ASK_COVERS,
+    MOVE_COVERS,
+    PLACE_COVERS,
+    RESTORE_CALLS,
+    relocate_if,
+)
 from pcpu.iprog.decoder.state import check, fail
-from pcpu.kernel import Ints, Memory
-from pcpu.kernel.memory import i64_at, lowest_bit, u32_at
+from pcpu.iprog.decoder.wanted import REFERENCE, put_row
+from pcpu.kernel import Memory, State
+from pcpu.kernel.memory import i64_at, u32_at
 
 MAX_ROWS = 2 * covers.MANY  # that are asked for at once
 
@@ -22,38 +26,24 @@ _LONG = -0x7F7F7F7F7F7F7F80  # a bit of each byte, which one has where a number 
 _ONES = 0x0101010101010101
 
 
-def want_covers(s: Ints, heap: Memory, size: int, start: int) -> int:
+def want_covers(s: State, heap: Memory, size: int, start: int) -> int:
     """Make rows of the next covers, which go right to their places in the window; how many, or a
     status. The sites of those before are there now."""
-    if S.RELOCATES and s[S.FINDERS] and s[S.BATCH]:
-        _move_batch(s, heap, size, start)
+    relocate_if(s, heap, MOVE_COVERS, start, 0)
     s[S.TOP] = s[S.AFTER_BLOCK]
-    s[S.BATCH] = read_covers(s, heap, size, start)
-    if s[S.BATCH] < 0:
-        return s[S.BATCH]
+    count = read_covers(s, heap, size, start)
+    s[S.BATCH] = max(count, 0)
     rows = 0
-    for n in range(s[S.BATCH]):
-        row = s[S.COVERS] + covers.ROW * n
+    for row in range(s[S.COVERS], s[S.COVERS] + covers.ROW * count, covers.ROW):
         at, length, source = i64_at(heap, row), i64_at(heap, row + 8), i64_at(heap, row + 16)
         if length:
             put_row(s, heap, rows, source, length, s[S.OUT] + at, REFERENCE)
             rows += 1
-            if s[S.FINDERS] and not s[S.SITES_HELD]:
-                rows += put_site_row(s, heap, rows, source, length)
-    return rows
+    rows = relocate_if(s, heap, ASK_COVERS, rows, 0)
+    return count if count < 0 else rows
 
 
-def _move_batch(s: Ints, heap: Memory, size: int, start: int) -> None:
-    """Move the sites of the covers that were asked for."""
-    for n in range(s[S.BATCH]):
-        row = s[S.COVERS] + covers.ROW * n
-        at, length, source = i64_at(heap, row), i64_at(heap, row + 8), i64_at(heap, row + 16)
-        if length:
-            move_cover(s, heap, at, length, source, start)
-    s[S.GIVEN_COUNT] = 0
-
-
-def make_window(s: Ints, heap: Memory, size: int, start: int) -> int:
+def make_window(s: State, heap: Memory, size: int, start: int) -> int:
     """Make the window, whose covers are there already where the reference is not held."""
     status = _place(s, heap, size, start)
     if status < 0:
@@ -61,70 +51,67 @@ def make_window(s: Ints, heap: Memory, size: int, start: int) -> int:
     status = _fix(s, heap, size)
     if status < 0:
         return status
-    if S.RELOCATES and S.TELLS_CALLS and s[S.FINDERS]:
-        restore_calls(s, heap, heap[s[S.OUT] : s[S.OUT] + size], start)
+    if S.TELLS_CALLS:
+        relocate_if(s, heap, RESTORE_CALLS, start, 0)
     number = (start >> s[S.WINDOW_BITS]) - s[S.BLOCK_FIRST]
     stated = s[S.CONTENT] + s[S.STREAM + 2 * S.CHECKS] + 4 * number
-    if check(heap[s[S.OUT] : s[S.OUT] + size]) != u32_at(heap, stated):
+    if check(s[S.OUT], size) != u32_at(heap, stated):
         return fail(S.DAMAGED, 22)
     return 0
 
 
-def _place(s: Ints, heap: Memory, size: int, start: int) -> int:
+def _place(s: State, heap: Memory, size: int, start: int) -> int:
     """Put covers and literals to their places (G17, G19), and move sites and literals (G20)."""
     literal, literals = start_of(s, S.LITERALS), end_of(s, S.LITERALS)
-    held, copied, end, left = s[S.REFERENCE_HELD], s[S.REFERENCE_AT], 0, 1
-    written_end, copied_end = s[S.CONTENT] + s[S.CONTENT_LENGTH], copied + s[S.REFERENCE_LENGTH]
+    end, left, copied, copied_end, written_end = 0, 1, s[S.REFERENCE_AT], 0, 0
+    if s[S.REFERENCE_HELD]:
+        copied_end = copied + s[S.REFERENCE_LENGTH]
+        written_end = s[S.CONTENT] + s[S.CONTENT_LENGTH]
     begin_covers(s)
     while left:
         count = read_covers(s, heap, size, start)
         if count < 0:
             return count
-        for n in range(count):
-            row = s[S.COVERS] + covers.ROW * n
+        s[S.BATCH] = count
+        first = end
+        for row in range(s[S.COVERS], s[S.COVERS] + covers.ROW * count, covers.ROW):
             at, left, source = i64_at(heap, row), i64_at(heap, row + 8), i64_at(heap, row + 16)
             run = at - end
             if run > literals - literal:
                 return fail(S.DAMAGED, 22)
-            if held:
-                copy(heap, s[S.OUT] + end, literal, run, written_end)
-            else:  # what lies behind is there already
-                to = s[S.OUT] + end
-                heap[to : to + run] = heap[literal : literal + run]
-            if S.RELOCATES and run and s[S.TRANSFORM]:
-                restore(s, heap, heap[s[S.OUT] : s[S.OUT] + size], start, end, at)
-            if held and left:
-                copy(heap, s[S.OUT] + at, copied + source, left, copied_end)
-                if S.RELOCATES and s[S.FINDERS]:
-                    move_cover(s, heap, at, left, source, start)
+            to, here, many, limit = end, literal, run, written_end
+            for _ in range(2):  # the run, then the cover, which is there where it is not held
+                if many:
+                    copy(heap, s[S.OUT] + to, here, many, limit)
+                to, here, limit = at, copied + source, copied_end
+                many = left if copied_end else 0
             literal += run
             end = at + left
+        relocate_if(s, heap, PLACE_COVERS, start, first)
     return fail(S.DAMAGED, 22) if literal != literals else 0
 
 
-def _fix(s: Ints, heap: Memory, size: int) -> int:
-    """Add the fixes (G21)."""
+def _fix(s: State, heap: Memory, size: int) -> int:
+    """Add the fixes (G21), where that can be several at once."""
     step, steps = start_of(s, S.STEPS), end_of(s, S.STEPS)
     fix, fixes = start_of(s, S.FIXES), end_of(s, S.FIXES)
-    out, place = s[S.OUT], -1
+    at, last, word = s[S.OUT] - 1, s[S.OUT] + size - 1, last_word(s)
     while fix < fixes:
-        count = _TURN
-        while fix + _TURN <= fixes and step + _TURN <= steps and place < size - 128 * _TURN:
+        if fix + _TURN <= fixes and step + _TURN <= steps and at < last - 128 * _TURN:
             gaps, added = i64_at(heap, step), i64_at(heap, fix)
-            if gaps & _LONG:
-                count = 1 + (lowest_bit(gaps & _LONG) >> 3)  # to the first that has more bytes
-                break
-            gaps += _ONES
-            for k in range(0, 8 * _TURN, 8):
-                place += gaps >> k & 255
-                heap[out + place] = heap[out + place] + (added >> k)
-            step += _TURN
-            fix += _TURN
-        for _ in range(min(count, fixes - fix)):
-            gap, step = number_at(s, heap, step, steps)
-            if step < 0 or gap >= size - 1 - place:
-                return fail(S.DAMAGED, 21)
-            place += gap + 1
-            heap[out + place] = heap[out + place] + heap[fix]
-            fix += 1
+            if gaps & _LONG == 0:
+                for _ in range(_TURN):
+                    at += (gaps & 255) + 1
+                    heap[at] = heap[at] + added
+                    gaps >>= 8
+                    added >>= 8
+                step += _TURN
+                fix += _TURN
+                continue
+        gap, step = number_at(s, heap, step, steps, word)
+        if gap < 0 or gap >= last - at:
+            return fail(S.DAMAGED, 21)
+        at += gap + 1
+        heap[at] = heap[at] + heap[fix]
+        fix += 1
     return fail(S.DAMAGED, 22) if step != steps else 0
