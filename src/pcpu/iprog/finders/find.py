@@ -13,6 +13,13 @@ from pcpu.iprog.finders.btf import btf
 from pcpu.iprog.finders.call_sites import call_sites
 from pcpu.iprog.finders.clr import CLR, read_clr
 from pcpu.iprog.finders.clr_sites import clr_code, clr_tables
+from pcpu.iprog.finders.dwarf import (
+    FOUND_ENTRIES,
+    FOUND_LOCATIONS,
+    FOUND_RANGES,
+    dwarf,
+    dwarf_room,
+)  # fmt: skip
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
 from pcpu.iprog.finders.elf import AARCH64, ARM32, ELF, I386, RISCV, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
@@ -81,7 +88,8 @@ CALL_SITES = 53
 CLR_TABLES, CLR_CODE = 46, 47
 TYPES, OBJECT_RELOCATIONS, OBJECT_SYMBOLS = 54, 55, 56
 PE_UNWINDING = 57
-LAST_FINDER = PE_UNWINDING
+DWARF_ENTRIES, DWARF_LOCATIONS, DWARF_RANGES = 58, 59, 60
+LAST_FINDER = DWARF_RANGES
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
@@ -100,8 +108,9 @@ _MACHO = (
 _FAT = _MACHO << _IN_IMAGES
 _MACHO |= _GO
 _CLR = 1 << CLR_TABLES | 1 << CLR_CODE
+_DWARF = 1 << DWARF_ENTRIES | 1 << DWARF_LOCATIONS | 1 << DWARF_RANGES
 # A bit for each.
-KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | _CLR | (1 << PE_UNWINDING + 1) - (1 << GO_TABLE)
+KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | _CLR | (1 << DWARF_RANGES + 1) - (1 << GO_TABLE)
 _IN_CODE = (
     AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED, I386_CODE, I386_GOT, I386_TABLES, RISCV_CODE,
     ARM32_CODE, ARM32_POOLS, ARM32_UNWIND,
@@ -125,6 +134,8 @@ def find_room(b: Bytes) -> int:
         common = max(common, fat_room(b))
     if CHOSEN & _CLR != 0:
         common = max(common, CLR)
+    if CHOSEN & _DWARF != 0:
+        common = max(common, dwarf_room(b))
     return ELF + max(KNOWN, common) + tables_room(b)
 
 
@@ -336,6 +347,9 @@ def _in_data(
         count = call_sites(b, rows, room, count)
     elif _is(finder, GO_TYPE_NAMES):
         count = type_names(b, rows, room, count)
+    elif CHOSEN & _DWARF != 0 and DWARF_ENTRIES <= finder <= DWARF_RANGES:
+        about = scratch[ELF : len(scratch)]
+        count = dwarf(b, elf, about, finder - DWARF_ENTRIES, rows, room, count)
     elif CHOSEN & _GO != 0 and finder in (GO_UNITS, GO_INLINED_BEHIND):
         p, stop, address = elf_table(b)
         count = _in_go_table(b, elf, finder, p, stop, address, rows, room, count)
