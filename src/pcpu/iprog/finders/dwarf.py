@@ -12,7 +12,6 @@ from pcpu.iprog.finders.dwarf_forms import (
     ADDRESS,
     BASED,
     CODE,
-    COUNTED,
     DECLARED,
     ENTRIES,
     IMPLICIT,
@@ -55,12 +54,13 @@ from pcpu.kernel.memory import i64_at, u16_at, u32_at
 
 FOUND_ENTRIES, FOUND_LOCATIONS, FOUND_RANGES = range(3)
 # Numbers of ``about``: the section of entries; the unit, its version, and the address that its
-# lists count from; the table that was read, how many codes it has and bytes that were read of
-# tables; the section of tables; the sections of lists for versions below 5 and of 5, each with its
-# start, its end, and what is added to a place in it for its mark.
+# lists count from, -1 before the first entry; the table that was read, how many codes it has and
+# bytes that were read of tables and lists; the section of tables; the sections of lists for
+# versions below 5 and of 5, each with its start, its end, and what a place in it differs from its
+# mark by.
 _START, _END, _UNIT, _STOP, _VERSION, _BASE, _TABLE, _CODES, _READ, _TABLES, _TABLES_END = range(11)
 _LISTS, _LISTS_5, _FIRST = 11, 14, 17
-MOST_CODES = 1 << 14
+MOST_CODES, MOST_ATTRIBUTES = 1 << 14, 100  # of an entry
 _MARKS = _FIRST + MOST_CODES  # from here on, of entries of lists that were read
 _LONG = 0xFFFFFFF0  # lengths from here on are of another form
 _HEADER, _HEADER_5 = 11, 12  # bytes of a unit before its entries
@@ -91,7 +91,9 @@ def dwarf_room(b: Bytes) -> int:
     if named(b, DEBUG_INFO) == 0:
         return 0
     located = _size_of(b, DEBUG_LOC) + _size_of(b, DEBUG_LOCLISTS)
-    return _MARKS + marks_room(max(located, _size_of(b, DEBUG_RANGES) + _size_of(b, DEBUG_RNGLISTS)))
+    return _MARKS + marks_room(
+        max(located, _size_of(b, DEBUG_RANGES) + _size_of(b, DEBUG_RNGLISTS))
+    )
 
 
 def _size_of(b: Bytes, name: int) -> int:
@@ -146,8 +148,10 @@ def _unit(b: Bytes, p: int, about: Ints) -> int:
     if length < _HEADER - 4 or length >= _LONG or p + 4 + length > end:
         return 0
     about[_STOP] = p + 4 + length
-    about[_UNIT], about[_VERSION], about[_BASE] = p, u16_at(b, p + 4), 0
+    about[_UNIT], about[_VERSION], about[_BASE] = p, u16_at(b, p + 4), -1
     if about[_VERSION] == 5:
+        if p + _HEADER_5 > about[_STOP]:
+            return 0
         kind, table, first = i64(b[p + 6]), u32_at(b, p + 8), p + _HEADER_5
         if b[p + 7] != 8 or kind == 0 or kind > 6:
             return 0
@@ -172,7 +176,7 @@ def _head(b: Bytes, p: int, about: Ints, rows: Ints, room: int, count: int) -> i
 def _read_table(b: Bytes, table: int, about: Ints) -> bool:
     """Note where the attributes of each code are declared, unless that is known; whether it is."""
     if table == about[_TABLE]:
-        return True
+        return i64(about[_CODES]) > 0
     p, end = i64(about[_TABLES]) + table, i64(about[_TABLES_END])
     about[_TABLE], about[_CODES] = table, 0
     if about[_READ] > len(b):
@@ -187,18 +191,18 @@ def _read_table(b: Bytes, table: int, about: Ints) -> bool:
         if p >= 0:
             about[_FIRST + code] = q
             about[_CODES] = code
-    about[_READ] += max(p - first, 0)
+    about[_READ] += (p if p >= 0 else end) - first if first < end else 0
     return i64(about[_CODES]) > 0
 
 
 def _behind_attributes(b: Bytes, p: int, end: int) -> int:
-    """Where declared attributes end; -1 where they do not."""
-    while 0 <= p < end:
+    """Where declared attributes end; -1 where they do not, or are too many."""
+    for _ in range(MOST_ATTRIBUTES + 1):
         name, p = varint(b, p, end)
         form, p = varint(b, p, end)
         if p >= 0 and form == IMPLICIT:
             p = leb_end(b, p, end)
-        if name == 0 and form == 0:
+        if p < 0 or (name == 0 and form == 0):
             return p
     return -1
 
@@ -222,6 +226,7 @@ def _entries(
             p, count = _entry(b, p, i64(about[_FIRST + code]), elf, about, what, rows, room, count)
             if p < 0:
                 return -1, count
+            about[_BASE] = max(about[_BASE], 0)
     return p, count
 
 
@@ -243,7 +248,7 @@ def _entry(
             at = leb_end(b, at, end)
         q = behind(b, p, stop, size_of_form(form))
         if q >= 0:
-            if name == _LOW and form == ADDRESS and about[_BASE] == 0:
+            if name == _LOW and form == ADDRESS and about[_BASE] < 0:
                 about[_BASE] = i64_at(b, p)
             if what == FOUND_ENTRIES:
                 count = _found(b, p, q, name, form, elf, about, rows, room, count)
@@ -284,18 +289,23 @@ def _listed(
     b: Bytes, place: int, name: int, elf: Ints, about: Ints, what: int, rows: Ints, room: int,
     count: int,
 ) -> int:  # fmt: skip
-    """The sites of the list at a place of its section, if it is behind the last one."""
+    """The sites of the list at a place of its section, if it is one that the finder is for."""
     located = what == FOUND_LOCATIONS
-    if name in _BASES or name in _MACROS or name == _LINES_OF or name == _VIEWS:
+    if name in _BASES or name in _MACROS or name in (_LINES_OF, _VIEWS):
         return count
     if located == (name == _RANGES_OF):
         return count
     new = about[_VERSION] == 5
     lists = _LISTS_5 if new else _LISTS
     p, end, mark = i64(about[lists]) + place, i64(about[lists + 1]), i64(about[lists + 2])
-    if p >= end:
+    if p >= end or about[_READ] > len(b):
         return count
-    unit, base, marks = i64(about[_UNIT]) - i64(about[_START]), i64(about[_BASE]), about[_MARKS : len(about)]
+    unit, marks = i64(about[_UNIT]) - i64(about[_START]), about[_MARKS : len(about)]
+    base = max(i64(about[_BASE]), 0)
+    first = p
     if new:
-        return list_5(b, p, end, base, unit, located, marks, mark, elf, rows, room, count)
-    return list_4(b, p, end, base, unit, located, marks, mark, elf, rows, room, count)
+        p, count = list_5(b, p, end, base, unit, located, marks, mark, elf, rows, room, count)
+    else:
+        p, count = list_4(b, p, end, base, unit, located, marks, mark, elf, rows, room, count)
+    about[_READ] += p - first
+    return count

@@ -21,7 +21,15 @@ ABSOLUTE, BASED, WORD = Form.ABSOLUTE.value, Form.BASED.value, Form.WORD.value
 
 # How much follows, from 0 to 16: so many bytes. Else:
 LEB, TEXT, COUNTED_1, COUNTED_2, COUNTED_4, COUNTED, UNKNOWN = range(32, 39)
-ADDRESS, STRING, LINE_STRING, SECTION, REFERENCE, PLACE, CODE = 1, 0x0E, 0x1F, 0x17, 0x13, 0x10, 0x18
+ADDRESS, STRING, LINE_STRING, SECTION, REFERENCE, PLACE, CODE = (
+    1,
+    0x0E,
+    0x1F,
+    0x17,
+    0x13,
+    0x10,
+    0x18,
+)
 IMPLICIT = 0x21  # a form whose value stands where it is declared
 _SIZES = np.full(0x2D, UNKNOWN, np.uint8)
 _SIZES[[0x19, IMPLICIT]] = 0
@@ -42,7 +50,9 @@ _GNU_WORDS, _GNU_LEB = (0x1F20, 0x1F21), (0x1F01, 0x1F02)
 _PAIR, _ONE_LEB, _LEB_COUNTED, _LEB_BYTE_COUNTED, _OUTSIDE = 9, 10, 11, 12, 13
 _IN_UNIT, _IN_ALL, _IN_ALL_LEB, _AT = 14, 15, 16, 17
 _OPERANDS = np.full(256, _OUTSIDE, np.uint8)
-_OPERANDS[[0x06, *range(0x12, 0x15), *range(0x16, 0x23), *range(0x24, 0x28), *range(0x29, 0x2F)]] = 0
+_OPERANDS[
+    [0x06, *range(0x12, 0x15), *range(0x16, 0x23), *range(0x24, 0x28), *range(0x29, 0x2F)]
+] = 0
 _OPERANDS[[*range(0x30, 0x70), 0x96, 0x97, 0x9B, 0x9C, 0x9F, 0xE0, 0xF0]] = 0
 _OPERANDS[[0x08, 0x09, 0x15, 0x94, 0x95]] = 1
 _OPERANDS[[0x0A, 0x0B, 0x28, 0x2F, 0x98]] = 2
@@ -74,7 +84,7 @@ def leb_end(b: Bytes, p: int, end: int) -> int:
 
 def within(p: int, size: int, end: int) -> int:
     """The place ``size`` bytes behind ``p``; -1 where that is behind ``end``."""
-    return p + size if 0 <= p and 0 <= size <= end - p else -1
+    return p + size if p >= 0 and 0 <= size <= end - p else -1
 
 
 def size_of_form(form: int) -> int:

@@ -14,7 +14,7 @@ _BITS = 5  # the logarithm of how many marks a number has
 _BIT = (1 << _BITS) - 1
 _PAIR = 16  # bytes of two addresses
 _LONGEST = 1 << 32  # addresses and distances are below it
-_LEB_1, _LEB_2, _ADDRESS, _TWO, _ADDRESS_LEB, _PLAIN = range(1, 7)
+_OUTSIDE, _LEB_1, _LEB_2, _ADDRESS, _TWO, _ADDRESS_LEB, _PLAIN = range(7)
 
 
 def was_read(marks: Ints, n: int) -> bool:
@@ -32,13 +32,14 @@ def marks_room(bytes_of_lists: int) -> int:
 def list_4(
     b: Bytes, p: int, end: int, base: int, unit: int, located: bool, marks: Ints, mark: int,
     elf: Ints, rows: Ints, room: int, count: int,
-) -> int:  # fmt: skip
+) -> tuple[int, int]:  # fmt: skip
     """The sites of the list at ``b[p]`` of a unit of a version below 5, whose addresses count from
-    ``base``; how many rows there are then. The entry at ``b[p]`` has mark ``p + mark``."""
+    ``base``; where reading ended, and how many rows there are then. The entry at ``b[p]`` has mark
+    ``p + mark``."""
     while p + _PAIR <= end and not was_read(marks, p + mark):
         first, last = i64_at(b, p), i64_at(b, p + 8)
         if first == 0 and last == 0:
-            return count
+            return p, count
         if first == -1:
             base = last
             count = address(b, p + 8, elf, rows, room, count)
@@ -49,11 +50,11 @@ def list_4(
             p += _PAIR
             if located:
                 if p + 2 > end or p + 2 + u16_at(b, p) > end:
-                    return count
+                    return p, count
                 q = p + 2 + u16_at(b, p)
                 count = expression(b, p + 2, q, unit, elf, rows, room, count)
                 p = q
-    return count
+    return p, count
 
 
 def _counted(
@@ -71,24 +72,22 @@ def _counted(
 def list_5(
     b: Bytes, p: int, end: int, base: int, unit: int, located: bool, marks: Ints, mark: int,
     elf: Ints, rows: Ints, room: int, count: int,
-) -> int:  # fmt: skip
+) -> tuple[int, int]:  # fmt: skip
     """The same of a unit of version 5."""
-    while 0 <= p < end and not was_read(marks, p + mark):
-        kind = i64(b[p])
-        p += 1
-        if kind == 0:
-            return count
+    while p < end and not was_read(marks, p + mark):
+        at, kind = p, i64(b[p])
         what = _entry(kind, located)
-        if what == 0:
-            return count
+        if what == _OUTSIDE:
+            return p, count
+        p += 1
         if what in (_ADDRESS, _TWO, _ADDRESS_LEB):
             if p + 8 > end:
-                return count
+                return at, count
             count = address(b, p, elf, rows, room, count)
             p += 8
         if what == _TWO:
             if p + 8 > end:
-                return count
+                return at, count
             count = address(b, p, elf, rows, room, count)
             p += 8
         if what in (_LEB_1, _LEB_2, _ADDRESS_LEB):
@@ -97,15 +96,18 @@ def list_5(
             p = leb_end(b, p, end)
         if located and kind not in (1, 6, 9):
             size, p = varint(b, p, end)
-            q = within(p, size, end)
-            if q >= 0:
-                count = expression(b, p, q, unit, elf, rows, room, count)
-            p = q
-    return count
+            first, p = p, within(p, size, end)
+            if p >= 0:
+                count = expression(b, first, p, unit, elf, rows, room, count)
+        if p < 0:
+            return at, count
+    return p, count
 
 
 def _entry(kind: int, located: bool) -> int:
-    """What an entry of a kind has, behind which there is a location; 0 where it is not known."""
+    """What an entry of a kind has before its location; _OUTSIDE where the list ends."""
+    if kind == 0:
+        return _OUTSIDE
     if kind == 1:
         return _LEB_1
     if kind <= 4:
@@ -119,4 +121,4 @@ def _entry(kind: int, located: bool) -> int:
         return _ADDRESS
     if kind == 6:
         return _TWO
-    return _ADDRESS_LEB if kind == 7 else 0
+    return _ADDRESS_LEB if kind == 7 else _OUTSIDE

@@ -13,13 +13,7 @@ from pcpu.iprog.finders.btf import btf
 from pcpu.iprog.finders.call_sites import call_sites
 from pcpu.iprog.finders.clr import CLR, read_clr
 from pcpu.iprog.finders.clr_sites import clr_code, clr_tables
-from pcpu.iprog.finders.dwarf import (
-    FOUND_ENTRIES,
-    FOUND_LOCATIONS,
-    FOUND_RANGES,
-    dwarf,
-    dwarf_room,
-)  # fmt: skip
+from pcpu.iprog.finders.dwarf import dwarf, dwarf_room
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
 from pcpu.iprog.finders.elf import AARCH64, ARM32, ELF, I386, RISCV, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols

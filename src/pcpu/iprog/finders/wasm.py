@@ -239,7 +239,7 @@ def _stated(
 def _words(
     b: Bytes, p: int, end: int, top: int, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
-    """The words of data that begin from ``p`` on before ``end``, and are addresses below ``top``."""
+    """The words of data from ``p`` on before ``end`` that are addresses below ``top``."""
     for at in range(p, end, 4):
         value = u32_at(b, at)
         if LEAST_ADDRESS <= value < top:
