@@ -31,6 +31,7 @@ from pcpu.iprog.sites import SPACE, TAGGED, Form, Places, Sites
 
 _TABLES = (
     Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, Form.ENTRY, Form.ARM_PREL, *TAGGED,
+    Form.BIG_ENDIAN, Form.ROW,
 )  # fmt: skip
 # Finders of tables that have little but addresses.
 _ALIKE = (
