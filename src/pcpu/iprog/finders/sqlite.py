@@ -132,8 +132,8 @@ def _follow(b: Bytes, size: int, pages: int, number: int, owners: Ints, last: in
 
 
 def _described(b: Bytes, p: int, end: int) -> tuple[int, int, int]:
-    """Of the row of the schema at ``b[p]`` where the number of the first page is, its bytes, and the
-    owner of this page; 0s where there is none."""
+    """Of the row of the schema at ``b[p]`` where the number of its first page is, the bytes of that,
+    and the owner of this page; 0s where there is none."""
     _, p = _varint(b, p, end)
     _, p = _varint(b, p, end)
     header, q = _varint(b, p, end)
@@ -144,7 +144,7 @@ def _described(b: Bytes, p: int, end: int) -> tuple[int, int, int]:
     name, q = _varint(b, q, at)
     table, q = _varint(b, q, at)
     root, q = _varint(b, q, at)
-    if q < 0 or min(min(kind, name), table) < 13 or root < 1 or root > 4:
+    if q < 0 or kind < 13 or min(name, table) < 13 or root < 1 or root > 4:
         return 0, 0, 0
     first, second, third = (kind - 13) // 2, (name - 13) // 2, (table - 13) // 2
     if not lies(first + second, third + root, end - at):
