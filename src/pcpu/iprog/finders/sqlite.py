@@ -144,7 +144,7 @@ def _described(b: Bytes, p: int, end: int) -> tuple[int, int, int]:
     name, q = _varint(b, q, at)
     table, q = _varint(b, q, at)
     root, q = _varint(b, q, at)
-    if q < 0 or kind < 13 or min(name, table) < 13 or root < 1 or root > 4:
+    if q < 0 or min(name, table) < 13 or kind < 13 or not 1 <= root <= 4:
         return 0, 0, 0
     first, second, third = (kind - 13) // 2, (name - 13) // 2, (table - 13) // 2
     if not lies(first + second, third + root, end - at):
