@@ -41,6 +41,7 @@ class Form(IntEnum):
     SYMBOL = 23  # the upper 24 bits of a number
     BIG_ENDIAN = 24  # a number of as many bytes as its extra says, the highest first
     ROW = 25  # the same of groups of 7 bits
+    IN_PAGE = 26  # how far behind the start of its page something is, the highest byte first
 
 
 OTHER_IMAGE = 1 << 44  # what addresses of a second image in one file are more than its own
@@ -59,6 +60,7 @@ _SIZES: dict[int, int] = {
     Form.ROW: 0,
     Form.NARROW: 2,
     Form.ENTRY: 2,
+    Form.IN_PAGE: 2,
 }  # others have 4
 WIDTHS = np.array([_SIZES.get(n, 4) for n in range(max(Form) + 1)], np.int64)  # bytes, by form
 

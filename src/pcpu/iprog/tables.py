@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pcpu.iprog.align import Covers
 from pcpu.iprog.finders.find import (
     CALL_SITES,
+    DATABASE_CELLS,
     FRAMES,
     GO_FUNCTIONS,
     GO_TABLE,
@@ -31,11 +32,12 @@ from pcpu.iprog.sites import SPACE, TAGGED, Form, Places, Sites
 
 _TABLES = (
     Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, Form.ENTRY, Form.ARM_PREL, *TAGGED,
-    Form.BIG_ENDIAN, Form.ROW,
+    Form.BIG_ENDIAN, Form.ROW, Form.IN_PAGE,
 )  # fmt: skip
 # Finders of tables that have little but addresses.
 _ALIKE = (
     RELOCATIONS, SEARCH_TABLE, PE_LISTED, OBJECT_RELOCATIONS, PE_FUNCTIONS, PE_UNWINDING,
+    DATABASE_CELLS,
 )  # fmt: skip
 _FEW = 4  # entries that may be about one address
 _NEAR = 64  # bytes between two entries that support each other

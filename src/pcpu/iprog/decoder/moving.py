@@ -33,7 +33,7 @@ PREL, POOL = Form.ARM_PREL.value, Form.ARM_POOL.value
 JUMP, HIGH = Form.RISCV_JUMP.value, Form.RISCV_HIGH.value
 NARROW, WIDE = Form.NARROW.value, Form.WIDE.value
 ENTRY, SYMBOL = Form.ENTRY.value, Form.SYMBOL.value
-BIG, ROW = Form.BIG_ENDIAN.value, Form.ROW.value
+BIG, ROW, IN_PAGE = Form.BIG_ENDIAN.value, Form.ROW.value, Form.IN_PAGE.value
 X86_64, AARCH64 = Transform.X86_64.value, Transform.AARCH64.value
 BY_IMAGE, X86, RISCV = Transform.BY_IMAGE.value, Transform.X86.value, Transform.RISCV.value
 ARM32, THUMB_CODE = Transform.ARM32.value, Transform.THUMB.value
@@ -79,6 +79,8 @@ def other_value(form: int, target: int, extra: int, address: int) -> int:
     """The same of forms that few programs have."""
     if form == ENTRY:
         return entry_of(target, extra)
+    if form == IN_PAGE:
+        return place_in_page(target, extra)
     if form in (SYMBOL, NARROW, WIDE, BIG, ROW):
         return target & NUMBER
     return target - (address - extra)
@@ -87,6 +89,11 @@ def other_value(form: int, target: int, extra: int, address: int) -> int:
 def entry_of(target: int, extra: int) -> int:
     """What is listed of a place that is relocated."""
     return (extra & 15) << 12 | target & 0xFFF
+
+
+def place_in_page(target: int, bits: int) -> int:
+    """How far behind the start of a page of so many bits a place is."""
+    return target & (1 << min(bits & 63, 16)) - 1
 
 
 def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
@@ -101,6 +108,9 @@ def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
         return
     if form in (NARROW, WIDE):
         put_tagged(b, at, form, tagged(value, extra))
+    elif form == IN_PAGE:
+        b[at] = value >> 8 & 255
+        b[at + 1] = value & 255
     elif form >= BIG:
         put_big(b, at, form, extra, value)
     elif form == ABSOLUTE:

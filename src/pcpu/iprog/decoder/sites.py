@@ -20,6 +20,7 @@ from pcpu.iprog.decoder.moving import (
     BRANCH,
     CODE,
     ENTRY,
+    IN_PAGE,
     LOW,
     NARROW,
     NUMBER,
@@ -33,6 +34,7 @@ from pcpu.iprog.decoder.moving import (
     is_shown,
     other_value,
     other_word,
+    place_in_page,
     put_site,
     region_of,
     reversed_of,
@@ -128,6 +130,9 @@ def _bytes_of(value: int, form: int, extra: int) -> tuple[int, int]:
         return _leb(value, extra, 1 if form == SIGNED else 0)
     if form == ENTRY:
         return entry_of(value, extra), 2
+    if form == IN_PAGE:
+        told = place_in_page(value, extra)
+        return told >> 8 | (told & 255) << 8, 2
     if form >= BIG:
         told = reversed_of(value, form, extra)
         return told, extra if told >= 0 else 0

@@ -111,6 +111,7 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.DWARF_LOCATIONS, "dwarf-locations", "debugging: where values are", _WIDE),
         Finder(find.DWARF_RANGES, "dwarf-ranges", "debugging: what is where", _WIDE),
         Finder(find.DATABASE, "sqlite", "SQLite: numbers of rows and pages", (SQLITE,)),
+        Finder(find.DATABASE_CELLS, "sqlite-cells", "SQLite: where rows are in pages", (SQLITE,)),
         Finder(find.GO_IMAGE_TYPES, "go-image-types", "Go: names, methods of types", _GO_IMAGES),
         Finder(find.MACHO_AMD_CODE, "macho-x86-64", "calls, jumps and operands", (MACHO_AMD,)),
         Finder(find.MACHO_ARM_CODE, "macho-aarch64", "branches and pages", (MACHO_ARM,)),

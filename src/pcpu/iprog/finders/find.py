@@ -84,8 +84,8 @@ CLR_TABLES, CLR_CODE = 46, 47
 TYPES, OBJECT_RELOCATIONS, OBJECT_SYMBOLS = 54, 55, 56
 PE_UNWINDING = 57
 DWARF_ENTRIES, DWARF_LOCATIONS, DWARF_RANGES = 58, 59, 60
-DATABASE = 61
-LAST_FINDER = DATABASE
+DATABASE, DATABASE_CELLS = 61, 62
+LAST_FINDER = DATABASE_CELLS
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
@@ -105,8 +105,9 @@ _FAT = _MACHO << _IN_IMAGES
 _MACHO |= _GO
 _CLR = 1 << CLR_TABLES | 1 << CLR_CODE
 _DWARF = 1 << DWARF_ENTRIES | 1 << DWARF_LOCATIONS | 1 << DWARF_RANGES
+_ROWS = 1 << DATABASE | 1 << DATABASE_CELLS
 # A bit for each.
-KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | _CLR | (1 << DATABASE + 1) - (1 << GO_TABLE)
+KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | _CLR | (1 << DATABASE_CELLS + 1) - (1 << GO_TABLE)
 _IN_CODE = (
     AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED, I386_CODE, I386_GOT, I386_TABLES, RISCV_CODE,
     ARM32_CODE, ARM32_POOLS, ARM32_UNWIND,
@@ -132,7 +133,7 @@ def find_room(b: Bytes) -> int:
         common = max(common, CLR)
     if CHOSEN & _DWARF != 0:
         common = max(common, dwarf_room(b))
-    if CHOSEN >> DATABASE & 1 != 0:
+    if CHOSEN & _ROWS != 0:
         common = max(common, owners_room(b))
     return ELF + max(KNOWN, common) + tables_room(b)
 
@@ -148,7 +149,7 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
     fat = CHOSEN & _FAT != 0 and loaded == 0 and not windows and not mac and is_fat(b)
     clr = scratch[ELF : ELF + (CLR if CHOSEN & _CLR != 0 else 0)]
     assembly = CHOSEN & _CLR != 0 and loaded == 0 and not mac and not fat and read_clr(b, clr)
-    rows_of = CHOSEN >> DATABASE & 1 != 0 and loaded == 0 and is_database(b)
+    rows_of = CHOSEN & _ROWS != 0 and loaded == 0 and is_database(b)
     known = module or windows or mac or fat or assembly or rows_of
     if loaded == 0 and not known:
         return 0
@@ -172,9 +173,10 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
             count = _in_macho(b, elf, finders[n], scratch, tables, rows, room, count)
         elif CHOSEN & _FAT != 0 and fat:
             count = _in_images(b, elf, finders[n], scratch, tables, rows, room, count)
-        elif CHOSEN >> DATABASE & 1 != 0 and rows_of:
-            if finders[n] == DATABASE:
-                count = database(b, scratch[ELF : len(scratch)], rows, room, count)
+        elif CHOSEN & _ROWS != 0 and rows_of:
+            if finders[n] in (DATABASE, DATABASE_CELLS):
+                about, cells = scratch[ELF : len(scratch)], finders[n] == DATABASE_CELLS
+                count = database(b, about, cells, rows, room, count)
         elif finders[n] in _IN_CODE:
             count = _in_code(b, elf, finders, n, scratch, tables, rows, room, count)
         elif machine_of(b) in _MACHINES:

@@ -18,8 +18,8 @@ _MAGIC = np.frombuffer(b"SQLite format 3\0", np.uint8)
 _HEADER, _LEAST_PAGE = 100, 512  # bytes
 _LEAST_BITS, _MOST_BITS = 9, 16  # logarithms of the bytes of a page
 _INNER_INDEX, _INNER_TABLE, _INDEX, _TABLE = 2, 5, 10, 13  # kinds of pages
-_BIG, _ROW = Form.BIG_ENDIAN.value, Form.ROW.value
-_PAGES, _ROWS = 17 << SPACE, 1 << 20  # kinds of numbers: of pages, and the first of rows
+_BIG, _ROW, _IN_PAGE = Form.BIG_ENDIAN.value, Form.ROW.value, Form.IN_PAGE.value
+_PAGES, CELLS, _ROWS = 17 << SPACE, 18 << SPACE, 1 << 20  # kinds: pages, places, the first of rows
 _SCHEMA = 1  # an owner; others are twice the kind of their rows, and 1 for an index
 _MOST_HEADER = 64  # bytes that say what a row has
 _NAMES = (1 << 20) - 1
@@ -72,10 +72,12 @@ def _varint(b: Bytes, p: int, end: int) -> tuple[int, int]:
     return 0, -1
 
 
-def database(b: Bytes, owners: Ints, rows: Ints, room: int, count: int) -> int:
-    """Finder 61: numbers of rows, and of pages."""
-    size = 1 << _page_bits(b)
-    pages = len(b) >> _page_bits(b)
+def database(
+    b: Bytes, owners: Ints, cells: bool, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """Finder 61: numbers of rows, and of pages; or finder 62: where cells are."""
+    bits = _page_bits(b)
+    size, pages = 1 << bits, len(b) >> bits
     for n in range(pages):
         owners[n] = 0
     if pages == 0:
@@ -86,7 +88,9 @@ def database(b: Bytes, owners: Ints, rows: Ints, room: int, count: int) -> int:
         last = _follow(b, size, pages, i64(owners[pages + first]), owners, last)
         first += 1
     for n in range(pages):
-        if owners[n] != 0:
+        if owners[n] != 0 and cells:
+            count = _places(b, bits, n, rows, room, count)
+        elif owners[n] != 0:
             count = _page(b, size, n, i64(owners[n]), rows, room, count)
     return count
 
@@ -132,8 +136,8 @@ def _follow(b: Bytes, size: int, pages: int, number: int, owners: Ints, last: in
 
 
 def _described(b: Bytes, p: int, end: int) -> tuple[int, int, int]:
-    """Of the row of the schema at ``b[p]`` where the number of its first page is, the bytes of that,
-    and the owner of this page; 0s where there is none."""
+    """Of the row of the schema at ``b[p]`` where the number of its first page is, how many bytes
+    that has, and the owner of this page; 0s where there is none."""
     _, p = _varint(b, p, end)
     _, p = _varint(b, p, end)
     header, q = _varint(b, p, end)
@@ -182,6 +186,24 @@ def _page(b: Bytes, size: int, page: int, owner: int, rows: Ints, room: int, cou
         elif kind != 0 and owner & 1 != 0:
             count = _last(b, p, end, owner, rows, room, count)
     return count
+
+
+def _places(b: Bytes, bits: int, page: int, rows: Ints, room: int, count: int) -> int:
+    """Where the cells of a page are, and the first byte that is theirs."""
+    kind, start, stop = _cells(b, 1 << bits, page)
+    if kind != 0:
+        first = start - (7 if kind <= _INNER_TABLE else 3)
+        count = _place(b, first, bits, page, rows, room, count)
+        for at in range(start, stop, 2):
+            count = _place(b, at, bits, page, rows, room, count)
+    return count
+
+
+def _place(b: Bytes, p: int, bits: int, page: int, rows: Ints, room: int, count: int) -> int:
+    place = big(b, p, 2)
+    if place == 0 or place >> bits != 0:
+        return count
+    return add(rows, room, count, p, _IN_PAGE, CELLS + (page << bits) + place, bits)
 
 
 def _number(b: Bytes, p: int, size: int, kind: int, rows: Ints, room: int, count: int) -> int:
