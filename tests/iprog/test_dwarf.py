@@ -277,3 +277,22 @@ def test_damaged_descriptions_find_something_or_nothing() -> None:
         for _ in range(8):
             damaged[random.randrange(0x200, len(damaged) - 400)] = random.randrange(256)
         assert len(find_sites(bytes(damaged), (58, 59, 60))) <= len(whole) // 4
+
+
+def test_programs_without_content_for_memory() -> None:
+    # What was stripped of a program is stored apart: sections that are loaded have no bytes there.
+    def symbols(more: int) -> bytes:
+        random = Random(4)
+        table = b"".join(
+            struct.pack("<IBBHQQ", random.randrange(1 << 20), 2, 0, 1, 0x1000 + 16 * n + more, 9)
+            for n in range(500)
+        )
+        code = Part(".text", CODE, 0x1000, b"", 8, size=0x4000)
+        return elf([code, Part(".symtab", 0, 0, table, 2)])[0]
+
+    old, new = symbols(0), symbols(32)
+    planned = make_plan(new, [old])
+    assert planned.header.relocation is not None
+    assert planned.header.relocation.regions == ()
+    assert len(planned.plan) < 700
+    assert Reader(planned.plan, [old]).rebuild() == new
