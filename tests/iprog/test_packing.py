@@ -6,6 +6,7 @@ from itertools import pairwise, product
 from random import Random
 
 import pytest
+import zstandard
 
 from pcpu.iprog.adapting import encode, sizes
 from pcpu.iprog.format import Codec
@@ -61,3 +62,17 @@ def test_frames_hold_all_streams_in_order() -> None:
     raw = next(stored for stored in found if stored.frame.codec is Codec.RAW and stored.content)
     assert raw.content == streams[1]
     assert total(found) < 90_000 + 200
+
+
+def test_adaptive_bits_are_worth_their_time() -> None:
+    random, flat = Random(2), [0]
+    while len(flat) < 20_000:  # with a little order, which alone Huffman codes do not see
+        plain = random.choices(range(16), range(1, 17))[0]
+        flat.append(flat[-1] + 1 & 15 if random.randrange(100) < 14 else plain)
+    long, short = bytes(flat), bytes(flat[:8000])
+    assert 0 < len(zstandard.compress(long, 19)) - len(encode([long])) < len(long) // 64
+    assert Packer().frame([long]).frame.codec is Codec.ZSTD
+    assert Packer().frame([short]).frame.codec is Codec.ADAPTIVE
+    # In a large plan it is nothing that they save.
+    for other, codec in (([], Codec.ADAPTIVE), ([random.randbytes(1 << 20)], Codec.ZSTD)):
+        assert Packer().group([short, *other])[0].frame.codec is codec

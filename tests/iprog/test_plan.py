@@ -87,7 +87,7 @@ def test_names_are_kept_where_they_are_little() -> None:
 
 def test_a_plan_that_would_not_rebuild_is_not_given_out(monkeypatch: pytest.MonkeyPatch) -> None:
     blob, file = PAIRS["edited"]
-    monkeypatch.setattr(NativeReader, "pieces", lambda self: iter([file[::-1]]))
+    monkeypatch.setattr(NativeReader, "send", lambda self, use: use(memoryview(file[::-1])))
     with pytest.raises(InternalError, match="other bytes from 0 on"):
         make_plan(file, [blob])
 

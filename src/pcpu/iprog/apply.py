@@ -1,6 +1,6 @@
 """The plain decoder: spec/iprog.md, rule by rule.
 
-    read_header -> Reader -> window(i) -> read(start, stop), pieces(), rebuild()
+    read_header -> Reader -> window(i) -> read(start, stop), pieces(), send(use), rebuild()
 
 Memory: the streams of one block, a prefix and a window, whatever the sizes of file and blobs;
 with relocation also the sites of the blob.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -50,12 +50,17 @@ class Reader:
 
     All bytes that it hands out have been compared with the plan's checks. Raises
     DamagedPlanError, UnsupportedPlanError and WrongBlobError.
+
+    Without ``compare`` the hashes of the blobs are not looked at, which is right for who takes
+    nothing but the whole file, by ``send`` or ``rebuild`` (G8). They are where it is not the one.
     """
 
-    def __init__(self, plan: Bytes, blobs: Sequence[Bytes]) -> None:
+    def __init__(self, plan: Bytes, blobs: Sequence[Bytes], *, compare: bool = True) -> None:
         self.plan = plan
         self.header = read_header(plan)
         self.reference = Reference(blobs, self.header.blobs)
+        if compare:
+            self.reference.compare()
         self._firsts: list[int] = []  # the number of each block's first window
         first = 0
         for block in self.header.blocks:
@@ -178,7 +183,14 @@ class Reader:
     def compare(self, digest: bytes) -> None:
         """See that the SHA-256 of what was rebuilt is the file's."""
         if digest != self.header.file.sha256:
+            self.reference.compare()
             raise DamagedPlanError("the file that was rebuilt has not the plan's SHA-256")
+
+    def send(self, use: Callable[[memoryview], None]) -> None:
+        """Give ``use`` the file, piece by piece. It is the file when this returns, and may be
+        anything where it raises."""
+        for piece in self.pieces():
+            use(memoryview(piece))
 
     def rebuild(self) -> bytes:
         """The whole file."""

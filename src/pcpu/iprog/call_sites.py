@@ -93,26 +93,34 @@ def _put(part: bytearray, at: int, stop: int, value: int) -> None:
         part[at + n] = part[at + n] & 128 | value >> (7 * n) & 127
 
 
-def told_by_differences(file: Octets, regions: Sequence[Region], bits: int) -> Octets:
-    """The file as windows of ``2^bits`` bytes say it; itself where it has no tables."""
-    if all(region.kind is not RegionKind.CALLS for region in regions):
-        return file
-    found = file.copy()
-    ends = [*(region.start for region in regions[1:]), len(file)]
-    for region, end in zip(regions, ends, strict=True):
-        if region.kind is RegionKind.CALLS:
-            _tell(file, found, region.start, min(end, len(file)), bits)
+def told_by_differences(
+    file: Octets, regions: Sequence[Region], bits: int, low: int = 0, high: int | None = None
+) -> Octets:
+    """The bytes from ``low`` up to ``high`` of the file, where windows of ``2^bits`` bytes begin,
+    as these say them; as they are where no tables lie there."""
+    high = len(file) if high is None else min(high, len(file))
+    ends = [*(region.start for region in regions[1:]), high]
+    tables = [
+        (max(region.start, low), min(end, high))
+        for region, end in zip(regions, ends, strict=False)
+        if region.kind is RegionKind.CALLS and region.start < high and end > low
+    ]
+    if not tables:
+        return file[low:high]
+    found = file[low:high].copy()
+    for first, last in tables:
+        _tell(file, found, low, first, last, bits)
     return found
 
 
 @jit
-def _tell(file: Any, found: Any, at: int, last: int, bits: int) -> None:
+def _tell(file: Any, found: Any, low: int, at: int, last: int, bits: int) -> None:
     while at < last:
         stop = min(last, ((at >> bits) + 1) << bits)
         count = _find(file, at, stop, np.empty(0, np.int64), 0, 0)
         sites = np.empty(4 * count, np.int64)
         _find(file, at, stop, sites, count, 0)
         for n in range(count):
-            extra = sites[4 * n + 3]
-            put_site(found, sites[4 * n], sites[4 * n + 1], extra, sites[4 * n + 2] & _NUMBER)
+            place, extra = sites[4 * n] - low, sites[4 * n + 3]
+            put_site(found, place, sites[4 * n + 1], extra, sites[4 * n + 2] & _NUMBER)
         at = stop

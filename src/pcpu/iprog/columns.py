@@ -54,8 +54,7 @@ def make_columns(moved: Moved, covers: Covers, bits: int) -> Columns:
     """What all windows take of each stream. The covers are in order and lie in the file."""
     covers = cut(covers, bits)
     file = moved.subject.file
-    told = moved.subject.told_in(bits)
-    data, ends_of_fixes = _contents(moved, told, covers, bits, [(0, len(file))])
+    data, ends_of_fixes = _contents(moved, covers, bits, [(0, len(file))])
     borders, last_cover = _borders(covers, bits, len(file))
     ends = np.empty((len(NAMES), len(borders)), np.int64)
     ends[3:5] = ends_of_fixes
@@ -65,7 +64,11 @@ def make_columns(moved: Moved, covers: Covers, bits: int) -> Columns:
     for row, (name, values) in enumerate(zip(NAMES, numbers, strict=False)):
         data[name], stops = write_varints(values)
         ends[row] = np.concatenate([[0], stops])[last_cover]
-    checks = [check(file[at : at + (1 << bits)].data) for at in range(0, len(file), 1 << bits)]
+    checks: list[int] = []
+    for low in range(0, len(file), 1 << bits):
+        checks.append(check(file[low : low + (1 << bits)].data))
+        if len(checks) << bits & _PIECE - 1 == 0:
+            moved.subject.leave()
     return Columns(data, ends, skews, checks, covers)
 
 
@@ -74,7 +77,7 @@ def sample_columns(moved: Moved, covers: Covers, bits: int, spans: Spans) -> dic
     windows do."""
     covers = cut(covers, bits)
     size = len(moved.subject.file)
-    data, _ = _contents(moved, moved.subject.told, covers, bits, spans)
+    data, _ = _contents(moved, covers, bits, spans)
     skews = _first_skews(covers, _borders(covers, bits, size)[1])
     numbers = _cover_numbers(covers, skews, bits, size)
     return data | {n: write_varints(v)[0] for n, v in zip(NAMES, numbers, strict=False)}
@@ -88,7 +91,7 @@ def _borders(covers: Covers, bits: int, size: int) -> tuple[Places, Places]:
 
 
 def _contents(
-    moved: Moved, file: Octets, covers: Covers, bits: int, spans: Spans
+    moved: Moved, covers: Covers, bits: int, spans: Spans
 ) -> tuple[dict[str, Octets], Places]:
     """The streams of fixes and literals, and where in steps and fixes the part of each window ends.
 
@@ -96,7 +99,8 @@ def _contents(
     """
     found: dict[str, list[Octets]] = {name: [np.empty(0, np.uint8)] for name in NAMES[3:]}
     ends = [np.zeros((2, 1), np.int64)]
-    size = min(max(_PIECE, 1 << bits), max(1, -(-len(file) >> bits)) << bits)
+    length = len(moved.subject.file)
+    size = min(max(_PIECE, 1 << bits), max(1, -(-length >> bits)) << bits)
     room = [np.empty(times * size, np.uint8) for times in (4, 1, 1)]
     pieces = (
         (low, min(low + size, last)) for first, last in spans for low in range(first, last, size)
@@ -107,14 +111,14 @@ def _contents(
         guess = moved.predicted(own, low, high)
         borders = np.empty((2, -(-(high - low) >> bits)), np.int64)
         start, stop = own.start - low, own.stop - low
-        stored = _stored(moved.subject.relocatable, file[low:high], low, start, stop, bits)
+        told = read_only(moved.subject.told(low, high, bits))
+        stored = _stored(moved.subject.relocatable, told, low, start, stop, bits)
         steps, fixes, literals = room
-        counts = _gather(
-            file[low:high], guess, stored, start, stop, bits, steps, fixes, literals, borders
-        )
+        counts = _gather(told, guess, stored, start, stop, bits, steps, fixes, literals, borders)
         for name, written, count in zip(NAMES[3:], room, counts, strict=True):
             found[name].append(written[:count].copy())
         ends.append(ends[-1][:, -1:] + borders)
+        moved.subject.leave()
     data = {name: np.concatenate(pieces) for name, pieces in found.items()}
     return data, np.concatenate(ends, axis=1)[:, 1:]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,12 +22,12 @@ from pcpu.iprog.format import (
     Relocation,
     write_header,
 )
-from pcpu.iprog.frames import dictionary
+from pcpu.iprog.frames import dictionary, tables_size
 from pcpu.iprog.index import Octets
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.packing import Packer, Prefix, Stored, total
-from pcpu.iprog.prefix import PAGE, choose_spans
+from pcpu.iprog.prefix import PAGE, Read, choose_spans
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable
@@ -37,6 +38,10 @@ _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
 _LITERALS = len(STREAMS) - 1
 _THREADS = 2
+_TABLES = 4  # times the file that tables of all threads may take
+
+
+Prefixes = deque[Prefix | None]  # one for each block
 
 
 @dataclass(frozen=True)
@@ -53,19 +58,23 @@ def encode(
     file: Content,
     blobs: Sequence[Content],
     packer: Packer,
+    prefixes: Prefixes | None = None,
 ) -> Encoded:
-    """The plan whose windows have ``2^bits`` bytes. With ``packer.compressed`` literals get a
-    prefix from the reference, in each block its own. The plan is nothing where the packer only says
-    how large frames would be."""
+    """The plan whose windows have ``2^bits`` bytes, with ``prefixes`` before the literals of its
+    blocks, which are taken from there. The plan is nothing where the packer only says how large
+    frames would be."""
     about = moved.subject.relocatable
     streams = _map_streams(moved.shifts)
     frames = [] if about is None else packer.group(streams)
     relocation = None if about is None else _relocation(about, _group(streams, frames))
-    tasks: list[Callable[[], tuple[Block, list[Stored]]]] = [
-        partial(_block, moved, columns, packer, first, last) for first, last in _blocks(columns)
-    ]
+    spans = [*_blocks(columns)]
+    waiting = prefixes or deque([None] * len(spans))
+    most = max(map(partial(_tables_size, columns), spans, waiting), default=0)
+    threads = _THREADS if _THREADS * most <= _TABLES * file.size else 1
+    # A block has the only hold on its prefix, which is large.
+    tasks = (partial(_block, columns, packer, waiting.popleft(), *span) for span in spans)
     blocks: list[Block] = []
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         for block, stored in pool.map(lambda task: task(), tasks):
             blocks.append(block)
             frames += stored
@@ -90,8 +99,20 @@ def _blocks(columns: Columns) -> Iterator[tuple[int, int]]:
         first = last
 
 
+def _literals(columns: Columns, first: int, last: int) -> Octets:
+    """Those of windows ``first`` up to ``last``."""
+    start = int(columns.ends[-1, first - 1]) if first else 0
+    return columns.data["literals"][start : columns.ends[-1, last - 1]]
+
+
+def _tables_size(columns: Columns, span: tuple[int, int], prefix: Prefix | None) -> int:
+    """Bytes that are taken to compress the literals of a block, besides these and their prefix."""
+    literals = _literals(columns, *span)
+    return 0 if prefix is None else tables_size(literals.data, prefix.content)
+
+
 def _block(
-    moved: Moved, columns: Columns, packer: Packer, first: int, last: int
+    columns: Columns, packer: Packer, prefix: Prefix | None, first: int, last: int
 ) -> tuple[Block, list[Stored]]:
     """The block of windows ``first`` up to ``last``."""
     ends = columns.ends[:, first:last]
@@ -102,12 +123,21 @@ def _block(
     index, _ = write_varints(np.concatenate([*parts, (turns << 1) ^ (turns >> 63)]))
     checks = b"".join(number.to_bytes(4, "little") for number in columns.checks[first:last])
     streams: list[Bytes] = [index.tobytes(), checks, *slices]
-    if packer.compressed and len(slices[-1]) and packer.literals is None:
-        blocks = -(-len(columns.data["literals"]) // _BLOCK)
-        literals = columns.data["literals"][begin[-1] : ends[-1, -1]]
-        packer = replace(packer, prefix=make_prefix(moved, columns.covers, literals, blocks))
-    stored = packer.group(streams, _LITERALS)
+    stored = replace(packer, prefix=prefix).group(streams, _LITERALS)
     return Block(last - first, _group(streams, stored)), stored
+
+
+def make_prefixes(moved: Moved, columns: Columns) -> Prefixes:
+    """What to put before the literals of each block. It takes no more than literals do, about, and
+    what it is made from is not needed any more then."""
+    blocks = -(-len(columns.data["literals"]) // _BLOCK)
+
+    def make(span: tuple[int, int]) -> Prefix | None:
+        literals = _literals(columns, *span)
+        return make_prefix(moved, columns.covers, literals, blocks) if len(literals) else None
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return deque(pool.map(make, _blocks(columns)))
 
 
 def make_prefix(moved: Moved, covers: Covers, literals: Octets, blocks: int = 1) -> Prefix | None:
@@ -116,11 +146,27 @@ def make_prefix(moved: Moved, covers: Covers, literals: Octets, blocks: int = 1)
     size = len(moved.subject.reference)
     most = _PREFIX if size < _LARGE_FILE else _SMALL_PREFIX
     # Many blocks of literals do not each look through a large reference.
-    read = moved.prefix if size * blocks < _LOOKED_THROUGH else None
+    read = _leaving(moved) if size * blocks < _LOOKED_THROUGH else None
     spans = choose_spans(literals, size, read, _beside_literals(covers), most)
     if sum(length for _, length in spans) < MIN_PREFIX:
         return None
-    return Prefix(spans, dictionary(b"".join(moved.prefix(*span) for span in spans)))
+    content, at = np.empty(sum(length for _, length in spans), np.uint8), 0
+    for start, length in spans:
+        moved.prefix(start, length, content[at : at + length])
+        moved.subject.leave()
+        at += length
+    return Prefix(spans, dictionary(content.data))
+
+
+def _leaving(moved: Moved) -> Read:
+    """What reads the reference from its start on, and leaves it behind."""
+
+    def read(start: int, length: int) -> Octets:
+        found = moved.prefix(start, length)
+        moved.subject.leave()
+        return found
+
+    return read
 
 
 def _beside_literals(covers: Covers) -> Places:

@@ -7,20 +7,19 @@ import mmap
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from pcpu.artifact import write_all
+from pcpu.artifact import appears_whole, write_all
 from pcpu.errors import DamagedPlanError, UsageError
-from pcpu.files import open_sink
+from pcpu.files import open_sink, read_all
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.document import content_json, to_json
 from pcpu.iprog.format import read_header
 from pcpu.iprog.memory import MappedFile
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.streams import stored_streams
-from pcpu.iprog.undocument import from_json
 
 _RANGE = re.compile(r"(\d{1,15})-(\d{0,15})")
 Advance = Callable[[int], None]  # so many bytes more are done
@@ -31,7 +30,7 @@ def mapped(path: str) -> Bytes:
     try:
         with Path(path).open("rb") as file:
             if not Path(path).is_file():  # a pipe, say
-                return file.read()
+                return bytes(read_all(file, path))
             empty = not Path(path).stat().st_size
             return b"" if empty else MappedFile(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
@@ -43,23 +42,29 @@ def read_plan(path: str, blobs: Sequence[Bytes]) -> Bytes:
     content = mapped(path)
     if content[:1] != b"{":
         return content
+    from pcpu.iprog.undocument import from_json  # the planner's tools, which take long to import
+
     try:
         return from_json(json.loads(bytes(content)), blobs)
     except (ValueError, RecursionError) as error:
         raise DamagedPlanError(f"{path} is no JSON: {error}") from None
+    except DamagedPlanError as error:
+        raise DamagedPlanError(f"{path}#{error}") from None
 
 
-def open_plan(path: str, blobs: Sequence[str]) -> Reader:
-    """A plan and the blobs that it was made for. Raises UsageError, DamagedPlanError,
-    UnsupportedPlanError and WrongBlobError."""
+def open_plan(path: str, blobs: Sequence[str], *, compare: bool = True) -> Reader:
+    """A plan and the blobs that it was made for, which are compared, or not (Reader). Raises
+    UsageError, DamagedPlanError, UnsupportedPlanError and WrongBlobError."""
     contents = [mapped(blob) for blob in blobs]
-    return NativeReader(read_plan(path, contents), contents)
+    return NativeReader(read_plan(path, contents), contents, compare=compare)
 
 
 def write_plan(plan: bytes, blobs: Sequence[Bytes], out: str) -> None:
     """Write a plan; as JSON if ``out`` is called ``.json``."""
     with open_sink(out) as file:
         if out.endswith(".json"):
+            from pcpu.iprog.document import to_json
+
             file.write(json.dumps(to_json(Reader(plan, blobs)), indent=1).encode() + b"\n")
         else:
             file.write(plan)
@@ -83,16 +88,25 @@ def parse_span(option: str, text: str, count: int, things: str) -> tuple[int, in
 
 def rebuild(reader: Reader, out: str, span: tuple[int, int] | None, advance: Advance) -> int:
     """Write the file, or a span of it; how many bytes that were. ``out`` appears whole or not."""
+    if span is None and appears_whole(out):
+        with open_sink(out) as sink:
+            reader.send(partial(_write, sink, advance))
+        return reader.header.file.size
+    reader.reference.compare()
     pieces = reader.pieces() if span is None else reader.read(*span)
     count = 0
     with ExitStack() as stack:
         first = next(pieces, b"")  # what is wrong with the plan is said before a file is made
         sink = stack.enter_context(open_sink(out))
         for piece in _chained(first, pieces):
-            write_all(sink, memoryview(piece))
+            _write(sink, advance, memoryview(piece))
             count += len(piece)
-            advance(len(piece))
     return count
+
+
+def _write(sink: IO[bytes], advance: Advance, piece: memoryview) -> None:
+    write_all(sink, piece)
+    advance(len(piece))
 
 
 def _chained(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
@@ -102,12 +116,13 @@ def _chained(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
 
 def verify(reader: Reader, advance: Advance) -> None:
     """Rebuild the whole file, and keep nothing. Raises DamagedPlanError."""
-    for piece in reader.pieces():
-        advance(len(piece))
+    reader.send(lambda piece: advance(len(piece)))
 
 
 def describe(plan: Bytes) -> dict[str, Any]:
     """What the header of a plan says."""
+    from pcpu.iprog.document import content_json
+
     header = read_header(plan)
     about = header.relocation
     return {

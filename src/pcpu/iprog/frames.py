@@ -25,8 +25,14 @@ _CHECKSUM, _SINGLE_SEGMENT = 4, 32  # bits of a frame header's descriptor
 _THOROUGH, _LONG, _QUICK = 22, 19, 3  # levels
 _SOME = 1 << 20  # bytes that the first of them is worth it for
 _FEW = 256  # a content of less than this part of its prefix is looked up more coarsely
+_SAMPLES, _SAMPLE = 8, 1 << 13  # pieces of a content that are looked at, and bytes of each
+_PACKED = 32  # what packing saves no such part of is packed already
+_LESS = 8  # the part of what is packed that need not be kept
 _SMALL = 10  # the least logarithm of a window that zstd takes
-_ROOTS = 20  # a logarithm: of more roots a search tree has little
+_MUCH = 1 << 18  # bytes of a content for which levels have roots of search trees as many as bytes
+_FEWER, _ROOTS = 3, 19  # logarithms: how many times fewer are as good, and of how many
+_LEAST_ROOTS = 8  # a logarithm, too
+_HEADS = 20  # the logarithm of how many chains there are at most, where there are no trees
 _LARGE = 27  # the most that is of use: a prefix of 2^26 bytes and a content of 2^24
 _PLAIN: Mapping[int, int] = MappingProxyType({
     Parameter.content_size_flag: 1,
@@ -96,32 +102,59 @@ def compress(content: Bytes, prefix: Dictionary | None = None, *, quick: bool = 
     """``content`` as a zstd frame of G13."""
     if prefix is None:
         level = _QUICK if quick else _THOROUGH if len(content) <= _SOME else _LONG
-        return zstd.compress(content, options={Parameter.compression_level: level, **_PLAIN})
-    options = _options(len(content), len(prefix), quick=quick)
+        own = {Parameter.compression_level: level, **_PLAIN}
+        if not quick and len(content) > _MUCH:
+            own[Parameter.hash_log] = _roots(len(content).bit_length())
+        return zstd.compress(content, options=own)
+    options = _options(content, len(prefix), quick=quick)
     return zstd.compress(content, options=options, zstd_dict=prefix.as_prefix)
 
 
-def _options(content: int, prefix: int, *, quick: bool) -> dict[int, int]:
+def _is_packed(content: Bytes) -> bool:
+    """Whether a content seems to be packed already."""
+    view, step = memoryview(content), max(1, len(content) // _SAMPLES)
+    some = b"".join(view[at : at + _SAMPLE] for at in range(0, len(view), step))
+    packed = zstd.compress(some, options={Parameter.compression_level: 1, **_PLAIN})
+    return len(packed) * _PACKED > len(some) * (_PACKED - 1)
+
+
+def tables_size(content: Bytes, prefix: Dictionary, *, quick: bool = False) -> int:
+    """Bytes that are taken to compress a content with a prefix, besides these, about."""
+    options = _options(content, len(prefix), quick=quick)
+    trees = options[Parameter.strategy] >= zstd.Strategy.btlazy2
+    return (4 << options[Parameter.hash_log]) + trees * (4 << options[Parameter.chain_log])
+
+
+def _roots(bits: int) -> int:
+    return max(min(bits - _FEWER, _ROOTS), _LEAST_ROOTS)
+
+
+def _options(content: Bytes, prefix: int, *, quick: bool) -> dict[int, int]:
     # Levels do not know what a prefix is for: to index it takes longer than all the rest, and
     # is worth a search tree only where there is much to look for in it.
-    bits = min(max((content + prefix).bit_length(), _SMALL), _LARGE)
-    if quick or content < prefix // _FEW:
+    size = len(content) + prefix
+    bits = min(max(size.bit_length(), _SMALL), _LARGE)
+    if quick or len(content) < prefix // _FEW:
         return {
             **_PLAIN,
             Parameter.strategy: zstd.Strategy.lazy2,
             Parameter.window_log: bits,
             Parameter.chain_log: min(bits, 23),
-            Parameter.hash_log: min(bits - 1, _ROOTS),
+            Parameter.hash_log: min(bits - 1, _HEADS),
             Parameter.search_log: 6,
             Parameter.min_match: 4,
             Parameter.target_length: 64,
         }
+    # Of what is packed little is found again, mostly near: a tree for somewhat less is as good. To
+    # look through it takes long, so that it has more roots.
+    packed = size > _SOME and _is_packed(content)
+    kept = size - size // _LESS if packed else size
     return {
         **_PLAIN,
         Parameter.strategy: zstd.Strategy.btultra,
         Parameter.window_log: bits,
-        Parameter.chain_log: bits,
-        Parameter.hash_log: min(bits - 2, _ROOTS),
+        Parameter.chain_log: min(kept.bit_length(), bits),
+        Parameter.hash_log: min(bits - 2, _HEADS) if packed else _roots(bits),
         Parameter.search_log: 5,
         Parameter.min_match: 3,
         Parameter.target_length: 256,

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from pcpu.iprog.align import Covers
+from pcpu.iprog.columns import cut
 from pcpu.iprog.finders.find import CALL_SITES
-from pcpu.iprog.jit import jit
+from pcpu.iprog.jit import jit, read_only
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.moving import put_site, value_of, width_of
 from pcpu.iprog.subject import Subject
 from pcpu.iprog.tables import FINDERS, how_many
 
+_PIECE = 1 << 20  # bytes of the file that are looked at at a time: whole windows
 _SITES_A_BYTE = 4096  # that are found and moved for a byte that is right thanks to them, at most
 
 
@@ -26,12 +28,16 @@ def finder_gains(moved: Moved, covers: Covers) -> dict[int, int]:
         return {}
     starts = np.array([0, *(region.start for region in moved.regions)])
     biases = np.array([0, *(region.bias for region in moved.regions)])
-    gained = np.zeros(FINDERS, np.int64)
-    _count(
-        moved.subject.file, moved.subject.told, moved.subject.reference,
-        covers.start, covers.stop, covers.skew,
-        *moved.sites.arrays, moved.sites.finder, starts, biases, gained,
-    )  # fmt: skip
+    gained, subject = np.zeros(FINDERS, np.int64), moved.subject
+    covers = cut(covers, _PIECE.bit_length() - 1)
+    for low in range(0, len(subject.file), _PIECE):
+        first, last = np.searchsorted(covers.start, [low, low + _PIECE])
+        _count(
+            subject.file, read_only(subject.told(low, low + _PIECE)), low, subject.reference,
+            covers.start[first:last], covers.stop[first:last], covers.skew[first:last],
+            *moved.sites.arrays, moved.sites.finder, starts, biases, gained,
+        )  # fmt: skip
+        subject.leave()
     return {number: int(gained[number]) for number in about.finders}
 
 
@@ -48,19 +54,25 @@ def useful_finders(moved: Moved, tried: Sequence[Covers]) -> tuple[int, ...]:
 
 def _beside(subject: Subject, covers: Covers) -> int:
     """How many bytes that no copy gives are told by differences."""
-    told = subject.told
-    if told is subject.file:
-        return 0
-    differs = told != subject.file
-    for start, stop in zip(covers.start.tolist(), covers.stop.tolist(), strict=True):
-        differs[start:stop] = False
-    return int(np.count_nonzero(differs))
+    found = 0
+    for low in range(0, len(subject.file), _PIECE):
+        told, file = subject.told(low, low + _PIECE), subject.file[low : low + _PIECE]
+        if np.may_share_memory(told, file):
+            continue
+        differs = told != file
+        first, last = np.searchsorted(covers.stop, low), np.searchsorted(covers.start, low + _PIECE)
+        for n in range(first, last):
+            differs[max(0, covers.start[n] - low) : covers.stop[n] - low] = False
+        found += int(np.count_nonzero(differs))
+        subject.leave()
+    return found
 
 
 @jit
 def _count(
-    file: Any, told: Any, reference: Any, start: Any, stop: Any, skew: Any, place: Any, form: Any,
-    target: Any, extra: Any, finder: Any, region_start: Any, region_bias: Any, gained: Any,
+    file: Any, told: Any, low: Any, reference: Any, start: Any, stop: Any, skew: Any, place: Any,
+    form: Any, target: Any, extra: Any, finder: Any, region_start: Any, region_bias: Any,
+    gained: Any,
 ) -> None:  # fmt: skip
     site = np.zeros(16, np.uint8)
     for i in range(len(start)):
@@ -75,6 +87,6 @@ def _count(
             value = value_of(form[k], target[k], extra[k], at + region_bias[region])
             put_site(site, 0, form[k], extra[k], value)
             for n in range(width):
-                gained[finder[k]] += told[at + n] == site[n]
+                gained[finder[k]] += told[at - low + n] == site[n]
                 gained[finder[k]] -= file[at + n] == reference[place[k] + n]
             k += 1

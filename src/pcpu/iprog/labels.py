@@ -32,6 +32,8 @@ _TAG = 7  # the bits of an extra that say how many bits a tag has
 def write_labels(to: Octets, first: int, data: Bytes, sites: Sites) -> None:
     """Put labels into a copy of what is compared, in place of numbers of sites, which ``data`` has;
     it begins at ``first`` of the copy."""
+    if not np.isin(sites.form, TAGGED).any() and not (sites.finder == TYPES).any():
+        return
     named = labels(data, sites)
     known = np.flatnonzero(named)
     chosen = sites[known]

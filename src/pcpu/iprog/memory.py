@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+from contextlib import suppress
 from functools import cache
 
 _THRESHOLD = -3  # M_MMAP_THRESHOLD
 _FORGET = getattr(mmap, "MADV_DONTNEED", None)
 _LARGE = 1 << 17  # bytes from which on an array has pages of its own
+# Advice of Linux's: memory that is touched first costs more than what is done with it.
+_LARGE_PAGES = getattr(mmap, "MADV_HUGEPAGE", None)
+LARGE = 1 << 22  # bytes that are worth it: a large page has 2 MiB
 
 
 @cache
@@ -23,6 +27,13 @@ def return_large_arrays() -> bool:
         return bool(ctypes.CDLL(None).mallopt(_THRESHOLD, _LARGE))
     except (AttributeError, OSError, TypeError):  # another C library, or another system
         return False
+
+
+def ask_for_large_pages(memory: mmap.mmap) -> None:
+    """Take memory in large pages, where the system has them."""
+    if _LARGE_PAGES is not None:
+        with suppress(OSError):  # the kernel has none
+            memory.madvise(_LARGE_PAGES)
 
 
 class MappedFile(mmap.mmap):

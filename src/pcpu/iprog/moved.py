@@ -59,9 +59,11 @@ class Moved:
         )  # fmt: skip
         return found
 
-    def prefix(self, start: int, length: int) -> bytes:
-        """A span of the reference, of the moved one where literals are transformed (G13, G29)."""
-        found = self.subject.reference[start : start + length].copy()
+    def prefix(self, start: int, length: int, to: Octets | None = None) -> Octets:
+        """A span of the reference, of the moved one where literals are transformed (G13, G29);
+        written to ``to``, where that is given."""
+        found = np.empty(length, np.uint8) if to is None else to
+        found[:] = self.subject.reference[start : start + length]
         about = self.subject.relocatable
         if about is not None and about.transform:
             first, last = np.searchsorted(self.sites.place, [start, start + length])
@@ -72,7 +74,7 @@ class Moved:
             )
             places, values = _near(sites)
             _write_near(found, places - start, values)
-        return found.tobytes()
+        return found
 
 
 def _resolved(about: Relocatable, shifts: ShiftMap) -> Sites:

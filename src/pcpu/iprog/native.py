@@ -6,9 +6,9 @@ import ctypes
 import hashlib
 import mmap
 import sys
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -17,17 +17,18 @@ import numpy as np
 from pcpu.errors import DamagedPlanError, EngineError, InternalError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder import state as S
+from pcpu.iprog.memory import LARGE, Room, ask_for_large_pages
 from pcpu.iprog.numbers import Bytes
+from pcpu.run import disk_cache
 
 # Linux's flag, which Python has no name for; other systems set nothing aside.
 _NORESERVE = 0x4000 if sys.platform == "linux" else 0
-# Advice of Linux's: memory that is touched first costs more than what is done with it.
-_LARGE_PAGES = getattr(mmap, "MADV_HUGEPAGE", None)
-_LARGE_BLOBS = 1 << 22  # bytes of blobs that are worth it: a large page has 2 MiB
 _ROOM = 1 << 36  # bytes of addresses; memory is taken where it is touched
 # The rule about Zstandard (G13), which not every reader of it looks at as closely.
 _ZSTANDARD = 13
 _HASHED = 1 << 20  # bytes of the file that are hashed at a time
+_STEP = 1 << 20  # bytes that are made in one call, at least a window
+_STEPS = 4  # that are held at a time
 
 
 class NativeReader(Reader):
@@ -35,15 +36,19 @@ class NativeReader(Reader):
     at again, which says in words what is wrong; it makes the windows too where the system gives no
     addresses to work in. Raises EngineError besides."""
 
-    def __init__(self, plan: Bytes, blobs: Sequence[Bytes]) -> None:
+    def __init__(self, plan: Bytes, blobs: Sequence[Bytes], *, compare: bool = True) -> None:
         # Copies where there are several: they have to be in one piece.
         whole = blobs[0] if len(blobs) == 1 else b"".join(memoryview(blob) for blob in blobs)
         self._held = [np.frombuffer(data, np.uint8) for data in (plan, whole)]
         self._begun = self._is_native = False
+        super().__init__(plan, blobs, compare=False)
+        if not compare:
+            self._begin()
+            return
         # Sites are found while the hashes of the blobs are compared, which takes as long.
         with ThreadPoolExecutor(1) as beside:
             begun = beside.submit(self._begin)
-            super().__init__(plan, blobs)
+            self.reference.compare()
             begun.result()
 
     def _begin(self) -> None:
@@ -52,9 +57,8 @@ class NativeReader(Reader):
             memory = mmap.mmap(-1, _ROOM, flags)
         except OSError:  # there is a limit, as of ulimit -v
             return
-        if _LARGE_PAGES is not None and len(self._held[1]) >= _LARGE_BLOBS:
-            with suppress(OSError):  # the kernel has none
-                memory.madvise(_LARGE_PAGES)
+        if len(self._held[1]) >= LARGE:
+            ask_for_large_pages(memory)
         self._memory = np.frombuffer(memory, np.uint8)
         self._is_native = True
         self._state = (ctypes.c_int64 * S.STATE_LENGTH)()
@@ -67,11 +71,81 @@ class NativeReader(Reader):
         if not self._is_native:
             return super().window(number)
         if not self._begun or call("pcpu_window", self._state, number) < 0:
-            super().window(number)
-            if self._state[S.RULE] == _ZSTANDARD:
-                raise DamagedPlanError(f"a frame of window {number} is no valid Zstandard")
-            raise InternalError(f"only one decoder can make window {number}")
+            self._explain(number)
         return ctypes.string_at(self._state[S.OUT], self._state[S.OUT_LENGTH])
+
+    def _explain(self, number: int) -> None:
+        """Raise what is wrong with a window that was refused."""
+        self.reference.compare()
+        super().window(number)
+        if self._state[S.RULE] == _ZSTANDARD:
+            raise DamagedPlanError(f"a frame of window {number} is no valid Zstandard")
+        raise InternalError(f"only one decoder can make window {number}")
+
+    def send(self, use: Callable[[memoryview], None]) -> None:
+        """Windows are made while those before are hashed, and used."""
+        if not self._is_native:
+            self.reference.compare()
+            super().send(use)
+            return
+        away = self._step + mmap.PAGESIZE  # as a window is followed by bytes that are no file's
+        self._send(use, Room(_STEPS * away), range(0, _STEPS * away, away))
+
+    def rebuild(self) -> bytes:
+        """The whole file."""
+        return bytes(self.whole())
+
+    def whole(self) -> memoryview:
+        """The whole file, in memory that is nobody else's."""
+        if not self._is_native:
+            self.reference.compare()
+            return memoryview(super().rebuild())
+        size = self.header.file.size
+        room = Room(size + S.SLACK)
+        if size >= LARGE:
+            ask_for_large_pages(room)
+        self._send(lambda piece: None, room, range(0, size, self._step))
+        return memoryview(room)[:size]
+
+    @property
+    def _step(self) -> int:
+        """Bytes of the file that are made in one call."""
+        return max(_STEP, self.header.window_size)
+
+    def _send(self, use: Callable[[memoryview], None], room: Room, places: Sequence[int]) -> None:
+        """Make steps of the file at places of a room, one after the other, and again from the first
+        place on."""
+        found, size = hashlib.sha256(), self.header.file.size
+
+        def done(piece: memoryview) -> None:
+            found.update(piece)
+            use(piece)
+
+        if size <= self._step:
+            done(self._made(0, room, 0))
+        else:
+            waiting: deque[Future[None]] = deque()
+            with ThreadPoolExecutor(1) as beside:
+                for number, start in enumerate(range(0, size, self._step)):
+                    if len(waiting) == len(places):
+                        waiting.popleft().result()
+                    piece = self._made(start, room, places[number % len(places)])
+                    waiting.append(beside.submit(done, piece))
+                for future in waiting:
+                    future.result()
+        self.compare(found.digest())
+
+    def _made(self, start: int, room: Room, place: int) -> memoryview:
+        """The step of the file that begins at ``start``, made at a place of a room."""
+        bits, size = self.header.window_bits, min(self._step, self.header.file.size - start)
+        first, last = start >> bits, -(-(start + size) >> bits)
+        address = np.frombuffer(room, np.uint8).ctypes.data + place
+        done = first
+        if self._begun:
+            done = call("pcpu_windows", self._state, first, last, address)
+        if done < last:
+            self._explain(done)
+        return memoryview(room)[place : place + size]
 
     def pieces(self) -> Iterator[bytes]:
         """All windows in order; their hash is compared with the plan's at the end (G23). It is
@@ -114,10 +188,15 @@ def call(symbol: str, *arguments: Any) -> int:
 
 @cache
 def _load() -> ctypes.CDLL:
-    from pcpu.iprog.decoder.host import library
-
-    path = library()
+    key = hashlib.sha256(f"decoder {disk_cache.compiler_digest()}".encode()).hexdigest()
+    path = disk_cache.fetch(f"{key}.so", _compiled)
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:
         raise EngineError(f"the compiled decoder does not load: {error}") from None
+
+
+def _compiled() -> bytes:
+    from pcpu.iprog.decoder.host import shared_object  # the compiler, which is rarely needed
+
+    return shared_object()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from pcpu.iprog import adapting
@@ -22,15 +22,20 @@ _LEAST = 1 << 9  # bytes of a content that thorough compression takes no time fo
 _ALIKE = 16  # times that what repeats much gets smaller
 _MUCH = 1 << 16  # bytes of streams that are worth a thread
 _THREADS = 2
+_SLOW = 64  # bytes that adaptive bits take as long for as a line of 2 Mbit/s for one
+_NO_TIME = 1 << 13  # bytes that take half a millisecond by adaptive bits, at most
+_LITTLE = 2048  # parts of a group; who saves less than one by adaptive bits saves nothing
 _FRAME = 6  # bytes that the header says of a frame, besides what varies
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A frame and its stored bytes; none, where only sizes are asked for."""
+    """A frame and its stored bytes; none, where only sizes are asked for. ``instead`` is what is
+    stored where it is not worth its time."""
 
     frame: Frame
     content: bytes
+    instead: Stored | None = None
 
     @property
     def size(self) -> int:
@@ -73,13 +78,16 @@ class Packer:
             return found[0]
         if not self.quick and len(content) <= _FEW:
             found.append(_stored(len(streams), Codec.ADAPTIVE, adapting.encode(streams)))
+        least = min(_cost(stored.frame, len(content), stored.frame.stored) for stored in found)
         if literals and self.prefix is not None:
             small = compress(content, self.prefix.content, quick=self.quick)
             found.append(_stored(len(streams), Codec.ZSTD_PREFIX, small, self.prefix.spans))
-        elif self.quick or _may_help(content, min(stored.frame.stored for stored in found)):
+        elif self.quick or _may_help(content, least):
             small = compress(content, quick=self.quick)
             found.append(_stored(len(streams), Codec.ZSTD, small))
-        return min(found, key=lambda stored: stored.size)
+        found.sort(key=lambda stored: _cost(stored.frame, len(content), stored.size))
+        slow = found[0].frame.codec is Codec.ADAPTIVE
+        return replace(found[0], instead=found[1]) if slow else found[0]
 
     def _about(self, streams: Sequence[Bytes], literals: bool) -> int:
         """About how many bytes a frame takes."""
@@ -94,6 +102,16 @@ class Packer:
     def group(self, streams: Sequence[Bytes], literals: int | None = None) -> list[Stored]:
         """The frames of a group; ``literals`` is the number of the stream that has a prefix, the
         last one."""
+        found = self._group(streams, literals)
+        least = total(found) // _LITTLE
+        return [
+            stored.instead
+            if stored.instead is not None and stored.instead.size - stored.size < least
+            else stored
+            for stored in found
+        ]
+
+    def _group(self, streams: Sequence[Bytes], literals: int | None) -> list[Stored]:
         if not self.compressed:
             return [self.frame(streams)]
         tasks: list[Callable[[], list[Stored]]] = []
@@ -172,6 +190,12 @@ def _quickly(content: Bytes) -> int:
 def _may_help(content: Bytes, least: int) -> bool:
     """Whether Zstandard may make less than ``least`` bytes of a content."""
     return len(content) > _FEW or _quickly(content) * MOST < least
+
+
+def _cost(frame: Frame, content: int, size: int) -> int:
+    """What a frame takes: ``size`` bytes, and time, as bytes that a line carries meanwhile."""
+    slow = frame.codec is Codec.ADAPTIVE and content > _NO_TIME
+    return size + (content // _SLOW if slow else 0)
 
 
 def _joined(streams: Sequence[Bytes]) -> Bytes:

@@ -16,7 +16,7 @@ import numpy as np
 from pcpu.errors import InternalError, IprogError, UsageError
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Columns, make_columns
-from pcpu.iprog.encode import Encoded, encode, map_size
+from pcpu.iprog.encode import Encoded, Prefixes, encode, make_prefixes, map_size
 from pcpu.iprog.format import (
     MAX_SIZE,
     WINDOW_BITS,
@@ -51,7 +51,7 @@ _SHARE = 64  # windows may take this part of a plan; where they would take more 
 _NAMES_SHARE = 100
 _THREADS = 2
 _SMALL_PLAN = 1 << 14
-_LARGE = 1 << 22  # bytes of sites that are rather found again than kept
+_LARGE = 1 << 20  # bytes of a reference whose sites are rather found again than kept, if larger
 _HEADER = 200  # bytes, about
 _NEW = 1 / 32  # of a file: literals that are many
 _LONG = 1 << 20  # bytes of a file that takes so long that small plans may be compared as they are
@@ -98,7 +98,6 @@ class _Work:
     file: Content
     blobs: list[Content]
     progress: Progress
-    leave: Callable[[], None]  # the files, until they are looked at again
     wanted_bits: int | None = None
     moved: Moved = field(init=False)  # when it is known what moves
     much_new: bool = False  # in the file, as far as that is known
@@ -148,7 +147,8 @@ def make_plan(
         for data in mapped:
             data.leave()
 
-    work = _Work(subject, about, contents, progress, leave, window_bits)
+    subject = replace(subject, leave=leave)
+    work = _Work(subject, about, contents, progress, window_bits)
     del subject  # which work replaces: its sites are large
     planned = _small(work) if mode == "small" else _instant(work)
     del work  # its sites are large
@@ -171,7 +171,7 @@ def _chosen(work: _Work) -> tuple[Covers, float]:
     with ThreadPoolExecutor(_THREADS) as pool:
         some = sample(len(file), much_new=work.much_new)
         for spans in dict.fromkeys((some, whole(len(file)))):
-            trials = Trials(work.moved, file, reference, seeds, spans, rest, pool, work.leave)
+            trials = Trials(work.moved, file, reference, seeds, spans, rest, pool)
             work.progress("trying strengths", 0.4)
             first = trials.run(FIRST, partial(_exactly, work))
             if max(trial.new for trial in first) > _NEW:
@@ -217,7 +217,9 @@ def _packed(work: _Work, done: Sequence[Trial]) -> list[Trial]:
         if trial.estimate < best[0].estimate * _CLOSE:
             own = work.window_bits(trial.estimate)
             columns = make_columns(work.moved, trial.covers, own)
-            found.append(replace(trial, size=_encode(work, columns, own, Packer()).size))
+            prefixes = make_prefixes(work.moved, columns)
+            encoded = _encode(work, columns, own, Packer(), prefixes)
+            found.append(replace(trial, size=encoded.size))
     return found
 
 
@@ -242,13 +244,13 @@ def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
     work.much_new = covers.size < (1 - _NEW) * len(file)
     del file, reference  # which are had again, and are large too
     sites, entries = _fit_map(work, covers)
-    work.leave()
+    work.subject.leave()
     file = work.subject.filled_file(sites)
     del sites  # they are large
-    work.leave()
+    work.subject.leave()
     reference = work.subject.filled_reference(work.moved.sites)
     work.subject = work.moved.subject
-    work.leave()
+    work.subject.leave()
     return file, reference, with_entries(seeds, entries)
 
 
@@ -262,8 +264,9 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
     # What can be had again is not kept: nothing takes as much memory as the index.
     file = work.subject.blank_file(work.subject.file_sites())
     reference = work.subject.blank_reference()
-    work.subject = work.subject.without_sites(max(len(reference), _LARGE))
-    work.leave()
+    if len(reference) >= _LARGE:
+        work.subject = work.subject.without_sites(len(reference))
+    work.subject.leave()
     index = make_index(reference)
     work.progress("looking for common pieces", 0.2)
     return file, reference, find_seeds(file, index)
@@ -274,7 +277,7 @@ def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:
     tables that belong together."""
     work.subject = work.subject.with_sites()
     sites = work.subject.file_sites()
-    work.leave()
+    work.subject.leave()
     first = fit(work.subject.seen(covers, sites, is_alike(sites)))
     entries = _fit(work, first, covers, sites)
     useful = useful_finders(work.moved, (covers, entries))
@@ -282,7 +285,7 @@ def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:
         del sites, work.moved  # they are large
         work.subject = work.subject.with_finders(useful)
         sites = work.subject.file_sites()
-        work.leave()
+        work.subject.leave()
         entries = _fit(work, first, covers, sites)
     return sites, entries
 
@@ -307,8 +310,10 @@ def _instant(work: _Work) -> Planned:
     return _finish(work, covers, packer, sum(columns.sizes().values()))
 
 
-def _encode(work: _Work, columns: Columns, bits: int, packer: Packer) -> Encoded:
-    return encode(work.moved, columns, bits, work.file, work.blobs, packer)
+def _encode(
+    work: _Work, columns: Columns, bits: int, packer: Packer, prefixes: Prefixes | None = None
+) -> Encoded:
+    return encode(work.moved, columns, bits, work.file, work.blobs, packer, prefixes)
 
 
 def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned:
@@ -320,11 +325,13 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
         work.file = replace(work.file, name="")
         work.blobs = [replace(blob, name="") for blob in work.blobs]
     columns = make_columns(work.moved, covers, bits)
-    work.leave()
-    encoded = _encode(work, columns, bits, packer)
+    prefixes = make_prefixes(work.moved, columns) if packer.compressed else None
+    work.moved = work.moved.without_sites()
+    work.subject.leave()
+    encoded = _encode(work, columns, bits, packer, prefixes)
     return Planned(
         encoded.plan, encoded.header, columns.covers,
-        len(columns.data["fixes"]), len(columns.data["literals"]), work.moved.without_sites(),
+        len(columns.data["fixes"]), len(columns.data["literals"]), work.moved,
     )  # fmt: skip
 
 
@@ -332,11 +339,15 @@ def _verify(planned: Planned, file: Bytes, blobs: Sequence[Bytes]) -> None:
     """Apply a plan as ``pcpu apply`` does and compare: none leaves that would not rebuild its
     file."""
     wanted, at = memoryview(file), 0
+
+    def compare(piece: memoryview) -> None:
+        nonlocal at
+        if bytes(piece) != bytes(wanted[at : at + len(piece)]):  # views are compared slowly
+            raise InternalError(f"a new plan rebuilds other bytes from {at} on")
+        at += len(piece)
+
     try:
-        for piece in NativeReader(planned.plan, blobs).pieces():
-            if piece != wanted[at : at + len(piece)]:
-                raise InternalError(f"a new plan rebuilds other bytes from {at} on")
-            at += len(piece)
+        NativeReader(planned.plan, blobs, compare=False).send(compare)
     except IprogError as error:
         raise InternalError(f"a new plan does not rebuild: {error}") from None
     if at != len(wanted):

@@ -19,7 +19,7 @@ from pcpu.iprog.sites import Places
 Octets = npt.NDArray[np.uint8]
 Spans = tuple[tuple[int, int], ...]  # starts and lengths, in order
 
-Read = Callable[[int, int], bytes]  # start and length
+Read = Callable[[int, int], Octets]  # start and length
 
 PAGE = 1 << 11
 SHORT = 6  # bytes that are compared
@@ -27,7 +27,7 @@ LEAST = 5 << 18  # bytes that may be chosen, and as many as there are literals
 WORTH = 3  # pieces that a page has to have
 GAP = 2  # pages between two that are taken with them
 BESIDE = 8  # pieces that being near is worth
-_PIECE = 1 << 20  # bytes of the reference that are read at a time: whole pages
+_PIECE = 1 << 18  # bytes of the reference that are read at a time: whole pages
 _BITS = range(16, 22)  # of a table of pieces
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
@@ -55,10 +55,10 @@ def choose_spans(literals: Octets, size: int, read: Read | None, near: Places, m
 def _score_pages(literals: Octets, size: int, read: Read, scores: Places) -> None:
     """Count for each page of the reference the pieces that it has in common with literals."""
     bits = min(max((4 * len(literals)).bit_length(), _BITS[0]), _BITS[-1])
-    table = np.zeros(1 << bits, np.uint32)
+    table = np.zeros(1 << bits, np.uint16)
     _note(literals, table, bits)
     for start in range(0, size, _PIECE):
-        content = np.frombuffer(read(start, min(_PIECE, size - start)), np.uint8)
+        content = read(start, min(_PIECE, size - start))
         _score(content, table, bits, scores[start // PAGE :])
 
 
@@ -81,7 +81,7 @@ def _note(literals: Any, table: Any, bits: Any) -> None:
         piece = piece >> np.uint64(8) | np.uint64(literals[at]) << np.uint64(8 * SHORT - 8)
         if at + 1 >= SHORT:
             value = piece * _FACTOR
-            table[value >> np.uint64(64 - bits)] = value >> np.uint64(8) | np.uint64(1)
+            table[value >> np.uint64(64 - bits)] = value >> np.uint64(24) | np.uint64(1)
 
 
 @jit
@@ -93,6 +93,6 @@ def _score(reference: Any, table: Any, bits: Any, scores: Any) -> None:
         if at + 1 >= SHORT:
             value = piece * _FACTOR
             slot = value >> np.uint64(64 - bits)
-            if table[slot] == np.uint32(value >> np.uint64(8) | np.uint64(1)):
+            if table[slot] == np.uint16(value >> np.uint64(24) | np.uint64(1)):
                 table[slot] = 0
                 scores[(at + 1 - SHORT) // PAGE] += 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from pcpu.errors import WrongBlobError
+from pcpu.errors import WrongBlobError, plural
 from pcpu.iprog.format import Content
 from pcpu.iprog.numbers import Bytes
 
@@ -22,16 +22,41 @@ def digest(data: Bytes) -> bytes:
 
 
 class Reference:
-    """Blobs that were compared with what a plan says about them. Raises WrongBlobError."""
+    """Blobs that have the sizes that a plan says. Raises WrongBlobError."""
 
     def __init__(self, blobs: Sequence[Bytes], wanted: Sequence[Content]) -> None:
         if len(blobs) != len(wanted):
-            raise WrongBlobError(f"the plan needs {len(wanted)} blobs, and {len(blobs)} are given")
-        for number, (blob, content) in enumerate(zip(blobs, wanted, strict=True)):
-            _compare(blob, content, f"blob {number}" if len(wanted) > 1 else "the blob")
+            raise WrongBlobError(
+                f"the plan needs {plural(len(wanted), 'blob')}, {len(blobs)} given"
+            )
+        self._wanted = wanted
         self.blobs = [memoryview(blob) for blob in blobs]
+        for what, blob, content in self._described():
+            if len(blob) != content.size:
+                name = f" {content.name!r}" if content.name else ""
+                raise WrongBlobError(
+                    f"{what} has {len(blob)} bytes; the plan was made for one{name} of "
+                    f"{content.size}"
+                )
         self.starts = [sum(map(len, self.blobs[:number])) for number in range(len(blobs))]
         self.size = sum(map(len, self.blobs))
+
+    def compare(self) -> None:
+        """See that the SHA-256 of each blob is the one that the plan says. Raises
+        WrongBlobError."""
+        for what, blob, content in self._described():
+            found = digest(blob)
+            if found != content.sha256:
+                name = f" {content.name!r}" if content.name else ""
+                raise WrongBlobError(
+                    f"{what} is not the one that the plan was made for{name}: its SHA-256 is "
+                    f"{found.hex()}, not {content.sha256.hex()}"
+                )
+
+    def _described(self) -> Iterator[tuple[str, memoryview, Content]]:
+        """What each blob is called in messages, its bytes, and what the plan says of it."""
+        for number, (blob, content) in enumerate(zip(self.blobs, self._wanted, strict=True)):
+            yield f"blob {number}" if len(self.blobs) > 1 else "the blob", blob, content
 
     def read(self, start: int, length: int) -> bytes:
         """The bytes from ``start`` on; all of them are there."""
@@ -40,17 +65,3 @@ class Reference:
         if len(first) == length:
             return bytes(first)
         return bytes(first) + self.read(start + len(first), length - len(first))
-
-
-def _compare(blob: Bytes, content: Content, what: str) -> None:
-    name = f" {content.name!r}" if content.name else ""
-    if len(blob) != content.size:
-        raise WrongBlobError(
-            f"{what} has {len(blob)} bytes; the plan was made for one{name} of {content.size}"
-        )
-    found = digest(blob)
-    if found != content.sha256:
-        raise WrongBlobError(
-            f"{what} is not the one that the plan was made for{name}: its SHA-256 is "
-            f"{found.hex()}, not {content.sha256.hex()}"
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -50,6 +51,7 @@ TAGGED = (19, 20)  # forms of numbers behind which a tag stands
 # Forms that are about a distance, and those that hold the rest of what the site before is about.
 NEAR = (0, 1, 4, 8, 9, 11, 12, 13, 14, 15, 16)
 REST = (10, 17, 18)
+_PIECE = 1 << 16  # sites
 LEB = (5, 6)  # of numbers in LEB128
 SIZED = (*LEB, 24, 25)  # forms of as many bytes as their extra says
 _SIZES: dict[int, int] = {
@@ -90,6 +92,11 @@ class Sites:
             self.place[chosen], self.form[chosen], self.target[chosen], self.extra[chosen],
             self.finder[chosen],
         )  # fmt: skip
+
+    def pieces(self) -> Iterator[Sites]:
+        """The same in order, some at a time."""
+        for first in range(0, len(self), _PIECE):
+            yield self[first : first + _PIECE]
 
     @property
     def end(self) -> Places:

@@ -7,8 +7,8 @@ those of the reference moved, which shows what a plan has to say.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -57,27 +57,27 @@ class Relocatable:
 
 @dataclass(frozen=True)
 class Subject:
-    """``file`` and ``reference`` as they are; ``relocatable`` where the finders found something."""
+    """``file`` and ``reference`` as they are; ``relocatable`` where the finders found something.
+    ``leave`` gives back what both take where they are mapped, until they are looked at again."""
 
     file: Octets
     reference: Octets
     relocatable: Relocatable | None = None
+    leave: Callable[[], None] = lambda: None
 
-    @cached_property
-    def told(self) -> Octets:
-        """The file as windows of the usual size say it."""
-        return self.told_in(_USUAL_BITS)
-
-    def told_in(self, bits: int) -> Octets:
-        """The file as windows of ``2^bits`` bytes say it: some tables by differences (G95)."""
+    def told(self, low: int = 0, high: int | None = None, bits: int = _USUAL_BITS) -> Octets:
+        """The bytes from ``low`` up to ``high`` of the file, where windows of ``2^bits`` bytes
+        begin, as these say them: some tables by differences (G95)."""
         about = self.relocatable
-        return self.file if about is None else told_by_differences(self.file, about.regions, bits)
+        if about is None:
+            return self.file[low:high]
+        return told_by_differences(self.file, about.regions, bits, low, high)
 
     def with_finders(self, finders: tuple[int, ...]) -> Subject:
         """The same with fewer finders; without any, nothing is relocated."""
         about = self.relocatable
         if about is None or not finders:
-            return Subject(self.file, self.reference)
+            return replace(self, relocatable=None)
         if finders == about.finders and len(about.blob_sites) == about.count:
             return self
         last = about.first + about.size
@@ -102,9 +102,12 @@ class Subject:
         """The file, with zeros in place of its sites; itself where nothing is relocated."""
         if self.relocatable is None:
             return self.file
-        kept = _unsaid(sites)
-        found = _blanked(self.told, kept, 0)
-        write_labels(found, 0, self.file.data, kept)
+        found = self.told()
+        found = found.copy() if np.may_share_memory(found, self.file) else found
+        for own in sites.pieces():
+            _blank(found, _unsaid(own), 0)
+        write_labels(found, 0, self.file.data, sites)
+        self.leave()
         return found
 
     def blank_reference(self) -> Octets:
@@ -113,11 +116,13 @@ class Subject:
         if about is None:
             return self.reference
         sites = about.blob_sites
-        found = _blanked(self.reference, sites, about.first)
+        found = self.reference.copy()
+        _blank(found, sites, about.first)
         own = self.reference[about.first : about.first + about.size]
         write_labels(found, about.first, own.data, sites)
         known = sites[sites.finder == CALL_SITES]
         write_targets(found, known.place + about.first, known.form, known.target, known.extra)
+        self.leave()
         return found
 
     def file_sites(self) -> Sites:
@@ -141,7 +146,8 @@ class Subject:
         about = self.relocatable
         if about is None:
             return Seen.none()
-        old = _unsaid(about.blob_sites)
+        left_out = left_out | (new.finder == CALL_SITES)
+        old = about.blob_sites
         found = [seen(covers, about.first, old, new, left_out)]
         if PE_LISTED in about.finders:
             # Where words lie is listed, too: copies show where they went.
@@ -183,16 +189,15 @@ def _regions_for(finders: tuple[int, ...], regions: tuple[Region, ...]) -> tuple
     )
 
 
-def _blanked(data: Octets, sites: Sites, first: int) -> Octets:
-    """A copy; ``first`` is the place in it that the places of sites count from."""
-    found = data.copy()
-    blank_sites(found, first, sites.place, sites.form, sites.extra)
-    return found
+def _blank(data: Octets, sites: Sites, first: int) -> None:
+    """Put zeros into sites; ``first`` is the place that theirs count from."""
+    blank_sites(data, first, sites.place, sites.form, sites.extra)
 
 
 def _filled(blanked: Octets, sites: Sites) -> Octets:
     """The same with targets."""
-    write_targets(blanked, *_unsaid(sites).arrays)
+    for own in sites.pieces():
+        write_targets(blanked, *_unsaid(own).arrays)
     return blanked
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Spans, sample_columns
 from pcpu.iprog.encode import make_prefix
+from pcpu.iprog.frames import tables_size
 from pcpu.iprog.index import Octets, Seeds
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.packing import Packer, Prefix
@@ -19,6 +20,7 @@ _WHOLE = 1 << 22  # bytes of a file that is tried as a whole
 _MUCH = 1 << 21  # the same of one that much is new in
 _LEAST = 4  # of a larger one it is this part at least
 _PIECE = 1 << 18  # bytes of a piece of a sample: whole windows
+_TABLES = 2  # times that tables fit into the size of a file
 _BITS = 16  # windows of trials
 _COVERS, _FIXES = ("gaps", "lengths", "turns"), ("steps", "fixes")
 
@@ -49,7 +51,6 @@ class Trials:
     spans: Spans
     rest: int
     pool: Executor
-    leave: Callable[[], None]  # what the subject was read from, until it is looked at again
     known: set[bytes] = field(default_factory=set)
 
     def run(
@@ -66,16 +67,21 @@ class Trials:
         if not fresh:
             return []
         columns = [*self.pool.map(self._columns, [covers for _, covers in fresh.values()])]
+        self.moved.subject.leave()
         # The same prefix for all: one that has the most to give, as few literals are among many.
         pairs = zip(fresh.values(), (own["literals"] for own in columns), strict=True)
         (_, covers), literals = max(pairs, key=lambda pair: len(pair[1]))
-        measure = partial(self._measure, make_prefix(self.moved, covers, literals))
-        self.leave()
-        tried = [*self.pool.map(measure, fresh.values(), columns)]
-        del measure, columns, literals  # they are large
+        prefix = make_prefix(self.moved, covers, literals)
+        measure = partial(self._measure, prefix)
+        self.moved.subject.leave()
+        # Tables for each of several threads would be more than all the rest of a small file.
+        size = 0 if prefix is None else tables_size(literals.data, prefix.content, quick=True)
+        each = map if _TABLES * size > len(self.file) else self.pool.map
+        tried = [*each(measure, fresh.values(), columns)]
+        del prefix, measure, columns, literals  # they are large
         trials = [*self.pool.map(finish, tried)]
         self.known.update(fresh)
-        self.leave()
+        self.moved.subject.leave()
         return trials
 
     def _align(self, costs: Costs) -> Covers:

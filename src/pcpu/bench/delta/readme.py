@@ -41,8 +41,9 @@ def figures(record: Mapping[str, Any]) -> str:
         speeds += _row([title, *(_median(record, name, key) for key in SPEEDS)])
     return (
         f"{table}\nGeometric means over {len(record['pairs'])} pairs, and the worst.\n\n{speeds}\n"
-        "Natively plans are decoded as pcpu apply does, sites found and all hashes compared. Cold "
-        "is all from the files to the last byte in Node, with compiling the module and finding "
+        "Natively plans are decoded as pcpu apply does, sites found and the hash of the file "
+        "compared, and all tools take memory anew, as a command does. Cold is all from the files "
+        "to the last byte in a process of Node of its own, with loading what decodes and finding "
         "the sites; open is for the windows of a plan that has been read.\n"
         f"{machine}, {record['date'][:10]}{load}.\n"
         f"Goals met: {len(record['goals']) - len(missed)} of {len(record['goals'])}"

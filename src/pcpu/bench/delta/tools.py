@@ -21,7 +21,7 @@ SLOW = 12 << 20  # bytes from which on bsdiff takes minutes
 VERY_SLOW = 6 << 20  # and brotli
 
 Make = Callable[[Path, Path, Path], None]  # old, new, patch
-Apply = Callable[[Path, Path, int], bytes]  # old, patch, size of new
+Apply = Callable[[Path, Path, int], bytes | memoryview]  # old, patch, size of new
 
 
 @dataclass(frozen=True)
@@ -123,12 +123,12 @@ def _plan(mode: Mode) -> Make:
     return make
 
 
-def _rebuild(old: Path, patch: Path, size: int) -> bytes:
-    """As pcpu apply does: with the compiled decoder, and all hashes compared."""
+def _rebuild(old: Path, patch: Path, size: int) -> memoryview:
+    """As pcpu apply does: with the compiled decoder, and the hash of the file compared."""
     from pcpu.iprog.files import mapped
     from pcpu.iprog.native import NativeReader
 
-    return NativeReader(patch.read_bytes(), [mapped(str(old))]).rebuild()
+    return NativeReader(patch.read_bytes(), [mapped(str(old))], compare=False).whole()
 
 
 TOOLS = (

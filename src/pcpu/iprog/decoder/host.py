@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -22,7 +20,6 @@ from pcpu.iprog.finders.find import find_room, find_sites
 from pcpu.iprog.finders.rows import sort_sites
 from pcpu.kernel import Ints, Memory
 from pcpu.kernel.module import Kernel, Translation
-from pcpu.run import disk_cache
 from pcpu.targets import elf
 
 
@@ -43,15 +40,9 @@ def _begin(s: Ints, heap: Memory, blob: int, blob_length: int) -> int:
     return find(s, heap, reference_of(s, heap)) if s[S.FINDERS] else 0
 
 
-def library() -> Path:
-    """The shared object, made where the cache does not have it: ``pcpu_begin`` and ``pcpu_window``
-    take a state and numbers, and give a status; ``pcpu_find_sites`` and
-    its companions are the finders. Raises ToolchainError."""
-    key = hashlib.sha256(f"decoder {disk_cache.compiler_digest()}".encode()).hexdigest()
-    return disk_cache.fetch(f"{key}.so", _make)
-
-
-def _make() -> bytes:
+def shared_object() -> bytes:
+    """``pcpu_begin`` and ``pcpu_window`` take a state and numbers, and give a status;
+    ``pcpu_find_sites`` and its companions are the finders. Raises ToolchainError."""
     target = targets.find("host")
     objects = objects_for([*DECODER.values(), *FINDERS.values()], _surround, target, {})
     return target.link(elf.join(objects), [*DECODER, *FINDERS])
@@ -76,9 +67,22 @@ def _surround(translation: Translation, own: Any) -> None:
             none.ret(I64(0))
 
 
+def windows(s: Ints, heap: Memory, first: int, last: int, to: int) -> int:
+    """Make windows, one behind the other from the address ``to`` on; before which one that ends.
+    Some bytes behind them are written too (SLACK)."""
+    own = s[S.OUT]
+    number = first
+    s[S.OUT] = to
+    while number < last and one.window(s, heap, number) >= 0:
+        s[S.OUT] += s[S.OUT_LENGTH]
+        number += 1
+    s[S.OUT] = own
+    return number
+
+
 # By symbol. The first take a state and numbers; the others arrays too, each a pointer and a length.
 DECODER: Mapping[str, Callable[..., int]] = MappingProxyType(
-    {"pcpu_begin": begin, "pcpu_window": one.window}
+    {"pcpu_begin": begin, "pcpu_window": one.window, "pcpu_windows": windows}
 )
 FINDERS: Mapping[str, Callable[..., int]] = MappingProxyType({
     "pcpu_find_room": find_room, "pcpu_find_sites": find_sites, "pcpu_sort_sites": sort_sites

@@ -40,9 +40,11 @@ HOT = frozenset({
     "_thumb_pools", "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
     "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
     "_follow", "_records", "_list", "_based", "_methods", "_is_method", "_instruction", "_operand",
-    "number", "_name", "_number_in", "_words",
+    "number", "_name", "number_in", "_words",
     "displace", "_cells", "_cell", "_instructions", "_types", "_relocations", "_symbols",
     "_functions", "decode_adaptive", "_chance", "between", "_learn",
+    "_in_function", "behind_number", "_fixed_in_piece", "_may_be_fixed", "_is_operand",
+    "fixed_sites",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
 # that has made faster code of a function uses it from the next call on. Others would be part of a
@@ -52,7 +54,7 @@ APART = frozenset({
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
     "_methods", "resolve", "make_records", "read_covers", "_place", "_fix", "move_cover",
     "_move_sites", "restore_x86", "_last_piece", "_first_record", "_may_end",
-    "_put_rest", "_put_other", "decode_adaptive",
+    "_put_rest", "_put_other", "decode_adaptive", "_in_function", "_fixed_in_piece",
     "_cells", "_body", "_types", "_relocations", "_symbols", "_functions",
     # What is called at many places.
     "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
@@ -135,20 +137,16 @@ def say_where(translation: Translation) -> None:
 
 def plan_object(plan: bytes, target: Target) -> bytes:
     """An object file that holds a plan as data."""
-    kind = '"",@' if target.linked == "wasm" else '"a",%progbits'
     with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
         here = Path(folder)
         (here / "plan").write_bytes(plan)
-        (here / "plan.s").write_text(
-            f".section .rodata.{PLAN},{kind}\n.globl {PLAN}\n.p2align 4\n{PLAN}:\n"
-            f'.incbin "{here / "plan"}"\n.size {PLAN}, {len(plan)}\n'
-            f".section .rodata.{PLAN}_length,{kind}\n.globl {PLAN}_length\n.p2align 3\n"
-            f"{PLAN}_length:\n.quad {len(plan)}\n.size {PLAN}_length, 8\n"
+        (here / "plan.c").write_text(
+            f"__attribute__((aligned(16))) const unsigned char {PLAN}[] = {{\n"
+            '#embed "plan"\n};\n'
+            f"const unsigned long long {PLAN}_length = sizeof {PLAN};\n"
         )
-        lld.run([
-            *lld.zig(), "cc", "-c", "-target", lld.zig_triple(target), str(here / "plan.s"), "-o",
-            str(here / "plan.o"),
-        ])  # fmt: skip
+        command = [*lld.zig(), "cc", "-c", "-std=c23", "-target", lld.zig_triple(target)]
+        lld.run([*command, str(here / "plan.c"), "-o", str(here / "plan.o")], scratch=here)
         return (here / "plan.o").read_bytes()
 
 

@@ -133,7 +133,7 @@ def _counts(kinds: Octets, edges: npt.NDArray[np.int64]) -> npt.NDArray[np.int64
 
 def _kinds(moved: Moved, covers: Covers) -> Octets:
     """The kind of each byte of the file."""
-    file = moved.subject.told
+    file = moved.subject.told()
     kinds = np.full(len(file), _LITERAL, np.uint8)
     _mark(kinds, covers.start, covers.stop, covers.skew, *moved.sites.arrays)
     for low in range(0, len(file), _PIECE):

@@ -155,7 +155,8 @@ def find_sites(blob: Bytes, numbers: Sequence[int]) -> Sites:
 def _columns(found: npt.NDArray[np.int64], memory: Room) -> Sites:
     """The columns of rows, whose memory is given back on the way: they take as much."""
     count = len(found)
-    place, target, extra = np.empty((3, count), np.int64)
+    # Each of its own: targets are not kept as long as places.
+    place, target, extra = (np.empty(count, np.int64) for _ in range(3))
     form, finder = np.empty((2, count), np.uint8)
     for first in range(0, count, _PIECE):
         own = slice(first, min(first + _PIECE, count))

@@ -109,10 +109,19 @@ def _short() -> npt.NDArray[np.uint8]:
 SHORT = _short()
 # By what follows an opcode: where a number is that is all that may have a site, as far as the byte
 # before is below 64; and what it is, as a number of a letter.
-_ONE = {"s": (1, "s"), "c": (1, "c"), "f": (1, "f"), "t": (1, "t"), "g": (1, "g"), "ao": (2, "o")}
+_ONE = {
+    "u": (1, "u"),
+    "s": (1, "s"),
+    "c": (1, "c"),
+    "f": (1, "f"),
+    "t": (1, "t"),
+    "g": (1, "g"),
+    "ao": (2, "o"),
+}
 BEHIND = np.array([_ONE.get(shape, (0, ""))[0] for shape in _SHAPES], np.uint8)
 WHAT = np.array([_LETTERS.index(_ONE.get(shape, (0, "u"))[1]) for shape in _SHAPES], np.uint8)
-_NO_MORE = -0x7F7F7F7F7F7F7F80  # the bits that say, of eight bytes, whether a number goes on
+LONGEST = 10  # bytes of a number
+NO_MORE = -0x7F7F7F7F7F7F7F80  # the bits that say, of eight bytes, whether a number goes on
 
 
 def number(b: Bytes, p: int, end: int, signed: bool) -> tuple[int, int]:
@@ -120,7 +129,7 @@ def number(b: Bytes, p: int, end: int, signed: bool) -> tuple[int, int]:
     ``end`` or it has more than 10 bytes."""
     value = 0
     shift = 0
-    for at in range(p, min(end, p + 10)):
+    for at in range(p, min(end, p + LONGEST)):
         octet = i64(b[at])
         value |= (octet & 127) << shift
         shift += 7
@@ -201,7 +210,7 @@ def instruction(
 def find_in_code(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
     """What the instructions of ``b[p:end]`` name; how many rows there are then. What is no
     instruction ends it."""
-    while p + 10 <= end:
+    while p + LONGEST <= end:
         eight = i64_at(b, p)
         short = i64(SHORT[(eight & 255) << 3 | eight >> 13 & 6 | eight >> 23 & 1])
         if short != 0:
@@ -212,7 +221,7 @@ def find_in_code(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) 
         shape = i64(SHAPES[b[p]])
         behind = i64(BEHIND[shape])
         word = i64_at(b, p + behind)
-        ends = ~word & _NO_MORE
+        ends = ~word & NO_MORE
         if behind == 0 or ends == 0 or (behind == 2 and b[p + 1] >= 64):
             p, count = instruction(b, p, end, rows, room, count)
             if p == 0:
@@ -222,7 +231,7 @@ def find_in_code(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) 
             what = i64(WHAT[shape])
             negative = word >> 8 * width - 2 & 1 != 0 and what in (_S, _C)
             if width <= WIDEST and not negative:
-                value = _number_in(word, width)
+                value = number_in(word, width)
                 count = _name(p + behind, what, value, width, rows, room, count)
             p += behind + width
     while p < end:
@@ -232,7 +241,17 @@ def find_in_code(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) 
     return count
 
 
-def _number_in(word: int, width: int) -> int:
+def behind_number(b: Bytes, p: int) -> int:
+    """Where the instruction at ``b[p]`` ends, behind which is all that one may have, if it is one
+    with a number or with an operand in memory; 0 where that is not known."""
+    behind = i64(BEHIND[SHAPES[b[p]]])
+    ends = ~i64_at(b, p + behind) & NO_MORE
+    if behind == 0 or ends == 0 or (behind == 2 and b[p + 1] >= 64):
+        return 0
+    return p + behind + (lowest_bit(ends) >> 3) + 1
+
+
+def number_in(word: int, width: int) -> int:
     """The number of at most five bytes in the low bytes of a word."""
     value = word & 0x7F | word >> 1 & 0x3F80 | word >> 2 & 0x1FC000 | word >> 3 & 0xFE00000
     value |= word >> 4 & 0x7F0000000
