@@ -82,3 +82,20 @@ def test_words_of_data_g56() -> None:
     assert sites(blob) == [(at + 3, 6, 2047, 2), (at + 8, 7, 2000, 0)]
     elsewhere, _ = module([(11, b"\x01\0\x23\x01\x0b\x04" + struct.pack("<I", 3000))])
     assert sites(elsewhere) == []
+
+
+def test_words_that_are_beyond_all_data_g56() -> None:
+    # Data ends at 1100; behind it and the stack there are 2^16 bytes more that may be addressed.
+    def found(words: list[int], first: bytes) -> list[int]:
+        data = struct.pack(f"<{len(words)}I", *words)
+        content = b"\x01\0\x41" + number(1100 - len(data)) + b"\x0b" + number(len(data)) + data
+        blob, _ = module([(6, first), (11, content)] if first else [(11, content)])
+        return [target for _, form, target, _ in sites(blob, 12) if form == 7]
+
+    end, stack = 1100 + 65536, 200000 + 65536
+    assert found([end - 1, end], b"") == [end - 1]
+    mutable = b"\x02\x7f\x01\x41" + number(200000) + b"\x0b\x7f\x01\x41\0\x0b"
+    assert found([stack - 1, stack, end], mutable) == [stack - 1, end]
+    assert found([end - 1, end], b"\x01\x7f\x01\x41\0\x0b") == [end - 1]
+    assert found([end - 1, end], b"\x01\x7f\x01\x23\x05\x0b") == [end - 1]
+    assert found([end - 1, end], b"\0") == [end - 1]

@@ -209,7 +209,7 @@ def _stored(
 ) -> Octets:
     """A piece of the file, from ``low`` on, with its literals as they are stored (G28): what lies
     between covers, which begin and end at such places of the piece."""
-    if about is None or not about.transform:
+    if about is None or not about.transform or not about.regions:
         return piece
     stored = piece.copy()
     before, behind = np.append(0, stop), np.append(start, len(piece))

@@ -18,6 +18,7 @@ from pcpu.iprog.finders.image import (
     MACHO_ARM,
     PE,
     PE_I386,
+    SQLITE,
     WASM,
     Image,
     fat_images,
@@ -67,6 +68,8 @@ class Part:
 
 def parts_of(image: Image, data: Bytes) -> tuple[Part, ...]:
     """The sections of a program that have content, in the order of the file's table."""
+    if image.kind == SQLITE:
+        return ()
     if image.kind == WASM:
         return tuple(_until_wrong(_of_module(Numbers(memoryview(data), "a module", _MAGIC))))
     return tuple(_IMAGES.get(image.kind, _of_elf)(data))
@@ -74,7 +77,7 @@ def parts_of(image: Image, data: Bytes) -> tuple[Part, ...]:
 
 def machine_of(image: Image, data: Bytes) -> int:
     """The machine of an image, as ELF numbers them; 0 where it is for several, or for none."""
-    if image.kind in (FAT, CLR):
+    if image.kind in (FAT, CLR, SQLITE):
         return 0
     return _MACHINES.get(image.kind) or int(elf.machine_of(octets(data)))
 

@@ -17,7 +17,8 @@ width_of: Any = rows.width
 is_shown: Any = moving.is_shown
 u32_at: Any = memory.u32_at
 for_loops(put_site, value_of, width_of, is_shown, moving.instruction, moving.entry_of)
-for_loops(moving.tagged, moving.put_tagged)
+for_loops(moving.tagged, moving.put_tagged, moving.put_big, moving.reversed_of)
+for_loops(moving.place_in_page)
 for_loops(moving.other_value, moving.other_word, *riscv.READING, *arm32.READING)
 for_loops(memory.put_32, memory.put_64, memory.u16_at, memory.u32_at)
 
@@ -25,17 +26,20 @@ _CODE, _ABSOLUTE, _BASED, _PAGE, _ENTRY = (
     form.value for form in (Form.CODE, Form.ABSOLUTE, Form.BASED, Form.PAGE, Form.ENTRY)
 )
 _UNSIGNED, _SIGNED = Form.UNSIGNED.value, Form.SIGNED.value
+_BIG, _ROW, _IN_PAGE = Form.BIG_ENDIAN.value, Form.ROW.value, Form.IN_PAGE.value
 
 
 @jit
 def absolute(form: Any, target: Any, extra: Any, base: Any) -> Any:
     """What a site holds where nothing depends on its place; in code targets count from ``base``."""
-    if form in (_UNSIGNED, _SIGNED):
+    if form in (_UNSIGNED, _SIGNED, _BIG, _ROW):
         return target & moving.NUMBER
     if form in (_ABSOLUTE, _BASED):
         return target - extra
     if form == _PAGE:
         return target >> 12
+    if form == _IN_PAGE:
+        return moving.place_in_page(target, extra)
     if form == _ENTRY:
         return (extra & 15) << 12 | target & 4095
     return target - base if form == _CODE else target

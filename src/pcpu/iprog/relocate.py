@@ -195,6 +195,8 @@ def _content(form: int, target: int, extra: int, address: int) -> int:
             return target - address
         case Form.PAGE:
             return (target >> 12) - (address >> 12)
+        case Form.IN_PAGE:
+            return target % (1 << extra)
         case Form.ENTRY:
             return extra % 16 << 12 | target % 4096
         case _:
@@ -209,6 +211,16 @@ def _write(data: bytearray, at: int, form: int, extra: int, value: int) -> None:
             data[at : at + width] = value.to_bytes(width, "little")
     elif form == Form.ENTRY:
         data[at : at + 2] = value.to_bytes(2, "little")
+    elif form == Form.IN_PAGE:
+        data[at : at + 2] = value.to_bytes(2, "big")
+    elif form == Form.BIG_ENDIAN:
+        if value < 1 << (8 * extra - 1):
+            data[at : at + extra] = value.to_bytes(extra, "big")
+    elif form == Form.ROW:
+        if value < 1 << (7 * extra):
+            groups = [value >> (7 * n) & 127 | 128 for n in range(extra)]
+            groups[0] &= 127
+            data[at : at + extra] = bytes(reversed(groups))
     elif form >= Form.BRANCH:
         word = int.from_bytes(data[at : at + 4], "little")
         data[at : at + 4] = _instruction(word, form, extra, value).to_bytes(4, "little")

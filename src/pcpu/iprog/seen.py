@@ -59,6 +59,20 @@ def places_seen(
     return old.place[which[own]], new.place[same[own]]
 
 
+def named_seen(
+    covers: Covers, first: int, old: Sites, new: Sites, finder: int, base: int
+) -> Seen:  # fmt: skip
+    """Where copies take what the sites of a finder say the places of, which count from ``base`` on
+    as addresses."""
+    before, after = (np.unique(sites.target[sites.finder == finder]) - base for sites in (old, new))
+    which, same = _pairs(
+        covers.start, covers.stop, covers.skew - first, before, np.zeros(len(before), np.uint8),
+        after, np.zeros(len(after), np.uint8), np.zeros(len(after), np.bool_),
+    )  # fmt: skip
+    before, after = before[which], after[same]
+    return Seen(base + before, after - before, np.ones_like(before))
+
+
 def _copied(
     covers: Covers, first: int, old: Sites, new: Sites, left_out: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:

@@ -40,6 +40,9 @@ class Form(IntEnum):
     WIDE = 20
     ENTRY = 22  # the kind and the last 12 bits of a place, as PE lists what is relocated
     SYMBOL = 23  # the upper 24 bits of a number
+    BIG_ENDIAN = 24  # a number of as many bytes as its extra says, the highest first
+    ROW = 25  # the same of groups of 7 bits
+    IN_PAGE = 26  # how far behind the start of its page something is, the highest byte first
 
 
 OTHER_IMAGE = 1 << 44  # what addresses of a second image in one file are more than its own
@@ -49,21 +52,25 @@ TAGGED = (19, 20)  # forms of numbers behind which a tag stands
 NEAR = (0, 1, 4, 8, 9, 11, 12, 13, 14, 15, 16)
 REST = (10, 17, 18)
 _PIECE = 1 << 16  # sites
-LEB = (5, 6)  # forms of as many bytes as their extra says
+LEB = (5, 6)  # of numbers in LEB128
+SIZED = (*LEB, 24, 25)  # forms of as many bytes as their extra says
 _SIZES: dict[int, int] = {
     Form.ABSOLUTE: 8,
     Form.UNSIGNED: 0,
     Form.SIGNED: 0,
+    Form.BIG_ENDIAN: 0,
+    Form.ROW: 0,
     Form.NARROW: 2,
     Form.ENTRY: 2,
+    Form.IN_PAGE: 2,
 }  # others have 4
 WIDTHS = np.array([_SIZES.get(n, 4) for n in range(max(Form) + 1)], np.int64)  # bytes, by form
-_IS_LEB = np.isin(np.arange(256), LEB)
+_IS_SIZED = np.isin(np.arange(256), SIZED)
 
 
 def widths(form: Octets, extra: Places) -> Places:
     """The bytes of sites."""
-    return np.where(_IS_LEB[form], extra, WIDTHS[form])
+    return np.where(_IS_SIZED[form], extra, WIDTHS[form])
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,15 @@ from pcpu.iprog.align import Covers
 from pcpu.iprog.call_sites import told_by_differences
 from pcpu.iprog.finders import FINDERS, find_sites, read_image
 from pcpu.iprog.finders.call_sites import DIFFERENCES
-from pcpu.iprog.finders.find import CALL_SITES, PE_LISTED, PE_POINTERS, WASM_LOCALS
+from pcpu.iprog.finders.find import CALL_SITES, DATABASE_CELLS, PE_LISTED, PE_POINTERS, WASM_LOCALS
+from pcpu.iprog.finders.sqlite import CELLS
 from pcpu.iprog.format import MAX_REGIONS, Transform
 from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import read_only
 from pcpu.iprog.labels import write_labels
 from pcpu.iprog.moving import blank_sites, write_targets
 from pcpu.iprog.regions import Region, RegionKind
-from pcpu.iprog.seen import Seen, places_seen, seen
+from pcpu.iprog.seen import Seen, named_seen, places_seen, seen
 from pcpu.iprog.sites import Places, Sites
 
 _MAX_SPAN = 1 << 31
@@ -161,6 +162,8 @@ class Subject:
                 for regions, places in zip((about.blob_regions, about.regions), pairs, strict=True)
             )
             found.append(Seen(before, after - before, np.ones_like(before)))
+        if DATABASE_CELLS in about.finders:
+            found.append(named_seen(covers, about.first, old, new, DATABASE_CELLS, CELLS))
         if CALL_SITES in about.finders:  # nothing that is told by differences moves
             found.append(Seen(*np.array([[DIFFERENCES], [0], [_FIXED]], np.int64)))
         return Seen.joined(found)

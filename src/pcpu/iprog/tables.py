@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pcpu.iprog.align import Covers
 from pcpu.iprog.finders.find import (
     CALL_SITES,
+    DATABASE_CELLS,
     FRAMES,
     GO_FUNCTIONS,
     GO_TABLE,
@@ -31,10 +32,12 @@ from pcpu.iprog.sites import SPACE, TAGGED, Form, Places, Sites
 
 _TABLES = (
     Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, Form.ENTRY, Form.ARM_PREL, *TAGGED,
+    Form.BIG_ENDIAN, Form.ROW, Form.IN_PAGE,
 )  # fmt: skip
 # Finders of tables that have little but addresses.
 _ALIKE = (
     RELOCATIONS, SEARCH_TABLE, PE_LISTED, OBJECT_RELOCATIONS, PE_FUNCTIONS, PE_UNWINDING,
+    DATABASE_CELLS,
 )  # fmt: skip
 # By number: what is looked up in a table is found sooner than by np.isin.
 _IN_TABLES, _IS_ALIKE = (np.isin(np.arange(256), chosen) for chosen in (_TABLES, _ALIKE))

@@ -33,6 +33,7 @@ PREL, POOL = Form.ARM_PREL.value, Form.ARM_POOL.value
 JUMP, HIGH = Form.RISCV_JUMP.value, Form.RISCV_HIGH.value
 NARROW, WIDE = Form.NARROW.value, Form.WIDE.value
 ENTRY, SYMBOL = Form.ENTRY.value, Form.SYMBOL.value
+BIG, ROW, IN_PAGE = Form.BIG_ENDIAN.value, Form.ROW.value, Form.IN_PAGE.value
 X86_64, AARCH64 = Transform.X86_64.value, Transform.AARCH64.value
 BY_IMAGE, X86, RISCV = Transform.BY_IMAGE.value, Transform.X86.value, Transform.RISCV.value
 ARM32, THUMB_CODE = Transform.ARM32.value, Transform.THUMB.value
@@ -78,7 +79,9 @@ def other_value(form: int, target: int, extra: int, address: int) -> int:
     """The same of forms that few programs have."""
     if form == ENTRY:
         return entry_of(target, extra)
-    if form in (SYMBOL, NARROW, WIDE):
+    if form == IN_PAGE:
+        return place_in_page(target, extra)
+    if form in (SYMBOL, NARROW, WIDE, BIG, ROW):
         return target & NUMBER
     return target - (address - extra)
 
@@ -86,6 +89,11 @@ def other_value(form: int, target: int, extra: int, address: int) -> int:
 def entry_of(target: int, extra: int) -> int:
     """What is listed of a place that is relocated."""
     return (extra & 15) << 12 | target & 0xFFF
+
+
+def place_in_page(target: int, bits: int) -> int:
+    """How far behind the start of a page of so many bits a place is."""
+    return target & (1 << min(bits & 63, 16)) - 1
 
 
 def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
@@ -100,6 +108,11 @@ def put_site(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
         return
     if form in (NARROW, WIDE):
         put_tagged(b, at, form, tagged(value, extra))
+    elif form == IN_PAGE:
+        b[at] = value >> 8 & 255
+        b[at + 1] = value & 255
+    elif form >= BIG:
+        put_big(b, at, form, extra, value)
     elif form == ABSOLUTE:
         put_64(b, at, value)
     elif form == ENTRY:
@@ -124,6 +137,27 @@ def put_tagged(b: Bytes, at: int, form: int, value: int) -> None:
     elif form == NARROW and value < 1 << 16:
         b[at] = value & 255
         b[at + 1] = value >> 8 & 255
+
+
+def put_big(b: Bytes, at: int, form: int, extra: int, value: int) -> None:
+    """Write a number of as many bytes, the highest first, if it has room."""
+    told = reversed_of(value, form, extra)
+    for n in range(extra if told >= 0 else 0):
+        b[at + n] = told >> 8 * n & 255
+
+
+def reversed_of(value: int, form: int, size: int) -> int:
+    """The bytes of a number that is written with the highest first, in the order of places; -1
+    where it has no room, as one above 2^40 never has."""
+    bits = 8 if form == BIG else 7
+    if size < 1 or size > 8 or value >> SPACE != 0 or value >> min(bits * size - (bits - 7), 63):
+        return -1
+    told = 0
+    for n in range(size):
+        group = value & (1 << bits) - 1
+        told = told << 8 | group | (128 if bits == 7 and n > 0 else 0)
+        value >>= bits
+    return told
 
 
 def instruction(word: int, form: int, extra: int, value: int) -> int:

@@ -16,9 +16,11 @@ from pcpu.iprog.decoder.moving import (
     ABSOLUTE,
     BASED,
     BEHIND,
+    BIG,
     BRANCH,
     CODE,
     ENTRY,
+    IN_PAGE,
     LOW,
     NARROW,
     NUMBER,
@@ -32,8 +34,10 @@ from pcpu.iprog.decoder.moving import (
     is_shown,
     other_value,
     other_word,
+    place_in_page,
     put_site,
     region_of,
+    reversed_of,
     tagged,
     value_of,
 )
@@ -105,7 +109,7 @@ def resolve(s: State, heap: Memory, record: int, end: int) -> None:
             how = _FOUR
         elif form == ABSOLUTE:
             value, how, extra = value - extra, _BYTES, 8
-        elif form <= SIGNED or form in (ENTRY, NARROW, WIDE):
+        elif form <= SIGNED or form in (ENTRY, NARROW, WIDE) or form >= BIG:
             how = _BYTES
             value, extra = _bytes_of(value & NUMBER, form, extra)
         elif _KNOWN >> form & 1 == 0:
@@ -126,6 +130,12 @@ def _bytes_of(value: int, form: int, extra: int) -> tuple[int, int]:
         return _leb(value, extra, 1 if form == SIGNED else 0)
     if form == ENTRY:
         return entry_of(value, extra), 2
+    if form == IN_PAGE:
+        told = place_in_page(value, extra)
+        return told >> 8 | (told & 255) << 8, 2
+    if form >= BIG:
+        told = reversed_of(value, form, extra)
+        return told, extra if told >= 0 else 0
     size, told = 2 if form == NARROW else 4, tagged(value, extra)
     return told, size if 0 <= told < 1 << 8 * size else 0
 

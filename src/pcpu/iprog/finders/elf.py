@@ -17,7 +17,7 @@ from pcpu.kernel.memory import i64_at, u16_at, u32_at
 I386, ARM32, X86_64, AARCH64, RISCV = 3, 40, 62, 183, 243  # machines
 EXECUTABLE = 2  # a type of file, whose addresses are final
 PROGBITS, SYMTAB, RELA, NOBITS, REL, DYNSYM, INIT_ARRAY, FINI_ARRAY = 1, 2, 4, 8, 9, 11, 14, 15
-WRITE, ALLOC, EXEC = 1, 2, 4  # flags
+WRITE, ALLOC, EXEC, COMPRESSED = 1, 2, 4, 0x800  # flags
 
 _ENTRY, _NARROW_ENTRY = 64, 40  # bytes of an entry of the table of sections
 _HEADER, _NARROW_HEADER = 64, 52
@@ -29,7 +29,8 @@ _SHARED = 2  # times that a blob may be covered by sections
 # Names that finders look for, and where each begins.
 _TEXT = (
     b".eh_frame\0.eh_frame_hdr\0.gopclntab\0.rodata\0.typelink\0.got.plt\0.got\0.ARM.extab\0"
-    b".gcc_except_table\0.BTF\0"
+    b".gcc_except_table\0.BTF\0.debug_info\0.debug_abbrev\0.debug_loc\0.debug_loclists\0"
+    b".debug_ranges\0.debug_rnglists\0"
 )
 _NAMES = np.frombuffer(_TEXT, np.uint8)
 EH_FRAME, EH_FRAME_HDR = _TEXT.index(b".eh_frame\0"), _TEXT.index(b".eh_frame_hdr\0")
@@ -37,6 +38,10 @@ GOPCLNTAB, RODATA = _TEXT.index(b".gopclntab\0"), _TEXT.index(b".rodata\0")
 TYPELINK, BTF = _TEXT.index(b".typelink\0"), _TEXT.index(b".BTF\0")
 CALL_SITES = _TEXT.index(b".gcc_except_table\0")
 ARM_EXTAB = _TEXT.index(b".ARM.extab\0")
+DEBUG_INFO, DEBUG_ABBREV = _TEXT.index(b".debug_info\0"), _TEXT.index(b".debug_abbrev\0")
+DEBUG_LOC, DEBUG_LOCLISTS = _TEXT.index(b".debug_loc\0"), _TEXT.index(b".debug_loclists\0")
+DEBUG_RANGES = _TEXT.index(b".debug_ranges\0")
+DEBUG_RNGLISTS = _TEXT.index(b".debug_rnglists\0")
 GOT_PLT, GOT = _TEXT.index(b".got.plt\0"), _TEXT.index(b".got\0")
 
 # Numbers of ``elf``: the place of the table of sections and its end, and the spans; how many

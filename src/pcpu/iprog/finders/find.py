@@ -13,6 +13,7 @@ from pcpu.iprog.finders.btf import btf
 from pcpu.iprog.finders.call_sites import call_sites
 from pcpu.iprog.finders.clr import CLR, read_clr
 from pcpu.iprog.finders.clr_sites import clr_code, clr_tables
+from pcpu.iprog.finders.dwarf import dwarf, dwarf_room
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
 from pcpu.iprog.finders.elf import AARCH64, ARM32, ELF, I386, RISCV, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
@@ -57,6 +58,7 @@ from pcpu.iprog.finders.pe import (
 from pcpu.iprog.finders.pe_unwinding import pe_unwinding
 from pcpu.iprog.finders.riscv import riscv_sites
 from pcpu.iprog.finders.rows import tag
+from pcpu.iprog.finders.sqlite import database, is_database, owners_room
 from pcpu.iprog.finders.wasm import CODE, LOCALS, TABLES, WORDS, find_in_module, is_module
 from pcpu.iprog.finders.x86_64 import amd_sites
 from pcpu.iprog.finders.x86_absolute import fixed_sites
@@ -81,7 +83,9 @@ CALL_SITES = 53
 CLR_TABLES, CLR_CODE = 46, 47
 TYPES, OBJECT_RELOCATIONS, OBJECT_SYMBOLS = 54, 55, 56
 PE_UNWINDING = 57
-LAST_FINDER = PE_UNWINDING
+DWARF_ENTRIES, DWARF_LOCATIONS, DWARF_RANGES = 58, 59, 60
+DATABASE, DATABASE_CELLS = 61, 62
+LAST_FINDER = DATABASE_CELLS
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
@@ -100,8 +104,10 @@ _MACHO = (
 _FAT = _MACHO << _IN_IMAGES
 _MACHO |= _GO
 _CLR = 1 << CLR_TABLES | 1 << CLR_CODE
+_DWARF = 1 << DWARF_ENTRIES | 1 << DWARF_LOCATIONS | 1 << DWARF_RANGES
+_ROWS = 1 << DATABASE | 1 << DATABASE_CELLS
 # A bit for each.
-KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | _CLR | (1 << PE_UNWINDING + 1) - (1 << GO_TABLE)
+KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | _CLR | (1 << DATABASE_CELLS + 1) - (1 << GO_TABLE)
 _IN_CODE = (
     AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED, I386_CODE, I386_GOT, I386_TABLES, RISCV_CODE,
     ARM32_CODE, ARM32_POOLS, ARM32_UNWIND,
@@ -125,6 +131,10 @@ def find_room(b: Bytes) -> int:
         common = max(common, fat_room(b))
     if CHOSEN & _CLR != 0:
         common = max(common, CLR)
+    if CHOSEN & _DWARF != 0:
+        common = max(common, dwarf_room(b))
+    if CHOSEN & _ROWS != 0:
+        common = max(common, owners_room(b))
     return ELF + max(KNOWN, common) + tables_room(b)
 
 
@@ -139,7 +149,9 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
     fat = CHOSEN & _FAT != 0 and loaded == 0 and not windows and not mac and is_fat(b)
     clr = scratch[ELF : ELF + (CLR if CHOSEN & _CLR != 0 else 0)]
     assembly = CHOSEN & _CLR != 0 and loaded == 0 and not mac and not fat and read_clr(b, clr)
-    if loaded == 0 and not module and not windows and not mac and not fat and not assembly:
+    rows_of = CHOSEN & _ROWS != 0 and loaded == 0 and is_database(b)
+    known = module or windows or mac or fat or assembly or rows_of
+    if loaded == 0 and not known:
         return 0
     tables = scratch[len(scratch) - tables_room(b) : len(scratch)]
     tables[0] = 0
@@ -161,6 +173,10 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
             count = _in_macho(b, elf, finders[n], scratch, tables, rows, room, count)
         elif CHOSEN & _FAT != 0 and fat:
             count = _in_images(b, elf, finders[n], scratch, tables, rows, room, count)
+        elif CHOSEN & _ROWS != 0 and rows_of:
+            if finders[n] in (DATABASE, DATABASE_CELLS):
+                about, cells = scratch[ELF : len(scratch)], finders[n] == DATABASE_CELLS
+                count = database(b, about, cells, rows, room, count)
         elif finders[n] in _IN_CODE:
             count = _in_code(b, elf, finders, n, scratch, tables, rows, room, count)
         elif machine_of(b) in _MACHINES:
@@ -336,6 +352,9 @@ def _in_data(
         count = call_sites(b, rows, room, count)
     elif _is(finder, GO_TYPE_NAMES):
         count = type_names(b, rows, room, count)
+    elif CHOSEN & _DWARF != 0 and DWARF_ENTRIES <= finder <= DWARF_RANGES:
+        about = scratch[ELF : len(scratch)]
+        count = dwarf(b, elf, about, finder - DWARF_ENTRIES, rows, room, count)
     elif CHOSEN & _GO != 0 and finder in (GO_UNITS, GO_INLINED_BEHIND):
         p, stop, address = elf_table(b)
         count = _in_go_table(b, elf, finder, p, stop, address, rows, room, count)

@@ -9,6 +9,7 @@ import numpy as np
 
 from pcpu.iprog.finders import arm32, clr, elf, fat, macho, pe
 from pcpu.iprog.finders.elf import ELF
+from pcpu.iprog.finders.sqlite import is_database
 from pcpu.iprog.finders.wasm import is_module
 from pcpu.iprog.format import Transform
 from pcpu.iprog.numbers import Bytes
@@ -18,7 +19,7 @@ from pcpu.iprog.sites import OTHER_IMAGE, Octets, Places
 AMD, ARM, PE, WASM = "elf-x86-64", "elf-aarch64", "pe-x86-64", "wasm"
 I386, PE_I386, ARM32, RISCV = "elf-x86", "pe-x86", "elf-arm", "elf-riscv64"
 MACHO_AMD, MACHO_ARM, FAT = "macho-x86-64", "macho-aarch64", "macho-universal"
-CLR = "clr"
+CLR, SQLITE = "clr", "sqlite"
 _KINDS = {
     elf.X86_64: (AMD, Transform.X86_64), elf.AARCH64: (ARM, Transform.AARCH64),
     elf.ARM32: (ARM32, Transform.ARM32), elf.I386: (I386, Transform.X86),
@@ -73,6 +74,8 @@ def read_image(data: Bytes) -> Image | None:
         return Image(kind, _span(numbers), _regions(_macho_sections(b)), transform)
     if fat.is_fat(b):
         return _read_fat(b, numbers)
+    if is_database(b):
+        return Image(SQLITE, (0, 0), (), Transform.NONE)
     return Image(WASM, (0, 0), (), Transform.NONE) if is_module(b) else None
 
 

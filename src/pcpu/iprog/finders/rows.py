@@ -11,6 +11,7 @@ PLACE, FORM, TARGET, EXTRA = range(ROW)
 TAG = 8  # the bit from which on a form has the number of its finder, until rows are in order
 _FORM = (1 << TAG) - 1
 _UNSIGNED, _SIGNED = Form.UNSIGNED.value, Form.SIGNED.value
+_BIG, _ROW = Form.BIG_ENDIAN.value, Form.ROW.value
 
 
 def add(
@@ -54,7 +55,7 @@ def form_of(number: int) -> int:
 
 def width(form: int, extra: int) -> int:
     """The bytes of a site."""
-    if form in (_UNSIGNED, _SIGNED):
+    if form in (_UNSIGNED, _SIGNED, _BIG, _ROW):
         return extra
     return i64(WIDTHS[form])
 

@@ -29,10 +29,11 @@ from pcpu.kernel.memory import u32_at
 CODE, TABLES, WORDS, LOCALS = 10, 11, 12, 24  # finders
 _MAGIC = np.frombuffer(b"\0asm\1\0\0\0", np.uint8)
 _NAME = 0x656D616E  # "name"
-_CUSTOM, _FUNCTIONS, _EXPORTS, _START, _ELEMENTS, _CODE, _DATA = 0, 3, 7, 8, 9, 10, 11  # sections
+_CUSTOM, _FUNCTIONS, _GLOBALS, _EXPORTS, _START, _ELEMENTS, _CODE, _DATA = 0, 3, 6, 7, 8, 9, 10, 11
 _CONSTANT, _END = 0x41, 0x0B
 _WORD = Form.WORD.value
 _NONE = -1
+_BEHIND = 1 << 16  # bytes behind segments and stack, which hold zeros at first
 _PIECE = 1 << 14  # bytes of data that are looked at in one call
 
 
@@ -53,7 +54,7 @@ def skip(p: int, count: int, end: int) -> int:
 
 def find_in_module(b: Bytes, finder: int, rows: Ints, room: int, count: int) -> int:
     """What one of the finders above finds in a module; how many rows there are then."""
-    p = len(_MAGIC)
+    p, stack = len(_MAGIC), 0
     while 0 <= p < len(b):
         section = i64(b[p])
         size, p = varint(b, p + 1, len(b))
@@ -65,8 +66,11 @@ def find_in_module(b: Bytes, finder: int, rows: Ints, room: int, count: int) -> 
                 count = find_locals(b, p, end, rows, room, count)
             elif finder == TABLES:
                 count = _tables(b, section, p, end, rows, room, count)
+            elif finder == WORDS and section == _GLOBALS:
+                stack = _stack(b, p, end)
             elif finder == WORDS and section == _DATA:
-                count = _segments(b, p, end, rows, room, count)
+                top = min(max(stack, _top(b, p, end)) + _BEHIND, ADDRESSES)
+                count = _segments(b, p, end, top, rows, room, count)
         p = end
     return count
 
@@ -175,7 +179,33 @@ def _place_of(b: Bytes, p: int, end: int, flags: int) -> tuple[int, int]:
     return after + 1, value if opcode == _CONSTANT and negative == 0 else _NONE
 
 
-def _segments(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
+def _stack(b: Bytes, p: int, end: int) -> int:
+    """What the first global is at first, which most often says where the stack begins."""
+    globals_, p = varint(b, p, end)
+    if globals_ == 0 or p < 0:
+        return 0
+    _, address = _place_of(b, p + 2, end, 0)
+    return max(address, 0)
+
+
+def _top(b: Bytes, p: int, end: int) -> int:
+    """The highest end of a segment that says where it is put."""
+    top = 0
+    left, p = varint(b, p, end)
+    while left > 0 and p >= 0:
+        flags, p = varint(b, p, end)
+        p, address = _place_of(b, p, end, flags)
+        size, p = varint(b, p, end)
+        p = skip(p, size, end)
+        if p >= 0 and address != _NONE:
+            top = max(top, address + size)
+        left -= 1
+    return top
+
+
+def _segments(
+    b: Bytes, p: int, end: int, top: int, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
     """Finder 12, in a section: words of data that are addresses, and where data is put."""
     left, p = varint(b, p, end)
     while left > 0 and p >= 0:
@@ -187,7 +217,7 @@ def _segments(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> 
         if stop >= 0 and address != _NONE:
             count = _stated(b, first, behind, end, flags, address, rows, room, count)
             for at in range(p + (-address & 3), stop - 3, _PIECE):
-                count = _words(b, at, min(at + _PIECE, stop - 3), rows, room, count)
+                count = _words(b, at, min(at + _PIECE, stop - 3), top, rows, room, count)
         p = stop
         left -= 1
     return count
@@ -206,10 +236,12 @@ def _stated(
     return count
 
 
-def _words(b: Bytes, p: int, end: int, rows: Ints, room: int, count: int) -> int:
-    """The words of data that begin from ``p`` on before ``end``."""
+def _words(
+    b: Bytes, p: int, end: int, top: int, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """The words of data from ``p`` on before ``end`` that are addresses below ``top``."""
     for at in range(p, end, 4):
         value = u32_at(b, at)
-        if LEAST_ADDRESS <= value < ADDRESSES:
+        if LEAST_ADDRESS <= value < top:
             count = add(rows, room, count, at, _WORD, value, 0)
     return count
