@@ -317,7 +317,7 @@ def test_a_prefix_is_of_the_moved_reference_g29() -> None:
     for at in (1, 38):
         wanted[at : at + 4] = i32(0x2035 - 0x1000 - (0x3000 + at + 4 - 0x1000))
     parts = streams([bytes(wanted)], [[]], [stored])
-    frames = Frames(parts, [7, 1], {1: 2}, spans, prefix)
+    frames = Frames(parts, [6, 1], {1: 2}, spans, prefix)
     assert rebuilt(bytes(wanted), blob, about, [], stored, frames) == bytes(wanted)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from pcpu.iprog.align import Covers
 from pcpu.iprog.columns import NAMES, Columns, write_varints
 from pcpu.iprog.format import (
+    CHECK,
     MIN_PREFIX,
     STREAMS,
     Block,
@@ -19,23 +20,24 @@ from pcpu.iprog.format import (
     Group,
     Header,
     Relocation,
-    write_header,
 )
 from pcpu.iprog.frames import dictionary
 from pcpu.iprog.index import Octets
 from pcpu.iprog.moved import Moved
-from pcpu.iprog.numbers import Bytes
+from pcpu.iprog.numbers import Bytes, signed
 from pcpu.iprog.packing import Packer, Prefix, Stored, total
 from pcpu.iprog.prefix import PAGE, choose_spans
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable
+from pcpu.iprog.writing import write_header
 
 _BLOCK = 1 << 22  # bytes of a block's streams, about: a thread compresses it
 _LARGE_FILE = 1 << 26  # from here on prefixes are held small, for their readers' sake
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
 _LITERALS = len(STREAMS) - 1
+_TURNS = NAMES.index("turns")
 _THREADS = 2
 
 
@@ -61,20 +63,25 @@ def encode(
     streams = _map_streams(moved.shifts)
     frames = [] if about is None else packer.group(streams)
     relocation = None if about is None else _relocation(about, _group(streams, frames))
+    contents = [stored.content for stored in frames]
     tasks: list[Callable[[], tuple[Block, list[Stored]]]] = [
         partial(_block, moved, columns, packer, first, last) for first, last in _blocks(columns)
     ]
     blocks: list[Block] = []
     with ThreadPoolExecutor(_THREADS) as pool:
         for block, stored in pool.map(lambda task: task(), tasks):
+            own = columns.checks[sum(b.windows for b in blocks) :][: block.windows]
             blocks.append(block)
             frames += stored
+            contents.append(b"".join(number.to_bytes(CHECK, "little") for number in own))
+            contents += [frame.content for frame in stored]
     header = Header(file, bits, tuple(blobs), relocation, tuple(blocks))
     about_all = write_header(header)
-    size = len(about_all) + sum(stored.frame.stored for stored in frames)
+    stored_size = sum(stored.frame.stored for stored in frames) + CHECK * header.windows
+    size = len(about_all) + stored_size
     if packer.literals is not None:
         return Encoded(b"", header, size)
-    return Encoded(about_all + b"".join(stored.content for stored in frames), header, size)
+    return Encoded(about_all + b"".join(contents), header, size)
 
 
 def _blocks(columns: Columns) -> Iterator[tuple[int, int]]:
@@ -96,12 +103,19 @@ def _block(
     """The block of windows ``first`` up to ``last``."""
     ends = columns.ends[:, first:last]
     begin = columns.ends[:, first - 1] if first else np.zeros(len(NAMES), np.int64)
-    slices = [columns.data[name][begin[row] : ends[row, -1]].data for row, name in enumerate(NAMES)]
+    slices: list[Bytes] = [
+        columns.data[name][begin[row] : ends[row, -1]].data for row, name in enumerate(NAMES)
+    ]
     parts = np.diff(ends, axis=1, prepend=begin[:, None])
-    turns = np.diff(columns.skews[first:last], prepend=0)
-    index, _ = write_varints(np.concatenate([*parts, (turns << 1) ^ (turns >> 63)]))
-    checks = b"".join(number.to_bytes(4, "little") for number in columns.checks[first:last])
-    streams: list[Bytes] = [index.tobytes(), checks, *slices]
+    skews = columns.skews[first:last].copy()
+    if parts[_TURNS, 0]:  # the first window begins with skew 0, so that its first cover has it all
+        turn = signed(int(skews[0]))
+        slices[_TURNS] = turn + bytes(slices[_TURNS][1:])
+        parts[_TURNS, 0] += len(turn) - 1
+    skews[0] = 0
+    turns = np.diff(skews)
+    index, _ = write_varints(np.concatenate([*parts[:, :-1], (turns << 1) ^ (turns >> 63)]))
+    streams: list[Bytes] = [index.tobytes(), *slices]
     if packer.compressed and len(slices[-1]) and packer.literals is None:
         blocks = -(-len(columns.data["literals"]) // _BLOCK)
         literals = columns.data["literals"][begin[-1] : ends[-1, -1]]

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from pcpu.iprog import adapting
-from pcpu.iprog.format import Codec, Frame, check, write_prefix
+from pcpu.iprog.format import Codec, Frame
 from pcpu.iprog.frames import Dictionary, compress
-from pcpu.iprog.numbers import Bytes, varint
+from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.prefix import Spans
+from pcpu.iprog.writing import write_frame
 
 # How much smaller a stream gets when it is compressed thoroughly instead of quickly, about: one of
 # literals, any other one; and the most.
@@ -22,7 +23,7 @@ _LEAST = 1 << 9  # bytes of a content that thorough compression takes no time fo
 _ALIKE = 16  # times that what repeats much gets smaller
 _MUCH = 1 << 16  # bytes of streams that are worth a thread
 _THREADS = 2
-_FRAME = 6  # bytes that the header says of a frame, besides what varies
+_FRAME = 2  # bytes that the header says of a frame, about
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,7 @@ class Stored:
     @property
     def size(self) -> int:
         """In the plan, with what the header says about it."""
-        prefix = write_prefix(self.frame.prefix)
-        return self.frame.stored + len(varint(self.frame.stored)) + len(prefix) + _FRAME
+        return self.frame.stored + len(write_frame(self.frame))
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,12 @@ class Packer:
     def group(self, streams: Sequence[Bytes], literals: int | None = None) -> list[Stored]:
         """The frames of a group; ``literals`` is the number of the stream that has a prefix, the
         last one."""
+        found = self._frames(streams, literals)
+        while found and not found[-1].frame.stored and found[-1].frame.codec is Codec.RAW:
+            found.pop()  # Streams behind all that hold something need no frame.
+        return found
+
+    def _frames(self, streams: Sequence[Bytes], literals: int | None) -> list[Stored]:
         if not self.compressed:
             return [self.frame(streams)]
         tasks: list[Callable[[], list[Stored]]] = []
@@ -179,12 +185,12 @@ def _joined(streams: Sequence[Bytes]) -> Bytes:
 
 
 def _stored(streams: int, codec: Codec, content: bytes, prefix: Spans | None = None) -> Stored:
-    return Stored(Frame(streams, codec, len(content), check(content), prefix), content)
+    return Stored(Frame(streams, codec, len(content), prefix), content)
 
 
 def _sized(streams: int, size: int) -> Stored:
     """A frame of which no more is known."""
-    return Stored(Frame(streams, Codec.ZSTD, size, 0), b"")
+    return Stored(Frame(streams, Codec.ZSTD, size), b"")
 
 
 def _cheapest(sizes: Mapping[_Span, int], count: int) -> list[_Span]:

@@ -13,31 +13,25 @@ _COLUMNS = 6  # of lengths; the seventh is of skews
 def read_index(s: Ints, heap: Memory) -> int:
     """Check the index of the block that was loaded; a status."""
     windows = s[S.BLOCK_WINDOWS]
-    if s[S.STREAM + 2 * S.CHECKS + 1] != 4 * windows:
-        return fail(S.DAMAGED, 14)
-    if s[S.STREAM + 1] < (_COLUMNS + 1) * windows:
-        return fail(S.DAMAGED, 15)
-    _read_index_from(s, s[S.CONTENT])
+    start = s[S.CONTENT] + s[S.STREAM + 2 * S.INDEX]
+    read_from(s, start, start + s[S.STREAM + 2 * S.INDEX + 1])
+    refuse_if(s, s[S.END] - start < (_COLUMNS + 1) * (windows - 1), fail(S.DAMAGED, 15))
     for column in range(_COLUMNS + 1):
         s[S.COLUMN + column] = s[S.AT]
         total = 0
-        for _ in range(windows):
+        for _ in range(windows - 1):
             if column < _COLUMNS:
                 total += read_limited(s, heap, 0, s[S.CONTENT_LENGTH], 15)
             else:
                 read_number(s, heap)
         refuse_if(
             s,
-            column < _COLUMNS and total != s[S.STREAM + 2 * (S.GAPS + column) + 1],
+            column < _COLUMNS and total > s[S.STREAM + 2 * (S.GAPS + column) + 1],
             fail(S.DAMAGED, 15),
         )
     refuse_if(s, s[S.AT] != s[S.END], fail(S.DAMAGED, 15))
     rewind(s)
     return s[S.WRONG]
-
-
-def _read_index_from(s: Ints, at: int) -> None:
-    read_from(s, at, s[S.CONTENT] + s[S.STREAM + 1])
 
 
 def rewind(s: Ints) -> None:
@@ -51,15 +45,21 @@ def seek(s: Ints, heap: Memory, window: int) -> None:
     """Put into PART what belongs to a window of this block, and its skew into PART_SKEW."""
     if window < s[S.CURSOR]:
         rewind(s)
+    end = s[S.CONTENT] + s[S.STREAM + 2 * S.GAPS]  # of the index
     while s[S.CURSOR] <= window:
-        for column in range(_COLUMNS + 1):
-            _read_index_from(s, s[S.NEXT + column])
-            if column < _COLUMNS:
-                s[S.PART + 2 * column] = s[S.USED + column]
-                s[S.USED + column] += read_number(s, heap)
-                s[S.PART + 2 * column + 1] = s[S.USED + column]
+        last = s[S.CURSOR] + 1 == s[S.BLOCK_FIRST] + s[S.BLOCK_WINDOWS]
+        if s[S.CURSOR] > s[S.BLOCK_FIRST]:
+            read_from(s, s[S.NEXT + _COLUMNS], end)
+            s[S.CURSOR_SKEW] += read_signed(s, heap)
+            s[S.NEXT + _COLUMNS] = s[S.AT]
+        for column in range(_COLUMNS):
+            read_from(s, s[S.NEXT + column], end)
+            s[S.PART + 2 * column] = s[S.USED + column]
+            if last:  # it has what is left
+                s[S.USED + column] = s[S.STREAM + 2 * (S.GAPS + column) + 1]
             else:
-                s[S.CURSOR_SKEW] += read_signed(s, heap)
+                s[S.USED + column] += read_number(s, heap)
+            s[S.PART + 2 * column + 1] = s[S.USED + column]
             s[S.NEXT + column] = s[S.AT]
         s[S.CURSOR] += 1
     s[S.PART_SKEW] = s[S.CURSOR_SKEW]

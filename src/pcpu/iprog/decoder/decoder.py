@@ -13,6 +13,7 @@ from pcpu.iprog.decoder.records import RECORD
 from pcpu.iprog.decoder.sites import index_room, index_sites
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.decoder.window import MAX_ROWS, make_window, want_covers
+from pcpu.iprog.format import CHECK
 from pcpu.kernel import Ints, Memory
 from pcpu.kernel.memory import i64_at
 
@@ -102,7 +103,7 @@ def hold_records(s: Ints, records: int, count: int) -> None:
 
 
 def _want_map(s: Ints, heap: Memory) -> int:
-    rows = load_group(s, heap, MAP, s[S.MAP_AT], 2, s[S.HEADER_END] + 4 - s[S.PLAN_AT])
+    rows = load_group(s, heap, MAP, s[S.MAP_AT], 2, 0, s[S.HEADER_END] + 4 - s[S.PLAN_AT])
     if rows:
         return rows
     status = read_map(s, heap)
@@ -123,11 +124,12 @@ def _want_block(s: Ints, heap: Memory, window: int) -> int:
         return 0
     block = _block_of(s, heap, window)
     row = s[S.BLOCK_TABLE] + 24 * block
-    rows = load_group(s, heap, block + 1, i64_at(heap, row + 8), 8, i64_at(heap, row + 16))
+    first, windows = i64_at(heap, row), i64_at(heap, row + 24) - i64_at(heap, row)
+    at, frame_at = i64_at(heap, row + 8), i64_at(heap, row + 16)
+    rows = load_group(s, heap, block + 1, at, 7, CHECK * windows, frame_at)
     if rows:
         return rows
-    s[S.BLOCK_FIRST] = i64_at(heap, row)
-    s[S.BLOCK_WINDOWS] = i64_at(heap, row + 24) - s[S.BLOCK_FIRST]
+    s[S.BLOCK_FIRST], s[S.BLOCK_WINDOWS] = first, windows
     s[S.ROWS], s[S.COVERS] = take(s, ROW * MAX_ROWS), take(s, covers.ROW * (covers.MANY + 1))
     if s[S.ROWS] | s[S.COVERS] < 0:
         return fail(S.NO_MEMORY, 0)

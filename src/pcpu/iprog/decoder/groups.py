@@ -10,8 +10,10 @@ from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.adaptive import ROOM, decode_adaptive
 from pcpu.iprog.decoder.reader import read_from, read_limited, read_number, refuse_if
 from pcpu.iprog.decoder.sites import move_prefix
-from pcpu.iprog.decoder.state import check, fail, take
+from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.format import (
+    ALIKE,
+    CODECS,
     MAX_ADAPTIVE,
     MAX_PREFIX,
     MAX_SIZE,
@@ -21,7 +23,7 @@ from pcpu.iprog.format import (
     Codec,
 )
 from pcpu.kernel import Bytes, Extern, Ints, Memory
-from pcpu.kernel.memory import put_64, u32_at
+from pcpu.kernel.memory import put_64
 
 PLAN, REFERENCE, SITES = 0, 1, 2  # sources of rows
 ROW = 32  # bytes
@@ -37,50 +39,56 @@ pcpu_zstd_workspace = Extern("pcpu_zstd_workspace", ())
 # Reading
 
 
-def check_group(s: Ints, heap: Memory, streams: int) -> int:
-    """How many bytes the frames of a group of the header have stored."""
-    _read_streams(s, heap, streams)
-    stored = 0
-    for _ in range(s[S.FRAMES]):
+def check_group(s: Ints, heap: Memory, streams: int, head: int) -> int:
+    """How many bytes a group of the header has stored, with ``head`` bytes before its frames."""
+    _read_streams(s, heap, streams, head)
+    stored = head
+    while s[S.LEFT] and not s[S.WRONG]:
         _read_frame(s, heap)
         stored += s[S.STORED_LENGTH]
-    refuse_if(s, s[S.NEXT_STREAM] != streams, fail(S.DAMAGED, 12))
+        s[S.LEFT] -= s[S.FRAME_LENGTH]
     return stored
 
 
-def _read_streams(s: Ints, heap: Memory, streams: int) -> None:
-    """What stands before the frames."""
-    total = 0
+def _read_streams(s: Ints, heap: Memory, streams: int, head: int) -> None:
+    """What stands before the frames. Stream 0 is the head, which stands before them, too."""
+    stated = read_limited(s, heap, 0, (1 << streams) - 1, 11)
+    total, size = head, 0
+    s[S.STREAM], s[S.STREAM + 1] = 0, head
     for n in range(streams):
-        size = read_limited(s, heap, 0, MAX_STREAMS - total, 11)
-        s[S.STREAM + 2 * n], s[S.STREAM + 2 * n + 1] = total, size
+        most = MAX_STREAMS - total
+        if stated >> n & 1:
+            size = read_limited(s, heap, 0, most, 11)
+        size *= stated >> n & 1 | ALIKE >> n & 1
+        refuse_if(s, size > most, fail(S.DAMAGED, 11))
+        s[S.STREAM + 2 * n + 2], s[S.STREAM + 2 * n + 3] = total, size
         total += size
-    s[S.CONTENT_LENGTH], s[S.STREAMS], s[S.NEXT_STREAM] = total, streams, 0
-    s[S.FRAMES] = read_limited(s, heap, 1, streams, 11)
+    s[S.CONTENT_LENGTH], s[S.LEFT], s[S.HEAD] = total, total - head, head
+    s[S.STREAMS], s[S.NEXT_STREAM] = streams + 1, 1
 
 
 def _read_frame(s: Ints, heap: Memory) -> None:
     """What the header says of the next frame."""
-    count = read_limited(s, heap, 1, s[S.STREAMS] - s[S.NEXT_STREAM], 12)
+    codec = read_number(s, heap)
+    count = codec // CODECS + 1
+    codec %= CODECS
+    if count > s[S.STREAMS] - s[S.NEXT_STREAM]:
+        count = 0
+        refuse_if(s, True, fail(S.DAMAGED, 12))
     length = 0
     for n in range(s[S.NEXT_STREAM], s[S.NEXT_STREAM] + count):
         length += s[S.STREAM + 2 * n + 1]
     s[S.NEXT_STREAM] += count
     s[S.FRAME_STREAMS], s[S.FRAME_LENGTH] = count, length
-    codec = read_number(s, heap)
     s[S.CODEC], s[S.PREFIX_SPANS], s[S.PREFIX_LENGTH] = codec, 0, 0
     refuse_if(s, codec > ADAPTIVE, fail(S.UNSUPPORTED, 12))
     if codec == ZSTD_PREFIX:
         _read_spans(s, heap)
-    stored = read_limited(s, heap, 0, MAX_SIZE, 12)
-    s[S.STORED_LENGTH] = stored
-    s[S.AT] += 4
-    refuse_if(
-        s, s[S.AT] > s[S.END] or (codec == ADAPTIVE and length > MAX_ADAPTIVE), fail(S.DAMAGED, 12)
-    )
-    if not s[S.WRONG]:
-        s[S.STORED_CHECK] = u32_at(heap, s[S.AT] - 4)
-    refuse_if(s, length == 0 if codec else stored != length, fail(S.DAMAGED, 13))
+    s[S.STORED_LENGTH] = length
+    if codec:
+        s[S.STORED_LENGTH] = read_limited(s, heap, 0, MAX_SIZE, 12)
+        refuse_if(s, length == 0, fail(S.DAMAGED, 13))
+        refuse_if(s, codec == ADAPTIVE and length > MAX_ADAPTIVE, fail(S.DAMAGED, 12))
 
 
 def _read_spans(s: Ints, heap: Memory) -> None:
@@ -100,18 +108,21 @@ def _read_spans(s: Ints, heap: Memory) -> None:
 # Loading
 
 
-def load_group(s: Ints, heap: Memory, group: int, at: int, streams: int, frame_at: int) -> int:
+def load_group(
+    s: Ints, heap: Memory, group: int, at: int, streams: int, head: int, frame_at: int
+) -> int:
     """Go on with the group of this number, or begin with it, which is ``at`` in the header, and
-    whose first frame is at ``frame_at`` of the plan: how many rows are wanted for it, or a status.
-    In the end its streams' places are those of STREAM, in memory from CONTENT on."""
+    whose ``head`` bytes and frames are from ``frame_at`` of the plan on: how many rows are wanted
+    for it, or a status. In the end its streams' places are those of STREAM, in memory from CONTENT
+    on."""
     if s[S.LOADING] != group:
         s[S.BLOCK], s[S.WINDOW], s[S.TOP] = -1, -1, s[S.AFTER_HEADER]
         read_from(s, at, s[S.HEADER_END])
-        _read_streams(s, heap, streams)
+        _read_streams(s, heap, streams, head)
         s[S.FRAME_AT], s[S.GROUP_AT], s[S.LOADING] = frame_at, s[S.AT], group
         s[S.CONTENT] = s[S.ASKED] = s[S.WRONG] = 0
     status = 0
-    while s[S.FRAMES] and status >= 0:
+    while s[S.LEFT] and status >= 0:
         if not s[S.ASKED]:
             status = _ask(s, heap)
             s[S.ASKED] = 1
@@ -119,7 +130,7 @@ def load_group(s: Ints, heap: Memory, group: int, at: int, streams: int, frame_a
             return status
         if status == 0:
             status = _decode(s, heap)
-        s[S.FRAMES] -= 1
+        s[S.LEFT] -= s[S.FRAME_LENGTH]
         s[S.ASKED] = 0
         s[S.TOP] = s[S.FRAME_MARK]
     s[S.LOADING] = -1
@@ -135,9 +146,9 @@ def _ask(s: Ints, heap: Memory) -> int:
         return s[S.WRONG]
     if s[S.CODEC] == ZSTD_PREFIX and s[S.LOADING] == MAP:
         return fail(S.DAMAGED, 25)  # it may be moved by the map
-    stored = s[S.STORED_LENGTH]
+    stored, length = s[S.HEAD] + s[S.STORED_LENGTH], s[S.HEAD] + s[S.FRAME_LENGTH]
     s[S.STORED] = s[S.PLAN_AT] + s[S.FRAME_AT]
-    if s[S.PLAN_HELD] and s[S.CODEC] == RAW and s[S.FRAME_STREAMS] == s[S.STREAMS]:
+    if s[S.PLAN_HELD] and s[S.CODEC] == RAW and length == s[S.CONTENT_LENGTH]:
         s[S.CONTENT] = s[S.STORED]  # it need not be copied
     if not s[S.CONTENT]:
         s[S.CONTENT] = s[S.FILLED] = take(s, s[S.CONTENT_LENGTH] + S.SLACK)
@@ -192,17 +203,19 @@ def put_site_row(s: Ints, heap: Memory, row: int, start: int, length: int) -> in
 
 
 def _decode(s: Ints, heap: Memory) -> int:
-    """Decode the frame that is asked for, all of which is there now."""
-    stored = heap[s[S.STORED] : s[S.STORED] + s[S.STORED_LENGTH]]
-    if check(stored) != s[S.STORED_CHECK]:
-        return fail(S.DAMAGED, 12)
-    start, length = s[S.FILLED], s[S.FRAME_LENGTH]
-    if not length or s[S.CONTENT] == s[S.STORED]:
+    """Decode the frame that is asked for, all of which is there now, and take the head that stands
+    before it."""
+    if s[S.CONTENT] == s[S.STORED]:
         return 0
-    to = heap[start : start + length]
-    s[S.FILLED] += length
+    start, length, at, head = s[S.FILLED], s[S.FRAME_LENGTH], s[S.STORED], s[S.HEAD]
     if s[S.CODEC] == RAW:
-        to[0:length] = stored
+        head += length
+        length = 0
+    heap[start : start + head] = heap[at : at + head]
+    stored = heap[at + head : at + s[S.HEAD] + s[S.STORED_LENGTH]]
+    to = heap[start + head : start + head + length]
+    s[S.FILLED], s[S.HEAD] = start + head + length, 0
+    if not length:
         return 0
     if S.LEARNS and s[S.CODEC] == ADAPTIVE:
         return _decode_adaptive(s, heap, to, stored)

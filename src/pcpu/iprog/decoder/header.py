@@ -9,6 +9,11 @@ from pcpu.iprog.decoder.state import check, fail, take
 from pcpu.iprog.decoder.text import is_name
 from pcpu.iprog.format import (
     BIAS_LIMIT,
+    BLOBS,
+    BLOCKS,
+    CHECK,
+    HASH,
+    LEAST,
     MAGIC,
     MAX_BLOBS,
     MAX_BLOCKS,
@@ -17,8 +22,11 @@ from pcpu.iprog.format import (
     MAX_NAME,
     MAX_REGIONS,
     MAX_SIZE,
+    NAMES,
+    RELOCATES,
     VERSION,
     WINDOW_BITS,
+    WINDOW_FLAGS,
     Transform,
 )
 from pcpu.iprog.regions import RegionKind
@@ -26,9 +34,8 @@ from pcpu.kernel import Ints, Memory
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
 _MAGIC = int.from_bytes(MAGIC, "little")
-_FRAME = 16  # bytes of a plan around its header
-_START = 12  # of them before it
-_SHA = 32
+_LENGTH_AT = 4  # bytes of a plan before the length of its header
+_MAGIC_BITS = 24
 _LAST_KIND = max(RegionKind).value
 _TRANSFORMS = sum(1 << transform for transform in Transform)  # a bit for each
 _MOST_SHIFT = 62
@@ -39,17 +46,18 @@ _MOST_BASE, _MOST_SPAN = (1 << 62) - 1, (1 << 31) - 1
 def open_header(s: Ints, heap: Memory) -> int:
     """Read the header of the plan, of which at least that is there; a status."""
     s[S.OPEN] = s[S.WRONG] = 0
-    start, room = s[S.PLAN_AT], s[S.PLAN_LENGTH] - _FRAME
-    if room < 0 or i64_at(heap, start) != _MAGIC:
+    start, room = s[S.PLAN_AT], s[S.PLAN_LENGTH]
+    if room < LEAST:
         return fail(S.DAMAGED, 6)
-    length = u32_at(heap, start + 8)
-    if length > min(MAX_HEADER, room):
+    begins = u32_at(heap, start)
+    read_from(s, start + _LENGTH_AT, start + room)
+    end = read_limited(s, heap, 0, MAX_HEADER, 6) + s[S.AT]
+    if begins & ((1 << _MAGIC_BITS) - 1) != _MAGIC or end + CHECK > start + room:
         return fail(S.DAMAGED, 6)
-    end = start + _START + length
     if check(heap[start:end]) != u32_at(heap, end):
         return fail(S.DAMAGED, 6)
-    s[S.HEADER_END] = end
-    read_from(s, start + _START, end)
+    refuse_if(s, begins >> _MAGIC_BITS != VERSION, fail(S.UNSUPPORTED, 7))
+    s[S.HEADER_END] = s[S.END] = end
     _about(s, heap)
     _relocation(s, heap)
     _blocks(s, heap)
@@ -61,10 +69,12 @@ def open_header(s: Ints, heap: Memory) -> int:
 
 def _about(s: Ints, heap: Memory) -> None:
     """The file and the blobs (G7, G8)."""
-    refuse_if(s, read_number(s, heap) != VERSION, fail(S.UNSUPPORTED, 7))
-    s[S.SIZE] = _content(s, heap)
-    bits = read_limited(s, heap, _LEAST_BITS, _MOST_BITS, 7)
-    s[S.BLOBS] = read_limited(s, heap, 0, MAX_BLOBS, 7)
+    s[S.FLAGS] = read_limited(s, heap, 0, 2 * BLOCKS - 1, 7)
+    bits = (s[S.FLAGS] & WINDOW_FLAGS) + _LEAST_BITS
+    refuse_if(s, bits > _MOST_BITS, fail(S.DAMAGED, 7))
+    s[S.SIZE] = read_limited(s, heap, 0, MAX_SIZE, 7)
+    _hash_and_name(s, heap)
+    s[S.BLOBS] = _several(s, heap, BLOBS, 0, MAX_BLOBS, 1)
     s[S.BLOBS_AT] = s[S.AT]
     s[S.REFERENCE_SIZE] = _contents(s, heap, s[S.BLOBS])
     refuse_if(s, s[S.REFERENCE_SIZE] > MAX_SIZE, fail(S.DAMAGED, 8))
@@ -72,47 +82,53 @@ def _about(s: Ints, heap: Memory) -> None:
     s[S.WINDOWS] = (s[S.SIZE] + (1 << bits) - 1) >> bits
 
 
+def _several(s: Ints, heap: Memory, flag: int, least: int, most: int, usual: int) -> int:
+    """How many there are: what is stated with this flag, what is usual without it."""
+    return read_limited(s, heap, least, most, 7) if s[S.FLAGS] & flag else usual
+
+
 def _contents(s: Ints, heap: Memory, count: int) -> int:
-    """The sizes of so many contents, together."""
-    total = 0
+    """The sizes of so many blobs, together; that of the last one is kept."""
+    total, size = 0, s[S.SIZE]
     for _ in range(count):
-        total += _content(s, heap)
+        size += read_signed(s, heap)
+        refuse_if(s, not 0 <= size <= MAX_SIZE, fail(S.DAMAGED, 7))
+        _hash_and_name(s, heap)
+        total += size
+    s[S.BLOB_SIZE] = size
     return total
 
 
-def _content(s: Ints, heap: Memory) -> int:
-    """Size, hash and name; the size."""
-    size = read_limited(s, heap, 0, MAX_SIZE, 7)
-    s[S.AT] += _SHA
-    length = read_limited(s, heap, 0, MAX_NAME, 5)
+def _hash_and_name(s: Ints, heap: Memory) -> None:
+    s[S.AT] += HASH
+    length = read_limited(s, heap, 0, MAX_NAME, 5) if s[S.FLAGS] & NAMES else 0
     start = s[S.AT]
     s[S.AT] = start + length
     refuse_if(s, s[S.AT] > s[S.END] or not is_name(heap, start, s[S.AT]), fail(S.DAMAGED, 5))
-    return size
 
 
 def _relocation(s: Ints, heap: Memory) -> None:
     """G9."""
-    s[S.FINDERS] = read_limited(s, heap, 0, MAX_FINDERS, 9)
-    s[S.TRANSFORM] = s[S.REGIONS] = s[S.MAP_FRAMES] = 0
-    if not s[S.FINDERS]:
+    s[S.FINDERS] = s[S.TRANSFORM] = s[S.REGIONS] = s[S.MAP_FRAMES] = 0
+    if not s[S.FLAGS] & RELOCATES:
         return
-    blob = read_limited(s, heap, 0, s[S.BLOBS] - 1, 9)
+    s[S.FINDERS] = read_limited(s, heap, 1, MAX_FINDERS, 9)
+    blob = _several(s, heap, BLOBS, 0, s[S.BLOBS] - 1, 0)
     after = s[S.AT]
     s[S.AT] = s[S.BLOBS_AT]
-    s[S.BLOB_FIRST] = _contents(s, heap, blob)
-    s[S.BLOB_SIZE] = _content(s, heap)
+    s[S.BLOB_FIRST] = _contents(s, heap, blob + 1) - s[S.BLOB_SIZE]
     s[S.AT] = after
     _finders(s, heap)
     s[S.SITES] = read_limited(s, heap, 0, s[S.BLOB_SIZE], 9)
     s[S.TRANSFORM] = read_number(s, heap)
     known = _TRANSFORMS >> max(0, min(s[S.TRANSFORM], _MOST_SHIFT)) & 1
     refuse_if(s, known == 0, fail(S.UNSUPPORTED, 28))
-    s[S.BASE] = read_limited(s, heap, 0, _MOST_BASE, 9)
-    s[S.SPAN] = read_limited(s, heap, 0, _MOST_SPAN, 9)
+    if s[S.TRANSFORM]:
+        s[S.BASE] = read_limited(s, heap, 0, _MOST_BASE, 9)
+        s[S.SPAN] = read_limited(s, heap, 0, _MOST_SPAN, 9)
     _regions(s, heap)
     s[S.MAP_AT] = s[S.AT]
-    s[S.MAP_FRAMES] = check_group(s, heap, 2)
+    s[S.MAP_FRAMES] = check_group(s, heap, 2, 0)
 
 
 def _finders(s: Ints, heap: Memory) -> None:
@@ -151,7 +167,8 @@ def _regions(s: Ints, heap: Memory) -> None:
 
 def _blocks(s: Ints, heap: Memory) -> None:
     """G10. Their frames lie one behind the other, the map's first."""
-    blocks = read_limited(s, heap, 0, min(MAX_BLOCKS, s[S.END] - s[S.AT]), 7)
+    usual = min(s[S.WINDOWS], 1)
+    blocks = _several(s, heap, BLOCKS, 1, min(MAX_BLOCKS, s[S.END] - s[S.AT]), usual)
     row = take(s, 24 * (blocks + 1))
     refuse_if(s, row < 0, row)
     if row < 0:
@@ -159,13 +176,15 @@ def _blocks(s: Ints, heap: Memory) -> None:
     s[S.BLOCKS], s[S.BLOCK_TABLE] = blocks, row
     first, s[S.PLAN_SIZE] = 0, s[S.HEADER_END] + 4 - s[S.PLAN_AT] + s[S.MAP_FRAMES]
     while blocks and not s[S.WRONG]:
-        windows = read_limited(s, heap, 1, MAX_SIZE, 10)
+        windows = s[S.WINDOWS] - first
+        if blocks > 1:
+            windows = read_limited(s, heap, 1, windows, 10)
+        refuse_if(s, windows < 1, fail(S.DAMAGED, 10))
         put_64(heap, row, first)
         put_64(heap, row + 8, s[S.AT])
         put_64(heap, row + 16, s[S.PLAN_SIZE])
-        s[S.PLAN_SIZE] += check_group(s, heap, 8)
+        s[S.PLAN_SIZE] += check_group(s, heap, 7, CHECK * windows)
         first += windows
         row += 24
         blocks -= 1
     put_64(heap, row, first)
-    refuse_if(s, first != s[S.WINDOWS], fail(S.DAMAGED, 10))

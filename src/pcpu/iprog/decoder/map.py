@@ -30,7 +30,7 @@ _BEHIND_ALL = (1 << 63) - 1
 def read_map(s: Ints, heap: Memory) -> int:
     """Read the map from the group that was loaded; a status. A piece has at least a byte in each of
     the two streams."""
-    table, middle = take(s, _PIECE * (s[S.STREAM + 1] + 2)), s[S.CONTENT] + s[S.STREAM + 1]
+    table, middle = take(s, _PIECE * (s[S.STREAM + 3] + 2)), s[S.CONTENT] + s[S.STREAM + 3]
     if table < 0:
         return table
     s[S.MAP] = table
@@ -42,7 +42,7 @@ def read_map(s: Ints, heap: Memory) -> int:
         address += read_limited(s, heap, 1 if last > table else 0, _BEHIND_ALL - 1 - address, 25)
         last += _PIECE
         put_64(heap, last, address)
-    read_from(s, middle, middle + s[S.STREAM + 3])
+    read_from(s, middle, middle + s[S.STREAM + 5])
     for piece in range(table + _PIECE, last + _PIECE, _PIECE):
         amount += read_signed(s, heap)
         refuse_if(s, not -_LARGEST_SHIFT < amount < _LARGEST_SHIFT, fail(S.DAMAGED, 25))
