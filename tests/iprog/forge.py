@@ -62,7 +62,7 @@ class Frames:
 
     def build(self) -> tuple[bytes, bytes]:
         """What the header says, and the stored bytes."""
-        shares = list(self.shares) or [len(self.streams)]
+        shares = list(self.shares) or [len(self.streams)] * any(self.streams)
         sizes = [*map(len, self.streams)]
         usual = [sizes[n - 1] if n in (1, 2, 3, 5) else 0 for n in range(len(sizes))]
         stated = [n for n, size in enumerate(sizes) if size != usual[n]]
@@ -129,6 +129,17 @@ def plan(
         header += (number(windows) if n < len(blocks) else b"") + described
         stored += inside
     return sealed(header, version) + stored + after
+
+
+def header_of(made: bytes) -> slice:
+    """Where the header of a plan lies."""
+    length = at = 0
+    while True:
+        byte = made[4 + at]
+        length |= (byte & 127) << 7 * at
+        at += 1
+        if byte < 128:
+            return slice(4 + at, 4 + at + length)
 
 
 def sealed(header: bytes, version: int = 1) -> bytes:

@@ -9,6 +9,7 @@ import wasmtime
 from pcpu.iprog.decoder.records import RECORD
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.sites_file import records
+from tests.iprog.forge import header_of
 
 KINDS = {-1: "damaged", -2: "unsupported", -3: "wrong-blob", -4: "no-memory", -5: "not-now"}
 
@@ -60,7 +61,7 @@ class AnyPlan(Module):
             self.put(self.done("hold", 0, len(plan)), plan)
             self.done("open", len(plan))
         else:
-            start = plan[: 16 + int.from_bytes(plan[8:12], "little")]
+            start = plan[: header_of(plan).stop + 4]
             self.put(self.done("header", len(start)), start)
             self.done("open", len(start))
         if "r" in held:

@@ -185,7 +185,9 @@ def test_streams_are_used_up_g22() -> None:
 
 
 def test_the_checks_of_windows_and_the_hash_g22_g23() -> None:
-    assert damaged(window(BLOB[:100], [(0, 100, 1)], b"")) == "the check of window 0 does not hold"
+    assert damaged(window(BLOB[:100], [(0, 100, 1)], b"")) == (
+        "the check of window 0 does not hold: the plan is damaged"
+    )
     parts = streams([BLOB[:5]], [[(0, 5, 0)]], [b""])
     made = bytearray(plan(BLOB[1:6], [BLOB], [(1, Frames(parts))]))
     assert "has not the plan's SHA-256" in damaged(bytes(made))

@@ -19,7 +19,7 @@ from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.reconstructor import compile_plan
 from pcpu.iprog.sites import Sites
-from tests.iprog.forge import check
+from tests.iprog.forge import check, header_of
 from tests.iprog.golden.make import cases
 from tests.iprog.module import AnyPlan, OnePlan, RefusedError
 from tests.test_cli import pcpu
@@ -143,12 +143,12 @@ def test_flipped_bits_and_truncations_are_refused_d2(decoder: AnyPlan) -> None:
 def test_headers_sealed_again_are_judged_alike_d2(decoder: AnyPlan) -> None:
     """What gets past the check of the header: the same verdict as that of the plain decoder."""
     plan, reference, file, _ = planned("edited")
-    end = 12 + int.from_bytes(plan[8:12], "little")
+    start, end = header_of(plan).start, header_of(plan).stop
     random = Random(7)
     for _ in range(2500):
         other = bytearray(plan)
         for _ in range(random.randint(1, 3)):
-            other[random.randrange(12, end)] = random.choice(
+            other[random.randrange(start, end)] = random.choice(
                 (0, 1, 2, 127, 128, 255, random.randrange(256))
             )
         sealed = bytes(other[:end]) + check(bytes(other[:end])) + plan[end + 4 :]

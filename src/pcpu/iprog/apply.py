@@ -95,7 +95,9 @@ class Reader:
         if self.mover is not None:
             self.mover.restore_calls(window, start)
         if check(window) != part.check:
-            raise DamagedPlanError(f"the check of window {number} does not hold")
+            raise DamagedPlanError(
+                f"the check of window {number} does not hold: the plan is damaged"
+            )
         return bytes(window)
 
     def covers(self, part: Part, start: int, size: int) -> Iterator[Cover]:

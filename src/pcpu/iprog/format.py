@@ -35,7 +35,7 @@ MAP_STREAMS = ("starts", "shifts")
 CHECK, HASH = 4, 32  # bytes
 # Of streams whose length is not stated a bit for each that is as long as the one before it.
 ALIKE = 0b0101110
-WINDOW_FLAGS, NAMES, BLOBS, RELOCATES, BLOCKS = 15, 16, 32, 64, 128  # of the header's flags
+WINDOW_FLAGS, NAMES, BLOBS, MOVES, BLOCKS = 15, 16, 32, 64, 128  # of the header's flags
 CODECS = 8  # that fit beside the number of streams
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f/]")
@@ -198,7 +198,7 @@ class _HeaderReader:
             blobs.append(self._blob((blobs or [file])[-1].size))
         if sum(blob.size for blob in blobs) > MAX_SIZE:
             raise DamagedPlanError(f"blobs have at most {MAX_SIZE} bytes together")
-        relocation = self._relocation(blobs) if self.flags & RELOCATES else None
+        relocation = self._relocation(blobs) if self.flags & MOVES else None
         header = Header(file, window_bits, tuple(blobs), relocation, ())
         header = replace(header, blocks=self._blocks(header.windows))
         if numbers.left:

@@ -11,8 +11,8 @@ from pcpu.iprog.format import (
     CHECK,
     CODECS,
     MAGIC,
+    MOVES,
     NAMES,
-    RELOCATES,
     VERSION,
     WINDOW_BITS,
     Codec,
@@ -32,7 +32,7 @@ def write_header(header: Header) -> bytes:
     contents = (header.file, *header.blobs)
     names = any(content.name for content in contents)
     flags = {
-        NAMES: names, BLOBS: len(header.blobs) != 1, RELOCATES: header.relocation is not None,
+        NAMES: names, BLOBS: len(header.blobs) != 1, MOVES: header.relocation is not None,
         BLOCKS: len(header.blocks) > 1,
     }  # fmt: skip
     windows = header.window_bits - WINDOW_BITS[0]

@@ -22,8 +22,8 @@ from pcpu.iprog.format import (
     MAX_NAME,
     MAX_REGIONS,
     MAX_SIZE,
+    MOVES,
     NAMES,
-    RELOCATES,
     VERSION,
     WINDOW_BITS,
     WINDOW_FLAGS,
@@ -110,7 +110,7 @@ def _hash_and_name(s: Ints, heap: Memory) -> None:
 def _relocation(s: Ints, heap: Memory) -> None:
     """G9."""
     s[S.FINDERS] = s[S.TRANSFORM] = s[S.REGIONS] = s[S.MAP_FRAMES] = 0
-    if not s[S.FLAGS] & RELOCATES:
+    if not s[S.FLAGS] & MOVES:
         return
     s[S.FINDERS] = read_limited(s, heap, 1, MAX_FINDERS, 9)
     blob = _several(s, heap, BLOBS, 0, s[S.BLOBS] - 1, 0)

@@ -56,7 +56,8 @@ APART = frozenset({
     "_cells", "_body", "_types", "_relocations", "_symbols", "_functions",
     # What is called at many places.
     "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
-    "put_thumb", "put_low", "put_jump",
+    "put_thumb", "put_low", "put_jump", "_read_streams", "_read_frame", "check_group",
+    "_hash_and_name", "_contents", "_read_spans",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "number_at"})  # what does not: calls would cost a tenth of a window
 _USUAL_BITS = 16  # of the size of a window
