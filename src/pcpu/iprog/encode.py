@@ -14,6 +14,7 @@ from pcpu.iprog.columns import NAMES, Columns, write_varints
 from pcpu.iprog.format import (
     CHECK,
     MIN_PREFIX,
+    PAGE_BITS,
     STREAMS,
     Block,
     Content,
@@ -25,8 +26,8 @@ from pcpu.iprog.frames import dictionary
 from pcpu.iprog.index import Octets
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.numbers import Bytes, signed
-from pcpu.iprog.packing import Packer, Prefix, Stored, total
-from pcpu.iprog.prefix import PAGE, choose_spans
+from pcpu.iprog.packing import FORESEEN, Packer, Prefix, Stored, total
+from pcpu.iprog.prefix import PAGE, choose_pages, choose_spans
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable
@@ -35,6 +36,8 @@ from pcpu.iprog.writing import write_header
 _BLOCK = 1 << 22  # bytes of a block's streams, about: a thread compresses it
 _LARGE_FILE = 1 << 26  # from here on prefixes are held small, for their readers' sake
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
+_NEAR, _NEAR_PAGE = 3 << 13, 1 << 10  # bytes before foreseen literals, and of pages of them
+_EACH = 16  # of them for each literal
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
 _LITERALS = len(STREAMS) - 1
 _TURNS = NAMES.index("turns")
@@ -134,7 +137,12 @@ def make_prefix(moved: Moved, covers: Covers, literals: Octets, blocks: int = 1)
     spans = choose_spans(literals, size, read, _beside_literals(covers), most)
     if sum(length for _, length in spans) < MIN_PREFIX:
         return None
-    return Prefix(spans, dictionary(b"".join(moved.prefix(*span) for span in spans)))
+    content = dictionary(b"".join(moved.prefix(*span) for span in spans))
+    if read is None or not 0 < len(literals) <= FORESEEN:
+        return Prefix(spans, content)
+    few = min(_NEAR, _EACH * len(literals)) >> PAGE_BITS << PAGE_BITS
+    near = choose_pages(literals, size, read, few, _NEAR_PAGE)
+    return Prefix(spans, content, near, b"".join(moved.prefix(*span) for span in near))
 
 
 def _beside_literals(covers: Covers) -> Places:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from types import MappingProxyType
 
 from crc32c import crc32c
 
@@ -22,6 +23,8 @@ MAX_BLOBS = 255
 MAX_BLOCKS = 1 << 20
 MAX_STREAMS = 1 << 24  # bytes of the streams of a group together
 MAX_ADAPTIVE = 1 << 16  # bytes of a frame that holds adaptive bits
+MAX_FORESEEN = 1 << 16  # bytes of a foreseen frame, and of its prefix
+PAGE_BITS = 8  # of the size of pages, in which spans of its prefix are told
 MIN_PREFIX, MAX_PREFIX = 8, 1 << 26
 MAX_SPANS = 1 << 16  # of a prefix
 MAX_FINDERS = 32
@@ -48,6 +51,10 @@ class Codec(IntEnum):
     ZSTD = 1
     ZSTD_PREFIX = 2
     ADAPTIVE = 3
+    FORESEEN = 4
+
+
+_MOST = MappingProxyType({Codec.ADAPTIVE: MAX_ADAPTIVE, Codec.FORESEEN: MAX_FORESEEN})
 
 
 class Transform(IntEnum):
@@ -182,7 +189,7 @@ def read_header(plan: Bytes) -> Header:
 class _HeaderReader:
     def __init__(self, numbers: Numbers, at: int) -> None:
         self.numbers, self.at = numbers, at
-        self.flags = 0
+        self.flags = self.reference = 0
 
     def read(self) -> Header:
         numbers = self.numbers
@@ -196,15 +203,14 @@ class _HeaderReader:
         blobs: list[Content] = []
         for _ in range(count):
             blobs.append(self._blob((blobs or [file])[-1].size))
-        if sum(blob.size for blob in blobs) > MAX_SIZE:
+        self.reference = sum(blob.size for blob in blobs)
+        if self.reference > MAX_SIZE:
             raise DamagedPlanError(f"blobs have at most {MAX_SIZE} bytes together")
         relocation = self._relocation(blobs) if self.flags & MOVES else None
         header = Header(file, window_bits, tuple(blobs), relocation, ())
         header = replace(header, blocks=self._blocks(header.windows))
         if numbers.left:
             raise DamagedPlanError(f"{numbers.left} bytes of the header mean nothing")
-        for group in header.groups:
-            _check_prefixes(group, header.reference_size)
         return header
 
     def _blob(self, before: int) -> Content:
@@ -278,30 +284,42 @@ class _HeaderReader:
             raise UnsupportedPlanError(f"the plan has a frame with codec {number}")
         codec, prefix, content = Codec(number), None, sum(sizes[:streams])
         if codec is Codec.ZSTD_PREFIX:
-            prefix = self._prefix()
+            prefix = self._prefix(0, MIN_PREFIX, MAX_PREFIX)
+        if codec is Codec.FORESEEN:
+            prefix = self._prefix(PAGE_BITS, 0, MAX_FORESEEN)
         stored = content if codec is Codec.RAW else numbers.varint()
         if codec is not Codec.RAW and not content:
             raise DamagedPlanError("a frame without content is compressed")
-        if codec is Codec.ADAPTIVE and content > MAX_ADAPTIVE:
+        most = _MOST.get(codec, MAX_STREAMS)
+        if content > most:
             raise DamagedPlanError(
-                f"an adaptive frame has at most {MAX_ADAPTIVE} bytes, and the plan says {content}"
+                f"an adaptive frame has at most {most} bytes, and the plan says {content}"
             )
         frame = Frame(streams, codec, stored, prefix, self.at)
         self.at += stored
         return frame
 
-    def _prefix(self) -> tuple[tuple[int, int], ...]:
+    def _prefix(self, bits: int, least: int, most: int) -> tuple[tuple[int, int], ...]:
+        """Spans that are told in units of ``2^bits`` bytes; they have ``least`` to ``most`` bytes
+        together."""
         numbers = self.numbers
         spans: list[tuple[int, int]] = []
         end = total = 0
-        for _ in range(numbers.bounded("the number of a prefix's spans", MAX_SPANS, 1)):
-            start = end + numbers.bounded("the start of a span", MAX_SIZE)
-            length = numbers.bounded("the length of a span", MAX_PREFIX - total, 1)
+        count = numbers.bounded("the number of a prefix's spans", MAX_SPANS, 1 if least else 0)
+        for _ in range(count):
+            start = end + (numbers.bounded("the start of a span", MAX_SIZE >> bits) << bits)
+            length = numbers.bounded("the length of a span", most >> bits, 1) << bits
+            if bits:  # the last page of the reference may be shorter
+                length = max(0, min(length, self.reference - start))
             end, total = start + length, total + length
             spans.append((start, length))
-        if total < MIN_PREFIX:
+            if total > most or end > self.reference or not length:
+                raise DamagedPlanError(
+                    f"a prefix has at most {most} bytes of the {self.reference} of the reference"
+                )
+        if total < least:
             raise DamagedPlanError(
-                f"a prefix has at least {MIN_PREFIX} bytes, and the plan says {total}"
+                f"a prefix has at least {least} bytes, and the plan says {total}"
             )
         return tuple(spans)
 
@@ -338,12 +356,6 @@ class _HeaderReader:
             kind = RegionKind(self.numbers.bounded("a region's kind", max(RegionKind)))
             found.append(Region(start, bias, kind))
         return tuple(found)
-
-
-def _check_prefixes(group: Group, reference: int) -> None:
-    for frame in group.frames:
-        if frame.prefix is not None and sum(frame.prefix[-1]) > reference:
-            raise DamagedPlanError(f"a prefix leaves the reference of {reference} bytes")
 
 
 def plain_name(name: str) -> str:

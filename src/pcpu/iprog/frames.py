@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from pcpu.errors import DamagedPlanError
-from pcpu.iprog import adaptive
+from pcpu.iprog import adaptive, foreseen
 from pcpu.iprog.format import Codec, Frame, Group
 from pcpu.iprog.numbers import Bytes
 
@@ -54,6 +54,8 @@ def _read_frame(plan: Bytes, frame: Frame, sizes: Sequence[int], prefix: Prefix)
     if frame.codec is Codec.ADAPTIVE:
         return adaptive.decode(stored, sizes)
     before = None if frame.prefix is None else b"".join(prefix(*span) for span in frame.prefix)
+    if frame.codec is Codec.FORESEEN:
+        return foreseen.decode(stored, sum(sizes), before or b"")
     return _decompress(stored, sum(sizes), before)
 
 

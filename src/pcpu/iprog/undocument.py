@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pcpu.errors import UnsupportedPlanError
-from pcpu.iprog import adapting
+from pcpu.iprog import adapting, foreseeing
 from pcpu.iprog.document import CODECS
 from pcpu.iprog.format import (
     CHECK,
@@ -38,6 +38,7 @@ from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.relocate import Mover, ShiftMap
 from pcpu.iprog.writing import write_header
 
+_WITH_PREFIX = (Codec.ZSTD_PREFIX, Codec.FORESEEN)
 _CODECS = {name: codec for codec, name in CODECS.items()}
 
 
@@ -115,11 +116,13 @@ def _group(frames: Json, streams: Sequence[bytes], prefix: Prefix) -> tuple[Grou
         codec = _CODECS.get(item.member("codec").text())
         if codec is None:
             raise item.member("codec").wrong(f"one of {', '.join(_CODECS)} is wanted here")
-        spans = _spans(item.member("prefix")) if codec is Codec.ZSTD_PREFIX else None
+        spans = _spans(item.member("prefix")) if codec in _WITH_PREFIX else None
+        before = None if spans is None else b"".join(prefix(*span) for span in spans)
         if codec is Codec.ADAPTIVE:
             content = adapting.encode(streams[first - count : first])
+        elif codec is Codec.FORESEEN:
+            content = foreseeing.encode(content, before or b"")
         elif codec is not Codec.RAW:
-            before = None if spans is None else b"".join(prefix(*span) for span in spans)
             content = compress(content, None if before is None else dictionary(before))
         found.append(Frame(count, codec, len(content), spans))
         stored += content

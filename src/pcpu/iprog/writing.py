@@ -13,6 +13,7 @@ from pcpu.iprog.format import (
     MAGIC,
     MOVES,
     NAMES,
+    PAGE_BITS,
     VERSION,
     WINDOW_BITS,
     Codec,
@@ -72,16 +73,17 @@ def write_frame(frame: Frame) -> bytes:
     """What the header says about a frame."""
     stored = b"" if frame.codec is Codec.RAW else varint(frame.stored)
     described = varint(CODECS * (frame.streams - 1) + frame.codec)
-    return described + write_prefix(frame.prefix) + stored
+    bits = PAGE_BITS if frame.codec is Codec.FORESEEN else 0
+    return described + write_prefix(frame.prefix, bits) + stored
 
 
-def write_prefix(spans: tuple[tuple[int, int], ...] | None) -> bytes:
-    """What the header says about a prefix."""
+def write_prefix(spans: tuple[tuple[int, int], ...] | None, bits: int = 0) -> bytes:
+    """What the header says about a prefix, in units of ``2^bits`` bytes."""
     if spans is None:
         return b""
     found, end = varint(len(spans)), 0
     for start, length in spans:
-        found += varint(start - end) + varint(length)
+        found += varint(start - end >> bits) + varint(-(-length >> bits))
         end = start + length
     return found
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.adaptive import ROOM, decode_adaptive
+from pcpu.iprog.decoder.foreseen import ROOM as FORESEEN_ROOM
+from pcpu.iprog.decoder.foreseen import decode_foreseen
 from pcpu.iprog.decoder.reader import read_from, read_limited, read_number, refuse_if
 from pcpu.iprog.decoder.sites import move_prefix
 from pcpu.iprog.decoder.state import fail, take
@@ -15,11 +17,13 @@ from pcpu.iprog.format import (
     ALIKE,
     CODECS,
     MAX_ADAPTIVE,
+    MAX_FORESEEN,
     MAX_PREFIX,
     MAX_SIZE,
     MAX_SPANS,
     MAX_STREAMS,
     MIN_PREFIX,
+    PAGE_BITS,
     Codec,
 )
 from pcpu.kernel import Bytes, Extern, Ints, Memory
@@ -28,7 +32,7 @@ from pcpu.kernel.memory import put_64
 PLAN, REFERENCE, SITES = 0, 1, 2  # sources of rows
 ROW = 32  # bytes
 MAP = 0  # the number of the map's group; block n has n + 1
-RAW, ZSTD, ZSTD_PREFIX, ADAPTIVE = map(int, Codec)
+RAW, ZSTD, ZSTD_PREFIX, ADAPTIVE, FORESEEN = map(int, Codec)
 
 
 # Decode a frame of Zstandard to exactly ``to``; below 0 where it is none.
@@ -81,28 +85,41 @@ def _read_frame(s: Ints, heap: Memory) -> None:
     s[S.NEXT_STREAM] += count
     s[S.FRAME_STREAMS], s[S.FRAME_LENGTH] = count, length
     s[S.CODEC], s[S.PREFIX_SPANS], s[S.PREFIX_LENGTH] = codec, 0, 0
-    refuse_if(s, codec > ADAPTIVE, fail(S.UNSUPPORTED, 12))
-    if codec == ZSTD_PREFIX:
+    refuse_if(s, codec > FORESEEN, fail(S.UNSUPPORTED, 12))
+    if codec == ZSTD_PREFIX or codec == FORESEEN:  # noqa: PLR1714
         _read_spans(s, heap)
     s[S.STORED_LENGTH] = length
     if codec:
         s[S.STORED_LENGTH] = read_limited(s, heap, 0, MAX_SIZE, 12)
         refuse_if(s, length == 0, fail(S.DAMAGED, 13))
-        refuse_if(s, codec == ADAPTIVE and length > MAX_ADAPTIVE, fail(S.DAMAGED, 12))
+        refuse_if(s, codec >= ADAPTIVE and length > MAX_ADAPTIVE, fail(S.DAMAGED, 12))
 
 
 def _read_spans(s: Ints, heap: Memory) -> None:
     """Those of a prefix."""
-    s[S.PREFIX_SPANS] = read_limited(s, heap, 1, MAX_SPANS, 12)
+    least = 0 if s[S.CODEC] == FORESEEN else MIN_PREFIX
+    most = MAX_FORESEEN if s[S.CODEC] == FORESEEN else MAX_PREFIX
+    s[S.PREFIX_SPANS] = read_limited(s, heap, 0, MAX_SPANS, 12)
     s[S.SPANS_AT] = s[S.AT]
     end = total = 0
     for _ in range(s[S.PREFIX_SPANS]):
-        start = read_limited(s, heap, 0, MAX_SIZE, 12)
-        length = read_limited(s, heap, 1, MAX_PREFIX - total, 13)
-        end += start + length
-        total += length
+        end = _read_span(s, heap, end) + s[S.SPAN_LENGTH]
+        total += s[S.SPAN_LENGTH]
+        refuse_if(s, total > most or end > s[S.REFERENCE_SIZE], fail(S.DAMAGED, 13))
     s[S.PREFIX_LENGTH] = total
-    refuse_if(s, total < MIN_PREFIX or end > s[S.REFERENCE_SIZE], fail(S.DAMAGED, 13))
+    refuse_if(s, total < least, fail(S.DAMAGED, 13))
+
+
+def _read_span(s: Ints, heap: Memory, end: int) -> int:
+    """Where the span begins that follows the one that ends at ``end``; and its length."""
+    bits = PAGE_BITS if s[S.CODEC] == FORESEEN else 0
+    start = end + (read_limited(s, heap, 0, MAX_SIZE, 12) << bits)
+    length = read_limited(s, heap, 1, MAX_PREFIX, 13) << bits
+    if bits:  # the last page of the reference may be shorter
+        length = min(length, s[S.REFERENCE_SIZE] - start)
+        refuse_if(s, length < 1, fail(S.DAMAGED, 13))
+    s[S.SPAN_LENGTH] = length
+    return start
 
 
 # Loading
@@ -144,7 +161,7 @@ def _ask(s: Ints, heap: Memory) -> int:
     s[S.GROUP_AT] = s[S.AT]
     if s[S.WRONG]:
         return s[S.WRONG]
-    if s[S.CODEC] == ZSTD_PREFIX and s[S.LOADING] == MAP:
+    if s[S.PREFIX_SPANS] and s[S.LOADING] == MAP:
         return fail(S.DAMAGED, 25)  # it may be moved by the map
     stored, length = s[S.HEAD] + s[S.STORED_LENGTH], s[S.HEAD] + s[S.FRAME_LENGTH]
     s[S.STORED] = s[S.PLAN_AT] + s[S.FRAME_AT]
@@ -167,8 +184,8 @@ def _ask(s: Ints, heap: Memory) -> int:
     read_from(s, s[S.SPANS_AT], s[S.HEADER_END])
     start, to = 0, s[S.PREFIX]
     for _ in range(s[S.PREFIX_SPANS]):
-        start += read_number(s, heap)
-        length = read_number(s, heap)
+        start = _read_span(s, heap, start)
+        length = s[S.SPAN_LENGTH]
         if s[S.REFERENCE_HELD]:
             source = s[S.REFERENCE_AT] + start
             heap[to : to + length] = heap[source : source + length]
@@ -219,6 +236,8 @@ def _decode(s: Ints, heap: Memory) -> int:
         return 0
     if S.LEARNS and s[S.CODEC] == ADAPTIVE:
         return _decode_adaptive(s, heap, to, stored)
+    if S.FORESEES and s[S.CODEC] == FORESEEN:
+        return _decode_foreseen(s, heap, to, stored)
     if S.COMPRESSED:
         return _decompress(s, heap, to, stored)
     return fail(S.NOT_NOW, 0)
@@ -233,11 +252,17 @@ def _decode_adaptive(s: Ints, heap: Memory, to: Bytes, stored: Bytes) -> int:
     return 0
 
 
+def _decode_foreseen(s: Ints, heap: Memory, to: Bytes, stored: Bytes) -> int:
+    at = take(s, FORESEEN_ROOM)
+    if at < 0:
+        return at
+    _move_spans(s, heap)
+    prefix = heap[s[S.PREFIX] : s[S.PREFIX] + s[S.PREFIX_LENGTH]]
+    return 0 if decode_foreseen(heap, to, stored, prefix, at) else fail(S.DAMAGED, 105)
+
+
 def _decompress(s: Ints, heap: Memory, to: Bytes, stored: Bytes) -> int:
-    if S.RELOCATES:
-        if s[S.TRANSFORM]:
-            _move_spans(s, heap)
-        s[S.GIVEN_COUNT] = 0
+    _move_spans(s, heap)
     prefix = heap[s[S.PREFIX] : s[S.PREFIX] + s[S.PREFIX_LENGTH]]
     workspace = heap[s[S.WORKSPACE] : s[S.WORKSPACE] + pcpu_zstd_workspace()]
     return fail(S.DAMAGED, 13) if pcpu_zstd(to, stored, prefix, workspace) < 0 else 0
@@ -245,11 +270,17 @@ def _decompress(s: Ints, heap: Memory, to: Bytes, stored: Bytes) -> int:
 
 def _move_spans(s: Ints, heap: Memory) -> None:
     """Make of the prefix that of the moved reference (G29)."""
+    if S.RELOCATES and s[S.TRANSFORM]:
+        _move_all(s, heap)
+    s[S.GIVEN_COUNT] = 0
+
+
+def _move_all(s: Ints, heap: Memory) -> None:
     read_from(s, s[S.SPANS_AT], s[S.HEADER_END])
     start, to = 0, s[S.PREFIX]
     for _ in range(s[S.PREFIX_SPANS]):
-        start += read_number(s, heap)
-        length = read_number(s, heap)
+        start = _read_span(s, heap, start)
+        length = s[S.SPAN_LENGTH]
         move_prefix(s, heap, to, length, start)
         start += length
         to += length

@@ -43,6 +43,7 @@ HOT = frozenset({
     "number", "_name", "_number_in", "_words",
     "displace", "_cells", "_cell", "_instructions", "_types", "_relocations", "_symbols",
     "_functions", "decode_adaptive", "_chance", "between", "_learn",
+    "_byte", "_look_back", "_bit", "likely",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
 # that has made faster code of a function uses it from the next call on. Others would be part of a
@@ -56,8 +57,7 @@ APART = frozenset({
     "_cells", "_body", "_types", "_relocations", "_symbols", "_functions",
     # What is called at many places.
     "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
-    "put_thumb", "put_low", "put_jump", "_read_streams", "_read_frame", "check_group",
-    "_hash_and_name", "_contents", "_read_spans",
+    "put_thumb", "put_low", "put_jump", "_byte", "_next",
 })  # fmt: skip
 WITHIN = frozenset({"copy", "number_at"})  # what does not: calls would cost a tenth of a window
 _USUAL_BITS = 16  # of the size of a window
@@ -74,6 +74,7 @@ def known_of(header: Header) -> Known:
     known = {
         "COMPRESSED": int(not codecs.isdisjoint((Codec.ZSTD, Codec.ZSTD_PREFIX))),
         "LEARNS": int(Codec.ADAPTIVE in codecs),
+        "FORESEES": int(Codec.FORESEEN in codecs),
         "RELOCATES": int(header.relocation is not None),
         "WINDOW_SIZE_BITS": header.window_bits,
     }

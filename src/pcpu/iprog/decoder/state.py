@@ -34,7 +34,7 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     # a group that is being loaded
     LOADING, GROUP_AT, LEFT, HEAD, STREAMS, NEXT_STREAM, FRAME_AT, FRAME_MARK, FILLED, ASKED,
     CODEC, STORED, STORED_LENGTH, FRAME_LENGTH, FRAME_STREAMS,
-    PREFIX_SPANS, SPANS_AT, PREFIX, PREFIX_LENGTH,
+    PREFIX_SPANS, SPANS_AT, SPAN_LENGTH, PREFIX, PREFIX_LENGTH,
     CONTENT, CONTENT_LENGTH,
     # the block that is ready
     BLOCK, BLOCK_FIRST, BLOCK_WINDOWS,
@@ -46,7 +46,7 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     ROWS, COVERS, OUT, OUT_LENGTH, READY, WORKSPACE,
     PART_SKEW,
     FIRST_ARRAY,
-) = range(92)
+) = range(93)
 # fmt: on
 STREAM = FIRST_ARRAY  # eight pairs: where a stream begins in the content, and its length
 COLUMN = STREAM + 16  # seven: where columns of the index begin in it
@@ -57,7 +57,7 @@ STATE_LENGTH = PART + 12
 
 CHECKS, INDEX, GAPS, LENGTHS, TURNS, STEPS, FIXES, LITERALS = range(8)
 # What a decoder for one plan need not do is left out of it.
-COMPRESSED, LEARNS, RELOCATES, TELLS_CALLS = 1, 1, 1, 1
+COMPRESSED, LEARNS, FORESEES, RELOCATES, TELLS_CALLS = 1, 1, 1, 1, 1
 
 MOST = 1 << 48  # the largest address
 
