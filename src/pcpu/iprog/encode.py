@@ -14,7 +14,6 @@ from pcpu.iprog.columns import NAMES, Columns, write_varints
 from pcpu.iprog.format import (
     CHECK,
     MIN_PREFIX,
-    PAGE_BITS,
     STREAMS,
     Block,
     Content,
@@ -26,7 +25,7 @@ from pcpu.iprog.frames import dictionary
 from pcpu.iprog.index import Octets
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.numbers import Bytes, signed
-from pcpu.iprog.packing import FORESEEN, Packer, Prefix, Stored, total
+from pcpu.iprog.packing import Packer, Prefix, Stored, total
 from pcpu.iprog.prefix import PAGE, choose_pages, choose_spans
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.sites import Places
@@ -36,8 +35,10 @@ from pcpu.iprog.writing import write_header
 _BLOCK = 1 << 22  # bytes of a block's streams, about: a thread compresses it
 _LARGE_FILE = 1 << 26  # from here on prefixes are held small, for their readers' sake
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
-_NEAR, _NEAR_PAGE = 3 << 13, 1 << 10  # bytes before foreseen literals, and of pages of them
-_EACH = 16  # of them for each literal
+# Literals that may be foreseen, and bytes before them: that takes far longer to decode than anything
+# else, so that they are few where all the rest is fast.
+_FORESEEN, _OF_PROGRAMS = 3 << 13, 1 << 11
+_NEAR_PAGES, _EACH = (1 << 9, 1 << 10, 1 << 12), 16  # bytes of pages of it; of it for a literal
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
 _LITERALS = len(STREAMS) - 1
 _TURNS = NAMES.index("turns")
@@ -138,11 +139,13 @@ def make_prefix(moved: Moved, covers: Covers, literals: Octets, blocks: int = 1)
     if sum(length for _, length in spans) < MIN_PREFIX:
         return None
     content = dictionary(b"".join(moved.prefix(*span) for span in spans))
-    if read is None or not 0 < len(literals) <= FORESEEN:
+    most = _FORESEEN if moved.subject.relocatable is None else _OF_PROGRAMS
+    if read is None or not 0 < len(literals) <= most:
         return Prefix(spans, content)
-    few = min(_NEAR, _EACH * len(literals)) >> PAGE_BITS << PAGE_BITS
-    near = choose_pages(literals, size, read, few, _NEAR_PAGE)
-    return Prefix(spans, content, near, b"".join(moved.prefix(*span) for span in near))
+    most = min(most, _EACH * len(literals))
+    near = {choose_pages(literals, size, read, most, page) for page in _NEAR_PAGES}
+    several = tuple((own, b"".join(moved.prefix(*span) for span in own)) for own in sorted(near))
+    return Prefix(spans, content, several)
 
 
 def _beside_literals(covers: Covers) -> Places:

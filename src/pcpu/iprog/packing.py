@@ -17,7 +17,6 @@ from pcpu.iprog.writing import write_frame
 # How much smaller a stream gets when it is compressed thoroughly instead of quickly, about: one of
 # literals, any other one; and the most.
 LITERALS, REST, MOST = 0.87, 0.94, 0.75
-FORESEEN = 1 << 14  # literals that may be foreseen, which takes long to decode
 _FEW = 1 << 15  # bytes of streams that all ways of storing are tried for
 _OWN = 1 << 12  # bytes of a stream that are worth a frame of their own
 _LEAST = 1 << 9  # bytes of a content that thorough compression takes no time for
@@ -42,12 +41,11 @@ class Stored:
 
 @dataclass(frozen=True)
 class Prefix:
-    """Spans of the reference, and their bytes; what is worth having for few literals."""
+    """Spans of the reference, and their bytes; and others for few literals."""
 
     spans: Spans
     content: Dictionary
-    near: Spans = ()  # of pages that foreseen literals have before them
-    near_content: bytes = b""
+    near: tuple[tuple[Spans, bytes], ...] = ()  # that foreseen literals may have before them
 
 
 _Span = tuple[int, int]  # the first stream of a frame, and the one behind its last
@@ -79,9 +77,9 @@ class Packer:
         if literals and self.prefix is not None:
             small = compress(content, self.prefix.content, quick=self.quick)
             found.append(_stored(len(streams), Codec.ZSTD_PREFIX, small, self.prefix.spans))
-            if not self.quick and len(content) <= FORESEEN:
-                small = foreseeing.encode(content, self.prefix.near_content)
-                found.append(_stored(len(streams), Codec.FORESEEN, small, self.prefix.near))
+            for spans, before in () if self.quick else self.prefix.near:
+                small = foreseeing.encode(content, before)
+                found.append(_stored(len(streams), Codec.FORESEEN, small, spans))
         elif self.quick or _may_help(content, min(stored.frame.stored for stored in found)):
             small = compress(content, quick=self.quick)
             found.append(_stored(len(streams), Codec.ZSTD, small))

@@ -7,12 +7,13 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
 
+from pcpu.iprog import foreseeing
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Spans, sample_columns
 from pcpu.iprog.encode import make_prefix
 from pcpu.iprog.index import Octets, Seeds
 from pcpu.iprog.moved import Moved
-from pcpu.iprog.packing import Packer, Prefix
+from pcpu.iprog.packing import LITERALS, Packer, Prefix
 from pcpu.iprog.strengths import Trial
 
 _WHOLE = 1 << 22  # bytes of a file that is tried as a whole
@@ -92,6 +93,9 @@ class Trials:
             name: packer.frame([stream.data], literals=name == "literals").size
             for name, stream in columns.items()
         }
+        if prefix is not None and prefix.near:
+            own = foreseeing.encode(columns["literals"].data, prefix.near[0][1])
+            stored["literals"] = min(stored["literals"], round(len(own) / LITERALS))
         costs, covers = made
         kinds = (_COVERS, _FIXES, ("literals",))
         several = tuple(sum(stored[name] for name in names) for names in kinds)

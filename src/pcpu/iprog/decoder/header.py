@@ -6,7 +6,6 @@ from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.groups import check_group
 from pcpu.iprog.decoder.reader import read_from, read_limited, read_number, read_signed, refuse_if
 from pcpu.iprog.decoder.state import check, fail, take
-from pcpu.iprog.decoder.text import is_name
 from pcpu.iprog.format import (
     BIAS_LIMIT,
     BLOBS,
@@ -102,9 +101,8 @@ def _contents(s: Ints, heap: Memory, count: int) -> int:
 def _hash_and_name(s: Ints, heap: Memory) -> None:
     s[S.AT] += HASH
     length = read_limited(s, heap, 0, MAX_NAME, 5) if s[S.FLAGS] & NAMES else 0
-    start = s[S.AT]
-    s[S.AT] = start + length
-    refuse_if(s, s[S.AT] > s[S.END] or not is_name(heap, start, s[S.AT]), fail(S.DAMAGED, 5))
+    s[S.AT] += length
+    refuse_if(s, s[S.AT] > s[S.END], fail(S.DAMAGED, 5))
 
 
 def _relocation(s: Ints, heap: Memory) -> None:

@@ -42,8 +42,7 @@ HOT = frozenset({
     "_follow", "_records", "_list", "_based", "_methods", "_is_method", "_instruction", "_operand",
     "number", "_name", "_number_in", "_words",
     "displace", "_cells", "_cell", "_instructions", "_types", "_relocations", "_symbols",
-    "_functions", "decode_adaptive", "_chance", "between", "_learn",
-    "_byte", "_look_back", "_bit", "likely",
+    "_functions", "decode_adaptive", "_chance", "between", "_learn", "_byte",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
 # that has made faster code of a function uses it from the next call on. Others would be part of a
