@@ -35,8 +35,8 @@ from pcpu.iprog.writing import write_header
 _BLOCK = 1 << 22  # bytes of a block's streams, about: a thread compresses it
 _LARGE_FILE = 1 << 26  # from here on prefixes are held small, for their readers' sake
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
-# Literals that may be foreseen, and bytes before them: that takes far longer to decode than anything
-# else, so that they are few where all the rest is fast.
+# Literals that may be foreseen, and bytes before them: nothing takes longer to decode, so that they
+# are few where all the rest is fast.
 _FORESEEN, _OF_PROGRAMS = 3 << 13, 1 << 11
 _NEAR_PAGES, _EACH = (1 << 9, 1 << 10, 1 << 12), 16  # bytes of pages of it; of it for a literal
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes

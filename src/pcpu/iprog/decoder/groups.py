@@ -33,6 +33,7 @@ PLAN, REFERENCE, SITES = 0, 1, 2  # sources of rows
 ROW = 32  # bytes
 MAP = 0  # the number of the map's group; block n has n + 1
 RAW, ZSTD, ZSTD_PREFIX, ADAPTIVE, FORESEEN = map(int, Codec)
+_WITH_PREFIX = 1 << ZSTD_PREFIX | 1 << FORESEEN
 
 
 # Decode a frame of Zstandard to exactly ``to``; below 0 where it is none.
@@ -86,7 +87,7 @@ def _read_frame(s: Ints, heap: Memory) -> None:
     s[S.FRAME_STREAMS], s[S.FRAME_LENGTH] = count, length
     s[S.CODEC], s[S.PREFIX_SPANS], s[S.PREFIX_LENGTH] = codec, 0, 0
     refuse_if(s, codec > FORESEEN, fail(S.UNSUPPORTED, 12))
-    if codec == ZSTD_PREFIX or codec == FORESEEN:  # noqa: PLR1714
+    if _WITH_PREFIX >> codec & 1:
         _read_spans(s, heap)
     s[S.STORED_LENGTH] = length
     if codec:
