@@ -32,7 +32,8 @@ def decode_foreseen(heap: Memory, to: Bytes, stored: Bytes, prefix: Bytes, room:
         _next(heap, room, stored)
     first = room + _ALL
     start = first + len(prefix)
-    heap[first:start] = prefix
+    history = heap[first:start]
+    history[0 : len(prefix)] = prefix
     for at in range(first, start):
         _byte(heap, room, at, 1, stored)
     for at in range(start, start + len(to)):
