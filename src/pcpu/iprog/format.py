@@ -313,10 +313,10 @@ class _HeaderReader:
                 length = max(0, min(length, self.reference - start))
             end, total = start + length, total + length
             spans.append((start, length))
-            if total > most or end > self.reference or not length:
-                raise DamagedPlanError(
-                    f"a prefix has at most {most} bytes of the {self.reference} of the reference"
-                )
+            if end > self.reference or not length:
+                raise DamagedPlanError(f"a prefix leaves the reference of {self.reference} bytes")
+            if total > most:
+                raise DamagedPlanError(f"a prefix has at most {most} bytes, and the plan says more")
         if total < least:
             raise DamagedPlanError(
                 f"a prefix has at least {least} bytes, and the plan says {total}"
