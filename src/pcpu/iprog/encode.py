@@ -37,7 +37,8 @@ _LARGE_FILE = 1 << 26  # from here on prefixes are held small, for their readers
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
 # Literals that may be foreseen, and bytes before them: nothing takes longer to decode, so that they
 # are few where all the rest is fast.
-_FORESEEN, _OF_PROGRAMS = 3 << 13, 1 << 11
+_FORESEEN, _OF_FAST = 3 << 13, 1 << 11
+_LARGE_TEXT = 1 << 20
 _NEAR_PAGES, _EACH = (1 << 9, 1 << 10, 1 << 12), 16  # bytes of pages of it; of it for a literal
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
 _LITERALS = len(STREAMS) - 1
@@ -139,7 +140,8 @@ def make_prefix(moved: Moved, covers: Covers, literals: Octets, blocks: int = 1)
     if sum(length for _, length in spans) < MIN_PREFIX:
         return None
     content = dictionary(b"".join(moved.prefix(*span) for span in spans))
-    most = _FORESEEN if moved.subject.relocatable is None else _OF_PROGRAMS
+    is_fast = moved.subject.relocatable is not None or len(moved.subject.file) >= _LARGE_TEXT
+    most = _OF_FAST if is_fast else _FORESEEN
     if read is None or not 0 < len(literals) <= most:
         return Prefix(spans, content)
     most = min(most, _EACH * len(literals))
