@@ -71,7 +71,7 @@ def test_what_a_header_says_d4(decoder: AnyPlan, name: str) -> None:
 def test_the_decoder_is_small() -> None:
     """What is sent to readers: the figures of decision 0023."""
     sizes = code_sizes()
-    assert sizes["kernels"] < 25_000
+    assert sizes["kernels"] < 26_000
     assert sizes["check"] < 1200
     assert sizes["zstandard"] < 17_500
     assert sum(sizes.values()) < len(any_plan()) < sum(sizes.values()) + 5000
