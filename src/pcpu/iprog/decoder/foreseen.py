@@ -22,18 +22,19 @@ _ALL = _TABLE + (4 << TABLE_BITS)
 ROOM = _ALL + 2 * MAX_FORESEEN
 
 
-def decode_foreseen(heap: Memory, to: Bytes, stored: Bytes, prefix: Bytes, room: int) -> bool:
-    """Decode all of ``to`` behind ``prefix``; whether ``stored`` is used to its end. There are
-    ``ROOM`` bytes at ``room``."""
+def decode_foreseen(
+    heap: Memory, to: Bytes, stored: Bytes, prefix: int, length: int, room: int
+) -> bool:
+    """Decode all of ``to`` behind the ``length`` bytes at ``prefix``; whether ``stored`` is used to
+    its end. There are ``ROOM`` bytes at ``room``."""
     for at in range(room, room + _ALL, 8):
         put_64(heap, at, 0)
     put_64(heap, room + _HIGH, WORD)
     for _ in range(4):
         _next(heap, room, stored)
     first = room + _ALL
-    start = first + len(prefix)
-    history = heap[first:start]
-    history[0 : len(prefix)] = prefix
+    start = first + length
+    heap[first:start] = heap[prefix : prefix + length]
     for at in range(first, start):
         _byte(heap, room, at, 1, stored)
     for at in range(start, start + len(to)):

@@ -258,8 +258,8 @@ def _decode_foreseen(s: Ints, heap: Memory, to: Bytes, stored: Bytes) -> int:
     if at < 0:
         return at
     _move_spans(s, heap)
-    prefix = heap[s[S.PREFIX] : s[S.PREFIX] + s[S.PREFIX_LENGTH]]
-    return 0 if decode_foreseen(heap, to, stored, prefix, at) else fail(S.DAMAGED, 105)
+    found = decode_foreseen(heap, to, stored, s[S.PREFIX], s[S.PREFIX_LENGTH], at)
+    return 0 if found else fail(S.DAMAGED, 105)
 
 
 def _decompress(s: Ints, heap: Memory, to: Bytes, stored: Bytes) -> int:
