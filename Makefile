@@ -30,6 +30,7 @@ check: setup
 	  { echo "pCPU needs Python 3.11 or later; try make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 	  { echo "Python has no venv; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Installing into .venv, then node_modules: some minutes and 1.8 GB, the first time"
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -107,13 +107,14 @@ def test_results_that_are_several_numbers(file: Path) -> None:
     ("arguments", "code", "words"),
     [
         (["run", "xr 1"], 2, "program:1:1: unknown operation 'xr'; did you mean 'xor'?\n    xr 1\n    ^"),
+        (["run", "./my.psm"], 2, "./my.psm: this is no program, and the name of a file with one ends in .pasm, .json or .pcpu\n"),
         (["run", "xor 256"], 2, "program:1:5: 256 is outside 0..255"),
         (["run", "crc32c", "/nowhere"], 2, "/nowhere cannot be read: No such file or directory"),
         (["run", "crc32c", "/"], 2, "/ cannot be read: Is a directory"),
         (["run", "xor 1", "-o", "/nowhere/x"], 1, "/nowhere/x cannot be written: No such file"),
         (["run", "xor 1", "--json", "-o", "-"], 2, "with --json stdout holds the results"),
         (["run", "crc32c", "--engine", "x"], 2, "is not one of"),
-        (["run", "crc32c", "--isa", "/nowhere"], 2, "/nowhere#: cannot be read"),
+        (["run", "crc32c", "--isa", "/nowhere"], 2, "/nowhere: cannot be read"),
         (["run", "mask 12"], 2, "program:1:6: key of mask is bytes: '0x' and two hexadecimal digits for each byte"),
         (["run", "mask 0x" + "ab" * 70], 2, "key of mask is 1 to 64 bytes, 70 given"),
         (["isa", "msk"], 2, "unknown operation 'msk'; did you mean 'mask'?"),
@@ -317,3 +318,24 @@ def test_help_has_an_example(command: str) -> None:
     done = pcpu(*command.split(), "--help", COLUMNS="100")
     assert done.returncode == 0
     assert not command or f"Example: pcpu {command}" in done.stdout.decode()
+
+
+def test_caches_that_cannot_be_written(tmp_path: Path) -> None:
+    out, nowhere = tmp_path / "out.wasm", "/dev/null/cache"
+    done = pcpu("compile", "xor 1", "-o", out, PCPU_CACHE=nowhere, ZIG_GLOBAL_CACHE_DIR=nowhere)
+    assert done.returncode == 0, done.stderr
+    assert out.read_bytes().startswith(b"\0asm")
+
+
+@pytest.mark.parametrize(
+    "command", [["run"], ["plan", "--mode", "instant", "-o", "plan"], ["inspect"]]
+)
+def test_what_has_no_end_is_not_read_into_memory(command: list[str], tmp_path: Path) -> None:
+    script = tmp_path / "whole.pasm"
+    script.write_text(".in data\nn = counteq data[0:1], 0\n")
+    given = ["run", str(script)] if command[0] == "run" else command
+    done = subprocess.run(
+        [PCPU, *given, "/dev/zero"], capture_output=True, check=False, timeout=300, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert done.stderr == b"pcpu: error: /dev/zero gives more than 1024 MiB; put it in a file\n"

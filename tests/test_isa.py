@@ -228,6 +228,25 @@ def test_an_endless_file() -> None:
         load_isa(["/dev/zero"])
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{" + ",".join(f'"k{i}": 1' for i in range(300_000)) + ', "k299999": 2}', "'k299999' stands twice"),
+        (json.dumps({"operations": [1] * 1_000_000}), "#/operations: at most 256 items, and 1000000 are given"),
+        (json.dumps({"operations": [1] * 256}), "#/operations/0: 1 is not of type 'object'"),
+        (json.dumps({"op": "x" * 1_000_000, "args": ["data"], "returns": "data", "map": "byte"}), "x' does not match '^[a-z_]"),
+    ],
+    ids=["members", "items", "faults", "name"],
+)  # fmt: skip
+def test_large_files_that_are_wrong_are_refused_soon(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "ops.json"
+    path.write_text(text)
+    with pytest.raises(IsaError) as caught:
+        load_isa([path])
+    assert words in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
 def test_missing_file() -> None:
     with pytest.raises(IsaError, match="cannot be read: No such file"):
         load_isa([Path("/nowhere/ops.json")])

@@ -52,8 +52,9 @@ def _leb128(value: int) -> bytes:
 
 
 @contextmanager
-def open_output(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write ``path`` with, which appears whole when the block ends, or not at all.
+def open_output(path: Path, *, runs: bool = False) -> Iterator[IO[bytes]]:
+    """A file to write ``path`` with, which appears whole when the block ends, or not at all; as an
+    executable where it ``runs``.
 
     A pipe or a device is written to directly, and a symbolic link is followed. Raises PcpuError.
     """
@@ -64,12 +65,12 @@ def open_output(path: Path) -> Iterator[IO[bytes]]:
         direct = path.open("wb", buffering=0) if path.exists() and not path.is_file() else None
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of symbolic links
         raise _cannot_write(path, error) from None
-    with direct or write_beside(path) as file:
+    with direct or write_beside(path, runs=runs) as file:
         yield file
 
 
 @contextmanager
-def write_beside(path: Path) -> Iterator[IO[bytes]]:
+def write_beside(path: Path, *, runs: bool = False) -> Iterator[IO[bytes]]:
     """A new file that takes the place of the regular file ``path`` when the block ends well."""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
@@ -81,7 +82,7 @@ def write_beside(path: Path) -> Iterator[IO[bytes]]:
             yield file
         mask = os.umask(0)
         os.umask(mask)
-        beside.chmod(0o666 & ~mask)
+        beside.chmod((0o777 if runs else 0o666) & ~mask)
         try:
             beside.replace(path)
         except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from functools import partial
 from typing import Any, Literal, get_args
 
 from pcpu import ir, levels, llvm, manifest
-from pcpu.artifact import Artifact, with_manifest
+from pcpu.artifact import Artifact
 from pcpu.errors import ProgramError, UsageError
 from pcpu.ir import Instruction, Program
 from pcpu.isa import Isa, Op
@@ -111,36 +110,11 @@ def _line(
         return Artifact("obj", code, told)
     told = manifest.compiled_for(isa, target) | told
     linked = target.link(code, exports)
-    if target.linked == "wasm":
-        assembly = llvm.emit(module, target, "asm").decode()
-        told["simd"] = simd_counts(assembly, exports)
-        linked = with_manifest(linked, told)
+    if target.count_vectors is not None:
+        told["simd"] = target.count_vectors(llvm.emit(module, target, "asm").decode(), exports)
+    if target.embed is not None:
+        linked = target.embed(linked, told)
     return Artifact(target.linked, linked, told)
-
-
-_LABEL = re.compile(r"^([A-Za-z_][\w.$]*):", re.MULTILINE)
-_CALL = re.compile(r"^\s+call\s+([\w.$]+)", re.MULTILINE)
-_SIMD = re.compile(r"^\s+(?:v128|[if]\d+x\d+)\.", re.MULTILINE)
-
-
-def simd_counts(assembly: str, exports: Sequence[str]) -> dict[str, int]:
-    """The number of vector instructions in each exported function of WebAssembly assembly.
-
-    Those of the functions that it calls count too, each once.
-    """
-    pieces = _LABEL.split(assembly)
-    bodies = dict(zip(pieces[1::2], pieces[2::2], strict=True))
-
-    def count(name: str) -> int:
-        seen, waiting = set[str](), [name]
-        while waiting:
-            one = waiting.pop()
-            if one in bodies and one not in seen:
-                seen.add(one)
-                waiting += _CALL.findall(bodies[one])
-        return sum(len(_SIMD.findall(bodies[one])) for one in seen)
-
-    return {name: count(name) for name in exports}
 
 
 def _check_program(program: Program) -> None:

@@ -27,6 +27,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+def plural(count: int, word: str) -> str:
+    """A number and what it counts, for messages."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
 class PcpuError(Exception):
     """Base of every error that pCPU raises on purpose."""
 
@@ -53,7 +58,12 @@ class IsaError(UsageError):
 
     def __init__(self, message: str, pointer: str, path: str | None = None) -> None:
         self.message, self.pointer, self.path = message, pointer, path
-        super().__init__(f"{path or 'ISA'}#{pointer}: {message}")
+        super().__init__(_place(path or "ISA", pointer) + message)
+
+
+def _place(file: str, pointer: str | None) -> str:
+    """What a message about a JSON document begins with; the pointer to all of it is empty."""
+    return f"{file}#{pointer}: " if pointer else f"{file}: "
 
 
 @dataclass(frozen=True)
@@ -108,8 +118,7 @@ class ProgramError(UsageError):
             excerpt = "".join(f"\n  {line}" for line in self.place.excerpt().split("\n"))
             place = f"{self.file}:{self.place.line}:{self.place.column}"
             return f"{place}: {self.message}{excerpt}"
-        pointer = "" if self.pointer is None else f"#{self.pointer}"
-        return f"{self.file}{pointer}: {self.message}"
+        return _place(self.file, self.pointer) + self.message
 
 
 class ProgramErrors(ProgramError):

@@ -19,6 +19,7 @@ from pcpu.ir import Program, Shown
 from pcpu.isa import Isa
 
 THREAD_BLOCKS = 4  # MiB that each thread gets at a time: enough to hide its start
+MAX_PIPED = 1 << 30  # bytes that have to be in memory as a whole
 PROGRESS_FROM = 64 << 20  # smaller files are done before a bar would be read
 
 
@@ -141,3 +142,19 @@ def open_sink(out: str) -> Iterator[IO[bytes]]:
         return
     with open_output(Path(out)) as file:
         yield file
+
+
+def read_all(file: IO[bytes], path: str) -> bytearray:
+    """The bytes of a file, in memory; of a pipe or a device at most MAX_PIPED. Raises PcpuError."""
+    content = bytearray()
+    regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    try:
+        while piece := file.read(1 << 20):
+            content += piece
+            if len(content) > MAX_PIPED and not regular:
+                raise PcpuError(f"{path} gives more than {MAX_PIPED >> 20} MiB; put it in a file")
+    except OSError as error:
+        raise PcpuError(f"{path} cannot be read: {error.strerror}") from None
+    except MemoryError:
+        raise PcpuError(f"{path} does not fit in memory") from None
+    return content

@@ -6,18 +6,17 @@ import csv
 import io
 import mmap
 import os
-import shutil
 import stat
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from pcpu import run as engines
 from pcpu.artifact import write_all
 from pcpu.errors import PcpuError, UsageError
-from pcpu.files import open_sink, open_source
+from pcpu.files import open_sink, open_source, read_all
 from pcpu.ir import Outcome, Program, Shown
 from pcpu.isa import Isa
 from pcpu.layout import outputs
@@ -186,15 +185,3 @@ def _input(stack: ExitStack, path: str, *, writable: bool) -> Any:
         except OSError as error:
             raise PcpuError(f"{path} cannot be read: {error.strerror}") from None
     return read_all(file, path)
-
-
-def read_all(file: IO[bytes], path: str) -> bytearray:
-    """The bytes of a file, in memory. Raises PcpuError."""
-    content = io.BytesIO()
-    try:
-        shutil.copyfileobj(file, content, 1 << 20)
-    except OSError as error:
-        raise PcpuError(f"{path} cannot be read: {error.strerror}") from None
-    except MemoryError:
-        raise PcpuError(f"{path} does not fit in memory") from None
-    return bytearray(content.getbuffer())

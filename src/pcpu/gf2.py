@@ -74,14 +74,6 @@ def powers(count: int, divisor: int) -> list[int]:
     return found
 
 
-def is_multiple(exponents: Multiple, divisor: int) -> bool:
-    """Whether the sum of x^e over ``exponents`` is a multiple of ``divisor``."""
-    total = 0
-    for exponent in exponents:
-        total ^= power(exponent, divisor)
-    return total == 0
-
-
 def lags(multiple: Multiple) -> Multiple:
     """The distances of the other terms from the leading one, rising."""
     return tuple(multiple[0] - exponent for exponent in multiple[1:])

@@ -22,7 +22,7 @@ def compiled_for(isa: Isa, target: Target) -> dict[str, Any]:
     tools |= lld.versions()
     return {
         "abi": ABI_VERSION,
-        "target": "wasm32" if target.linked == "wasm" else target.triple,
+        "target": target.machine,
         "isa_digest": isa.digest,
         "compiled_with": f"pcpu {tools['pcpu']}, LLVM {tools['llvm']} -O{llvm.OPTIMISATION}",
         "tools": tools,

@@ -18,7 +18,7 @@ def print_table(isa: Isa) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for heading in ("op", "code", "kind", "operands", "returns", "what it does"):
         table.add_column(heading, no_wrap=heading not in ("operands", "what it does"))
     for op in isa.operations:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,11 @@ class Target:
     ``lanes`` is the number of bytes that a vector loop handles at a time, a multiple of 16;
     ``shuffles`` says that the machine can move the bytes of a vector of 16. ``plain_engine``
     says that another compiler runs what LLVM wrote, and runs it as it stands (docs/notes/
-    wasm-for-v8.md). ``link`` turns an object into ``linked``, given the names to export.
+    wasm-for-v8.md). ``link`` turns an object into ``linked``, given the names to export. ``embed``
+    puts a manifest into what is linked, and ``count_vectors`` counts the vector instructions of
+    what is exported, from its assembly; None where no manifest travels with the code.
+
+    ``rebuilder`` is what a plan is compiled to; empty where it cannot be.
 
     ``crc_tables`` says how many tables a CRC by table has, each of 256 entries: 16, 8, 4 or 1.
     ``crc_usual``, where it is not 0, says that CRCs are to take little room, in one thread, and of
@@ -47,3 +52,11 @@ class Target:
     levels: tuple[Level, ...] = ()
     crc_tables: int = 16
     crc_usual: int = 0
+    embed: Callable[[bytes, dict[str, Any]], bytes] | None = None
+    count_vectors: Callable[[str, Sequence[str]], dict[str, int]] | None = None
+    rebuilder: Literal["", "module", "executable"] = ""
+
+    @property
+    def machine(self) -> str:
+        """What manifests call it: its triple, without what is unknown."""
+        return self.triple.removesuffix("-unknown-unknown")

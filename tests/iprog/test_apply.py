@@ -94,7 +94,7 @@ def test_several_blobs_are_one_reference_g8() -> None:
     parts = streams([b"defg"], [[(0, 4, 0)]], [b""], skews=[3])
     made = plan(b"defg", [b"abcde", b"", b"fgh"], [(1, Frames(parts))])
     assert Reader(made, [b"abcde", b"", b"fgh"]).rebuild() == b"defg"
-    with pytest.raises(WrongBlobError, match="needs 3 blobs, and 1 are given"):
+    with pytest.raises(WrongBlobError, match="needs 3 blobs, 1 given"):
         Reader(made, [b"abcdefgh"])
 
 

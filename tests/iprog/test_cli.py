@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import random
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +110,22 @@ def test_windows_are_made_where_addresses_are_few(monkeypatch: pytest.MonkeyPatc
     reader = NativeReader(plan, [BLOB])
     monkeypatch.undo()
     assert reader.rebuild() == FILE
+
+
+def test_manifests_and_code_do_not_share_stdout(folder: Path) -> None:
+    for what in (folder / "new.iprog", "--decoder"):
+        done = pcpu("compile", what, "--json")
+        assert done.returncode == 2
+        assert "--json takes stdout; give -o OUT for the code" in said(done)
+        assert not done.stdout
+
+
+def test_compilers_keep_no_copy_of_a_plan(folder: Path) -> None:
+    cache, file = folder / "zig", folder / "random"
+    file.write_bytes(random.Random(1).randbytes(1 << 20))
+    plan, out = folder / "random.iprog", folder / "out"
+    assert pcpu("plan", file, "--mode", "instant", "-o", plan).returncode == 0
+    done = pcpu("compile", plan, "-o", out, ZIG_GLOBAL_CACHE_DIR=str(cache))
+    assert done.returncode == 0, done.stderr
+    assert out.stat().st_size > 1 << 20
+    assert all(p.stat().st_size < 1 << 20 for p in cache.rglob("*") if p.is_file())

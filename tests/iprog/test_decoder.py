@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 
+from pcpu import targets
 from pcpu.errors import DamagedPlanError, IprogError, UnsupportedPlanError, WrongBlobError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder.wasm import any_plan, code_sizes, reconstructor
@@ -243,7 +244,7 @@ def test_executables(name: str, tmp_path: Path) -> None:
     file, blobs, how = CASES[name]
     plan = make_plan(file, blobs, **how).plan  # type: ignore[arg-type]
     program = tmp_path / "rebuild"
-    program.write_bytes(compile_plan(plan, "x86-64"))
+    program.write_bytes(compile_plan(plan, targets.find("x86-64")))
     program.chmod(0o755)
     paths = [tmp_path / f"blob{n}" for n in range(len(blobs))]
     for path, blob in zip(paths, blobs, strict=True):

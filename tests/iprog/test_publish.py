@@ -108,7 +108,7 @@ def test_what_is_wrong_is_not_published(tmp_path: Path) -> None:
     cases = [
         (["damaged", "--blob", "old.bin"], 1, "damaged"),
         (["other", "--blob", "new.bin"], 1, "the blob has"),
-        (["other"], 1, "the plan needs 1 blobs, and 0 are given"),
+        (["other"], 1, "the plan needs 1 blob, 0 given"),
         (["none"], 2, "none cannot be read"),
         (["new.bin", "--name", "a b"], 2, "an object cannot be called 'a b'"),
     ]

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import wasmtime as _wasmtime
 
-from pcpu import targets
+from pcpu import expr, targets
 from pcpu.compiler import compile_operations
 from pcpu.errors import ExpressionError
 from pcpu.isa import Isa, Op
@@ -103,6 +103,26 @@ def update(
     width = abi(op.state_bits)
     arguments = [(state, width), *_span(on, offset, length), *_given(op, immediates)]
     return on.call(f"pcpu_{op.name}_update", width, arguments)
+
+
+def serial(op: Op, state: int, data: bytes, k: int) -> int:
+    """The state after ``data`` as Python's numbers have it, a byte after the other."""
+    step = expr.function(op.step_expr, ("state", "byte"), op.state_bits, {"k": k})
+    for byte in data:
+        state = step(state, byte)
+    return state
+
+
+def check_fold(on: Machine, op: Op, state: int, data: bytes, dice: random.Random) -> None:
+    """That ``data`` anywhere in memory, whole and in two pieces, gives what ``serial`` does."""
+    k, length, start = dice.randrange(256), len(data), dice.randrange(64)
+    cut = dice.randrange(length + 1)
+    on.write(start, b"\xff" * 64 + data + b"\xff" * 64)
+    given = (k,) if op.immediates else ()
+    want = serial(op, state, data, k)
+    assert update(on, op, state, start + 64, length, given) == want, (length, start, state, k)
+    first = update(on, op, state, start + 64, cut, given)
+    assert update(on, op, first, start + 64 + cut, length - cut, given) == want, (length, cut)
 
 
 def run_map(

@@ -7,13 +7,23 @@ from dataclasses import replace
 
 import pytest
 
-from pcpu import expr, targets
+from pcpu import targets
 from pcpu.compiler import compile_operations
 from pcpu.expr import Binary, Const, Var
 from pcpu.isa import Isa, Op
 from pcpu.lower.kernels import chain, lanes, polynomial, select
 from pcpu.lower.kernels.polynomial import Polynomial, Weights
-from tests.kernels.machine import HOST, NAMES, ROOM, Machine, Native, fold, machine, update
+from tests.kernels.machine import (
+    HOST,
+    NAMES,
+    ROOM,
+    Machine,
+    Native,
+    check_fold,
+    fold,
+    machine,
+    update,
+)
 
 K = (("k", 8),)
 P64 = 0x9E3779B97F4A7C15
@@ -44,29 +54,16 @@ WIDTHS = {
 }
 
 
-def serial(op: Op, state: int, data: bytes, k: int) -> int:
-    step = expr.function(op.step_expr, ("state", "byte"), op.state_bits, {"k": k})
-    for byte in data:
-        state = step(state, byte)
-    return state
-
-
 @pytest.fixture(scope="module", params=NAMES)
 def on(request: pytest.FixtureRequest) -> Machine:
     return machine(request.param, OPS)
 
 
 def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
-    data, state, k = dice.randbytes(length), dice.getrandbits(op.state_bits), dice.randrange(256)
+    data, state = dice.randbytes(length), dice.getrandbits(op.state_bits)
     if dice.random() < 0.3:  # the greatest products
         data = b"\xff" * length
-    start, cut = dice.randrange(64), dice.randrange(length + 1)
-    on.write(start, b"\xff" * 64 + data + b"\xff" * 64)
-    given = (k,) if op.immediates else ()
-    want = serial(op, state, data, k)
-    assert update(on, op, state, start + 64, length, given) == want, (length, start, state, k)
-    first = update(on, op, state, start + 64, cut, given)
-    assert update(on, op, first, start + 64 + cut, length - cut, given) == want, (length, cut)
+    check_fold(on, op, state, data, dice)
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))

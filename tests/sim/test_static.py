@@ -206,7 +206,7 @@ numbers:
 def test_loops_of_assembly_by_hand() -> None:
     found = assembly.parse(ASM)
     assert [*found.functions] == ["f"]
-    (loop,) = found.functions["f"].loops(structured=False)
+    (loop,) = found.functions["f"].loops()
     assert [c.text for c in loop.code] == ["decq %rcx", "jne .LBB0_2"]
     assert loop.place == (6, 0)
     places = {c.text: c.place for c in found.functions["f"].code}

@@ -65,7 +65,7 @@ export function createApp(engine: Engine, objects: Objects | undefined, openapi:
   for (const [path, allow] of Object.entries(ALLOWED)) {
     app.all(path, (c) => notAllowed(c.req, allow));
   }
-  app.notFound((c) => new Problem("not-found", `there is no ${c.req.path}`).response());
+  app.notFound((c) => new Problem("not-found", `there is no ${c.req.path}; GET /openapi.json says what there is`).response());
   app.onError((error) => {
     if (error instanceof Problem) return error.response();
     console.error(error);

@@ -127,7 +127,7 @@ def doctor(as_json: Json = False) -> None:
     else:
         for check in checks:
             mark = "ok     " if check.found else "MISSING"
-            typer.echo(f"{mark} {check.name:<12} {check.detail}")
+            typer.echo(f"{mark} {check.name:<16} {check.detail}")
     if not all(check.found for check in checks):
         raise typer.Exit(1)
 
@@ -151,7 +151,9 @@ def bench(
     as_json: Json = False,
     json_path: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Where the record goes; bench/record by default."),
+        typer.Option(
+            "-o", "--out", metavar="OUT", help="Where the record goes; bench/record by default."
+        ),
     ] = None,
 ) -> None:
     """Measure pCPU beside the alternatives.
@@ -207,7 +209,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except OSError as error:  # a full disk, say
         _drop_output()
-        typer.echo(f"pcpu: error: {error}", err=True)
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"pcpu: error: {where}{error.strerror or error}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

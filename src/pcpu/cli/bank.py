@@ -11,7 +11,7 @@ from pcpu.cli.options import Json, print_json
 
 app = typer.Typer(
     name="bank",
-    help="A folder of blobs that files are planned from, with a sketch of each.",
+    help="Banks: folders of blobs that files are planned from.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

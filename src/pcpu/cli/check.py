@@ -12,9 +12,10 @@ from pcpu.errors import ProgramError, ProgramErrors
 
 
 def check(program: ProgramArgument, as_json: Json = False, isa: IsaFiles = None) -> None:
-    """Say what a program takes and gives, which traps can occur, and how much it does at most.
+    """Say what a program takes, gives and does at most.
 
-    Or what is wrong with it, with exit code 2. Nothing is compiled or run.
+    And which traps can occur; or what is wrong with it, with exit code 2. Nothing is compiled or
+    run.
 
     Example: pcpu check examples/unmask.pasm
     """

@@ -62,10 +62,10 @@ def fmt(
 def _formatted(name: str, isa: Any) -> tuple[str, str]:
     """The text of a file, and how it should be."""
     from pcpu.source.format import format_pasm
-    from pcpu.source.read import decoded, read_text
+    from pcpu.source.read import MAX_FILE, decoded, read_text
 
     if name == "-":
-        text = decoded(sys.stdin.buffer.read(), "stdin")
+        text = decoded(sys.stdin.buffer.read(MAX_FILE + 1), "stdin")
     elif name.lower().endswith(".pasm"):
         text = read_text(name)
     else:

@@ -13,7 +13,7 @@ import typer
 from pcpu.cli.bars import bar, stages
 from pcpu.cli.corpus import plan_corpus
 from pcpu.cli.options import Json, print_json
-from pcpu.errors import UsageError
+from pcpu.errors import UsageError, plural
 
 
 class ModeName(StrEnum):
@@ -59,7 +59,9 @@ def plan(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes that plan a corpus here; by default one a core."),
+        typer.Option(
+            min=1, metavar="N", help="Processes that plan a corpus here; by default one a core."
+        ),
     ] = None,
     mode: Annotated[
         ModeName, typer.Option(help="Smallest, or rebuilt at the speed of memory.")
@@ -69,6 +71,7 @@ def plan(
         typer.Option(
             min=4096,
             max=4 << 20,
+            metavar="N",
             help="Bytes of a window, a power of two; by default 65536 or more.",
         ),
     ] = None,
@@ -89,9 +92,6 @@ def plan(
     Example: pcpu plan new.bin --blob old.bin -o new.iprog --html new.html
     Example: pcpu plan --corpus new --bank bank -o plans
     """
-    from pcpu.iprog import files
-    from pcpu.iprog.plan import make_plan
-
     if corpus is not None:
         others = (file, blob, window, html, explain or None, best if best > 1 else None)
         if any(given is not None for given in others):
@@ -108,14 +108,35 @@ def plan(
         raise UsageError("give either --bank or --blob")
     if best > 1 and bank is None:
         raise UsageError("--best is about --bank")
-    content, blobs = files.mapped(file), [files.mapped(name) for name in blob or ()]
+    planned = _plan_file(file, blob or [], bank, best, mode.value, window, out)
+    about = _explained(planned, html) if explain or html is not None else None
+    if as_json:
+        told = {} if about is None else {"explanation": about.to_json()}
+        print_json(planned.to_json() | told)
+        return
+    _show_plan(planned)
+    if about is not None:
+        from pcpu.iprog.explain.text import lines
+
+        for line in lines(about):
+            typer.echo(line, err=True)
+
+
+def _plan_file(
+    file: str, blob: list[str], bank: str | None, best: int, mode: Any, window: int | None, out: str
+) -> Any:
+    """Plan ``file`` and write the plan."""
+    from pcpu.iprog import files
+    from pcpu.iprog.plan import make_plan
+
+    content, blobs = files.mapped(file), [files.mapped(name) for name in blob]
     with stages(len(content)) as progress:
 
         def make(blobs: Sequence[Any], names: Sequence[str]) -> Any:
             return make_plan(
                 content,
                 blobs,
-                mode.value,
+                mode,
                 name=Path(file).name,
                 blob_names=names,
                 window_bits=None if window is None else window.bit_length() - 1,
@@ -123,21 +144,11 @@ def plan(
             )
 
         if bank is None:
-            planned = make(blobs, [Path(name).name for name in blob or ()])
+            planned = make(blobs, [Path(name).name for name in blob])
         else:
             planned, blobs = _from_bank(bank, content, make, best)
     files.write_plan(planned.plan, blobs, out)
-    about = _explained(planned, html) if explain or html is not None else None
-    if as_json:
-        told = {} if about is None else {"explanation": about.to_json()}
-        print_json(planned.to_json() | told)
-    else:
-        _show_plan(planned)
-    if about is not None and not as_json:
-        from pcpu.iprog.explain.text import lines
-
-        for line in lines(about):
-            typer.echo(line, err=True)
+    return planned
 
 
 def apply(
@@ -223,7 +234,10 @@ def verify(plan: PlanFile, blob: Blobs = None) -> None:
     with bar("verifying", reader.header.file.size) as advance:
         files.verify(reader, advance)
     header = reader.header
-    typer.echo(f"{header.file.size} bytes in {header.windows} windows are right", err=True)
+    typer.echo(
+        f"{plural(header.file.size, 'byte')} in {plural(header.windows, 'window')}: all right",
+        err=True,
+    )
 
 
 def _from_bank(
@@ -277,6 +291,6 @@ def _show_header(described: dict[str, Any]) -> None:
     if about is not None:
         finders = " ".join(map(str, about["finders"]))
         typer.echo(f"relocation: {about['sites']} sites of finders {finders}")
-    typer.echo(f"plan: {described['size']} bytes in {described['blocks']} blocks")
+    typer.echo(f"plan: {described['size']} bytes in {plural(described['blocks'], 'block')}")
     for row in described["streams"]:
         typer.echo(f"{row['stored']:>10}  {row['stream']} ({row['bytes']})")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from pcpu.cli.options import print_json
 from pcpu.errors import UsageError
@@ -13,31 +11,33 @@ from pcpu.errors import UsageError
 
 def compile_plan_file(path: str, target: str, out: str | None, *, as_json: bool) -> None:
     """Write what rebuilds the file of the plan at ``path``."""
+    from pcpu import targets
     from pcpu.iprog.files import describe, mapped
-    from pcpu.iprog.reconstructor import LINUX, compile_plan
+    from pcpu.iprog.reconstructor import compile_plan
 
-    plan = bytes(mapped(path))
-    code = compile_plan(plan, target)
-    _write(code, out, runs=target in LINUX)
+    _check_json(out, as_json=as_json)
+    plan, found = bytes(mapped(path)), targets.find(target)
+    code = compile_plan(plan, found)
+    _write(code, out, runs=found.rebuilder == "executable")
     if as_json:
-        _say(describe(plan) | {"target": target, "compiled_size": len(code)}, out)
+        print_json(describe(plan) | {"target": target, "compiled_size": len(code)})
 
 
 def compile_decoder(out: str | None, *, as_json: bool) -> None:
     """Write ``iprog.wasm``."""
     from pcpu.iprog.decoder.wasm import ABI, any_plan, code_sizes
 
+    _check_json(out, as_json=as_json)
     code = any_plan()
     _write(code, out, runs=False)
     if as_json:
         about = {"target": "wasm", "abi": ABI, "compiled_size": len(code), "code": code_sizes()}
-        _say(about, out)
+        print_json(about)
 
 
-def _say(about: dict[str, Any], out: str | None) -> None:
-    if out in (None, "-"):
+def _check_json(out: str | None, *, as_json: bool) -> None:
+    if as_json and out in (None, "-"):
         raise UsageError("--json takes stdout; give -o OUT for the code")
-    print_json(about)
 
 
 def _write(code: bytes, out: str | None, *, runs: bool) -> None:
@@ -48,10 +48,5 @@ def _write(code: bytes, out: str | None, *, runs: bool) -> None:
             raise UsageError("what was compiled is binary; give -o OUT, or pipe it")
         sys.stdout.buffer.write(code)
         return
-    path = Path(str(out))
-    with open_output(path) as file:
+    with open_output(Path(str(out)), runs=runs) as file:
         file.write(code)
-    if runs and path.is_file():
-        umask = os.umask(0)
-        os.umask(umask)
-        path.chmod(0o777 & ~umask)

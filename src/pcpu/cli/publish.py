@@ -38,9 +38,10 @@ def publish(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Publish a file: as a plan, beside the blobs that a Worker rebuilds it from.
+    """Publish a file as a plan, which a Worker rebuilds it from.
 
-    The plan is applied and compared before anything is written. Doing it again changes nothing.
+    It lies beside its blobs. The plan is applied and compared before anything is written. Doing
+    it again changes nothing.
 
     Example: pcpu publish new.bin --blob old.bin --store store && pcpu serve --store store
     """

@@ -42,7 +42,10 @@ def run(
     parameters: Parameters = None,
     engine: Annotated[EngineName, typer.Option(help="What runs the program.")] = EngineName.jit,
     threads: Annotated[
-        int, typer.Option(min=1, max=256, help="Cores to use, where the program's folds merge.")
+        int,
+        typer.Option(
+            min=1, max=256, metavar="N", help="Cores to use, where the program's folds merge."
+        ),
     ] = 1,
     as_json: Json = False,
     isa: IsaFiles = None,
@@ -152,7 +155,9 @@ def _show_table(name: str, columns: tuple[str, ...], rows: list[list[Any]]) -> N
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=name, title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title=name, title_justify="left"
+    )
     table.add_column("", justify="right", style="dim")
     for column in columns:
         table.add_column(column, justify="right")

@@ -32,7 +32,9 @@ def sim(
     inputs: Named = None,
     parameters: Parameters = None,
     trace: Annotated[bool, typer.Option("--trace", help="Print every step that is kept.")] = False,
-    limit: Annotated[int, typer.Option(min=0, max=100_000, help="How many steps are kept.")] = 1000,
+    limit: Annotated[
+        int, typer.Option(min=0, max=100_000, metavar="N", help="How many steps are kept.")
+    ] = 1000,
     step: Annotated[
         bool, typer.Option("--step", help="Stop before the first statement, and ask.")
     ] = False,
@@ -59,8 +61,8 @@ def sim(
     Example: pcpu sim 'xor 0x5a | crc32c' photo.jpg --trace
     """
     from pcpu import targets
-    from pcpu.files import open_source
-    from pcpu.files_whole import assign, read_all
+    from pcpu.files import open_source, read_all
+    from pcpu.files_whole import assign
     from pcpu.sim import analyse, console, load_source, show, simulate, to_json, write_page
     from pcpu.source import bind_arguments
 

@@ -44,7 +44,9 @@ def build(
 
 
 def serve(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8787,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="0 takes any free one.")
+    ] = 8787,
     program: Bundled = None,
     store: Annotated[
         Path | None,

@@ -12,7 +12,7 @@ from typing import Any
 
 from pcpu.artifact import write_all
 from pcpu.errors import DamagedPlanError, UsageError
-from pcpu.files import open_sink
+from pcpu.files import open_sink, read_all
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import content_json, to_json
 from pcpu.iprog.format import read_header
@@ -31,7 +31,7 @@ def mapped(path: str) -> Bytes:
     try:
         with Path(path).open("rb") as file:
             if not Path(path).is_file():  # a pipe, say
-                return file.read()
+                return bytes(read_all(file, path))
             empty = not Path(path).stat().st_size
             return b"" if empty else MappedFile(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
@@ -47,6 +47,8 @@ def read_plan(path: str, blobs: Sequence[Bytes]) -> Bytes:
         return from_json(json.loads(bytes(content)), blobs)
     except (ValueError, RecursionError) as error:
         raise DamagedPlanError(f"{path} is no JSON: {error}") from None
+    except DamagedPlanError as error:
+        raise DamagedPlanError(f"{path}#{error}") from None
 
 
 def open_plan(path: str, blobs: Sequence[str]) -> Reader:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from pcpu import targets
 from pcpu.iprog.bank.mix import compiler_of
 from pcpu.iprog.explain import FinderLine, finder_lines
 from pcpu.iprog.files import mapped
@@ -94,7 +95,7 @@ def plan_with_llvm_hints(
     holds the plan (spec/iprog-abi.md D10-D12), or, for the targets x86-64, aarch64 and riscv64, a
     command for Linux, ``rebuild BLOB... -o FILE``. Raises UsageError."""
     plan = plan_with_hints(file_path, blob, mode=mode)
-    return plan, compile_plan(plan, target)
+    return plan, compile_plan(plan, targets.find(target))
 
 
 def _bytes_of(source: Source) -> Bytes:

@@ -7,8 +7,7 @@ from pathlib import Path
 from pcpu import targets
 from pcpu.errors import UsageError
 from pcpu.iprog.format import MAGIC, is_plan
-
-LINUX = ("x86-64", "aarch64", "riscv64")
+from pcpu.target import Target
 
 
 def holds_plan(path: str) -> bool:
@@ -20,18 +19,19 @@ def holds_plan(path: str) -> bool:
         return False
 
 
-def compile_plan(plan: bytes, target: str = "wasm") -> bytes:
-    """A module with the interface of spec/iprog-abi.md D10-D12, or a static executable for one of
-    the targets in ``LINUX``: ``rebuild BLOB... [-o OUT]``.
+def compile_plan(plan: bytes, target: Target) -> bytes:
+    """What rebuilds the file of ``plan``: a module with the interface of spec/iprog-abi.md D10-D12,
+    or a static executable, ``rebuild BLOB... [-o OUT]``.
 
     Raises DamagedPlanError, UnsupportedPlanError, UsageError and ToolchainError.
     """
-    if target == "wasm":
+    if target.rebuilder == "module":
         from pcpu.iprog.decoder.wasm import reconstructor
 
         return reconstructor(plan)
-    if target in LINUX:
+    if target.rebuilder == "executable":
         from pcpu.iprog.decoder.executable import executable
 
-        return executable(plan, targets.find(target))
-    raise UsageError(f"a plan is compiled for {', '.join(('wasm', *LINUX))}, not for {target}")
+        return executable(plan, target)
+    known = [name for name in targets.NAMES if targets.find(name).rebuilder]
+    raise UsageError(f"a plan is compiled for {', '.join(known)}, not for {target.name}")

@@ -6,7 +6,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from pcpu.errors import WrongBlobError
+from pcpu.errors import WrongBlobError, plural
 from pcpu.iprog.format import Content
 from pcpu.iprog.numbers import Bytes
 
@@ -26,7 +26,9 @@ class Reference:
 
     def __init__(self, blobs: Sequence[Bytes], wanted: Sequence[Content]) -> None:
         if len(blobs) != len(wanted):
-            raise WrongBlobError(f"the plan needs {len(wanted)} blobs, and {len(blobs)} are given")
+            raise WrongBlobError(
+                f"the plan needs {plural(len(wanted), 'blob')}, {len(blobs)} given"
+            )
         for number, (blob, content) in enumerate(zip(blobs, wanted, strict=True)):
             _compare(blob, content, f"blob {number}" if len(wanted) > 1 else "the blob")
         self.blobs = [memoryview(blob) for blob in blobs]

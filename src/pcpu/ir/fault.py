@@ -23,10 +23,6 @@ class Fault:
         return "".join(f"/{part}" for part in self.path)
 
 
-def plural(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
-
-
 def show_number(number: int) -> str:
     """A number in a message; one that nobody can read is left out."""
     return str(number) if number < 1 << 64 else "the number"

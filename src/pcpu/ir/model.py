@@ -10,7 +10,6 @@ over streams. ``pcpu.ir.verify`` says which values are programs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -206,9 +205,6 @@ class Program:
         from pcpu.ir.document import to_json
 
         return to_json(self)
-
-    def canonical_json(self) -> str:
-        return json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
 
     @cached_property
     def signature(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pcpu.errors import ProgramError
+from pcpu.errors import ProgramError, plural
 from pcpu.ir.model import (
     MAX_OPERATIONS,
     Program,
@@ -40,7 +40,7 @@ def check_immediate_count(op: Op, count: int) -> None:
     wanted = len(op.immediates)
     if count != wanted:
         names = ", ".join(i.name for i in op.immediates)
-        takes = f"{wanted or 'no'} immediate{'' if wanted == 1 else 's'}"
+        takes = plural(wanted, "immediate") if wanted else "no immediates"
         takes += f" ({names})" if names else ""
         raise ProgramError("immediate-count", f"{op.name} takes {takes}, {count} given")
 
@@ -54,9 +54,8 @@ def check_immediate(op: Op, index: int, value: Operand) -> None:
             raise ProgramError("syntax", f"{imm.name} of {op.name} is bytes: {written}")
         least, most = imm.sizes
         if not least <= len(value) <= most:
-            sizes = f"{least}" if least == most else f"{least} to {most}"
-            takes = f"{sizes} byte{'' if most == 1 else 's'}"
-            message = f"{imm.name} of {op.name} is {takes}, {len(value)} given"
+            sizes = plural(most, "byte") if least == most else f"{least} to {most} bytes"
+            message = f"{imm.name} of {op.name} is {sizes}, {len(value)} given"
             raise ProgramError("immediate-range", message)
         return
     if not isinstance(value, int):

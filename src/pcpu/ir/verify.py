@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from pcpu.errors import plural
 from pcpu.expr import Var
 from pcpu.ir.bound import Bound
 from pcpu.ir.declare import declare
-from pcpu.ir.fault import Fault, Path, plural, show_number
+from pcpu.ir.fault import Fault, Path, show_number
 from pcpu.ir.model import Program
 from pcpu.ir.parts import named_in, names_of, operands_of
 from pcpu.ir.scope import RESERVED, SPAN_BYTES, Scope, known

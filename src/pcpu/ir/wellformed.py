@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 
 from pcpu import expr
-from pcpu.ir.fault import Fault, Path, plural
+from pcpu.errors import plural
+from pcpu.ir.fault import Fault, Path
 from pcpu.ir.model import Program
 from pcpu.ir.parts import block_paths, operands_of, spans_of
 from pcpu.ir.statement import (

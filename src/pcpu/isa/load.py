@@ -7,7 +7,6 @@ to import; a user's files are validated first.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -115,11 +114,11 @@ def _op(document: dict[str, Any], opcode: int, path: str | None = None, pointer:
 
 def _read_json(path: Path) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        members = dict(pairs)
-        if len(members) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f"the member {twice!r} stands twice in one object")
+        members: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in members:
+                raise ValueError(f"the member {name!r} stands twice in one object")
+            members[name] = value
         return members
 
     def no_constant(name: str) -> None:
@@ -182,22 +181,12 @@ class _Reader:
             self.add_op(member, f"/operations/{index}")
 
     def validate(self, document: Any) -> None:
-        from jsonschema import Draft202012Validator
-        from jsonschema.exceptions import ValidationError, best_match
-        from jsonschema.validators import extend
+        from pcpu.isa.schema import fault  # which loads jsonschema, for users' files alone
 
-        def pattern(_: Any, regex: str, value: Any, schema: Any) -> Iterator[ValidationError]:
-            # '$' of JSON Schema is the end; Python's also matches before a last newline.
-            del schema
-            if isinstance(value, str) and not re.search(regex.replace("$", r"\Z"), value):
-                yield ValidationError(f"{value!r} does not match {regex!r}")
-
-        schema = json.loads((files("pcpu.isa") / "op.schema.json").read_text("utf-8"))
-        validator = extend(Draft202012Validator, {"pattern": pattern})  # type: ignore[no-untyped-call]
-        error = best_match(validator(schema).iter_errors(document))
-        if error is not None:
-            message = error.message if len(error.message) < 300 else error.message[:300] + "..."
-            raise self.fail(message, _pointer(error.absolute_path))
+        found = fault(document)
+        if found is not None:
+            message, parts = found
+            raise self.fail(message, _pointer(parts))
 
     def add_op(self, document: dict[str, Any], at: str) -> None:
         meanings = [key for key in ("map", "fold", "crc") if key in document]

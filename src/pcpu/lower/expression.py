@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Index, Var, evaluate, walk
 from pcpu.lower.bytes_in_words import product, remainder, shifted, shifted_alike, times
@@ -25,88 +27,123 @@ def emit(
 
     ``look_up`` gives the byte that brackets stand for, in each lane.
     """
-    kind = lane_type(width, lanes)
-    b = code.b
-    in_words = width == 8 and lanes > 1 and code.target.plain_engine
+    return _Writer(code, values, width, lanes, look_up).visit(expr)
 
-    def literal(value: int) -> Value:
-        return kind(value) if lanes == 1 else kind([value] * lanes)
 
-    def constant(value: int) -> Value:
-        return kind(value) if lanes == 1 else code.kept(value, width, lanes)
+@dataclass(frozen=True)
+class _Writer:
+    """Writes expressions of ``width`` bits in so many ``lanes``."""
 
-    def visit(node: Expr) -> Value:
+    code: Code
+    values: Mapping[str, Value]
+    width: int
+    lanes: int
+    look_up: Callable[[Index], Value] | None
+
+    @cached_property
+    def kind(self) -> Any:
+        return lane_type(self.width, self.lanes)
+
+    @cached_property
+    def in_words(self) -> bool:
+        """Whether bytes are computed with in words: the engine has no such operation on bytes."""
+        return self.width == 8 and self.lanes > 1 and self.code.target.plain_engine
+
+    def literal(self, value: int) -> Value:
+        return self.kind(value) if self.lanes == 1 else self.kind([value] * self.lanes)
+
+    def constant(self, value: int) -> Value:
+        if self.lanes == 1:
+            return self.kind(value)
+        return self.code.kept(value, self.width, self.lanes)
+
+    def visit(self, node: Expr) -> Value:
+        b = self.code.b
         match node:
             case Const(value):
-                return constant(value)
+                return self.constant(value)
             case Var(name):
-                return values[name]
+                return self.values[name]
             case Index():
-                assert look_up is not None
-                byte = look_up(node)
-                return byte if width == 8 else b.zext(byte, kind)
+                assert self.look_up is not None
+                byte = self.look_up(node)
+                return byte if self.width == 8 else b.zext(byte, self.kind)
             case Cond(test, then, other):
-                return b.select(truth(test), arm(then), arm(other))
-            case Binary(op, _, _) if op in COMPARISONS:
-                return b.zext(truth(node), kind)
-            case Binary("<<" | ">>" as op, left, right):
-                return shift(op, visit(left), right)
-            case Binary("&", _, _) if (interval := interval_of(node, width)) is not None:
-                return b.zext(within(interval), kind)
-            case Binary("*", left, Const(value)) if in_words:
-                return times(code, visit(left), value)
-            case Binary("*", left, right) if in_words:
-                return product(code, visit(left), visit(right))
-            case Binary("%", left, Const(value)) if in_words and value & value - 1:
-                return remainder(code, visit(left), value)
-            case Binary("*" | "%" as op, left, Const(value)):
-                # LLVM has better ways to multiply and divide by what it knows.
-                return getattr(b, _PLAIN[op])(visit(left), literal(value))
-            case Binary(op, left, right):
-                return getattr(b, _PLAIN[op])(visit(left), visit(right))
+                return b.select(self.truth(test), self.arm(then), self.arm(other))
+            case Binary():
+                return self.binary(node)
 
-    def arm(node: Expr) -> Value:
+    def binary(self, node: Binary) -> Value:
+        b = self.code.b
+        if node.op in COMPARISONS:
+            return b.zext(self.truth(node), self.kind)
+        if node.op in ("<<", ">>"):
+            return self.shift(node.op, self.visit(node.left), node.right)
+        if node.op == "&" and (interval := interval_of(node, self.width)) is not None:
+            return b.zext(self.within(interval), self.kind)
+        if self.in_words and (value := self.in_word(node)) is not None:
+            return value
+        operation = getattr(b, _PLAIN[node.op])
+        left, right = self.visit(node.left), node.right
+        if isinstance(right, Const) and node.op in ("*", "%"):
+            # LLVM has better ways to multiply and divide by what it knows.
+            return operation(left, self.literal(right.value))
+        return operation(left, self.visit(right))
+
+    def in_word(self, node: Binary) -> Value | None:
+        """What takes more than LLVM's instruction on bytes; None where that serves."""
+        match node:
+            case Binary("*", left, Const(value)):
+                return times(self.code, self.visit(left), value)
+            case Binary("*", left, right):
+                return product(self.code, self.visit(left), self.visit(right))
+            case Binary("%", left, Const(value)) if value & value - 1:
+                return remainder(self.code, self.visit(left), value)
+        return None
+
+    def arm(self, node: Expr) -> Value:
         # Of all ones LLVM makes an operation on the truths.
-        ones = (1 << width) - 1
-        return literal(ones) if node == Const(ones) else visit(node)
+        ones = (1 << self.width) - 1
+        return self.literal(ones) if node == Const(ones) else self.visit(node)
 
-    def truth(node: Expr) -> Value:
-        if (interval := interval_of(node, width)) is not None:
-            return within(interval)
+    def truth(self, node: Expr) -> Value:
+        b = self.code.b
+        if (interval := interval_of(node, self.width)) is not None:
+            return self.within(interval)
         if isinstance(node, Binary) and node.op in COMPARISONS:
-            return b.icmp_unsigned(node.op, visit(node.left), visit(node.right))
-        return b.icmp_unsigned("!=", visit(node), constant(0))
+            return b.icmp_unsigned(node.op, self.visit(node.left), self.visit(node.right))
+        return b.icmp_unsigned("!=", self.visit(node), self.constant(0))
 
-    def within(interval: Interval) -> Value:
-        value, least, most = visit(interval.value), interval.least, interval.most
-        if most == (1 << width) - 1:
-            return b.icmp_unsigned(">=", value, constant(least))
+    def within(self, interval: Interval) -> Value:
+        b = self.code.b
+        value, least, most = self.visit(interval.value), interval.least, interval.most
+        if most == (1 << self.width) - 1:
+            return b.icmp_unsigned(">=", value, self.constant(least))
         if least:  # what is less becomes greater than all others
-            value, most = b.sub(value, constant(least)), most - least
-        return b.icmp_unsigned("<=", value, constant(most))
+            value, most = b.sub(value, self.constant(least)), most - least
+        return b.icmp_unsigned("<=", value, self.constant(most))
 
-    def shift(op: str, value: Value, right: Expr) -> Value:
+    def shift(self, op: str, value: Value, right: Expr) -> Value:
+        b, width = self.code.b, self.width
         instruction = b.shl if op == "<<" else b.lshr
         if all(isinstance(node, Const | Binary) for node in walk(right)):
             known = evaluate(right, {}, width)
             if known >= width:
-                return literal(0)
-            if in_words:
-                return shifted(code, op, value, known)
-            return instruction(value, literal(known))
-        amount = visit(right)
-        if in_words and not _varies(right):
-            return shifted_alike(code, op, value, b.extract_element(amount, I32(0)))
+                return self.literal(0)
+            if self.in_words:
+                return shifted(self.code, op, value, known)
+            return instruction(value, self.literal(known))
+        amount = self.visit(right)
+        if self.in_words and not _varies(right):
+            return shifted_alike(self.code, op, value, b.extract_element(amount, I32(0)))
         if op == ">>" and _varies(right):
             # Of vectors, which it may make of this by itself, LLVM for WebAssembly shifts each
             # lane alone then, and of a constant all 32 bits rather than the lane's: 255 >> 1
             # gave 255. So it sees no constant here.
-            value = b.xor(value, code.unknown_zero(width, lanes))
+            value = b.xor(value, self.code.unknown_zero(width, self.lanes))
         # LLVM leaves a shift by the width or more undefined; here it gives 0.
-        fits = b.icmp_unsigned("<", amount, constant(width))
-        return b.select(fits, instruction(value, amount), constant(0))
-
-    return visit(expr)
+        fits = b.icmp_unsigned("<", amount, self.constant(width))
+        return b.select(fits, instruction(value, amount), self.constant(0))
 
 
 @dataclass(frozen=True)

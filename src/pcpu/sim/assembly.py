@@ -34,16 +34,16 @@ class AsmFunction:
     name: str
     code: list[Code] = field(default_factory=list)
 
-    def loops(self, *, structured: bool) -> Iterator[AsmLoop]:
-        """The loops without loops in them: those of WebAssembly are ``structured``, elsewhere they
-        are what a jump back makes."""
-        ends = self._structured() if structured else self._jumps()
+    def loops(self) -> Iterator[AsmLoop]:
+        """The loops without loops in them: those that WebAssembly states, and what a jump back
+        makes elsewhere."""
+        ends = [*self._stated(), *self._jumps()]
         for start, end in ends:
             if not any((a, b) != (start, end) and start <= a and b <= end for a, b in ends):
                 inside = [c for c in self.code[start:end] if not c.is_label]
                 yield AsmLoop(self.name, inside)
 
-    def _structured(self) -> list[tuple[int, int]]:
+    def _stated(self) -> list[tuple[int, int]]:
         found, open_ = [], []
         for index, code in enumerate(self.code):
             if code.text == "loop":

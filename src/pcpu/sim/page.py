@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pcpu import targets
 from pcpu.artifact import open_output
+from pcpu.errors import plural
 from pcpu.sim import words
 from pcpu.sim.source import Site
 from pcpu.sim.static import CodeLine, Static, analyse
@@ -100,7 +101,8 @@ class _Page:
 
     def table(self, name: str, rows: Sequence[tuple[int, ...]]) -> Iterator[str]:
         columns, registers = self.source.columns[name], self.source.program.registers
-        yield f"<details><summary>{escape(name)}, {len(rows)} rows</summary>\n<table><tr><th></th>"
+        yield f"<details><summary>{escape(name)}, {plural(len(rows), 'row')}</summary>\n"
+        yield "<table><tr><th></th>"
         yield from (f"<th>{escape(column)}</th>" for column in columns)
         yield "</tr>\n"
         for number, row in enumerate(rows[:SHOWN_ROWS]):
@@ -134,8 +136,8 @@ class _Page:
     def _line(self, number: int, text: str, found: list[Site]) -> str:
         code = escape(words.shortened(words.printable(text.replace("\t", "    ")), _LONGEST))
         if not found:
-            row = f'<td class="number">{number}</td><td class="text dim">{code}</td>'
-            return f'<tr>{row}<td colspan="8"></td></tr>\n'
+            row = f'<td class="number">{number}</td><td class="text dim" colspan="9">{code}</td>'
+            return f"<tr>{row}</tr>\n"
         site = found[0]
         first = f'<td class="number c{site.number % _COLOURS}">{number}</td>'
         cells = self._cells(site) if site.line == number else '<td colspan="8"></td>'
@@ -160,7 +162,9 @@ class _Page:
         simulation = self.simulation
         shown = simulation.steps[:SHOWN_STEPS]
         left = simulation.left_out + len(simulation.steps) - len(shown)
-        about = f"{len(shown)} steps" + (f", {left} more only in the sums above" if left else "")
+        about = plural(len(shown), "step") + (
+            f", {left} more only in the sums above" if left else ""
+        )
         yield _section("trace", "Trace", about) + "<ol>\n"
         for step in shown:
             yield from self._step(step)

@@ -158,10 +158,9 @@ class _Analysis:
 
     def _written(self, machine: Machine) -> dict[tuple[str, Place], AsmLoop]:
         """The machine's loops that move most bytes, by function and place."""
-        structured = self.target.linked == "wasm"
         found: dict[tuple[str, Place], tuple[int, AsmLoop]] = {}
         for name, function in self.asm.functions.items():
-            for loop in function.loops(structured=structured):
+            for loop in function.loops():
                 key = (
                     name.removeprefix("_") if name not in self.ir.functions else name,
                     loop.place,

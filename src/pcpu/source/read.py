@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pcpu.source.pasm import parse_pasm
 from pcpu.source.pipeline import parse_pipeline
 
 MAX_FILE = 4 << 20
+_PATH = re.compile(r"[\w~+-]*[./][\w./~+-]*")  # what no pipeline has, and a file's name may have
 
 
 def read_program(text: str, isa: Isa) -> Program:
@@ -21,6 +23,9 @@ def read_program(text: str, isa: Isa) -> Program:
 
     Raises ProgramError, or UsageError when the file cannot be read.
     """
+    if _PATH.fullmatch(text) and not names_file(text):
+        message = f"this is no program, and the name of a file with one ends in {_ENDINGS}"
+        raise ProgramError("syntax", message, file=text)
     if not names_file(text):
         return parse_pipeline(text, isa)
     return _READERS[text[-5:].lower()](read_text(text), isa, text)
@@ -64,3 +69,4 @@ def _json(text: str, isa: Isa, path: str) -> Program:
 _READERS: dict[str, Callable[[str, Isa, str], Program]] = {
     ".pasm": parse_pasm, ".json": _json, ".pcpu": parse_pipeline,
 }  # fmt: skip
+_ENDINGS = "{}, {} or {}".format(*_READERS)

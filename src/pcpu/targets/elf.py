@@ -51,5 +51,5 @@ def executable(objects: Sequence[bytes], target: Target) -> bytes:
             *lld.zig(), "cc", "-target", lld.zig_triple(target), "-static", "-s",
             "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,-z,noexecstack",
             *map(str, paths), "-o", str(out),
-        ])  # fmt: skip
+        ], scratch=Path(folder))  # fmt: skip
         return out.read_bytes()

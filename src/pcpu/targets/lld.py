@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
+
+from platformdirs import user_cache_path
 
 from pcpu.errors import ToolchainError
 from pcpu.target import Target
@@ -40,13 +44,35 @@ def zig_triple(target: Target) -> str:
     return "-".join([architecture, "wasi" if system == "unknown" else system, *abi])
 
 
-def run(arguments: Sequence[str]) -> str:
-    """Run a tool to its end; its standard output. Raises ToolchainError with its words."""
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+def run(arguments: Sequence[str], scratch: Path | None = None) -> str:
+    """Run a tool to its end; its standard output. Raises ToolchainError with its words.
+
+    Zig keeps what it compiles in its cache, for good, or in the folder ``scratch``.
+    """
+    own = {"ZIG_GLOBAL_CACHE_DIR": _cache()}
+    own |= {} if scratch is None else {"ZIG_LOCAL_CACHE_DIR": str(scratch)}
+    done = subprocess.run(
+        arguments, env=os.environ | own, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
         raise ToolchainError(f"{' '.join(arguments[:2])} failed: {words}")
     return done.stdout
+
+
+def _cache() -> str:
+    """Where Zig keeps what it compiles; a folder that ends with us where it cannot write there."""
+    usual = os.environ.get("ZIG_GLOBAL_CACHE_DIR") or str(user_cache_path("zig"))
+    try:
+        Path(usual).mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return _temporary_cache().name
+    return usual if os.access(usual, os.W_OK | os.X_OK) else _temporary_cache().name
+
+
+@cache
+def _temporary_cache() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="pcpu-")  # deleted when the process ends
 
 
 @cache

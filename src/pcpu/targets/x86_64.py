@@ -37,4 +37,5 @@ def target() -> Target:
         linked="so",
         link=elf.link,
         levels=LEVELS,
+        rebuilder="executable",
     )

@@ -118,16 +118,15 @@ def _decode(measured: Measured, folder: Path) -> None:
 def _for_decoders(patch: Path, old: Path) -> list[Path]:
     """Files for bench/js/iprog.js: a plan's reconstructor, the decoder of any plan, the plan, and
     its sites where it has any."""
-    from pcpu.iprog.decoder.wasm import any_plan
+    from pcpu.iprog.decoder.wasm import any_plan, reconstructor
     from pcpu.iprog.files import mapped
     from pcpu.iprog.finders import find_sites
     from pcpu.iprog.format import read_header
-    from pcpu.iprog.reconstructor import compile_plan
     from pcpu.iprog.sites_file import records
 
     plan = patch.read_bytes()
     own, any_, sites = (patch.with_suffix(f".{end}") for end in ("wasm", "any.wasm", "sites"))
-    own.write_bytes(compile_plan(plan))
+    own.write_bytes(reconstructor(plan))
     any_.write_bytes(any_plan())
     relocation = read_header(plan).relocation
     if relocation is None:

@@ -136,20 +136,16 @@ def say_where(translation: Translation) -> None:
 
 def plan_object(plan: bytes, target: Target) -> bytes:
     """An object file that holds a plan as data."""
-    kind = '"",@' if target.linked == "wasm" else '"a",%progbits'
     with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
         here = Path(folder)
         (here / "plan").write_bytes(plan)
-        (here / "plan.s").write_text(
-            f".section .rodata.{PLAN},{kind}\n.globl {PLAN}\n.p2align 4\n{PLAN}:\n"
-            f'.incbin "{here / "plan"}"\n.size {PLAN}, {len(plan)}\n'
-            f".section .rodata.{PLAN}_length,{kind}\n.globl {PLAN}_length\n.p2align 3\n"
-            f"{PLAN}_length:\n.quad {len(plan)}\n.size {PLAN}_length, 8\n"
+        (here / "plan.c").write_text(
+            f"__attribute__((aligned(16))) const unsigned char {PLAN}[] = {{\n"
+            '#embed "plan"\n};\n'
+            f"const unsigned long long {PLAN}_length = sizeof {PLAN};\n"
         )
-        lld.run([
-            *lld.zig(), "cc", "-c", "-target", lld.zig_triple(target), str(here / "plan.s"), "-o",
-            str(here / "plan.o"),
-        ])  # fmt: skip
+        command = [*lld.zig(), "cc", "-c", "-std=c23", "-target", lld.zig_triple(target)]
+        lld.run([*command, str(here / "plan.c"), "-o", str(here / "plan.o")], scratch=here)
         return (here / "plan.o").read_bytes()
 
 

@@ -6,9 +6,10 @@ import ast
 from typing import Any
 
 from pcpu import ir
+from pcpu.errors import plural
 from pcpu.expr import Var
 from pcpu.ir import MOVES, Instruction, Move
-from pcpu.ir.fault import Path, plural
+from pcpu.ir.fault import Path
 from pcpu.isa import Isa, Op
 from pcpu.sdk.function.names import SPANS, WORDS, Names, shown
 from pcpu.sdk.function.values import Values

@@ -1,0 +1,49 @@
+"""Operation files beside their JSON Schema, ``op.schema.json``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from itertools import groupby, islice
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.validators import extend
+
+_SHOWN = 300  # characters of a message
+
+
+def fault(document: Any) -> tuple[str, list[str | int]] | None:
+    """What is wrong with ``document``, and the way to that place; None where it fits the schema."""
+    schema = json.loads((files("pcpu.isa") / "op.schema.json").read_text("utf-8"))
+    rules = {"pattern": _pattern, "items": _items, "maxItems": _most}
+    validator = extend(Draft202012Validator, rules)  # type: ignore[no-untyped-call]
+    error = best_match(validator(schema).iter_errors(document))
+    if error is None:
+        return None
+    message = error.message
+    if len(message) > _SHOWN:  # a value, and at the end what it is not
+        message = f"{message[: _SHOWN * 2 // 3]} ... {message[-_SHOWN // 3 :]}"
+    return message, list(error.absolute_path)
+
+
+def _pattern(_: Any, regex: str, value: Any, __: Any) -> Iterator[ValidationError]:
+    # '$' of JSON Schema is the end; Python's also matches before a last newline.
+    if isinstance(value, str) and not re.search(regex.replace("$", r"\Z"), value):
+        yield ValidationError(f"{value!r} does not match {regex!r}")
+
+
+def _items(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+    """The first item that is wrong: a file may have a million of them."""
+    if isinstance(value, list) and len(value) <= schema.get("maxItems", len(value)):
+        errors = Draft202012Validator.VALIDATORS["items"](validator, wanted, value, schema)
+        for _, first in islice(groupby(errors, lambda error: error.path[0]), 1):
+            yield from first
+
+
+def _most(_: Any, limit: int, value: Any, __: Any) -> Iterator[ValidationError]:
+    if isinstance(value, list) and len(value) > limit:
+        yield ValidationError(f"at most {limit} items, and {len(value)} are given")
