@@ -10,6 +10,7 @@ from pcpu.iprog.decoder.parts import decoder
 from pcpu.iprog.decoder.records import RECORD
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.sites_file import records
+from tests.iprog.forge import header_of
 
 KINDS = {-1: "damaged", -2: "unsupported", -3: "wrong-blob", -4: "no-memory", -5: "not-now"}
 
@@ -62,13 +63,14 @@ class Module:
 
 
 class AnyPlan(Module):
-    """``iprog.wasm``, with what relocates. ``held`` says what is held whole: p, r, s; f where the
+    """``iprog.wasm``, with what relocates and foreseen frames. ``held`` says what is held whole: p, r, s; f where the
     sites are found."""
 
     def __init__(self) -> None:
         found = decoder()
         super().__init__(found.core.code)
         self.give(found.relocation.code)
+        self.give(found.foreseen.code)
         self.has_finders = False
 
     def open(self, plan: bytes, reference: bytes, sites: Sites | None, held: str = "") -> None:
@@ -77,7 +79,7 @@ class AnyPlan(Module):
             self.put(self.done("hold", 0, len(plan)), plan)
             self.done("open", len(plan))
         else:
-            start = plan[: 16 + int.from_bytes(plan[8:12], "little")]
+            start = plan[: header_of(plan).stop + 4]
             self.put(self.done("header", len(start)), start)
             self.done("open", len(start))
         if "r" in held:

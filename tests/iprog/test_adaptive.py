@@ -70,7 +70,7 @@ def test_long_ones_are_refused_g12() -> None:
     for size in (MAX_ADAPTIVE, MAX_ADAPTIVE + 1):
         file = bytes(size)
         parts = streams([file], [[]], [file])
-        frames = Frames(parts, [7, 1], {1: 3}, stored={1: encode([file])})
+        frames = Frames(parts, [6, 1], {1: 3}, stored={1: encode([file])})
         made = plan(file, [], [(1, frames)], bits=17)
         module = AnyPlan()
         if size == MAX_ADAPTIVE:

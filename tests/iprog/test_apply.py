@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pcpu.errors import DamagedPlanError, UnsupportedPlanError, WrongBlobError
+from pcpu.iprog.adapting import encode
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.format import read_header
 from pcpu.iprog.native import NativeReader
@@ -52,13 +53,13 @@ def test_covers_literals_and_skews_g16_g17_g19() -> None:
 
 
 def test_skews_are_added_modulo_2_64_g15() -> None:
-    file = bytes(range(256)) * 80
+    file = bytes(range(256)) * 96
     windows = [file[at : at + 4096] for at in range(0, len(file), 4096)]
-    skews = [n * (2**62 - 1) for n in range(1, 5)] + [2**64]
-    parts = streams(windows, [[(0, 0, 0)]] * 5, [b""] * 5, skews=skews)
-    made = plan(file, [file], [(5, Frames(parts))])
+    skews = [n * (2**62 - 1) for n in range(5)] + [2**64]
+    parts = streams(windows, [[(0, 0, 0)]] * 6, [b""] * 6, skews=skews)
+    made = plan(file, [file], [(6, Frames(parts))])
     for reader in (Reader(made, [file]), NativeReader(made, [file])):
-        assert reader.window(4) == file[16384:]
+        assert reader.window(5) == file[20480:]
 
 
 def test_any_window_alone_g15() -> None:
@@ -99,7 +100,7 @@ def test_several_blobs_are_one_reference_g8() -> None:
 
 def test_an_empty_file_has_no_windows_g10() -> None:
     assert Reader(plan(b"", [], []), []).rebuild() == b""
-    with pytest.raises(DamagedPlanError, match="has 0 windows, the blocks 1"):
+    with pytest.raises(DamagedPlanError, match="has 0 windows, and the blocks others"):
         read_header(plan(b"", [], [(1, Frames(streams([b""], [[]], [b""])))]))
 
 
@@ -108,11 +109,11 @@ def test_codecs_and_shared_frames_g11_g12_g13_g14() -> None:
     parts = streams([file], [[]], [file])
     for frames in (
         Frames(parts),
-        Frames(parts, [1] * 8),
-        Frames(parts, [7, 1], {1: 1}),
-        Frames(parts, [2, 6], {0: 1, 1: 1}),
-        Frames(parts, [7, 1], {1: 2}, [(10, 500)], BLOB[10:510]),
-        Frames(parts, [7, 1], {1: 2}, [(10, 50), (60, 9), (99, 1)], BLOB[10:69] + BLOB[99:100]),
+        Frames(parts, [1] * 7),
+        Frames(parts, [6, 1], {1: 1}),
+        Frames(parts, [6, 1], {1: 3}, stored={1: encode([file])}),
+        Frames(parts, [6, 1], {1: 2}, [(10, 500)], BLOB[10:510]),
+        Frames(parts, [6, 1], {1: 2}, [(10, 50), (60, 9), (99, 1)], BLOB[10:69] + BLOB[99:100]),
     ):
         assert Reader(plan(file, [BLOB], [(1, frames)]), [BLOB]).rebuild() == file
 
@@ -141,8 +142,8 @@ def test_versions_and_codecs_that_are_not_known_g7_g31() -> None:
         read_header(simple(version=2))
     assert caught.value.kind == "unsupported"
     parts = streams([b"x"], [[]], [b"x"])
-    with pytest.raises(UnsupportedPlanError, match="codec 4"):
-        read_header(plan(b"x", [], [(1, Frames(parts, codecs={0: 4}))]))
+    with pytest.raises(UnsupportedPlanError, match="codec 7"):
+        read_header(plan(b"x", [], [(1, Frames(parts, codecs={0: 7}))]))
 
 
 def damaged(made: bytes, blobs: list[bytes] | None = None) -> str:
@@ -175,42 +176,47 @@ def test_streams_are_used_up_g22() -> None:
     assert (
         damaged(window(data, [(0, 100, 0)], b"", fixes=[[(100, 1)]])) == "a fix leaves its window"
     )
-    index = [number(n) for n in (1, 2, 1, 0, 0, 0)]
-    parts = [b"".join(index) + signed(0), check(data), b"\0", b"\0\0", b"\0", b"", b"", b""]
-    made = plan(data, [BLOB], [(1, Frames(parts))])
-    assert "more lengths or turns than gaps" in damaged(made)
-    parts = [
-        b"".join(number(n) for n in (1, 1, 1, 1, 0, 0, 0)),
-        check(data),
-        b"\0",
-        b"\0",
-        b"\0",
-        b"\0",
-        b"",
-        b"",
-    ]
-    assert "more steps than fixes" in damaged(plan(data, [BLOB], [(1, Frames(parts))]))
+    for parts, message in (
+        ([b"", b"\0", b"\0\0", b"\0", b"", b"", b""], "more lengths or turns than gaps"),
+        ([b"", b"\0", b"\0", b"\0", b"\0", b"", b""], "more steps than fixes"),
+    ):
+        frames = Frames(parts, head=check(data))
+        assert message in damaged(plan(data, [BLOB], [(1, frames)]))
 
 
 def test_the_checks_of_windows_and_the_hash_g22_g23() -> None:
-    assert damaged(window(BLOB[:100], [(0, 100, 1)], b"")) == "the check of window 0 does not hold"
+    assert damaged(window(BLOB[:100], [(0, 100, 1)], b"")) == (
+        "the check of window 0 does not hold: the plan is damaged"
+    )
     parts = streams([BLOB[:5]], [[(0, 5, 0)]], [b""])
     made = bytearray(plan(BLOB[1:6], [BLOB], [(1, Frames(parts))]))
     assert "has not the plan's SHA-256" in damaged(bytes(made))
 
 
 def test_the_index_fits_its_streams_g15() -> None:
-    data = BLOB[:10]
-    good = streams([data], [[(0, 0, 0)]], [b""])
+    data = BLOB[:5000]
+    windows = [data[:4096], data[4096:]]
+    good = streams(windows, [[(0, 0, 0)]] * 2, [b""] * 2)
+    assert good[0] == bytes([1, 1, 1, 0, 0, 0, 0])
     for wrong, message in (
         (good[0] + b"\0", "does not fit"),
         (good[0][:-1], "shorter than its windows need"),
-        (b"\x02" + good[0][1:], "does not fit"),
+        (b"\x03" + good[0][1:], "does not fit"),
         (b"\x80" * 7, "ends within a number"),
     ):
-        assert message in damaged(plan(data, [BLOB], [(1, Frames([wrong, *good[1:]]))]))
-    short = [good[0], good[1][:3], *good[2:]]
-    assert "one check for each window" in damaged(plan(data, [BLOB], [(1, Frames(short))]))
+        frames = Frames([wrong, *good[1:]], head=good.checks)
+        assert message in damaged(plan(data, [BLOB], [(2, frames)]))
+
+
+def test_the_first_window_of_a_block_begins_with_skew_0_g15() -> None:
+    data = BLOB[7:5000]
+    blocks = [
+        (1, Frames(streams([own], [[(0, 0, 0)]], [b""], skews=[7])))
+        for own in (data[:4096], data[4096:])
+    ]
+    made = plan(data, [BLOB], blocks)
+    assert Reader(made, [BLOB]).rebuild() == data
+    assert NativeReader(made, [BLOB]).rebuild() == data
 
 
 def test_layout_g6() -> None:
@@ -219,51 +225,48 @@ def test_layout_g6() -> None:
     assert "does not begin as one" in damaged(b"")
     assert damaged(made + b"\0") == "1 bytes follow the plan"
     assert "cut off: 1 bytes are missing" in damaged(made[:-1])
-    assert "at most 8388608 bytes" in damaged(
-        made[:8] + (2**23 + 1).to_bytes(4, "little") + made[12:]
-    )
+    assert "length is 0 to 8388608" in damaged(made[:4] + number(2**23 + 1) + made[5:])
     assert "check does not hold" in damaged(made[:20] + bytes([made[20] ^ 1]) + made[21:])
+
+
+def test_what_is_usual_is_not_stated_g7_g10_g11_g12() -> None:
+    """A file of one window that is its blob: a plan has its hashes and 23 bytes besides."""
+    data = BLOB[:5000]
+    made = plan(data, [data], [(1, Frames(streams([data], [[(0, 0, 0)]], [b""])))], bits=13)
+    assert len(made) == 64 + 23
+    header = read_header(made)
+    assert header.blocks[0].group.sizes == (0, 1, 1, 1, 0, 0, 0)
+    for flags, message in (
+        (11 - 1, "a window has at most 2\\^22 bytes"),
+        (256, "flags is 0 to 255"),
+    ):
+        with pytest.raises(DamagedPlanError, match=message):
+            read_header(
+                plan(
+                    data, [data], [(1, Frames(streams([data], [[]], [b""])))], bits=13, flags=flags
+                )
+            )
 
 
 def test_limits_are_looked_at_first_g30() -> None:
     """Sizes that would need much memory are refused before anything is reserved or decoded."""
-    huge = [b"", b"", b"", b"", b"", b"", b"", b""]
-    described, _ = Frames(huge).build()
-    sizes = number(2**24 + 1) + b"\0" * 7
-    header = (
-        number(1) + number(4096) + bytes(32) + b"\0" + number(12) + b"\0" + b"\0" + b"\1" + b"\1"
-    )
-    assert "at most 16777216 bytes together" in damaged(sealed(header + sizes + described[8:]), [])
-    for size in (2**40 + 1, 2**62):
-        assert "size is 0 to 1099511627776" in damaged(sealed(number(1) + number(size)), [])
+    header = number(32) + number(4096) + bytes(32) + b"\0"
+    sizes = number(2) + number(2**24 + 1)
+    assert "at most 16777216 bytes together" in damaged(sealed(header + sizes), [])
+    for size in (2**40 + 1, 2**61):
+        assert "size is 0 to 1099511627776" in damaged(sealed(number(0) + number(size)), [])
+        about = number(0) + number(3) + bytes(32) + signed(size) + bytes(32)
+        assert "at most 1099511627776 are possible" in damaged(sealed(about), [])
     # A frame that decodes to more than it may.
     bomb = Frames.compress(bytes(1 << 26), None)
     good = streams([b"abc"], [[]], [b"abc"])
-    header = number(1) + number(3) + bytes(32) + b"\0" + number(12) + b"\0\0\1\1"
-    sizes = b"".join(number(len(s)) for s in good) + b"\2"
-    seven = b"".join(good[:7])
-    described = (
-        sizes
-        + b"\7\0"
-        + number(len(seven))
-        + check(seven)
-        + b"\1\1"
-        + number(len(bomb))
-        + check(bomb)
-    )
-    assert "does not say that it holds 3 bytes" in damaged(
-        sealed(header + described) + seven + bomb, []
-    )
+    frames = Frames(good, [6, 1], {1: 1}, stored={1: bomb})
+    assert "does not say that it holds 3 bytes" in damaged(plan(b"abc", [], [(1, frames)]), [])
 
 
 def test_zstd_frames_g13() -> None:
     file = b"hello, hello! " * 20
     good = streams([file], [[]], [file])
-    seven = b"".join(good[:7])
-    header = number(1) + number(len(file)) + bytes(32) + b"\0" + number(12) + b"\0\0\1\1"
-    sizes = (
-        b"".join(number(len(s)) for s in good) + b"\2" + b"\7\0" + number(len(seven)) + check(seven)
-    )
     packed = Frames.compress(file, None)
     for stored, message in (
         (packed + packed, "zstd frame is damaged"),
@@ -271,27 +274,24 @@ def test_zstd_frames_g13() -> None:
         (packed[:-2], "zstd frame is damaged"),
         (b"\0" * 20, "zstd frame is damaged"),
     ):
-        tail = b"\1\1" + number(len(stored)) + check(stored)
-        assert message in damaged(sealed(header + sizes + tail) + seven + stored, [])
-    tail = b"\1\1" + number(len(packed)) + check(packed + b"x")
-    assert "check of a frame does not hold" in damaged(
-        sealed(header + sizes + tail) + seven + packed, []
-    )
+        frames = Frames(good, [6, 1], {1: 1}, stored={1: stored})
+        assert message in damaged(plan(file, [], [(1, frames)]), [])
 
 
 def test_groups_and_frames_fit_g11_g12() -> None:
     good = streams([b"abc"], [[]], [b"abc"])
-    assert "frames hold 7 of 8 streams" in damaged(plan(b"abc", [], [(1, Frames(good, [7]))]), [])
-    assert "streams of a frame is 1 to 1" in damaged(
-        plan(b"abc", [], [(1, Frames(good, [7, 2]))]), []
+    assert "a frame has more streams than there are" in damaged(
+        plan(b"abc", [], [(1, Frames(good, [6, 2]))]), []
     )
-    assert "number of frames is 1 to 8" in damaged(
-        plan(b"abc", [], [(1, Frames(good, [1] * 8 + [1]))]), []
+    # What is not needed: no stream that holds something is left.
+    covered = streams([BLOB[:9]], [[(0, 0, 0)]], [b""])
+    assert "of the header mean nothing" in damaged(
+        plan(BLOB[:9], [BLOB], [(1, Frames(covered, [4, 3]))])
     )
     assert "a frame without content is compressed" in damaged(
-        plan(b"abc", [], [(1, Frames(good, [4, 1, 1, 1, 1], {1: 1}))]), []
+        plan(b"abc", [], [(1, Frames(good, [4, 1, 1, 1], {1: 1}))]), []
     )
-    short = Frames(good, [7, 1], {1: 2}, [(3, 7)], BLOB[3:11])
+    short = Frames(good, [6, 1], {1: 2}, [(3, 7)], BLOB[3:11])
     assert "a prefix has at least 8 bytes" in damaged(plan(b"abc", [BLOB], [(1, short)]))
-    outside = Frames(good, [7, 1], {1: 2}, [(3, 3), (len(BLOB) - 5, 6)], b"123456789")
+    outside = Frames(good, [6, 1], {1: 2}, [(3, 3), (len(BLOB) - 5, 6)], b"123456789")
     assert "a prefix leaves the reference" in damaged(plan(b"abc", [BLOB], [(1, outside)]))

@@ -121,7 +121,7 @@ def test_a_prefix_of_arm_g29() -> None:
     )
     prefix += words(DATA_AT + 8 + 0x2000)
     stored = prefix * 2 + b"tail"
-    frames = Frames(streams([stored], [[]], [stored]), [7, 1], {1: 2}, [(text, 28)], prefix)
+    frames = Frames(streams([stored], [[]], [stored]), [6, 1], {1: 2}, [(text, 28)], prefix)
     assert rebuilt(stored, blob, about, [], stored, frames) == stored
 
 
@@ -132,5 +132,5 @@ def test_a_prefix_of_thumb_g29() -> None:
     goal = START + 0x40 + 0x654000
     prefix = thumb(THUMB_BL, goal) + THUMB_NOP + thumb(THUMB_BLX, goal) + code[10:]
     stored = prefix * 2 + b"tail"
-    frames = Frames(streams([stored], [[]], [stored]), [7, 1], {1: 2}, [(text, 14)], prefix)
+    frames = Frames(streams([stored], [[]], [stored]), [6, 1], {1: 2}, [(text, 14)], prefix)
     assert rebuilt(stored, blob, about, [], stored, frames) == stored

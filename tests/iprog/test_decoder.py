@@ -22,7 +22,7 @@ from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.reconstructor import compile_plan
 from pcpu.iprog.sites import Sites
-from tests.iprog.forge import check
+from tests.iprog.forge import check, header_of
 from tests.iprog.golden.make import cases
 from tests.iprog.module import AnyPlan, Module, OnePlan, RefusedError
 from tests.test_cli import pcpu
@@ -72,15 +72,16 @@ def test_what_a_header_says_d4(decoder: AnyPlan, name: str) -> None:
 
 
 def test_the_decoder_is_small() -> None:
-    """What is sent to readers: at most 8 KiB of code beside Zstandard, and what relocates and
-    finders for whom they are (decision 0031)."""
+    """What is sent to readers: at most 8 KiB of code beside Zstandard, and what relocates,
+    foreseen frames and finders for whom they are (decision 0034)."""
     found = built()
     sizes = found.core.sizes
     assert sizes["kernels"] + sizes["check"] <= 8192
     assert sizes["zstandard"] < 17_500
     assert sum(sizes.values()) < len(found.core.code) < sum(sizes.values()) + 5000
     assert found.relocation.sizes["kernels"] < 15_000
-    assert found.finders.sizes["kernels"] < 70_000
+    assert found.foreseen.sizes["kernels"] < 2_500
+    assert found.finders.sizes["kernels"] < 75_000
 
 
 def test_calls_that_are_not_possible_d1_d2(decoder: AnyPlan) -> None:
@@ -149,12 +150,12 @@ def test_flipped_bits_and_truncations_are_refused_d2(decoder: AnyPlan) -> None:
 def test_headers_sealed_again_are_judged_alike_d2(decoder: AnyPlan) -> None:
     """What gets past the check of the header: the same verdict as that of the plain decoder."""
     plan, reference, file, _ = planned("edited")
-    end = 12 + int.from_bytes(plan[8:12], "little")
+    start, end = header_of(plan).start, header_of(plan).stop
     random = Random(7)
     for _ in range(2500):
         other = bytearray(plan)
         for _ in range(random.randint(1, 3)):
-            other[random.randrange(12, end)] = random.choice(
+            other[random.randrange(start, end)] = random.choice(
                 (0, 1, 2, 127, 128, 255, random.randrange(256))
             )
         sealed = bytes(other[:end]) + check(bytes(other[:end])) + plan[end + 4 :]

@@ -15,7 +15,7 @@ from pcpu.iprog.document import to_json
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.undocument import from_json
-from tests.iprog.forge import check, content, number, sealed
+from tests.iprog.forge import Frames, check, header_of, number, plan, streams
 from tests.iprog.pairs import edited
 
 BLOB, FILE = edited(11, 6000)
@@ -37,27 +37,27 @@ def test_every_truncation_is_refused() -> None:
             Reader(PLAN[:size], [BLOB])
 
 
-def test_every_flipped_bit_is_refused() -> None:
+def test_every_flipped_bit_is_found_or_does_nothing() -> None:
     for place in range(len(PLAN)):
         for bit in range(8):
             other = PLAN[:place] + bytes([PLAN[place] ^ 1 << bit]) + PLAN[place + 1 :]
-            assert rebuilt(other) is None, (place, bit)
+            assert rebuilt(other) in (None, FILE), (place, bit)
 
 
-def resealed(plan: bytes) -> bytes:
+def resealed(made: bytes) -> bytes:
     """A plan whose header's check holds again."""
-    end = 12 + int.from_bytes(plan[8:12], "little")
-    return plan[:end] + check(plan[:end]) + plan[end + 4 :]
+    end = header_of(made).stop
+    return made[:end] + check(made[:end]) + made[end + 4 :]
 
 
 def test_headers_that_are_damaged_and_sealed_again() -> None:
     """What gets past the check is refused for what it says, or means the same."""
-    end = 12 + int.from_bytes(PLAN[8:12], "little")
+    start, end = header_of(PLAN).start, header_of(PLAN).stop
     random = Random(1)
     for _ in range(4000):
         other = bytearray(PLAN)
         for _ in range(random.randint(1, 3)):
-            other[random.randrange(12, end)] = random.choice(
+            other[random.randrange(start, end)] = random.choice(
                 (0, 1, 127, 128, 255, random.randrange(256))
             )
         assert rebuilt(resealed(bytes(other))) in (None, FILE)
@@ -67,9 +67,9 @@ def test_random_bytes_are_no_plan() -> None:
     random = Random(2)
     for size in range(200):
         assert rebuilt(random.randbytes(size)) is None
-        assert rebuilt(PLAN[:12] + random.randbytes(size)) is None
+        assert rebuilt(PLAN[:6] + random.randbytes(size)) is None
         body = random.randbytes(size)
-        whole = PLAN[:8] + len(body).to_bytes(4, "little") + body
+        whole = PLAN[:4] + number(size) + body
         assert rebuilt(whole + check(whole)) is None
 
 
@@ -106,11 +106,11 @@ def test_documents_that_are_damaged() -> None:
     for _ in range(1500):
         document = damage(json.loads(text))
         try:
-            plan = from_json(document, [BLOB])
+            made = from_json(document, [BLOB])
         except IprogError as error:
             assert str(error)
         else:
-            assert rebuilt(plan) in (None, FILE)
+            assert rebuilt(made) in (None, FILE)
 
 
 @pytest.mark.parametrize(("path", "value", "message"), [
@@ -124,7 +124,7 @@ def test_documents_that_are_damaged() -> None:
     (("windows", 0, "instructions", 0, "op"), "jump", "/windows/0/instructions/0/op: copy, copyadd, adddiff or lit"),
     (("windows", 0, "instructions"), [], "/windows/0: the instructions give 0 of 4096 bytes"),
     (("blocks", 0, "frames", 0, "codec"), "lzma", "/blocks/0/frames/0/codec: one of raw, zstd, zstd-prefix"),
-    (("blocks", 0, "frames"), [], "/blocks/0/frames: frames hold 0 of 8 streams"),
+    (("blocks", 0, "frames"), [], "/blocks/0/frames: frames hold 0 of 7 streams"),
 ])  # fmt: skip
 def test_errors_in_documents_have_pointers_g32(
     path: tuple[str | int, ...], value: object, message: str
@@ -139,7 +139,7 @@ def test_errors_in_documents_have_pointers_g32(
     assert str(caught.value).startswith(message)
 
 
-# A block of 600 literals in four streams of Huffman's, of which one has a byte more than it needs:
+# A block of 612 literals in four streams of Huffman's, of which one has a byte more than it needs:
 # some readers of Zstandard look at that, and some do not.
 UNUSED = base64.b85decode(
     "D77#BU}OPx3IIl?QW>zNkPa+p7={&1(tD{Hb9$KJEI<PGrU4R907(Ez0AsAHhP8IGicH*HFd+r3s60EE73QHO6Y*"
@@ -148,14 +148,12 @@ UNUSED = base64.b85decode(
     "QjHEd-J&oCOInR0-zsnMNWKiXMg5hV*s&cPxtB53pv>rRv$gxGq?`1-cE5bS^(JtmJ%Yu60f*1cWC$v-$7VE}w^0"
     "o;i4U2`)`PC^@OneRL61m7U>u(BT{idM|S!dYEEbn*CGT%#z99DCa_;i+;t>PLC{oR~+l^GRS7kr`s"
 )
-SIZES = (8, 4, 0, 0, 0, 0, 0, 600)
 
 
 def test_a_bitstream_that_is_not_used_up_g13() -> None:
-    file = zstandard.decompress(UNUSED)[-600:]
-    header = number(1) + content(file) + number(12) + number(0) + b"\0" + number(1) + number(1)
-    header += b"".join(map(number, SIZES)) + number(1) + number(8) + number(1)
-    plan = sealed(header + number(len(UNUSED)) + check(UNUSED)) + UNUSED
-    assert Reader(plan, []).rebuild() == file
+    file = zstandard.decompress(UNUSED)
+    frames = Frames(streams([file], [[]], [file]), codecs={0: 1}, stored={0: UNUSED})
+    made = plan(file, [], [(1, frames)])
+    assert Reader(made, []).rebuild() == file
     with pytest.raises(DamagedPlanError, match="window 0 is no valid Zstandard"):
-        NativeReader(plan, []).rebuild()
+        NativeReader(made, []).rebuild()

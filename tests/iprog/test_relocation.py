@@ -24,11 +24,13 @@ Pieces = Sequence[tuple[int, int]]
 
 def relocation(
     finders: Sequence[int], sites: int, regions: Regions, pieces: Pieces, *,
-    transform: int = 0, base: int = 0, span: int = 0, blob: int = 0,
+    transform: int = 0, base: int = 0, span: int = 0, blob: int | None = None,
 ) -> tuple[bytes, bytes]:  # fmt: skip
-    """What the header says about relocation, and the stored bytes of the map."""
-    said = number(len(finders)) + number(blob) + b"".join(map(number, finders)) + number(sites)
-    said += number(transform) + number(base) + number(span) + number(len(regions))
+    """What the header says about relocation, and the stored bytes of the map. ``blob`` is said where
+    there are several."""
+    said = number(len(finders)) + (b"" if blob is None else number(blob))
+    said += b"".join(map(number, finders)) + number(sites) + number(transform)
+    said += (number(base) + number(span) if transform else b"") + number(len(regions))
     before = (0, 0)
     for start, bias, code in regions:
         said += number(start - before[0]) + signed(bias - before[1]) + number(code)
@@ -317,7 +319,7 @@ def test_a_prefix_is_of_the_moved_reference_g29() -> None:
     for at in (1, 38):
         wanted[at : at + 4] = i32(0x2035 - 0x1000 - (0x3000 + at + 4 - 0x1000))
     parts = streams([bytes(wanted)], [[]], [stored])
-    frames = Frames(parts, [7, 1], {1: 2}, spans, prefix)
+    frames = Frames(parts, [6, 1], {1: 2}, spans, prefix)
     assert rebuilt(bytes(wanted), blob, about, [], stored, frames) == bytes(wanted)
 
 
@@ -338,15 +340,20 @@ def test_relocation_that_breaks_rules_g9_g24_g25() -> None:
     assert "finder of sites number 99" in refused(relocation([99], 1, [], []), [blob])
     assert "named twice" in refused(relocation([1, 1], 1, [], []), [blob])
     assert "literal transform 60" in refused(relocation([1], 1, [], [], transform=60), [blob])
-    assert "blob with sites is 0 to 0" in refused(relocation([1], 1, [], [], blob=1), [blob])
+    two = relocation([1], 1, [], [], blob=2)
+    assert "number of the blob is 0 to 1" in refused(two, [blob, blob])
     assert "has none" in refused(relocation([1], 1, [], []), [])
-    assert "number of finders is 0 to 32" in refused(relocation(range(33), 1, [], []), [blob])
+    assert "number of finders is 1 to 32" in refused(relocation(range(33), 1, [], []), [blob])
     assert "region's start is 1 to" in refused(
         relocation([1], 1, [(5, 0, 0), (5, 1, 0)], []), [blob]
     )
     assert "start of a piece is 1 to" in refused(relocation([1], 1, [], [(5, 0), (5, 1)]), [blob])
-    assert "base of addresses" in refused(relocation([1], 1, [], [], base=1 << 62), [blob])
-    assert "span of addresses" in refused(relocation([1], 1, [], [], span=1 << 31), [blob])
+    assert "base of addresses" in refused(
+        relocation([1], 1, [], [], transform=1, base=1 << 62), [blob]
+    )
+    assert "span of addresses" in refused(
+        relocation([1], 1, [], [], transform=1, span=1 << 31), [blob]
+    )
     assert "a shift is too large" in refused(
         relocation([1], 1, [], [(0, (1 << 61)), (1, 1 << 62)]), [blob]
     )

@@ -268,7 +268,7 @@ def test_a_prefix_of_riscv_g29() -> None:
         store(A2, A1, target), jal(0, 0x40),
     )  # fmt: skip
     stored = prefix * 2 + b"tail"
-    frames = Frames(streams([stored], [[]], [stored]), [7, 1], {1: 2}, [(text, 24)], prefix)
+    frames = Frames(streams([stored], [[]], [stored]), [6, 1], {1: 2}, [(text, 24)], prefix)
     assert rebuilt(stored, blob, about, [], stored, frames) == stored
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from pcpu.errors import DamagedPlanError, WrongBlobError
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.format import read_header, write_header
+from pcpu.iprog.format import read_header
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
+from pcpu.iprog.writing import write_header
 
 _BLOB = random.Random(5).randbytes(9 << 20)  # several steps, and large pages
 _FILE = _BLOB[5:4_000_000] + b"new" * 40_000 + _BLOB[3_000_000:]

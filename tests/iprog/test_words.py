@@ -95,14 +95,14 @@ def test_a_prefix_shows_tables_by_their_differences_g29() -> None:
     held[8:20] = words(0x110, -0x108, 0x128)
     content = bytes(held) * 2 + b"behind"
     parts = streams([content], [[]], [content])
-    frames = Frames(parts, [7, 1], {1: 2}, [(table - 4, 20)], bytes(held))
+    frames = Frames(parts, [6, 1], {1: 2}, [(table - 4, 20)], bytes(held))
     assert rebuilt(content, blob, about, [], content, frames) == content
     # Of a span that begins within the table, the first whole site is as it was.
     held = bytearray(blob[table + 2 : table + 16])
     held[6:14] = words(-0x108, 0x128)
     content = bytes(held) * 2
     frames = Frames(
-        streams([content], [[]], [content]), [7, 1], {1: 2}, [(table + 2, 14)], bytes(held)
+        streams([content], [[]], [content]), [6, 1], {1: 2}, [(table + 2, 14)], bytes(held)
     )
     assert rebuilt(content, blob, about, [], content, frames) == content
 

@@ -61,5 +61,5 @@ def test_a_prefix_holds_what_is_listed_g29() -> None:
     about = relocation([39], 4, [], [(0x10001000, 0x208)], transform=6)
     stored = struct.pack("<4H", 0x320C, 0x3218, 0x3228, 0x3204) + b"tail"
     parts = streams([stored], [[]], [stored])
-    frames = Frames(parts, [7, 1], {1: 2}, [(len(blob) - 16, 16)], block[:8] + stored[:8])
+    frames = Frames(parts, [6, 1], {1: 2}, [(len(blob) - 16, 16)], block[:8] + stored[:8])
     assert rebuilt(stored, blob, about, [], stored, frames) == stored

@@ -82,7 +82,7 @@ def test_h20_a_wrong_hash_breaks_the_answer_off(own: Shop) -> None:
     frames = forge.Frames(forge.streams(windows, [[]] * len(windows), windows))
     plan = forge.plan(content, [], [(len(windows), frames)], bits=16)
     digest = hashlib.sha256(content).digest()
-    header = plan[12 : 12 + int.from_bytes(plan[8:12], "little")]
+    header = plan[forge.header_of(plan)]
     other = forge.sealed(header.replace(digest, bytes(32)))
     put(own.store, "right", plan)
     put(own.store, "wrong", other + plan[len(other) :])

@@ -42,7 +42,7 @@ export class Holding {
     return this.#plan === undefined || this.#users.size > 0;
   }
 
-  /** Whether the plan is the one with this head, which has the checks of all its frames. */
+  /** Whether the plan has this head. Another one that has it too rebuilds the same file, or fails and is forgotten. */
   has(head: Uint8Array): boolean {
     const own = this.#head;
     return own?.length === head.length && head.every((byte, i) => byte === own[i]);

@@ -15,9 +15,9 @@ from pcpu.iprog.jit import for_loops, i64, jit
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import Places
 
-_likely: Any = adaptive.likely
-_between: Any = adaptive.between
-for_loops(_likely, _between)
+likely: Any = adaptive.likely
+between: Any = adaptive.between
+for_loops(likely, between)
 _COUNT = 5  # low bits of an entry, which count
 
 
@@ -67,8 +67,8 @@ def _encode(content: Any, ends: Any, entries: Any, to: Any, stops: Any) -> None:
             node = 1
             for place in range(7, -1, -1):
                 a, b = stream * NODES + node, (8 + before) * NODES + node
-                part = _likely((entries[a] >> _COUNT) + (entries[b] >> _COUNT))
-                middle = _between(low, high, part)
+                part = likely((entries[a] >> _COUNT) + (entries[b] >> _COUNT))
+                middle = between(low, high, part)
                 bit = i64(content[at]) >> place & 1
                 if bit:
                     high = middle
@@ -83,7 +83,7 @@ def _encode(content: Any, ends: Any, entries: Any, to: Any, stops: Any) -> None:
                     low, high = low << 8 & WORD, high << 8 & WORD | 255
             before = node & 255
             at += 1
-        stops[stream] = _end(low, high, to, used)
+        stops[stream] = end(low, high, to, used)
 
 
 @jit
@@ -95,7 +95,7 @@ def _learn(entries: Any, at: Any, error: Any, often: Any) -> None:
 
 
 @jit
-def _end(low: Any, high: Any, to: Any, used: Any) -> Any:
+def end(low: Any, high: Any, to: Any, used: Any) -> Any:
     """Write as few bytes as tell a number from ``low`` to ``high``, which zeros follow; how many
     there are then. What is written here others may overwrite."""
     for count in range(5):

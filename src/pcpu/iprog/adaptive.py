@@ -36,7 +36,7 @@ class _Decoder:
         return node & 255
 
     def bit(self, a: _Entry, b: _Entry) -> int:
-        part = _part(a.odds + b.odds)
+        part = part_of(a.odds + b.odds)
         room = self.high - self.low
         middle = self.low + (room >> 12) * part + ((room & 4095) * part >> 12)
         bit = int(self.code <= middle)
@@ -53,7 +53,7 @@ class _Decoder:
         return bit
 
 
-def _part(odds: int) -> int:
+def part_of(odds: int) -> int:
     """How likely a 1 is, of 4096."""
     place = max(-2047, min(2047, odds >> 8))
     n, part = divmod(place + 2048, 128)

@@ -24,7 +24,7 @@ from pcpu.iprog.reference import Reference
 if TYPE_CHECKING:
     from pcpu.iprog.relocate import Mover
 
-_SLICED = STREAMS[2:]  # the streams of which each window has a part
+_SLICED = STREAMS[1:]  # the streams of which each window has a part
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,9 @@ class Reader:
         if self.mover is not None:
             self.mover.restore_calls(window, start)
         if check(window) != part.check:
-            raise DamagedPlanError(f"the check of window {number} does not hold")
+            raise DamagedPlanError(
+                f"the check of window {number} does not hold: the plan is damaged"
+            )
         return bytes(window)
 
     def covers(self, part: Part, start: int, size: int) -> Iterator[Cover]:
@@ -136,14 +138,15 @@ class Reader:
     def _read_block(self, block: Block) -> list[Part]:
         """The parts of a block's windows (G14, G15)."""
         streams = dict(zip(STREAMS, read_group(self.plan, block.group, self._prefix), strict=True))
-        index, checks = Numbers(streams["index"], "the index"), streams["checks"]
-        if len(checks) != 4 * block.windows:
-            raise DamagedPlanError("a block has not one check for each window")
-        if len(index.data) < (len(_SLICED) + 1) * block.windows:
+        checks = Numbers(memoryview(self.plan)[block.checks_at :], "the checks")
+        index = Numbers(streams["index"], "the index")
+        if len(index.data) < (len(_SLICED) + 1) * (block.windows - 1):
             raise DamagedPlanError("the index is shorter than its windows need")
-        columns = {name: [index.varint() for _ in range(block.windows)] for name in _SLICED}
-        turns = [index.signed() for _ in range(block.windows)]
-        if index.left or any(sum(columns[name]) != len(streams[name]) for name in _SLICED):
+        columns = {name: [index.varint() for _ in range(block.windows - 1)] for name in _SLICED}
+        turns = [0, *(index.signed() for _ in range(block.windows - 1))]
+        for name, lengths in columns.items():
+            lengths.append(len(streams[name]) - sum(lengths))
+        if index.left or any(lengths[-1] < 0 for lengths in columns.values()):
             raise DamagedPlanError("the index does not fit its streams")
         parts: list[Part] = []
         skew, at = 0, dict.fromkeys(_SLICED, 0)
@@ -151,8 +154,7 @@ class Reader:
             ends = {name: at[name] + columns[name][number] for name in _SLICED}
             slices = {name: streams[name][at[name] : ends[name]] for name in _SLICED}
             skew, at = skew + turns[number], ends
-            own = int.from_bytes(checks[4 * number : 4 * number + 4], "little")
-            parts.append(Part(slices, skew, own))
+            parts.append(Part(slices, skew, checks.u32()))
         return parts
 
     def _prefix(self, start: int, length: int) -> bytes:

@@ -14,6 +14,7 @@ from pcpu.iprog.align import Covers
 from pcpu.iprog.beside import THREADS
 from pcpu.iprog.columns import NAMES, Columns, write_varints
 from pcpu.iprog.format import (
+    CHECK,
     MIN_PREFIX,
     STREAMS,
     Block,
@@ -21,23 +22,29 @@ from pcpu.iprog.format import (
     Group,
     Header,
     Relocation,
-    write_header,
 )
 from pcpu.iprog.frames import dictionary, tables_size
 from pcpu.iprog.index import Octets
 from pcpu.iprog.moved import Moved
-from pcpu.iprog.numbers import Bytes
+from pcpu.iprog.numbers import Bytes, signed
 from pcpu.iprog.packing import Packer, Prefix, Stored, total
-from pcpu.iprog.prefix import PAGE, Read, choose_spans
+from pcpu.iprog.prefix import PAGE, Read, Spans, choose_pages, choose_spans
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable
+from pcpu.iprog.writing import write_header
 
 _BLOCK = 1 << 22  # bytes of a block's streams, about: a thread compresses it
 _LARGE_FILE = 1 << 26  # from here on prefixes are held small, for their readers' sake
 _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
+# Literals that may be foreseen, and bytes before them: nothing takes longer to decode, so that they
+# are few where all the rest is fast.
+_FORESEEN, _OF_FAST = 3 << 13, 1 << 11
+_LARGE_TEXT = 1 << 20
+_NEAR_PAGES, _EACH = (1 << 9, 1 << 10, 1 << 12), 16  # bytes of pages of it; of it for a literal
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
 _LITERALS = len(STREAMS) - 1
+_TURNS = NAMES.index("turns")
 _TABLES = 4  # times the file that tables of all threads may take
 
 
@@ -67,6 +74,7 @@ def encode(
     streams = _map_streams(moved.shifts)
     frames = [] if about is None else packer.group(streams)
     relocation = None if about is None else _relocation(about, _group(streams, frames))
+    contents = [stored.content for stored in frames]
     spans = [*_blocks(columns)]
     waiting = prefixes or deque([None] * len(spans))
     most = max(map(partial(_tables_size, columns), spans, waiting), default=0)
@@ -76,14 +84,18 @@ def encode(
     blocks: list[Block] = []
     with ThreadPoolExecutor(threads) as pool:
         for block, stored in pool.map(lambda task: task(), tasks):
+            own = columns.checks[sum(b.windows for b in blocks) :][: block.windows]
             blocks.append(block)
             frames += stored
+            contents.append(b"".join(number.to_bytes(CHECK, "little") for number in own))
+            contents += [frame.content for frame in stored]
     header = Header(file, bits, tuple(blobs), relocation, tuple(blocks))
     about_all = write_header(header)
-    size = len(about_all) + sum(stored.frame.stored for stored in frames)
+    stored_size = sum(stored.frame.stored for stored in frames) + CHECK * header.windows
+    size = len(about_all) + stored_size
     if packer.literals is not None:
         return Encoded(b"", header, size)
-    return Encoded(about_all + b"".join(stored.content for stored in frames), header, size)
+    return Encoded(about_all + b"".join(contents), header, size)
 
 
 def _blocks(columns: Columns) -> Iterator[tuple[int, int]]:
@@ -117,12 +129,19 @@ def _block(
     """The block of windows ``first`` up to ``last``."""
     ends = columns.ends[:, first:last]
     begin = columns.ends[:, first - 1] if first else np.zeros(len(NAMES), np.int64)
-    slices = [columns.data[name][begin[row] : ends[row, -1]].data for row, name in enumerate(NAMES)]
+    slices: list[Bytes] = [
+        columns.data[name][begin[row] : ends[row, -1]].data for row, name in enumerate(NAMES)
+    ]
     parts = np.diff(ends, axis=1, prepend=begin[:, None])
-    turns = np.diff(columns.skews[first:last], prepend=0)
-    index, _ = write_varints(np.concatenate([*parts, (turns << 1) ^ (turns >> 63)]))
-    checks = b"".join(number.to_bytes(4, "little") for number in columns.checks[first:last])
-    streams: list[Bytes] = [index.tobytes(), checks, *slices]
+    skews = columns.skews[first:last].copy()
+    if parts[_TURNS, 0]:  # the first window begins with skew 0, so that its first cover has it all
+        turn = signed(int(skews[0]))
+        slices[_TURNS] = turn + bytes(slices[_TURNS][1:])
+        parts[_TURNS, 0] += len(turn) - 1
+    skews[0] = 0
+    turns = np.diff(skews)
+    index, _ = write_varints(np.concatenate([*parts[:, :-1], (turns << 1) ^ (turns >> 63)]))
+    streams: list[Bytes] = [index.tobytes(), *slices]
     stored = replace(packer, prefix=prefix).group(streams, _LITERALS)
     return Block(last - first, _group(streams, stored)), stored
 
@@ -155,7 +174,19 @@ def make_prefix(moved: Moved, covers: Covers, literals: Octets, blocks: int = 1)
         moved.prefix(start, length, content[at : at + length])
         moved.subject.leave()
         at += length
-    return Prefix(spans, dictionary(content.data))
+    near = () if read is None else _near(moved, literals, read)
+    return Prefix(spans, dictionary(content.data), near)
+
+
+def _near(moved: Moved, literals: Octets, read: Read) -> tuple[tuple[Spans, bytes], ...]:
+    """What to put before foreseen literals: one of several, whichever is best."""
+    is_fast = moved.subject.relocatable is not None or len(moved.subject.file) >= _LARGE_TEXT
+    most = _OF_FAST if is_fast else _FORESEEN
+    if not 0 < len(literals) <= most:
+        return ()
+    size, most = len(moved.subject.reference), min(most, _EACH * len(literals))
+    found = {choose_pages(literals, size, read, most, page) for page in _NEAR_PAGES}
+    return tuple((own, b"".join(read(*span).data for span in own)) for own in sorted(found))
 
 
 def _leaving(moved: Moved) -> Read:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from types import MappingProxyType
 
 from crc32c import crc32c
 
 from pcpu.errors import DamagedPlanError, UnsupportedPlanError
-from pcpu.iprog.numbers import Bytes, Numbers, signed, varint
+from pcpu.iprog.numbers import Bytes, Numbers
 from pcpu.iprog.regions import Region, RegionKind
 
-MAGIC = b"\x89IPROG\r\n"
+MAGIC = b"\x89IP"
 VERSION = 1
+LEAST = 10  # bytes of a plan up to its frames
 MAX_HEADER = 1 << 23
 MAX_SIZE = 1 << 40  # of the file, and of the reference
 MAX_BLOBS = 255
 MAX_BLOCKS = 1 << 20
 MAX_STREAMS = 1 << 24  # bytes of the streams of a group together
 MAX_ADAPTIVE = 1 << 16  # bytes of a frame that holds adaptive bits
+MAX_FORESEEN = 1 << 16  # bytes of a foreseen frame, and of its prefix
+PAGE_BITS = 8  # of the size of pages, in which spans of its prefix are told
 MIN_PREFIX, MAX_PREFIX = 8, 1 << 26
 MAX_SPANS = 1 << 16  # of a prefix
 MAX_FINDERS = 32
@@ -29,8 +33,13 @@ BIAS_LIMIT = 1 << 62  # which biases lie below, whatever their sign
 MAX_NAME = 255
 WINDOW_BITS = range(12, 23)
 
-STREAMS = ("index", "checks", "gaps", "lengths", "turns", "steps", "fixes", "literals")
+STREAMS = ("index", "gaps", "lengths", "turns", "steps", "fixes", "literals")
 MAP_STREAMS = ("starts", "shifts")
+CHECK, HASH = 4, 32  # bytes
+# Of streams whose length is not stated a bit for each that is as long as the one before it.
+ALIKE = 0b0101110
+WINDOW_FLAGS, NAMES, BLOBS, MOVES, BLOCKS = 15, 16, 32, 64, 128  # of the header's flags
+CODECS = 8  # that fit beside the number of streams
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f/]")
 
@@ -42,6 +51,10 @@ class Codec(IntEnum):
     ZSTD = 1
     ZSTD_PREFIX = 2
     ADAPTIVE = 3
+    FORESEEN = 4
+
+
+_MOST = MappingProxyType({Codec.ADAPTIVE: MAX_ADAPTIVE, Codec.FORESEEN: MAX_FORESEEN})
 
 
 class Transform(IntEnum):
@@ -74,7 +87,6 @@ class Frame:
     streams: int
     codec: Codec
     stored: int
-    check: int
     prefix: tuple[tuple[int, int], ...] | None = None
     at: int = 0
 
@@ -89,8 +101,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Block:
+    """``checks_at`` is where in the plan the checks of its windows lie, before its frames."""
+
     windows: int
     group: Group
+    checks_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -149,70 +164,65 @@ def check(data: Bytes) -> int:
     return crc32c(data)
 
 
-# Reading
-
-
 def read_header(plan: Bytes) -> Header:
     """The header of ``plan``, which is all of it. Raises DamagedPlanError where a rule of its
     layout does not hold, UnsupportedPlanError where its version is not this one."""
     whole = Numbers(plan, "the plan")
-    if whole.left < len(MAGIC) or whole.take(len(MAGIC)) != MAGIC:
+    if whole.left <= len(MAGIC) or whole.take(len(MAGIC)) != MAGIC:
         raise DamagedPlanError("this is no plan: it does not begin as one (spec/iprog.md G6)")
-    length = whole.u32()
-    if length > MAX_HEADER:
-        raise DamagedPlanError(
-            f"a header has at most {MAX_HEADER} bytes, and the plan says {length}"
-        )
-    content = whole.take(length)
-    if whole.u32() != check(whole.data[: whole.at - 4]):
+    (version,) = whole.take(1)
+    content = whole.take(whole.bounded("the header's length", MAX_HEADER))
+    if whole.u32() != check(whole.data[: whole.at - CHECK]):
         raise DamagedPlanError("the header's check does not hold: the plan is damaged")
-    header = _HeaderReader(Numbers(content, "the header"), whole.at).read()
-    stored = sum(frame.stored for group in header.groups for frame in group.frames)
-    if stored > whole.left:
-        raise DamagedPlanError(f"the plan is cut off: {stored - whole.left} bytes are missing")
-    if stored < whole.left:
-        raise DamagedPlanError(f"{whole.left - stored} bytes follow the plan")
+    if version != VERSION:
+        raise UnsupportedPlanError(f"the plan has version {version}, and this pCPU reads {VERSION}")
+    reader = _HeaderReader(Numbers(content, "the header"), whole.at)
+    header = reader.read()
+    if reader.at > len(whole.data):
+        missing = reader.at - len(whole.data)
+        raise DamagedPlanError(f"the plan is cut off: {missing} bytes are missing")
+    if reader.at < len(whole.data):
+        raise DamagedPlanError(f"{len(whole.data) - reader.at} bytes follow the plan")
     return header
 
 
 class _HeaderReader:
     def __init__(self, numbers: Numbers, at: int) -> None:
         self.numbers, self.at = numbers, at
+        self.flags = self.reference = 0
 
     def read(self) -> Header:
         numbers = self.numbers
-        version = numbers.varint()
-        if version != VERSION:
-            raise UnsupportedPlanError(
-                f"the plan has version {version}, and this pCPU reads {VERSION}"
-            )
-        file = self._content("the file's size")
-        window_bits = numbers.bounded("a window's bits", WINDOW_BITS[-1], WINDOW_BITS[0])
-        count = numbers.bounded("the number of blobs", MAX_BLOBS)
-        blobs = tuple(self._content("a blob's size") for _ in range(count))
-        if sum(blob.size for blob in blobs) > MAX_SIZE:
+        self.flags = numbers.bounded("the header's flags", 2 * BLOCKS - 1)
+        window_bits = WINDOW_BITS[0] + (self.flags & WINDOW_FLAGS)
+        if window_bits not in WINDOW_BITS:
+            raise DamagedPlanError(f"a window has at most 2^{WINDOW_BITS[-1]} bytes")
+        size = numbers.bounded("the file's size", MAX_SIZE)
+        file = Content(size, numbers.take(HASH), self._name())
+        count = numbers.bounded("the number of blobs", MAX_BLOBS) if self.flags & BLOBS else 1
+        blobs: list[Content] = []
+        for _ in range(count):
+            blobs.append(self._blob((blobs or [file])[-1].size))
+        self.reference = sum(blob.size for blob in blobs)
+        if self.reference > MAX_SIZE:
             raise DamagedPlanError(f"blobs have at most {MAX_SIZE} bytes together")
-        finders = numbers.bounded("the number of finders", MAX_FINDERS)
-        relocation = self._relocation(finders, blobs) if finders else None
-        count = numbers.bounded("the number of blocks", MAX_BLOCKS)
-        blocks = tuple(self._block() for _ in range(count))
-        header = Header(file, window_bits, blobs, relocation, blocks)
-        windows = sum(block.windows for block in blocks)
-        if windows != header.windows:
-            raise DamagedPlanError(
-                f"a file of {file.size} bytes has {header.windows} windows, the blocks {windows}"
-            )
+        relocation = self._relocation(blobs) if self.flags & MOVES else None
+        header = Header(file, window_bits, tuple(blobs), relocation, ())
+        header = replace(header, blocks=self._blocks(header.windows))
         if numbers.left:
             raise DamagedPlanError(f"{numbers.left} bytes of the header mean nothing")
-        for group in header.groups:
-            _check_prefixes(group, header.reference_size)
         return header
 
-    def _content(self, what: str) -> Content:
-        size = self.numbers.bounded(what, MAX_SIZE)
-        return Content(size, self.numbers.take(32), self._name())
+    def _blob(self, before: int) -> Content:
+        """The one that follows a content of ``before`` bytes."""
+        size = before + self.numbers.signed()
+        if not 0 <= size <= MAX_SIZE:
+            raise DamagedPlanError(f"a blob has {size} bytes, and at most {MAX_SIZE} are possible")
+        return Content(size, self.numbers.take(HASH), self._name())
 
     def _name(self) -> str:
+        if not self.flags & NAMES:
+            return ""
         raw = self.numbers.take(self.numbers.bounded("a name's length", MAX_NAME))
         try:
             name = raw.decode()
@@ -222,69 +232,104 @@ class _HeaderReader:
             raise DamagedPlanError("a name has a slash or a control character")
         return name
 
-    def _block(self) -> Block:
-        windows = self.numbers.bounded("the windows of a block", MAX_SIZE, 1)
-        return Block(windows, self._group(len(STREAMS)))
+    def _blocks(self, windows: int) -> tuple[Block, ...]:
+        count, left = min(windows, 1), windows
+        if self.flags & BLOCKS:
+            count = self.numbers.bounded("the number of blocks", MAX_BLOCKS, 1)
+        found: list[Block] = []
+        for n in range(count):
+            own = left
+            if n < count - 1:
+                own = self.numbers.bounded("the windows of a block", MAX_SIZE, 1)
+            left -= own
+            if own < 1 or left < 0:
+                raise DamagedPlanError(f"the file has {windows} windows, and the blocks others")
+            at = self.at
+            self.at += CHECK * own
+            found.append(Block(own, self._group(len(STREAMS), CHECK * own), at))
+        return tuple(found)
 
-    def _group(self, streams: int) -> Group:
-        sizes = tuple(self.numbers.varint() for _ in range(streams))
-        if sum(sizes) > MAX_STREAMS:
+    def _group(self, streams: int, checks: int = 0) -> Group:
+        sizes = self._sizes(streams)
+        if sum(sizes) + checks > MAX_STREAMS:
             raise DamagedPlanError(
-                f"streams have at most {MAX_STREAMS} bytes together, and the plan says {sum(sizes)}"
+                f"streams and checks have at most {MAX_STREAMS} bytes together, "
+                f"and the plan says {sum(sizes) + checks}"
             )
-        count = self.numbers.bounded("the number of frames", streams, 1)
         frames: list[Frame] = []
         first = 0
-        for _ in range(count):
+        while any(sizes[first:]):
             frame = self._frame(sizes[first:])
             first += frame.streams
             frames.append(frame)
-        if first != streams:
-            raise DamagedPlanError(f"frames hold {first} of {streams} streams")
         return Group(sizes, tuple(frames))
+
+    def _sizes(self, streams: int) -> tuple[int, ...]:
+        stated = self.numbers.bounded("which streams are there", (1 << streams) - 1)
+        sizes: list[int] = []
+        for n in range(streams):
+            if stated >> n & 1:
+                sizes.append(self.numbers.varint())
+            else:
+                sizes.append(sizes[-1] if ALIKE >> n & 1 else 0)
+        return tuple(sizes)
 
     def _frame(self, sizes: Sequence[int]) -> Frame:
         numbers = self.numbers
-        streams = numbers.bounded("the streams of a frame", len(sizes), 1)
         number = numbers.varint()
+        streams, number = number // CODECS + 1, number % CODECS
+        if streams > len(sizes):
+            raise DamagedPlanError("a frame has more streams than there are")
         if number not in list(Codec):
             raise UnsupportedPlanError(f"the plan has a frame with codec {number}")
         codec, prefix, content = Codec(number), None, sum(sizes[:streams])
         if codec is Codec.ZSTD_PREFIX:
-            prefix = self._prefix()
-        stored = numbers.varint()
-        if codec is Codec.RAW and stored != content:
-            raise DamagedPlanError(f"a raw frame of {content} bytes is stored as {stored}")
+            prefix = self._prefix(0, MIN_PREFIX, MAX_PREFIX)
+        if codec is Codec.FORESEEN:
+            prefix = self._prefix(PAGE_BITS, 0, MAX_FORESEEN)
+        stored = content if codec is Codec.RAW else numbers.varint()
         if codec is not Codec.RAW and not content:
             raise DamagedPlanError("a frame without content is compressed")
-        if codec is Codec.ADAPTIVE and content > MAX_ADAPTIVE:
+        most = _MOST.get(codec, MAX_STREAMS)
+        if content > most:
             raise DamagedPlanError(
-                f"an adaptive frame has at most {MAX_ADAPTIVE} bytes, and the plan says {content}"
+                f"an adaptive frame has at most {most} bytes, and the plan says {content}"
             )
-        frame = Frame(streams, codec, stored, numbers.u32(), prefix, self.at)
+        frame = Frame(streams, codec, stored, prefix, self.at)
         self.at += stored
         return frame
 
-    def _prefix(self) -> tuple[tuple[int, int], ...]:
+    def _prefix(self, bits: int, least: int, most: int) -> tuple[tuple[int, int], ...]:
+        """Spans that are told in units of ``2^bits`` bytes; they have ``least`` to ``most`` bytes
+        together."""
         numbers = self.numbers
         spans: list[tuple[int, int]] = []
         end = total = 0
-        for _ in range(numbers.bounded("the number of a prefix's spans", MAX_SPANS, 1)):
-            start = end + numbers.bounded("the start of a span", MAX_SIZE)
-            length = numbers.bounded("the length of a span", MAX_PREFIX - total, 1)
+        count = numbers.bounded("the number of a prefix's spans", MAX_SPANS, 1 if least else 0)
+        for _ in range(count):
+            start = end + (numbers.bounded("the start of a span", MAX_SIZE >> bits) << bits)
+            length = numbers.bounded("the length of a span", most >> bits, 1) << bits
+            if bits:  # the last page of the reference may be shorter
+                length = max(0, min(length, self.reference - start))
             end, total = start + length, total + length
             spans.append((start, length))
-        if total < MIN_PREFIX:
+            if end > self.reference or not length:
+                raise DamagedPlanError(f"a prefix leaves the reference of {self.reference} bytes")
+            if total > most:
+                raise DamagedPlanError(f"a prefix has at most {most} bytes, and the plan says more")
+        if total < least:
             raise DamagedPlanError(
-                f"a prefix has at least {MIN_PREFIX} bytes, and the plan says {total}"
+                f"a prefix has at least {least} bytes, and the plan says {total}"
             )
         return tuple(spans)
 
-    def _relocation(self, count: int, blobs: Sequence[Content]) -> Relocation:
+    def _relocation(self, blobs: Sequence[Content]) -> Relocation:
         numbers = self.numbers
+        count = numbers.bounded("the number of finders", MAX_FINDERS, 1)
         if not blobs:
             raise DamagedPlanError("the plan relocates a blob and has none")
-        blob = numbers.bounded("the number of the blob with sites", len(blobs) - 1)
+        several = self.flags & BLOBS
+        blob = numbers.bounded("the number of the blob", len(blobs) - 1) if several else 0
         finders = tuple(numbers.varint() for _ in range(count))
         if len(set(finders)) != count:
             raise DamagedPlanError("a finder is named twice")
@@ -292,8 +337,10 @@ class _HeaderReader:
         number = numbers.varint()
         if number not in list(Transform):
             raise UnsupportedPlanError(f"the plan has literal transform {number}")
-        base = numbers.bounded("the base of addresses", (1 << 62) - 1)
-        span = numbers.bounded("the span of addresses", (1 << 31) - 1)
+        base = span = 0
+        if number:
+            base = numbers.bounded("the base of addresses", (1 << 62) - 1)
+            span = numbers.bounded("the span of addresses", (1 << 31) - 1)
         regions = self._regions()
         group = self._group(len(MAP_STREAMS))
         return Relocation(blob, finders, sites, Transform(number), base, span, regions, group)
@@ -309,78 +356,6 @@ class _HeaderReader:
             kind = RegionKind(self.numbers.bounded("a region's kind", max(RegionKind)))
             found.append(Region(start, bias, kind))
         return tuple(found)
-
-
-def _check_prefixes(group: Group, reference: int) -> None:
-    for frame in group.frames:
-        if frame.prefix is not None and sum(frame.prefix[-1]) > reference:
-            raise DamagedPlanError(f"a prefix leaves the reference of {reference} bytes")
-
-
-# Writing
-
-
-def write_header(header: Header) -> bytes:
-    """The plan up to the stored bytes of its frames."""
-    content = b"".join([
-        varint(VERSION),
-        _content(header.file),
-        varint(header.window_bits),
-        varint(len(header.blobs)),
-        *map(_content, header.blobs),
-        _relocation(header.relocation) if header.relocation else varint(0),
-        varint(len(header.blocks)),
-        *(varint(block.windows) + _group(block.group) for block in header.blocks),
-    ])  # fmt: skip
-    whole = MAGIC + len(content).to_bytes(4, "little") + content
-    return whole + check(whole).to_bytes(4, "little")
-
-
-def _content(content: Content) -> bytes:
-    name = content.name.encode()
-    return varint(content.size) + content.sha256 + varint(len(name)) + name
-
-
-def _group(group: Group) -> bytes:
-    return b"".join(
-        [*map(varint, group.sizes), varint(len(group.frames)), *map(_frame, group.frames)]
-    )
-
-
-def _frame(frame: Frame) -> bytes:
-    codec = varint(frame.streams) + varint(frame.codec) + write_prefix(frame.prefix)
-    return codec + varint(frame.stored) + frame.check.to_bytes(4, "little")
-
-
-def write_prefix(spans: tuple[tuple[int, int], ...] | None) -> bytes:
-    """What the header says about a prefix."""
-    if spans is None:
-        return b""
-    found, end = varint(len(spans)), 0
-    for start, length in spans:
-        found += varint(start - end) + varint(length)
-        end = start + length
-    return found
-
-
-def _relocation(relocation: Relocation) -> bytes:
-    regions = [varint(len(relocation.regions))]
-    before = Region(0, 0, RegionKind.OTHER)
-    for region in relocation.regions:
-        regions.append(varint(region.start - before.start) + signed(region.bias - before.bias))
-        regions.append(varint(region.kind))
-        before = region
-    return b"".join([
-        varint(len(relocation.finders)),
-        varint(relocation.blob),
-        *map(varint, relocation.finders),
-        varint(relocation.sites),
-        varint(relocation.transform),
-        varint(relocation.base),
-        varint(relocation.span),
-        *regions,
-        _group(relocation.map),
-    ])  # fmt: skip
 
 
 def plain_name(name: str) -> str:

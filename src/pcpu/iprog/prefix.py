@@ -52,23 +52,34 @@ def choose_spans(literals: Octets, size: int, read: Read | None, near: Places, m
     return _joined(np.sort(best[scores[best] >= WORTH]), size)
 
 
-def _score_pages(literals: Octets, size: int, read: Read, scores: Places) -> None:
+def choose_pages(literals: Octets, size: int, read: Read, most: int, page: int) -> Spans:
+    """Spans of at most ``most`` bytes together, of whole pages of ``page`` bytes, which have pieces
+    in common with literals."""
+    if size <= most:
+        return ((0, size),) if size else ()
+    scores = np.zeros(-(-size // page), np.int64)
+    _score_pages(literals, size, read, scores, page)
+    best = np.argsort(-scores, kind="stable")[: most // page]
+    return _joined(np.sort(best[scores[best] > 0]), size, page, 0)
+
+
+def _score_pages(literals: Octets, size: int, read: Read, scores: Places, page: int = PAGE) -> None:
     """Count for each page of the reference the pieces that it has in common with literals."""
     bits = min(max((4 * len(literals)).bit_length(), _BITS[0]), _BITS[-1])
     table = np.zeros(1 << bits, np.uint16)
     _note(literals, table, bits)
     for start in range(0, size, _PIECE):
         content = read(start, min(_PIECE, size - start))
-        _score(content, table, bits, scores[start // PAGE :])
+        _score(content, table, bits, scores[start // page :], page)
 
 
-def _joined(pages: Places, size: int) -> Spans:
+def _joined(pages: Places, size: int, page: int = PAGE, gap: int = GAP) -> Spans:
     """Spans of pages; those with few others between them are one, which is shorter to say."""
     if not len(pages):
         return ()
-    cuts = np.flatnonzero(np.diff(pages) > GAP + 1) + 1
+    cuts = np.flatnonzero(np.diff(pages) > gap + 1) + 1
     return tuple(
-        (int(run[0]) * PAGE, min((int(run[-1]) + 1) * PAGE, size) - int(run[0]) * PAGE)
+        (int(run[0]) * page, min((int(run[-1]) + 1) * page, size) - int(run[0]) * page)
         for run in np.split(pages, cuts)
     )
 
@@ -85,7 +96,7 @@ def _note(literals: Any, table: Any, bits: Any) -> None:
 
 
 @jit
-def _score(reference: Any, table: Any, bits: Any, scores: Any) -> None:
+def _score(reference: Any, table: Any, bits: Any, scores: Any, page: Any) -> None:
     """Count for each page the pieces of literals that no page before it had."""
     piece = np.uint64(0)
     for at in range(len(reference)):
@@ -95,4 +106,4 @@ def _score(reference: Any, table: Any, bits: Any, scores: Any) -> None:
             slot = value >> np.uint64(64 - bits)
             if table[slot] == np.uint16(value >> np.uint64(24) | np.uint64(1)):
                 table[slot] = 0
-                scores[(at + 1 - SHORT) // PAGE] += 1
+                scores[(at + 1 - SHORT) // page] += 1

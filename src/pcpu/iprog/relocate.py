@@ -11,7 +11,7 @@ from pcpu.errors import DamagedPlanError
 from pcpu.iprog.call_sites import restore_tables
 from pcpu.iprog.decoder.transforms import NEAR
 from pcpu.iprog.finders import find_sites
-from pcpu.iprog.format import Codec, Relocation, Transform
+from pcpu.iprog.format import Relocation, Transform
 from pcpu.iprog.frames import read_group
 from pcpu.iprog.numbers import Bytes, Numbers
 from pcpu.iprog.reference import Reference
@@ -40,7 +40,7 @@ class ShiftMap:
 
 def read_map(plan: Bytes, relocation: Relocation, reference: Reference) -> ShiftMap:
     """The map of a plan (G25). Raises DamagedPlanError."""
-    if any(frame.codec is Codec.ZSTD_PREFIX for frame in relocation.map.frames):
+    if any(frame.prefix for frame in relocation.map.frames):
         raise DamagedPlanError("the map has a prefix, and would be needed to read it")
     streams = read_group(plan, relocation.map, reference.read)
     starts, shifts = (Numbers(stream, "the map") for stream in streams)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pcpu.iprog.format import STREAMS, Group, Header
+from pcpu.iprog.format import CHECK, STREAMS, Group, Header
 
 
 def stored_streams(header: Header) -> list[dict[str, Any]]:
@@ -13,11 +13,14 @@ def stored_streams(header: Header) -> list[dict[str, Any]]:
     told together."""
     found: dict[str, dict[str, Any]] = {}
     groups = [(("map",) * 2, header.relocation.map)] if header.relocation else []
+    checks = CHECK * header.windows
+    rows = [("checks", (checks, checks))] if checks else []
     for names, group in [*groups, *((STREAMS, block.group) for block in header.blocks)]:
-        for name, row in _rows(names, group):
-            total = found.setdefault(name, {"stream": name, "bytes": 0, "stored": 0})
-            total["bytes"] += row[0]
-            total["stored"] += row[1]
+        rows += _rows(names, group)
+    for name, row in rows:
+        total = found.setdefault(name, {"stream": name, "bytes": 0, "stored": 0})
+        total["bytes"] += row[0]
+        total["stored"] += row[1]
     return list(found.values())
 
 

@@ -19,6 +19,8 @@ SMALL = (
     Costs(cover=30, near=15, fix=10, next_fix=6, literal=4.5, run=16),
     Costs(cover=90, near=63, fix=17, next_fix=17, literal=1.5, run=16),
     Costs(cover=48, near=19, fix=12, next_fix=12, literal=3.5, run=16),
+    Costs(cover=60, near=40, fix=24, next_fix=24, literal=1.1),
+    Costs(cover=90, near=70, fix=40, next_fix=40, literal=0.7),
 )
 INSTANT = Costs(
     cover=40, near=32, fix=16, next_fix=16, literal=8, run=8

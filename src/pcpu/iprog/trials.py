@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+from pcpu.iprog import foreseeing
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Spans, sample_columns
 from pcpu.iprog.encode import make_prefix
+from pcpu.iprog.format import MAX_FORESEEN
 from pcpu.iprog.frames import tables_size
 from pcpu.iprog.index import Octets, Seeds
 from pcpu.iprog.moved import Moved
-from pcpu.iprog.packing import Packer, Prefix
+from pcpu.iprog.packing import LITERALS, Packer, Prefix
 from pcpu.iprog.strengths import Trial
 
 _WHOLE = 1 << 22  # bytes of a file that is tried as a whole
@@ -103,6 +105,10 @@ class Trials:
             name: packer.frame([stream.data], literals=name == "literals").size
             for name, stream in columns.items()
         }
+        literals = columns["literals"].data
+        if self.prefix is not None and self.prefix.near and len(literals) <= MAX_FORESEEN:
+            own = foreseeing.encode(literals, self.prefix.near[0][1])
+            stored["literals"] = min(stored["literals"], round(len(own) / LITERALS))
         costs, covers = made
         kinds = (_COVERS, _FIXES, ("literals",))
         several = tuple(sum(stored[name] for name in names) for names in kinds)

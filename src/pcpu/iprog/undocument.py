@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from pcpu.errors import UnsupportedPlanError
-from pcpu.iprog import adapting
+from pcpu.iprog import adapting, foreseeing
 from pcpu.iprog.document import CODECS
 from pcpu.iprog.format import (
+    CHECK,
     MAP_STREAMS,
     MAX_PREFIX,
     MAX_SIZE,
@@ -26,9 +28,7 @@ from pcpu.iprog.format import (
     Header,
     Relocation,
     Transform,
-    check,
     read_header,
-    write_header,
 )
 from pcpu.iprog.frames import Prefix, compress, dictionary
 from pcpu.iprog.json_reader import Json
@@ -36,7 +36,9 @@ from pcpu.iprog.numbers import Bytes, signed, varint, varints
 from pcpu.iprog.reference import Reference
 from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.relocate import Mover, ShiftMap
+from pcpu.iprog.writing import write_header
 
+_WITH_PREFIX = (Codec.ZSTD_PREFIX, Codec.FORESEEN)
 _CODECS = {name: codec for codec, name in CODECS.items()}
 
 
@@ -47,7 +49,7 @@ class _Window:
     skew: int
     check: int
     parts: dict[str, bytearray] = field(
-        default_factory=lambda: {name: bytearray() for name in STREAMS[2:]}
+        default_factory=lambda: {name: bytearray() for name in STREAMS[1:]}
     )
 
 
@@ -81,10 +83,13 @@ def from_json(document: Any, blobs: Sequence[Bytes]) -> bytes:
     first = 0
     for item in root.member("blocks").items():
         count = item.member("windows").number(1, len(windows) - first)
+        if windows[first].skew:
+            raise item.wrong("the first window of a block begins with skew 0")
         streams = _streams(windows[first : first + count])
         group, inside = _group(item.member("frames"), streams, prefix)
-        first += count
+        stored += b"".join(w.check.to_bytes(CHECK, "little") for w in windows[first:][:count])
         stored += inside
+        first += count
         blocks.append(Block(count, group))
     header = Header(file, size.bit_length() - 1, contents, relocation, tuple(blocks))
     plan = write_header(header) + stored
@@ -111,15 +116,17 @@ def _group(frames: Json, streams: Sequence[bytes], prefix: Prefix) -> tuple[Grou
         codec = _CODECS.get(item.member("codec").text())
         if codec is None:
             raise item.member("codec").wrong(f"one of {', '.join(_CODECS)} is wanted here")
-        spans = _spans(item.member("prefix")) if codec is Codec.ZSTD_PREFIX else None
+        spans = _spans(item.member("prefix")) if codec in _WITH_PREFIX else None
+        before = None if spans is None else b"".join(prefix(*span) for span in spans)
         if codec is Codec.ADAPTIVE:
             content = adapting.encode(streams[first - count : first])
+        elif codec is Codec.FORESEEN:
+            content = foreseeing.encode(content, before or b"")
         elif codec is not Codec.RAW:
-            before = None if spans is None else b"".join(prefix(*span) for span in spans)
             content = compress(content, None if before is None else dictionary(before))
-        found.append(Frame(count, codec, len(content), check(content), spans))
+        found.append(Frame(count, codec, len(content), spans))
         stored += content
-    if first != len(streams):
+    if any(streams[first:]):
         raise frames.wrong(f"frames hold {first} of {len(streams)} streams")
     return Group(tuple(map(len, streams)), tuple(found)), stored
 
@@ -219,9 +226,7 @@ def _fixes(instruction: Json, count: int) -> Iterator[tuple[int, int]]:
 
 def _streams(windows: Sequence[_Window]) -> list[bytes]:
     """The streams of a block (G14, G15)."""
-    names = STREAMS[2:]
-    skews = [window.skew for window in windows]
-    index = varints(len(window.parts[name]) for name in names for window in windows)
-    index += b"".join(signed(b - a) for a, b in zip([0, *skews], skews, strict=False))
-    checks = b"".join(window.check.to_bytes(4, "little") for window in windows)
-    return [index, checks, *(b"".join(window.parts[name] for window in windows) for name in names)]
+    names = STREAMS[1:]
+    index = varints(len(window.parts[name]) for name in names for window in windows[:-1])
+    index += b"".join(signed(b.skew - a.skew) for a, b in pairwise(windows))
+    return [index, *(b"".join(window.parts[name] for window in windows) for name in names)]

@@ -21,38 +21,54 @@ export interface Head {
   readonly relocation: { readonly blob: number; readonly finders: readonly number[]; readonly sites: number } | undefined;
 }
 
-const MAGIC = [0x89, 0x49, 0x50, 0x52, 0x4f, 0x47, 0x0d, 0x0a];
+const MAGIC = [0x89, 0x49, 0x50];
 const MAX_HEADER = 2 ** 23;
 const VERSION = 1;
 const MAX_FINDERS = 32;
 
-/** Bytes of a plan that say how long its head is. */
-export const START = 12;
+const WINDOW_FLAGS = 15;
+const NAMES = 16;
+const BLOBS = 32;
+const RELOCATES = 64;
+const LEAST_BITS = 12;
+const HASH = 32;
+
+/** Bytes of a plan that say how long its head is; no plan has fewer. */
+export const START = 8;
 
 /** How long the head of a plan is, all up to its frames, which begins with `start`. Throws PlanError. */
 export function headLength(start: Uint8Array): number {
   if (start.length < START || !MAGIC.every((byte, i) => start[i] === byte)) throw damaged("this is no plan", 6);
-  const length = new DataView(start.buffer, start.byteOffset).getUint32(MAGIC.length, true);
+  const { length, at } = headerOf(start);
   if (length > MAX_HEADER) throw damaged(`a header has at most ${MAX_HEADER} bytes, and the plan says ${length}`, 6);
-  return START + length + 4;
+  return at + length + 4;
+}
+
+/** How long the header is, and where it begins. */
+function headerOf(plan: Uint8Array) {
+  const numbers = new Numbers(plan.subarray(MAGIC.length + 1));
+  const length = numbers.varint();
+  return { length, at: MAGIC.length + 1 + numbers.at };
 }
 
 /** Reads what a head begins with. Throws PlanError. */
 export function readHead(head: Uint8Array): Head {
-  const numbers = new Numbers(head.subarray(START, head.length - 4));
-  const version = numbers.varint();
+  const version = head[MAGIC.length];
   if (version !== VERSION) throw new PlanError("unsupported", `the plan has version ${version}`, 7);
-  const file = numbers.content();
-  const windowSize = 2 ** numbers.varint();
-  const blobs = Array.from({ length: numbers.byte() }, () => numbers.content());
-  const count = numbers.varint();
-  if (count > MAX_FINDERS) throw damaged(`a plan has at most ${MAX_FINDERS} finders`, 9);
-  return { file, windowSize, blobs, relocation: count === 0 ? undefined : numbers.relocation(count) };
+  const numbers = new Numbers(head.subarray(headerOf(head).at, head.length - 4));
+  const flags = numbers.byte();
+  const named = (flags & NAMES) !== 0;
+  const several = (flags & BLOBS) !== 0;
+  const file = numbers.content(numbers.varint(), named);
+  let size = file.size;
+  const blobs = Array.from({ length: several ? numbers.byte() : 1 }, () => numbers.content((size += numbers.signed()), named));
+  const relocation = (flags & RELOCATES) === 0 ? undefined : numbers.relocation(several);
+  return { file, windowSize: 2 ** (LEAST_BITS + (flags & WINDOW_FLAGS)), blobs, relocation };
 }
 
 class Numbers {
   readonly #bytes: Uint8Array;
-  #at = 0;
+  at = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -76,20 +92,28 @@ class Numbers {
     return value;
   }
 
-  content(): Content {
-    const size = this.varint();
-    const sha256 = Array.from(this.#take(32), (byte) => byte.toString(16).padStart(2, "0")).join("");
-    return { size, sha256, name: new TextDecoder().decode(this.#take(this.byte())) };
+  /** A number with a sign. */
+  signed(): number {
+    const number = this.varint();
+    return number % 2 === 0 ? number / 2 : -(number + 1) / 2;
   }
 
-  relocation(count: number) {
-    const blob = this.varint();
+  content(size: number, named: boolean): Content {
+    if (size < 0) throw damaged("a blob has a size below 0", 7);
+    const sha256 = Array.from(this.#take(HASH), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return { size, sha256, name: named ? new TextDecoder().decode(this.#take(this.byte())) : "" };
+  }
+
+  relocation(several: boolean) {
+    const count = this.varint();
+    if (count > MAX_FINDERS) throw damaged(`a plan has at most ${MAX_FINDERS} finders`, 9);
+    const blob = several ? this.varint() : 0;
     const finders = Array.from({ length: count }, () => this.varint());
     return { blob, finders, sites: this.varint() };
   }
 
   #take(count: number): Uint8Array {
-    const taken = this.#bytes.subarray(this.#at, (this.#at += count));
+    const taken = this.#bytes.subarray(this.at, (this.at += count));
     if (taken.length < count) throw damaged("the header is cut off", 7);
     return taken;
   }

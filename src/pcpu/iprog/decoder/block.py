@@ -15,28 +15,27 @@ _MOST_BITS = MAX_STREAMS.bit_length()
 
 def read_index(s: State, heap: Memory) -> int:
     """Check the index of the block that was loaded; a status."""
-    windows = s[S.BLOCK_WINDOWS]
-    refuse_if(s, s[S.STREAM + 2 * S.CHECKS + 1] != 4 * windows, fail(S.DAMAGED, 14))
-    refuse_if(s, s[S.STREAM + 1] < _COLUMNS * windows, fail(S.DAMAGED, 15))
+    rows, start = s[S.BLOCK_WINDOWS] - 1, s[S.CONTENT] + s[S.STREAM + 2 * S.INDEX]
+    read_from(s, start, _end_of_index(s))
+    refuse_if(s, s[S.END] - start < _COLUMNS * rows, fail(S.DAMAGED, 15))
     if s[S.WRONG]:
         return s[S.WRONG]
-    _read_index_from(s, s[S.CONTENT])
     for column in range(_COLUMNS):
         s[S.COLUMN + column] = s[S.AT]
-        total, any_ = -s[S.STREAM + 2 * (S.GAPS + column) + 1], 0
-        for _ in range(windows):
+        left, any_ = s[S.STREAM + 2 * (S.GAPS + column) + 1], 0
+        for _ in range(rows):
             length = read_number(s, heap)
-            total += length
+            left -= length
             any_ |= length
-        wrong = total != 0 or any_ >> _MOST_BITS != 0
+        wrong = left < 0 or any_ >> _MOST_BITS != 0
         refuse_if(s, wrong and column < _SKEWS, fail(S.DAMAGED, 15))
     refuse_if(s, s[S.AT] != s[S.END], fail(S.DAMAGED, 15))
     rewind(s)
     return s[S.WRONG]
 
 
-def _read_index_from(s: State, at: int) -> None:
-    read_from(s, at, s[S.CONTENT] + s[S.STREAM + 1])
+def _end_of_index(s: State) -> int:
+    return s[S.CONTENT] + s[S.STREAM + 2 * S.GAPS]
 
 
 def rewind(s: State) -> None:
@@ -55,14 +54,22 @@ def seek(s: State, heap: Memory, window: int) -> None:
         rewind(s)
     while s[S.CURSOR] <= window:
         for column in range(_COLUMNS):
-            _read_index_from(s, s[S.NEXT + column])
-            number = read_number(s, heap)
+            used = s[S.PART + 2 * column] = s[S.USED + column]
+            # The last window has what is left, and the first one no skew.
+            stream = S.STREAM + 2 * (S.GAPS + column)
+            unstated, rest = s[S.BLOCK_WINDOWS] - 1, s[S.CONTENT] + s[stream] + s[stream + 1]
             if column == _SKEWS:
-                number = (number >> 1) ^ -(number & 1)
-            s[S.PART + 2 * column] = s[S.USED + column]
-            s[S.USED + column] += number
-            s[S.PART + 2 * column + 1] = s[S.USED + column]
-            s[S.NEXT + column] = s[S.AT]
+                unstated, rest = 0, 0
+            if s[S.CURSOR] - s[S.BLOCK_FIRST] == unstated:
+                used = rest
+            else:
+                read_from(s, s[S.NEXT + column], _end_of_index(s))
+                number = read_number(s, heap)
+                if column == _SKEWS:
+                    number = (number >> 1) ^ -(number & 1)
+                used += number
+                s[S.NEXT + column] = s[S.AT]
+            s[S.USED + column] = s[S.PART + 2 * column + 1] = used
         s[S.CURSOR] += 1
 
 

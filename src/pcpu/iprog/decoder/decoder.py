@@ -6,12 +6,13 @@ from pcpu.iprog.decoder import covers
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.block import read_index, seek
 from pcpu.iprog.decoder.covers import begin_covers
-from pcpu.iprog.decoder.groups import MAP, load_group, pcpu_zstd_workspace
+from pcpu.iprog.decoder.groups import MAP, MAP_STREAMS, STREAMS, load_group, pcpu_zstd_workspace
 from pcpu.iprog.decoder.header import open_header
 from pcpu.iprog.decoder.relocation import INDEX_SITES, READ_MAP, relocate, relocate_if
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.decoder.wanted import ROW
 from pcpu.iprog.decoder.window import MAX_ROWS, make_window, want_covers
+from pcpu.iprog.format import CHECK
 from pcpu.kernel import Memory, State
 from pcpu.kernel.memory import i64_at
 
@@ -69,10 +70,11 @@ def make(s: State, heap: Memory, window: int) -> int:
 
 
 def _want_map(s: State, heap: Memory) -> int:
-    rows = load_group(s, heap, MAP, s[S.MAP_AT], 2, s[S.HEADER_END] + 4 - s[S.PLAN_AT])
+    at, frame_at = s[S.MAP_AT], s[S.HEADER_END] + CHECK - s[S.PLAN_AT]
+    rows = load_group(s, heap, MAP, at, MAP_STREAMS, 0, frame_at)
     if rows:
         return rows
-    status = relocate(s, heap, READ_MAP, s[S.STREAM + 1], 0)
+    status = relocate(s, heap, READ_MAP, s[S.STREAM + 3], 0)
     s[S.MAP_READY], s[S.AFTER_HEADER] = 1 if status >= 0 else 0, s[S.TOP]
     return status
 
@@ -84,11 +86,12 @@ def _want_block(s: State, heap: Memory, window: int) -> int:
         return 0
     block = _block_of(s, heap, window)
     row = s[S.BLOCK_TABLE] + 24 * block
-    rows = load_group(s, heap, block + 1, i64_at(heap, row + 8), 8, i64_at(heap, row + 16))
+    first, windows = i64_at(heap, row), i64_at(heap, row + 24) - i64_at(heap, row)
+    at, frame_at = i64_at(heap, row + 8), i64_at(heap, row + 16)
+    rows = load_group(s, heap, block + 1, at, STREAMS, CHECK * windows, frame_at)
     if rows:
         return rows
-    s[S.BLOCK_FIRST] = i64_at(heap, row)
-    s[S.BLOCK_WINDOWS] = i64_at(heap, row + 24) - s[S.BLOCK_FIRST]
+    s[S.BLOCK_FIRST], s[S.BLOCK_WINDOWS] = first, windows
     s[S.ROWS], s[S.COVERS] = take(s, ROW * MAX_ROWS), take(s, covers.ROW * (covers.MANY + 1))
     status = read_index(s, heap)
     if status < 0:

@@ -43,7 +43,7 @@ HOT = frozenset({
     "_follow", "_records", "_list", "_based", "_methods", "_is_method", "_instruction", "_operand",
     "number", "_name", "number_in", "_words",
     "displace", "_cells", "_cell", "_instructions", "_types", "_relocations", "_symbols",
-    "_functions", "decode_adaptive", "_chance", "between", "_learn",
+    "_functions", "decode_adaptive", "_chance", "between", "_learn", "_byte",
     "_in_function", "behind_number", "_fixed_in_piece", "_may_be_fixed", "_is_operand",
     "fixed_sites",
 })  # fmt: skip
@@ -60,7 +60,7 @@ APART = frozenset({
     # What is called at many places.
     "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
     "relocate_if", "_forget",
-    "put_thumb", "put_low", "put_jump",
+    "put_thumb", "put_low", "put_jump", "_byte", "_take_byte",
 })  # fmt: skip
 # What does not: calls would cost a tenth of a window.
 WITHIN = frozenset({"copy", "number_at", "_chance", "between", "_learn"})
@@ -81,6 +81,7 @@ def known_of(header: Header) -> Known:
     known = {
         "COMPRESSED": int(not codecs.isdisjoint((Codec.ZSTD, Codec.ZSTD_PREFIX))),
         "LEARNS": int(Codec.ADAPTIVE in codecs),
+        "FORESEES": int(Codec.FORESEEN in codecs),
         "RELOCATES": int(header.relocation is not None),
         "WINDOW_SIZE_BITS": header.window_bits,
     }

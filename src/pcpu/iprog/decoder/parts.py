@@ -1,25 +1,28 @@
 """The decoder that takes plans at run time, in parts (spec/iprog-abi.md D3-D9, D15-D18).
 
-The core decodes what does not relocate. It is given what a plan needs besides: the other parts work
-in its memory and with its variables, each with data of its own behind that of the core.
+The core decodes what neither relocates nor has foreseen frames. It is given what a plan needs
+besides: the other parts work in its memory and with its variables, each with data of its own behind
+that of the core.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from llvmlite import ir
 
 from pcpu import targets
 from pcpu.errors import InternalError
-from pcpu.iprog.decoder import exports, exports_of_parts
+from pcpu.iprog.decoder import exports, exports_of_parts, foreseen, relocation
+from pcpu.iprog.decoder.foreseen import foresee
 from pcpu.iprog.decoder.objects import kernels_object, objects_for
-from pcpu.iprog.decoder.relocation import absent, relocate
+from pcpu.iprog.decoder.relocation import relocate
 from pcpu.iprog.decoder.wasm import (
     I32,
     KNOWN,
@@ -61,9 +64,14 @@ FINDERS: Sequence[Export] = (Export(exports_of_parts.find),)
 
 # Of memory, in bytes: where the data of parts begins, each with its stack behind it, and what
 # callers ask for.
-_RELOCATION_AT, _FINDERS_AT, _HEAP = 0x1A000, 0x1C000, 0x1F000
+_RELOCATION_AT, _FORESEEN_AT, _FINDERS_AT, _HEAP = 0x1A000, 0x1BA00, 0x1D000, 0x20000
 _STACK = 4096
 _ENTRY = "pcpu_part"  # where in memory the entrance of a part is said, so that the table has it
+# The entrances of parts in the order in which the table has them, from place 1 on, and what stands
+# there before.
+_ABSENT: Mapping[Callable[..., int], Callable[..., int]] = MappingProxyType(
+    {relocate: relocation.absent, foresee: foreseen.absent}
+)
 # Of WebAssembly's binary form.
 _MAGIC, _IMPORTS = 8, 2
 _FUNCTION, _TABLE, _MEMORY, _GLOBAL = range(4)
@@ -84,21 +92,27 @@ class Decoder:
 
     core: Part
     relocation: Part
+    foreseen: Part
     finders: Part
 
     @property
     def given(self) -> Mapping[str, Part]:
         """What the core may be given, by what files are called behind its name."""
-        return {"relocation": self.relocation, "finders": self.finders}
+        return {
+            "relocation": self.relocation, "foreseen": self.foreseen, "finders": self.finders
+        }  # fmt: skip
 
 
 @cache
 def decoder() -> Decoder:
     """Raises ToolchainError."""
-    relocation = _part(RELOCATION, _RELOCATION_AT, _FINDERS_AT, relocate)
-    finders = _part(FINDERS, _FINDERS_AT, _HEAP, None)
-    needed = {*_imports(relocation.code), *_imports(finders.code)}
-    return Decoder(_core(sorted(needed)), relocation, finders)
+    parts = (
+        _part(RELOCATION, _RELOCATION_AT, _FORESEEN_AT, relocate),
+        _part((), _FORESEEN_AT, _FINDERS_AT, foresee),
+        _part(FINDERS, _FINDERS_AT, _HEAP, None),
+    )
+    needed = {name for part in parts for name in _imports(part.code)}
+    return Decoder(_core(sorted(needed)), *parts)
 
 
 def _core(needed: Sequence[str]) -> Part:
@@ -108,7 +122,7 @@ def _core(needed: Sequence[str]) -> Part:
 
     kernels = [export.kernel for export in CORE]
     target = targets.find("wasm")
-    objects = objects_for(kernels, surround, target, KNOWN, instead={relocate: absent})
+    objects = objects_for(kernels, surround, target, KNOWN, instead=_ABSENT)
     options = [f"--export={name}" for name in needed]
     names = ("kernels", "check", "zstandard")
     return _linked(objects, names, CORE, _RELOCATION_AT, *LAYOUT, "--export-table", *options)
@@ -127,9 +141,12 @@ def _part(wanted: Sequence[Export], at: int, end: int, entrance: Any) -> Part:
             pointer.global_constant, pointer.initializer = True, function
 
     kernels = [export.kernel for export in wanted]
-    target = targets.find("wasm")
-    own = kernels_object(kernels, surround, target, KNOWN, is_part=True)
-    options = [f"--export={_ENTRY}"] if entrance else []
+    options = []
+    if entrance is not None:
+        kernels.append(entrance)
+        place = 1 + [*_ABSENT].index(entrance)
+        options = [f"--export={_ENTRY}", f"--table-base={place}"]
+    own = kernels_object(kernels, surround, targets.find("wasm"), KNOWN, is_part=True)
     return _linked(
         [own], ["kernels"], wanted, end - _STACK, "--import-memory", "--import-table",
         "--allow-undefined", f"--global-base={at}", "-z", f"stack-size={_STACK}", *options,

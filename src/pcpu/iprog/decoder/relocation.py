@@ -11,9 +11,10 @@ from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.calls import restore_calls
 from pcpu.iprog.decoder.map import read_map
 from pcpu.iprog.decoder.moving import restore
-from pcpu.iprog.decoder.reader import read_from, read_number
+from pcpu.iprog.decoder.reader import read_from
 from pcpu.iprog.decoder.relocation_header import read_relocation
 from pcpu.iprog.decoder.sites import index_room, index_sites, move_cover, move_prefix
+from pcpu.iprog.decoder.spans import read_span
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.decoder.wanted import SITES, put_row
 from pcpu.kernel import Memory, State
@@ -82,8 +83,8 @@ def _ask_spans(s: State, heap: Memory, rows: int) -> int:
     read_from(s, s[S.SPANS_AT], s[S.HEADER_END])
     start = 0
     for _ in range(s[S.PREFIX_SPANS]):
-        start += read_number(s, heap)
-        length = read_number(s, heap)
+        start = read_span(s, heap, start)
+        length = s[S.SPAN_LENGTH]
         rows = _ask(s, heap, rows, start, length)
         start += length
     return rows
@@ -94,8 +95,8 @@ def _move_spans(s: State, heap: Memory) -> None:
     read_from(s, s[S.SPANS_AT], s[S.HEADER_END])
     start, to = 0, s[S.PREFIX]
     for _ in range(s[S.PREFIX_SPANS] if s[S.TRANSFORM] else 0):
-        start += read_number(s, heap)
-        length = read_number(s, heap)
+        start = read_span(s, heap, start)
+        length = s[S.SPAN_LENGTH]
         move_prefix(s, heap, to, length, start)
         start += length
         to += length

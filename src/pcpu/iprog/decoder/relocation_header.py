@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
+from pcpu.iprog.decoder.contents import read_blobs, several
 from pcpu.iprog.decoder.reader import read_limited, read_number, read_signed, refuse_if
 from pcpu.iprog.decoder.state import fail, take
-from pcpu.iprog.format import BIAS_LIMIT, MAX_REGIONS, MAX_SIZE, Transform
+from pcpu.iprog.format import BIAS_LIMIT, BLOBS, MAX_REGIONS, MAX_SIZE, Transform
 from pcpu.iprog.regions import RegionKind
 from pcpu.kernel import Memory, State
 from pcpu.kernel.memory import i64_at, put_64
 
-SHA = 32
 _LAST_KIND = max(RegionKind).value
 _TRANSFORMS = sum(1 << transform for transform in Transform)  # a bit for each
 _MOST_SHIFT = 62
@@ -20,24 +20,19 @@ _MOST_BASE, _MOST_SPAN = (1 << 62) - 1, (1 << 31) - 1
 def read_relocation(s: State, heap: Memory) -> None:
     """All but how many finders there are, and the map."""
     s[S.REGIONS] = s[S.GIVEN_COUNT] = s[S.PIECES] = s[S.INDEXED] = 0
-    blob = read_limited(s, heap, 0, s[S.BLOBS] - 1, 9)
+    blob = several(s, heap, BLOBS, 0, s[S.BLOBS] - 1, 0)
     after = s[S.AT]
     s[S.AT] = s[S.BLOBS_AT]
-    s[S.BLOB_FIRST] = s[S.BLOB_SIZE] = 0
-    for _ in range(blob + 1):
-        s[S.BLOB_FIRST] += s[S.BLOB_SIZE]
-        s[S.BLOB_SIZE] = read_number(s, heap)
-        s[S.AT] += SHA
-        name = read_number(s, heap)
-        s[S.AT] += name
+    s[S.BLOB_FIRST] = read_blobs(s, heap, blob + 1) - s[S.BLOB_SIZE]
     s[S.AT] = after
     _finders(s, heap)
     s[S.SITES] = read_limited(s, heap, 0, s[S.BLOB_SIZE], 9)
     s[S.TRANSFORM] = read_number(s, heap)
     known = _TRANSFORMS >> max(0, min(s[S.TRANSFORM], _MOST_SHIFT)) & 1
     refuse_if(s, known == 0, fail(S.UNSUPPORTED, 28))
-    s[S.BASE] = read_limited(s, heap, 0, _MOST_BASE, 9)
-    s[S.SPAN] = read_limited(s, heap, 0, _MOST_SPAN, 9)
+    if s[S.TRANSFORM]:
+        s[S.BASE] = read_limited(s, heap, 0, _MOST_BASE, 9)
+        s[S.SPAN] = read_limited(s, heap, 0, _MOST_SPAN, 9)
     _regions(s, heap)
 
 

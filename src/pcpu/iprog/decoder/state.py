@@ -17,7 +17,7 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     OPEN,  # 1: a header was read
     PLAN_HELD, PLAN_AT, PLAN_LENGTH,  # where it is whole
     REFERENCE_HELD, REFERENCE_AT, REFERENCE_LENGTH,
-    HEADER_END, PLAN_SIZE,
+    HEADER_END, PLAN_SIZE, FLAGS,
     AT, END, WRONG,  # reading numbers (reader.py)
     SIZE, WINDOW_BITS, WINDOWS, REFERENCE_SIZE,
     BLOBS, BLOBS_AT,
@@ -32,9 +32,9 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     GIVEN_SITES, GIVEN_COUNT,
     AFTER_HEADER, AFTER_BLOCK,  # of memory
     # a group that is being loaded
-    LOADING, GROUP_AT, FRAMES, STREAMS, NEXT_STREAM, FRAME_AT, FRAME_MARK, FILLED, ASKED,
-    CODEC, STORED, STORED_LENGTH, STORED_CHECK, FRAME_LENGTH, FRAME_STREAMS,
-    PREFIX_SPANS, SPANS_AT, PREFIX, PREFIX_LENGTH,
+    LOADING, GROUP_AT, LEFT, HEAD, STREAMS, NEXT_STREAM, FRAME_AT, FRAME_MARK, FILLED, ASKED,
+    CODEC, STORED, STORED_LENGTH, FRAME_LENGTH, FRAME_STREAMS,
+    PREFIX_SPANS, SPANS_AT, SPAN_LENGTH, PREFIX, PREFIX_LENGTH,
     CONTENT, CONTENT_LENGTH,
     # the block that is ready
     BLOCK, BLOCK_FIRST, BLOCK_WINDOWS,
@@ -44,7 +44,7 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     SITE,  # the record behind those of sites that were moved last
     ROWS, COVERS, OUT, OUT_LENGTH, READY, WORKSPACE,
     FIRST_ARRAY,
-) = range(89)
+) = range(91)
 # fmt: on
 STREAM = FIRST_ARRAY  # eight pairs: where a stream begins in the content, and its length
 COLUMN = STREAM + 16  # seven: where columns of the index begin in it
@@ -53,9 +53,9 @@ USED = NEXT + 7  # seven: where the cursor is in streams, in memory; the skew
 PART = USED + 7  # seven pairs: from where to where a window's parts of streams go; skews
 STATE_LENGTH = PART + 14
 
-INDEX, CHECKS, GAPS, LENGTHS, TURNS, STEPS, FIXES, LITERALS = range(8)
+CHECKS, INDEX, GAPS, LENGTHS, TURNS, STEPS, FIXES, LITERALS = range(8)
 # What a decoder for one plan need not do is left out of it.
-COMPRESSED, LEARNS, RELOCATES, TELLS_CALLS = 1, 1, 1, 1
+COMPRESSED, LEARNS, FORESEES, RELOCATES, TELLS_CALLS = 1, 1, 1, 1, 1
 
 MOST = 1 << 48  # the largest address
 

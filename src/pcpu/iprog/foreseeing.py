@@ -1,0 +1,90 @@
+"""Writing foreseen frames (spec/iprog.md G105)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pcpu.iprog.adapting import between, end, likely
+from pcpu.iprog.decoder.adaptive import LESS_OFTEN, OFTEN, RATES, WORD
+from pcpu.iprog.decoder.foreseen import (
+    BYTES,
+    CONTEXTS,
+    COUNT,
+    FACTOR,
+    MATCHES,
+    MOST_RUN,
+    PLACE_BITS,
+    SPREAD,
+    TABLE_BITS,
+    WORDS,
+)
+from pcpu.iprog.jit import i64, jit
+from pcpu.iprog.numbers import Bytes
+
+
+def encode(content: Bytes, prefix: Bytes) -> bytes:
+    """``content`` as a foreseen frame behind ``prefix``."""
+    every = np.frombuffer(b"".join((prefix, content)), np.uint8)
+    to = np.empty(12 * len(content) + 8, np.uint8)  # a bit takes 12 bits at most
+    entries = np.zeros(1 << TABLE_BITS, np.uint32)
+    places = np.zeros(1 << PLACE_BITS, np.int64)
+    return to[: _encode(every, len(prefix), entries, places, to)].tobytes()
+
+
+@jit
+def _encode(every: Any, known: Any, entries: Any, places: Any, to: Any) -> Any:
+    low, high, used = 0, WORD, 0
+    last = word = match = run = 0
+    contexts, found = np.zeros(CONTEXTS, np.int64), np.zeros(CONTEXTS, np.int64)
+    for at in range(len(every)):
+        if at:
+            last = (last << 8 | i64(every[at - 1])) & WORD
+        for n in range(BYTES):
+            contexts[n + 1] = (contexts[n] + (last >> 8 * n & 255) + 1) * FACTOR & WORD
+        before = last & 255
+        is_letter = 0x61 <= before | 32 <= 0x7A or before > 127
+        word = (word + before + 1) * SPREAD & WORD if is_letter else 0
+        contexts[BYTES + 1] = word + WORDS
+        if run > 0 and every[match] == before:
+            run, match = min(run + 1, MOST_RUN), match + 1
+        else:
+            run = 0
+        place = (contexts[BYTES] * SPREAD & WORD) >> 32 - PLACE_BITS
+        if run == 0:
+            match = places[place]
+            run = 1 if match > 0 else 0
+        places[place] = at
+        foreseen = i64(every[match]) | 256
+        node = 1
+        for left in range(7, -1, -1):
+            expected = 0
+            if run > 0 and foreseen >> left + 1 == node:
+                expected = 1 + (foreseen >> left & 1)
+            contexts[CONTEXTS - 1] = 4 * run + MATCHES + expected - node
+            odds = 0
+            for n in range(CONTEXTS):
+                found[n] = ((contexts[n] + node) * SPREAD & WORD) >> 32 - TABLE_BITS
+                odds += i64(np.int32(entries[found[n]])) >> COUNT
+            part = likely(odds)
+            bit = i64(every[at]) >> left & 1
+            if at >= known:
+                middle = between(low, high, part)
+                if bit:
+                    high = middle
+                else:
+                    low = middle + 1
+                while (low ^ high) >> 24 == 0:
+                    to[used] = low >> 24
+                    used += 1
+                    low, high = low << 8 & WORD, high << 8 & WORD | 255
+            error = ((bit << 12) - part) << COUNT
+            for n in range(CONTEXTS):
+                entry = i64(entries[found[n]])
+                seen = entry & ((1 << COUNT) - 1)
+                often = OFTEN if n % (CONTEXTS - 1) == 0 else LESS_OFTEN
+                entry += error * i64(RATES[seen]) + (1 if seen < often else 0)
+                entries[found[n]] = entry & WORD
+            node = node << 1 | bit
+    return end(low, high, to, used)
