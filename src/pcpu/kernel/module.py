@@ -126,7 +126,11 @@ class Translation:
         """The module's IR. Memory may be one array that begins at 0, which llvmlite cannot say."""
         text = str(self.module).replace(" nounwind", " nounwind null_pointer_is_valid")
         # Variables are read whole, which LLVM would not always do.
-        return re.sub(r"load (i64, \S+ addrspace\(1\))", r"load volatile \1", text)
+        text = re.sub(r"load (i64, \S+ addrspace\(1\))", r"load volatile \1", text)
+        # Places in the state do not wrap, so that instructions hold where it begins.
+        return re.sub(
+            r'getelementptr (\S+ x i64\], \S+ x i64\]\* @"state")', r"getelementptr nuw \1", text
+        )
 
     def kernel(self, function: Callable[..., Any]) -> tuple[Kernel, Any]:
         """A kernel, and its function in IR."""

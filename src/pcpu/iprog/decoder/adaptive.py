@@ -59,7 +59,7 @@ def decode_adaptive(s: State, heap: Memory, at: int, stored: int, end: int, room
     behind = room + _ENTRY * NODES * 8
     stream = s[S.NEXT_STREAM] - s[S.FRAME_STREAMS]
     while stream < s[S.NEXT_STREAM]:
-        before, last = behind, at + s[S.STREAM + 2 * stream + 1]
+        before, last = behind, s[S.CONTENT] + s[S.STREAM + stream + 1]
         while at < last:
             node = _ENTRY
             part = _chance(heap, own + node, before + node, chances)

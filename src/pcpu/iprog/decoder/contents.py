@@ -17,11 +17,12 @@ def several(s: State, heap: Memory, flag: int, least: int, most: int, usual: int
 def read_blobs(s: State, heap: Memory, count: int) -> int:
     """The sizes of so many blobs, together; that of the last one is kept."""
     total, size = 0, s[S.SIZE]
-    for _ in range(count):
+    while count:
         size += read_signed(s, heap)
         refuse_if(s, not 0 <= size <= MAX_SIZE, fail(S.DAMAGED, 7))
         skip_hash_and_name(s, heap)
         total += size
+        count -= 1
     s[S.BLOB_SIZE] = size
     return total
 

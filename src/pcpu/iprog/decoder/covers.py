@@ -21,7 +21,7 @@ def begin_covers(s: State) -> None:
     """Go to the first cover of the window."""
     s[S.GAP], s[S.LENGTH] = start_of(s, S.GAPS), start_of(s, S.LENGTHS)
     s[S.TURN] = start_of(s, S.TURNS)
-    s[S.COVER_AT], s[S.COVER_SKEW], s[S.BATCH] = 0, s[S.PART + 13], 0
+    s[S.COVER_AT], s[S.COVER_SKEW], s[S.BATCH] = 0, s[S.STOP + 6], 0
 
 
 def read_covers(s: State, heap: Memory, size: int, start: int) -> int:

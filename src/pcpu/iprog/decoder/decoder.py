@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import covers
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.block import read_index, seek
+from pcpu.iprog.decoder.block import seek
 from pcpu.iprog.decoder.covers import begin_covers
-from pcpu.iprog.decoder.groups import MAP, MAP_STREAMS, STREAMS, load_group, pcpu_zstd_workspace
+from pcpu.iprog.decoder.groups import MAP, load_group, pcpu_zstd_workspace
 from pcpu.iprog.decoder.header import open_header
 from pcpu.iprog.decoder.relocation import INDEX_SITES, READ_MAP, relocate, relocate_if
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.decoder.wanted import ROW
 from pcpu.iprog.decoder.window import MAX_ROWS, make_window, want_covers
-from pcpu.iprog.format import CHECK
 from pcpu.kernel import Memory, State
 from pcpu.kernel.memory import i64_at
 
@@ -49,7 +48,9 @@ def want(s: State, heap: Memory, window: int) -> int:
     bits = s[S.WINDOW_BITS]
     s[S.OUT_LENGTH] = min(1 << bits, s[S.SIZE] - (window << bits))
     if s[S.WINDOW] != window:
-        seek(s, heap, window)
+        status = seek(s, heap, window)
+        if status < 0:
+            return status
         begin_covers(s)
         s[S.WINDOW] = window
     if not s[S.REFERENCE_HELD]:
@@ -70,42 +71,35 @@ def make(s: State, heap: Memory, window: int) -> int:
 
 
 def _want_map(s: State, heap: Memory) -> int:
-    at, frame_at = s[S.MAP_AT], s[S.HEADER_END] + CHECK - s[S.PLAN_AT]
-    rows = load_group(s, heap, MAP, at, MAP_STREAMS, 0, frame_at)
+    rows = load_group(s, heap, MAP)
     if rows:
         return rows
-    status = relocate(s, heap, READ_MAP, s[S.STREAM + 3], 0)
+    status = relocate(s, heap, READ_MAP, s[S.STREAM + 2], 0)
     s[S.MAP_READY], s[S.AFTER_HEADER] = 1 if status >= 0 else 0, s[S.TOP]
     return status
 
 
 def _want_block(s: State, heap: Memory, window: int) -> int:
     """Load the block of a window, where it is not there; how many rows it needs, or a status."""
-    first, windows = s[S.BLOCK_FIRST], s[S.BLOCK_WINDOWS]
-    if s[S.BLOCK] >= 0 and first <= window < first + windows:
-        return 0
     block = _block_of(s, heap, window)
-    row = s[S.BLOCK_TABLE] + 24 * block
-    first, windows = i64_at(heap, row), i64_at(heap, row + 24) - i64_at(heap, row)
-    at, frame_at = i64_at(heap, row + 8), i64_at(heap, row + 16)
-    rows = load_group(s, heap, block + 1, at, STREAMS, CHECK * windows, frame_at)
+    if s[S.BLOCK] == block:
+        return 0
+    rows = load_group(s, heap, block)
     if rows:
         return rows
-    s[S.BLOCK_FIRST], s[S.BLOCK_WINDOWS] = first, windows
     s[S.ROWS], s[S.COVERS] = take(s, ROW * MAX_ROWS), take(s, covers.ROW * (covers.MANY + 1))
-    status = read_index(s, heap)
-    if status < 0:
-        return status
-    relocate_if(s, heap, INDEX_SITES, s[S.STREAM + 2 * S.GAPS + 1], 0)
+    covers_ = s[S.STREAM + S.LENGTHS] - s[S.STREAM + S.GAPS]
+    relocate_if(s, heap, INDEX_SITES, covers_, 0)
     s[S.BLOCK], s[S.AFTER_BLOCK] = block, s[S.TOP]
+    s[S.CURSOR] = s[S.BLOCK_FIRST] + s[S.BLOCK_WINDOWS]
     return 0
 
 
 def _block_of(s: State, heap: Memory, window: int) -> int:
-    low, high = 0, s[S.BLOCKS]
+    low, high = 1, s[S.BLOCKS] + 1
     while low + 1 < high:
         middle = (low + high) // 2
-        if i64_at(heap, s[S.BLOCK_TABLE] + 24 * middle) <= window:
+        if i64_at(heap, s[S.GROUP_TABLE] + 24 * middle) <= window:
             low = middle
         else:
             high = middle

@@ -16,6 +16,7 @@ from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.decoder.wanted import PLAN, REFERENCE, ROW, put_row
 from pcpu.iprog.format import (
     ALIKE,
+    CHECK,
     CODECS,
     MAX_ADAPTIVE,
     MAX_FORESEEN,
@@ -27,11 +28,12 @@ from pcpu.iprog.format import (
     Codec,
 )
 from pcpu.kernel import Extern, Memory, State
-from pcpu.kernel.memory import move_bytes
+from pcpu.kernel.memory import i64_at, move_bytes
 
-MAP = 0  # the number of the map's group; block n has n + 1
+MAP = 0  # the number of the map's group; block n, from 1, has n
 MAP_STREAMS, STREAMS = 2, 7  # of a group, but for the head
 RAW, ZSTD, ZSTD_PREFIX, ADAPTIVE, FORESEEN = map(int, Codec)
+_WITH_PREFIX = 1 << ZSTD_PREFIX | 1 << FORESEEN
 
 
 # Decode a frame of Zstandard: where its content goes and its length, where the frame is and its
@@ -50,7 +52,6 @@ def check_group(s: State, heap: Memory, streams: int, head: int) -> int:
     while s[S.LEFT] and not s[S.WRONG]:
         _read_frame(s, heap)
         stored += s[S.STORED_LENGTH]
-        s[S.LEFT] -= s[S.FRAME_LENGTH]
     return stored
 
 
@@ -60,14 +61,12 @@ def _read_streams(s: State, heap: Memory, streams: int, head: int) -> None:
     total, size = head, 0
     s[S.STREAM], s[S.STREAM + 1] = 0, head
     for n in range(streams):
-        most = MAX_STREAMS - total
+        size *= ALIKE >> n & 1
         if stated >> n & 1:
-            size = read_limited(s, heap, 0, most, 11)
-        elif ALIKE >> n & 1 == 0:
-            size = 0
-        refuse_if(s, size > most, fail(S.DAMAGED, 11))
-        s[S.STREAM + 2 * n + 2], s[S.STREAM + 2 * n + 3] = total, size
+            size = read_limited(s, heap, 0, MAX_STREAMS, 11)
         total += size
+        s[S.STREAM + 2 + n] = total
+    refuse_if(s, total > MAX_STREAMS, fail(S.DAMAGED, 11))
     s[S.CONTENT_LENGTH], s[S.LEFT], s[S.HEAD] = total, total - head, head
     s[S.STREAMS], s[S.NEXT_STREAM] = streams + 1, 1
 
@@ -80,19 +79,13 @@ def _read_frame(s: State, heap: Memory) -> None:
     if count > s[S.STREAMS] - s[S.NEXT_STREAM]:
         count = 0
         refuse_if(s, True, fail(S.DAMAGED, 12))
-    length = 0
-    for n in range(s[S.NEXT_STREAM], s[S.NEXT_STREAM] + count):
-        length += s[S.STREAM + 2 * n + 1]
     s[S.NEXT_STREAM] += count
+    length = s[S.STREAM + s[S.NEXT_STREAM]] - s[S.CONTENT_LENGTH] + s[S.LEFT]
+    s[S.LEFT] -= length
     s[S.FRAME_STREAMS], s[S.FRAME_LENGTH] = count, length
-    s[S.CODEC], s[S.PREFIX_SPANS], s[S.PREFIX_LENGTH] = codec, 0, 0
+    s[S.CODEC] = codec
     refuse_if(s, codec > FORESEEN, fail(S.UNSUPPORTED, 12))
-    if S.COMPRESSED and codec == ZSTD_PREFIX:
-        _read_spans(s, heap, MIN_PREFIX, MAX_PREFIX)
-    if S.FORESEES and codec == FORESEEN:
-        status = foresee(s, heap, 0, 0, 0)
-        refuse_if(s, status < 0, status)
-        _read_spans(s, heap, 0, MAX_FORESEEN)
+    _read_spans(s, heap)
     s[S.STORED_LENGTH] = length
     if codec:
         s[S.STORED_LENGTH] = read_limited(s, heap, 0, MAX_SIZE, 12)
@@ -100,16 +93,25 @@ def _read_frame(s: State, heap: Memory) -> None:
         refuse_if(s, codec >= ADAPTIVE and length > MAX_ADAPTIVE, fail(S.DAMAGED, 12))
 
 
-def _read_spans(s: State, heap: Memory, least: int, most: int) -> None:
+def _read_spans(s: State, heap: Memory) -> None:
     """Those of a prefix, which the map cannot have: it may be moved by that."""
-    spans = read_limited(s, heap, 0, MAX_SPANS, 12)
+    least, most, spans = 0, MAX_FORESEEN, 0
+    if S.COMPRESSED and s[S.CODEC] == ZSTD_PREFIX:
+        least, most = MIN_PREFIX, MAX_PREFIX
+    if S.FORESEES and s[S.CODEC] == FORESEEN:
+        status = foresee(s, heap, 0, 0, 0)
+        refuse_if(s, status < 0, status)
+    if _WITH_PREFIX >> s[S.CODEC] & 1:
+        spans = read_limited(s, heap, 0, MAX_SPANS, 12)
     refuse_if(s, spans > 0 and s[S.STREAMS] <= MAP_STREAMS + 1, fail(S.DAMAGED, 25))
     s[S.PREFIX_SPANS], s[S.SPANS_AT] = spans, s[S.AT]
     end = total = 0
-    for _ in range(spans):
+    while spans:
         end = read_span(s, heap, end) + s[S.SPAN_LENGTH]
         total += s[S.SPAN_LENGTH]
-        refuse_if(s, total > most or end > s[S.REFERENCE_SIZE], fail(S.DAMAGED, 13))
+        wrong = total > most or end > s[S.REFERENCE_SIZE] or s[S.SPAN_LENGTH] < 1
+        refuse_if(s, wrong, fail(S.DAMAGED, 13))
+        spans -= 1
     s[S.PREFIX_LENGTH] = total
     refuse_if(s, total < least, fail(S.DAMAGED, 13))
 
@@ -117,24 +119,23 @@ def _read_spans(s: State, heap: Memory, least: int, most: int) -> None:
 # Loading
 
 
-def load_group(
-    s: State, heap: Memory, group: int, at: int, streams: int, head: int, frame_at: int
-) -> int:
-    """Go on with the group of this number, or begin with it, which is ``at`` in the header, and
-    whose ``head`` bytes and frames are from ``frame_at`` of the plan on: how many rows are wanted
-    for it, or a status. In the end its streams' places are those of STREAM, in memory from CONTENT
-    on."""
+def load_group(s: State, heap: Memory, group: int) -> int:
+    """Go on with the group of this number, or begin with it: how many rows are wanted for it, or a
+    status. In the end its streams' places are those of STREAM, in memory from CONTENT on."""
     if s[S.LOADING] != group:
         s[S.BLOCK], s[S.WINDOW], s[S.TOP] = -1, -1, s[S.AFTER_HEADER]
-        read_from(s, at, s[S.HEADER_END])
-        _read_streams(s, heap, streams, head)
-        s[S.FRAME_AT], s[S.GROUP_AT], s[S.LOADING] = frame_at, s[S.AT], group
+        row = s[S.GROUP_TABLE] + 24 * group
+        s[S.BLOCK_FIRST] = i64_at(heap, row)
+        s[S.BLOCK_WINDOWS] = i64_at(heap, row + 24) - s[S.BLOCK_FIRST]
+        read_from(s, i64_at(heap, row + 8), s[S.HEADER_END])
+        streams = MAP_STREAMS if group == MAP else STREAMS
+        _read_streams(s, heap, streams, CHECK * s[S.BLOCK_WINDOWS])
+        s[S.FRAME_AT], s[S.GROUP_AT], s[S.LOADING] = i64_at(heap, row + 16), s[S.AT], group
         s[S.CONTENT] = s[S.ASKED] = s[S.WRONG] = 0
     status = 0
-    while s[S.LEFT] and status >= 0:
+    while s[S.LEFT] | s[S.ASKED] and status >= 0:
         if s[S.ASKED]:
             status = _decode(s, heap)
-            s[S.LEFT] -= s[S.FRAME_LENGTH]
             s[S.ASKED], s[S.TOP] = 0, s[S.FRAME_MARK]
         else:
             status = _ask(s, heap)
@@ -150,12 +151,12 @@ def _ask(s: State, heap: Memory) -> int:
     read_from(s, s[S.GROUP_AT], s[S.HEADER_END])
     _read_frame(s, heap)
     s[S.GROUP_AT] = s[S.AT]
-    stored, length = s[S.HEAD] + s[S.STORED_LENGTH], s[S.HEAD] + s[S.FRAME_LENGTH]
+    stored = s[S.HEAD] + s[S.STORED_LENGTH]
     s[S.STORED] = s[S.PLAN_AT] + s[S.FRAME_AT]
-    if s[S.PLAN_HELD] and s[S.CODEC] == RAW and length == s[S.CONTENT_LENGTH]:
-        s[S.CONTENT] = s[S.STORED]  # it need not be copied
     if not s[S.CONTENT]:
-        s[S.CONTENT] = s[S.FILLED] = take(s, s[S.CONTENT_LENGTH] + S.SLACK)
+        s[S.CONTENT] = s[S.STORED]  # it need not be copied where it is the frame
+        if s[S.CODEC] | s[S.LEFT] or not s[S.PLAN_HELD]:
+            s[S.CONTENT] = take(s, s[S.CONTENT_LENGTH] + S.SLACK)
     s[S.FRAME_MARK] = s[S.TOP]
     s[S.PREFIX] = take(s, s[S.PREFIX_LENGTH])
     s[S.ROWS] = take(s, ROW * (2 * s[S.PREFIX_SPANS] + 1))
@@ -169,8 +170,8 @@ def _ask(s: State, heap: Memory) -> int:
         put_row(s, heap, 0, s[S.FRAME_AT], stored, s[S.STORED], PLAN)
     s[S.FRAME_AT] += stored
     read_from(s, s[S.SPANS_AT], s[S.HEADER_END])
-    start, to = 0, s[S.PREFIX]
-    for _ in range(s[S.PREFIX_SPANS]):
+    start, to, spans = 0, s[S.PREFIX], s[S.PREFIX_SPANS]
+    while spans:
         start = read_span(s, heap, start)
         length = s[S.SPAN_LENGTH]
         if s[S.REFERENCE_HELD]:
@@ -180,24 +181,23 @@ def _ask(s: State, heap: Memory) -> int:
             rows += 1
         start += length
         to += length
+        spans -= 1
     return relocate_if(s, heap, ASK_SPANS, rows, 0)
 
 
 def _decode(s: State, heap: Memory) -> int:
     """Decode the frame that is asked for, all of which is there now, and take the head that stands
     before it."""
-    at, to, length, head = s[S.STORED], s[S.FILLED], s[S.FRAME_LENGTH], s[S.HEAD]
+    at, head, length = s[S.STORED], s[S.HEAD], s[S.FRAME_LENGTH]
+    to = s[S.CONTENT] + s[S.CONTENT_LENGTH] - s[S.LEFT] - length
     if s[S.CONTENT] == at:
         return 0
-    end = at + head + s[S.STORED_LENGTH]
-    s[S.FILLED], s[S.HEAD] = to + head + length, 0
-    if s[S.CODEC] == RAW:
-        head += length
-    move_bytes(heap, to, heap, at, head)
+    s[S.HEAD] = 0
+    move_bytes(heap, to - head, heap, at, head if s[S.CODEC] else head + length)
     if s[S.CODEC] == RAW:
         return 0
-    to += head
     at += head
+    end = at + s[S.STORED_LENGTH]
     if S.LEARNS and s[S.CODEC] == ADAPTIVE:
         room = take(s, ROOM)
         if room < 0:

@@ -75,34 +75,41 @@ def _about(s: State, heap: Memory) -> None:
 
 def _relocation(s: State, heap: Memory) -> None:
     """G9."""
-    s[S.FINDERS] = s[S.MAP_FRAMES] = 0
+    s[S.FINDERS] = s[S.MAP_STORED] = 0
     if S.RELOCATES and s[S.FLAGS] & MOVES:
         s[S.FINDERS] = read_limited(s, heap, 1, MAX_FINDERS, 9)
         status = relocate(s, heap, READ_HEADER, 0, 0)
         refuse_if(s, status < 0, status)
         s[S.MAP_AT] = s[S.AT]
-        s[S.MAP_FRAMES] = check_group(s, heap, MAP_STREAMS, 0)
+        s[S.MAP_STORED] = check_group(s, heap, MAP_STREAMS, 0)
 
 
 def _blocks(s: State, heap: Memory) -> None:
     """G10. Their frames lie one behind the other, the map's first."""
     usual = min(s[S.WINDOWS], 1)
     blocks = several(s, heap, BLOCKS, 1, min(MAX_BLOCKS, s[S.END] - s[S.AT]), usual)
-    row = take(s, 24 * (blocks + 1))
+    row = take(s, 24 * (blocks + 2))
     if s[S.WRONG]:
         return
-    s[S.BLOCKS], s[S.BLOCK_TABLE] = blocks, row
-    first, s[S.PLAN_SIZE] = 0, s[S.HEADER_END] + CHECK - s[S.PLAN_AT] + s[S.MAP_FRAMES]
+    s[S.BLOCKS], s[S.GROUP_TABLE] = blocks, row
+    first, s[S.PLAN_SIZE] = 0, s[S.HEADER_END] + CHECK - s[S.PLAN_AT]
+    _note_group(s, heap, row, 0, s[S.MAP_AT])
+    s[S.PLAN_SIZE] += s[S.MAP_STORED]
+    row += 24
     while blocks and not s[S.WRONG]:
         windows = s[S.WINDOWS] - first
         if blocks > 1:
             windows = read_limited(s, heap, 1, windows, 10)
         refuse_if(s, windows < 1, fail(S.DAMAGED, 10))
-        put_64(heap, row, first)
-        put_64(heap, row + 8, s[S.AT])
-        put_64(heap, row + 16, s[S.PLAN_SIZE])
+        _note_group(s, heap, row, first, s[S.AT])
         s[S.PLAN_SIZE] += check_group(s, heap, STREAMS, CHECK * windows)
         first += windows
         row += 24
         blocks -= 1
     put_64(heap, row, first)
+
+
+def _note_group(s: State, heap: Memory, row: int, first: int, at: int) -> None:
+    put_64(heap, row, first)
+    put_64(heap, row + 8, at)
+    put_64(heap, row + 16, s[S.PLAN_SIZE])

@@ -59,7 +59,7 @@ APART = frozenset({
     "_cells", "_body", "_types", "_relocations", "_symbols", "_functions",
     # What is called at many places.
     "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
-    "relocate_if", "_forget",
+    "relocate_if", "_forget", "_note_group",
     "put_thumb", "put_low", "put_jump", "_byte", "_take_byte",
 })  # fmt: skip
 # What does not: calls would cost a tenth of a window.

@@ -21,18 +21,20 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     AT, END, WRONG,  # reading numbers (reader.py)
     SIZE, WINDOW_BITS, WINDOWS, REFERENCE_SIZE,
     BLOBS, BLOBS_AT,
-    BLOCKS, BLOCK_TABLE,  # rows of three: its first window, its group in the header, its frames
+    BLOCKS,
+    GROUP_TABLE,  # rows of three, the map's first: its first window, where it is in the header, and
+    # where in the plan what it stores
     FINDERS, FINDER_TABLE, BLOB_FIRST, BLOB_SIZE, SITES, TRANSFORM, BASE, SPAN,
     REGIONS, REGION_TABLE,  # rows of three: start, bias, code
     REGION,  # the row that was looked up last
-    MAP_AT, MAP_FRAMES,  # its group in the header, its frames in the plan
+    MAP_AT, MAP_STORED,  # where it is in the header, how many bytes it stores
     MAP_READY, PIECES, MAP, MAP_INDEX,
     HELD_SITES, HELD_COUNT, SITES_HELD,  # records
     SITE_INDEX, INDEXED,  # of them; 1: it is made
     GIVEN_SITES, GIVEN_COUNT,
     AFTER_HEADER, AFTER_BLOCK,  # of memory
     # a group that is being loaded
-    LOADING, GROUP_AT, LEFT, HEAD, STREAMS, NEXT_STREAM, FRAME_AT, FRAME_MARK, FILLED, ASKED,
+    LOADING, GROUP_AT, LEFT, HEAD, STREAMS, NEXT_STREAM, FRAME_AT, FRAME_MARK, ASKED,
     CODEC, STORED, STORED_LENGTH, FRAME_LENGTH, FRAME_STREAMS,
     PREFIX_SPANS, SPANS_AT, SPAN_LENGTH, PREFIX, PREFIX_LENGTH,
     CONTENT, CONTENT_LENGTH,
@@ -44,14 +46,14 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
     SITE,  # the record behind those of sites that were moved last
     ROWS, COVERS, OUT, OUT_LENGTH, READY, WORKSPACE,
     FIRST_ARRAY,
-) = range(91)
+) = range(90)
 # fmt: on
-STREAM = FIRST_ARRAY  # eight pairs: where a stream begins in the content, and its length
-COLUMN = STREAM + 16  # seven: where columns of the index begin in it
-NEXT = COLUMN + 7  # seven: where the cursor is in them
-USED = NEXT + 7  # seven: where the cursor is in streams, in memory; the skew
-PART = USED + 7  # seven pairs: from where to where a window's parts of streams go; skews
-STATE_LENGTH = PART + 14
+STREAM = FIRST_ARRAY  # nine: where streams begin in the content, and where the last one ends
+NEXT = STREAM + 9  # seven: where the cursor is in columns of the index
+# Seven: where in memory a window's parts of streams begin and end; the skew before it and its own.
+START = NEXT + 7
+STOP = START + 7
+STATE_LENGTH = STOP + 7
 
 CHECKS, INDEX, GAPS, LENGTHS, TURNS, STEPS, FIXES, LITERALS = range(8)
 # What a decoder for one plan need not do is left out of it.

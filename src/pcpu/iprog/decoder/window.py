@@ -16,6 +16,7 @@ from pcpu.iprog.decoder.relocation import (
 )
 from pcpu.iprog.decoder.state import check, fail
 from pcpu.iprog.decoder.wanted import REFERENCE, put_row
+from pcpu.iprog.format import CHECK
 from pcpu.kernel import Memory, State
 from pcpu.kernel.memory import i64_at, u32_at
 
@@ -54,7 +55,7 @@ def make_window(s: State, heap: Memory, size: int, start: int) -> int:
     if S.TELLS_CALLS:
         relocate_if(s, heap, RESTORE_CALLS, start, 0)
     number = (start >> s[S.WINDOW_BITS]) - s[S.BLOCK_FIRST]
-    stated = s[S.CONTENT] + s[S.STREAM + 2 * S.CHECKS] + 4 * number
+    stated = s[S.CONTENT] + CHECK * number
     if check(s[S.OUT], size) != u32_at(heap, stated):
         return fail(S.DAMAGED, 22)
     return 0
