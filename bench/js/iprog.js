@@ -1,7 +1,7 @@
 // Rebuilds a file in WebAssembly: node iprog.js BLOB FILE ROUNDS NAME=PATCH...
 // A patch is a Zstandard frame whose prefix is the blob, or files with commas between them: a plan's
-// reconstructor, iprog.wasm and the plan; and where it relocates its sites and
-// iprog-relocation.wasm. Prints JSON, for each in MB/s:
+// reconstructor, iprog.wasm, the plan, its sites (of no bytes where it has none) and the parts that
+// iprog.wasm is given for it. Prints JSON, for each in MB/s:
 // `first`, in a process of its own that has loaded nothing, from the bytes of the decoder's module and of the patch on,
 // the fastest of some processes; `decode`, the fastest round of a decoder that
 // has decoded before and gets blob, sites and patch again; `again`, windows of a plan that is
@@ -42,12 +42,12 @@ function reconstructor(path) {
 }
 
 /** A function that opens a plan and rebuilds all, from sites that were found before. */
-function decoder(path, planPath, sitesPath, relocationPath) {
+function decoder(path, planPath, sitesPath, ...partPaths) {
   const core = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(path))).exports;
-  const part = relocationPath && new WebAssembly.Instance(new WebAssembly.Module(readFileSync(relocationPath)), { env: core });
-  const exports = { ...core, ...part?.exports };
+  const parts = partPaths.map((part) => new WebAssembly.Instance(new WebAssembly.Module(readFileSync(part)), { env: core }).exports);
+  const exports = Object.assign({}, core, ...parts);
   const plan = readFileSync(planPath);
-  const sites = sitesPath ? readFileSync(sitesPath) : new Uint8Array();
+  const sites = readFileSync(sitesPath);
   const put = (what, at, bytes) => new Uint8Array(exports.memory.buffer).set(bytes, checked(what, at, exports));
   const make = (number) => {
     if (exports.want(number) !== 0) throw new Error(`window ${number} wants more than is held`);

@@ -123,7 +123,8 @@ test("what is not there is an error", async () => {
   await assert.rejects(new PagedSource(short, new PageCache(100, 10)).read(0, 20, () => {}), SourceError);
 });
 
-const [module, relocation, finders] = await Promise.all(["core", "relocation", "finders"].map((part) => compile(`${STORE}/iprog-${part}.wasm`)));
+const [module, relocation, foreseen, finders] = await Promise.all(["core", "relocation", "foreseen", "finders"].map((part) => compile(`${STORE}/iprog-${part}.wasm`)));
+const parts = { relocation, foreseen };
 
 /** What a plan of the store needs; `source` makes sources of files. */
 async function needed(name, source) {
@@ -146,10 +147,10 @@ async function open(name, ahead) {
     return ahead === undefined || !path.startsWith("blobs/") || path.endsWith(".sites") ? new PagedSource(file, cache) : new DirectSource(file);
   };
   const { head, plan, reference, sites } = await needed(name, source);
-  const decoder = new Decoder(module, relocation);
+  const decoder = new Decoder(module, parts);
   decoder.open(head.bytes);
   const reading = ahead === undefined ? undefined : { memory: new Uint8Array(ahead), atOnce: 2, stop: Infinity };
-  const rebuild = new Rebuild(decoder, { plan, reference, sites: await sites?.() }, new SitesCache(new Decoder(module, relocation), 1 << 14), reading);
+  const rebuild = new Rebuild(decoder, { plan, reference, sites: await sites?.() }, new SitesCache(new Decoder(module, parts), 1 << 14), reading);
   return { head: head.head, rebuild, requests: () => asked.flat().length };
 }
 
@@ -187,16 +188,16 @@ for (const name of readdirSync(`${STORE}/objects`).map((file) => file.replace(/\
     }
     const { head, plan, reference, sites } = await needed(name, (path) => new DirectSource(counted(at(path))));
     let read = 0;
-    const held = await HeldPlan.load(new Decoder(module, relocation), head, { plan, reference, sites }, (bytes) => (read += bytes));
+    const held = await HeldPlan.load(new Decoder(module, parts), head, { plan, reference, sites }, (bytes) => (read += bytes));
     assert.equal(read, plan.size - head.bytes.length + reference.size);
     const { size, sha256: digest } = head.head.file;
     const windows = Array.from({ length: Math.ceil(size / held.windowSize) }, (_, n) => held.make(n).slice());
     assert.equal(sha256(new Uint8Array(await new Blob(windows).arrayBuffer())), digest);
     for (const n of [windows.length - 1, 0].filter((n) => n in windows)) assert.deepEqual(held.make(n).slice(), windows[n]);
-    const found = await HeldPlan.load(new Decoder(module, relocation), head, { plan, reference, finders: async () => finders });
+    const found = await HeldPlan.load(new Decoder(module, parts), head, { plan, reference, finders: async () => finders });
     for (const n of [windows.length - 1, 0].filter((n) => n in windows)) assert.deepEqual(found.make(n).slice(), windows[n]);
     if (sites !== undefined) {
-      const alone = HeldPlan.load(new Decoder(module, relocation), head, { plan, reference });
+      const alone = HeldPlan.load(new Decoder(module, parts), head, { plan, reference });
       await assert.rejects(alone, UsageError);
       assert.throws(() => new Decoder(module).open(head.bytes), (error) => error instanceof PlanError && error.kind === "unsupported" && error.rule === 9);
     }
@@ -236,7 +237,7 @@ test("errors say which rule does not hold", async () => {
   await assert.rejects(planHead(new MemorySource(random(100))), refused("damaged", 6));
   await assert.rejects(planHead(new MemorySource(plan.slice(0, 40))), refused("damaged", 6));
   const { bytes } = await planHead(new MemorySource(plan));
-  const decoder = new Decoder(module, relocation);
+  const decoder = new Decoder(module, parts);
   decoder.open(bytes);
   assert.throws(() => new Rebuild(decoder, { plan: new MemorySource(plan.slice(1)), reference: new MemorySource(random(1)) }), refused("damaged", 6));
   assert.throws(() => new Rebuild(decoder, { plan: new MemorySource(plan), reference: new MemorySource(random(1)) }), refused("wrong-blob", 8));

@@ -40,7 +40,7 @@ export interface GivenPlan {
 }
 
 /** The decoder, and what it is given where a plan needs it (spec/iprog-abi.md D15). */
-export type Parts = Readonly<Record<"core" | "relocation" | "finders", WebAssembly.Module>>;
+export type Parts = Readonly<Record<"core" | "relocation" | "foreseen" | "finders", WebAssembly.Module>>;
 
 export class Plans {
   readonly #decoders: Decoders;
@@ -51,8 +51,8 @@ export class Plans {
   /** By the hashes of their files. */
   readonly #asked = new Set<string>();
 
-  constructor({ core, relocation, finders }: Parts, cache: PageCache) {
-    const make = () => new Decoder(core, relocation);
+  constructor({ core, finders, ...parts }: Parts, cache: PageCache) {
+    const make = () => new Decoder(core, parts);
     this.#decoders = new Decoders(make);
     this.#cache = cache;
     this.#sites = new SitesCache(make(), SITES_KEPT);

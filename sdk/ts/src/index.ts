@@ -15,7 +15,7 @@ export {
   type Want,
 } from "./client.js";
 export { Gathered, type Span } from "./iprog/ahead.js";
-export { Decoder } from "./iprog/decoder.js";
+export { Decoder, type DecoderParts } from "./iprog/decoder.js";
 export type { Content, Head } from "./iprog/head.js";
 export { HeldPlan, type WholeSources } from "./iprog/held.js";
 export { ByLength, DirectSource, JoinedSource, MemorySource, PageCache, PagedSource, type Put, type RangedFile, type Source } from "./iprog/pages.js";

@@ -1,4 +1,4 @@
-/** The decoder of plans, `iprog.wasm` (spec/iprog-abi.md D3 to D9, D15 to D17), and its memory. */
+/** The decoder of plans, `iprog.wasm` (spec/iprog-abi.md D3 to D9, D15 to D18), and its memory. */
 
 import { PlanError } from "../errors.js";
 import { DecoderInstance } from "./instance.js";
@@ -20,20 +20,30 @@ const ROW = 32;
 /** Of a record of a site, in bytes; some sites have two. */
 export const RECORD = 16;
 
-/** The rule that a plan breaks which relocates, for a decoder that does not. */
+/** The rules that plans break which need a part, for a decoder without it. */
 const RELOCATION = 9;
+const FORESEEN = 105;
+
+/** What the core may be given, where a plan needs it: `iprog-relocation.wasm` and `iprog-foreseen.wasm`. */
+export interface DecoderParts {
+  readonly relocation?: WebAssembly.Module | undefined;
+  readonly foreseen?: WebAssembly.Module | undefined;
+}
 
 /** One plan at a time. After a trap the instance is of no use. */
 export class Decoder {
   readonly #instance: DecoderInstance;
-  /** What relocates, until it is needed. */
-  #relocation: WebAssembly.Module | undefined;
+  /** By the rules of plans that need them, until they are needed. */
+  readonly #parts: Map<number, WebAssembly.Module | undefined>;
   #hasFinders = false;
 
-  /** `relocation` is `iprog-relocation.wasm`: without it plans that relocate are refused as unsupported, rule 9. */
-  constructor(module: WebAssembly.Module, relocation?: WebAssembly.Module) {
+  /** Without a part plans that need it are refused as unsupported: the rule is 9 for those that relocate, and 105 for those with foreseen frames. */
+  constructor(module: WebAssembly.Module, { relocation, foreseen }: DecoderParts = {}) {
     this.#instance = new DecoderInstance(module);
-    this.#relocation = relocation;
+    this.#parts = new Map([
+      [RELOCATION, relocation],
+      [FORESEEN, foreseen],
+    ]);
   }
 
   /** Bytes of memory that it has taken; it never gives any back. */
@@ -59,16 +69,22 @@ export class Decoder {
     try {
       this.#instance.checked("open", length);
     } catch (error) {
-      const relocates = error instanceof PlanError && error.kind === "unsupported" && error.rule === RELOCATION;
-      if (!relocates || this.#relocation === undefined) throw error;
-      this.#relocating.checked("open", length);
+      if (!(error instanceof PlanError && error.kind === "unsupported" && this.#give(error.rule))) throw error;
+      this.#open(length);
     }
+  }
+
+  /** Gives the core the part without which it refuses plans for a rule; whether there was one. */
+  #give(rule: number): boolean {
+    const part = this.#parts.get(rule);
+    if (part !== undefined) this.#instance.give(part);
+    this.#parts.delete(rule);
+    return part !== undefined;
   }
 
   /** The same with what relocates. */
   get #relocating(): DecoderInstance {
-    if (this.#relocation !== undefined) this.#instance.give(this.#relocation);
-    this.#relocation = undefined;
+    this.#give(RELOCATION);
     return this.#instance;
   }
 

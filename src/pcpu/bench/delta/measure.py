@@ -125,26 +125,29 @@ def _decode(measured: Measured, folder: Path) -> None:
 
 
 def _for_decoders(patch: Path, old: Path) -> list[Path]:
-    """Files for bench/js/iprog.js: a plan's reconstructor, the decoder of any plan, the plan, and
-    its sites where it has any, with what relocates."""
+    """Files for bench/js/iprog.js: a plan's reconstructor, the core of the decoder of any plan, the
+    plan, its sites, which are none where it has none, and the parts that the core is given."""
     from pcpu.iprog.decoder.parts import decoder
     from pcpu.iprog.decoder.wasm import reconstructor
     from pcpu.iprog.files import mapped
     from pcpu.iprog.finders import find_sites
-    from pcpu.iprog.format import read_header
+    from pcpu.iprog.format import Codec, read_header
     from pcpu.iprog.sites_file import records
 
     plan = patch.read_bytes()
-    ends = ("wasm", "core.wasm", "sites", "relocation.wasm")
-    own, core, sites, more = (patch.with_suffix(f".{end}") for end in ends)
-    own.write_bytes(reconstructor(plan))
-    core.write_bytes(decoder().core.code)
-    relocation = read_header(plan).relocation
-    if relocation is None:
-        return [own, core, patch]
-    more.write_bytes(decoder().relocation.code)
-    sites.write_bytes(records(find_sites(mapped(str(old)), relocation.finders)))
-    return [own, core, patch, sites, more]
+    header = read_header(plan)
+    relocation = header.relocation
+    sites, parts = b"", {}
+    if relocation is not None:
+        sites = records(find_sites(mapped(str(old)), relocation.finders))
+        parts["relocation.wasm"] = decoder().relocation.code
+    if any(frame.codec is Codec.FORESEEN for group in header.groups for frame in group.frames):
+        parts["foreseen.wasm"] = decoder().foreseen.code
+    files = {"wasm": reconstructor(plan), "core.wasm": decoder().core.code, "sites": sites} | parts
+    own, core, *rest = (patch.with_suffix(f".{end}") for end in files)
+    for path, content in zip((own, core, *rest), files.values(), strict=True):
+        path.write_bytes(content)
+    return [own, core, patch, *rest]
 
 
 def decode_in_node(blob: Path, file: Path, patches: Sequence[str]) -> dict[str, dict[str, float]]:

@@ -11,8 +11,8 @@ _FORESEEN = int(Codec.FORESEEN)
 
 
 def read_span(s: State, heap: Memory, end: int) -> int:
-    """Where the span begins that follows the one that ends at ``end``; and its length, which is below
-    1 where the span is none."""
+    """Where the span begins that follows the one that ends at ``end``; and its length, below 1
+    where it is none."""
     bits = PAGE_BITS if S.FORESEES and s[S.CODEC] == _FORESEEN else 0
     start = end + (read_limited(s, heap, 0, MAX_SIZE, 12) << bits)
     length = read_limited(s, heap, 1, MAX_PREFIX, 13) << bits
