@@ -16,12 +16,15 @@ from pcpu import targets
 from pcpu.errors import DamagedPlanError, IprogError, UnsupportedPlanError, WrongBlobError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder.parts import decoder as built
+from pcpu.iprog.decoder.records import RECORD
 from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import find_sites
+from pcpu.iprog.format import Codec, read_header
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.reconstructor import compile_plan
 from pcpu.iprog.sites import Sites
+from pcpu.iprog.sites_file import records
 from tests.iprog.forge import check, header_of
 from tests.iprog.golden.make import cases
 from tests.iprog.module import AnyPlan, Module, OnePlan, RefusedError
@@ -326,6 +329,28 @@ def test_a_core_alone_d15_d16() -> None:
         assert core.made() == file[number * size : (number + 1) * size]
 
 
+def test_a_core_without_foreseen_frames_d18() -> None:
+    """It refuses plans that have some, whether they relocate or not, until it is given the part."""
+    plan, reference, file, sites = planned("universal")
+    assert any(Codec.FORESEEN is frame.codec for frame in read_header(plan).blocks[0].group.frames)
+    assert sites is not None
+    for parts in (("relocation", "foreseen"), ("foreseen", "relocation")):
+        core = Module(built().core.code)
+        core.put(core.done("hold", 0, len(plan)), plan)
+        assert (core.call("open", len(plan)), core.call("rule")) == (-2, 9)
+        core.give(built().given[parts[0]].code)
+        assert core.call("open", len(plan)) == -2
+        assert core.call("rule") == (105 if parts[0] == "relocation" else 9)
+        core.give(built().given[parts[1]].code)
+        assert core.call("open", len(plan)) == 0
+        core.put(core.done("hold", 1, len(reference)), reference)
+        core.put(core.done("hold_sites", len(records(sites)) // RECORD), records(sites))
+        size = core.call("window_size")
+        for number in range(core.call("windows")):
+            assert core.call("want", number) == core.call("make", number) == 0
+            assert core.made() == file[number * size : (number + 1) * size]
+
+
 def test_finders_have_something_to_find_d17() -> None:
     decoder = AnyPlan()
     decoder.give(built().finders.code)
@@ -345,7 +370,7 @@ def test_parts_of_another_build_are_not_linked_d15() -> None:
     """The name of an import says of which build a part is."""
     found = built()
     (name,) = re.findall(rb"s0\.[0-9a-f]{8}", found.core.code)
-    assert name in found.relocation.code
+    assert all(name in part.code for part in found.given.values())
     other = found.relocation.code.replace(name, b"s0.01234567")
     with pytest.raises(KeyError, match="01234567"):
         Module(found.core.code).give(other)

@@ -12,8 +12,8 @@ DAMAGED, UNSUPPORTED, WRONG_BLOB, NO_MEMORY, NOT_NOW = -1, -2, -3, -4, -5
 
 # fmt: off
 (
+    TOP, LIMIT,  # of memory: what is used, and what there is. All parts of a decoder know the first
     RULE,  # that a plan breaks
-    TOP, LIMIT,  # of memory: what is used, and what there is
     OPEN,  # 1: a header was read
     PLAN_HELD, PLAN_AT, PLAN_LENGTH,  # where it is whole
     REFERENCE_HELD, REFERENCE_AT, REFERENCE_LENGTH,
