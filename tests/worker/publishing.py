@@ -17,7 +17,7 @@ import httpx
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.publish import publish
-from tests.iprog.forge import Frames, number, sealed, streams
+from tests.iprog.forge import Frames, number, sealed, signed, streams
 from tests.iprog.pairs import edited
 from tests.iprog.test_explain import program
 from tests.worker.server import OCTETS, Server
@@ -102,9 +102,7 @@ class Large:
         skews = [s - n * WINDOW - LITERALS for n, s in enumerate(self._sources)]
         described, stored = Frames(streams(self, covers, self._literals, skews=skews)).build()
         header = [
-            number(1), number(self.size), hashed.digest(), number(0), number(BITS),
-            number(1), number(self.size), blob, number(0), number(0),
-            number(1), number(self._count), described,
+            number(BITS - 12), number(self.size), hashed.digest(), signed(0), blob, described
         ]  # fmt: skip
         return sealed(b"".join(header)) + stored
 

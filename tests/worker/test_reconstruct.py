@@ -57,7 +57,8 @@ def test_h23_plans_that_cannot_be_read(objects: Shop) -> None:
     assert hashlib.sha256(b"other").hexdigest() in problem(answer)["detail"]
 
 
-def test_h23_every_flipped_bit_is_refused(objects: Shop) -> None:
+def test_h23_every_flipped_bit_is_refused_or_changes_nothing(objects: Shop) -> None:
+    """There are bits that decide nothing, as at the end of a frame of adaptive bits."""
     plan, content = objects.plan("moved"), objects.files["moved"]
     random = Random(8)
     for _ in range(300):
@@ -66,6 +67,9 @@ def test_h23_every_flipped_bit_is_refused(objects: Shop) -> None:
         try:
             answer = objects.reconstruct(bytes(other))
         except httpx.RemoteProtocolError:
+            continue
+        if answer.status_code == 200:
+            assert answer.content == content
             continue
         assert answer.status_code in (400, 422)
         assert problem(answer)["code"] in ("damaged-plan", "unsupported-plan", "not-published")
