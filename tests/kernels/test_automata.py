@@ -7,10 +7,11 @@ import random
 import pytest
 
 from pcpu import expr
-from pcpu.isa import Op
+from pcpu.compiler import compile_operations
+from pcpu.isa import Isa, Op
 from pcpu.lower.automaton import automaton
 from pcpu.lower.kernels import automata, select
-from tests.kernels.machine import HOST, NAMES, Machine, fold, machine, update
+from tests.kernels.machine import HOST, NAMES, Machine, fold, keyed, machine, update
 
 UTF8 = fold(
     "utf8", 8,
@@ -129,3 +130,10 @@ def test_states_are_those_that_data_leads_to() -> None:
     counted = automaton(INSIDE)
     assert counted is not None
     assert (counted.bits, counted.unit, len(counted.values)) == (2, 4, 3)
+
+
+def test_operands_that_no_step_asks_for() -> None:
+    """An automaton hangs on none, whatever is declared."""
+    op = keyed(fold("op", 8, "byte & 1 ? (state + 1) % 3 : state"), ("key", 1, 9))
+    assert select(op, HOST) is automata.KERNEL
+    assert compile_operations(Isa((op,)), HOST).code

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pcpu import expr
+from pcpu import expr, targets
 from pcpu.isa import Op
-from pcpu.lower.kernels import lanes, select
+from pcpu.lower.kernels import chain, lanes, select
 from tests.kernels.machine import (
     HOST,
     NAMES,
@@ -26,6 +26,7 @@ from tests.kernels.machine import (
 )
 from tests.kernels.steps import IMMEDIATES, folds, values
 
+WASM = targets.find("wasm")
 FIXED = (
     fold("sum", 64, "state + byte"),
     fold("count", 64, "state + (byte == k)", immediates=IMMEDIATES),
@@ -154,7 +155,9 @@ def on(request: pytest.FixtureRequest) -> Machine:
 
 @pytest.mark.parametrize("op", FIXED, ids=lambda op: str(op.name))
 def test_fixed(op: Op, on: Machine) -> None:
-    assert select(op, HOST) is lanes.KERNEL
+    products = str(op.name).startswith("product")
+    assert select(op, WASM) is lanes.KERNEL
+    assert select(op, HOST) is (chain.WIDE if products else lanes.KERNEL)
     rng = random.Random(op.name)
     for length in (*LENGTHS, 5000, 20_000):
         check(on, op, rng, length)

@@ -26,7 +26,7 @@ WASM = targets.find("wasm")
          "before the remainder a step may overflow, or its value needs more than 8 bits"),
         ("state + key[state]", "chain", "key[state] is looked up where the state says"),
         ("state * 3 + key[byte]", "chain", "only tables of bytes256, and keys by index, are looked up on vectors"),
-        ("state + byte * index", "wide", "lanes have no index"),
+        ("state + byte * byte * index", "wide", "lanes have no index"),
         ("state + key[byte]", "wide", "only tables of bytes256, and keys by index, are looked up in lanes"),
         ("state + byte * byte * byte * byte * byte", "wide",
          "the values may need more bits than the 32 of the widest lanes"),

@@ -153,7 +153,7 @@ def _options(content: Bytes, prefix: int, *, quick: bool) -> dict[int, int]:
         **_PLAIN,
         Parameter.strategy: zstd.Strategy.btultra,
         Parameter.window_log: bits,
-        Parameter.chain_log: min(kept.bit_length(), bits),
+        Parameter.chain_log: min(max(kept.bit_length(), _SMALL), bits),
         Parameter.hash_log: min(bits - 2, _HEADS) if packed else _roots(bits),
         Parameter.search_log: 5,
         Parameter.min_match: 3,

@@ -71,7 +71,8 @@ class _Writer:
         code.b.position_at_end(other)
         with code.loop(code.size(0), self.length, 1, plain=True) as i:
             here = code.byte_at(self.data, i)
-            stage = Stage(self.op, (), self.state)
+            # An automaton hangs on no operand, whatever is declared.
+            stage = Stage(self.op, (I64(0),) * len(self.op.immediates), self.state)
             chain.step(code, stage, code.load(I8, here), here)
         code.b.ret(code.load(self.kind, self.state))
         for number, value in enumerate(self.form.values):
