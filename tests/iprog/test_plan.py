@@ -7,6 +7,7 @@ import struct
 from collections.abc import Sequence
 from random import Random
 
+import numpy as np
 import pytest
 
 from pcpu.errors import InternalError, UsageError
@@ -140,3 +141,17 @@ def test_a_program_of_too_many_regions_is_not_relocated_g9() -> None:
     for sections, relocated in ((300, True), (4200, False)):
         planned = make_plan(program(sections, 16), [program(sections, 0)])
         assert (planned.header.relocation is not None) == relocated
+
+
+def test_what_goes_on_at_a_seam() -> None:
+    """Parts of a file are aligned by themselves: what is alike at two skews is copied at that of
+    the part before, up to where only the other is right."""
+    reference = np.frombuffer(bytes(200) + b"head" + bytes(300) + b"tail" + bytes(100), np.uint8)
+    file = reference[4:]
+    right, by_chance = np.array([4, 0]), np.array([0, 4])
+    start, stop = np.array([0, 150]), np.array([150, 500])
+    found = Covers(start, stop, right).further([150], file, reference)
+    assert (found.start.tolist(), found.stop.tolist(), found.skew.tolist()) == ([0], [500], [4])
+    found = Covers(start, stop, by_chance).further([150], file, reference)
+    assert (found.start.tolist(), found.stop.tolist()) == ([0, 196], [196, 500])
+    assert Covers(start, stop, by_chance).further([], file, reference).skew.tolist() == [0, 4]

@@ -22,6 +22,7 @@ from pcpu.iprog.sites import Places
 LITERAL = 1 << 60  # stands for the skew of literals
 _NEVER = 1 << 60  # a cost
 _TRACKED = 8  # states: literals and so many alignments but one
+_STEP = 1 << 16  # bytes that are compared at a time
 _NEAR = 256  # skews that differ by less are cheap to change to
 _RUN = 24  # equal bytes after which what is dearer is forgotten
 _UNIT = 16
@@ -70,11 +71,35 @@ class Covers:
             return self
         return Covers(self.start[first], self.stop[last], self.skew[first])
 
+    def further(self, seams: Sequence[int], file: Octets, reference: Octets) -> Covers:
+        """The same, with what ends at a seam in place of what begins there, as far as it does as
+        well: what is alike at several skews has in each part the one that is best there."""
+        start, stop = self.start.copy(), self.stop.copy()
+        for seam in seams:
+            after = int(np.searchsorted(start, seam))
+            if 0 < after < len(start) and start[after] == seam == stop[after - 1]:
+                skews, last = self.skew[after - 1 : after + 1], int(stop[after])
+                stop[after - 1] = start[after] = _as_well(file, reference, skews, seam, last)
+        kept = stop > start
+        return Covers(start[kept], stop[kept], self.skew[kept])
+
     @staticmethod
     def joined(parts: Sequence[Covers]) -> Covers:
         """Those of parts of a file, in order."""
         columns = zip(*((part.start, part.stop, part.skew) for part in parts), strict=True)
         return Covers(*map(np.concatenate, columns))
+
+
+def _as_well(file: Octets, reference: Octets, skews: Places, first: int, last: int) -> int:
+    """Up to where the first of two skews is right wherever the second one is."""
+    last = min(last, len(reference) - int(skews[0]))
+    for at in range(first, last, _STEP) if first + skews[0] >= 0 else ():
+        piece = file[at : min(at + _STEP, last)]
+        one, other = (piece == reference[at + s : at + s + len(piece)] for s in map(int, skews))
+        worse = np.flatnonzero(other & ~one)
+        if len(worse):
+            return at + int(worse[0])
+    return max(first, last) if first + skews[0] >= 0 else first
 
 
 def align(

@@ -235,7 +235,8 @@ def _align_all(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> C
     size = max(-(-len(file) // (THREADS << _USUAL_BITS)) << _USUAL_BITS, _PART)
     parts = [(at, min(at + size, len(file))) for at in range(0, len(file), size)] or [(0, 0)]
     found = each(lambda span: align(file, reference, seeds, costs, [span]), parts)
-    return Covers.joined(found).merged()
+    seams = [first for first, _ in parts[1:]]
+    return Covers.joined(found).further(seams, file, reference).merged()
 
 
 def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
