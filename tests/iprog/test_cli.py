@@ -134,10 +134,11 @@ def test_compilers_keep_no_copy_of_a_plan(folder: Path) -> None:
 def test_what_cannot_be_is_said_before_there_is_a_plan(folder: Path) -> None:
     old, new, out = folder / "old", folder / "new", folder / "out"
     before = sorted(folder.iterdir())
+    many: list[str | Path] = ["--blob", old] * 256
     cases: list[tuple[list[str | Path], str]] = [
         (["--blob", old, "-o", "-", "--json"], "with --json stdout holds what is told"),
         (["--blob", old, "-o", out, "--html", folder / "x.pdf"], "call it .html or .svg"),
-        (["--blob", old] * 256 + ["-o", out], "at most 255 blobs, and 256 are given"),
+        ([*many, "-o", out], "at most 255 blobs, and 256 are given"),
     ]
     for given, words in cases:
         done = pcpu("plan", new, *given)
