@@ -96,6 +96,13 @@ def test_sums_fit(width: int) -> None:
         assert 2 * 255 * 2**15 * 16 * strips < 2**31
 
 
+def test_words_where_lanes_multiply_them() -> None:
+    """States of 32 bits run as they are in WebAssembly, and others in limbs."""
+    for name, bits, words in (("wasm", 32, True), ("wasm", 64, False), ("wasm", 16, False)):
+        assert fnv_block.in_words(targets.find(name), bits) == words
+    assert not fnv_block.in_words(HOST, 32)
+
+
 def test_planes_have_slots_of_their_own() -> None:
     for multiplier in range(1, 256, 2):
         planes = Planes(16, 1024, multiplier)
