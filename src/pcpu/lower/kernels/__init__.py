@@ -17,6 +17,7 @@ from pcpu.lower.kernels import (
     moment,
     neighbours,
     polynomial,
+    resets,
     search,
     xor_hash,
 )
@@ -24,7 +25,7 @@ from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.places import with_keys
 from pcpu.target import Target
 
-KERNELS: tuple[Kernel, ...] = (
+_FAST: tuple[Kernel, ...] = (
     crc.KERNEL,
     fnv.KERNEL,
     search.KERNEL,
@@ -36,11 +37,14 @@ KERNELS: tuple[Kernel, ...] = (
     chain.WIDE,
     neighbours.KERNEL,
     xor_hash.KERNEL,
+)
+_LAST: tuple[Kernel, ...] = (
     automata.KERNEL,
     histogram.KERNEL,
     chain.ARRAY,
     chain.KERNEL,
 )
+KERNELS: tuple[Kernel, ...] = (*_FAST, resets.kernel((*_FAST, *_LAST)), *_LAST)
 
 __all__ = ["KERNELS", "Kernel", "select"]
 

@@ -40,8 +40,9 @@ def multiplication(op: Op) -> Multiplication | None:
     if op.fold is None or op.is_array or op.state_bits < 16:
         return None
     found = _match(op.step_expr, op.state_bits)
-    # An even factor has no inverse, and its low bits are constant after 8 bytes: not a hash.
-    return found if found is not None and found.factor % 2 == 1 else None
+    # An even factor has no inverse, and its low bits are constant after 8 bytes: not a hash. Nor is
+    # a sum by exclusive or, whose factor is 1.
+    return found if found is not None and found.factor % 2 and found.factor > 1 else None
 
 
 def _match(step: Expr, bits: int) -> Multiplication | None:
