@@ -44,6 +44,12 @@ MOMENTS = (
     fold("minus", 64, "state - (byte == k) * index", immediates=K),
     fold("indices", 64, "state + index * 5"),
 )
+# States as wide as lanes are, of places that no key has.
+NARROW = (
+    fold("third", 16, "state ^ (index >> 3)"),
+    fold("half", 16, "state + byte * (index % 10)"),
+    fold("word", 32, "state + (index % 10 + 1) * (byte - 48)"),
+)
 MAPS = (
     byte_map("by_place", "byte ^ index"),
     byte_map("sum_of_place", "byte + index * 3 + (index & 1)"),
@@ -54,7 +60,7 @@ LENGTHS = (*range(70), 127, 128, 129, 500, 1023, 4096, 20_001)
 
 @pytest.fixture(scope="module", params=NAMES)
 def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, (*TURNS, *MOMENTS, *MAPS))
+    return machine(request.param, (*TURNS, *MOMENTS, *NARROW, *MAPS))
 
 
 @pytest.mark.parametrize("op", [*TURNS, *MOMENTS], ids=lambda op: str(op.name))
@@ -63,6 +69,14 @@ def test_lengths_pieces_places_and_states(op: Op, on: Machine) -> None:
     dice = random.Random(op.name)
     for length in LENGTHS:
         check_fold(on, op, dice.getrandbits(64), dice.randbytes(length), dice)
+
+
+@pytest.mark.parametrize("op", NARROW, ids=lambda op: str(op.name))
+def test_places_that_lanes_do_not_have(op: Op, on: Machine) -> None:
+    assert select(op, HOST) is not lanes.KERNEL
+    dice = random.Random(op.name)
+    for length in LENGTHS:
+        check_fold(on, op, dice.getrandbits(op.state_bits), dice.randbytes(length), dice)
 
 
 @pytest.mark.parametrize("op", MAPS, ids=lambda op: str(op.name))
