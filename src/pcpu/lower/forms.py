@@ -98,6 +98,8 @@ def _sums(op: Op) -> tuple[Reduction, ...]:
             by_scale.setdefault(times, []).append(term)
     parts = []
     for times, values in by_scale.items():
+        if times % (1 << op.state_bits) == 0:
+            continue
         value = joined(values, "+")
         lanes = _lanes_of(op, value)
         if lanes is None:

@@ -9,6 +9,7 @@ from pcpu.lower.kernels import (
     adler,
     automata,
     chain,
+    clock,
     columns,
     crc,
     fnv,
@@ -39,6 +40,7 @@ _FAST: tuple[Kernel, ...] = (
     chain.WIDE,
     neighbours.KERNEL,
     xor_hash.KERNEL,
+    clock.KERNEL,
 )
 _LAST: tuple[Kernel, ...] = (
     automata.KERNEL,
