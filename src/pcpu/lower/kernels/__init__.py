@@ -14,6 +14,7 @@ from pcpu.lower.kernels import (
     crc,
     fnv,
     histogram,
+    idle,
     lanes,
     lookup,
     moment,
@@ -44,6 +45,7 @@ _FAST: tuple[Kernel, ...] = (
 )
 _LAST: tuple[Kernel, ...] = (
     automata.KERNEL,
+    idle.KERNEL,
     histogram.KERNEL,
     chain.ARRAY,
     chain.KERNEL,

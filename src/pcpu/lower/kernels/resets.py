@@ -13,20 +13,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pcpu.expr import Cond, Const, Expr, show, uses
+from pcpu.expr import Cond, Expr, show, uses
 from pcpu.isa import Op
 from pcpu.lower.code import I8, I64, Code, Value
 from pcpu.lower.forms import lane_bits
 from pcpu.lower.kernels import chain
 from pcpu.lower.kernels.kernel import Kernel
-from pcpu.lower.kernels.search import Scan, Search, truth, untrue
+from pcpu.lower.kernels.search import ALWAYS, NEVER, Scan, Search, chosen
 from pcpu.lower.kernels.table import in_lanes
 from pcpu.lower.linear import STATE
 from pcpu.lower.places import keyed
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
-_NEVER, _ALWAYS = Const(0), Const(1)
 _NOWHERE = I64(-1)
 
 
@@ -46,7 +45,7 @@ def resets(op: Op) -> Resets | None:
         return None
     when, rest = _parted(op.step_expr)
     bits = lane_bits(op, when)
-    if rest is None or when == _NEVER or bits is None:
+    if rest is None or when == NEVER or bits is None:
         return None
     return Resets(when, rest, bits)
 
@@ -54,21 +53,13 @@ def resets(op: Op) -> Resets | None:
 def _parted(step: Expr) -> tuple[Expr, Expr | None]:
     """Where a step forgets the state, and what it is elsewhere, if there is an elsewhere."""
     if not uses(step, "state"):
-        return _ALWAYS, None
+        return ALWAYS, None
     match step:
         case Cond(test, then, other) if not uses(test, "state") and not uses(test, "index"):
             (first, one), (second, two) = _parted(then), _parted(other)
             rest = Cond(test, one, two) if one and two else one or two
-            return _chosen(test, first, second), rest
-    return _NEVER, step
-
-
-def _chosen(test: Expr, then: Expr, other: Expr) -> Expr:
-    if then == other:
-        return then
-    if (then, other) == (_ALWAYS, _NEVER):
-        return truth(test)
-    return untrue(test) if (then, other) == (_NEVER, _ALWAYS) else Cond(test, then, other)
+            return chosen(test, first, second), rest
+    return NEVER, step
 
 
 def _accepts(op: Op, target: Target) -> bool:

@@ -39,6 +39,7 @@ from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
 _STATE, _INDEX = Var("state"), Var("index")
+NEVER, ALWAYS = Const(0), Const(1)  # truths
 BLOCK = 128  # bytes that one test is for
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
@@ -130,6 +131,15 @@ def _is_truth(expr: Expr) -> bool:
 def truth(value: Expr) -> Expr:
     """1 where ``value`` is not 0."""
     return value if _is_truth(value) else Binary("!=", value, Const(0))
+
+
+def chosen(test: Expr, then: Expr, other: Expr) -> Expr:
+    """One truth or another."""
+    if then == other:
+        return then
+    if (then, other) == (ALWAYS, NEVER):
+        return truth(test)
+    return untrue(test) if (then, other) == (NEVER, ALWAYS) else Cond(test, then, other)
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
