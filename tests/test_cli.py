@@ -133,6 +133,15 @@ def test_errors(arguments: list[str], code: int, words: str) -> None:
     assert "Traceback" not in text
 
 
+def test_the_data_in_place_of_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("DATA", "xor"):
+        Path(name).write_bytes(b"a")
+    assert b"DATA: this is no program, and the name of a file" in pcpu("run", "DATA", "xor").stderr
+    assert pcpu("run", "xor 1", "DATA").stdout == b"`"
+    assert b"xor takes 1 immediate" in pcpu("run", "xor", "DATA").stderr
+
+
 def test_compile(tmp_path: Path) -> None:
     out = tmp_path / "p.wasm"
     done = pcpu("compile", "xor 1 | crc32c", "-o", out, "--json")
