@@ -26,9 +26,12 @@ def table(record: Mapping[str, Any]) -> str:
     machine = record["machine"]
     where = f"{machine['processor']}, {machine['cores']} cores"
     return (
-        f"{rows}\n"
-        "GB/s in the fastest sample (in the median one), how many times that is the speed of the\n"
-        f"fastest alternative. {where}, {record['date'][:10]}, {record['compiled_with']}.\n"
+        "GB/s in the **fastest** sample (in the median one), then how many times that is the\n"
+        "speed of the fastest alternative, by name. The data lies where the code reads it: in\n"
+        "WebAssembly, copying it into the module's memory and back comes on top (*with copies* in\n"
+        "the picture).\n"
+        f"\n{rows}\n"
+        f"{where}, {record['date'][:10]}, {record['compiled_with']}.\n"
         f"This run met {met} of the {len(record['goals'])} goals of `bench/definitions`;\n"
         "its record in `bench/record` names them all.\n"
     )

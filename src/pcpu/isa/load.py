@@ -145,7 +145,7 @@ def _read_json(path: Path) -> Any:
         )
         json.dumps(document, ensure_ascii=False).encode()
     except OSError as error:
-        raise fail(f"cannot be read: {error.strerror}") from None
+        raise fail(f"the file cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise fail(f"not UTF-8 at byte {error.start}") from None
     except UnicodeEncodeError:

@@ -18,6 +18,7 @@ from pcpu.source.number import Written, read_immediate
 MAX_TEXT = 65536
 _TOKEN = re.compile(r"[A-Za-z0-9_]+|[^ \t\r\n]")
 _WORD = re.compile(r"[A-Za-z_]")
+_NUMBER = "a number such as 90, 0x5a, 0o132 or 0b1011010"
 
 
 @dataclass(frozen=True)
@@ -103,14 +104,14 @@ class _Parser:
         if self.token.text == ":":
             while self.token.text == ":":
                 self.take()
-                found.append(self.immediate())
+                found.append(self.immediate(_NUMBER))
         else:
             while self.token.is_word:
-                found.append(self.immediate())
+                found.append(self.immediate(f"{_NUMBER}, '|' or the end"))
         return found
 
-    def immediate(self) -> Located[Written]:
+    def immediate(self, wanted: str) -> Located[Written]:
         value = read_immediate(self.token.text)
         if value is None:
-            raise self.unexpected("a number such as 90, 0x5a, 0o132 or 0b1011010")
+            raise self.unexpected(wanted)
         return Located(value, self.take().place)
