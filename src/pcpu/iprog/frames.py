@@ -33,6 +33,7 @@ _MUCH = 1 << 18  # bytes of a content for which levels have roots of search tree
 _FEWER, _ROOTS = 3, 19  # logarithms: how many times fewer are as good, and of how many
 _LEAST_ROOTS = 8  # a logarithm, too
 _HEADS = 20  # the logarithm of how many chains there are at most, where there are no trees
+_PACKED_ROOTS = 22  # the same of trees of what is packed
 _LARGE = 27  # the most that is of use: a prefix of 2^26 bytes and a content of 2^24
 _PLAIN: Mapping[int, int] = MappingProxyType({
     Parameter.content_size_flag: 1,
@@ -145,16 +146,16 @@ def _options(content: Bytes, prefix: int, *, quick: bool) -> dict[int, int]:
             Parameter.min_match: 4,
             Parameter.target_length: 64,
         }
-    # Of what is packed little is found again, mostly near: a tree for somewhat less is as good. To
-    # look through it takes long, so that it has more roots.
+    # Of what is packed little is found again: hardly any root has more than one place, so that many
+    # roots and small trees say it in half of the time.
     packed = size > _SOME and _is_packed(content)
-    kept = size - size // _LESS if packed else size
+    trees = (size - size // _LESS).bit_length() - 1 if packed else bits
     return {
         **_PLAIN,
-        Parameter.strategy: zstd.Strategy.btultra,
+        Parameter.strategy: zstd.Strategy.btultra2,
         Parameter.window_log: bits,
-        Parameter.chain_log: min(max(kept.bit_length(), _SMALL), bits),
-        Parameter.hash_log: min(bits - 2, _HEADS) if packed else _roots(bits),
+        Parameter.chain_log: trees,
+        Parameter.hash_log: min(bits, _PACKED_ROOTS) if packed else _roots(bits),
         Parameter.search_log: 5,
         Parameter.min_match: 3,
         Parameter.target_length: 256,
