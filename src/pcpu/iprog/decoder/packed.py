@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.covers import number_at
 from pcpu.iprog.decoder.groups import pcpu_zstd, pcpu_zstd_workspace
+from pcpu.iprog.decoder.reader import read_from, read_number, read_signed
 from pcpu.iprog.decoder.records import RECORD, ROW, record_of
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.sites import NEAR, REST, Form
 from pcpu.kernel import Memory, State
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
-_WORD = 4  # bytes that a number is read from at once
 _LENGTH = 4  # bytes that say how long the columns are
 _LONGEST = 28  # bytes of a site in them: three numbers and a form
 _FORMS = max(Form) + 1
@@ -48,54 +47,36 @@ def unpack(s: State, heap: Memory, start: int, length: int, count: int, to: int)
     stored, stored_length = start + _LENGTH, length - _LENGTH
     if pcpu_zstd(columns, size, stored, stored_length, 0, 0, workspace) < 0:
         return fail(S.DAMAGED, _RULE)
-    end = columns + size
-    at = _read_column(s, heap, _PLACES, count, columns, end, rows, last)
-    at = _read_forms(heap, count, at, end, rows)
-    at = _read_column(s, heap, _EXTRAS, count, at, end, rows, last)
-    at = _read_column(s, heap, _TARGETS, count, at, end, rows, last)
-    if at != end:
+    read_from(s, columns, columns + size)
+    _column(s, heap, _PLACES, count, rows, last)
+    for n in range(count):
+        form = int(heap[s[S.AT]]) if s[S.AT] < s[S.END] else _FORMS
+        if form >= _FORMS or _KNOWN >> form & 1 == 0:
+            return fail(S.DAMAGED, _RULE)
+        put_64(heap, rows + ROW * n + 8, form)
+        s[S.AT] += 1
+    _column(s, heap, _EXTRAS, count, rows, last)
+    _column(s, heap, _TARGETS, count, rows, last)
+    whole = s[S.END] and s[S.AT] == s[S.END]
+    if not whole:
         return fail(S.DAMAGED, _RULE)
-    return _make_all(heap, count, rows, to)
-
-
-def _make_all(heap: Memory, count: int, rows: int, to: int) -> int:
-    """Make records of all rows; how many."""
     end = to
     for n in range(count):
         end = record_of(heap, rows + ROW * n, end)
     return (end - to) // RECORD
 
 
-def _read_forms(heap: Memory, count: int, at: int, end: int, rows: int) -> int:
-    """Read the column of forms; where the next one begins, or below 0."""
-    if at < 0 or count > end - at:
-        return -1
-    for n in range(count):
-        form = int(heap[at + n])
-        if form >= _FORMS or _KNOWN >> form & 1 == 0:
-            return -1
-        put_64(heap, rows + ROW * n + 8, form)
-    return at + count
-
-
-def _read_column(
-    s: State, heap: Memory, column: int, count: int, at: int, end: int, to: int, last: int
-) -> int:
+def _column(s: State, heap: Memory, column: int, count: int, to: int, last: int) -> None:
     """Read a column: extras less that of the site of this form before, targets less the place
     where a form is about a distance, less the target before where it is the rest of one, else less
-    that of the site of this form before. ``last`` has room for a number of each form. Where the
-    next column begins, or below 0; also where ``at`` is below 0."""
-    if at < 0:
-        return -1
+    that of the site of this form before. ``last`` has room for a number of each form."""
     for n in range(_FORMS):
         put_64(heap, last + 8 * n, 0)
     value = 0
-    for row in range(to, to + ROW * count, ROW):
-        z, at = number_at(s, heap, at, end, end - _WORD)
-        if z < 0:
-            return -1
+    for n in range(count):
+        row = to + ROW * n
         if column == _PLACES:
-            value += z
+            value += read_number(s, heap)
         else:
             form = i64_at(heap, row + 8)
             before = last + 8 * form
@@ -105,7 +86,6 @@ def _read_column(
                 value = i64_at(heap, row)
             elif _REST >> form & 1 == 0:
                 value = i64_at(heap, before)
-            value += (z >> 1) ^ -(z & 1)
+            value += read_signed(s, heap)
             put_64(heap, before, value)
         put_64(heap, row + column, value)
-    return at
