@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pcpu.iprog.align import Costs, Covers
 from pcpu.iprog.packing import LITERALS, REST
 
-# The larger the cost of a cover, the more is left to zstd.
+# The larger the cost of a cover, the more is left to zstd. What differs behind what differs is hardly
+# cheaper, as such stretches are better left to it, too.
 FIRST = (
-    Costs(cover=60, near=30, fix=11, next_fix=7, literal=4),
-    Costs(cover=90, near=40, fix=12, next_fix=7, literal=3.5),
+    Costs(cover=60, near=30, fix=11, next_fix=10, literal=4),
+    Costs(cover=90, near=40, fix=12, next_fix=11, literal=3.5),
 )
 # Of small plans any of these may be the smallest.
 SMALL = (
@@ -66,6 +67,6 @@ class Trial:
         least, most = _LITERAL_BITS
         literal = min(max(literal * LITERALS, least), most)
         return tuple(
-            Costs(cover * times + 8, cover * times / 2 + 4, fix * 1.15, fix * 0.8, literal)
+            Costs(cover * times + 8, cover * times / 2 + 4, fix * 1.15, fix * 1.1, literal, 16)
             for times in (1.35, 2.4)
         )
