@@ -80,12 +80,11 @@ def _loaded_symbols(b: Octets, numbers: Places) -> tuple[int, int, int] | None:
     for n in range(int(numbers[elf.COUNT])):
         s = int(elf.section(numbers, n))
         if elf.type_of(b, s) == elf.DYNSYM and elf.is_section(b, s):
-            link = int(elf.link_of(b, s))
+            link, start = int(elf.link_of(b, s)), int(elf.start_of(b, s))
             named = int(elf.section(numbers, link))
-            if link < numbers[elf.COUNT] and elf.is_section(b, named):
-                if elf.type_of(b, named) != elf.NOBITS:
-                    start = int(elf.start_of(b, s))
-                    return start, start + int(elf.size_of(b, s)), named
+            is_known = link < numbers[elf.COUNT] and elf.is_section(b, named)
+            if is_known and elf.type_of(b, named) != elf.NOBITS:
+                return start, start + int(elf.size_of(b, s)), named
     return None
 
 
