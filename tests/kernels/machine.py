@@ -97,32 +97,47 @@ class Wasm:
 
 
 def update(
-    on: Machine, op: Op, state: int, offset: int, length: int, immediates: tuple[int, ...] = ()
+    on: Machine,
+    op: Op,
+    state: int,
+    offset: int,
+    length: int,
+    immediates: tuple[int, ...] = (),
+    index: int = 0,
 ) -> int:
-    """The state after a fold's bytes ``offset .. offset + length`` of the buffer."""
+    """The state after a fold's bytes ``offset .. offset + length`` of the buffer, of which the
+    first is number ``index`` of the stream."""
     width = abi(op.state_bits)
     arguments = [(state, width), *_span(on, offset, length), *_given(op, immediates)]
-    return on.call(f"pcpu_{op.name}_update", width, arguments)
+    place = [(index % (1 << 64), 64)] if op.uses_index else []
+    return on.call(f"pcpu_{op.name}_update", width, [*arguments, *place])
 
 
-def serial(op: Op, state: int, data: bytes, k: int) -> int:
+def serial(op: Op, state: int, data: bytes, k: int = 0, index: int = 0) -> int:
     """The state after ``data`` as Python's numbers have it, a byte after the other."""
-    step = expr.function(op.step_expr, ("state", "byte"), op.state_bits, {"k": k})
-    for byte in data:
-        state = step(state, byte)
+    step = expr.function(op.step_expr, ("state", "byte", "index"), op.state_bits, {"k": k})
+    for place, byte in enumerate(data, start=index):
+        state = step(state, byte, place % (1 << 64))
     return state
 
 
 def check_fold(on: Machine, op: Op, state: int, data: bytes, dice: random.Random) -> None:
     """That ``data`` anywhere in memory, whole and in two pieces, gives what ``serial`` does."""
     k, length, start = dice.randrange(256), len(data), dice.randrange(64)
-    cut = dice.randrange(length + 1)
-    on.write(start, b"\xff" * 64 + data + b"\xff" * 64)
+    cut, index = dice.randrange(length + 1), any_place(dice, length)
+    on.write(start, dice.randbytes(64) + data + dice.randbytes(64))
     given = (k,) if op.immediates else ()
-    want = serial(op, state, data, k)
-    assert update(on, op, state, start + 64, length, given) == want, (length, start, state, k)
-    first = update(on, op, state, start + 64, cut, given)
-    assert update(on, op, first, start + 64 + cut, length - cut, given) == want, (length, cut)
+    want = serial(op, state, data, k, index)
+    context = (length, start, cut, state, k, index)
+    assert update(on, op, state, start + 64, length, given, index) == want, context
+    first = update(on, op, state, start + 64, cut, given, index)
+    rest = start + 64 + cut, length - cut
+    assert update(on, op, first, *rest, given, index + cut) == want, context
+
+
+def any_place(dice: random.Random, length: int) -> int:
+    """Where in a stream so many bytes may begin: at its beginning, or so that places end in them."""
+    return dice.choice((0, 1, dice.randrange(5000), (1 << 64) - length - dice.randrange(1, 9)))
 
 
 def run_map(

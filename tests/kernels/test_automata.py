@@ -6,12 +6,21 @@ import random
 
 import pytest
 
-from pcpu import expr
 from pcpu.compiler import compile_operations
 from pcpu.isa import Isa, Op
 from pcpu.lower.automaton import automaton
 from pcpu.lower.kernels import automata, select
-from tests.kernels.machine import HOST, NAMES, Machine, fold, keyed, machine, update
+from tests.kernels.machine import (
+    HOST,
+    NAMES,
+    Machine,
+    check_fold,
+    fold,
+    keyed,
+    machine,
+    serial,
+    update,
+)
 
 UTF8 = fold(
     "utf8", 8,
@@ -33,19 +42,12 @@ OPS = (
     fold("thirds", 8, "(state * 2 + byte) % 3"),
     fold("cycle", 16, "state == 9 ? 0 : state + (byte & 1)", "3"),
     fold("times", 64, "(state & ~3) + ((state & 3) + byte & 3) + (byte == 7) * 12 + (byte == 98) * 4"),
-    fold("ends", 32, "byte == 10 ? 0 : state == 1 ? 1 : byte == 35 ? 1 : 2", "0"),
+    fold("ends", 32, "state == 1 ? byte != 10 : byte == 10 ? 0 : byte == 35 ? 1 : 2", "0"),
     fold("saturating", 8, "state < 5 ? state + (byte == 10) : state"),
     fold("pairs", 64, "(state & 1) == 1 ? state - 1 + (byte == 97 ? 2 : 0) : byte == 98 ? state | 1 : state"),
 )  # fmt: skip
 LENGTHS = (*range(70), 95, 96, 97, 127, 128, 129, 500, 1000, 4096, 5001)
 FEW = b'a"\\,b \n/*#\x07'
-
-
-def serial(op: Op, state: int, data: bytes) -> int:
-    step = expr.function(op.step_expr, ("state", "byte"), op.state_bits)
-    for byte in data:
-        state = step(state, byte)
-    return state
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -60,12 +62,7 @@ def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
         dice.randbytes(length), bytes(dice.choices(FEW, k=length)), dice.choice(FEW).to_bytes() * length,
         bytes(dice.choices(FEW, (300, *[1] * (len(FEW) - 1)), k=length)),
     ))  # fmt: skip
-    start, cut = dice.randrange(64), dice.randrange(length + 1)
-    on.write(start, b"\x22" * 64 + data + b"\x22" * 64)
-    want = serial(op, state, data)
-    assert update(on, op, state, start + 64, length) == want, (length, start, state)
-    first = update(on, op, state, start + 64, cut)
-    assert update(on, op, first, start + 64 + cut, length - cut) == want, (length, cut)
+    check_fold(on, op, state, data, dice)
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))

@@ -7,12 +7,12 @@ import random
 
 import pytest
 
-from pcpu import expr, interp, targets
+from pcpu import interp, targets
 from pcpu.ir import with_names
 from pcpu.isa import Op
 from pcpu.lower.kernels import fnv, fnv_block, select
 from pcpu.lower.kernels.fnv_planes import Planes, addition_chain
-from tests.kernels.machine import HOST, NAMES, VECTORS, Machine, fold, machine, update
+from tests.kernels.machine import HOST, NAMES, VECTORS, Machine, check_fold, fold, machine, update
 
 AUTHORS = json.loads((VECTORS / "fnv1a.json").read_text())["vectors"]
 BASIS = {64: 0xCBF29CE484222325, 32: 0x811C9DC5}
@@ -38,13 +38,6 @@ LOW_BYTES = tuple(
     fold(f"low_{low:02x}", 32, f"(state ^ byte) * {0x5A5A00 | low}")
     for low in (0x01, 0x03, 0x81, 0x55, 0xFD, 0xFF)
 )
-
-
-def serial(op: Op, state: int, data: bytes) -> int:
-    step = expr.function(op.step_expr, ("state", "byte"), op.state_bits)
-    for byte in data:
-        state = step(state, byte)
-    return state
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -96,6 +89,13 @@ def test_sums_fit(width: int) -> None:
         assert 2 * 255 * 2**15 * 16 * strips < 2**31
 
 
+def test_words_where_lanes_multiply_them() -> None:
+    """States of 32 bits run as they are in WebAssembly, and others in limbs."""
+    for name, bits, words in (("wasm", 32, True), ("wasm", 64, False), ("wasm", 16, False)):
+        assert fnv_block.in_words(targets.find(name), bits) == words
+    assert not fnv_block.in_words(HOST, 32)
+
+
 def test_planes_have_slots_of_their_own() -> None:
     for multiplier in range(1, 256, 2):
         planes = Planes(16, 1024, multiplier)
@@ -119,12 +119,7 @@ def check(on: Machine, op: Op, rng: random.Random, length: int) -> None:
     data, state = rng.randbytes(length), rng.getrandbits(op.state_bits)
     if rng.random() < 0.2:
         data = bytes([rng.choice((0, 255))]) * length
-    start, cut = rng.randrange(64), rng.randrange(length + 1)
-    on.write(start, data)
-    want = serial(op, state, data)
-    assert update(on, op, state, start, length) == want, (length, start, state)
-    first = update(on, op, state, start, cut)
-    assert update(on, op, first, start + cut, length - cut) == want, (length, cut, state)
+    check_fold(on, op, state, data, rng)
 
 
 @pytest.mark.parametrize("width", fnv_block.widths(targets.find("host")))
@@ -145,6 +140,7 @@ def test_selection_by_form() -> None:
     assert fnv.multiplication(fold("op", 64, "(state ^ byte) + 3")) is None
     assert fnv.multiplication(fold("op", 64, "state * 3 ^ (byte + 1)")) is None
     assert fnv.multiplication(fold("op", 8, "(state ^ byte) * 3")) is None
+    assert fnv.multiplication(fold("op", 32, "state ^ byte")) is None
     found = fnv.multiplication(fold("op", 32, "7 * (byte ^ state)"))
     assert found == fnv.Multiplication(7, first=False)
     found = fnv.multiplication(fold("op", 32, "byte ^ (7 * state)"))

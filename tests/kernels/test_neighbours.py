@@ -8,14 +8,22 @@ from itertools import groupby
 
 import pytest
 
-from pcpu import expr
 from pcpu.compiler import compile_operations
 from pcpu.expr import Binary, Var
 from pcpu.isa import Isa, Op
 from pcpu.lower.forms import Reduction
 from pcpu.lower.kernels import neighbours, select
 from pcpu.lower.kernels.neighbours import Neighbours
-from tests.kernels.machine import HOST, NAMES, Machine, Native, fold, machine, update
+from tests.kernels.machine import (
+    HOST,
+    NAMES,
+    Machine,
+    Native,
+    check_fold,
+    fold,
+    machine,
+    update,
+)
 
 K = (("k", 8),)
 BLACK = "byte != 32 & (byte < 9 | byte > 13)"
@@ -36,29 +44,16 @@ OPS = (
 LENGTHS = (*range(70), 127, 128, 129, 255, 256, 257, 511, 512, 1000, 4096, 5001, 70_000)
 
 
-def serial(op: Op, state: int, data: bytes, k: int) -> int:
-    step = expr.function(op.step_expr, ("state", "byte"), op.state_bits, {"k": k})
-    for byte in data:
-        state = step(state, byte)
-    return state
-
-
 @pytest.fixture(scope="module", params=NAMES)
 def on(request: pytest.FixtureRequest) -> Machine:
     return machine(request.param, OPS)
 
 
 def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
-    k, state = dice.randrange(256), dice.getrandbits(op.state_bits)
-    few = bytes([k, k, 10, 13, 32, 65, dice.randrange(256)])
+    some = dice.randrange(256)
+    few = bytes([some, some, 10, 13, 32, 65, dice.randrange(256)])
     data = dice.choice((dice.randbytes(length), bytes(dice.choices(few, k=length))))
-    start, cut = dice.randrange(64), dice.randrange(length + 1)
-    on.write(start, b"\x0d" * 64 + data + b"\x0a" * 64)
-    given = (k,) if op.immediates else ()
-    want = serial(op, state, data, k)
-    assert update(on, op, state, start + 64, length, given) == want, (length, start, state, k)
-    first = update(on, op, state, start + 64, cut, given)
-    assert update(on, op, first, start + 64 + cut, length - cut, given) == want, (length, cut)
+    check_fold(on, op, dice.getrandbits(op.state_bits), data, dice)
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))

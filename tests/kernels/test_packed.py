@@ -6,13 +6,12 @@ import random
 
 import pytest
 
-from pcpu import expr
 from pcpu.ir import with_names
 from pcpu.isa import Op
 from pcpu.lower.explain import explain
 from pcpu.lower.fuse import in_two
 from pcpu.lower.packed import packed
-from tests.kernels.machine import HOST, NAMES, ROOM, Machine, fold, machine, update
+from tests.kernels.machine import HOST, NAMES, ROOM, Machine, check_fold, fold, machine, update
 
 K = (("k", 8),)
 RANGE = fold(
@@ -29,13 +28,6 @@ OPS = (
 LENGTHS = (*range(70), 127, 128, 129, 500, 1024, 3000, 20_001)
 
 
-def serial(op: Op, state: int, data: bytes, k: int) -> int:
-    step = expr.function(op.step_expr, ("state", "byte"), op.state_bits, {"k": k})
-    for byte in data:
-        state = step(state, byte)
-    return state
-
-
 @pytest.fixture(scope="module", params=NAMES)
 def on(request: pytest.FixtureRequest) -> Machine:
     return machine(request.param, OPS)
@@ -46,18 +38,7 @@ def test_lengths_pieces_and_states(op: Op, on: Machine) -> None:
     assert in_two(op, HOST) is not None
     dice = random.Random(op.name)
     for length in LENGTHS:
-        data, k, state = (
-            dice.randbytes(length),
-            dice.randrange(256),
-            dice.getrandbits(op.state_bits),
-        )
-        start, cut = dice.randrange(64), dice.randrange(length + 1)
-        on.write(start, data)
-        given = (k,) if op.immediates else ()
-        want = serial(op, state, data, k)
-        assert update(on, op, state, start, length, given) == want, (length, start, state, k)
-        first = update(on, op, state, start, cut, given)
-        assert update(on, op, first, start + cut, length - cut, given) == want, (length, cut)
+        check_fold(on, op, dice.getrandbits(op.state_bits), dice.randbytes(length), dice)
 
 
 def test_extremes(on: Machine) -> None:

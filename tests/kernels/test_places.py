@@ -13,7 +13,17 @@ from pcpu.isa import Op
 from pcpu.lower.kernels import chain, lanes, moment, select
 from pcpu.lower.kernels.moment import Moment
 from pcpu.lower.places import with_keys
-from tests.kernels.machine import HOST, NAMES, ROOM, Machine, byte_map, fold, machine
+from tests.kernels.machine import (
+    HOST,
+    NAMES,
+    ROOM,
+    Machine,
+    byte_map,
+    check_fold,
+    fold,
+    machine,
+    update,
+)
 
 K = (("k", 8),)
 WORDS = fold("words", 64, "state + (index & 1 ? byte : byte << 8)")
@@ -34,6 +44,12 @@ MOMENTS = (
     fold("minus", 64, "state - (byte == k) * index", immediates=K),
     fold("indices", 64, "state + index * 5"),
 )
+# States as wide as lanes are, of places that no key has.
+NARROW = (
+    fold("third", 16, "state ^ (index >> 3)"),
+    fold("half", 16, "state + byte * (index % 10)"),
+    fold("word", 32, "state + (index % 10 + 1) * (byte - 48)"),
+)
 MAPS = (
     byte_map("by_place", "byte ^ index"),
     byte_map("sum_of_place", "byte + index * 3 + (index & 1)"),
@@ -42,22 +58,9 @@ MAPS = (
 LENGTHS = (*range(70), 127, 128, 129, 500, 1023, 4096, 20_001)
 
 
-def reference(op: Op, state: int, data: bytes, k: int, index: int) -> int:
-    step = expr.function(op.step_expr, ("state", "byte", "index"), 64, {"k": k})
-    for place, byte in enumerate(data, start=index):
-        state = step(state, byte, place % (1 << 64))
-    return state
-
-
-def update(on: Machine, op: Op, state: int, start: int, length: int, k: int, index: int) -> int:
-    span = [(on.base + start, on.pointer_bits), (length, on.pointer_bits)]
-    given = [(k, 32)] if op.immediates else []
-    return on.call(f"pcpu_{op.name}_update", 64, [(state, 64), *span, *given, (index, 64)])
-
-
 @pytest.fixture(scope="module", params=NAMES)
 def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, (*TURNS, *MOMENTS, *MAPS))
+    return machine(request.param, (*TURNS, *MOMENTS, *NARROW, *MAPS))
 
 
 @pytest.mark.parametrize("op", [*TURNS, *MOMENTS], ids=lambda op: str(op.name))
@@ -65,15 +68,15 @@ def test_lengths_pieces_places_and_states(op: Op, on: Machine) -> None:
     assert select(op, HOST) is (lanes.KERNEL if op in TURNS else moment.KERNEL)
     dice = random.Random(op.name)
     for length in LENGTHS:
-        data, k, state = dice.randbytes(length), dice.randrange(256), dice.getrandbits(64)
-        index = dice.choice((0, 1, dice.randrange(5000), (1 << 64) - length - dice.randrange(1, 9)))
-        start, cut = dice.randrange(64), dice.randrange(length + 1)
-        on.write(start, data)
-        want = reference(op, state, data, k, index)
-        assert update(on, op, state, start, length, k, index) == want, (length, start, index)
-        first = update(on, op, state, start, cut, k, index)
-        later = index + cut
-        assert update(on, op, first, start + cut, length - cut, k, later) == want, (length, cut)
+        check_fold(on, op, dice.getrandbits(64), dice.randbytes(length), dice)
+
+
+@pytest.mark.parametrize("op", NARROW, ids=lambda op: str(op.name))
+def test_places_that_lanes_do_not_have(op: Op, on: Machine) -> None:
+    assert select(op, HOST) is not lanes.KERNEL
+    dice = random.Random(op.name)
+    for length in LENGTHS:
+        check_fold(on, op, dice.getrandbits(op.state_bits), dice.randbytes(length), dice)
 
 
 @pytest.mark.parametrize("op", MAPS, ids=lambda op: str(op.name))
@@ -99,9 +102,9 @@ def test_long_data_with_numpy(on: Machine) -> None:
     values = np.frombuffer(data, np.uint8).astype(np.uint64)
     on.write(0, data)
     places = np.arange(1, ROOM + 1, dtype=np.uint64)
-    assert update(on, WEIGHTED, 0, 0, ROOM, 0, 0) == int((values * places).sum())
+    assert update(on, WEIGHTED, 0, 0, ROOM) == int((values * places).sum())
     words = np.frombuffer(data, ">u2").astype(np.uint64)
-    assert update(on, WORDS, 0, 0, ROOM, 0, 0) == int(words.sum())
+    assert update(on, WORDS, 0, 0, ROOM) == int(words.sum())
 
 
 def test_keys() -> None:

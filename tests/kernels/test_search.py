@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from pcpu import expr
 from pcpu.expr import Binary, Const, Var
 from pcpu.isa import Op
 from pcpu.isa.model import Immediate
 from pcpu.lower.kernels import search, select
 from pcpu.lower.kernels.search import Search
-from tests.kernels.machine import HOST, NAMES, ROOM, Machine, fold, machine
+from tests.kernels.machine import HOST, NAMES, ROOM, Machine, fold, machine, serial, update
 
 K = (("k", 8),)
 NONE = (1 << 64) - 1
@@ -39,19 +38,6 @@ OPS = (
     fold("from_zero", 64, "byte == k & state == 0 ? index : state", immediates=K),
 )
 LENGTHS = (*range(36), 63, 64, 65, 127, 128, 129, 191, 255, 256, 257, 300, 511, 512, 1024)
-
-
-def reference(op: Op, state: int, data: bytes, k: int, index: int) -> int:
-    step = expr.function(op.step_expr, ("state", "byte", "index"), 64, {"k": k})
-    for place, byte in enumerate(data, start=index):
-        state = step(state, byte, place % (1 << 64))
-    return state
-
-
-def update(on: Machine, op: Op, state: int, start: int, length: int, k: int, index: int) -> int:
-    span = [(on.base + start, on.pointer_bits), (length, on.pointer_bits)]
-    given = [(k, 32)] if op.immediates else []
-    return on.call(f"pcpu_{op.name}_update", 64, [(state, 64), *span, *given, (index, 64)])
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -82,13 +68,14 @@ def test_every_length_place_and_state(op: Op, on: Machine) -> None:
         data, state = rare(dice, length, k), states(dice, index, length)
         # What is around the data matches, and does not count.
         on.write(start, bytes([k]) * 64 + data + bytes([k]) * 64)
-        want = reference(op, state, data, k, index)
+        want, given = serial(op, state, data, k, index), (k,) if op.immediates else ()
         context = (length, k, start, index, state, data.hex())
-        assert update(on, op, state, start + 64, length, k, index) == want, context
+        assert update(on, op, state, start + 64, length, given, index) == want, context
         cut = dice.randrange(length + 1)
-        first = update(on, op, state, start + 64, cut, k, index)
-        later = (index + cut) % (1 << 64)
-        assert update(on, op, first, start + 64 + cut, length - cut, k, later) == want, context
+        first = update(on, op, state, start + 64, cut, given, index)
+        assert update(on, op, first, start + 64 + cut, length - cut, given, index + cut) == want, (
+            context
+        )
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
@@ -99,8 +86,9 @@ def test_an_index_that_begins_anew(op: Op, on: Machine) -> None:
         index = (1 << 64) - dice.randrange(1, length)
         data, state = rare(dice, length, k), states(dice, index, length)
         on.write(3, data)
-        want = reference(op, state, data, k, index)
-        assert update(on, op, state, 3, length, k, index) == want, (length, k, index, state, data)
+        want, given = serial(op, state, data, k, index), (k,) if op.immediates else ()
+        context = (length, k, index, state, data)
+        assert update(on, op, state, 3, length, given, index) == want, context
 
 
 def test_long_data_against_python(on: Machine) -> None:
@@ -109,8 +97,8 @@ def test_long_data_against_python(on: Machine) -> None:
         length, k = dice.randrange(ROOM), dice.randrange(256)
         data = rare(dice, length, k)
         on.write(1, data)
-        assert update(on, OPS[0], NONE, 1, length, k, 0) == data.find(k) % (1 << 64)
-        assert update(on, OPS[4], NONE, 1, length, k, 0) == data.rfind(k) % (1 << 64)
+        assert update(on, OPS[0], NONE, 1, length, (k,)) == data.find(k) % (1 << 64)
+        assert update(on, OPS[4], NONE, 1, length, (k,)) == data.rfind(k) % (1 << 64)
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from functools import reduce
 import numpy as np
 import pytest
 
-from pcpu import expr, gf2, gf2_matrix
+from pcpu import gf2, gf2_matrix
 from pcpu.expr import Var
 from pcpu.isa import Op
 from pcpu.lower.bitwise import bitwise
 from pcpu.lower.kernels import select, xor_hash
-from tests.kernels.machine import HOST, NAMES, ROOM, Machine, fold, machine, update
+from tests.kernels.machine import HOST, NAMES, ROOM, Machine, check_fold, fold, machine, update
 
 K = (("k", 8),)
 ROTATED = fold("rotated", 32, "(state << 5 | state >> 27) ^ byte")
@@ -55,27 +55,13 @@ LENGTHS = (
 )
 
 
-def serial(op: Op, state: int, data: bytes, k: int) -> int:
-    step = expr.function(op.step_expr, ("state", "byte"), op.state_bits, {"k": k})
-    for byte in data:
-        state = step(state, byte)
-    return state
-
-
 @pytest.fixture(scope="module", params=NAMES)
 def on(request: pytest.FixtureRequest) -> Machine:
     return machine(request.param, OPS)
 
 
 def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
-    data, state, k = dice.randbytes(length), dice.getrandbits(op.state_bits), dice.randrange(256)
-    start, cut = dice.randrange(64), dice.randrange(length + 1)
-    on.write(start, b"\xff" * 64 + data + b"\xff" * 64)
-    given = (k,) if op.immediates else ()
-    want = serial(op, state, data, k)
-    assert update(on, op, state, start + 64, length, given) == want, (length, start, state, k)
-    first = update(on, op, state, start + 64, cut, given)
-    assert update(on, op, first, start + 64 + cut, length - cut, given) == want, (length, cut)
+    check_fold(on, op, dice.getrandbits(op.state_bits), dice.randbytes(length), dice)
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))

@@ -12,7 +12,7 @@ MOST = 10  # states
 COUNTING = 8  # states where something is added
 ADDED = 3  # times that what is added may be
 _WIDTHS = range(1, 5)  # bits of a state below a sum
-_TOP, _HIGH = Var("top"), Var("high")
+TOP, HIGH = Var("top"), Var("high")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def automaton(op: Op) -> Automaton | None:
         return None
     found = _reached(step, width, width, init.value)
     for bits in _WIDTHS if found is None else ():
-        if bits < width and _keeps_above(step, width, bits):
+        if bits < width and keeps_above(step, width, bits):
             found = _reached(step, width, bits, init.value)
             if found is not None:
                 break
@@ -75,16 +75,16 @@ def _reached(step: Expr, width: int, bits: int, first: int) -> Automaton | None:
     return Automaton(bits, tuple(values), tuple(after), added, unit << bits)
 
 
-def _keeps_above(step: Expr, width: int, bits: int) -> bool:
+def keeps_above(step: Expr, width: int, bits: int) -> bool:
     """Whether the step adds something to what is above the low ``bits`` bits, and that hangs on
     these and the byte alone: tried for all they may be."""
     for value in range(1 << bits):
-        known = settled(_Known(width, bits, value).of(step), width)
+        known = settled(Known(width, bits, value).of(step), width)
         total = linear(known, width, lambda part: not _above(part))
-        if total is None or any(_above(t) for t in total if t not in (_TOP, _HIGH)):
+        if total is None or any(_above(t) for t in total if t not in (TOP, HIGH)):
             return False
-        high = total.get(_HIGH, 0)
-        if high % (1 << bits) or (total.get(_TOP, 0) + (high >> bits) - 1) % (1 << width - bits):
+        high = total.get(HIGH, 0)
+        if high % (1 << bits) or (total.get(TOP, 0) + (high >> bits) - 1) % (1 << width - bits):
             return False
     return True
 
@@ -93,7 +93,7 @@ def _above(expr: Expr) -> bool:
     return uses(expr, "top") or uses(expr, "high") or uses(expr, "state")
 
 
-class _Known:
+class Known:
     """Expressions where the low bits of the state are known to be ``value``; ``top`` is the state
     without them, ``high`` that moved down."""
 
@@ -103,21 +103,21 @@ class _Known:
     def of(self, expr: Expr) -> Expr:
         match expr:
             case Var("state"):
-                return Binary("+", _TOP, Const(self._value))
+                return Binary("+", TOP, Const(self._value))
             case Binary("%", Var("state"), Const(value)) if value & value - 1 == 0:
                 return self.of(Binary("&", STATE, Const(value - 1)))
             case Binary("&", Const(value), Var("state")):
                 return self.of(Binary("&", STATE, Const(value)))
             case Binary(">>", Var("state"), Const(self._bits)):
-                return _HIGH
+                return HIGH
             case Binary("&", Var("state"), Const(value)) if value < self._unit:
                 return Const(self._value & value)
             case Binary("&", Var("state"), Const(value)) if value | self._unit - 1 == self._ones:
-                return Binary("+", _TOP, Const(self._value & value))
+                return Binary("+", TOP, Const(self._value & value))
             case Binary("|", Var("state"), Const(value)) if value < self._unit:
-                return Binary("+", _TOP, Const(self._value | value))
+                return Binary("+", TOP, Const(self._value | value))
             case Binary("^", Var("state"), low) | Binary("^", low, Var("state")) if self._low(low):
-                return Binary("+", _TOP, self.of(Binary("^", Const(self._value), low)))
+                return Binary("+", TOP, self.of(Binary("^", Const(self._value), low)))
             case Binary("|", high, low) if self._apart(high, low):
                 return Binary("+", self.of(high), self.of(low))
             case Binary(op, left, right):
@@ -133,9 +133,12 @@ class _Known:
         return Cond(known, self.of(then), self.of(other))
 
     def _low(self, expr: Expr) -> bool:
-        """Whether it is a truth of the byte, or a number below ``unit``."""
-        if isinstance(expr, Const):
-            return expr.value < self._unit
+        """Whether it is a truth of the byte, or of numbers below ``unit`` and low bits."""
+        match expr:
+            case Const(value) | Binary("&", Var("state"), Const(value)):
+                return value < self._unit
+            case Binary("^" | "|" | "&", left, right):
+                return self._low(left) and self._low(right)
         return (
             not uses(expr, "state")
             and isinstance(expr, Binary)

@@ -16,6 +16,7 @@ from pcpu.expr import (
     Expr,
     Index,
     Var,
+    children,
     uses,
     walk,
 )
@@ -97,6 +98,8 @@ def _sums(op: Op) -> tuple[Reduction, ...]:
             by_scale.setdefault(times, []).append(term)
     parts = []
     for times, values in by_scale.items():
+        if times % (1 << op.state_bits) == 0:
+            continue
         value = joined(values, "+")
         lanes = _lanes_of(op, value)
         if lanes is None:
@@ -110,12 +113,19 @@ def _lanes_of(op: Op, value: Expr, *, exact: bool = False) -> tuple[int, int] | 
     """The bits of lanes that have ``value``, and its bound; those of the state where products are
     to be ``exact``."""
     for bits in (op.state_bits,) if exact else (*LANES, _WIDER):
-        if op.state_bits == bits:  # lanes that wrap as the state does
+        if op.state_bits == bits and not _asks_place(value):  # lanes that wrap as the state does
             return bits, (1 << bits) - 1
         bound = upper_bound(value, maxima(op), bits)
         if bound is not None:
             return bits, bound
     return None
+
+
+def _asks_place(expr: Expr) -> bool:
+    """Whether the place counts otherwise than as that in a key, which lanes have."""
+    if isinstance(expr, Index) and expr.index == PLACE:
+        return False
+    return expr == PLACE or any(map(_asks_place, children(expr)))
 
 
 def _unmasked(step: Expr) -> tuple[Expr, int | None]:

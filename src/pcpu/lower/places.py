@@ -13,6 +13,7 @@ from dataclasses import replace
 from pcpu.expr import Binary, Cond, Const, Expr, Index, Var, show, uses
 from pcpu.isa import Immediate, Op
 from pcpu.lower.code import Code
+from pcpu.lower.columns import columns
 from pcpu.lower.forms import reductions
 from pcpu.lower.stage import Bytes, Stage
 
@@ -24,7 +25,7 @@ _NAME = "places_{}"  # of a key
 def with_keys(op: Op) -> tuple[Op, tuple[bytes, ...]]:
     """``op`` with keys in the place of places modulo numbers, and these keys, the last operands."""
     body = _body(op)
-    if body is None or not uses(body, "index"):
+    if body is None or not uses(body, "index") or columns(op) is not None:
         return op, ()
     found: dict[bytes, str] = {}
     taken = {imm.name for imm in op.immediates}

@@ -9,14 +9,18 @@ from pcpu.lower.kernels import (
     adler,
     automata,
     chain,
+    clock,
+    columns,
     crc,
     fnv,
     histogram,
+    idle,
     lanes,
     lookup,
     moment,
     neighbours,
     polynomial,
+    resets,
     search,
     xor_hash,
 )
@@ -24,11 +28,12 @@ from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.places import with_keys
 from pcpu.target import Target
 
-KERNELS: tuple[Kernel, ...] = (
+_FAST: tuple[Kernel, ...] = (
     crc.KERNEL,
     fnv.KERNEL,
     search.KERNEL,
     adler.KERNEL,
+    columns.KERNEL,
     lanes.KERNEL,
     lookup.KERNEL,
     polynomial.KERNEL,
@@ -36,11 +41,16 @@ KERNELS: tuple[Kernel, ...] = (
     chain.WIDE,
     neighbours.KERNEL,
     xor_hash.KERNEL,
+    clock.KERNEL,
+)
+_LAST: tuple[Kernel, ...] = (
     automata.KERNEL,
+    idle.KERNEL,
     histogram.KERNEL,
     chain.ARRAY,
     chain.KERNEL,
 )
+KERNELS: tuple[Kernel, ...] = (*_FAST, resets.kernel((*_FAST, *_LAST)), *_LAST)
 
 __all__ = ["KERNELS", "Kernel", "select"]
 

@@ -31,12 +31,14 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
             step_with(code, stage, given)
 
 
-def step(code: Code, stage: Stage, byte: Value, address: Value) -> None:
+def step(code: Code, stage: Stage, byte: Value, address: Value, *, branches: bool = True) -> None:
     """``state = step(state, byte)`` for the byte at ``address``."""
-    step_with(code, stage, stage.given(code, byte, address))
+    step_with(code, stage, stage.given(code, byte, address), branches=branches)
 
 
-def step_with(code: Code, stage: Stage, given: Mapping[str, Value]) -> None:
+def step_with(
+    code: Code, stage: Stage, given: Mapping[str, Value], *, branches: bool = True
+) -> None:
     """The same, of the byte, and its place, that are ``given``."""
     bits = stage.op.state_bits
     if stage.op.is_array:
@@ -45,7 +47,7 @@ def step_with(code: Code, stage: Stage, given: Mapping[str, Value]) -> None:
         code.b.store(code.resize(value, 64), slot)
         return
     state = {"state": code.load(ir.IntType(bits), stage.state)}
-    step = stage.scalar(code, stage.op.step_expr, {**given, **state}, bits, branches=True)
+    step = stage.scalar(code, stage.op.step_expr, {**given, **state}, bits, branches=branches)
     code.b.store(step, stage.state)
 
 

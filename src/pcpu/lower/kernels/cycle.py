@@ -122,6 +122,10 @@ class _Known:
             return _Same(code, self._content[0], lanes)
         if lanes % length == 0:
             return _Held(code, _Turn(code, self._address, code.size(length), lanes))
+        difference = _difference(self._content)
+        if difference is not None and lanes > 1:
+            one = _Turn(code, self._address, code.size(length), lanes)
+            return _Held(code, one, difference * lanes % 256)
         return _Turn(code, self._address, code.size(length), lanes, turn)
 
     def _address(self, phase: Value) -> Value:
@@ -287,10 +291,11 @@ class _Turn:
 
 
 class _Held:
-    """Where the phase does not change: a vector that stays in registers."""
+    """Where a vector stays in registers: the phase does not change, or all bytes ``grow`` by as
+    much from one vector to the next."""
 
-    def __init__(self, code: Code, turn: _Turn) -> None:
-        self._code, self._turn = code, turn
+    def __init__(self, code: Code, turn: _Turn, grow: int = 0) -> None:
+        self._code, self._turn, self._grow = code, turn, grow
         self._kind = lane_type(8, turn.lanes)
         self._vector = code.local(self._kind)
 
@@ -299,7 +304,19 @@ class _Held:
         self._code.b.store(self._turn.next(), self._vector)
 
     def next(self) -> Value:
-        return self._code.load(self._kind, self._vector)
+        code, found = self._code, self._code.load(self._kind, self._vector)
+        if self._grow:
+            more = code.kept(self._grow, 8, self._turn.lanes)
+            code.b.store(code.b.add(found, more), self._vector)
+        return found
+
+
+def _difference(content: bytes) -> int | None:
+    """What each byte is more than the one before modulo 256, the first one than the last too;
+    None where that varies."""
+    pairs = zip(content, content[1:] + content[:1], strict=True)
+    found = {(after - before) % 256 for before, after in pairs}
+    return found.pop() if len(found) == 1 else None
 
 
 def _next(code: Code, phase: Value, step: Value, length: Value) -> Value:

@@ -19,6 +19,7 @@ from pcpu.expr import Binary, Const, Expr, Var
 from pcpu.isa import Op
 from pcpu.lower.code import Code, Value
 from pcpu.lower.kernels import chain, fnv_block
+from pcpu.lower.kernels.fnv_emitter import Emitter
 from pcpu.lower.kernels.function import kernel_function
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.stage import Stage
@@ -39,8 +40,9 @@ def multiplication(op: Op) -> Multiplication | None:
     if op.fold is None or op.is_array or op.state_bits < 16:
         return None
     found = _match(op.step_expr, op.state_bits)
-    # An even factor has no inverse, and its low bits are constant after 8 bytes: not a hash.
-    return found if found is not None and found.factor % 2 == 1 else None
+    # An even factor has no inverse, and its low bits are constant after 8 bytes: not a hash. Nor is
+    # a sum by exclusive or, whose factor is 1.
+    return found if found is not None and found.factor % 2 and found.factor > 1 else None
 
 
 def _match(step: Expr, bits: int) -> Multiplication | None:
@@ -86,7 +88,7 @@ def _body(code: Code, op: Op, form: Multiplication) -> None:
     stage = Stage(replace(op, immediates=()), (), code.local(ir.IntType(bits), start))
     done = code.local(code.usize, code.size(0))
     for width in fnv_block.widths(code.target):
-        block = fnv_block.Block(width, form.factor, bits)
+        block = fnv_block.Block(width, form.factor, bits, fnv_block.in_words(code.target, bits))
         with code.when(
             code.b.icmp_unsigned(">=", _left(code, done, length), code.size(block.least))
         ):
@@ -114,7 +116,7 @@ def _blocks(
     code: Code, block: fnv_block.Block, stage: Stage, data: Value, length: Value, done: Value
 ) -> None:
     """Blocks from ``done`` on for as long as the least one fits, and ``done`` behind them."""
-    emitter = fnv_block.Emitter(code, block, stage.op.name)
+    emitter = Emitter(code, block, stage.op.name)
     head, body, after = (code.function.append_basic_block(n) for n in ("blocks", "block", "after"))
     code.b.branch(head)
     code.b.position_at_end(head)

@@ -17,6 +17,8 @@ from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.vectors import shuffle
 
 STRIP = 16  # rows that are transposed at a time: the bytes of one load
+EachRow = Callable[..., None]
+Array = tuple[Value, int]  # an address, and the bytes of a row
 
 
 @dataclass(frozen=True)
@@ -115,3 +117,19 @@ def _interleaved(code: Code, rows: Sequence[Value]) -> list[Value]:
 def at(code: Code, pointer: Value, offset: int) -> Value:
     """The address ``offset`` bytes behind ``pointer``."""
     return code.within(pointer, code.size(offset))
+
+
+def each_row(code: Code, rows: Value, arrays: Sequence[Array], *bodies: EachRow) -> None:
+    """A body with the places of each row in several arrays.
+
+    A turn has a row for each of the bodies: with two the places move half as often.
+    """
+    with code.loop(code.size(0), rows, len(bodies), plain=True) as row:
+        offsets = [code.b.mul(row, code.size(size)) for _, size in arrays]
+        places = [
+            code.opaque(code.byte_at(base, offset))
+            for (base, _), offset in zip(arrays, offsets, strict=True)
+        ]
+        for k, body in enumerate(bodies):
+            pairs = zip(places, arrays, strict=True)
+            body(*(at(code, place, k * size) for place, (_, size) in pairs))

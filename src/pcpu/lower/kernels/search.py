@@ -39,6 +39,7 @@ from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
 _STATE, _INDEX = Var("state"), Var("index")
+NEVER, ALWAYS = Const(0), Const(1)  # truths
 BLOCK = 128  # bytes that one test is for
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
@@ -76,7 +77,7 @@ def search(op: Op) -> Search | None:
         rest += [Const(1)] if found and not all(map(_is_truth, rest)) else []
         truths += [joined(rest, "&")] if rest else []
         guards += found
-    predicate = joined([_truth(value) for value in truths] or [Const(1)], "&")
+    predicate = joined([truth(value) for value in truths] or [Const(1)], "&")
     bits = lane_bits(op, predicate)
     if not tests or len(guards) > 1 or bits is None:
         return None
@@ -91,12 +92,12 @@ def _tests(step: Expr) -> list[Expr]:
             inner = _tests(then)
             return [test, *inner] if inner or then == _INDEX else []
         case Cond(test, then, other) if then == _STATE:
-            return _tests(Cond(_untrue(test), other, _STATE))
+            return _tests(Cond(untrue(test), other, _STATE))
         case _:
             return []
 
 
-def _untrue(test: Expr) -> Expr:
+def untrue(test: Expr) -> Expr:
     """1 where ``test`` is 0, else 0."""
     match test:
         case Binary("!=", left, right):
@@ -127,9 +128,18 @@ def _is_truth(expr: Expr) -> bool:
     )
 
 
-def _truth(value: Expr) -> Expr:
+def truth(value: Expr) -> Expr:
     """1 where ``value`` is not 0."""
     return value if _is_truth(value) else Binary("!=", value, Const(0))
+
+
+def chosen(test: Expr, then: Expr, other: Expr) -> Expr:
+    """One truth or another."""
+    if then == other:
+        return then
+    if (then, other) == (ALWAYS, NEVER):
+        return truth(test)
+    return untrue(test) if (then, other) == (NEVER, ALWAYS) else Cond(test, then, other)
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
@@ -149,7 +159,7 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
         with usual:
             low, high = _eligible(code, form, code.load(I64, stage.state), start, length)
             with code.when(code.b.icmp_unsigned("<", low, high)):
-                _Scan(code, stage, form, code.byte_at(data, low), code.b.sub(high, low)).emit()
+                Scan(code, stage, form, code.byte_at(data, low), code.b.sub(high, low)).emit()
 
 
 def _eligible(
@@ -176,7 +186,7 @@ def _eligible(
     return (code.size(0), parting) if form.first else (parting, length)
 
 
-class _Scan:
+class Scan:
     """Looks through ``size`` bytes, at least one, from one of their ends."""
 
     def __init__(self, code: Code, stage: Stage, form: Search, base: Value, size: Value) -> None:
