@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -18,6 +19,7 @@ from pcpu.errors import OutputClosedError, PcpuError, UsageError
 ABI_VERSION = 2
 SECTION = "pcpu.manifest"
 MAX_PIPED = 1 << 30  # bytes that have to be in memory as a whole
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,21 @@ def open_output(path: Path, *, runs: bool = False) -> Iterator[IO[bytes]]:
     A pipe or a device is written to directly, and a symbolic link is followed. Raises PcpuError.
     """
     try:
-        path = path.resolve()
-        if path.is_dir():
-            raise UsageError(f"{path} is a directory")
-        direct = None if is_regular(path) else path.open("wb", buffering=0)
+        is_file = is_regular(path)
+        if is_file:  # the link /dev/fd/N of a pipe leads to no path
+            path = path.resolve()
+        elif path.is_dir():
+            raise UsageError(f"{path.resolve()} is a directory")
+        direct = None if is_file else path.open("wb", buffering=0)
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of symbolic links
         raise _cannot_write(path, error) from None
-    with direct or write_beside(path, runs=runs) as file:
-        yield file
+    try:
+        with direct or write_beside(path, runs=runs) as file:
+            yield file
+    except OSError as error:
+        if error.errno in _FULL and error.filename is None:
+            raise _cannot_write(path, error) from None
+        raise
 
 
 @contextmanager
@@ -130,8 +139,9 @@ def open_source(source: str) -> Iterator[IO[bytes]]:
         return
     try:
         file = open(source, "rb", buffering=0)  # noqa: SIM115, PTH123 - closed below
-    except OSError as error:
-        raise UsageError(f"{source} cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{source or repr(source)} cannot be read: {reason}") from None
     with file:
         yield file
 
@@ -141,6 +151,8 @@ def open_sink(out: str) -> Iterator[IO[bytes]]:
     if out == "-":
         yield sys.stdout.buffer
         return
+    if out.endswith("/") or not out:
+        raise UsageError(f"{out!r} names no file")
     with open_output(Path(out)) as file:
         yield file
 

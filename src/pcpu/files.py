@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import sys
@@ -60,6 +61,8 @@ def run_file(
         elif out == "-" and not data_to_stdout:
             raise UsageError("with --json stdout holds the results; give another OUT for the data")
         sink = None if out is None else stack.enter_context(open_sink(out))
+        if sink is not None:
+            _check_apart(data, sink)
         block = engines.BLOCK * (THREAD_BLOCKS * threads if threads > 1 else 1)
         counted = stack.enter_context(_Counted.opened(data, source, block))
         write = None if sink is None else partial(write_all, sink)
@@ -73,6 +76,16 @@ def run_file(
             sink.flush()
     shown = {r.name: r.show(v) for r, v in zip(program.results, values, strict=True)}
     return Report(shown, counted.size, counted.size)
+
+
+def _check_apart(data: IO[bytes], sink: IO[bytes]) -> None:
+    """Raise UsageError where what is written would be read again, and so without an end."""
+    read, written = os.fstat(data.fileno()), os.fstat(sink.fileno())
+    if not (stat.S_ISREG(read.st_mode) and read.st_size and os.path.samestat(read, written)):
+        return
+    appends = fcntl.fcntl(sink, fcntl.F_GETFL) & os.O_APPEND
+    if appends or sink.tell() > os.lseek(data.fileno(), 0, os.SEEK_CUR):
+        raise UsageError("the data comes from the file that it goes to; give another, or -o FILE")
 
 
 class _Counted:

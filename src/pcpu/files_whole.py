@@ -83,7 +83,7 @@ def _inputs(program: Program, source: str | None, sources: Mapping[str, str]) ->
         raise UsageError(f"give the other inputs with --in NAME=FILE: {', '.join(others)}")
     if source is not None and first is None:
         raise UsageError(f"no input is left for {source}")
-    inputs = dict(sources) | ({} if first is None else {first: source or "-"})
+    inputs = dict(sources) | ({} if first is None else {first: "-" if source is None else source})
     if list(inputs.values()).count("-") > 1:
         raise UsageError("stdin can be one input only")
     return inputs

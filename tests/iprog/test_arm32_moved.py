@@ -55,6 +55,16 @@ def test_branches_of_thumb_g24(shift: int) -> None:
     assert rebuilt(wanted, blob, about, [(0, len(wanted), text)]) == wanted
 
 
+@pytest.mark.parametrize("own", [0x700000, 0x700001, 0x700002, 0x700003])
+def test_calls_of_thumb_at_any_address_g24(own: int) -> None:
+    code = thumb(THUMB_BLX, 0x40) + THUMB_NOP
+    blob, text = thumb_program(code)
+    about = relocation([40], 1, [(0, own, 1)], [(START + 0x40, 0x54320)])
+    distance = START + 0x40 + 0x54320 - own - 2 & -4
+    wanted = thumb(THUMB_BLX, distance + 4) + THUMB_NOP
+    assert rebuilt(wanted, blob, about, [(0, len(wanted), text)]) == wanted
+
+
 def test_words_and_distances_g24() -> None:
     far = DATA_AT + 8 - (START + 8 + 8)
     code = words(load(1, 16), NOP, add(1), NOP, NOP, NOP, far & 0xFFFFFFFF)

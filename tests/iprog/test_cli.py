@@ -129,3 +129,21 @@ def test_compilers_keep_no_copy_of_a_plan(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert out.stat().st_size > 1 << 20
     assert all(p.stat().st_size < 1 << 20 for p in cache.rglob("*") if p.is_file())
+
+
+def test_what_cannot_be_is_said_before_there_is_a_plan(folder: Path) -> None:
+    old, new, out = folder / "old", folder / "new", folder / "out"
+    before = sorted(folder.iterdir())
+    many: list[str | Path] = ["--blob", old] * 256
+    cases: list[tuple[list[str | Path], str]] = [
+        (["--blob", old, "-o", "-", "--json"], "with --json stdout holds what is told"),
+        (["--blob", old, "-o", out, "--html", folder / "x.pdf"], "call it .html or .svg"),
+        ([*many, "-o", out], "at most 255 blobs, and 256 are given"),
+    ]
+    for given, words in cases:
+        done = pcpu("plan", new, *given)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert words in said(done)
+    done = pcpu("publish", new, "--store", folder / "store", "--name", "")
+    assert (done.returncode, "cannot be called ''" in said(done)) == (2, True)
+    assert sorted(folder.iterdir()) == before

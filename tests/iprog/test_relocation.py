@@ -348,6 +348,9 @@ def test_relocation_that_breaks_rules_g9_g24_g25() -> None:
         relocation([1], 1, [(5, 0, 0), (5, 1, 0)], []), [blob]
     )
     assert "start of a piece is 1 to" in refused(relocation([1], 1, [], [(5, 0), (5, 1)]), [blob])
+    assert "start of a piece is 0 to" in refused(
+        relocation([1], 1, [], [((1 << 63) - 1, 0)]), [blob]
+    )
     assert "base of addresses" in refused(
         relocation([1], 1, [], [], transform=1, base=1 << 62), [blob]
     )

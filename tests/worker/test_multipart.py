@@ -60,6 +60,7 @@ def test_h13_any_bytes_are_a_part(server: Server, data: bytes) -> None:
         (form(SOURCE + b"x", LIST), "Multipart/Form-Data;boundary=AaB03x ; x=y"),
         (form(b"X-Other: y\r\ncontent-disposition: FORM-DATA; filename=\"a; name=z\"; NAME=source\r\n\r\nx", LIST), TYPE),
         (form(b"Content-Transfer-Encoding: binary\r\n" + SOURCE + b"x", LIST), TYPE),
+        (form(b"content-transfer-encoding:\t8BIT \t\r\n" + SOURCE + b"x", LIST), TYPE),
         (form(b"Content-Type: text/plain; charset=utf-16\r\n" + SOURCE + b"x", LIST), TYPE),
         (form(SOURCE + b"x", LIST, boundary=b"a' b+_,-./:=?"), 'multipart/form-data; boundary="a\' b+_,-./:=?"'),
     ],
@@ -130,10 +131,12 @@ def test_no_body_takes_long(server: Server) -> None:
         b"\r\n--AaB03" * (1 << 19),
         b"; name=" * (1 << 19),
         b'; a="' * (1 << 19),
+        b" " * (1 << 20),
     ):
         for body in (
             form(SOURCE + filler, LIST),
             form(b"Content-Disposition: form-data" + filler + b"\r\n\r\n", LIST),
+            form(b"Content-Transfer-Encoding: x" + filler + b"y\r\n" + SOURCE, LIST),
         ):
             answer = post(server, body)
             assert answer.status_code in (200, 400)

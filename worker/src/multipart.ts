@@ -35,8 +35,8 @@ function boundaryOf(type: string): string {
 }
 
 function nameOf(headers: string): string {
-  const encoding = /^content-transfer-encoding:[ \t]*(.*?)[ \t]*$/im.exec(headers)?.[1] ?? "binary";
-  if (!/^(?:binary|8bit|7bit)$/i.test(encoding)) throw malformed("a part has a content-transfer-encoding; send it as it is");
+  const encoding = /^content-transfer-encoding:(.*)$/im.exec(headers)?.[1] ?? "binary";
+  if (!/^(?:binary|8bit|7bit)$/i.test(encoding.trim())) throw malformed("a part has a content-transfer-encoding; send it as it is");
   const disposition = /^content-disposition:[ \t]*form-data[ \t]*(;.*)$/im.exec(headers)?.[1] ?? "";
   for (const [, key, quoted, token] of disposition.matchAll(/;\s*([a-z*]+)=(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))/gi)) {
     if (key!.toLowerCase() === "name") return quoted ?? token!;

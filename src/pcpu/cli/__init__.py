@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -190,6 +191,8 @@ def _prepare_process() -> None:
         sys.stdin = open(os.devnull)
     if sys.stdout is None:  # not writable, so that writing to it is an error
         sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w")
+    elif isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr, for names that are no text
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")
     # Modules are made of many objects that stay: to look through them time and again takes a tenth

@@ -108,6 +108,12 @@ def plan(
         raise UsageError("give either --bank or --blob")
     if best > 1 and bank is None:
         raise UsageError("--best is about --bank")
+    if as_json and out == "-":
+        raise UsageError("with --json stdout holds what is told; give another OUT for the plan")
+    if html is not None:
+        from pcpu.iprog.explain.picture import check_name
+
+        check_name(html)
     planned = _plan_file(file, blob or [], bank, best, mode.value, window, out)
     about = _explained(planned, html) if explain or html is not None else None
     if as_json:

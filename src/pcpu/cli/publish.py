@@ -57,7 +57,7 @@ def publish(
     path = Path(file)
     planned, told = is_plan(content), told_by(content)
     suffix = ".iprog" if planned else ".wasm" if told is not None else ""
-    called = check_name(name or path.name.removesuffix(suffix))
+    called = check_name(path.name.removesuffix(suffix) if name is None else name)
     if told is not None:
         with bar("verifying", told["file"]["size"]) as advance:
             check_reconstructor(bytes(content), told, blobs, advance)

@@ -84,7 +84,7 @@ def run(
     report = run_file(
         stream,
         loaded,
-        file or sources.get("data", "-"),
+        sources.get("data", "-") if file is None else file,
         out[0].removeprefix("data=") if out else None,
         engine.value,
         data_to_stdout=not as_json,

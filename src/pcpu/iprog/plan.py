@@ -19,6 +19,7 @@ from pcpu.iprog.beside import THREADS, both, each
 from pcpu.iprog.columns import Columns, make_columns
 from pcpu.iprog.encode import Encoded, Prefixes, encode, make_prefixes, map_size
 from pcpu.iprog.format import (
+    MAX_BLOBS,
     MAX_SIZE,
     WINDOW_BITS,
     Content,
@@ -135,6 +136,8 @@ def make_plan(
         raise UsageError(f"a window has 2^{WINDOW_BITS[0]} to 2^{WINDOW_BITS[-1]} bytes")
     if max(len(file), sum(map(len, blobs))) > MAX_SIZE:
         raise UsageError(f"files and blobs have at most {MAX_SIZE} bytes")
+    if len(blobs) > MAX_BLOBS:
+        raise UsageError(f"a plan has at most {MAX_BLOBS} blobs, and {len(blobs)} are given")
     return_large_arrays()
     octets = [np.frombuffer(blob, np.uint8) for blob in blobs]
     progress("finding sites", 0)

@@ -48,7 +48,7 @@ def read_map(plan: Bytes, relocation: Relocation, reference: Reference) -> Shift
     amounts: list[int] = []
     start = shift = 0
     while starts.left:
-        start += starts.bounded("the start of a piece", (1 << 63) - 1 - start, 1 if firsts else 0)
+        start += starts.bounded("the start of a piece", (1 << 63) - 2 - start, 1 if firsts else 0)
         shift += shifts.signed()
         if abs(shift) >= 1 << 62:
             raise DamagedPlanError("a shift is too large")

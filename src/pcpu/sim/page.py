@@ -35,7 +35,7 @@ _ABOUT = (
 def write_page(path: Path, simulation: Simulation, static: Static) -> None:
     """Write the page; it appears whole or not at all. Raises PcpuError."""
     with open_output(path) as file:
-        file.write("".join(_Page(simulation, static).parts()).encode())
+        file.write("".join(_Page(simulation, static).parts()).encode(errors="replace"))
 
 
 def _inline(name: str) -> tuple[str, str]:

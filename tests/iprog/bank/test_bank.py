@@ -113,6 +113,8 @@ def test_damaged_banks_are_refused_k15(tmp_path: Path) -> None:
     blob.write_bytes(b"two")
     with pytest.raises(BankError, match="is damaged; remove it, and add one anew"):
         plan_best(bank, b"one, two", planner(b"one, two"))
+    bank.add(str(tmp_path / "one"), "one")  # which mends the copy
+    assert (blob.read_bytes(), sketch.read_bytes()) == (b"one", good)
     blob.unlink()
     with pytest.raises(BankError, match="cannot be read: No such file"):
         bank.blob(entry)

@@ -92,7 +92,11 @@ class Bank:
         if known is None:
             self._keep(content, sha256, file)
         names = [*(known.names if known else ()), _CONTROLS.sub("_", name)]
-        sketch = study(mapped(str(self.blob_path(sha256)))).sketch
+        path = str(self.blob_path(sha256))
+        sketch = study(mapped(path)).sketch
+        if sketch.sha256.hex() != sha256:  # the copy that was there is damaged
+            self._keep(content, sha256, file)
+            sketch = study(mapped(path)).sketch
         entry = Entry(sketch, tuple(dict.fromkeys(names)))
         lines = "".join(f"{line}\n" for line in entry.names).encode("utf-8", "replace")
         _write(self.folder / "sketches" / sha256, sketch.write() + lines)

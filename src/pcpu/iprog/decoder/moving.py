@@ -17,7 +17,6 @@ from pcpu.iprog.finders.arm32 import (
     is_thumb_call,
     put_arm,
     put_thumb,
-    thumb_base,
 )
 from pcpu.iprog.finders.riscv import is_call, put_high, put_jump, put_low
 from pcpu.iprog.format import Transform
@@ -174,7 +173,7 @@ def other_word(word: int, form: int, value: int) -> int:
     if form == ARM:
         return put_arm(word, value - AHEAD)
     if form == THUMB:
-        return put_thumb(word, -thumb_base(word, -value))
+        return put_thumb(word, value - 4 if word >> 28 & 1 else value - 2 & -4)
     if form == PREL:
         return word & 0x80000000 | value & 0x7FFFFFFF
     if form == POOL:

@@ -28,16 +28,21 @@ _ROW_SHARE = 1000  # a section that has one part in so many of the file has a ro
 _DOC = ("copied as it is", "copied, sites moved", "copied and fixed", "literal")
 _TICKS = 5
 _LETTER = 6.6  # width of one, about
+_PAGE, _PICTURE = (".html", ".htm"), ".svg"
 
 
 def write_picture(path: Path, explanation: Explanation) -> None:
     """Write a page, or only its picture where the file is called .svg. Raises PcpuError."""
-    formats = {".html": page, ".htm": page, ".svg": svg}
-    made = formats.get(path.suffix.lower())
-    if made is None:
-        raise UsageError(f"--html {path}: call it .html or .svg")
+    check_name(path)
+    made = svg if path.suffix.lower() == _PICTURE else page
     with open_output(path) as file:
         file.write(made(explanation).encode())
+
+
+def check_name(path: Path) -> None:
+    """Raise UsageError where the name of a file says neither that it is a page nor a picture."""
+    if path.suffix.lower() not in (*_PAGE, _PICTURE):
+        raise UsageError(f"--html {path}: call it .html or .svg")
 
 
 def page(explanation: Explanation) -> str:
