@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pcpu.iprog.align import Costs, Covers
 from pcpu.iprog.packing import LITERALS, REST
 
-# The larger the cost of a cover, the more is left to zstd. What differs behind what differs is
-# hardly cheaper, as such stretches are better left to it, too.
+# The larger the cost of a cover, the more is left to zstd.
 FIRST = (
-    Costs(cover=60, near=30, fix=11, next_fix=10, literal=4),
-    Costs(cover=90, near=40, fix=12, next_fix=11, literal=3.5),
+    Costs(cover=60, near=30, fix=11, next_fix=7, literal=4),
+    Costs(cover=90, near=40, fix=12, next_fix=7, literal=3.5),
 )
 # Of small plans any of these may be the smallest.
 SMALL = (
