@@ -34,6 +34,7 @@ _FEWER, _ROOTS = 3, 19  # logarithms: how many times fewer are as good, and of h
 _LEAST_ROOTS = 8  # a logarithm, too
 _HEADS = 20  # the logarithm of how many chains there are at most, where there are no trees
 _PACKED_ROOTS = 22  # the same of trees of what is packed
+_REACH = 3, 2  # times as much as a tree has places is looked at, at most
 _LARGE = 27  # the most that is of use: a prefix of 2^26 bytes and a content of 2^24
 _PLAIN: Mapping[int, int] = MappingProxyType({
     Parameter.content_size_flag: 1,
@@ -124,6 +125,16 @@ def tables_size(content: Bytes, prefix: Dictionary, *, quick: bool = False) -> i
     options = _options(content, len(prefix), quick=quick)
     trees = options[Parameter.strategy] >= zstd.Strategy.btlazy2
     return (4 << options[Parameter.hash_log]) + trees * (4 << options[Parameter.chain_log])
+
+
+def worth(content: Bytes, prefix: int) -> int:
+    """How many bytes of a prefix are worth it, of so many. A tree has half as many places as the
+    next power of two above all its bytes, and what is further back is forgotten: where that is
+    much, a smaller prefix of what is best is both smaller and faster."""
+    if len(content) < prefix // _FEW or _is_packed(content):
+        return prefix
+    places = 1 << (len(content) + prefix).bit_length() - 1
+    return min(prefix, max(places * _REACH[0] // _REACH[1] - len(content), prefix // 2))
 
 
 def _roots(bits: int) -> int:

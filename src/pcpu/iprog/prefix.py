@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pcpu.iprog.frames import worth
 from pcpu.iprog.jit import jit
 from pcpu.iprog.sites import Places
 
@@ -39,6 +40,9 @@ def choose_spans(literals: Octets, size: int, read: Read | None, near: Places, m
     these count."""
     wanted = min(most, LEAST + len(literals))
     if size <= wanted * 5 // 4 and size <= most:
+        wanted = size
+    wanted = worth(literals.data, wanted)
+    if size <= wanted:
         return ((0, size),) if size else ()
     scores, beside = np.zeros((2, -(-size // PAGE)), np.int64)
     for step in (-1, 0, 1):
