@@ -78,11 +78,12 @@ def encode(
     spans = [*_blocks(columns)]
     waiting = prefixes or deque([None] * len(spans))
     most = max(map(partial(_tables_size, columns), spans, waiting), default=0)
-    threads = THREADS if THREADS * most <= _TABLES * file.size else 1
+    beside = THREADS * most <= _TABLES * file.size
+    packer = replace(packer, beside=beside)
     # A block has the only hold on its prefix, which is large.
     tasks = (partial(_block, columns, packer, waiting.popleft(), *span) for span in spans)
     blocks: list[Block] = []
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(THREADS if beside else 1) as pool:
         for block, stored in pool.map(lambda task: task(), tasks):
             own = columns.checks[sum(b.windows for b in blocks) :][: block.windows]
             blocks.append(block)

@@ -11,7 +11,7 @@ import mmap
 from contextlib import suppress
 from functools import cache
 
-_THRESHOLD = -3  # M_MMAP_THRESHOLD
+_THRESHOLD, _HEAPS = -3, -8  # M_MMAP_THRESHOLD, M_ARENA_MAX
 _FORGET = getattr(mmap, "MADV_DONTNEED", None)
 _LARGE = 1 << 17  # bytes from which on an array has pages of its own
 # Advice of Linux's: memory that is touched first costs more than what is done with it.
@@ -21,10 +21,12 @@ LARGE = 1 << 22  # bytes that are worth it: a large page has 2 MiB
 
 @cache
 def return_large_arrays() -> bool:
-    """From now on arrays of 128 KiB go back to the system when they are freed, too; whether this
-    C library can be told so."""
+    """From now on arrays of 128 KiB go back to the system when they are freed, too, and what is
+    smaller is in one heap, where each thread would keep its own; whether this C library can be told
+    so."""
     try:
-        return bool(ctypes.CDLL(None).mallopt(_THRESHOLD, _LARGE))
+        library = ctypes.CDLL(None)
+        return bool(library.mallopt(_THRESHOLD, _LARGE) and library.mallopt(_HEAPS, 1))
     except (AttributeError, OSError, TypeError):  # another C library, or another system
         return False
 

@@ -60,13 +60,14 @@ class Packer:
     """Stores streams: raw, or compressed; ``prefix`` is that of literals.
 
     With ``literals`` it only says about how large frames would be: that is what literals take in a
-    frame of their own.
+    frame of their own. ``beside`` is whether other streams may be stored beside them.
     """
 
     compressed: bool = True
     quick: bool = False
     prefix: Prefix | None = None
     literals: int | None = None
+    beside: bool = True
 
     def frame(self, streams: Sequence[Bytes], *, literals: bool = False) -> Stored:
         """Streams in one frame, in the codec that makes it smallest."""
@@ -136,9 +137,11 @@ class Packer:
             few = []
         if sum(map(len, streams)) < _MUCH:
             return [stored for task in tasks for stored in task()]
-        # Literals first: they take longest.
-        done = each(lambda task: task(), tasks[::-1])
-        return [stored for frames in reversed(done) for stored in frames]
+        if not self.beside:
+            done = [*each(_run, tasks[:-1]), tasks[-1]()]
+        else:  # literals first: they take longest
+            done = each(_run, tasks[::-1])[::-1]
+        return [stored for frames in done for stored in frames]
 
     def _alone(self, stream: Bytes, literals: bool) -> list[Stored]:
         return [self.frame([stream], literals=literals)]
@@ -164,6 +167,10 @@ class Packer:
                     stored = self.frame(own, literals=literals and (first, last) == alone)
                     known[first, last] = stored
                     sizes[first, last] = stored.size - _FRAME
+
+
+def _run(task: Callable[[], list[Stored]]) -> list[Stored]:
+    return task()
 
 
 def _least(streams: Sequence[Bytes], part: float) -> dict[_Span, int]:

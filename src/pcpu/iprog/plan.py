@@ -354,6 +354,7 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
     prefixes = make_prefixes(work.moved, columns) if packer.compressed else None
     work.moved = work.moved.without_sites()
     work.subject.leave()
+    return_freed()
     encoded = _encode(work, columns, bits, packer, prefixes)
     return Planned(
         encoded.plan, encoded.header, columns.covers,

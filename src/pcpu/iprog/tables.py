@@ -28,7 +28,7 @@ from pcpu.iprog.finders.find import (
 )
 from pcpu.iprog.index import Seeds
 from pcpu.iprog.jit import jit, spread
-from pcpu.iprog.sites import SPACE, TAGGED, Form, Places, Sites
+from pcpu.iprog.sites import SPACE, TAGGED, Form, Places, Sites, widths
 
 _TABLES = (
     Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, Form.ENTRY, Form.ARM_PREL, *TAGGED,
@@ -44,6 +44,9 @@ _IN_TABLES, _IS_ALIKE = (np.isin(np.arange(256), chosen) for chosen in (_TABLES,
 _FEW = 4  # entries that may be about one address
 _NEAR = 64  # bytes between two entries that support each other
 FINDERS = 256  # numbers that finders may have
+
+
+Numbers = npt.NDArray[np.int32]  # of sites
 
 
 def how_many(sites: Sites) -> Places:
@@ -65,26 +68,30 @@ def matched_entries(new: Sites, old: Sites) -> Covers:
     reference; ``new`` are the sites of the file, ``old`` those of the reference, moved."""
     used = np.flatnonzero(how_many(old)).tolist()
     pairs = [_same(new, old, finder) for finder in used if finder != CALL_SITES]
-    none = np.empty(0, np.int64)
+    none = np.empty(0, np.int32)
     which, same = (np.concatenate([none, *(pair[n] for pair in pairs)]) for n in (0, 1))
+    del pairs  # they are large, as is what follows
     order = np.argsort(new.place[which], kind="stable")
     which, same = which[order], same[order]
-    start, stop = new.place[which], new[which].end
+    del order
+    start = new.place[which]
+    stop = start + widths(new.form[which], new.extra[which])
     skew = old.place[same] - start
+    del which, same
     first, last = _runs(start, stop, skew)
     alone = last > first
     first, last = first[alone], last[alone]
     return Covers(start[first], stop[last], skew[first])
 
 
-def _same(new: Sites, old: Sites, finder: int) -> tuple[Places, Places]:
+def _same(new: Sites, old: Sites, finder: int) -> tuple[Numbers, Numbers]:
     """Sites of one finder whose target few have, and their counterparts."""
     ours, theirs = (_telling(sites, finder) for sites in (new, old))
     x, y = _few_alike(new.target, ours, old.target, theirs)
     return ours[x], theirs[y]
 
 
-def _telling(sites: Sites, finder: int) -> Places:
+def _telling(sites: Sites, finder: int) -> Numbers:
     """Numbers of a finder's sites that tell what an entry is about. Where another column says where
     in a table of records something stands, the first one is better known."""
     chosen = sites.finder == finder
@@ -94,13 +101,28 @@ def _telling(sites: Sites, finder: int) -> Places:
         chosen &= _IN_TABLES[sites.form]
     if finder == OBJECT_RELOCATIONS:  # code is better known than what is about it
         chosen &= sites.target < 1 << SPACE
-    found: Places = np.flatnonzero(chosen)
+    found = _numbers(chosen)
     if finder == SEARCH_TABLE:
         return found[::2]
     if finder == PE_FUNCTIONS:
         return found[::3]
     if finder in (GO_FUNCTIONS, GO_TABLE):
         found = found[sites.extra[found] == sites.extra[found[:1]]]
+    return found
+
+
+@jit
+def _numbers(chosen: Any) -> Any:
+    """Which of many are chosen, as numbers of 32 bits: there are fewer sites than that."""
+    count = 0
+    for n in range(len(chosen)):
+        count += chosen[n]
+    found = np.empty(count, np.int32)
+    count = 0
+    for n in range(len(chosen)):
+        if chosen[n]:
+            found[count] = n
+            count += 1
     return found
 
 
@@ -130,7 +152,7 @@ def _few_alike(new: Any, ours: Any, old: Any, theirs: Any) -> tuple[Any, Any]:
             if there[target] < _FEW:
                 placed[target, there[target]] = n
             there[target] = min(there[target] + 1, _FEW + 1)
-    x, y = np.empty(len(ours), np.int64), np.empty(len(ours), np.int64)
+    x, y = np.empty(len(ours), np.int32), np.empty(len(ours), np.int32)
     turn = np.zeros(count, np.int8)
     found = 0
     for n in range(len(ours)):
