@@ -13,7 +13,8 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 import numpy.typing as npt
-from numba.core import event
+from llvmlite import binding
+from numba.core import codegen, event, registry
 
 from pcpu.run import disk_cache
 
@@ -60,6 +61,30 @@ def _forget(folder: Path) -> None:
 
 _config: Any = numba.config
 _config.CACHE_DIR = str(_cache_folder())
+
+
+class _Library(codegen.JITCodeLibrary):
+    """A loop that is kept on disk. Its intermediate code is for loops that are compiled with it,
+    and is read when there is one: of all loops it takes as much memory as some files."""
+
+    kept: bytes = b""
+
+    @classmethod
+    def _unserialize(cls, own: Any, state: tuple[str, str, Any]) -> Any:
+        found = super()._unserialize(own, state)  # type: ignore[no-untyped-call]
+        _, kind, data = state
+        if kind == "object":
+            found.kept, found._shared_module = data[1], None
+        return found
+
+    def _get_module_for_linking(self) -> Any:
+        if self.kept and self._shared_module is None:
+            self._shared_module = binding.parse_bitcode(self.kept)
+        return super()._get_module_for_linking()  # type: ignore[no-untyped-call]
+
+
+_codegen: Any = registry.cpu_target.target_context.codegen()
+_codegen._library_class = _Library
 
 
 def jit(function: F) -> F:

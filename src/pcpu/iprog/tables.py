@@ -101,7 +101,7 @@ def _telling(sites: Sites, finder: int) -> Numbers:
         chosen &= _IN_TABLES[sites.form]
     if finder == OBJECT_RELOCATIONS:  # code is better known than what is about it
         chosen &= sites.target < 1 << SPACE
-    found = _numbers(chosen)
+    found: Numbers = _numbers(chosen)
     if finder == SEARCH_TABLE:
         return found[::2]
     if finder == PE_FUNCTIONS:
