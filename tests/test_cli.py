@@ -192,6 +192,20 @@ def test_a_signal_leaves_nothing_behind(how: signal.Signals, engine: str, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_plan_at_once(how: signal.Signals, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(os.urandom(100 << 20))  # whose suffixes take ten seconds to sort
+    process = subprocess.Popen([PCPU, "plan", large, "--blob", large, "-o", tmp_path / "out"])
+    time.sleep(3)
+    sent = time.monotonic()
+    process.send_signal(how)
+    process.wait(timeout=60)
+    assert time.monotonic() - sent < 2
+    assert process.returncode == 128 + how
+    assert list(tmp_path.iterdir()) == [large]
+
+
 def test_closed_streams(file: Path) -> None:
     def shell(command: str) -> subprocess.CompletedProcess[bytes]:
         script = f"'{PCPU}' {command}"

@@ -26,10 +26,12 @@ from pcpu.cli.options import (
 from pcpu.cli.publish import publish
 from pcpu.cli.run import run
 from pcpu.cli.sim import sim
+from pcpu.cli.waiting import leave_at_once
 from pcpu.cli.worker import build, serve
 from pcpu.errors import OutputClosedError, PcpuError, UsageError
 
 _OBJECTS = 50_000  # that are made between two looks for those that nothing leads to
+_SIGNALLED = 128  # what an exit code is more than the number of a signal
 
 app = typer.Typer(
     name="pcpu",
@@ -182,7 +184,7 @@ def _prepare_process() -> None:
     """Make a signal to end leave through our clean-up, and give closed streams a stand-in."""
 
     def leave(number: int, frame: FrameType | None) -> None:
-        sys.exit(128 + number)
+        sys.exit(_SIGNALLED + number)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants
@@ -222,4 +224,8 @@ def main() -> None:
         typer.echo(f"pcpu: error: {where}{error.strerror or error}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.exit(130)
+        leave_at_once(_SIGNALLED + signal.SIGINT)
+    except SystemExit as error:
+        if isinstance(error.code, int) and error.code > _SIGNALLED:
+            leave_at_once(error.code)
+        raise

@@ -13,6 +13,7 @@ import typer
 from pcpu.cli.bars import bar, stages
 from pcpu.cli.corpus import plan_corpus
 from pcpu.cli.options import Json, print_json
+from pcpu.cli.waiting import waited
 from pcpu.errors import UsageError, plural
 
 
@@ -150,9 +151,9 @@ def _plan_file(
             )
 
         if bank is None:
-            planned = make(blobs, [Path(name).name for name in blob])
+            planned = waited(lambda: make(blobs, [Path(name).name for name in blob]))
         else:
-            planned, blobs = _from_bank(bank, content, make, best)
+            planned, blobs = waited(lambda: _from_bank(bank, content, make, best))
     files.write_plan(planned.plan, blobs, out)
     return planned
 

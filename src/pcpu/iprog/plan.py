@@ -261,7 +261,6 @@ def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
     reference = work.subject.filled_reference(work.moved.sites)
     work.subject = work.moved.subject
     work.subject.leave()
-    return_freed()
     return file, reference, with_entries(seeds, entries)
 
 
