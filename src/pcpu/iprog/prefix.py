@@ -26,6 +26,7 @@ PAGE = 1 << 11
 SHORT = 6  # bytes that are compared
 LEAST = 5 << 18  # bytes that may be chosen, and as many as there are literals
 WORTH = 3  # pieces that a page has to have
+_MOST = 2, 3  # the part of a reference that is most of it
 GAP = 2  # pages between two that are taken with them
 BESIDE = 8  # pieces that being near is worth
 _PIECE = 1 << 18  # bytes of the reference that are read at a time: whole pages
@@ -41,7 +42,8 @@ def choose_spans(literals: Octets, size: int, read: Read | None, near: Places, m
     wanted = min(most, LEAST + len(literals))
     if size <= wanted * 5 // 4 and size <= most:
         wanted = size
-    wanted = worth(literals.data, wanted)
+    if wanted * _MOST[1] >= size * _MOST[0]:  # else pages are chosen that are all good
+        wanted = worth(literals.data, wanted)
     if size <= wanted:
         return ((0, size),) if size else ()
     scores, beside = np.zeros((2, -(-size // PAGE)), np.int64)
