@@ -183,6 +183,14 @@ def test_a_signal_leaves_nothing_behind(how: signal.Signals, engine: str, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_interrupt_while_it_is_loaded_has_no_words(tmp_path: Path) -> None:
+    module = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    (tmp_path / "typer.py").write_text(module)  # in place of one that all commands load
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = pcpu("--version", PYTHONPATH=path)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 def test_closed_streams(file: Path) -> None:
     def shell(command: str) -> subprocess.CompletedProcess[bytes]:
         script = f"'{PCPU}' {command}"

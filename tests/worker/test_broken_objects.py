@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from random import Random
 
 import httpx
 import pytest
 
 from tests.iprog import forge
-from tests.worker.publishing import MIB, Large, Shop, put
+from tests.worker.publishing import MIB, Large, Shop, published, put
 from tests.worker.server import problem
+from tests.worker.test_reads import counted
 
 
 def test_h22_blobs_that_are_missing_or_others(own: Shop) -> None:
@@ -96,3 +98,25 @@ def test_a_plan_may_be_replaced_h18(own: Shop) -> None:
     assert own.get("edited").content == own.files["edited"]
     put(own.store, "edited", own.plan("moved"))
     assert own.get("edited").content == own.files["moved"]
+
+
+@pytest.mark.parametrize("most", [1024 * MIB, 16 * MIB], ids=["held", "by pieces"])
+def test_h22_what_is_replaced_while_it_is_read_is_read_again(
+    objects_bundle: Path, tmp_path: Path, most: int
+) -> None:
+    store = tmp_path / "store"
+    files = published(store)
+    (store / "before").mkdir()
+    (store / "before" / "edited.iprog").write_bytes(
+        (store / "objects" / "moved.iprog").read_bytes()
+    )
+    with counted(objects_bundle, store, files, "replacing", MAX_DECODER_BYTES=most) as found:
+        assert found.get("edited").content == files["edited"]
+        assert found.server.output() == ""
+
+
+def test_h22_what_stays_broken_is_told_once(own: Shop) -> None:
+    put(own.store, "edited", own.plan("edited")[:-1])
+    answer = own.get("edited")
+    assert (answer.status_code, problem(answer)["code"]) == (500, "broken-object")
+    assert own.server.output().count("edited cannot be rebuilt: ") == 1

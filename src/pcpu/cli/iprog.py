@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pcpu.artifact import check_output, check_sink
 from pcpu.cli.bars import bar, stages
 from pcpu.cli.corpus import plan_corpus
 from pcpu.cli.options import Json, print_json
@@ -110,10 +111,12 @@ def plan(
         raise UsageError("--best is about --bank")
     if as_json and out == "-":
         raise UsageError("with --json stdout holds what is told; give another OUT for the plan")
+    check_sink(out)
     if html is not None:
         from pcpu.iprog.explain.picture import check_name
 
         check_name(html)
+        check_output(html)
     planned = _plan_file(file, blob or [], bank, best, mode.value, window, out)
     about = _explained(planned, html) if explain or html is not None else None
     if as_json:
