@@ -122,6 +122,11 @@ test("what is not there is an error", async () => {
   }
   const short = { ...counted(random(10)), size: 20 };
   await assert.rejects(new PagedSource(short, new PageCache(100, 10)).read(0, 20, () => {}), SourceError);
+  const lost = new Error("lost");
+  const breaking = { ...short, open: async () => new ReadableStream({ type: "bytes", pull: (controller) => controller.error(lost) }) };
+  for (const source of [new PagedSource(breaking, new PageCache(100, 10)), new DirectSource(breaking)]) {
+    await assert.rejects(source.read(0, 20, () => {}), (error) => error instanceof SourceError && error.cause === lost);
+  }
 });
 
 const [module, relocation, foreseen, finders] = await Promise.all(["core", "relocation", "foreseen", "finders"].map((part) => compile(`${STORE}/iprog-${part}.wasm`)));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from random import Random
 
@@ -54,6 +55,22 @@ def test_h22_h27_sites_that_are_missing_or_others(
     else:  # where the blob is held they are found
         assert own.reconstruct(own.plan("moved")).content == own.files["moved"]
         assert own.get("moved").content == own.files["moved"]
+
+
+def test_h22_sites_that_are_mended_are_read_anew(own: Shop) -> None:
+    (path,) = (own.store / "blobs").glob("*.sites")
+    content = path.read_bytes()
+    plan, wanted = own.plan("moved"), own.files["moved"]
+    for at in range(len(content) - 20, len(content)):  # of records, some of which no rule forbids
+        damaged = bytearray(content)
+        damaged[at] ^= 1
+        path.write_bytes(damaged)
+        os.utime(path, (at, at))  # a disk service tells times in seconds
+        answer = own.reconstruct(plan)
+        assert answer.status_code in (400, 500) or answer.content == wanted
+    path.write_bytes(content)
+    assert own.reconstruct(plan).content == wanted
+    assert own.get("moved").content == wanted
 
 
 def test_h22_blobs_with_other_bytes_give_no_wrong_ones(own: Shop) -> None:
