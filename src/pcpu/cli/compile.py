@@ -46,7 +46,7 @@ def compile(
         bool, typer.Option("--ops", help="Every operation as a kernel of its own, not a program.")
     ] = False,
     decoder: Annotated[
-        bool, typer.Option("--decoder", help="The WebAssembly decoder of plans, in three files.")
+        bool, typer.Option("--decoder", help="The WebAssembly decoder of plans, in four files.")
     ] = False,
     without: Annotated[
         list[str] | None,
