@@ -81,9 +81,9 @@ def test_what_was_missed_is_named() -> None:
     assert "Slower than an alternative: xor, WebAssembly in Node, 0.5x JS.\n" in said
     assert said.endswith(
         "P, 2 cores, 2026-01-01, C. This run met 1 of 5 goals; it missed\n\n"
-        "- xor, WebAssembly in Node, 64 B, 1 KiB: 1.50 to 1.75x (JS), wanted 2.00x\n"
+        "- xor, WebAssembly in Node, 64 B, 1 KiB: 1.50 to 1.75x (JS), the goal is 2.00x\n"
         "- xor, native, 64 B: not measured\n"
-        "- xor, WebAssembly in Node, 64 B: 51 ns a call, wanted 50 ns\n"
+        "- xor, WebAssembly in Node, 64 B: 51 ns a call, the goal is 50 ns\n"
     )
 
 

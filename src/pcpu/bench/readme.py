@@ -120,9 +120,9 @@ def _missed(goals: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         if not values:
             yield f"{where}: not measured"
         elif at_least is not None:
-            yield f"{where}: {_span(values, '.2f')}x ({rival}), wanted {at_least:.2f}x"
+            yield f"{where}: {_span(values, '.2f')}x ({rival}), the goal is {at_least:.2f}x"
         else:
-            yield f"{where}: {_span(values, '.0f')} ns a call, wanted {at_most:.0f} ns"
+            yield f"{where}: {_span(values, '.0f')} ns a call, the goal is {at_most:.0f} ns"
 
 
 def _span(values: Sequence[float], form: str) -> str:
