@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import Any
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, get_args
 
 import pytest
 
 from pcpu import artifact, targets
+from pcpu import run as engines
 from pcpu.bench.runtimes import workerd
-from pcpu.cli.options import TargetName
+from pcpu.cli.bank import By
+from pcpu.cli.iprog import ModeName
+from pcpu.cli.options import EngineName, TargetName
 from pcpu.iprog import format as plans
 from pcpu.iprog import publish, sites_file
+from pcpu.iprog.bank.select import Depth
 from pcpu.iprog.decoder import records
 from pcpu.iprog.decoder.wasm import ABI
+from pcpu.iprog.plan import Mode
 from pcpu.ir.model import MAX_OPERATIONS
 from pcpu.sdk.client.answer import DATA_THEN_RESULTS
 from pcpu.source import builder, pipeline
 from tests.conftest import ROOT
 
 
-def test_the_targets_of_the_command_line() -> None:
-    assert {target.value for target in TargetName} == set(targets.NAMES)
+@pytest.mark.parametrize(
+    ("chosen", "known"),
+    [
+        (TargetName, targets.NAMES),
+        (EngineName, engines.NAMES),
+        (ModeName, get_args(Mode)),
+        (By, [depth.name.lower() for depth in Depth]),
+    ],
+)
+def test_what_the_command_line_lets_one_choose(chosen: type[StrEnum], known: Sequence[str]) -> None:
+    assert {choice.value for choice in chosen} == set(known)
 
 
 @pytest.mark.parametrize(
