@@ -153,6 +153,15 @@ def test_build_writes_a_bundle(tmp_path: Path, isa: Isa) -> None:
         "notes.txt"
     }
     assert (out / "wrangler.jsonc").read_text() == "// my routes"
+    said = r"""wrangler\.jsonc is kept and does not have "r2_buckets": \[{"binding": "BUCKET", "bucket_name": "b"}\]; write"""
+    with pytest.raises(UsageError, match=said):
+        build_bundle(isa, programs[:1], out, bucket="b")
+    (out / "wrangler.jsonc").write_text('{"r2_buckets":[{"binding":"BUCKET","bucket_name":"b"}]}')
+    build_bundle(isa, programs[:1], out, bucket="b")
+    with pytest.raises(
+        UsageError, match=r"""does not have "worker_loaders": \[{"binding": "LOADER"}\]; write"""
+    ):
+        build_bundle(isa, programs[:1], out, bucket="b", loader=True)
     other = tmp_path / "other"
     other.mkdir()
     (other / "precious").touch()
