@@ -13,6 +13,7 @@ import pytest
 from pcpu import artifact, targets
 from pcpu import run as engines
 from pcpu.bench.runtimes import workerd
+from pcpu.cli import options
 from pcpu.cli.bank import By
 from pcpu.cli.iprog import ModeName
 from pcpu.cli.options import EngineName, TargetName
@@ -39,6 +40,10 @@ from tests.conftest import ROOT
 )
 def test_what_the_command_line_lets_one_choose(chosen: type[StrEnum], known: Sequence[str]) -> None:
     assert {choice.value for choice in chosen} == set(known)
+
+
+def test_what_a_bundled_program_may_be_called() -> None:
+    assert options._NAME.pattern == builder.NAME.pattern
 
 
 @pytest.mark.parametrize(
