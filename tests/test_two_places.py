@@ -13,9 +13,9 @@ import pytest
 from pcpu import artifact, targets
 from pcpu import run as engines
 from pcpu.bench.runtimes import workerd
-from pcpu.cli import options
 from pcpu.cli.bank import By
 from pcpu.cli.iprog import ModeName
+from pcpu.cli.options import _NAME as BUNDLED
 from pcpu.cli.options import EngineName, TargetName
 from pcpu.iprog import format as plans
 from pcpu.iprog import publish, sites_file
@@ -43,7 +43,7 @@ def test_what_the_command_line_lets_one_choose(chosen: type[StrEnum], known: Seq
 
 
 def test_what_a_bundled_program_may_be_called() -> None:
-    assert options._NAME.pattern == builder.NAME.pattern
+    assert BUNDLED.pattern == builder.NAME.pattern
 
 
 @pytest.mark.parametrize(
