@@ -38,12 +38,12 @@ def summary(record: Mapping[str, Any]) -> str:
     missed = "".join(f"- {line}\n" for line in _missed(record["goals"]))
     met = sum(goal["met"] for goal in record["goals"])
     return (
-        "In GB/s, and how many times as fast as the fastest alternative that is. The data lies "
-        "where the code reads it: in\nWebAssembly, copying it into the module's memory and back "
-        "comes on top (*with copies* in the picture).\n"
+        "**GB/s**, and in brackets how many times the speed of the fastest alternative that is. "
+        "The data lies where the code\nreads it: in WebAssembly, copying it into the module's "
+        "memory and back comes on top (*with copies* in the picture).\n"
         f"\n{rows}\n"
-        "[All operations, the alternatives' names and the medians](bench/README.md#results) stand "
-        "in another table.\n"
+        "The [table of all operations](bench/README.md#results) names the alternatives and has "
+        "the medians.\n"
         + (f"Slower than an alternative: {slower}.\n" if slower else "")
         + f"{where}, {record['date'][:10]}, {record['compiled_with']}. "
         f"This run met {met} of {len(record['goals'])} goals"
