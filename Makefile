@@ -1,14 +1,15 @@
 # make serve   the Worker on this machine          make test    all tests
 # make bench   measured beside the alternatives    make check   linters and types
-# Each sets up what it needs first; PYTHON=python3.12 chooses another Python (3.11 or later).
+# Each sets up what it needs first, and make setup all of it; PYTHON=python3.12 chooses another Python (3.11 or later).
 PYTHON ?= python3
+PIP = .venv/bin/pip --quiet --disable-pip-version-check
 NPM = PATH="$(CURDIR)/.venv/bin:$$PATH" npm --no-update-notifier --no-fund --no-audit
 
 .PHONY: setup serve test bench check clean
 
-setup: .venv/ready worker/node_modules/ready sdk/ts/node_modules/ready
+setup: .venv/dev-ready worker/node_modules/ready sdk/ts/node_modules/ready
 
-serve: setup
+serve: .venv/ready worker/node_modules/ready
 	.venv/bin/pcpu serve
 
 test: setup
@@ -30,12 +31,17 @@ check: setup
 	  { echo "pCPU needs Python 3.11 or later; try make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 	  { echo "Python has no venv; on Debian: apt-get install python3-venv"; exit 1; }
-	@echo "Installing into .venv, then node_modules: some minutes and 1.8 GB, the first time"
+	@echo "Installing into .venv and worker/node_modules: a minute or two and 1.2 GB, the first time"
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
-	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	$(PIP) install --no-compile -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	$(PIP) download --no-deps --no-build-isolation \
 	  --no-binary :all: -r sources.lock -d .venv/src
+	@touch $@
+
+.venv/dev-ready: requirements-dev.lock .venv/ready
+	@echo "Installing what tests, linters and benchmarks need: another minute and 500 MB, the first time"
+	$(PIP) install --no-compile -r requirements-dev.lock
 	@touch $@
 
 %/node_modules/ready: %/package-lock.json .venv/ready

@@ -114,7 +114,7 @@ def test_results_that_are_several_numbers(file: Path) -> None:
         (["run", "xor 1", "-o", "/nowhere/x"], 1, "/nowhere/x cannot be written: No such file"),
         (["run", "xor 1", "--json", "-o", "-"], 2, "with --json stdout holds the results"),
         (["run", "crc32c", "--engine", "x"], 2, "is not one of"),
-        (["run", "crc32c", "--isa", "/nowhere"], 2, "/nowhere: cannot be read"),
+        (["run", "crc32c", "--isa", "/nowhere"], 2, "/nowhere: the file cannot be read"),
         (["run", "mask 12"], 2, "program:1:6: key of mask is bytes: '0x' and two hexadecimal digits for each byte"),
         (["run", "mask 0x" + "ab" * 70], 2, "key of mask is 1 to 64 bytes, 70 given"),
         (["isa", "msk"], 2, "unknown operation 'msk'; did you mean 'mask'?"),
@@ -131,6 +131,15 @@ def test_errors(arguments: list[str], code: int, words: str) -> None:
     assert done.returncode == code, text
     assert words.replace("\n    ", "\n  ") in text or words in text
     assert "Traceback" not in text
+
+
+def test_the_data_in_place_of_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("DATA", "xor"):
+        Path(name).write_bytes(b"a")
+    assert b"DATA: this is no program, and the name of a file" in pcpu("run", "DATA", "xor").stderr
+    assert pcpu("run", "xor 1", "DATA").stdout == b"`"
+    assert b"xor takes 1 immediate" in pcpu("run", "xor", "DATA").stderr
 
 
 def test_compile(tmp_path: Path) -> None:

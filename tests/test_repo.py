@@ -33,11 +33,21 @@ def test_every_numbered_rule_has_a_test(spec: Path) -> None:
 
 def test_lock_files_hold_no_addresses() -> None:
     for path in tracked():
-        if path.name in ("requirements.lock", "sources.lock", "package-lock.json"):
+        if path.suffix == ".lock" or path.name == "package-lock.json":
             text = path.read_text("utf-8")
             assert not re.search(
                 r'"resolved"|--(extra-)?index-url|--find-links|@ (file|https?):', text
             )
+
+
+def test_lock_files_pin_each_package_once() -> None:
+    packages = [
+        name
+        for lock in ROOT.glob("requirements*.lock")
+        for name in re.findall(r"^([a-z0-9-]+)==", lock.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert packages
+    assert sorted(set(packages)) == sorted(packages)
 
 
 def test_import_contracts() -> None:

@@ -87,7 +87,7 @@ def test_sections_come_to_the_whole_file() -> None:
 def test_what_is_no_program_is_told_in_stretches() -> None:
     text = "ein schöner Satz, ".encode() * 999
     contents = read_contents(text)
-    assert (contents.format, len(contents.sections), contents.is_known) == ("text", 16, False)
+    assert (contents.format, len(contents.sections)) == ("text", 16)
     assert read_contents(b"\x1f\x8b" + bytes(99)).format == "packed"
     assert read_contents(Random(1).randbytes(9000)).format == "other"
     names = [s.name for s in read_contents(module([(1, b"\x00"), (10, b"\x00")])[0]).sections]

@@ -10,7 +10,7 @@ import pytest
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import find_sites
-from pcpu.iprog.labels import labels
+from pcpu.iprog.labels import labels, symbol_labels
 from pcpu.iprog.plan import make_plan
 from tests.iprog.images import CODE, DATA, Part, elf
 from tests.iprog.module import OnePlan
@@ -98,6 +98,50 @@ def test_names_are_compared_by_what_they_say() -> None:
     assert here[:2] == there
     assert here[2] == 0
     assert len(set(here)) == 3
+
+
+def loaded(names: bytes, *places: int, narrow: bool = False) -> bytes:
+    """An image whose symbols have these names, and a relocation for each of them and one more."""
+    row = "<IIIBBH" if narrow else "<IBBHQQ"
+    table = b"".join(struct.pack(row, place, 0, 0, 0, 0, 0) for place in places)
+    numbers = range(len(places) + 1)
+    relocations = b"".join(
+        struct.pack("<II", 0, n << 8 | 7) if narrow else struct.pack("<QIIq", 0, 7, n, 0)
+        for n in numbers
+    )
+    return elf([
+        Part(".dynsym", 2, 0x400, table, 11, link=2), Part(".dynstr", 2, 0x800, names, 3),
+        Part(".rel.plt", 2, 0xC00, relocations, 9 if narrow else 4), Part(".text", CODE, 0x1000, bytes(64)),
+    ], machine=40 if narrow else 62, narrow=narrow)[0]  # fmt: skip
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_symbols_are_compared_by_their_names(narrow: bool) -> None:
+    one = loaded(b"\0read\0write\0", 0, 1, 6, narrow=narrow)
+    other = loaded(b"\0open\0write\0read\0", 0, 6, 12, 1, narrow=narrow)
+    here, there = (symbol_labels(b, find_sites(b, (28,))).tolist() for b in (one, other))
+    read, write = here[:2]
+    assert here == [read, write, read, write, 0]  # number 3 is none
+    opened = there[2]
+    assert there == [write, read, opened, write, read, opened, 0]
+    assert len({0, read, write, opened}) == 4
+
+
+def test_symbols_without_names() -> None:
+    for cut in (b"", b"\0"):
+        blob = loaded(cut, 0, 1, 1 << 31)
+        assert not symbol_labels(blob, find_sites(blob, (28,))).any()
+    blob, _ = elf([Part(".symtab", 0, 0, symbol(0, 0) + symbol(1, 3), 2)])
+    assert not symbol_labels(blob, find_sites(blob, (28,))).any()
+
+
+def test_tables_of_images_for_any_machine_g46_g97() -> None:
+    for machine, found in ((258, 1), (21, 1), (0, 0)):
+        code, table = Part(".text", CODE, 0x1000, bytes(64)), symbol(1, 0x1010)
+        blob, places = elf([code, Part(".symtab", 0, 0, table, 2)], machine=machine)
+        wanted = [(places[".symtab"] + 8, 2, 0x1010, 0)]
+        assert sites(blob, 3) == wanted[:found]
+        assert sites(blob, 1) == sites(blob, 13) == []
 
 
 def objects() -> tuple[bytes, dict[str, int]]:

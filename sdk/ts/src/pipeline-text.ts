@@ -19,6 +19,8 @@ export function parseText(isa: Isa, text: string): Pipeline {
   );
 }
 
+const A_NUMBER = "a number such as 90, 0x5a, 0o132 or 0b1011010";
+
 function readText(text: string, builder: Builder<number>): Pipeline {
   const next = /[ \t\r\n]*(?:([A-Za-z0-9_]+)|([^ \t\r\n])|$)/uy;
   let word: string | undefined; // the token ahead: a word,
@@ -39,7 +41,6 @@ function readText(text: string, builder: Builder<number>): Pipeline {
     advance();
     return taken;
   };
-  const immediate = () => take(NUMBER, "a number such as 90, 0x5a, 0o132 or 0b1011010");
 
   advance();
   for (;;) {
@@ -55,10 +56,10 @@ function readText(text: string, builder: Builder<number>): Pipeline {
     if (mark === ":") {
       while (mark === ":") {
         advance();
-        imm.push(immediate());
+        imm.push(take(NUMBER, A_NUMBER));
       }
     } else {
-      while (word !== undefined) imm.push(immediate());
+      while (word !== undefined) imm.push(take(NUMBER, `${A_NUMBER}, '|' or the end`));
     }
     const last = word === undefined && mark === undefined;
     if (!last && mark !== "|" && mark !== ",") throw unexpected("'|', ',' or the end");

@@ -22,7 +22,7 @@ def load_peer(name: str) -> Prepare:
     try:
         return make(import_module(package))
     except ImportError as error:
-        raise Unavailable(f"{error}; pip install 'pcpu[bench]'") from None
+        raise Unavailable(f"{error}; run 'make setup'") from None
 
 
 def _numpy_xor(numpy: Any) -> Prepare:

@@ -66,7 +66,7 @@ def save(
     try:
         import matplotlib
     except ImportError:
-        raise ToolchainError("matplotlib is missing; pip install 'pcpu[bench]'") from None
+        raise ToolchainError("matplotlib is missing; run 'make setup'") from None
     matplotlib.use("svg")
     IMAGES.mkdir(parents=True, exist_ok=True)
     written = []

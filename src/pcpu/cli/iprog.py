@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from pcpu.artifact import check_output, check_sink
-from pcpu.cli.bars import bar, stages
+from pcpu.cli.bars import bar, loops_told, stages
 from pcpu.cli.corpus import plan_corpus
 from pcpu.cli.options import Json, print_json
 from pcpu.errors import UsageError, plural
@@ -139,7 +139,7 @@ def _plan_file(
     from pcpu.iprog.plan import make_plan
 
     content, blobs = files.mapped(file), [files.mapped(name) for name in blob]
-    with stages(len(content)) as progress:
+    with loops_told(), stages(len(content)) as progress:
 
         def make(blobs: Sequence[Any], names: Sequence[str]) -> Any:
             return make_plan(

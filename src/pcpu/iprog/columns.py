@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pcpu.iprog.align import Covers
+from pcpu.iprog.beside import THREADS, each
 from pcpu.iprog.format import check
 from pcpu.iprog.index import Octets, common
 from pcpu.iprog.jit import jit, read_only
@@ -20,6 +21,7 @@ from pcpu.iprog.transforms import BACK, transform, transform_words
 
 NAMES = ("gaps", "lengths", "turns", "steps", "fixes", "literals")
 _PIECE = 1 << 18  # bytes of the file that are looked at at a time, or a window that is larger
+_PART = 1 << 21  # bytes of a file that are worth a thread
 Spans = Sequence[tuple[int, int]]  # of the file: where they begin and end
 
 
@@ -54,7 +56,7 @@ def make_columns(moved: Moved, covers: Covers, bits: int) -> Columns:
     """What all windows take of each stream. The covers are in order and lie in the file."""
     covers = cut(covers, bits)
     file = moved.subject.file
-    data, ends_of_fixes = _contents(moved, covers, bits, [(0, len(file))])
+    data, ends_of_fixes = _all_contents(moved, covers, bits)
     borders, last_cover = _borders(covers, bits, len(file))
     ends = np.empty((len(NAMES), len(borders)), np.int64)
     ends[3:5] = ends_of_fixes
@@ -88,6 +90,21 @@ def _borders(covers: Covers, bits: int, size: int) -> tuple[Places, Places]:
     windows = -(-size // (1 << bits))
     borders = np.minimum((np.arange(windows) + 1) << bits, size)
     return borders, np.searchsorted(covers.start, borders)
+
+
+def _all_contents(moved: Moved, covers: Covers, bits: int) -> tuple[dict[str, Octets], Places]:
+    """The same as of one span, a part of the file in each thread."""
+    size = len(moved.subject.file)
+    own = -(-max(-(-size // THREADS), _PART) >> bits) << bits
+    parts = [(at, min(at + own, size)) for at in range(0, size, own)] or [(0, 0)]
+    found = each(lambda span: _contents(moved, covers, bits, [span]), parts)
+    data = {name: np.concatenate([part[name] for part, _ in found]) for name in NAMES[3:]}
+    before = np.zeros((2, 1), np.int64)
+    ends = []
+    for _, borders in found:
+        ends.append(before + borders)
+        before = ends[-1][:, -1:]
+    return data, np.concatenate(ends, axis=1)
 
 
 def _contents(

@@ -33,6 +33,7 @@ _MUCH = 1 << 18  # bytes of a content for which levels have roots of search tree
 _FEWER, _ROOTS = 3, 19  # logarithms: how many times fewer are as good, and of how many
 _LEAST_ROOTS = 8  # a logarithm, too
 _HEADS = 20  # the logarithm of how many chains there are at most, where there are no trees
+_PACKED_ROOTS = 22  # the same of trees of what is packed
 _LARGE = 27  # the most that is of use: a prefix of 2^26 bytes and a content of 2^24
 _PLAIN: Mapping[int, int] = MappingProxyType({
     Parameter.content_size_flag: 1,
@@ -104,7 +105,7 @@ def compress(content: Bytes, prefix: Dictionary | None = None, *, quick: bool = 
         level = _QUICK if quick else _THOROUGH if len(content) <= _SOME else _LONG
         own = {Parameter.compression_level: level, **_PLAIN}
         if not quick and len(content) > _MUCH:
-            own[Parameter.hash_log] = _roots(len(content).bit_length())
+            own |= _trees(content, len(content), len(content).bit_length())
         return zstd.compress(content, options=own)
     options = _options(content, len(prefix), quick=quick)
     return zstd.compress(content, options=options, zstd_dict=prefix.as_prefix)
@@ -129,6 +130,18 @@ def _roots(bits: int) -> int:
     return max(min(bits - _FEWER, _ROOTS), _LEAST_ROOTS)
 
 
+def _trees(content: Bytes, size: int, bits: int) -> dict[int, int]:
+    """The size of search trees for ``size`` bytes, of which ``bits`` is the logarithm."""
+    if size <= _SOME or not _is_packed(content):
+        return {Parameter.hash_log: _roots(bits)}
+    # Little is found again: hardly any root has more than one place, so that many roots and small
+    # trees say it in half of the time.
+    return {
+        Parameter.chain_log: (size - size // _LESS).bit_length() - 1,
+        Parameter.hash_log: min(bits, _PACKED_ROOTS),
+    }
+
+
 def _options(content: Bytes, prefix: int, *, quick: bool) -> dict[int, int]:
     # Levels do not know what a prefix is for: to index it takes longer than all the rest, and
     # is worth a search tree only where there is much to look for in it.
@@ -145,16 +158,12 @@ def _options(content: Bytes, prefix: int, *, quick: bool) -> dict[int, int]:
             Parameter.min_match: 4,
             Parameter.target_length: 64,
         }
-    # Of what is packed little is found again, mostly near: a tree for somewhat less is as good. To
-    # look through it takes long, so that it has more roots.
-    packed = size > _SOME and _is_packed(content)
-    kept = size - size // _LESS if packed else size
     return {
         **_PLAIN,
-        Parameter.strategy: zstd.Strategy.btultra,
+        Parameter.strategy: zstd.Strategy.btultra2,
         Parameter.window_log: bits,
-        Parameter.chain_log: min(max(kept.bit_length(), _SMALL), bits),
-        Parameter.hash_log: min(bits - 2, _HEADS) if packed else _roots(bits),
+        Parameter.chain_log: bits,
+        **_trees(content, size, bits),
         Parameter.search_log: 5,
         Parameter.min_match: 3,
         Parameter.target_length: 256,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from pcpu.iprog.align import Covers
+from pcpu.iprog.beside import each
 from pcpu.iprog.columns import cut
 from pcpu.iprog.finders.find import CALL_SITES
 from pcpu.iprog.jit import jit, read_only
@@ -44,7 +46,7 @@ def finder_gains(moved: Moved, covers: Covers) -> dict[int, int]:
 def useful_finders(moved: Moved, tried: Sequence[Covers]) -> tuple[int, ...]:
     """The finders that gain something by some of the copies that were tried, and enough for what
     their sites cost a reader."""
-    gains = [finder_gains(moved, covers) for covers in tried]
+    gains = each(partial(finder_gains, moved), tried)
     sites = how_many(moved.sites)
     best = {n: max(gained[n] for gained in gains) for n in gains[0]}
     if CALL_SITES in best:  # which is for literals, too

@@ -1,7 +1,8 @@
 """What the things that sites name are called. That is put in place of their numbers when a file and
 a reference are compared for the first time, so that rows of little but numbers are told apart.
 
-Of assemblies that is known before anything else, as heaps hold names and what signatures say.
+Of assemblies that is known before anything else, as heaps hold names and what signatures say; of
+symbols, too, which relocations give the numbers of.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from pcpu.iprog.finders import btf, clr, clr_sites
-from pcpu.iprog.finders.find import TYPES
+from pcpu.iprog.finders import btf, clr, clr_sites, elf, elf_names
+from pcpu.iprog.finders.elf_data import NARROW_SYMBOL
+from pcpu.iprog.finders.find import NAMES, TYPES
 from pcpu.iprog.finders.image import octets
 from pcpu.iprog.jit import i64, jit
 from pcpu.iprog.moving import write_sites
@@ -28,17 +30,78 @@ _FACTOR = 0x9E3779B1
 _BITS = 24  # of a label
 _KINDS = 256  # of things, more than there are
 _TAG = 7  # the bits of an extra that say how many bits a tag has
+_LONGEST = 1 << 8  # bytes of the name of a symbol that are looked at
 
 
 def write_labels(to: Octets, first: int, data: Bytes, sites: Sites) -> None:
     """Put labels into a copy of what is compared, in place of numbers of sites, which ``data`` has;
     it begins at ``first`` of the copy."""
-    if not np.isin(sites.form, TAGGED).any() and not (sites.finder == TYPES).any():
-        return
-    named = labels(data, sites)
+    about_symbols = sites.finder == NAMES
+    if about_symbols.any():
+        own = sites[about_symbols]
+        _write(to, first, own, symbol_labels(data, own))
+    if np.isin(sites.form, TAGGED).any() or (sites.finder == TYPES).any():
+        _write(to, first, sites, labels(data, sites))
+
+
+def _write(to: Octets, first: int, sites: Sites, named: Places) -> None:
     known = np.flatnonzero(named)
     chosen = sites[known]
     write_sites(to, chosen.place + first, chosen.form, chosen.extra, named[known])
+
+
+def symbol_labels(data: Bytes, sites: Sites) -> Places:
+    """For each site of finder 28 of an image what stands for the name of a symbol that is loaded,
+    and for the symbol with a number; 0 for all others. Names of symbols that are there for people
+    are left out: many differ in a hash alone, and those that do not are better matched by all else
+    that is said of them."""
+    found = np.zeros(len(sites), np.int64)
+    b, numbers = octets(data), np.zeros(elf.ELF, np.int64)
+    elf.read_elf(b, numbers)
+    table = _loaded_symbols(b, numbers)
+    if table is None:
+        return found
+    start, stop, named = table
+    heap = (int(elf.start_of(b, named)), int(elf.start_of(b, named) + elf.size_of(b, named)))
+    kinds, places = sites.target >> SPACE, sites.target & ((1 << SPACE) - 1)
+    numbered = kinds == elf_names.SYMBOLS >> SPACE
+    row = elf_names.ROW if elf.is_wide(b) else NARROW_SYMBOL
+    rows = b[start : start + (stop - start) // row * row].reshape(-1, row)
+    names = np.append(rows[:, :4].copy().view("<u4")[:, 0].astype(np.int64), 0)
+    places[numbered] = names[np.minimum(places[numbered], len(names) - 1)]
+    known = numbered | (kinds == elf_names.LOADED_NAMES >> SPACE)
+    found[known] = _names_at(b, *heap, places[known])
+    return found
+
+
+def _loaded_symbols(b: Octets, numbers: Places) -> tuple[int, int, int] | None:
+    """Where the table of symbols that are loaded begins and ends, and the section with their
+    names."""
+    for n in range(int(numbers[elf.COUNT])):
+        s = int(elf.section(numbers, n))
+        if elf.type_of(b, s) == elf.DYNSYM and elf.is_section(b, s):
+            link, start = int(elf.link_of(b, s)), int(elf.start_of(b, s))
+            named = int(elf.section(numbers, link))
+            is_known = link < numbers[elf.COUNT] and elf.is_section(b, named)
+            if is_known and elf.type_of(b, named) != elf.NOBITS:
+                return start, start + int(elf.size_of(b, s)), named
+    return None
+
+
+@jit
+def _names_at(b: Any, start: int, stop: int, places: Any) -> Any:
+    """Hashes of the names that stand at places of a heap, as far as they are looked at; 0 of what
+    has none."""
+    found = np.zeros(len(places), np.int64)
+    for n in range(len(places)):
+        value = i64(0)
+        at = start + places[n]
+        end = min(stop, at + _LONGEST)
+        while at < end and b[at] != 0:
+            value = (value * _FACTOR + b[at] + 1) & 0xFFFFFFFF
+            at += 1
+        found[n] = value >> (32 - _BITS)
+    return found
 
 
 def labels(data: Bytes, sites: Sites) -> Places:

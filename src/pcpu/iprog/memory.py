@@ -29,6 +29,12 @@ def return_large_arrays() -> bool:
         return False
 
 
+def return_freed() -> None:
+    """Give back what was freed in small pieces, which glibc keeps: before much is asked for."""
+    with suppress(AttributeError, OSError, TypeError):  # another C library, or another system
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def ask_for_large_pages(memory: mmap.mmap) -> None:
     """Take memory in large pages, where the system has them."""
     if _LARGE_PAGES is not None:

@@ -73,9 +73,11 @@ class Packer:
         content = _joined(streams)
         if self.literals is not None:
             return _sized(len(streams), self._about(streams, literals))
-        found = [_stored(len(streams), Codec.RAW, bytes(content))]
+        # Its bytes are copied where it is chosen only: Zstandard takes much memory meanwhile.
+        raw = Stored(Frame(len(streams), Codec.RAW, len(content)), b"")
         if not self.compressed or not len(content):
-            return found[0]
+            return _filled(raw, content)
+        found = [raw]
         if not self.quick and len(content) <= _FEW:
             found.append(_stored(len(streams), Codec.ADAPTIVE, adapting.encode(streams)))
         least = min(_cost(stored.frame, len(content), stored.frame.stored) for stored in found)
@@ -89,8 +91,9 @@ class Packer:
             small = compress(content, quick=self.quick)
             found.append(_stored(len(streams), Codec.ZSTD, small))
         found.sort(key=lambda stored: _cost(stored.frame, len(content), stored.size))
-        slow = found[0].frame.codec is Codec.ADAPTIVE
-        return replace(found[0], instead=found[1]) if slow else found[0]
+        if found[0].frame.codec is Codec.ADAPTIVE:
+            return replace(found[0], instead=_filled(found[1], content))
+        return _filled(found[0], content)
 
     def _about(self, streams: Sequence[Bytes], literals: bool) -> int:
         """About how many bytes a frame takes."""
@@ -208,6 +211,11 @@ def _joined(streams: Sequence[Bytes]) -> Bytes:
 
 def _stored(streams: int, codec: Codec, content: bytes, prefix: Spans | None = None) -> Stored:
     return Stored(Frame(streams, codec, len(content), prefix), content)
+
+
+def _filled(stored: Stored, content: Bytes) -> Stored:
+    """The same, with its bytes where they are the content."""
+    return replace(stored, content=bytes(content)) if stored.frame.codec is Codec.RAW else stored
 
 
 def _sized(streams: int, size: int) -> Stored:

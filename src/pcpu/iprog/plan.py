@@ -28,7 +28,7 @@ from pcpu.iprog.format import (
 )
 from pcpu.iprog.gains import useful_finders
 from pcpu.iprog.index import Octets, Seeds, find_seeds, make_index
-from pcpu.iprog.memory import MappedFile, return_large_arrays
+from pcpu.iprog.memory import MappedFile, return_freed, return_large_arrays
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
@@ -276,6 +276,7 @@ def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
     if len(reference) >= _LARGE:
         work.subject = work.subject.without_sites(len(reference))
     work.subject.leave()
+    return_freed()
     index = make_index(reference)
     work.progress("looking for common pieces", 0.2)
     return file, reference, find_seeds(file, index)

@@ -55,11 +55,6 @@ class Contents:
     format: str
     sections: tuple[Section, ...]
 
-    @property
-    def is_known(self) -> bool:
-        """Whether the sections are the file's own, not equal stretches."""
-        return self.format not in (Kind.TEXT, Kind.PACKED, Kind.OTHER)
-
 
 def read_contents(data: Bytes) -> Contents:
     """The sections of a program; of anything else stretches of equal size."""

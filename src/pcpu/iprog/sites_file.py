@@ -21,7 +21,7 @@ from pcpu.iprog.sites import NEAR, REST, Form, Octets, Places, Sites
 
 MAGIC = b"\x89SITES\r\n"
 VERSION = 3
-PAGE_BITS = 13  # a page costs as much to unpack as it has sites, and is often for few of them
+PAGE_BITS = 15  # a page costs as much to begin with as some hundred of its sites take
 ALIGNMENT = 32
 _LEVEL = 12  # of Zstandard: higher ones take longer and save little
 _MOST = 1 << 61  # numbers below this differ by what a varint can say

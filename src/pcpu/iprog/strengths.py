@@ -66,6 +66,6 @@ class Trial:
         least, most = _LITERAL_BITS
         literal = min(max(literal * LITERALS, least), most)
         return tuple(
-            Costs(cover * times + 8, cover * times / 2 + 4, fix * 1.15, fix * 0.8, literal)
+            Costs(cover * times + 8, cover * times / 2 + 4, fix * 1.15, fix * 1.1, literal, 16)
             for times in (1.35, 2.4)
         )

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pcpu.errors import ProgramError, TextPlace
 from pcpu.ir import MAX_NAME, Program
 from pcpu.isa import Isa
-from pcpu.source.builder import NAME, Builder, Located
+from pcpu.source.builder import NAME, NAMES, Builder, Located
 from pcpu.source.number import Written, read_immediate
 
 MAX_TEXT = 65536
 _TOKEN = re.compile(r"[A-Za-z0-9_]+|[^ \t\r\n]")
 _WORD = re.compile(r"[A-Za-z_]")
+_NUMBER = "a number such as 90, 0x5a, 0o132 or 0b1011010"
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class _Parser:
             name = word
             if not NAME.fullmatch(name.value):
                 self.position -= 1
-                raise self.unexpected(f"a name of a-z, 0-9 and _, at most {MAX_NAME}")
+                raise self.unexpected(NAMES)
             self.take()
             word = self.operation()
         immediates = self.immediates()
@@ -103,14 +104,14 @@ class _Parser:
         if self.token.text == ":":
             while self.token.text == ":":
                 self.take()
-                found.append(self.immediate())
+                found.append(self.immediate(_NUMBER))
         else:
             while self.token.is_word:
-                found.append(self.immediate())
+                found.append(self.immediate(f"{_NUMBER}, '|' or the end"))
         return found
 
-    def immediate(self) -> Located[Written]:
+    def immediate(self, wanted: str) -> Located[Written]:
         value = read_immediate(self.token.text)
         if value is None:
-            raise self.unexpected("a number such as 90, 0x5a, 0o132 or 0b1011010")
+            raise self.unexpected(wanted)
         return Located(value, self.take().place)

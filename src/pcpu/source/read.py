@@ -16,6 +16,7 @@ from pcpu.source.pipeline import parse_pipeline
 
 MAX_FILE = 4 << 20
 _PATH = re.compile(r"[\w~+-]*[./][\w./~+-]*")  # what no pipeline has, and a file's name may have
+_WORD = re.compile(r"[A-Za-z0-9_]{1,60}")
 
 
 def read_program(text: str, isa: Isa) -> Program:
@@ -23,12 +24,17 @@ def read_program(text: str, isa: Isa) -> Program:
 
     Raises ProgramError, or UsageError when the file cannot be read.
     """
-    if _PATH.fullmatch(text) and not names_file(text):
+    if not names_file(text) and (_PATH.fullmatch(text) or _is_data(text, isa)):
         message = f"this is no program, and the name of a file with one ends in {_ENDINGS}"
         raise ProgramError("syntax", message, file=text)
     if not names_file(text):
         return parse_pipeline(text, isa)
     return _READERS[text[-5:].lower()](read_text(text), isa, text)
+
+
+def _is_data(text: str, isa: Isa) -> bool:
+    """Whether ``text`` is one word, no operation and a file's name: the data before the program."""
+    return bool(_WORD.fullmatch(text)) and isa.find(text) is None and Path(text).is_file()
 
 
 def names_file(text: str) -> bool:

@@ -68,7 +68,7 @@ def need_extra() -> None:
     """Raises UsageError where Dask and Parquet are not installed."""
     missing = [name for name in _EXTRA if find_spec(name) is None]
     if missing:
-        raise UsageError(f"--corpus needs {', '.join(missing)}: pip install 'pcpu[corpus]'")
+        raise UsageError(f"--corpus needs {', '.join(missing)}; run 'make setup'")
 
 
 def _made(out: str) -> Path:

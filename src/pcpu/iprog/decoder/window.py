@@ -18,7 +18,7 @@ from pcpu.iprog.decoder.state import check, fail
 from pcpu.iprog.decoder.wanted import REFERENCE, put_row
 from pcpu.iprog.format import CHECK
 from pcpu.kernel import Memory, State
-from pcpu.kernel.memory import i64_at, u32_at
+from pcpu.kernel.memory import i64_at, lowest_bit, u32_at
 
 MAX_ROWS = 2 * covers.MANY  # that are asked for at once
 
@@ -100,14 +100,15 @@ def _fix(s: State, heap: Memory, size: int) -> int:
     while fix < fixes:
         if fix + _TURN <= fixes and step + _TURN <= steps and at < last - 128 * _TURN:
             gaps, added = i64_at(heap, step), i64_at(heap, fix)
-            if gaps & _LONG == 0:
-                for _ in range(_TURN):
-                    at += (gaps & 255) + 1
-                    heap[at] = heap[at] + added
-                    gaps >>= 8
-                    added >>= 8
-                step += _TURN
-                fix += _TURN
+            many = lowest_bit(gaps & _LONG) >> 3  # before one that takes more than a byte
+            for _ in range(many):
+                at += (gaps & 255) + 1
+                heap[at] = heap[at] + added
+                gaps >>= 8
+                added >>= 8
+            step += many
+            fix += many
+            if many == _TURN:
                 continue
         gap, step = number_at(s, heap, step, steps, word)
         if gap < 0 or gap >= last - at:

@@ -143,7 +143,7 @@ class _Drawing:
 
     def map(self) -> Iterator[str]:
         """File position against source position."""
-        yield from self.heading("Sources", "where in the reference each part of the file lies")
+        yield from self.heading("Sources", "where in the blobs each part of the file lies")
         top, whole = self.y, max(1, self.header.reference_size)
         yield _box(LEFT, top, RIGHT - LEFT, MAP, "panel")
         for tick in range(_TICKS):

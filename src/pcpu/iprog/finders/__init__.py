@@ -32,6 +32,7 @@ from pcpu.iprog.finders.image import (
     RISCV,
     SQLITE,
     WASM,
+    WIDE_ELF,
     Image,
     octets,
     read_image,
@@ -56,8 +57,8 @@ class Finder:
 
 _PIECE = 1 << 15  # rows that become columns at a time
 _FORMS = (1 << rows.TAG) - 1
-_ELF = (AMD, ARM, ARM32, I386, RISCV)
-_WIDE = (AMD, ARM, RISCV)  # of 64 bits
+_ELF = (AMD, ARM, ARM32, I386, RISCV, WIDE_ELF)
+_WIDE = (AMD, ARM, RISCV, WIDE_ELF)  # of 64 bits
 _PE = (PE, PE_I386)
 _MACHO = (MACHO_AMD, MACHO_ARM)
 _FAT = (FAT,)

@@ -127,6 +127,11 @@ def size_of(b: Bytes, s: int) -> int:
     return i64_at(b, s + 32) if is_wide(b) else u32_at(b, s + 20)
 
 
+def link_of(b: Bytes, s: int) -> int:
+    """The number of the section that a section goes with."""
+    return u32_at(b, s + (40 if is_wide(b) else 24))
+
+
 def is_section(b: Bytes, s: int) -> bool:
     """Whether an entry counts."""
     size = size_of(b, s)

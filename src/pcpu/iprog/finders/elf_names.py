@@ -21,11 +21,11 @@ from pcpu.iprog.finders.rows import add
 from pcpu.iprog.sites import SPACE, Form
 from pcpu.kernel.memory import u32_at
 
-_ROW = 24  # bytes of a symbol, and of a relocation with an addend
+ROW = 24  # bytes of a symbol, and of a relocation with an addend
 _GNU_HASH, _HEADER = 0x6FFFFFF6, 16  # a type of section, and bytes before its filter
 _SYMBOL = 12  # the place in a relocation of the number of its symbol
 # Kinds of numbers: of names in the two tables, and of symbols.
-_NAMES, _LOADED_NAMES, _SYMBOLS = 2 << SPACE, 3 << SPACE, 4 << SPACE
+_NAMES, LOADED_NAMES, SYMBOLS = 2 << SPACE, 3 << SPACE, 4 << SPACE
 _WORD, _UPPER = Form.WORD.value, Form.SYMBOL.value
 
 
@@ -40,11 +40,11 @@ def names(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> int:
         if kind == SYMTAB:
             count = _names(b, s, _NAMES, rows, room, count)
         elif kind == DYNSYM:
-            count = _names(b, s, _LOADED_NAMES, rows, room, count)
+            count = _names(b, s, LOADED_NAMES, rows, room, count)
         elif kind == RELA and wide:
             start = start_of(b, s)
-            for p in range(start + _SYMBOL, start + size_of(b, s) // _ROW * _ROW, _ROW):
-                count = _number(b, p, _SYMBOLS, rows, room, count)
+            for p in range(start + _SYMBOL, start + size_of(b, s) // ROW * ROW, ROW):
+                count = _number(b, p, SYMBOLS, rows, room, count)
         elif kind == REL and not wide:
             count = _narrow_symbols(b, s, rows, room, count)
         elif kind == _GNU_HASH and size_of(b, s) >= _HEADER:
@@ -58,7 +58,7 @@ def _buckets(b: Bytes, s: int, rows: Ints, room: int, count: int) -> int:
     end = start + size_of(b, s)
     first = start + _HEADER + (8 if is_wide(b) else 4) * u32_at(b, start + 8)
     for p in range(first, min(first + 4 * u32_at(b, start), end - 3), 4):
-        count = _number(b, p, _SYMBOLS, rows, room, count)
+        count = _number(b, p, SYMBOLS, rows, room, count)
     return count
 
 
@@ -67,7 +67,7 @@ def _names(b: Bytes, s: int, base: int, rows: Ints, room: int, count: int) -> in
     start = start_of(b, s)
     end = start + size_of(b, s)
     if is_wide(b):
-        for p in range(start, end - _ROW + 1, _ROW):
+        for p in range(start, end - ROW + 1, ROW):
             count = _number(b, p, base, rows, room, count)
     else:
         for p in range(start, end - NARROW_SYMBOL + 1, NARROW_SYMBOL):
@@ -81,7 +81,7 @@ def _narrow_symbols(b: Bytes, s: int, rows: Ints, room: int, count: int) -> int:
     for p in range(start + 4, start + size_of(b, s) - NARROW_ROW + 5, NARROW_ROW):
         symbol = u32_at(b, p) >> 8
         if symbol != 0:
-            count = add(rows, room, count, p, _UPPER, _SYMBOLS + symbol, 0)
+            count = add(rows, room, count, p, _UPPER, SYMBOLS + symbol, 0)
     return count
 
 

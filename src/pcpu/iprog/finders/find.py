@@ -113,7 +113,6 @@ _IN_CODE = (
     ARM32_CODE, ARM32_POOLS, ARM32_UNWIND,
 )  # fmt: skip
 _OF_TABLE = (GO_TABLE, GO_UNITS, GO_INLINED_BEHIND)
-_MACHINES = (I386, ARM32, X86_64, AARCH64, RISCV)
 
 
 def chosen_for(finders: Iterable[int]) -> int:
@@ -179,7 +178,7 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
                 count = database(b, about, cells, rows, room, count)
         elif finders[n] in _IN_CODE:
             count = _in_code(b, elf, finders, n, scratch, tables, rows, room, count)
-        elif machine_of(b) in _MACHINES:
+        elif machine_of(b) != 0:
             count = _in_data(b, elf, finders[n], scratch, rows, room, count)
         if TAGS:
             tag(rows, first, min(count, room), finders[n])

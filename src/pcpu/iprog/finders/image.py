@@ -20,6 +20,7 @@ AMD, ARM, PE, WASM = "elf-x86-64", "elf-aarch64", "pe-x86-64", "wasm"
 I386, PE_I386, ARM32, RISCV = "elf-x86", "pe-x86", "elf-arm", "elf-riscv64"
 MACHO_AMD, MACHO_ARM, FAT = "macho-x86-64", "macho-aarch64", "macho-universal"
 CLR, SQLITE = "clr", "sqlite"
+WIDE_ELF = "elf-wide"  # for a machine whose code no finder knows
 _KINDS = {
     elf.X86_64: (AMD, Transform.X86_64), elf.AARCH64: (ARM, Transform.AARCH64),
     elf.ARM32: (ARM32, Transform.ARM32), elf.I386: (I386, Transform.X86),
@@ -59,7 +60,8 @@ def read_image(data: Bytes) -> Image | None:
     b, numbers = octets(data), np.zeros(ELF, np.int64)
     if elf.read_elf(b, numbers):
         machine = elf.machine_of(b)
-        kind, transform = _KINDS.get(machine, ("elf", Transform.NONE))
+        other = WIDE_ELF if machine else "elf"
+        kind, transform = _KINDS.get(machine, (other, Transform.NONE))
         regions = _regions(_elf_sections(b, numbers))
         if transform is Transform.ARM32 and not _is_arm(b, numbers):
             transform = Transform.THUMB
