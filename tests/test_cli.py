@@ -179,7 +179,8 @@ def test_compile_explains_and_writes_where_it_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("engine", ["jit", "workerd"])
 def test_a_signal_leaves_nothing_behind(how: signal.Signals, engine: str, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [PCPU, "run", "xor 1", "-o", tmp_path / "out", "--engine", engine],
+        # Under nohup, tests and what they start would take no notice of SIGHUP.
+        ["env", "--default-signal", PCPU, "run", "xor 1", "-o", tmp_path / "out", "--engine", engine],
         stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"TMPDIR": str(tmp_path)},
     )  # fmt: skip
     assert process.stdin is not None
