@@ -179,7 +179,8 @@ def test_compile_explains_and_writes_where_it_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("engine", ["jit", "workerd"])
 def test_a_signal_leaves_nothing_behind(how: signal.Signals, engine: str, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [PCPU, "run", "xor 1", "-o", tmp_path / "out", "--engine", engine],
+        # Under nohup, tests and what they start would take no notice of SIGHUP.
+        ["env", "--default-signal", PCPU, "run", "xor 1", "-o", tmp_path / "out", "--engine", engine],
         stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"TMPDIR": str(tmp_path)},
     )  # fmt: skip
     assert process.stdin is not None
@@ -204,6 +205,14 @@ def test_a_signal_ends_a_plan_at_once(how: signal.Signals, tmp_path: Path) -> No
     assert time.monotonic() - sent < 2
     assert process.returncode == 128 + how
     assert list(tmp_path.iterdir()) == [large]
+
+
+def test_an_interrupt_while_it_is_loaded_has_no_words(tmp_path: Path) -> None:
+    module = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    (tmp_path / "typer.py").write_text(module)  # in place of one that all commands load
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = pcpu("--version", PYTHONPATH=path)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
 def test_closed_streams(file: Path) -> None:

@@ -103,6 +103,29 @@ def test_a_port_in_use_is_one_line() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--loader"], "--loader needs --bucket, where the modules are published"),
+        (
+            ["--reconstructor", "x.iprog"],
+            "--reconstructor needs --bucket, where its blobs are published",
+        ),
+    ],
+)
+def test_a_bundle_without_a_bucket_rebuilds_nothing(
+    option: list[str], message: str, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [PCPU, "build", "-o", tmp_path / "out", *option],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (2, f"pcpu: error: {message}\n")
+    assert not (tmp_path / "out").exists()
+
+
 def _is_fnv(name: str) -> bool:
     """Sorts the module of the program ``fnv`` first."""
     return name != f"program-{hashlib.sha256(b'fnv').hexdigest()[:16]}.wasm"
@@ -130,6 +153,15 @@ def test_build_writes_a_bundle(tmp_path: Path, isa: Isa) -> None:
         "notes.txt"
     }
     assert (out / "wrangler.jsonc").read_text() == "// my routes"
+    said = r"""wrangler\.jsonc is kept and does not have "r2_buckets": \[{"binding": "BUCKET", "bucket_name": "b"}\]; write"""
+    with pytest.raises(UsageError, match=said):
+        build_bundle(isa, programs[:1], out, bucket="b")
+    (out / "wrangler.jsonc").write_text('{"r2_buckets":[{"binding":"BUCKET","bucket_name":"b"}]}')
+    build_bundle(isa, programs[:1], out, bucket="b")
+    with pytest.raises(
+        UsageError, match=r"""does not have "worker_loaders": \[{"binding": "LOADER"}\]; write"""
+    ):
+        build_bundle(isa, programs[:1], out, bucket="b", loader=True)
     other = tmp_path / "other"
     other.mkdir()
     (other / "precious").touch()

@@ -73,15 +73,12 @@ def open_output(path: Path, *, runs: bool = False) -> Iterator[IO[bytes]]:
 
     A pipe or a device is written to directly, and a symbolic link is followed. Raises PcpuError.
     """
+    place = _place(path)
     try:
-        is_file = is_regular(path)
-        if is_file:  # the link /dev/fd/N of a pipe leads to no path
-            path = path.resolve()
-        elif path.is_dir():
-            raise UsageError(f"{path.resolve()} is a directory")
-        direct = None if is_file else path.open("wb", buffering=0)
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of symbolic links
+        direct = path.open("wb", buffering=0) if place is None else None
+    except OSError as error:
         raise _cannot_write(path, error) from None
+    path = place or path
     try:
         with direct or write_beside(path, runs=runs) as file:
             yield file
@@ -89,6 +86,30 @@ def open_output(path: Path, *, runs: bool = False) -> Iterator[IO[bytes]]:
         if error.errno in _FULL and error.filename is None:
             raise _cannot_write(path, error) from None
         raise
+
+
+def check_output(path: Path) -> None:
+    """Raise now, before long work, what ``open_output`` would raise after it."""
+    place = _place(path)
+    if place is None:
+        return
+    try:
+        tempfile.TemporaryFile(dir=place.parent).close()
+    except OSError as error:
+        raise _cannot_write(place, error) from None
+
+
+def _place(path: Path) -> Path | None:
+    """Where a regular file is to appear; None for a pipe or a device, whose link /dev/fd/N leads to
+    no path. Raises PcpuError."""
+    try:
+        if is_regular(path):
+            return path.resolve()
+        if path.is_dir():
+            raise UsageError(f"{path.resolve()} is a directory")
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of symbolic links
+        raise _cannot_write(path, error) from None
+    return None
 
 
 @contextmanager
@@ -151,10 +172,20 @@ def open_sink(out: str) -> Iterator[IO[bytes]]:
     if out == "-":
         yield sys.stdout.buffer
         return
+    with open_output(_named(out)) as file:
+        yield file
+
+
+def check_sink(out: str) -> None:
+    """The same as ``check_output`` for ``open_sink``."""
+    if out != "-":
+        check_output(_named(out))
+
+
+def _named(out: str) -> Path:
     if out.endswith("/") or not out:
         raise UsageError(f"{out!r} names no file")
-    with open_output(Path(out)) as file:
-        yield file
+    return Path(out)
 
 
 def read_all(file: IO[bytes], path: str) -> bytearray:

@@ -50,11 +50,12 @@ def build_bundle(
     asked for by name. ``decoder``, by parts, rebuilds published files (spec/http.md H18), which
     workerd finds in the folder ``store``, a Worker that is deployed in the R2 bucket ``bucket``;
     ``reconstructors`` are files that need no plan there; with ``loader`` it runs modules that are
-    published, which ``store`` always does. In a folder
-    that holds a bundle already its files are replaced, all but ``wrangler.jsonc``, where people
-    keep their routes. Raises PcpuError.
+    published, which ``store`` always does. In a folder that holds a bundle already its files are
+    replaced, all but ``wrangler.jsonc``, where people keep their routes, and which then has to name
+    the bucket and the loader. Raises PcpuError.
     """
     _check_folder(out)
+    _check_kept(out / "wrangler.jsonc", bucket, loader)
     _check_parameters(named)
     target = targets.find("wasm")
     modules = {OPERATIONS: compile_operations(isa, target)}
@@ -89,6 +90,23 @@ def _check_folder(out: Path) -> None:
         raise UsageError(f"{out} is not a folder")
     if out.is_dir() and any(out.iterdir()) and not _is_bundle(out):
         raise UsageError(f"{out} holds something else; give an empty or a new folder")
+
+
+def _check_kept(kept: Path, bucket: str | None, loader: bool) -> None:
+    """Whether bindings that are asked for stand in the file that is kept, in whatever form."""
+    if not kept.is_file():
+        return
+    text, values = kept.read_text("utf-8", "replace"), _buckets(bucket, loader)
+    wanted = (
+        ("r2_buckets", values["BUCKETS"], [] if bucket is None else ["BUCKET", bucket]),
+        ("worker_loaders", values["LOADERS"], ["LOADER"] if loader else []),
+    )
+    for member, value, words in wanted:
+        if not all(json.dumps(word) in text for word in words):
+            raise UsageError(
+                f'{kept} is kept and does not have "{member}": {value}; write that into it, or '
+                "remove it"
+            )
 
 
 def _is_bundle(folder: Path) -> bool:

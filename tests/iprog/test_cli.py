@@ -144,6 +144,10 @@ def test_what_cannot_be_is_said_before_there_is_a_plan(folder: Path) -> None:
         done = pcpu("plan", new, *given)
         assert (done.returncode, done.stdout) == (2, b"")
         assert words in said(done)
+    for place in (folder / "nowhere", old):  # there is no such folder, and this is none
+        both: list[list[str | Path]] = [["-o", place / "x"], ["-o", out, "--html", place / "x.svg"]]
+        for outs in both:
+            assert "cannot be written: No" in said(pcpu("plan", new, "--blob", old, *outs))
     done = pcpu("publish", new, "--store", folder / "store", "--name", "")
     assert (done.returncode, "cannot be called ''" in said(done)) == (2, True)
     assert sorted(folder.iterdir()) == before

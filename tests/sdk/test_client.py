@@ -274,6 +274,12 @@ def test_what_the_callers_iterator_raises(client: pcpu.Client) -> None:
         client.run("crc32", Path("nowhere"))
     with pytest.raises(UsageError, match="the data is no contiguous buffer"):
         client.run("crc32", np.zeros((4, 4))[:, ::2])
+    gone = memoryview(b"abc")
+    gone.release()
+    with pytest.raises(
+        UsageError, match="memoryview is no buffer: operation forbidden on released"
+    ):
+        client.run("crc32", gone)
 
 
 def test_threads_share_a_client(client: pcpu.Client) -> None:

@@ -6,6 +6,7 @@ import array
 import doctest
 import mmap
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import google_crc32c
 import numpy as np
@@ -102,3 +103,47 @@ def test_errors() -> None:
         pcpu.compile("crc23c")
     with pytest.raises(UsageError, match="fnv cannot be shared between threads"):
         pcpu.compile("fnv")(DATA, threads=2)
+
+
+def test_released_buffers_are_told() -> None:
+    gone = memoryview(bytearray(b"abc"))
+    gone.release()
+    crc = pcpu.compile("crc32c")
+    whole = pcpu.compile(".inout data\nxor data[0:1], 1")
+    spans = pcpu.compile(".inout data\n.spans list\neach span s of list in data\nxor s, 1\nend")
+    told = "memoryview is not a .*buffer: operation forbidden on released memoryview object"
+    for use in (
+        lambda: crc(gone),
+        lambda: crc(gone, in_place=True),
+        lambda: crc(gone, threads=2),
+        lambda: crc.stream().update(gone),
+        lambda: list(crc.iter([gone])),
+        lambda: whole(gone),
+    ):
+        with pytest.raises(UsageError, match=told):
+            use()
+    with pytest.raises(UsageError, match="list: memoryview is no buffer: operation forbidden"):
+        spans(bytearray(9), gone)
+    with pytest.raises(UsageError, match="the source is a path or a binary file object, not mem"):
+        crc.run_file(gone)  # type: ignore[arg-type]
+
+
+def test_arguments_of_other_types() -> None:
+    other: Any = "not an isa"
+    for make in (
+        lambda: pcpu.compile("xor 1", other),
+        lambda: pcpu.compile(pcpu.compile("xor 1"), other),
+        lambda: pcpu.load("x.pcpu", other),
+        lambda: pcpu.parse("xor 1", other),
+        lambda: pcpu.Builder(other),
+        lambda: pcpu.program(isa=other)(test_arguments_of_other_types),
+    ):
+        with pytest.raises(
+            UsageError, match=r"isa is what pcpu.load_isa\(\[FILE\]\) gives, not str"
+        ):
+            make()
+    number: Any = 3
+    with pytest.raises(UsageError, match="a program's text is a str, not int"):
+        pcpu.parse(number)
+    with pytest.raises(UsageError, match="the path of a program is a str or a Path, not int"):
+        pcpu.load(number)

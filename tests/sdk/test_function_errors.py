@@ -144,6 +144,15 @@ def test_signatures_that_are_refused(signature: str, message: str) -> None:
     assert caught.value.place.line == 2
 
 
+def test_functions_that_nest_too_deeply() -> None:
+    arms = "".join(f"    elif len(data) == {n}: data.xor(1)\n" for n in range(900))
+    for body in (f"    if n: data.xor(1)\n{arms}", f"    data{'[0:1]' * 1500}.xor(1)\n"):
+        text = f"def f(data: pcpu.InOut, n: pcpu.U8):\n{body}"
+        with pytest.raises(ProgramError, match=r"nests? (too|at most)") as caught:
+            pcpu.program(executed(text)["f"])
+        assert caught.value.place is not None
+
+
 def test_what_is_no_function() -> None:
     with pytest.raises(UsageError, match=r"pcpu\.program is for functions, not for str"):
         pcpu.program("crc32c")  # type: ignore[call-overload]

@@ -12,6 +12,7 @@ import {
   Gathered,
   HeldPlan,
   JoinedSource,
+  MemoryError,
   MemorySource,
   PageCache,
   PagedSource,
@@ -121,6 +122,11 @@ test("what is not there is an error", async () => {
   }
   const short = { ...counted(random(10)), size: 20 };
   await assert.rejects(new PagedSource(short, new PageCache(100, 10)).read(0, 20, () => {}), SourceError);
+  const lost = new Error("lost");
+  const breaking = { ...short, open: async () => new ReadableStream({ type: "bytes", pull: (controller) => controller.error(lost) }) };
+  for (const source of [new PagedSource(breaking, new PageCache(100, 10)), new DirectSource(breaking)]) {
+    await assert.rejects(source.read(0, 20, () => {}), (error) => error instanceof SourceError && error.cause === lost);
+  }
 });
 
 const [module, relocation, foreseen, finders] = await Promise.all(["core", "relocation", "foreseen", "finders"].map((part) => compile(`${STORE}/iprog-${part}.wasm`)));
@@ -243,6 +249,33 @@ test("errors say which rule does not hold", async () => {
   assert.throws(() => new Rebuild(decoder, { plan: new MemorySource(plan), reference: new MemorySource(random(1)) }), refused("wrong-blob", 8));
   bytes[20] ^= 1;
   assert.throws(() => decoder.open(bytes), refused("damaged", 6));
+});
+
+test("a decoder in two places, and what it has no numbers for, are told", async () => {
+  const [first, second] = await Promise.all(["edited", "of.two"].map((name) => needed(name, (path) => new MemorySource(at(path)))));
+  const decoder = new Decoder(module, parts);
+  const held = await HeldPlan.load(decoder, first.head, first);
+  const again = /the decoder has opened another plan/;
+  for (const window of [0.5, NaN, 2 ** 64, -(2 ** 64), "1", undefined]) {
+    for (const use of [() => held.make(window), () => decoder.want(window), () => decoder.make(window)]) assert.throws(use, UsageError);
+  }
+  const other = await HeldPlan.load(decoder, second.head, second);
+  assert.throws(() => held.make(0), (error) => error instanceof UsageError && again.test(error.message));
+  assert.equal(other.make(0).length, other.windowSize);
+  decoder.open(first.head.bytes);
+  const rebuild = new Rebuild(decoder, first, new SitesCache(new Decoder(module, parts), 1 << 14));
+  await rebuild.prepare(0);
+  decoder.open(second.head.bytes);
+  assert.throws(() => rebuild.make(0), again);
+  await assert.rejects(rebuild.prepare(0), again);
+  const both = await Promise.allSettled([first, second].map((each) => HeldPlan.load(decoder, each.head, each)));
+  assert.deepEqual(both.map(({ status }) => status), ["rejected", "fulfilled"]);
+  assert.equal(both[1].value.make(0).length, other.windowSize);
+  const size = 2 ** 32 + first.plan.size;
+  assert.throws(() => decoder.openHeld(first.head.bytes, size), MemoryError);
+  decoder.open(first.head.bytes);
+  assert.throws(() => decoder.holdReference(2 ** 32 + first.reference.size), MemoryError);
+  assert.throws(() => decoder.openHeld(first.head.bytes, 10), PlanError);
 });
 
 test("published files are listed, and parts of them read", async () => {

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from pathlib import Path
 from random import Random
 
 import httpx
 import pytest
 
 from tests.iprog import forge
-from tests.worker.publishing import MIB, Large, Shop, put
+from tests.worker.publishing import MIB, Large, Shop, published, put
 from tests.worker.server import problem
+from tests.worker.test_reads import counted
 
 
 def test_h22_blobs_that_are_missing_or_others(own: Shop) -> None:
@@ -52,6 +55,22 @@ def test_h22_h27_sites_that_are_missing_or_others(
     else:  # where the blob is held they are found
         assert own.reconstruct(own.plan("moved")).content == own.files["moved"]
         assert own.get("moved").content == own.files["moved"]
+
+
+def test_h22_sites_that_are_mended_are_read_anew(own: Shop) -> None:
+    (path,) = (own.store / "blobs").glob("*.sites")
+    content = path.read_bytes()
+    plan, wanted = own.plan("moved"), own.files["moved"]
+    for at in range(len(content) - 20, len(content)):  # of records, some of which no rule forbids
+        damaged = bytearray(content)
+        damaged[at] ^= 1
+        path.write_bytes(damaged)
+        os.utime(path, (at, at))  # a disk service tells times in seconds
+        answer = own.reconstruct(plan)
+        assert answer.status_code in (400, 500) or answer.content == wanted
+    path.write_bytes(content)
+    assert own.reconstruct(plan).content == wanted
+    assert own.get("moved").content == wanted
 
 
 def test_h22_blobs_with_other_bytes_give_no_wrong_ones(own: Shop) -> None:
@@ -96,3 +115,25 @@ def test_a_plan_may_be_replaced_h18(own: Shop) -> None:
     assert own.get("edited").content == own.files["edited"]
     put(own.store, "edited", own.plan("moved"))
     assert own.get("edited").content == own.files["moved"]
+
+
+@pytest.mark.parametrize("most", [1024 * MIB, 16 * MIB], ids=["held", "by pieces"])
+def test_h22_what_is_replaced_while_it_is_read_is_read_again(
+    objects_bundle: Path, tmp_path: Path, most: int
+) -> None:
+    store = tmp_path / "store"
+    files = published(store)
+    (store / "before").mkdir()
+    (store / "before" / "edited.iprog").write_bytes(
+        (store / "objects" / "moved.iprog").read_bytes()
+    )
+    with counted(objects_bundle, store, files, "replacing", MAX_DECODER_BYTES=most) as found:
+        assert found.get("edited").content == files["edited"]
+        assert found.server.output() == ""
+
+
+def test_h22_what_stays_broken_is_told_once(own: Shop) -> None:
+    put(own.store, "edited", own.plan("edited")[:-1])
+    answer = own.get("edited")
+    assert (answer.status_code, problem(answer)["code"]) == (500, "broken-object")
+    assert own.server.output().count("edited cannot be rebuilt: ") == 1

@@ -43,12 +43,14 @@ def scattered(mib: int, seed: int = 3) -> tuple[bytes, bytes, bytes]:
 
 
 @contextmanager
-def counted(bundle: Path, store: Path, files: dict[str, bytes], **limits: int) -> Iterator[Shop]:
-    """A shop whose log tells of each read."""
+def counted(
+    bundle: Path, store: Path, files: dict[str, bytes], script: str = "counting", **limits: int
+) -> Iterator[Shop]:
+    """A shop whose log tells of each read; or with another script before its store."""
     folder = store.parent / f"{store.name}-bundle"  # where ``shop`` looks
     if not folder.exists():
         shutil.copytree(bundle, folder)
-        shutil.copy(Path(__file__).with_name("counting.js"), folder)
+        shutil.copy(Path(__file__).with_name(f"{script}.js"), folder / "counting.js")
         config = (folder / "config.capnp").read_text()
         (folder / "config.capnp").write_text(through_counting(config, store))
     with shop(bundle, store, files, **limits) as found:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
@@ -82,6 +84,21 @@ def test_h9_large_plans_are_refused(
     with shop(objects_bundle, *filled, MAX_PLAN_BYTES=1000) as found:
         answer = found.reconstruct(bytes(1001))
         assert (answer.status_code, problem(answer)["code"]) == (413, "body-too-large")
+
+
+def test_h24_who_only_says_that_much_will_come_takes_no_memory(objects: Shop) -> None:
+    head = (
+        "POST /v1/reconstruct HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+        f"Content-Length: {16 * MIB}\r\n\r\n"
+    )
+    before = objects.server.rss()
+    with ExitStack() as stack:
+        for _ in range(30):
+            address = ("127.0.0.1", objects.server.port)
+            connection = stack.enter_context(socket.create_connection(address, timeout=10))
+            connection.sendall(head.encode() + objects.plan("moved")[:50])
+        assert objects.reconstruct(objects.plan("edited")).content == objects.files["edited"]
+        assert objects.server.rss() - before < 100 * MIB
 
 
 def test_h24_memory_is_bounded(objects_bundle: Path, filled: tuple[Path, dict[str, bytes]]) -> None:

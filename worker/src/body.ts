@@ -34,22 +34,22 @@ function brokenOff(cause: unknown): never {
   throw new Problem("invalid-request", "the body broke off", undefined, cause);
 }
 
-/** The whole body. */
+/** The whole body, for which there is twice as much room as has come: who only says that much will come takes none. */
 export async function wholeBody(request: Request, limit: number): Promise<Uint8Array<ArrayBuffer>> {
   const stated = Number(request.headers.get("content-length"));
-  let bytes = new Uint8Array(Math.min(stated, FIRST));
+  let bytes = new Uint8Array(Math.min(stated, BLOCK));
   let length = 0;
   for await (const block of blocks(request, limit)) {
     const needed = length + block.length;
-    if (needed > bytes.length) bytes = new Uint8Array(bytes.buffer.transfer(Math.max(needed, 2 * bytes.length)));
+    if (needed > bytes.length) {
+      const more = Math.max(needed, Math.min(2 * bytes.length, stated || Infinity));
+      bytes = new Uint8Array(bytes.buffer.transfer(more));
+    }
     bytes.set(block, length);
     length = needed;
   }
   return bytes.subarray(0, length);
 }
-
-/** The most that is made room for before it has come. */
-const FIRST = 64 << 20;
 
 /** The whole body as text, which must be UTF-8. A byte order mark stays in it. */
 export async function text(request: Request, limit: number): Promise<string> {

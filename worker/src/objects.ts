@@ -75,8 +75,14 @@ export class Objects {
 
   /** H20 to H22 */
   async get(c: C, store: Store, name: string): Promise<Response> {
-    const object = await this.#find(c, store, name).catch((error: unknown) => brokenObject(name, error));
-    if (object === undefined) throw new Problem("not-found", `there is no object ${quote(name)}; GET /v1/objects lists them`);
+    const found = await twice(() => this.#answer(c, store, name)).catch((error: unknown) => brokenObject(name, error));
+    if (found === undefined) throw new Problem("not-found", `there is no object ${quote(name)}; GET /v1/objects lists them`);
+    return found;
+  }
+
+  async #answer(c: C, store: Store, name: string): Promise<Response | undefined> {
+    const object = await this.#find(c, store, name);
+    if (object === undefined) return undefined;
     const { file } = object;
     const tag = `"${file.sha256}"`;
     const request = c.req.raw;
@@ -91,8 +97,7 @@ export class Objects {
       return problem.response({ "content-range": `bytes */${file.size}`, "accept-ranges": "bytes" });
     }
     const span = range ?? { start: 0, stop: file.size };
-    const body = await object.body(span).catch((error: unknown) => brokenObject(name, error));
-    const found = new Response(body, { status: range === undefined ? 200 : 206, headers });
+    const found = new Response(await object.body(span), { status: range === undefined ? 200 : 206, headers });
     if (range !== undefined) found.headers.set("content-range", `bytes ${span.start}-${span.stop - 1}/${file.size}`);
     return found;
   }
@@ -211,6 +216,16 @@ interface Found {
 
 function typeOf(name: string): string {
   return getMimeType(name) ?? OCTETS;
+}
+
+/** What was replaced between two reads is read anew, once: what is wrong with it else fails again. */
+async function twice<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof PlanError || error instanceof SourceError)) throw error;
+    return read();
+  }
 }
 
 /** Of what is published: whoever asked for it is not at fault. */

@@ -122,11 +122,17 @@ def run(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     definition = tomllib.loads((ROOT / "arrays.toml").read_text(encoding="utf-8"))
-    parser = argparse.ArgumentParser(prog="python -m pcpu.bench.arrays", description=__doc__)
-    parser.add_argument("--size", default=definition["size"])
-    parser.add_argument("--rounds", type=int, default=definition["rounds"])
-    parser.add_argument("--only", metavar="CASE")
-    parser.add_argument("--json", action="store_true")
+    parser = argparse.ArgumentParser(
+        prog="python -m pcpu.bench.arrays",
+        description="One large array: pCPU called from Python beside numpy. "
+        "The cases are those of bench/arrays.toml.",
+    )
+    parser.add_argument("--size", default=definition["size"], help="such as '64 MiB'")
+    parser.add_argument(
+        "--rounds", type=int, default=definition["rounds"], help="how often the rows take turns"
+    )
+    parser.add_argument("--only", metavar="CASE", help="one case")
+    parser.add_argument("--json", action="store_true", help="print the record")
     chosen = parser.parse_args(arguments)
     try:
         size = parse_size(chosen.size)

@@ -78,7 +78,7 @@ def _keep(record: dict[str, Any], json_path: Path | None, plot: bool, whole: boo
     if whole and plot:
         from pcpu.bench.definition import ROOT
         from pcpu.bench.plot import draw
-        from pcpu.bench.readme import write_table
+        from pcpu.bench.readme import write_tables
 
         notes.print("drew", *draw(record))
-        write_table(record, ROOT.parent / "README.md")
+        write_tables(record, ROOT.parent)

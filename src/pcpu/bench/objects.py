@@ -6,6 +6,7 @@ Each file and mode has a Worker of its own, so that the first request finds noth
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import re
@@ -104,6 +105,11 @@ def _serving(store: Path) -> Iterator[tuple[str, int]]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m pcpu.bench.objects",
+        description="Files that the Worker rebuilds from plans: fetch, publish, get, and compare.",
+    )
+    parser.parse_args()
     print("| file | mode | MB | first: MB/s | CPU ms | then: MB/s | CPU ms |")
     print("|---|---|---|---|---|---|---|")
     for name, mode in CASES:

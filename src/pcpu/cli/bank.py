@@ -38,13 +38,13 @@ def add(
 
     Example: pcpu bank add bank old-1.0.bin old-1.1.bin
     """
-    from pcpu.cli.bars import counted
+    from pcpu.cli.bars import counted, loops_told
     from pcpu.iprog.bank.store import Bank, files_below
 
     found = list(files_below(files))
     store = Bank.made(bank)
     added = []
-    with counted("adding", len(found)) as advance:
+    with loops_told(), counted("adding", len(found)) as advance:
         for path, name in found:
             added.append(store.add(path, name))
             advance(1)
@@ -95,6 +95,7 @@ def choose(
 
     Example: pcpu bank select bank new-1.2.bin --best 3
     """
+    from pcpu.cli.bars import loops_told
     from pcpu.iprog.bank.select import Depth, select
     from pcpu.iprog.bank.store import Bank
     from pcpu.iprog.files import mapped
@@ -102,7 +103,8 @@ def choose(
 
     store, content = Bank(bank), mapped(file)
     depth = Depth[by.name.upper()]
-    found = select(store, content, lambda blobs, names: make_plan(content, blobs), depth)[:best]
+    with loops_told():
+        found = select(store, content, lambda blobs, names: make_plan(content, blobs), depth)[:best]
     if as_json:
         print_json([c.to_json() | {"path": str(store.blob_path(c.entry.sha256))} for c in found])
         return

@@ -1,10 +1,12 @@
-"""Bars on stderr, for work that takes long."""
+"""Bars and notices on stderr, for work that takes long."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+import typer
 
 BAR_FROM = 4 << 20  # bytes of a file; smaller ones are done before a bar would be read
 
@@ -14,6 +16,18 @@ def stages(size: int) -> Iterator[Callable[[str, float], None]]:
     """A bar for work that says what it is doing and how much of it is done."""
     with _shown(size >= BAR_FROM) as progress:
         yield progress
+
+
+@contextmanager
+def loops_told() -> Iterator[None]:
+    """Say so where the planner's loops are compiled meanwhile: by a new installation, once."""
+    from pcpu.iprog.jit import compiling
+
+    def tell() -> None:
+        typer.echo("compiling the planner's loops, once: up to a minute", err=True)
+
+    with compiling(tell):
+        yield
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def compile(
         bool, typer.Option("--ops", help="Every operation as a kernel of its own, not a program.")
     ] = False,
     decoder: Annotated[
-        bool, typer.Option("--decoder", help="The WebAssembly decoder of plans, in three files.")
+        bool, typer.Option("--decoder", help="The WebAssembly decoder of plans, in four files.")
     ] = False,
     without: Annotated[
         list[str] | None,
@@ -84,10 +84,8 @@ def compile(
         else:
             compile_plan_file(program, target.value, out, as_json=as_json)
         return
-    for option, given in (("--explain", explain), ("--without", without),
-                          ("--emit passes", emit is EmitForm.passes)):  # fmt: skip
-        if given and program is None:
-            raise UsageError(f"{option} is about a program")
+    if program is None:
+        _check_operations(emit, explain, without)
     if emit is EmitForm.passes and program is not None:
         _write_passes(read_with_isa(program, isa)[1], without or (), as_json, out)
         return
@@ -101,6 +99,21 @@ def compile(
         artifact = compile_program(parsed, loaded, found, form, without=without or ())
         if explain:
             _explain(parsed, without or (), found)
+    _write(artifact, out)
+    if as_json:
+        print_json(artifact.manifest)
+
+
+def _check_operations(
+    emit: EmitForm | None, explain: bool, without: Sequence[str] | None
+) -> None:  # fmt: skip
+    for option, given in (("--explain", explain), ("--without", without),
+                          ("--emit passes", emit is EmitForm.passes)):  # fmt: skip
+        if given:
+            raise UsageError(f"{option} is about a program")
+
+
+def _write(artifact: Any, out: str | None) -> None:
     if out not in (None, "-"):
         artifact.write(Path(out))
     elif artifact.is_text:
@@ -109,8 +122,6 @@ def compile(
         raise UsageError(f"{artifact.form} is binary; give -o OUT, or pipe it")
     else:
         sys.stdout.buffer.write(artifact.code)
-    if as_json:
-        print_json(artifact.manifest)
 
 
 def _write_passes(program: Any, without: Sequence[str], as_json: bool, out: str | None) -> None:

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pcpu.cli.bars import bar, stages
+from pcpu.artifact import check_output, check_sink
+from pcpu.cli.bars import bar, loops_told, stages
 from pcpu.cli.corpus import plan_corpus
 from pcpu.cli.options import Json, print_json
 from pcpu.cli.waiting import waited
@@ -111,10 +112,12 @@ def plan(
         raise UsageError("--best is about --bank")
     if as_json and out == "-":
         raise UsageError("with --json stdout holds what is told; give another OUT for the plan")
+    check_sink(out)
     if html is not None:
         from pcpu.iprog.explain.picture import check_name
 
         check_name(html)
+        check_output(html)
     planned = _plan_file(file, blob or [], bank, best, mode.value, window, out)
     about = _explained(planned, html) if explain or html is not None else None
     if as_json:
@@ -137,7 +140,7 @@ def _plan_file(
     from pcpu.iprog.plan import make_plan
 
     content, blobs = files.mapped(file), [files.mapped(name) for name in blob]
-    with stages(len(content)) as progress:
+    with loops_told(), stages(len(content)) as progress:
 
         def make(blobs: Sequence[Any], names: Sequence[str]) -> Any:
             return make_plan(

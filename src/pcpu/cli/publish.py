@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pcpu.cli.bars import bar, stages
+from pcpu.cli.bars import bar, loops_told, stages
 from pcpu.cli.iprog import Blobs, ModeName
 from pcpu.cli.options import Json, print_json
 
@@ -84,7 +84,7 @@ def publish(
 def _planned(path: Path, content: Any, blobs: Any, names: Sequence[str], mode: ModeName) -> bytes:
     from pcpu.iprog.plan import make_plan
 
-    with stages(len(content)) as progress:
+    with loops_told(), stages(len(content)) as progress:
         planned = make_plan(
             content,
             blobs,

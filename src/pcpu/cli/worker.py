@@ -35,6 +35,8 @@ def build(
     pipelines, named = parse_bundled(program, loaded)
     if bucket is None:
         _check_store("--bucket", reconstructor)
+        if loader:
+            raise UsageError("--loader needs --bucket, where the modules are published")
         build_bundle(loaded, pipelines, out, named=named)
     else:
         objects = _objects(reconstructor)

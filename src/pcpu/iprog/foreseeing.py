@@ -63,28 +63,35 @@ def _encode(every: Any, known: Any, entries: Any, places: Any, to: Any) -> Any:
             if run > 0 and foreseen >> left + 1 == node:
                 expected = 1 + (foreseen >> left & 1)
             contexts[CONTEXTS - 1] = 4 * run + MATCHES + expected - node
-            odds = 0
-            for n in range(CONTEXTS):
-                found[n] = ((contexts[n] + node) * SPREAD & WORD) >> 32 - TABLE_BITS
-                odds += i64(np.int32(entries[found[n]])) >> COUNT
-            part = likely(odds)
+            part = likely(_odds(contexts, node, entries, found))
             bit = i64(every[at]) >> left & 1
             if at >= known:
                 middle = between(low, high, part)
-                if bit:
-                    high = middle
-                else:
-                    low = middle + 1
+                low, high = (low, middle) if bit else (middle + 1, high)
                 while (low ^ high) >> 24 == 0:
                     to[used] = low >> 24
                     used += 1
                     low, high = low << 8 & WORD, high << 8 & WORD | 255
-            error = ((bit << 12) - part) << COUNT
-            for n in range(CONTEXTS):
-                entry = i64(entries[found[n]])
-                seen = entry & ((1 << COUNT) - 1)
-                often = OFTEN if n % (CONTEXTS - 1) == 0 else LESS_OFTEN
-                entry += error * i64(RATES[seen]) + (1 if seen < often else 0)
-                entries[found[n]] = entry & WORD
+            _learn(entries, found, ((bit << 12) - part) << COUNT)
             node = node << 1 | bit
     return end(low, high, to, used)
+
+
+@jit
+def _odds(contexts: Any, node: int, entries: Any, found: Any) -> int:
+    """What the entries of all contexts say together of a bit; ``found`` then has their numbers."""
+    odds = 0
+    for n in range(CONTEXTS):
+        found[n] = ((contexts[n] + node) * SPREAD & WORD) >> 32 - TABLE_BITS
+        odds += i64(np.int32(entries[found[n]])) >> COUNT
+    return odds
+
+
+@jit
+def _learn(entries: Any, found: Any, error: int) -> None:
+    for n in range(CONTEXTS):
+        entry = i64(entries[found[n]])
+        seen = entry & ((1 << COUNT) - 1)
+        often = OFTEN if n % (CONTEXTS - 1) == 0 else LESS_OFTEN
+        entry += error * i64(RATES[seen]) + (1 if seen < often else 0)
+        entries[found[n]] = entry & WORD

@@ -109,6 +109,26 @@ def compiled() -> Iterator[Sized]:
         yield recorder.buffer
 
 
+class _Starting(event.Listener):
+    def __init__(self, told: Callable[[], None]) -> None:
+        self._told: Callable[[], None] | None = told
+
+    def on_start(self, event: Any) -> None:
+        told, self._told = self._told, None  # numba compiles one at a time
+        if told is not None:
+            told()
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+@contextmanager
+def compiling(told: Callable[[], None]) -> Iterator[None]:
+    """Call ``told`` once where a loop is compiled meanwhile, before it is."""
+    with event.install_listener("numba:compile", _Starting(told)):
+        yield
+
+
 def for_loops(*kernels: Callable[..., object]) -> None:
     """Let loops call these functions, which stay plain ones for all others."""
     for kernel in kernels:

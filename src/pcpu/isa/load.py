@@ -113,22 +113,6 @@ def _op(document: dict[str, Any], opcode: int, path: str | None = None, pointer:
 
 
 def _read_json(path: Path) -> Any:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        members: dict[str, Any] = {}
-        for name, value in pairs:
-            if name in members:
-                raise ValueError(f"the member {name!r} stands twice in one object")
-            members[name] = value
-        return members
-
-    def no_constant(name: str) -> None:
-        raise ValueError(f"{name} is not JSON")
-
-    def number(text: str) -> float:
-        # JSON has one kind of number: 8.0 is the integer 8.
-        value = float(text)
-        return int(value) if value.is_integer() and abs(value) < 2**53 else value
-
     def fail(message: str) -> IsaError:
         return IsaError(message, "", str(path))
 
@@ -139,9 +123,9 @@ def _read_json(path: Path) -> Any:
             raise fail(f"the file is larger than {MAX_FILE} bytes")
         document = json.loads(
             content.decode(),
-            object_pairs_hook=unique,
-            parse_constant=no_constant,
-            parse_float=number,
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_float=_number,
         )
         json.dumps(document, ensure_ascii=False).encode()
     except OSError as error:
@@ -157,6 +141,25 @@ def _read_json(path: Path) -> Any:
     except RecursionError:
         raise fail("nested too deeply") from None
     return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise ValueError(f"the member {name!r} stands twice in one object")
+        members[name] = value
+    return members
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _number(text: str) -> float:
+    # JSON has one kind of number: 8.0 is the integer 8.
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _pointer(parts: Iterable[str | int]) -> str:

@@ -64,5 +64,5 @@ def _chosen(test: Expr, then: Sum | None, other: Sum | None) -> Sum | None:
                 if isinstance(term, Const):
                     value, number = Const(1), times * term.value
                 chosen = Cond(test, Const(0), value) if zero_then else Cond(test, value, Const(0))
-                found = added(found, {chosen: number})
+                found[chosen] = found.get(chosen, 0) + number
     return found

@@ -40,9 +40,9 @@ class Span:
 
     def __init__(self, data: Any, *, writable: bool) -> None:
         self._view = view = _Buffer()
-        if type(data) not in _PLAIN:
-            _refuse_objects(data)
         try:
+            if type(data) not in _PLAIN:
+                _refuse_objects(data)
             _get(data, view, _WRITABLE if writable else _SIMPLE)
         except (BufferError, TypeError, ValueError) as error:
             wanted = "a writable, contiguous" if writable else "a contiguous"

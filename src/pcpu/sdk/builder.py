@@ -10,7 +10,6 @@ from pcpu import ir
 from pcpu.expr import Var
 from pcpu.ir import MOVES, Each, If, Instruction, Let, Move, Output, Parameter, Program, Repeat
 from pcpu.isa import Immediate, Isa, Op
-from pcpu.library import load_isa
 from pcpu.sdk.assembly import Assembly, Close
 from pcpu.sdk.handles import (
     Buffer,
@@ -29,6 +28,7 @@ from pcpu.sdk.handles import (
 )
 from pcpu.sdk.operations import BuilderOperations
 from pcpu.sdk.place import Place, caller
+from pcpu.sdk.read import isa_of
 from pcpu.source.unknown import unknown_operation
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class Builder(BuilderOperations):
     """
 
     def __init__(self, isa: Isa | None = None) -> None:
-        self.isa = isa or load_isa()
+        self.isa = isa_of(isa)
         self._assembly = Assembly(self.isa)
         self._waiting: dict[Block[Any], tuple[str, Place]] = {}  # blocks that no 'with' has begun
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pcpu.errors import ProgramError, UsageError
 from pcpu.ir import Arguments, Program
 from pcpu.isa import Isa
-from pcpu.library import load_isa
 from pcpu.sdk.outcome import Outcome
-from pcpu.sdk.read import program_from, read_file
+from pcpu.sdk.read import isa_of, program_from, read_file
 from pcpu.sdk.runners import StreamRunner, WholeRunner
 from pcpu.sdk.stream import Pieces, Stream
 from pcpu.source import bind_values
@@ -200,11 +199,13 @@ def compile(program: Source, isa: Isa | None = None) -> Compiled:
     from pcpu.sdk.builder import Builder
 
     if isinstance(program, Compiled):
-        compiled = program if isa is None else Compiled(program.program, isa, program._positions)
+        compiled = program
+        if isa is not None:
+            compiled = Compiled(program.program, isa_of(isa), program._positions)
     elif isinstance(program, Builder):
-        compiled = Compiled(program.build(), isa or program.isa)
+        compiled = Compiled(program.build(), program.isa if isa is None else isa_of(isa))
     else:
-        isa = isa or load_isa()
+        isa = isa_of(isa)
         compiled = Compiled(program_from(program, isa), isa)
     compiled.load()
     return compiled
@@ -215,7 +216,7 @@ def load(path: str | os.PathLike[str], isa: Isa | None = None) -> Compiled:
 
     Raises UsageError where it cannot be read, ProgramError where it is no program.
     """
-    isa = isa or load_isa()
+    isa = isa_of(isa)
     compiled = Compiled(read_file(path, isa), isa)
     compiled.load()
     return compiled

@@ -86,6 +86,9 @@ def _run_whole(
 
 def _opened(source: Target) -> AbstractContextManager[IO[bytes]]:
     if not isinstance(source, str | os.PathLike):
+        if not hasattr(source, "read"):
+            kind = type(source).__name__
+            raise UsageError(f"the source is a path or a binary file object, not {kind}")
         return nullcontext(source)
     try:
         return Path(source).open("rb", buffering=0)

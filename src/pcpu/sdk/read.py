@@ -22,6 +22,15 @@ _PASM = re.compile(
 _FILE = re.compile(r"\S+\.(pasm|json|pcpu)")
 
 
+def isa_of(given: Isa | None) -> Isa:
+    """The operations that a caller gives, or those of ``load_isa()``. Raises UsageError."""
+    if given is None:
+        return load_isa()
+    if not isinstance(given, Isa):
+        raise UsageError(f"isa is what pcpu.load_isa([FILE]) gives, not {type(given).__name__}")
+    return given
+
+
 def parse(
     text: str, isa: Isa | None = None, form: Form | None = None, file: str = "program"
 ) -> Program:
@@ -31,7 +40,9 @@ def parse(
     (``xor data, 90``) or a member (``data.len``) is pASM, any other one a pipeline. ``isa`` has
     the operations, ``file`` is what messages call the text. Raises ProgramError with the place.
     """
-    isa = isa or load_isa()
+    isa = isa_of(isa)
+    if not isinstance(text, str):
+        raise UsageError(f"a program's text is a str, not {type(text).__name__}")
     if _FILE.fullmatch(text.strip()):
         raise UsageError(f"a str is a program's text; for a file use pcpu.load({text.strip()!r})")
     if form not in (None, "pipeline", "pasm"):
@@ -48,6 +59,8 @@ def read_file(path: str | os.PathLike[str], isa: Isa) -> Program:
 
     Raises UsageError where it cannot be read, ProgramError where it is no program.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"the path of a program is a str or a Path, not {type(path).__name__}")
     name = os.fspath(path)
     if Path(name).suffix.lower() not in (".pasm", ".json", ".pcpu"):
         raise UsageError(f"{name}: a program's file is called *.pasm, *.json or *.pcpu")

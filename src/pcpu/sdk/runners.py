@@ -156,6 +156,8 @@ def span_list(name: str, value: Any) -> Any:
         view = memoryview(value)
     except TypeError:
         return _packed(name, value)
+    except ValueError as error:  # one that was released
+        raise UsageError(f"{name}: {type(value).__name__} is no buffer: {error}") from None
     if view.itemsize == 1 or view.nbytes == 0:
         return value
     if view.format.lstrip("@=<") not in ("Q", "q", "L", "l") or view.itemsize != SPAN_BYTES // 2:

@@ -26,6 +26,7 @@ from pcpu.source.unknown import unknown_operation
 Place = TextPlace | str  # in a text, or a JSON pointer
 T = TypeVar("T")
 NAME = re.compile(rf"[a-z_][a-z0-9_]{{0,{MAX_NAME - 1}}}")
+NAMES = f"a name of a-z, 0-9 and _, at most {MAX_NAME}"  # characters
 
 
 @dataclass(frozen=True)

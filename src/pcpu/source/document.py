@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pcpu.errors import ProgramError, ProgramErrors
-from pcpu.ir import MAX_NAME, Program
+from pcpu.ir import Program
 from pcpu.isa import Isa
-from pcpu.source.builder import NAME, Builder, Located
+from pcpu.source.builder import NAME, NAMES, Builder, Located
 from pcpu.source.document_whole import parse_whole
 from pcpu.source.json_value import check_members, whole_number, wrong
 from pcpu.source.number import Written, read_immediate
@@ -59,8 +59,7 @@ def _stage(
     if "name" in member:
         given = member["name"]
         if not isinstance(given, str) or not NAME.fullmatch(given):
-            message = f"expected a name of a-z, 0-9 and _, at most {MAX_NAME} characters"
-            raise wrong(message, f"{at}/name")
+            raise wrong(f"expected {NAMES} characters", f"{at}/name")
         name = Located(given, f"{at}/name")
     imm = member.get("imm", [])
     if isinstance(imm, list):

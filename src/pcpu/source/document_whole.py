@@ -13,7 +13,6 @@ from pcpu.expr import Const, Expr, Tokens, Typer
 from pcpu.ir import (
     MAX_BLOCKS,
     MAX_ERRORS,
-    MAX_NAME,
     MOVES,
     SCALAR_BITS,
     Buffer,
@@ -39,7 +38,7 @@ from pcpu.ir import (
 )
 from pcpu.ir.text import read_kind
 from pcpu.isa import Isa, Op
-from pcpu.source.builder import NAME
+from pcpu.source.builder import NAME, NAMES
 from pcpu.source.json_value import check_members, whole_number, wrong
 from pcpu.source.number import read_bytes
 from pcpu.source.unknown import unknown_operation
@@ -195,7 +194,7 @@ class _Reader:
 
     def name(self, value: Any, at: str) -> str:
         if not isinstance(value, str) or not NAME.fullmatch(value):
-            raise wrong(f"expected a name of a-z, 0-9 and _, at most {MAX_NAME} characters", at)
+            raise wrong(f"expected {NAMES} characters", at)
         return value
 
     def bytes_(self, value: Any, at: str) -> bytes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pcpu.errors import ProgramError, TextPlace
 from pcpu.ir import MAX_NAME, Program
 from pcpu.isa import Isa
-from pcpu.source.builder import NAME, Builder, Located
+from pcpu.source.builder import NAME, NAMES, Builder, Located
 from pcpu.source.number import Written, read_immediate
 
 MAX_TEXT = 65536
@@ -86,7 +86,7 @@ class _Parser:
             name = word
             if not NAME.fullmatch(name.value):
                 self.position -= 1
-                raise self.unexpected(f"a name of a-z, 0-9 and _, at most {MAX_NAME}")
+                raise self.unexpected(NAMES)
             self.take()
             word = self.operation()
         immediates = self.immediates()

@@ -220,6 +220,6 @@ def test_listing(tmp_path: Path) -> None:
 
 def test_without_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "find_spec", lambda name: None if name == "distributed" else name)
-    with pytest.raises(UsageError, match=r"needs distributed: pip install 'pcpu\[corpus\]'"):
+    with pytest.raises(UsageError, match="--corpus needs distributed; run 'make setup'"):
         go(folder)
     assert not (folder / "out").exists()

@@ -1,6 +1,6 @@
 /** The decoder of plans, `iprog.wasm` (spec/iprog-abi.md D3 to D9, D15 to D18), and its memory. */
 
-import { PlanError } from "../errors.js";
+import { MemoryError, PlanError, UsageError } from "../errors.js";
 import { DecoderInstance } from "./instance.js";
 
 /** Where the bytes of a row come from. */
@@ -17,6 +17,8 @@ export interface Row {
 }
 
 const ROW = 32;
+/** What 32 bits of an address tell apart. */
+const ADDRESSES = 2 ** 32;
 /** Of a record of a site, in bytes; some sites have two. */
 export const RECORD = 16;
 
@@ -36,6 +38,7 @@ export class Decoder {
   /** By the rules of plans that need them, until they are needed. */
   readonly #parts: Map<number, WebAssembly.Module | undefined>;
   #hasFinders = false;
+  #opened = 0;
 
   /** Without a part plans that need it are refused as unsupported: the rule is 9 for those that relocate, and 105 for those with foreseen frames. */
   constructor(module: WebAssembly.Module, { relocation, foreseen }: DecoderParts = {}) {
@@ -51,18 +54,31 @@ export class Decoder {
     return this.#instance.size;
   }
 
+  /** Another number from each plan on that it is given: who works with one can see that it is still there. */
+  get opened(): number {
+    return this.#opened;
+  }
+
   /** Begins with a plan, of which `head` is all up to its frames; the plan before it is forgotten. Throws PlanError. */
   open(head: Uint8Array): void {
+    this.#opened++;
     this.write(this.#instance.address("header", head.length), head);
     this.#open(head.length);
   }
 
-  /** The same with room for all of the plan, of `size` bytes; the address of it, where the caller puts what follows `head`. Throws PlanError. */
+  /** The same with room for all of the plan, of `size` bytes; the address of it, where the caller puts what follows `head`. Throws PlanError and MemoryError. */
   openHeld(head: Uint8Array, size: number): number {
-    const address = this.#instance.address("hold", PLAN, size);
+    if (size < head.length) throw new PlanError("damaged", "the plan is cut off", 6);
+    this.#opened++;
+    const address = this.#hold(PLAN, size);
     this.write(address, head);
     this.#open(size);
     return address;
+  }
+
+  #hold(source: number, size: number): number {
+    if (size >= ADDRESSES) throw new MemoryError(`the decoder has no addresses for ${size} bytes`);
+    return this.#instance.address("hold", source, size);
   }
 
   #open(length: number): void {
@@ -88,9 +104,9 @@ export class Decoder {
     return this.#instance;
   }
 
-  /** Room for all blobs, which are not asked for then; the address. Throws PlanError. */
+  /** Room for all blobs, which are not asked for then; the address. Throws PlanError and MemoryError. */
   holdReference(size: number): number {
-    return this.#instance.address("hold", REFERENCE, size);
+    return this.#hold(REFERENCE, size);
   }
 
   /** Room for the records of all sites, where the plan relocates; the address. Throws PlanError where the plan has another number of sites. */
@@ -145,7 +161,7 @@ export class Decoder {
 
   /** What is missing for a window. To be asked again when it is there, until nothing is. Throws PlanError. */
   want(window: number): Row[] {
-    const count = this.#instance.checked("want", BigInt(window));
+    const count = this.#instance.checked("want", whole(window));
     const rows = this.#instance.view(this.#instance.address("wants"), count * ROW);
     return Array.from({ length: count }, (_, i) => ({
       start: rows.getUint32(i * ROW, true) + 2 ** 32 * rows.getUint32(i * ROW + 4, true),
@@ -176,7 +192,13 @@ export class Decoder {
 
   /** The bytes of a window of which nothing is missing, in the decoder's own memory: good until the next call. Throws PlanError. */
   make(window: number): Uint8Array<ArrayBuffer> {
-    this.#instance.checked("make", BigInt(window));
+    this.#instance.checked("make", whole(window));
     return this.#instance.out();
   }
+}
+
+/** The number of a window, which are all exact. */
+function whole(window: number): bigint {
+  if (!Number.isSafeInteger(window)) throw new UsageError(`a window has a whole number, not ${window}`);
+  return BigInt(window);
 }

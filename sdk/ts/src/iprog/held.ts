@@ -2,7 +2,7 @@
 
 import type { Decoder } from "./decoder.js";
 import type { Put } from "./pages.js";
-import { checkSources, noSites, type PlanHead, type Sources } from "./rebuild.js";
+import { checkOpened, checkSources, noSites, type PlanHead, type Sources } from "./rebuild.js";
 import type { SitesFile } from "./sites.js";
 
 /** What is read; sites are opened when all else is being read. */
@@ -16,9 +16,11 @@ export interface WholeSources extends Omit<Sources, "sites"> {
 /** Any number of readers may take windows from it in turn. */
 export class HeldPlan {
   readonly #decoder: Decoder;
+  readonly #opened: number;
 
-  private constructor(decoder: Decoder) {
+  private constructor(decoder: Decoder, opened: number) {
     this.#decoder = decoder;
+    this.#opened = opened;
   }
 
   /**
@@ -29,14 +31,17 @@ export class HeldPlan {
     const { plan, reference, sites, finders } = sources;
     const begun = head.bytes.length;
     const address = decoder.openHeld(head.bytes, plan.size);
+    const { opened } = decoder;
     checkSources(decoder, sources);
     const to = (start: number): Put => (bytes, at) => {
+      checkOpened(decoder, opened);
       decoder.write(start + at, bytes);
       read(bytes.length);
     };
     const blobs = decoder.holdReference(reference.size);
     let isFound = false;
     const holdSites = async (file: SitesFile | undefined) => {
+      checkOpened(decoder, opened);
       isFound = file !== undefined;
       await file?.hold(decoder);
     };
@@ -52,15 +57,17 @@ export class HeldPlan {
       if (finders === undefined) throw noSites();
       decoder.findSites(await finders());
     }
-    return new HeldPlan(decoder);
+    checkOpened(decoder, opened);
+    return new HeldPlan(decoder, opened);
   }
 
   get windowSize(): number {
     return this.#decoder.windowSize;
   }
 
-  /** A window, in the decoder's own memory: good until the next call. Throws PlanError. */
+  /** A window, in the decoder's own memory: good until the next call. Throws PlanError, and UsageError where the decoder has another plan by now. */
   make(window: number): Uint8Array<ArrayBuffer> {
+    checkOpened(this.#decoder, this.#opened);
     if (this.#decoder.want(window).length > 0) throw new Error("the decoder asks for what it holds");
     return this.#decoder.make(window);
   }

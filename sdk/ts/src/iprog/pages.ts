@@ -8,6 +8,8 @@ export type Put = (bytes: Uint8Array, at: number) => void;
 
 /** Bytes that can be read anywhere. */
 export interface Source {
+  /** A name that no other content has, where it has one. */
+  readonly key?: string | undefined;
   /** All of it, in bytes. */
   readonly size: number;
   /** Hands `length` bytes from `start` on to `put`, piece by piece. Throws SourceError where they are not there. */
@@ -235,6 +237,10 @@ export class PagedSource implements Source {
     this.#file = file;
     this.#cache = cache;
     this.#number = cache.file(file.key);
+  }
+
+  get key(): string {
+    return this.#file.key;
   }
 
   get size(): number {

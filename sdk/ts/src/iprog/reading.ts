@@ -11,17 +11,22 @@ export function byteReader(stream: ReadableStream<Uint8Array>): ByteReader {
   return stream.getReader({ mode: "byob" });
 }
 
-/** The next `length` bytes of a stream, in this memory, which is another object then. Throws SourceError where it ends before. */
+/** The next `length` bytes of a stream, in this memory, which is another object then. Throws SourceError where it ends or breaks off before. */
 export async function fill(reader: ByteReader, buffer: ArrayBuffer, length: number): Promise<Uint8Array<ArrayBuffer>> {
   let filled = 0;
   while (filled < length) {
     const view = new Uint8Array(buffer, filled, length - filled);
-    const { value } = await (reader.readAtLeast?.(view.length, view) ?? reader.read(view));
+    const { value } = await (reader.readAtLeast?.(view.length, view) ?? reader.read(view)).catch(lost);
     if (value === undefined || value.length === 0) throw new SourceError("a file ended before its end");
     buffer = value.buffer;
     filled += value.length;
   }
   return new Uint8Array(buffer, 0, length);
+}
+
+/** A file that cannot be read on: its store has gone, or it was replaced by another. */
+function lost(cause: unknown): never {
+  throw new SourceError("a file could not be read to its end", { cause });
 }
 
 /** What is read at a time. */

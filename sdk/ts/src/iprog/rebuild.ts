@@ -26,6 +26,11 @@ export function checkSources(decoder: Decoder, { plan, reference }: { plan: Sour
   }
 }
 
+/** Throws UsageError where the decoder was given a plan since its `opened` was this. */
+export function checkOpened(decoder: Decoder, opened: number): void {
+  if (decoder.opened !== opened) throw new UsageError("the decoder has opened another plan");
+}
+
 export function noSites(): UsageError {
   return new UsageError("the plan relocates, and there is no sites file");
 }
@@ -67,8 +72,8 @@ function inOrder(rows: readonly Row[]): Row[] {
 
 export class Rebuild {
   readonly #decoder: Decoder;
+  readonly #opened: number;
   readonly #sources: Sources;
-
   readonly #cache: SitesCache;
   readonly #ahead: Gathered | undefined;
   readonly #atOnce: number;
@@ -81,6 +86,7 @@ export class Rebuild {
     checkSources(decoder, sources);
     if (decoder.wantsSites && sources.sites === undefined) throw noSites();
     this.#decoder = decoder;
+    this.#opened = decoder.opened;
     this.#sources = sources;
     this.#cache = cache;
     this.#ahead = ahead && new Gathered(sources.reference, ahead.memory, ahead.atOnce);
@@ -100,6 +106,7 @@ export class Rebuild {
   /** Reads what is missing for a window. Throws PlanError and SourceError. */
   async prepare(window: number): Promise<void> {
     for (let rounds = 0; rounds < MAX_ROUNDS; rounds++) {
+      checkOpened(this.#decoder, this.#opened);
       const rows = this.#decoder.want(window);
       if (rows.length === 0) return;
       if (this.#ahead !== undefined && window >= this.#read && window < this.#decoder.loaded) {
@@ -109,7 +116,7 @@ export class Rebuild {
       await this.#fill(inOrder(rows));
       await this.#fillSites(rows.filter(({ source }) => source === SITES));
     }
-    throw new Error("the decoder asks again and again");
+    throw new UsageError("the decoder asks again and again: is it used in two places?");
   }
 
   /** Reads what this window, whose first rows are `first`, and those behind it copy, of the same block and as many as there is memory for. */
@@ -140,6 +147,7 @@ export class Rebuild {
 
   /** A window that was prepared: good until the next call. Throws PlanError. */
   make(window: number): Uint8Array<ArrayBuffer> {
+    checkOpened(this.#decoder, this.#opened);
     return this.#decoder.make(window);
   }
 

@@ -133,7 +133,7 @@ export class SitesFile {
       throw new SourceError("the sites file is about another blob or other finders");
     }
     if (count !== sites) throw new PlanError("damaged", `the plan has ${sites} sites, and ${count} were found`, 9);
-    const name = `${blob.sha256}.${wanted.join("-")}`;
+    const name = `${source.key ?? ""} ${blob.sha256}.${wanted.join("-")}`; // a file that was mended is another
     return new SitesFile(source, pageBits, aligned(FIXED + 4 * finders), count, records, blob, name);
   }
 

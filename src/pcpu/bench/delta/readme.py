@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pcpu.bench.delta.goals import geometric_mean, rounded
+from pcpu.bench.delta.goals import Verdict, geometric_mean, rounded
 from pcpu.bench.delta.measure import INSTANT, SMALL, ZSTD
 from pcpu.bench.delta.pairs import KINDS, ROOT
 from pcpu.bench.delta.tools import TOOLS
@@ -31,7 +31,11 @@ def figures(record: Mapping[str, Any]) -> str:
         cells = [_sizes([p for p in record["pairs"] if p["kind"] == k], tool.name) for k in kinds]
         lines.append([f"**{tool.name}**" if tool.ours else tool.name, *cells])
     table = "".join(map(_row, lines))
-    missed = [goal["what"] for goal in record["goals"] if not goal["met"]]
+    missed = [
+        Verdict(goal["what"], goal["value"], goal["limit"], goal["at_least"])
+        for goal in record["goals"]
+        if not goal["met"]
+    ]
     machine = f"{record['machine']['processor']}, {record['machine']['cores']} cores"
     load = f", with {record['load']:.1f} other processes wanting to run" if record["load"] else ""
     speeds = _row(["median MB/s of the new file", *SPEEDS.values()])
@@ -47,7 +51,7 @@ def figures(record: Mapping[str, Any]) -> str:
         "the sites; open is for the windows of a plan that has been read.\n"
         f"{machine}, {record['date'][:10]}{load}.\n"
         f"Goals met: {len(record['goals']) - len(missed)} of {len(record['goals'])}"
-        + (f"; missed: {', '.join(missed)}.\n" if missed else ".\n")
+        + ("; missed\n\n" + "".join(f"- {goal}\n" for goal in missed) if missed else ".\n")
     )
 
 

@@ -51,8 +51,9 @@ def connected(scheduler: str | None, workers: int | None) -> Iterator[Any]:
 
 def _local(workers: int) -> Any:
     return distributed.LocalCluster(
-        n_workers=workers, threads_per_worker=1, dashboard_address=None,
-        silence_logs=logging.CRITICAL,
+        n_workers=workers, threads_per_worker=1, silence_logs=logging.CRITICAL,
+        # Its web server cannot be left out: without an address it takes that of pcpu serve.
+        dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False},
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def _cards(summary: Summary) -> Iterable[str]:
         (bytes_text(told["bytes"]), "in files", ""),
         (bytes_text(told["plan_bytes"]), "in plans", ""),
         (f"{told['ratio']:.3g} : 1" if told["ratio"] else "-", "ratio", ""),
-        (f"{summary.seconds:,.0f} s", "for this run", ""),
+        (f"{summary.seconds:,.{0 if summary.seconds >= 10 else 1}f} s", "for this run", ""),
         (f"{told['failed']:,}", "failed", " class=bad" if told["failed"] else ""),
     ]
     for value, label, style in cards:

@@ -70,7 +70,7 @@ def window(
     """
     found, body = kernel_function(code, field, f"window{lags[-1]}", fed)
     if body is not None:
-        _write_window(body, field, lags, least, below, inside(body, fed))
+        _write_window(body, lags, least, below, inside(body, fed))
     return found
 
 
@@ -133,12 +133,7 @@ def xor(code: Code, terms: list[Value]) -> Value | None:
 
 
 def _write_window(
-    code: Code,
-    field: Field,
-    lags: tuple[int, ...],
-    least: int,
-    below: Value,
-    fed: Sequence[Stage],
+    code: Code, lags: tuple[int, ...], least: int, below: Value, fed: Sequence[Stage]
 ) -> None:
     start, data, length, *_ = code.function.args
     count = -(-lags[-1] // 16)
@@ -150,6 +145,27 @@ def _write_window(
         code.b.ret(code.b.call(below, [start, data, length]))
     slots = [code.local(VECTOR, ZERO) for _ in range(count)]
     scratch = code.room(2 * block, 64)
+    end, here = _cancel_blocks(code, feed, lags, slots)
+    window = Window(code, lags)
+    window.vectors = {k - count: code.load(VECTOR, slot) for k, slot in enumerate(slots)}
+    here = code.load(POINTER, here)
+    feed.span(here, code.b.sub(length, end))
+    for k in range(count):
+        window.vectors[k] = None  # nothing more is cancelled
+        loaded = code.load(VECTOR, code.byte_at(here, code.size(16 * k)), 1)
+        value = xor(code, [loaded, *window.taps(k, lags)])
+        code.b.store(value, code.byte_at(scratch, code.size(16 * k)), 16)
+    _divide_rest(code, below, scratch, block, code.b.add(end, code.size(block)))
+
+
+def _cancel_blocks(
+    code: Code, feed: Feed, lags: tuple[int, ...], slots: Sequence[Value]
+) -> tuple[Value, Value]:
+    """The division of all blocks but the last, which leaves the last w in ``slots``: how many bytes
+    they are, and the local variable that points behind them."""
+    start, data, length, *_ = code.function.args
+    count = len(slots)
+    block = 16 * count
     # The register belongs to the first bytes of the message.
     carry = code.local(VECTOR, _register_vector(code, start))
     done = code.local(code.usize, code.size(0))
@@ -172,18 +188,14 @@ def _write_window(
         code.b.store(ZERO, carry)
         code.b.store(code.opaque(code.byte_at(here, code.size(block))), pointer)
         code.b.store(code.b.add(i, code.size(block)), done)
-    end = code.load(code.usize, done)
-    window = Window(code, lags)
-    window.vectors = {k - count: code.load(VECTOR, slot) for k, slot in enumerate(slots)}
-    here = code.load(POINTER, pointer)
-    feed.span(here, code.b.sub(length, end))
-    for k in range(count):
-        window.vectors[k] = None  # nothing more is cancelled
-        loaded = code.load(VECTOR, code.byte_at(here, code.size(16 * k)), 1)
-        value = xor(code, [loaded, *window.taps(k, lags)])
-        code.b.store(value, code.byte_at(scratch, code.size(16 * k)), 16)
+    return code.load(code.usize, done), pointer
+
+
+def _divide_rest(code: Code, below: Value, scratch: Value, block: int, end: Value) -> None:
+    """Divide what is left of the message by ``below``: the remainder of the blocks, a block in
+    ``scratch``, and the data from ``end`` on."""
+    start, data, length, *_ = code.function.args
     # What is left of the message joins it, so that there is enough for another division.
-    end = code.b.add(end, code.size(block))
     rest = code.b.and_(code.b.sub(length, end), code.size(-16))
     with code.loop(code.size(0), rest, 16, plain=True) as i:
         loaded = code.load(VECTOR, code.byte_at(data, code.b.add(end, i)), 1)

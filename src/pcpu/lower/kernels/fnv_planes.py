@@ -156,7 +156,7 @@ class Planes:
         self, code: Code, plane: int, starts: Sequence[Value], run: Value, row: Value
     ) -> None:
         """One row of the pass over bit ``plane``, from 2; ``starts`` are the true first bits."""
-        carry = self._carry_into(code, row, plane, starts)
+        carry = _Adders(self, code, row, plane, starts).carry()
         data = code.load(self.kind, self.slot(code, row, plane))
         self._follow(code, row, plane, data, carry, run)
 
@@ -203,57 +203,80 @@ class Planes:
         code.b.store(after, run)
         return mixed
 
-    def _carry_into(
-        self, code: Code, row: Value, plane: int, starts: Sequence[Value]
-    ) -> Value | None:
-        """What the planes below add to bit ``plane`` of the product; None for nothing.
 
-        Finishes the adders of plane - 1, whose true bits are only known now.
-        """
-        b = code.b
-        known: dict[tuple[int, int], Value] = {}
-        kept = self.kept
+class _Adders:
+    """What the planes below bit ``plane`` add to it, in one row of ``planes``.
 
-        def product_bit(product: int, bit: int) -> Value:
-            key = plane_of(self.chain, product, bit)
-            if key not in known:
-                value = code.load(self.kind, self.slot(code, row, kept.get(key, bit)))
-                followed = key not in kept or bit in fresh
-                known[key] = b.xor(value, starts[bit]) if followed else value
-            return known[key]
+    The adders of plane - 1 are finished first, as its true bits are only known now.
+    """
 
-        last = plane - 1
-        fresh = (0, 1) if last == 1 else (last,)
+    def __init__(
+        self, planes: Planes, code: Code, row: Value, plane: int, starts: Sequence[Value]
+    ) -> None:
+        self.planes, self.code, self.row, self.plane, self.starts = planes, code, row, plane, starts
+        self.kept = planes.kept
+        self.last = plane - 1
+        self.fresh = (0, 1) if self.last == 1 else (self.last,)
+        self.known: dict[tuple[int, int], Value] = {}
+
+    def carry(self) -> Value | None:
+        """What is added to the bit of the product; None for nothing."""
+        carries = self._finish()
+        for (number, bit), slot in self.kept.items():
+            if bit in self.fresh:
+                self.code.b.store(self._product_bit(number, bit), self._slot(slot))
+        return self._gathered(carries)
+
+    def _slot(self, index: int) -> Value:
+        return self.planes.slot(self.code, self.row, index)
+
+    def _product_bit(self, product: int, bit: int) -> Value:
+        key = plane_of(self.planes.chain, product, bit)
+        if key not in self.known:
+            value = self.code.load(self.planes.kind, self._slot(self.kept.get(key, bit)))
+            followed = key not in self.kept or bit in self.fresh
+            self.known[key] = self.code.b.xor(value, self.starts[bit]) if followed else value
+        return self.known[key]
+
+    def _finish(self) -> dict[int, Value]:
+        """What each addition carries out of plane - 1, by its number."""
         carries: dict[int, Value] = {}
-        for number, (plain, shifted, shift) in enumerate(self.chain, start=1):
-            left = product_bit(plain, last)
-            if last >= shift:
-                right = product_bit(shifted, last - shift)
-                either = b.xor(left, right)
-                carry_slot = self.slot(code, row, 7 + number)
-                if last == shift:
-                    known[number, last] = either
-                    carries[number] = b.and_(left, right)
-                else:
-                    carry = code.load(self.kind, carry_slot)
-                    known[number, last] = b.xor(either, carry)
-                    differing = b.and_(either, b.xor(left, carry))
-                    carries[number] = b.xor(left, code.opaque(differing))
-                if plane < 7:
-                    code.b.store(carries[number], carry_slot)
-        for (number, bit), slot in kept.items():
-            if bit in fresh:
-                code.b.store(product_bit(number, bit), self.slot(code, row, slot))
+        for number, (plain, shifted, shift) in enumerate(self.planes.chain, start=1):
+            left = self._product_bit(plain, self.last)
+            if self.last < shift:
+                continue
+            right = self._product_bit(shifted, self.last - shift)
+            carries[number] = self._add(number, left, right, first=self.last == shift)
+        return carries
+
+    def _add(self, number: int, left: Value, right: Value, *, first: bool) -> Value:
+        """What one full adder carries; nothing was carried into the ``first`` of an addition."""
+        b = self.code.b
+        either = b.xor(left, right)
+        slot = self._slot(7 + number)
+        if first:
+            self.known[number, self.last] = either
+            carry = b.and_(left, right)
+        else:
+            before = self.code.load(self.planes.kind, slot)
+            self.known[number, self.last] = b.xor(either, before)
+            differing = b.and_(either, b.xor(left, before))
+            carry = b.xor(left, self.code.opaque(differing))
+        if self.plane < 7:
+            b.store(carry, slot)
+        return carry
+
+    def _gathered(self, carries: dict[int, Value]) -> Value | None:
         total: list[Value | None] = [None]
-        for number, (plain, shifted, shift) in enumerate(self.chain, start=1):
+        for number, (plain, shifted, shift) in enumerate(self.planes.chain, start=1):
             terms = [total[plain], carries.get(number)]
-            if plane >= shift:
+            if self.plane >= shift:
                 # Every product is odd: its bit differs from the byte's own by what we gather.
-                terms.append(product_bit(shifted, plane - shift))
+                terms.append(self._product_bit(shifted, self.plane - shift))
             found = [term for term in terms if term is not None]
             value = found[0] if found else None
             for term in found[1:]:
-                value = b.xor(value, term)
+                value = self.code.b.xor(value, term)
             total.append(value)
         return total[-1]
 

@@ -41,6 +41,8 @@ def body_of(data: Data) -> Body:
         view = memoryview(data)  # type: ignore[arg-type]
     except TypeError:
         return _file(data) if hasattr(data, "read") else _iterable(data)
+    except ValueError as error:  # one that was released
+        raise UsageError(f"{type(data).__name__} is no buffer: {error}") from None
     if not view.c_contiguous:
         raise UsageError("the data is no contiguous buffer")
     flat = view.cast("B") if view.nbytes else memoryview(b"")

@@ -7,9 +7,9 @@ from functools import update_wrapper
 from typing import overload
 
 from pcpu.isa import Isa
-from pcpu.library import load_isa
 from pcpu.sdk.compiled import Compiled
 from pcpu.sdk.function.statements import program_of
+from pcpu.sdk.read import isa_of
 
 
 @overload
@@ -34,7 +34,7 @@ def program(
 
 
 def _made(function: Callable[..., object], isa: Isa | None) -> Compiled:
-    isa = isa or load_isa()
+    isa = isa_of(isa)
     found, order = program_of(function, isa)
     compiled = Compiled(found, isa, order)
     update_wrapper(compiled, function)  # its name, its docstring, its signature

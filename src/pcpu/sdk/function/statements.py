@@ -45,9 +45,13 @@ def program_of(function: Callable[..., object], isa: Isa) -> tuple[Program, list
     cannot be read.
     """
     source = source_of(function)
-    translator = _Translator(source, declared(source), isa)
-    translator.body(source.tree.body)
     place = source.place(source.tree)
+    try:
+        translator = _Translator(source, declared(source), isa)
+        translator.body(source.tree.body)
+    except RecursionError:  # of expressions, or of 'elif', each of which is in the 'else' before it
+        message = "the function nests too deeply; give parts names, or make it several programs"
+        raise place.error("too-long", message) from None
     return translator.assembly.verified(place), translator.order
 
 
