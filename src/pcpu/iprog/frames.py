@@ -23,7 +23,7 @@ Dictionary = zstd.ZstdDict  # holds a copy of a prefix
 _MAX_WINDOW = 1 << 27
 _CHECKSUM, _SINGLE_SEGMENT = 4, 32  # bits of a frame header's descriptor
 _THOROUGH, _LONG, _QUICK = 22, 19, 3  # levels
-_SOME = 1 << 20  # bytes that the first of them is worth it for
+_SOME = 1 << 20  # bytes that the first of them is worth it for, and large trees
 _FEW = 256  # a content of less than this part of its prefix is looked up more coarsely
 _SAMPLES, _SAMPLE = 8, 1 << 13  # pieces of a content that are looked at, and bytes of each
 _PACKED = 32  # what packing saves no such part of is packed already
@@ -35,6 +35,7 @@ _LEAST_ROOTS = 8  # a logarithm, too
 _HEADS = 20  # the logarithm of how many chains there are at most, where there are no trees
 _PACKED_ROOTS = 22  # the same of trees of what is packed
 _REACH = 3, 2  # times as much as a tree has places is looked at, at most
+_LITTLE = 16  # the part of all bytes that is little
 _LARGE = 27  # the most that is of use: a prefix of 2^26 bytes and a content of 2^24
 _PLAIN: Mapping[int, int] = MappingProxyType({
     Parameter.content_size_flag: 1,
@@ -173,7 +174,8 @@ def _options(content: Bytes, prefix: int, *, quick: bool) -> dict[int, int]:
         **_PLAIN,
         Parameter.strategy: zstd.Strategy.btultra2,
         Parameter.window_log: bits,
-        Parameter.chain_log: bits,
+        # A little more than fits into a tree is not worth one of twice the size.
+        Parameter.chain_log: bits if size <= _SOME else (size - size // _LITTLE).bit_length(),
         **_trees(content, size, bits),
         Parameter.search_log: 5,
         Parameter.min_match: 3,

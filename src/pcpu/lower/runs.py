@@ -136,9 +136,13 @@ class Run:
                 code.fill(target, byte, size)
             with other:
                 code.move(target, source, size)
-        for name, how in (("copyxor", "xor"), ("copyadd", "add"), ("adddiff", "add")):
+        for name, how, of_two in (
+            ("copyxor", "xor", False),
+            ("copyadd", "add", False),
+            ("adddiff", "add", True),
+        ):
             is_kind = code.b.icmp_unsigned("==", kind, I8(_KINDS[name]))
             with code.when(is_kind), code.loop(code.size(0), size, 1) as i:
                 place = code.byte_at(target, i)
-                by = code.load(I8, code.byte_at(second, i)) if name == "adddiff" else byte
+                by = code.load(I8, code.byte_at(second, i)) if of_two else byte
                 code.b.store(getattr(code.b, how)(code.load(I8, place), by), place)
