@@ -341,9 +341,19 @@ def test_rings_have_room_for_their_multiples() -> None:
     known = json.loads(Path(gf2.__file__).with_name("multiples.json").read_text("utf-8"))
     rings = [m for listed in known["multiples"].values() for m in listed if m[0] > gf2.WINDOW]
     assert {len(multiple) for multiple in rings} == {4, 8}
-    for multiple in rings:
-        assert gf2.lags(tuple(multiple))[0] >= crc_ring.STEP
+    for multiple in map(tuple, rings):
+        near = gf2.near(multiple)
+        assert gf2.lags(multiple)[len(near)] >= crc_ring.STEP
+        assert not near or near[-1] <= crc_ring.STEP  # vectors of the turn before reach no farther
         assert multiple[-2] >= 8  # the register, of up to 8 bytes, meets one term alone
+
+
+def test_lags_in_registers_save_loads_and_cost_operations() -> None:
+    near, far = (5572, 5496, 583, 0), (7024, 5312, 1809, 0)
+    assert gf2.near(near) == (76,)
+    assert gf2.near(far) == gf2.near((352, 188, 179, 76, 7, 0)) == ()
+    assert gf2.work(near) < gf2.work(far)
+    assert gf2.work(near, beside=5) > gf2.work(far, beside=5)
 
 
 def test_the_long_search_gives_multiples(monkeypatch: pytest.MonkeyPatch) -> None:

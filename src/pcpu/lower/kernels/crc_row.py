@@ -28,8 +28,9 @@ def row(code: Code, field: Field, multiple: gf2.Multiple, below: Value) -> Value
 
 
 def serves(field: Field, multiple: gf2.Multiple) -> bool:
-    """Whether the register, which stands in front of the row, is part of no lag but the largest."""
-    return multiple[-2] >= field.bytes
+    """Whether the register, which stands in front of the row, is part of no lag but the largest,
+    and what is loaded from the row has been there for long."""
+    return multiple[-2] >= field.bytes and not gf2.near(multiple)
 
 
 def _write(code: Code, field: Field, lags: tuple[int, ...], below: Value) -> None:

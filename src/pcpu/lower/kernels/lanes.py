@@ -163,6 +163,13 @@ def _constants(stage: Stage) -> int:
     return len({n for n in walk(expr) if isinstance(n, Const | Var) and n not in others})
 
 
+def operations(stages: Sequence[Stage]) -> int:
+    """Roughly how many operations maps ask for, and the store of what they make."""
+    maps = [stage.op.map_expr for stage in stages if stage.op.kind == "map"]
+    asked = sum(not isinstance(node, Const | Var) for expr in maps for node in walk(expr))
+    return asked + bool(maps)
+
+
 def _main_loops(code: Code, cycles: Sequence[Cycles], length: Value, lanes: int) -> Iterator[bool]:
     """The main loop once or, where keys are given, twice: for those that stay as they are from one
     vector to the next, and for others."""
