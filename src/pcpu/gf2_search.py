@@ -16,7 +16,7 @@ from pcpu import gf2
 from pcpu.gf2 import Multiple
 
 # Sizes to be good at: where the forms for short and for long data are used.
-SHORT, MIDDLE, LONG, LONGEST = 512, 2048, 32768, 1 << 20
+SHORT, MIDDLE, LONG, TILE, LONGEST = 512, 2048, 32768, 1 << 17, 1 << 20
 ENOUGH = 64  # multiples to choose from
 LIMITS = {
     2: 224,
@@ -54,9 +54,11 @@ def choose(width: int, poly: int) -> list[Multiple]:
     best = [min(found, key=lambda m: gf2.cost(m, size)) for size in (SHORT, LONG)]
     if (four := _four_terms(divisor, range(CLOSE, RING))) and gf2.work(four) < gf2.work(best[-1]):
         best.append(four)
-    near = _four_terms(divisor, range(32, gf2.NEAR + 1))
-    if near and gf2.work(near) + WORTH <= gf2.work(best[-1]):
-        best.append(near)
+    enough = gf2.work(best[-1]) - WORTH
+    if enough >= gf2.RING:
+        four = _four_terms(divisor, range(32, gf2.NEAR + 1))
+        if four and gf2.work(four) <= enough:
+            best.append(four)
     return sorted(set(best), key=lambda m: m[0])
 
 
@@ -94,7 +96,8 @@ def _four_terms(divisor: int, nearest: range) -> Multiple | None:
             if third > second and (second <= gf2.NEAR or second >= CLOSE):
                 found.append((third, third - first, third - second, 0))
     usable = [m for m in found if m[0] > gf2.WINDOW and m[-2] >= 8]  # see crc_ring
-    return min(usable, key=lambda m: gf2.cost(m, LONGEST), default=None)
+    size = LONGEST if nearest[0] >= CLOSE else TILE
+    return min(usable, key=lambda m: gf2.cost(m, size), default=None)
 
 
 def _eight_terms(divisor: int) -> set[Multiple]:

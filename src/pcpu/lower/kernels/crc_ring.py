@@ -21,16 +21,19 @@ from pcpu.lower.kernels.function import inside
 from pcpu.lower.kernels.lanes import Feed
 from pcpu.lower.stage import Stage
 
+SHORTEST = 8192  # bytes that are worth to clear a ring for
+
 
 def least(multiple: gf2.Multiple, nearer: gf2.Multiple | None, *, fed: bool) -> int:
     """The shortest data for which the ring is worth its end, where ``nearer`` serves what is
     shorter. Stages that it is fed by cost the less here, where less is done in registers."""
     block = -(-multiple[0] // 16) * 16
+    shortest = max(3 * block, SHORTEST)
     if fed or nearer is None:
-        return 4 * block
+        return shortest
     saved = gf2.work(nearer) - gf2.work(multiple)
     lost = gf2.end_cost(multiple) - gf2.end_cost(nearer)
-    return max(3 * block, min(16 * block, int(40 * lost / max(saved, 0.5))))
+    return max(shortest, min(16 * block, int(40 * lost / max(saved, 0.5))))
 
 
 def ring(
