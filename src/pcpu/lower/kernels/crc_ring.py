@@ -138,7 +138,7 @@ def _write(
     near = tuple(lag for lag in lags if lag <= gf2.NEAR)
     far = lags[len(near) :]
     assert far[0] >= STEP  # within a turn nothing waits for what is not behind the end yet
-    feed = Feed(code, fed, 16, TURN, in_turns=True)
+    feed = Feed(code, fed, 16, TURN, in_turns=True, settles=bool(near))
     with code.when(code.b.icmp_unsigned("<", length, code.size(least))):
         feed.span(data, length)
         code.b.ret(code.b.call(below, [start, data, length]))

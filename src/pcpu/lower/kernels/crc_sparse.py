@@ -58,10 +58,6 @@ def function(
 
 def _ring_of(multiples: Sequence[gf2.Multiple], fed: Sequence[Stage]) -> gf2.Multiple:
     """The one that suits what runs beside the division."""
-    # V8 adds up what folds count at the end of a turn, and till then that takes the registers.
-    without = [m for m in multiples if not gf2.near(m)]
-    if without and any(stage.op.kind != "map" for stage in fed):
-        multiples = without
     beside = operations(fed)
     return min(multiples, key=lambda multiple: gf2.work(multiple, beside))
 
