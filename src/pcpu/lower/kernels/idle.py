@@ -85,7 +85,7 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
     (stage,) = stages
     form = idle(stage.op)
     assert form is not None
-    lanes, values = vectors.width(code.target), Values(code, stage)
+    lanes, values = vectors.width(code.target), Values(code, stage, [form.busy])
     whole = code.b.and_(length, code.size(-lanes))
     with code.loop(code.size(0), whole, lanes, plain=True) as i:
         here = code.byte_at(data, i)

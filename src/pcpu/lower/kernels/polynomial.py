@@ -104,7 +104,7 @@ def _write(code: Code, stage: Stage) -> None:
     assert form is not None
     local = code.local(start.type, start)
     own, done = replace(stage, state=local), code.local(code.usize, code.size(0))
-    values = Values(code, stage)
+    values = Values(code, stage, [form.value])
     if form.ring(start.type.width) == form.modulus:
         with code.unlikely(code.b.icmp_unsigned("==", length, code.size(0))):
             code.b.ret(start)

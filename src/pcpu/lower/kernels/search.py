@@ -191,7 +191,7 @@ class Scan:
 
     def __init__(self, code: Code, stage: Stage, form: Search, base: Value, size: Value) -> None:
         self.code, self.stage, self.form, self.base, self.size = code, stage, form, base, size
-        self.values = Values(code, stage)
+        self.values = Values(code, stage, [form.predicate])
         self.left, self.place = code.local(code.usize, size), code.local(code.usize)
         blocks = (code.function.append_basic_block(n) for n in ("close", "found", "absent"))
         self.close, self.found, self.absent = blocks
