@@ -129,7 +129,7 @@ def test_maps(op: Op, on: Machine) -> None:
         check_map(on, op, dice, length)
 
 
-@pytest.mark.parametrize("op", (*FOLDS, *BESIDE), ids=lambda op: str(op.name))
+@pytest.mark.parametrize("op", [*FOLDS, *BESIDE], ids=lambda op: str(op.name))
 def test_folds(op: Op, on: Machine) -> None:
     dice = random.Random(op.name)
     for length in (*LENGTHS, *(dice.randrange(1025) for _ in range(20))):
