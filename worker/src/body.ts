@@ -7,6 +7,8 @@ const BLOCK = 256 * 1024;
 
 /** What all bodies that are coming in may take together, which slow clients hold for long. One that comes alone may have more. */
 const TOGETHER = 48 << 20;
+/** And those beside of which there is a block at most, so that large bodies do not keep small ones out. */
+const SMALL = 16 << 20;
 
 /** What a body that is coming in takes, in bytes. */
 interface Coming {
@@ -103,7 +105,8 @@ export class Bodies {
       if (coming === undefined) this.#coming.delete(reference);
       else bytes += coming.size;
     }
-    if (bytes <= TOGETHER || this.#coming.size === 1) return;
+    const most = own.size <= BLOCK ? TOGETHER + SMALL : TOGETHER;
+    if (bytes <= most || this.#coming.size === 1) return;
     throw new Problem("busy", "other bodies are coming in, and there is no memory left for this one");
   }
 }
