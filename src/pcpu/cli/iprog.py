@@ -227,7 +227,9 @@ def inspect(
         print_json(to_json(files.open_plan(plan, blob)))
         return
     described = files.describe(files.read_plan(plan, [files.mapped(name) for name in blob or ()]))
-    if as_json:
+    if as_json and not described["blobs"]:  # so it has all of them
+        print_json(to_json(files.open_plan(plan, ())))
+    elif as_json:
         print_json(described)
     else:
         _show_header(described)
