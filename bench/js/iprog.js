@@ -25,7 +25,8 @@ function rebuild(exports, make, keep) {
   const windows = exports.windows();
   let done = 0;
   for (let number = 0n; number < windows; number++) {
-    checked(`window ${number}`, make(number), exports);
+    const status = make(number);
+    if (status < 0) checked(`window ${number}`, status, exports); // a text for each would be timed
     const length = exports.out_length();
     if (keep) keep.set(new Uint8Array(exports.memory.buffer, exports.out() >>> 0, length), done);
     done += length;

@@ -13,8 +13,8 @@ import zstandard
 
 from pcpu.errors import PcpuError
 from pcpu.iprog.columns import write_varints
-from pcpu.iprog.decoder import records as layout
 from pcpu.iprog.finders import find_sites
+from pcpu.iprog.finders import record as layout
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.reference import digest
 from pcpu.iprog.sites import NEAR, REST, Form, Octets, Places, Sites

@@ -100,7 +100,9 @@ def rows(
     ``tables``; most data has ``usual`` bytes."""
     found, body = kernel_function(code, field, "rows")
     if body is not None:
-        _Rows(field, [Division(multiple) for multiple in multiples], usual).write(body, tables)
+        # By its block a division is known; of two with the same one is enough.
+        divisions = {(one := Division(multiple)).block: one for multiple in multiples}
+        _Rows(field, [*divisions.values()], usual).write(body, tables)
     return found
 
 
