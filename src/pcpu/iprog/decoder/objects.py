@@ -47,7 +47,7 @@ HOT = frozenset({
     "displace", "_cells", "_cell", "_instructions", "_types", "_relocations", "_symbols",
     "_functions", "decode_adaptive", "_chance", "between", "_learn", "_byte",
     "_in_function", "behind_number", "_fixed_in_piece", "_may_be_fixed", "_is_operand",
-    "fixed_sites",
+    "fixed_sites", "_inlined_in_piece", "_calls", "_is_call",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
 # that has made faster code of a function uses it from the next call on. Others would be part of a
@@ -59,7 +59,7 @@ APART = frozenset({
     "move_cover",
     "_move_sites", "restore_x86", "_last_piece", "_first_record", "_may_end",
     "_put_rest", "_put_other", "decode_adaptive", "_in_function", "_fixed_in_piece",
-    "_cells", "_body", "_types", "_relocations", "_symbols", "_functions",
+    "_cells", "_body", "_inlined_in_piece", "_types", "_relocations", "_symbols", "_functions",
     # What is called at many places.
     "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
     "relocate_if", "_forget", "_note_group",
