@@ -12,8 +12,8 @@ import numpy as np
 
 from pcpu.errors import PcpuError
 from pcpu.iprog.columns import write_varints
-from pcpu.iprog.decoder import records as layout
 from pcpu.iprog.finders import find_sites
+from pcpu.iprog.finders import record as layout
 from pcpu.iprog.frames import at_level
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.reference import digest
