@@ -1,4 +1,4 @@
-"""The multiples that CRCs are divided by, and the searches for them (gf2.py, gf2_search.py)."""
+"""Multiples with few terms, which CRC kernels divide by: what is shipped, and how they are found."""
 
 from __future__ import annotations
 
@@ -95,14 +95,6 @@ def test_rings_have_room_for_their_multiples() -> None:
         assert multiple[-2] >= 8  # the register, of up to 8 bytes, meets one term alone
 
 
-def test_lags_in_registers_save_loads_and_cost_operations() -> None:
-    near, far = (5572, 5496, 583, 0), (7024, 5312, 1809, 0)
-    assert gf2.near(near) == (76,)
-    assert gf2.near(far) == gf2.near((352, 188, 179, 76, 7, 0)) == ()
-    assert gf2.work(near) < gf2.work(far)
-    assert gf2.work(near, beside=5) > gf2.work(far, beside=5)
-
-
 def test_a_multiple_whose_lags_share_a_load() -> None:
     castagnoli, degree = 0x1EDC6F41, 1 << 14
     found = gf2.paired(32, castagnoli, degree)
@@ -129,6 +121,14 @@ def test_loads_of_a_row() -> None:
             assert all(0 <= lag - tap.back <= 16 for lag in tap.lags)
     assert [tap.back for tap in Division(far).taps] == [9035, 1824]
     assert [tap.back for tap in Division(near).taps] == [336, 276, 164]
+
+
+def test_lags_in_registers_save_loads_and_cost_operations() -> None:
+    near, far = (5572, 5496, 583, 0), (7024, 5312, 1809, 0)
+    assert gf2.near(near) == (76,)
+    assert gf2.near(far) == gf2.near((352, 188, 179, 76, 7, 0)) == ()
+    assert gf2.work(near) < gf2.work(far)
+    assert gf2.work(near, beside=5) > gf2.work(far, beside=5)
 
 
 def test_the_long_search_gives_multiples(monkeypatch: pytest.MonkeyPatch) -> None:
