@@ -65,7 +65,7 @@ def reductions(op: Op) -> tuple[Reduction, ...]:
 
 def reduction(op: Op) -> Reduction | None:
     """The step of a fold as one Reduction, None where it is something else."""
-    if op.fold is None or op.is_array:
+    if not op.is_plain_fold:
         return None
     found, mask = combination(op.step_expr), None
     if found is None:
@@ -83,7 +83,7 @@ def reduction(op: Op) -> Reduction | None:
 def _sums(op: Op) -> tuple[Reduction, ...]:
     """The step of a fold as sums, each of values that fit in lanes; none where it is none or they
     are too many."""
-    if op.fold is None or op.is_array:
+    if not op.is_plain_fold:
         return ()
     step, mask = _unmasked(op.step_expr)
     # What fits in the narrowest lanes is one value.

@@ -50,7 +50,7 @@ class Sums:
 
 def sums(op: Op) -> Sums | None:
     """The step of a fold as Sums, None where it is something else."""
-    if op.fold is None or op.is_array:
+    if not op.is_plain_fold:
         return None
     match op.step_expr:
         case Binary("|" | "^" | "+", Binary("<<", high, Const(at)), low):

@@ -38,7 +38,7 @@ class Idle:
 
 def idle(op: Op) -> Idle | None:
     """The step of a fold as Idle, None where it is something else."""
-    if op.fold is None or op.is_array:
+    if not op.is_plain_fold:
         return None
     step = settled(op.step_expr, op.state_bits)
     rests = list(dict.fromkeys(_rests(step)))

@@ -45,7 +45,7 @@ class Neighbours:
 
 def neighbours(op: Op) -> Neighbours | None:
     """The step of a fold as Neighbours, None where it is something else."""
-    if op.fold is None or op.is_array or uses(op.step_expr, "index"):
+    if not op.is_plain_fold or uses(op.step_expr, "index"):
         return None
     if any(isinstance(node, Index) for node in walk(op.step_expr)):
         return None

@@ -63,7 +63,7 @@ class Polynomial:
 
 def polynomial(op: Op) -> Polynomial | None:
     """The step of a fold as a Polynomial, None where it is something else."""
-    if op.fold is None or op.is_array:
+    if not op.is_plain_fold:
         return None
     step, modulus = reduced(op.step_expr)
     added = linear(step, op.state_bits, lambda part: lane_bits(op, part) == 8)

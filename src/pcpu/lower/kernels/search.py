@@ -64,7 +64,7 @@ class Search:
 
 def search(op: Op) -> Search | None:
     """The step of a fold as a Search, None where it is something else."""
-    if op.fold is None or op.is_array or op.state_bits != INDEX_WIDTH:
+    if not op.is_plain_fold or op.state_bits != INDEX_WIDTH:
         return None
     tests = _tests(op.step_expr)
     guards: list[tuple[str, int | None]] = []
