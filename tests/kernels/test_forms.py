@@ -81,6 +81,7 @@ def test_differences_that_do_not_wrap(text: str, expected: int | None) -> None:
         ("state + byte * 65536", Reduction("add", Binary("*", Var("byte"), Const(65536)), 32, 255 << 16)),
         ("state + byte * k * 1000003", Reduction("add", Binary("*", Binary("*", Var("byte"), Var("k")), Const(1000003)), None, None)),
         ("state * byte", Reduction("mul", Var("byte"), 64, (1 << 64) - 1)),
+        ("state * index", Reduction("mul", Var("index"), None, None)),
         ("byte & 1 ? state * 5 : state", Reduction("mul", Cond(Binary("&", Var("byte"), Const(1)), Const(5), Const(1)), 64, (1 << 64) - 1)),
         ("byte < state ? byte : state", Reduction("umin", Var("byte"), 8, 255)),
         ("state <= byte ? byte : state", Reduction("umax", Var("byte"), 8, 255)),
@@ -142,6 +143,20 @@ def test_a_state_as_wide_as_the_lanes_needs_no_bound() -> None:
         found = reduction(fold("op", bits, "state + (byte - 1) * 77"))
         assert found is not None
         assert (found.bits, found.bound) == (bits, (1 << bits) - 1)
+
+
+PLACED = (
+    fold("placed", 64, "state * index"),
+    fold("placed_too", 64, "byte & 1 ? state * (index * 2 + byte) : state"),
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_products_with_places(name: str) -> None:
+    on, dice = machine(name, PLACED), random.Random(7)
+    for op in PLACED:
+        for length in (1, 2, 20, 300):
+            check_fold(on, op, dice.getrandbits(64) | 1, dice.randbytes(length), dice)
 
 
 WRAPPING = (

@@ -112,6 +112,8 @@ def _sums(op: Op) -> tuple[Reduction, ...]:
 def _lanes_of(op: Op, value: Expr, *, exact: bool = False) -> tuple[int, int] | None:
     """The bits of lanes that have ``value``, and its bound; those of the state where products are
     to be ``exact``."""
+    if exact and _asks_place(value):
+        return None  # of 64 bits, which lanes do not have
     for bits in (op.state_bits,) if exact else _lanes_within(op, (*LANES, _WIDER)):
         if op.state_bits == bits and not _asks_place(value):  # lanes that wrap as the state does
             return bits, (1 << bits) - 1
