@@ -23,7 +23,7 @@ from pcpu.iprog.format import (
     Header,
     Relocation,
 )
-from pcpu.iprog.frames import dictionary, tables_size
+from pcpu.iprog.frames import tables_size
 from pcpu.iprog.index import Octets
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.numbers import Bytes, signed
@@ -176,7 +176,7 @@ def make_prefix(moved: Moved, covers: Covers, literals: Octets, blocks: int = 1)
         moved.subject.leave()
         at += length
     near = () if read is None else _near(moved, literals, read)
-    return Prefix(spans, dictionary(content.data), near)
+    return Prefix(spans, content.data, near)
 
 
 def _near(moved: Moved, literals: Octets, read: Read) -> tuple[tuple[Spans, bytes], ...]:
