@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pcpu.errors import EngineError, InternalError
-from pcpu.iprog.memory import LARGE, Room, ask_for_large_pages
+from pcpu.iprog.memory import Room, ask_for_large_pages
 from pcpu.run import disk_cache
 
 Octets = npt.NDArray[np.uint8]
@@ -26,6 +26,7 @@ _PARTS = 2  # that zstd_writer.c does trees in
 _STRETCHES = 16  # of a prefix, that take room from one another in trees
 _LAZY2 = 5  # the last strategy without trees
 _FEW = 1 << 16  # bytes of a prefix that are not worth a thread
+_MUCH = 1 << 23  # bytes that are worth large pages
 _EXPORTS = ("pcpu_room", "pcpu_begin", "pcpu_index", "pcpu_end")
 _POINTER, _SIZE, _COUNT = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_ssize_t
 _Reach = Callable[[int, int, int], int]  # a part, and where to begin and end; where to go on
@@ -39,11 +40,10 @@ def compress(content: Octets, prefix: Octets, parameters: Sequence[int]) -> byte
     """
     library, given = _load(), (ctypes.c_int * len(parameters))(*parameters)
     size = library.pcpu_room(given)
-    room = Room(size)
-    if size >= 2 * LARGE:
-        ask_for_large_pages(room)
+    room = _room(size)
     begin = np.frombuffer(room, np.uint8).ctypes.data
-    if library.pcpu_begin(begin, size, given, prefix.ctypes.data, len(prefix), len(content)):
+    before = prefix.ctypes.data, len(prefix)
+    if not size or library.pcpu_begin(begin, size, given, *before, len(content)):
         raise InternalError(f"Zstandard does not take the parameters {tuple(parameters)}")
     _, tree, *_, strategy = parameters
     if strategy > _LAZY2:
@@ -53,6 +53,17 @@ def compress(content: Octets, prefix: Octets, parameters: Sequence[int]) -> byte
     if length < 0:
         raise InternalError("Zstandard does not compress what it is given")
     return to[:length].tobytes()
+
+
+def _room(size: int) -> Room:
+    """So many bytes to work in."""
+    try:
+        room = Room(size)
+    except OSError as error:  # there is a limit, as of ulimit -v
+        raise EngineError(f"compressing wants {size} bytes of memory: {error}") from None
+    if size >= _MUCH:
+        ask_for_large_pages(room)
+    return room
 
 
 def _index(reach: _Reach, size: int, places: int) -> None:

@@ -54,6 +54,7 @@ static ZSTD_CCtx_params pcpu_set(const int* c) {
     ZSTD_parameters const all = {own, {1, 0, 1}};  // the size of the content, and nothing else
     ZSTD_CCtx_params set;
     ZSTD_CCtxParams_init_internal(&set, &all, ZSTD_NO_CLEVEL);
+    set.ldmParams.enableLdm = ZSTD_ps_disable;  // which windows of 2^27 bytes would have
     return set;
 }
 
@@ -97,10 +98,11 @@ static U32 pcpu_insert(ZSTD_MatchState_t* state, const BYTE* here, const BYTE* e
 
 #pragma GCC visibility push(default)
 
-// The bytes that are worked in, for these parameters.
+// The bytes that are worked in, for these parameters; 0 if there is no such thing.
 size_t pcpu_room(const int* parameters) {
     ZSTD_CCtx_params const set = pcpu_set(parameters);
-    return ZSTD_estimateCCtxSize_usingCCtxParams(&set);
+    return ZSTD_isError(ZSTD_checkCParams(set.cParams))
+        ? 0 : ZSTD_estimateCCtxSize_usingCCtxParams(&set);
 }
 
 // Begins a frame of so many bytes behind a prefix, which stays where it is; 0, or -1. The room is
