@@ -45,7 +45,7 @@ _NEAR_PAGES, _EACH = (1 << 9, 1 << 10, 1 << 12), 16  # bytes of pages of it; of 
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
 _LITERALS = len(STREAMS) - 1
 _TURNS = NAMES.index("turns")
-_TABLES = 4  # times the file that tables of all threads may take
+_TABLES = 4  # times the file that tables may take where something else is done beside them
 
 
 Prefixes = deque[Prefix | None]  # one for each block
@@ -78,12 +78,11 @@ def encode(
     spans = [*_blocks(columns)]
     waiting = prefixes or deque([None] * len(spans))
     most = max(map(partial(_tables_size, columns), spans, waiting), default=0)
-    beside = THREADS * most <= _TABLES * file.size
-    packer = replace(packer, beside=beside)
+    packer = replace(packer, beside=most <= _TABLES * file.size)
     # A block has the only hold on its prefix, which is large.
     tasks = (partial(_block, columns, packer, waiting.popleft(), *span) for span in spans)
     blocks: list[Block] = []
-    with ThreadPoolExecutor(THREADS if beside else 1) as pool:
+    with ThreadPoolExecutor(THREADS if THREADS * most <= _TABLES * file.size else 1) as pool:
         for block, stored in pool.map(lambda task: task(), tasks):
             own = columns.checks[sum(b.windows for b in blocks) :][: block.windows]
             blocks.append(block)
