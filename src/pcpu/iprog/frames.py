@@ -32,6 +32,7 @@ _LESS = 8  # the part of what is packed that need not be kept
 _SMALL = 10  # the least logarithm of a window that zstd takes
 _MUCH = 1 << 18  # bytes of a content for which levels have roots of search trees as many as bytes
 _FEWER, _ROOTS = 3, 19  # logarithms: how many times fewer are as good, and of how many
+_MANY, _MANY_ROOTS = 23, 21  # for so many bytes more of them are a tenth faster (logarithms)
 _LEAST_ROOTS = 8  # a logarithm, too
 _HEADS = 20  # the logarithm of how many chains there are at most, where there are no trees
 _PACKED_ROOTS = 22  # the same of trees of what is packed
@@ -142,6 +143,8 @@ def worth(content: Bytes, prefix: int) -> int:
 
 
 def _roots(bits: int) -> int:
+    if bits >= _MANY:
+        return _MANY_ROOTS
     return max(min(bits - _FEWER, _ROOTS), _LEAST_ROOTS)
 
 

@@ -46,6 +46,8 @@
 #undef ZSTD_updateTree
 
 #define READ 8    // bytes from a place on that are looked at, at least
+#define NEAR 8    // places further on, of which trees and then their roots are asked for
+#define FAR 24
 #define OPENED 9  // bytes from a place on up to where it is the first to say something
 
 // The seven parameters of ZSTD_compressionParameters as a whole set.
@@ -96,6 +98,19 @@ static U32 pcpu_insert(ZSTD_MatchState_t* state, const BYTE* here, const BYTE* e
     return MAX(repeated, covered - (place + READ));
 }
 
+// The tree of what begins at a place.
+static size_t pcpu_root(const ZSTD_MatchState_t* state, const BYTE* here, U32 bits) {
+    return ZSTD_hashPtr(here, bits, state->cParams.minMatch);
+}
+
+// Ask for what will be looked at first in a tree, if it is one of this part.
+static void pcpu_fetch(const ZSTD_MatchState_t* state, size_t root, size_t part, U32 bits) {
+    if (root >> (bits - 1) != part) return;
+    U32 const mask = (1U << (state->cParams.chainLog - 1)) - 1, match = state->hashTable[root];
+    PREFETCH_L1(state->window.base + match);
+    PREFETCH_L1(state->chainTable + 2 * (match & mask));
+}
+
 #pragma GCC visibility push(default)
 
 // The bytes that are worked in, for these parameters; 0 if there is no such thing.
@@ -127,7 +142,12 @@ size_t pcpu_index(ZSTD_CCtx* context, size_t part, size_t first, size_t last) {
     U32 const floor = stop > places ? stop - places : 0;
     U32 place = start + (U32)first;
     while (place < stop && base + place + READ < end) {
-        size_t const root = ZSTD_hashPtr(base + place, bits, state->cParams.minMatch);
+        if (base + place + FAR + READ < end) {
+            pcpu_fetch(state, pcpu_root(state, base + place + NEAR, bits), part, bits);
+            size_t const later = pcpu_root(state, base + place + FAR, bits);
+            if (later >> (bits - 1) == part) PREFETCH_L1(state->hashTable + later);
+        }
+        size_t const root = pcpu_root(state, base + place, bits);
         place += root >> (bits - 1) == part ? pcpu_insert(state, base + place, end, root, floor) : 1;
     }
     return place - start;
