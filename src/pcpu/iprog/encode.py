@@ -23,7 +23,7 @@ from pcpu.iprog.format import (
     Header,
     Relocation,
 )
-from pcpu.iprog.frames import dictionary, tables_size
+from pcpu.iprog.frames import tables_size
 from pcpu.iprog.index import Octets
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.numbers import Bytes, signed
@@ -45,7 +45,7 @@ _NEAR_PAGES, _EACH = (1 << 9, 1 << 10, 1 << 12), 16  # bytes of pages of it; of 
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
 _LITERALS = len(STREAMS) - 1
 _TURNS = NAMES.index("turns")
-_TABLES = 4  # times the file that tables of all threads may take
+_TABLES = 4  # times the file that tables may take where something else is done beside them
 
 
 Prefixes = deque[Prefix | None]  # one for each block
@@ -78,12 +78,11 @@ def encode(
     spans = [*_blocks(columns)]
     waiting = prefixes or deque([None] * len(spans))
     most = max(map(partial(_tables_size, columns), spans, waiting), default=0)
-    beside = THREADS * most <= _TABLES * file.size
-    packer = replace(packer, beside=beside)
+    packer = replace(packer, beside=most <= _TABLES * file.size)
     # A block has the only hold on its prefix, which is large.
     tasks = (partial(_block, columns, packer, waiting.popleft(), *span) for span in spans)
     blocks: list[Block] = []
-    with ThreadPoolExecutor(THREADS if beside else 1) as pool:
+    with ThreadPoolExecutor(THREADS if THREADS * most <= _TABLES * file.size else 1) as pool:
         for block, stored in pool.map(lambda task: task(), tasks):
             own = columns.checks[sum(b.windows for b in blocks) :][: block.windows]
             blocks.append(block)
@@ -176,7 +175,7 @@ def make_prefix(moved: Moved, covers: Covers, literals: Octets, blocks: int = 1)
         moved.subject.leave()
         at += length
     near = () if read is None else _near(moved, literals, read)
-    return Prefix(spans, dictionary(content.data), near)
+    return Prefix(spans, content.data, near)
 
 
 def _near(moved: Moved, literals: Octets, read: Read) -> tuple[tuple[Spans, bytes], ...]:

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+import numpy as np
+
 from pcpu.errors import DamagedPlanError
-from pcpu.iprog import adaptive, foreseen
+from pcpu.iprog import adaptive, compressor, foreseen
 from pcpu.iprog.format import Codec, Frame, Group
 from pcpu.iprog.numbers import Bytes
 
@@ -18,7 +20,6 @@ else:
 
 Prefix = Callable[[int, int], bytes]  # the bytes of the (moved) reference: start, length
 Parameter = zstd.CompressionParameter
-Dictionary = zstd.ZstdDict  # holds a copy of a prefix
 
 _MAX_WINDOW = 1 << 27
 _CHECKSUM, _SINGLE_SEGMENT = 4, 32  # bits of a frame header's descriptor
@@ -31,6 +32,7 @@ _LESS = 8  # the part of what is packed that need not be kept
 _SMALL = 10  # the least logarithm of a window that zstd takes
 _MUCH = 1 << 18  # bytes of a content for which levels have roots of search trees as many as bytes
 _FEWER, _ROOTS = 3, 19  # logarithms: how many times fewer are as good, and of how many
+_MANY, _MANY_ROOTS = 23, 21  # for so many bytes more of them are a tenth faster (logarithms)
 _LEAST_ROOTS = 8  # a logarithm, too
 _HEADS = 20  # the logarithm of how many chains there are at most, where there are no trees
 _PACKED_ROOTS = 22  # the same of trees of what is packed
@@ -42,6 +44,11 @@ _PLAIN: Mapping[int, int] = MappingProxyType({
     Parameter.checksum_flag: 0,
     Parameter.dict_id_flag: 0,
 })  # fmt: skip
+# As pcpu.iprog.compressor takes them.
+_ORDER = (
+    Parameter.window_log, Parameter.chain_log, Parameter.hash_log, Parameter.search_log,
+    Parameter.min_match, Parameter.target_length, Parameter.strategy,
+)  # fmt: skip
 
 
 def read_group(plan: Bytes, group: Group, prefix: Prefix) -> list[memoryview]:
@@ -78,7 +85,7 @@ def _decompress(stored: bytes, size: int, prefix: bytes | None) -> bytes:
             raise DamagedPlanError("a zstd frame has a checksum, which those of plans do not have")
         if _window(stored) > _MAX_WINDOW:
             raise DamagedPlanError("a zstd frame asks for a window of more than 2^27 bytes")
-        before = None if prefix is None else dictionary(prefix).as_prefix
+        before = None if prefix is None else zstd.ZstdDict(prefix, is_raw=True).as_prefix
         decoder = zstd.ZstdDecompressor(zstd_dict=before)
         content = decoder.decompress(stored, size)
     except zstd.ZstdError as error:
@@ -96,21 +103,18 @@ def _window(stored: bytes) -> int:
     return size + size // 8 * (stored[5] & 7)
 
 
-def dictionary(prefix: Bytes) -> Dictionary:
-    """What to compress with a prefix with."""
-    return Dictionary(prefix, is_raw=True)
-
-
-def compress(content: Bytes, prefix: Dictionary | None = None, *, quick: bool = False) -> bytes:
-    """``content`` as a zstd frame of G13."""
+def compress(content: Bytes, prefix: Bytes | None = None, *, quick: bool = False) -> bytes:
+    """``content`` as a zstd frame of G13. With a prefix it raises ToolchainError, EngineError."""
     if prefix is None:
         level = _QUICK if quick else _THOROUGH if len(content) <= _SOME else _LONG
-        own = {Parameter.compression_level: level, **_PLAIN}
+        plain = {Parameter.compression_level: level, **_PLAIN}
         if not quick and len(content) > _MUCH:
-            own |= _trees(content, len(content), len(content).bit_length())
-        return zstd.compress(content, options=own)
+            plain |= _trees(content, len(content), len(content).bit_length())
+        return zstd.compress(content, options=plain)
     options = _options(content, len(prefix), quick=quick)
-    return zstd.compress(content, options=options, zstd_dict=prefix.as_prefix)
+    parameters = [int(options[name]) for name in _ORDER]
+    own, before = np.frombuffer(content, np.uint8), np.frombuffer(prefix, np.uint8)
+    return compressor.compress(own, before, parameters)
 
 
 def at_level(content: Bytes, level: int) -> bytes:
@@ -126,7 +130,7 @@ def _is_packed(content: Bytes) -> bool:
     return len(packed) * _PACKED > len(some) * (_PACKED - 1)
 
 
-def tables_size(content: Bytes, prefix: Dictionary, *, quick: bool = False) -> int:
+def tables_size(content: Bytes, prefix: Bytes, *, quick: bool = False) -> int:
     """Bytes that are taken to compress a content with a prefix, besides these, about."""
     options = _options(content, len(prefix), quick=quick)
     trees = options[Parameter.strategy] >= zstd.Strategy.btlazy2
@@ -144,6 +148,8 @@ def worth(content: Bytes, prefix: int) -> int:
 
 
 def _roots(bits: int) -> int:
+    if bits >= _MANY:
+        return _MANY_ROOTS
     return max(min(bits - _FEWER, _ROOTS), _LEAST_ROOTS)
 
 
@@ -166,7 +172,6 @@ def _options(content: Bytes, prefix: int, *, quick: bool) -> dict[int, int]:
     bits = min(max(size.bit_length(), _SMALL), _LARGE)
     if quick or len(content) < prefix // _FEW:
         return {
-            **_PLAIN,
             Parameter.strategy: zstd.Strategy.lazy2,
             Parameter.window_log: bits,
             Parameter.chain_log: min(bits, 23),
@@ -176,7 +181,6 @@ def _options(content: Bytes, prefix: int, *, quick: bool) -> dict[int, int]:
             Parameter.target_length: 64,
         }
     return {
-        **_PLAIN,
         Parameter.strategy: zstd.Strategy.btultra2,
         Parameter.window_log: bits,
         # A little more than fits into a tree is not worth one of twice the size.

@@ -9,7 +9,7 @@ from functools import partial
 from pcpu.iprog import adapting, foreseeing
 from pcpu.iprog.beside import each
 from pcpu.iprog.format import Codec, Frame
-from pcpu.iprog.frames import Dictionary, compress
+from pcpu.iprog.frames import compress
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.prefix import Spans
 from pcpu.iprog.writing import write_frame
@@ -48,7 +48,7 @@ class Prefix:
     """Spans of the reference, and their bytes; and others for few literals."""
 
     spans: Spans
-    content: Dictionary
+    content: Bytes
     near: tuple[tuple[Spans, bytes], ...] = ()  # that foreseen literals may have before them
 
 

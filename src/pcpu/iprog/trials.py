@@ -21,7 +21,6 @@ _WHOLE = 1 << 22  # bytes of a file that is tried as a whole
 _MUCH = 1 << 21  # the same of one that much is new in
 _LEAST = 4  # of a larger one it is this part at least
 _PIECE = 1 << 18  # bytes of a piece of a sample: whole windows
-_TABLES = 2  # times that tables fit into the size of a file
 _BITS = 16  # windows of trials
 _COVERS, _FIXES = ("gaps", "lengths", "turns"), ("steps", "fixes")
 
@@ -91,7 +90,7 @@ class Trials:
             return self.pool.map
         most = max((own["literals"] for own in columns), key=len)
         size = tables_size(most.data, self.prefix.content, quick=True)
-        return map if _TABLES * size > len(self.file) else self.pool.map
+        return map if size > len(self.file) else self.pool.map
 
     def _align(self, costs: Costs) -> Covers:
         return align(self.file, self.reference, self.seeds, costs, self.spans)

@@ -30,7 +30,7 @@ from pcpu.iprog.format import (
     Transform,
     read_header,
 )
-from pcpu.iprog.frames import Prefix, compress, dictionary
+from pcpu.iprog.frames import Prefix, compress
 from pcpu.iprog.json_reader import Json
 from pcpu.iprog.numbers import Bytes, signed, varint, varints
 from pcpu.iprog.reference import Reference
@@ -131,7 +131,7 @@ def _group(frames: Json, streams: Sequence[bytes], prefix: Prefix) -> tuple[Grou
         elif codec is Codec.FORESEEN:
             content = foreseeing.encode(content, before or b"")
         elif codec is not Codec.RAW:
-            content = compress(content, None if before is None else dictionary(before))
+            content = compress(content, before)
         found.append(Frame(count, codec, len(content), spans))
         stored += content
     if any(streams[first:]):

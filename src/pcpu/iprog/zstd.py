@@ -1,4 +1,4 @@
-"""Zstandard's decoder as an object file, made from its own C sources."""
+"""Zstandard's decoder and its compressor as object files, made from its own C sources."""
 
 from __future__ import annotations
 
@@ -14,14 +14,27 @@ from pcpu.run import disk_cache
 from pcpu.target import Target
 from pcpu.targets import lld
 
+# -Os is as fast as -O2 for the decoder, and a fifth smaller.
+_DECODER, _WRITER = ("zstd.c", "-Os"), ("zstd_writer.c", "-O2")
+
 
 def zstd_object(target: Target) -> bytes:
     """The object file of ``pcpu_zstd`` and ``pcpu_zstd_workspace`` (zstd.c) for ``target``, which
     wants nothing but memcpy, memmove and memset. Raises ToolchainError."""
+    return _object(target, *_DECODER)
+
+
+def writer_object(target: Target) -> bytes:
+    """The same of the functions of zstd_writer.c."""
+    return _object(target, *_WRITER)
+
+
+def _object(target: Target, source: str, level: str) -> bytes:
     archive = _archive()
-    parts = (disk_cache.compiler_digest(), repr(_options(target)), archive.name)
+    options = [*_options(target), level]
+    parts = (disk_cache.compiler_digest(), repr(options), archive.name)
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    return disk_cache.read(f"{key}.zstd.o", lambda: _compile(archive, target))
+    return disk_cache.read(f"{key}.{source}.o", lambda: _compile(archive, source, options))
 
 
 def _archive() -> Path:
@@ -35,23 +48,22 @@ def _archive() -> Path:
 def _options(target: Target) -> list[str]:
     cpu = "".join([target.cpu, *target.features]).translate(str.maketrans("-.", "__"))
     pic = ["-fPIC"] if target.reloc == "pic" else []
-    # -Os is as fast as -O2 here, and a fifth smaller.
     return [
-        "-target", lld.zig_triple(target), f"-mcpu={cpu}", "-Os", "-DNDEBUG", *pic,
+        "-target", lld.zig_triple(target), f"-mcpu={cpu}", "-DNDEBUG", *pic,
         "-ffunction-sections", "-fdata-sections", "-fvisibility=hidden", "-fno-sanitize=all",
         "-fno-stack-protector", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables",
     ]  # fmt: skip
 
 
-def _compile(archive: Path, target: Target) -> bytes:
+def _compile(archive: Path, source: str, options: list[str]) -> bytes:
     with tempfile.TemporaryDirectory(prefix="pcpu-") as folder, tarfile.open(archive) as sources:
         wanted = [member for member in sources if "/zstd/lib/" in member.name]
         sources.extractall(folder, wanted, filter="data")
         (library,) = Path(folder).glob("*/zstd/lib")
         out = Path(folder) / "zstd.o"
-        with as_file(files("pcpu.iprog") / "zstd.c") as source:
+        with as_file(files("pcpu.iprog") / source) as own:
             lld.run([
-                *lld.zig(), "cc", "-c", *_options(target), "-I", str(library),
-                str(source), "-o", str(out),
+                *lld.zig(), "cc", "-c", *options, "-I", str(library),
+                str(own), "-o", str(out),
             ])  # fmt: skip
         return out.read_bytes()

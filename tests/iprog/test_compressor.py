@@ -1,0 +1,135 @@
+"""Zstandard with a prefix, as planners compress: what Zstandard's own library reads back."""
+
+from __future__ import annotations
+
+import random
+import resource
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from backports import zstd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pcpu.errors import EngineError, InternalError
+from pcpu.iprog import compressor
+from pcpu.iprog.compressor import compress
+from pcpu.run import disk_cache
+from tests.conftest import ROOT
+
+TEXT = b"".join(path.read_bytes() for path in sorted((ROOT / "docs").rglob("*.md")))
+CODE = b"".join(path.read_bytes() for path in sorted((ROOT / "src").rglob("*.py")))
+# Window, tree, roots, search, least match, target, strategy.
+TREES, CHAINS = (22, 20, 16, 5, 3, 256, 9), (22, 20, 16, 6, 4, 64, 5)
+NAMES = (
+    "window_log", "chain_log", "hash_log", "search_log", "min_match", "target_length", "strategy",
+)  # fmt: skip
+pieces = st.lists(
+    st.one_of(st.binary(max_size=40), st.builds(lambda b, n: bytes([b]) * n, st.integers(0, 3),
+                                                st.integers(0, 900))),
+    max_size=30,
+)  # fmt: skip
+
+
+def octets(data: bytes) -> compressor.Octets:
+    return np.frombuffer(data, np.uint8)
+
+
+def made(content: bytes, prefix: bytes, parameters: tuple[int, ...]) -> bytes:
+    return compress(octets(content), octets(prefix), parameters)
+
+
+def read(frame: bytes, prefix: bytes) -> bytes:
+    before = zstd.ZstdDict(prefix, is_raw=True).as_prefix
+    return zstd.decompress(frame, zstd_dict=before)
+
+
+def by_library(content: bytes, prefix: bytes, parameters: tuple[int, ...]) -> bytes:
+    pairs = zip(NAMES, parameters, strict=True)
+    options: dict[int, int] = {zstd.CompressionParameter[name]: value for name, value in pairs}
+    before = zstd.ZstdDict(prefix, is_raw=True).as_prefix
+    return zstd.compress(content, options=options, zstd_dict=before)
+
+
+def mixed(size: int) -> bytes:
+    """Pieces of text that were shuffled, some of them changed."""
+    rng = random.Random(7)
+    cuts = range(0, min(size, len(TEXT)), 700)
+    found = [bytearray(TEXT[at : at + 700]) for at in cuts]
+    rng.shuffle(found)
+    for piece in found[::3]:
+        piece[rng.randrange(len(piece))] ^= 1
+    return b"".join(found)
+
+
+@pytest.mark.parametrize("parameters", [TREES, CHAINS])
+def test_the_library_reads_frames(parameters: tuple[int, ...]) -> None:
+    content = mixed(200_000)
+    frame = made(content, TEXT, parameters)
+    assert zstd.get_frame_info(frame).decompressed_size == len(content)
+    assert read(frame, TEXT) == content
+
+
+def test_without_trees_frames_are_those_of_the_library() -> None:
+    """The same code has the same to say there."""
+    content = mixed(100_000)
+    ours, theirs = (write(content, TEXT, CHAINS) for write in (made, by_library))
+    assert len(ours) == len(theirs)
+
+
+@pytest.mark.parametrize("tree", [16, 18, 22])
+def test_trees_find_what_those_of_the_library_do(tree: int) -> None:
+    """Also where a prefix is longer than a tree, so that what is far back is forgotten."""
+    parameters = (22, tree, 16, 5, 3, 256, 9)
+    content = CODE[100_000:300_000]
+    prefix = CODE[:90_000] + TEXT[:300_000] + CODE[320_000:400_000]
+    ours, theirs = (write(content, prefix, parameters) for write in (made, by_library))
+    assert read(ours, prefix) == content
+    assert len(ours) <= 1.003 * len(theirs)
+
+
+@pytest.mark.parametrize("tree", [12, 17, 22])
+def test_frames_do_not_depend_on_threads(monkeypatch: pytest.MonkeyPatch, tree: int) -> None:
+    parameters = (22, tree, 14, 5, 3, 256, 9)
+    content = mixed(150_000)
+    found = {made(content, TEXT, parameters) for _ in range(4)}
+    monkeypatch.setattr(compressor, "ThreadPoolExecutor", lambda threads: ThreadPoolExecutor(1))
+    assert found == {made(content, TEXT, parameters)}
+
+
+@settings(deadline=None)
+@given(pieces, pieces, st.sampled_from([(11, 6, 6, 5, 3, 256, 9), TREES, CHAINS]))
+def test_any_content_comes_back(
+    content: list[bytes], prefix: list[bytes], parameters: tuple[int, ...]
+) -> None:
+    before, behind = b"".join(prefix) + b"12345678", b"".join(content)  # the least that is read
+    bits = max(parameters[0], (len(before) + len(behind)).bit_length())
+    frame = made(behind, before, (bits, *parameters[1:]))
+    assert read(frame, before) == behind
+
+
+def test_memory_is_taken_where_trees_have_something() -> None:
+    """A tree for 2^26 places takes half a gigabyte, if it is filled."""
+    before = _peak()
+    frame = made(TEXT[:50_000], TEXT[50_000:100_000], (27, 27, 16, 5, 3, 256, 9))
+    assert read(frame, TEXT[50_000:100_000]) == TEXT[:50_000]
+    assert _peak() - before < 64 << 10
+
+
+def _peak() -> int:
+    """The most memory that this process had, in KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def test_parameters_that_zstandard_refuses_are_an_error_of_ours() -> None:
+    with pytest.raises(InternalError, match="parameters"):
+        made(TEXT, TEXT, (22, 40, 16, 5, 3, 256, 9))
+
+
+def test_a_library_that_does_not_load_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_cache, "fetch", lambda name, make: ROOT / "README.md")
+    compressor._load.cache_clear()
+    with pytest.raises(EngineError, match="compressor does not load"):
+        made(TEXT, TEXT, TREES)
+    compressor._load.cache_clear()
