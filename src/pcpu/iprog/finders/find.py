@@ -14,6 +14,7 @@ from pcpu.iprog.finders.call_sites import call_sites
 from pcpu.iprog.finders.clr import CLR, read_clr
 from pcpu.iprog.finders.clr_sites import clr_code, clr_tables
 from pcpu.iprog.finders.dwarf import dwarf, dwarf_room
+from pcpu.iprog.finders.dwarf_lines import lines
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
 from pcpu.iprog.finders.elf import AARCH64, ARM32, ELF, I386, RISCV, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
@@ -84,8 +85,8 @@ CLR_TABLES, CLR_CODE = 46, 47
 TYPES, OBJECT_RELOCATIONS, OBJECT_SYMBOLS = 54, 55, 56
 PE_UNWINDING = 57
 DWARF_ENTRIES, DWARF_LOCATIONS, DWARF_RANGES = 58, 59, 60
-DATABASE, DATABASE_CELLS = 61, 62
-LAST_FINDER = DATABASE_CELLS
+DATABASE, DATABASE_CELLS, DWARF_LINES = 61, 62, 63
+LAST_FINDER = DWARF_LINES
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
@@ -104,10 +105,11 @@ _MACHO = (
 _FAT = _MACHO << _IN_IMAGES
 _MACHO |= _GO
 _CLR = 1 << CLR_TABLES | 1 << CLR_CODE
+_LINES = -(1 << DWARF_LINES)  # the highest bit of a number of 64 bits
 _DWARF = 1 << DWARF_ENTRIES | 1 << DWARF_LOCATIONS | 1 << DWARF_RANGES
 _ROWS = 1 << DATABASE | 1 << DATABASE_CELLS
 # A bit for each.
-KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | _CLR | (1 << DATABASE_CELLS + 1) - (1 << GO_TABLE)
+KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | _CLR | -(1 << GO_TABLE)
 _IN_CODE = (
     AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED, I386_CODE, I386_GOT, I386_TABLES, RISCV_CODE,
     ARM32_CODE, ARM32_POOLS, ARM32_UNWIND,
@@ -117,7 +119,7 @@ _OF_TABLE = (GO_TABLE, GO_UNITS, GO_INLINED_BEHIND)
 
 def chosen_for(finders: Iterable[int]) -> int:
     """The value of CHOSEN for a decoder that has these finders."""
-    chosen = sum(1 << finder for finder in finders)
+    chosen = sum(_LINES if finder == DWARF_LINES else 1 << finder for finder in finders)
     return chosen | (chosen & _FAT) >> _IN_IMAGES
 
 
@@ -162,7 +164,10 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
     count = 0
     for n in range(len(finders)):
         first = count
-        if CHOSEN & _MODULES != 0 and module:
+        if (CHOSEN & _DWARF != 0 or CHOSEN < 0) and _is_for_debuggers(finders[n]):
+            if module or (loaded > 0 and machine_of(b) != 0):
+                count = _for_debuggers(b, elf, finders[n], scratch, rows, room, count)
+        elif CHOSEN & _MODULES != 0 and module:
             count = find_in_module(b, finders[n], rows, room, count)
         elif CHOSEN & _CLR != 0 and assembly and finders[n] in (CLR_TABLES, CLR_CODE):
             count = _in_assembly(b, clr, finders[n], rows, room, count)
@@ -183,6 +188,22 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
         if TAGS:
             tag(rows, first, min(count, room), finders[n])
     return count if count <= len(b) // BYTES_A_SITE else 0
+
+
+def _is_for_debuggers(finder: int) -> bool:
+    return DWARF_ENTRIES <= finder <= DWARF_RANGES or finder == DWARF_LINES
+
+
+def _for_debuggers(
+    b: Bytes, elf: Ints, finder: int, scratch: Ints, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """What a finder finds in what a program carries for debuggers."""
+    about = scratch[ELF : len(scratch)]
+    if CHOSEN < 0 and finder == DWARF_LINES:
+        count = lines(b, elf, about, rows, room, count)
+    elif CHOSEN & _DWARF != 0 and finder != DWARF_LINES:
+        count = dwarf(b, elf, about, finder - DWARF_ENTRIES, rows, room, count)
+    return count
 
 
 def _in_code(
@@ -351,9 +372,6 @@ def _in_data(
         count = call_sites(b, rows, room, count)
     elif _is(finder, GO_TYPE_NAMES):
         count = type_names(b, rows, room, count)
-    elif CHOSEN & _DWARF != 0 and DWARF_ENTRIES <= finder <= DWARF_RANGES:
-        about = scratch[ELF : len(scratch)]
-        count = dwarf(b, elf, about, finder - DWARF_ENTRIES, rows, room, count)
     elif CHOSEN & _GO != 0 and finder in (GO_UNITS, GO_INLINED_BEHIND):
         p, stop, address = elf_table(b)
         count = _in_go_table(b, elf, finder, p, stop, address, rows, room, count)
