@@ -11,7 +11,12 @@ from pcpu.iprog.packing import LITERALS, REST
 # The larger the cost of a cover, the more is left to zstd.
 FIRST = (
     Costs(cover=60, near=30, fix=11, next_fix=7, literal=4),
-    Costs(cover=90, near=40, fix=12, next_fix=7, literal=3.5),
+    Costs(cover=100, near=50, fix=16, next_fix=11, literal=2.5, run=16),
+)
+# Where the last of these is better than what follows from it, as literals are found elsewhere.
+STRONG = (
+    Costs(cover=120, near=60, fix=20, next_fix=14, literal=2, run=16),
+    Costs(cover=200, near=100, fix=20, next_fix=14, literal=1, run=16),
 )
 # Of small plans any of these may be the smallest.
 SMALL = (
@@ -25,7 +30,7 @@ SMALL = (
 INSTANT = Costs(
     cover=40, near=32, fix=16, next_fix=16, literal=8, run=8
 )  # bits that are not packed
-_LITERAL_BITS = (1.5, 6.5)
+_LITERAL_BITS = (0.5, 6.5)
 
 
 @dataclass(frozen=True)
