@@ -201,7 +201,7 @@ def _tried(work: _Work, trials: Trials, first: list[Trial]) -> Trial:
         done = [*done, *trials.run(best.measured(), exactly)]
         if best.estimate < _WORTH * _best(done).estimate:
             break
-    if _best(done).costs == FIRST[-1]:
+    if _best(done).counts[-1] >= max(trial.counts[-1] for trial in first):
         done = [*done, *trials.run(STRONG, exactly)]
     if _best(done).estimate < _SMALL_PLAN:
         done = [*done, *trials.run(SMALL, exactly)]

@@ -13,7 +13,7 @@ FIRST = (
     Costs(cover=60, near=30, fix=11, next_fix=7, literal=4),
     Costs(cover=100, near=50, fix=16, next_fix=11, literal=2.5, run=16),
 )
-# Where the last of these is better than what follows from it, as literals are found elsewhere.
+# Where what is best has more literals than either of these.
 STRONG = (
     Costs(cover=120, near=60, fix=20, next_fix=14, literal=2, run=16),
     Costs(cover=200, near=100, fix=20, next_fix=14, literal=1, run=16),

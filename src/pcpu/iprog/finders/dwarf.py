@@ -28,6 +28,7 @@ from pcpu.iprog.finders.dwarf_forms import (
     address,
     behind,
     expression,
+    in_entries,
     leb_end,
     number,
     raw_address,
@@ -155,10 +156,10 @@ def _unit(b: Bytes, p: int, about: Ints) -> int:
 
 def _head(b: Bytes, p: int, about: Ints, rows: Ints, room: int, count: int) -> int:
     """The numbers before the entries of a unit."""
-    base = ENTRIES + p - i64(about[_START])
+    base = in_entries(about, p - i64(about[_START]))
     count = add(rows, room, count, p, BASED, base + 4 + u32_at(b, p), base + 4)
     table = p + (8 if about[_VERSION] == 5 else 6)
-    return number(b, table, DECLARED, rows, room, count)
+    return number(b, table, DECLARED, about, rows, room, count)
 
 
 def _read_table(b: Bytes, table: int, about: Ints) -> bool:
@@ -254,20 +255,20 @@ def _found(
     """The site that the attribute in ``b[p:q]`` is, or those in its expression."""
     unit = i64(about[_UNIT]) - i64(about[_START])
     if form == REFERENCE:
-        base = ENTRIES + unit
+        base = in_entries(about, unit)
         count = add(rows, room, count, p, BASED, base + u32_at(b, p), base)
     elif form == STRING:
-        count = number(b, p, STRINGS, rows, room, count)
+        count = number(b, p, STRINGS, about, rows, room, count)
     elif form == LINE_STRING:
-        count = number(b, p, LINE_STRINGS, rows, room, count)
+        count = number(b, p, LINE_STRINGS, about, rows, room, count)
     elif form == SECTION:
         if name not in _BASES and name not in _MACROS:
             kind = LINES if name == _LINES_OF else (RANGES if name == _RANGES_OF else LOCATIONS)
-            count = number(b, p, kind, rows, room, count)
+            count = number(b, p, kind, about, rows, room, count)
     elif form == ADDRESS:
         count = address(b, p, about, rows, room, count)
     elif form == PLACE:
-        count = number(b, p, ENTRIES, rows, room, count)
+        count = number(b, p, ENTRIES, about, rows, room, count)
     elif form == CODE:
         _, first = varint(b, p, q)
         count = expression(b, first, q, unit, about, rows, room, count)

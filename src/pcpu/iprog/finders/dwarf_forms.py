@@ -6,18 +6,16 @@ from __future__ import annotations
 import numpy as np
 
 from pcpu.iprog.finders.arrays import Bytes, Ints
-from pcpu.iprog.finders.dwarf_sections import ADDED, HIGH, LOW, WIDTH
+from pcpu.iprog.finders.dwarf_sections import ADDED, BITS, HIGH, LOW, WIDTH
 from pcpu.iprog.finders.reading import varint
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.finders.wasm_code import ADDRESSES, LEAST_ADDRESS
-from pcpu.iprog.sites import SPACE, Form
+from pcpu.iprog.sites import Form
 from pcpu.kernel import i64
 from pcpu.kernel.memory import i64_at, u16_at, u32_at
 
 # Kinds of numbers: places in sections.
-STRINGS, LINE_STRINGS, LINES, RANGES, LOCATIONS, ENTRIES, DECLARED = (
-    kind << SPACE for kind in (7, 8, 9, 10, 11, 14, 15)
-)
+STRINGS, LINE_STRINGS, LINES, RANGES, LOCATIONS, ENTRIES, DECLARED = 7, 8, 9, 10, 11, 14, 15
 ABSOLUTE, BASED, WORD = Form.ABSOLUTE.value, Form.BASED.value, Form.WORD.value
 
 # How much follows, from 0 to 16: so many bytes. Else:
@@ -120,11 +118,16 @@ def behind(b: Bytes, p: int, end: int, size: int) -> int:
     return -1
 
 
-def number(b: Bytes, p: int, kind: int, rows: Ints, room: int, count: int) -> int:
+def number(b: Bytes, p: int, kind: int, about: Ints, rows: Ints, room: int, count: int) -> int:
     """The u32 at ``b[p]``, if it is not 0."""
     if u32_at(b, p) == 0:
         return count
-    return add(rows, room, count, p, WORD, kind + u32_at(b, p), 0)
+    return add(rows, room, count, p, WORD, (kind << i64(about[BITS])) + u32_at(b, p), 0)
+
+
+def in_entries(about: Ints, place: int) -> int:
+    """The address that a place in the section of entries stands for."""
+    return (ENTRIES << i64(about[BITS])) + place
 
 
 def raw_address(b: Bytes, p: int, about: Ints) -> int:
@@ -175,10 +178,10 @@ def expression(
             if p + 4 > end:
                 return count
             if what == _IN_UNIT:
-                base = ENTRIES + unit
+                base = in_entries(about, unit)
                 count = add(rows, room, count, p, BASED, base + u32_at(b, p), base)
             else:
-                count = number(b, p, ENTRIES, rows, room, count)
+                count = number(b, p, ENTRIES, about, rows, room, count)
             p += 4
             if what == _IN_ALL_LEB:
                 p = leb_end(b, p, end)

@@ -2,7 +2,8 @@
 (spec/iprog-finders.md G110, G117).
 
 Numbers of ``about`` say what an address is: what is less than ``LOW``, or not below ``HIGH``, is
-none; it has ``WIDTH`` bytes, and stands for the address that is ``ADDED`` more.
+none; it has ``WIDTH`` bytes, and stands for the address that is ``ADDED`` more. Kind ``k`` of what
+is numbered begins at ``k << BITS``: numbers of a module are below those of its other finders.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from pcpu.iprog.finders.wasm import HEADER, is_module, skip
 from pcpu.iprog.sites import SPACE
 from pcpu.kernel import i64
 
-LOW, HIGH, ADDED, WIDTH = range(4)
-BEGIN = 4  # further numbers of ``about`` are from here on
-MODULE_CODE = 4 << SPACE  # the address of the first byte of what a module's code section holds
+LOW, HIGH, ADDED, WIDTH, BITS = range(5)
+BEGIN = 5  # further numbers of ``about`` are from here on
+_BITS = 32  # of numbers in a module
+_MODULE_CODE = 4 << _BITS  # the address of the first byte of what a module's code section holds
 _CUSTOM, _CODE = 0, 10
 _ANY = -1
 
@@ -46,10 +48,11 @@ def note_addresses(b: Bytes, elf: Ints, about: Ints) -> None:
     """Note what an address is."""
     if is_module(b):
         start, end = _in_module(b, _CODE, _ANY)
-        about[LOW], about[HIGH], about[ADDED], about[WIDTH] = 1, end - start, MODULE_CODE, 4
+        about[LOW], about[HIGH], about[ADDED], about[WIDTH] = 1, end - start, _MODULE_CODE, 4
+        about[BITS] = _BITS
     else:
         about[LOW], about[HIGH], about[ADDED] = max(i64(elf[ELF_LOW]), 1), elf[ELF_HIGH], 0
-        about[WIDTH] = 8 if is_wide(b) else 4
+        about[WIDTH], about[BITS] = 8 if is_wide(b) else 4, SPACE
 
 
 def _in_module(b: Bytes, number: int, name: int) -> tuple[int, int]:
