@@ -10,7 +10,7 @@ from pcpu.iprog.packing import LITERALS, REST
 
 # The larger the cost of a cover, the more is left to zstd.
 FIRST = (
-    Costs(cover=60, near=30, fix=11, next_fix=7, literal=4),
+    Costs(cover=90, near=40, fix=12, next_fix=7, literal=3.5),
     Costs(cover=100, near=50, fix=16, next_fix=11, literal=2.5, run=16),
 )
 # Where what is best has more literals than either of these.
