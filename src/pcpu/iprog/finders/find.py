@@ -106,7 +106,7 @@ _FAT = _MACHO << _IN_IMAGES
 _MACHO |= _GO
 _CLR = 1 << CLR_TABLES | 1 << CLR_CODE
 _LINES = -(1 << DWARF_LINES)  # the highest bit of a number of 64 bits
-_DWARF = 1 << DWARF_ENTRIES | 1 << DWARF_LOCATIONS | 1 << DWARF_RANGES
+_DWARF = 1 << DWARF_ENTRIES | 1 << DWARF_LOCATIONS | 1 << DWARF_RANGES | _LINES
 _ROWS = 1 << DATABASE | 1 << DATABASE_CELLS
 # A bit for each.
 KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | _CLR | -(1 << GO_TABLE)
@@ -164,7 +164,7 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
     count = 0
     for n in range(len(finders)):
         first = count
-        if (CHOSEN & _DWARF != 0 or CHOSEN < 0) and _is_for_debuggers(finders[n]):
+        if CHOSEN & _DWARF != 0 and _DWARF >> finders[n] & 1 != 0:
             if module or (loaded > 0 and machine_of(b) != 0):
                 count = _for_debuggers(b, elf, finders[n], scratch, rows, room, count)
         elif CHOSEN & _MODULES != 0 and module:
@@ -190,20 +190,14 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
     return count if count <= len(b) // BYTES_A_SITE else 0
 
 
-def _is_for_debuggers(finder: int) -> bool:
-    return DWARF_ENTRIES <= finder <= DWARF_RANGES or finder == DWARF_LINES
-
-
 def _for_debuggers(
     b: Bytes, elf: Ints, finder: int, scratch: Ints, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """What a finder finds in what a program carries for debuggers."""
     about = scratch[ELF : len(scratch)]
-    if CHOSEN < 0 and finder == DWARF_LINES:
-        count = lines(b, elf, about, rows, room, count)
-    elif CHOSEN & _DWARF != 0 and finder != DWARF_LINES:
-        count = dwarf(b, elf, about, finder - DWARF_ENTRIES, rows, room, count)
-    return count
+    if finder == DWARF_LINES:
+        return lines(b, elf, about, rows, room, count)
+    return dwarf(b, elf, about, finder - DWARF_ENTRIES, rows, room, count)
 
 
 def _in_code(
