@@ -3,6 +3,7 @@ they cost in truth is measured."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pcpu.iprog.align import Costs, Covers
@@ -10,10 +11,11 @@ from pcpu.iprog.packing import LITERALS, REST
 
 # The larger the cost of a cover, the more is left to zstd.
 FIRST = (
+    Costs(cover=60, near=30, fix=11, next_fix=7, literal=4),
     Costs(cover=90, near=40, fix=12, next_fix=7, literal=3.5),
-    Costs(cover=100, near=50, fix=16, next_fix=11, literal=2.5, run=16),
 )
-# Where what is best has more literals than either of these.
+# Where much is new; and where even more is left to zstd then.
+NEW = Costs(cover=100, near=50, fix=16, next_fix=11, literal=2.5, run=16)
 STRONG = (
     Costs(cover=120, near=60, fix=20, next_fix=14, literal=2, run=16),
     Costs(cover=200, near=100, fix=20, next_fix=14, literal=1, run=16),
@@ -31,6 +33,7 @@ INSTANT = Costs(
     cover=40, near=32, fix=16, next_fix=16, literal=8, run=8
 )  # bits that are not packed
 _LITERAL_BITS = (0.5, 6.5)
+_NEW = 1 / 10  # of a file: literals that are so many that covers are to be few
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,16 @@ class Trial:
         )
         least, most = _LITERAL_BITS
         literal = min(max(literal * LITERALS, least), most)
-        return tuple(
+        found = tuple(
             Costs(cover * times + 8, cover * times / 2 + 4, fix * 1.15, fix * 1.1, literal, 16)
             for times in (1.35, 2.4)
         )
+        return (NEW, found[0]) if self.new > _NEW and self.costs in FIRST else found
+
+
+def stronger(done: Sequence[Trial]) -> tuple[Costs, ...]:
+    """Costs that are worth a trial where the best one has as many literals as that for files of
+    which much is new."""
+    best = min(done, key=lambda trial: trial.estimate)
+    most = [trial.counts[-1] for trial in done if trial.costs == NEW]
+    return STRONG if most and best.counts[-1] >= most[0] else ()
