@@ -39,7 +39,7 @@ from pcpu.iprog.seen import Seen
 from pcpu.iprog.shifts import NOTHING_MOVES, fit
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.streams import stored_streams
-from pcpu.iprog.strengths import FIRST, INSTANT, SMALL, Trial, stronger
+from pcpu.iprog.strengths import FIRST, INSTANT, SMALL, Trial
 from pcpu.iprog.subject import Subject, make_subject
 from pcpu.iprog.tables import is_alike, lies_in, matched_entries, with_entries
 from pcpu.iprog.trials import Trials, sample, whole
@@ -201,7 +201,8 @@ def _tried(work: _Work, trials: Trials, first: list[Trial]) -> Trial:
         done = [*done, *trials.run(best.measured(), exactly)]
         if best.estimate < _WORTH * _best(done).estimate:
             break
-    done = [*done, *trials.run(stronger(done), exactly)]
+    for _ in range(2):
+        done = [*done, *trials.run(_best(done).further(), exactly)]
     if _best(done).estimate < _SMALL_PLAN:
         done = [*done, *trials.run(SMALL, exactly)]
         if work.subject.relocatable is None and work.file.size >= _LONG:

@@ -3,7 +3,6 @@ they cost in truth is measured."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pcpu.iprog.align import Costs, Covers
@@ -14,7 +13,7 @@ FIRST = (
     Costs(cover=60, near=30, fix=11, next_fix=7, literal=4),
     Costs(cover=90, near=40, fix=12, next_fix=7, literal=3.5),
 )
-# Where much is new; and where even more is left to zstd then.
+# Where much is new; and where literals cost little, too.
 NEW = Costs(cover=100, near=50, fix=16, next_fix=11, literal=2.5, run=16)
 STRONG = (
     Costs(cover=120, near=60, fix=20, next_fix=14, literal=2, run=16),
@@ -32,8 +31,9 @@ SMALL = (
 INSTANT = Costs(
     cover=40, near=32, fix=16, next_fix=16, literal=8, run=8
 )  # bits that are not packed
-_LITERAL_BITS = (0.5, 6.5)
+_LITERAL_BITS = (1.5, 6.5)
 _NEW = 1 / 10  # of a file: literals that are so many that covers are to be few
+_LITTLE = 1.8  # bits of a literal
 
 
 @dataclass(frozen=True)
@@ -73,16 +73,16 @@ class Trial:
         )
         least, most = _LITERAL_BITS
         literal = min(max(literal * LITERALS, least), most)
-        found = tuple(
+        return tuple(
             Costs(cover * times + 8, cover * times / 2 + 4, fix * 1.15, fix * 1.1, literal, 16)
             for times in (1.35, 2.4)
         )
-        return (NEW, found[0]) if self.new > _NEW and self.costs in FIRST else found
 
-
-def stronger(done: Sequence[Trial]) -> tuple[Costs, ...]:
-    """Costs that are worth a trial where the best one has as many literals as that for files of
-    which much is new."""
-    best = min(done, key=lambda trial: trial.estimate)
-    most = [trial.counts[-1] for trial in done if trial.costs == NEW]
-    return STRONG if most and best.counts[-1] >= most[0] else ()
+    def further(self) -> tuple[Costs, ...]:
+        """Costs to try where this trial is the best: those for files of which much is new, or what
+        follows from them."""
+        found = self.measured()
+        if self.costs == NEW:
+            return found
+        more = STRONG if found[0].literal < _LITTLE else ()
+        return (NEW, *more) if self.new > _NEW else ()
