@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,20 +18,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run what takes minutes")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """A cache of its own for each run of the tests, so that nothing stale can pass one. It is there
+    before modules are imported, and the processes of pytest-xdist share it: the planner's loops and
+    musl take a minute to compile."""
+    if not hasattr(config, "workerinput"):
+        cache = tempfile.TemporaryDirectory(prefix="pcpu-cache-")
+        config.add_cleanup(cache.cleanup)
+        os.environ["PCPU_CACHE"] = cache.name
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--slow"):
         skip = pytest.mark.skip(reason="takes minutes; run with --slow")
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(skip)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache of its own for each test session, so that nothing stale can pass a test."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PCPU_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="session")

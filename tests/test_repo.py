@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -59,6 +63,37 @@ def test_import_contracts() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_what_is_imported_is_installed() -> None:
+    """`make serve` installs the dependencies alone; benchmarks and corpora may need their extra."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    packages = packages_distributions()
+    missing = {}
+    for path in sorted((ROOT / "src" / "pcpu").rglob("*.py")):
+        declared = set(project["dependencies"])
+        for extra in {"bench", "corpus"}.intersection(path.parts):
+            declared.update(project["optional-dependencies"][extra])
+        installed = {re.split("[<>=;]", each)[0] for each in declared} | {"pcpu"}
+        for module in imported_when_run(path):
+            names = {name.removesuffix("-binaries") for name in packages.get(module, ())}
+            if names and not names & installed:
+                missing[path.name] = module
+    assert not missing
+
+
+def imported_when_run(path: Path) -> Iterator[str]:
+    waiting: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
+    while waiting:
+        match waiting.pop():
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                pass
+            case ast.Import(names=names):
+                yield from (each.name.split(".")[0] for each in names)
+            case ast.ImportFrom(module=str(module)):
+                yield module.split(".")[0]
+            case node:
+                waiting += ast.iter_child_nodes(node)
 
 
 def test_files_stay_short() -> None:

@@ -20,8 +20,8 @@ from pcpu.cli.options import EngineName, TargetName
 from pcpu.iprog import format as plans
 from pcpu.iprog import publish, sites_file
 from pcpu.iprog.bank.select import Depth
-from pcpu.iprog.decoder import records
 from pcpu.iprog.decoder.wasm import ABI
+from pcpu.iprog.finders import record as records
 from pcpu.iprog.plan import Mode
 from pcpu.ir.model import MAX_OPERATIONS
 from pcpu.sdk.client.answer import DATA_THEN_RESULTS

@@ -57,14 +57,7 @@ def build_bundle(
     _check_folder(out)
     _check_kept(out / "wrangler.jsonc", bucket, loader)
     _check_parameters(named)
-    target = targets.find("wasm")
-    modules = {OPERATIONS: compile_operations(isa, target)}
-    pipelines = {p.signature: p for p in named.values() if p.is_pipeline}
-    for program in {p.signature: p for p in programs if p.signature not in pipelines}.values():
-        digest = hashlib.sha256(program.signature.encode()).hexdigest()[:16]
-        modules[f"program-{digest}.wasm"] = compile_program(program, isa, target)
-    for name, program in named.items():
-        modules[f"named-{name}.wasm"] = compile_program(program, isa, target)
+    modules = _compiled(isa, programs, named)
     if decoder:
         modules |= {f"{DECODER}{name}.wasm": part for name, part in decoder.items()}
         modules |= {f"{REBUILDS}{name}.wasm": found for name, found in reconstructors.items()}
@@ -75,6 +68,21 @@ def build_bundle(
             _move(Path(folder), out)
         except OSError as error:
             raise PcpuError(f"{out} cannot be written: {error.strerror}") from None
+
+
+def _compiled(
+    isa: Isa, programs: Sequence[Program], named: Mapping[str, Program]
+) -> dict[str, Artifact]:
+    """The modules of operations and programs, by the names of their files."""
+    target = targets.find("wasm")
+    modules = {OPERATIONS: compile_operations(isa, target)}
+    pipelines = {p.signature: p for p in named.values() if p.is_pipeline}
+    for program in {p.signature: p for p in programs if p.signature not in pipelines}.values():
+        digest = hashlib.sha256(program.signature.encode()).hexdigest()[:16]
+        modules[f"program-{digest}.wasm"] = compile_program(program, isa, target)
+    for name, program in named.items():
+        modules[f"named-{name}.wasm"] = compile_program(program, isa, target)
+    return modules
 
 
 def _check_parameters(named: Mapping[str, Program]) -> None:

@@ -54,12 +54,7 @@ def run_file(
         raise UsageError("only the engine jit runs on several threads")
     with ExitStack() as stack:
         data = stack.enter_context(open_source(source))
-        if out is None and data_to_stdout and program.has_map:
-            if sys.stdout.isatty():
-                raise UsageError("the data would go to the terminal; give -o OUT, -o - or a pipe")
-            out = "-"
-        elif out == "-" and not data_to_stdout:
-            raise UsageError("with --json stdout holds the results; give another OUT for the data")
+        out = _place_of_data(out, program, data_to_stdout)
         sink = None if out is None else stack.enter_context(open_sink(out))
         if sink is not None:
             _check_apart(data, sink)
@@ -76,6 +71,17 @@ def run_file(
             sink.flush()
     shown = {r.name: r.show(v) for r, v in zip(program.results, values, strict=True)}
     return Report(shown, counted.size, counted.size)
+
+
+def _place_of_data(out: str | None, program: Program, data_to_stdout: bool) -> str | None:
+    """Where the data goes, if anywhere. Raises UsageError where it would be in the way there."""
+    if out is None and data_to_stdout and program.has_map:
+        if sys.stdout.isatty():
+            raise UsageError("the data would go to the terminal; give -o OUT, -o - or a pipe")
+        return "-"
+    if out == "-" and not data_to_stdout:
+        raise UsageError("with --json stdout holds the results; give another OUT for the data")
+    return out
 
 
 def _check_apart(data: IO[bytes], sink: IO[bytes]) -> None:

@@ -147,6 +147,25 @@ def multiples(width: int, poly: int) -> tuple[Multiple, ...]:
     return (min(dense, key=lambda m: cost(m, 8192)),) if dense else ()
 
 
+@cache
+def paired(width: int, poly: int, degree: int) -> Multiple | None:
+    """The multiple of x^width + poly of the least degree, up to ``degree``, that has four terms and
+    two lags less than 16 apart, if there is one. Vectors of 16 bytes share a load for these."""
+    value = powers(degree + 1, 1 << width | poly)
+    exponent = {v: e for e, v in enumerate(value)}
+    sums: dict[int, tuple[int, int]] = {}  # of two that are so close, and not larger than ``lead``
+    for lead in range(1, degree + 1):
+        for close in range(max(1, lead - 15), lead):
+            sums.setdefault(value[lead] ^ value[close], (lead, close))
+        wanted = value[lead] ^ value[0]
+        ends = [(exponent.get(wanted ^ value[e], 0), e) for e in range(1, 16)]
+        for second, third in [sums.get(wanted, (lead, 0)), *ends]:
+            found = (lead, second, third, 0)
+            if lead > second > third > 0 and lags(found)[0] >= 64:
+                return found
+    return None
+
+
 def search(divisor: int, terms: int, degree: int) -> list[Multiple]:
     """Multiples of ``divisor`` with so many terms and degree at most ``degree``.
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from pcpu import llvm
 from pcpu.artifact import ABI_VERSION
-from pcpu.ir import Instruction, Program, Result, walk
+from pcpu.ir import Program, Result
 from pcpu.ir.document import operand_json
 from pcpu.ir.traps import checks
-from pcpu.isa import Isa, Op
+from pcpu.isa import Isa
 from pcpu.layout import SLOT, layout, outputs, whole_layout
 from pcpu.target import Target
 from pcpu.targets import lld
@@ -74,7 +74,7 @@ def of_whole(program: Program, optimized: Program) -> dict[str, Any]:
 def _common(program: Program) -> dict[str, Any]:
     return {
         "kind": "program",
-        "operations": [op.to_json() for op in _used(program)],
+        "operations": [op.to_json() for op in program.operations],
         "program": str(program),
         "results": [_result(result) for result in program.results],
     }
@@ -100,8 +100,3 @@ def _result(result: Result) -> dict[str, Any]:
         "returns": result.returns,
         "count": result.count,
     }
-
-
-def _used(program: Program) -> list[Op]:
-    instructions = (s for s in walk(program.body) if isinstance(s, Instruction))
-    return list({i.op.name: i.op for i in instructions}.values())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import wasmtime
 
 from pcpu.iprog.decoder.parts import decoder
-from pcpu.iprog.decoder.records import RECORD
+from pcpu.iprog.finders.record import RECORD
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.sites_file import records
 from tests.iprog.forge import header_of

@@ -56,11 +56,21 @@ def test_ranges(folder: Path) -> None:
     for text, wanted in (("10-99", FILE[10:100]), ("500-", FILE[500:]), ("0-0", FILE[:1])):
         assert pcpu("apply", plan, "--blob", old, "--range", text, "-o", out).returncode == 0
         assert out.read_bytes() == wanted
-    for text in ("5-4", f"0-{len(FILE)}", "x", "-5"):
+    for text in ("5-4", f"0-{len(FILE)}", "x", "-5", "\u0661-\u0663"):
         done = pcpu("apply", plan, "--blob", old, f"--range={text}", "-o", folder / "none")
         assert done.returncode == 2
         assert f"--range {text}" in said(done)
     assert not (folder / "none").exists()
+
+
+@pytest.mark.parametrize("file", [b"", b"x", FILE])
+def test_a_plan_without_blobs_has_a_json_form(tmp_path: Path, file: bytes) -> None:
+    (tmp_path / "new").write_bytes(file)
+    plan, document, out = tmp_path / "x.iprog", tmp_path / "x.json", tmp_path / "out"
+    assert pcpu("plan", tmp_path / "new", "-o", plan).returncode == 0
+    document.write_bytes(pcpu("inspect", plan, "--json").stdout)
+    assert pcpu("apply", document, "-o", out).returncode == 0
+    assert out.read_bytes() == file
 
 
 def test_what_is_wrong_leaves_nothing_behind(folder: Path) -> None:

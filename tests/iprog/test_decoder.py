@@ -16,9 +16,9 @@ from pcpu import targets
 from pcpu.errors import DamagedPlanError, IprogError, UnsupportedPlanError, WrongBlobError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder.parts import decoder as built
-from pcpu.iprog.decoder.records import RECORD
 from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import find_sites
+from pcpu.iprog.finders.record import RECORD
 from pcpu.iprog.format import Codec, read_header
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import struct
+from random import Random
+
+import pytest
 
 from tests.iprog import test_macho, test_pe
 from tests.iprog.images import CODE, CONSTANTS, Part, elf, u64
@@ -107,3 +110,31 @@ def test_tables_that_are_damaged_g92() -> None:
             test_pe.text(b""), test_pe.Part(".rdata", test_pe.CONSTANTS, 0x3000, bytes(damaged)),
         ])  # fmt: skip
         assert [sites(blob, n) for n in range(49, 53)] == [[]] * 4, place
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_inlined_calls_at_all_places_g73(seed: int) -> None:
+    random = Random(seed)
+    constants = bytearray()
+    while len(constants) < random.choice((40, 300, 40_000)):
+        numbers = [
+            random.choice((255, 256)),
+            3,
+            random.choice(((1 << 26) - 1, 1 << 26)),
+            (1 << 20) - 1,
+        ]
+        if random.random() < 0.1:
+            numbers[random.randrange(1, 4)] = random.choice((0, 1 << 20))
+        constants += struct.pack("<4I", *numbers) + bytes(4 * random.randrange(4))
+    constants += random.randbytes(random.randrange(40))
+    content = bytes(constants)
+    blob, places = elf([
+        Part(".text", CODE, 0x2000, bytes(128)), Part(".rodata", CONSTANTS, 0x9000, content),
+        Part(".gopclntab", CONSTANTS, 0x7000, table(0x2000)),
+    ])  # fmt: skip
+    expected: list[Site] = []
+    for q in range(0, len(content) - 15, 4):
+        kind, name, code, lines = struct.unpack_from("<4I", content, q)
+        if kind < 256 and name == 3 and code < 1 << 26 and lines < 1 << 20:
+            expected.append((places[".rodata"] + q + 4, 3, 0x7000 + 72 + 3, 0x7000 + 72))
+    assert sites(blob, 25) == expected

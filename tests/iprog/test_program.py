@@ -56,7 +56,7 @@ def test_the_command_and_the_simulator(tmp_path: Path) -> None:
 
 def test_a_file_that_is_too_large_for_one_program() -> None:
     blob = bytes(range(256)) * 512
-    file = b"".join(bytes([b ^ 1]) + blob[:40] for b in range(256)) * 700
-    plan = make_plan(file, [blob]).plan
+    file = b"".join(bytes([b ^ 1]) + blob[:40] for b in range(256)) * 150
+    plan = make_plan(file, [blob], "instant").plan
     with pytest.raises(UsageError, match="as one program these windows need"):
         to_program(Reader(plan, [blob]))

@@ -9,7 +9,7 @@ import pytest
 
 from pcpu.iprog.finders import find, rows
 from pcpu.iprog.finders.image import octets
-from pcpu.iprog.finders.sort import ROW, sort_room, sort_rows
+from pcpu.iprog.finders.sort import NUMBERS, WHOLE, sort_room, sort_rows
 from tests.iprog.images import CODE, CONSTANTS, Part, elf, i32, module, u64
 
 Row = tuple[int, int, int, int]
@@ -40,25 +40,25 @@ def test_rows_are_counted_first_and_then_filled(blob: bytes) -> None:
     b, finders = octets(blob), np.array([1, 2, 5, 7, 10, 11], np.int64)
     scratch = numbers(find.find_room(b))
     count = find.find_sites(b, finders, numbers(0), 0, scratch)
-    whole, less = numbers(ROW * count), numbers(ROW * count)
+    whole, less = numbers(NUMBERS * count), numbers(NUMBERS * count)
     assert find.find_sites(b, finders, whole, count, scratch) == count
     assert find.find_sites(b, finders, less, count // 2, scratch) == count
-    half = ROW * (count // 2)
+    half = NUMBERS * (count // 2)
     assert less[:half].tolist() == whole[:half].tolist()
     assert set(less[half:]) <= {-1}
-    assert -1 not in whole[rows.FORM :: ROW]
+    assert -1 not in whole[rows.FORM :: NUMBERS]
 
 
 def test_more_scratch_than_needed_changes_nothing() -> None:
     b, finders = octets(images()[0]), np.array([7, 5, 1], np.int64)
     found = []
     for more in (0, 1, 1000):
-        written = numbers(ROW * 16)
+        written = numbers(NUMBERS * 16)
         count = find.find_sites(b, finders, written, 16, numbers(find.find_room(b) + more))
         found.append((count, written.tolist()))
     assert found[0] == found[1] == found[2]
     # Jump tables are found before the code is gone through for finder 1: two entries, two sites.
-    assert [form for form in written[rows.FORM :: ROW].tolist() if form >> rows.TAG == 7] == [
+    assert [form for form in written[rows.FORM :: NUMBERS].tolist() if form >> rows.TAG == 7] == [
         7 << rows.TAG | 1
     ] * 2
 
@@ -76,10 +76,10 @@ def test_sorting_is_stable(kind: str) -> None:
         }
         keys = np.array(makers[kind], np.int64)
         flat = np.stack([keys, np.arange(count), keys + 1, -keys], axis=1).ravel()
-        sort_rows(flat, count, numbers(sort_room(count)))
+        sort_rows(flat, count, numbers(sort_room(count)), WHOLE)
         order = np.argsort(keys, kind="stable")
         wanted = np.stack([keys[order], order, keys[order] + 1, -keys[order]], axis=1)
-        assert flat.reshape(-1, ROW).tolist() == wanted.tolist()
+        assert flat.reshape(-1, NUMBERS).tolist() == wanted.tolist()
 
 
 def in_order(sites: list[Row]) -> list[Row]:
@@ -102,8 +102,8 @@ def test_sites_are_in_order_without_overlaps_g24() -> None:
             for n in range(count)
         ]
         flat = np.array(sites, np.int64).ravel()
-        flat[rows.FORM :: ROW] |= 9 << rows.TAG
+        flat[rows.FORM :: NUMBERS] |= 9 << rows.TAG
         kept = rows.sort_sites(flat, count, numbers(sort_room(count)))
-        left = flat[: ROW * kept].reshape(-1, ROW)
+        left = flat[: NUMBERS * kept].reshape(-1, NUMBERS)
         left[:, rows.FORM] ^= 9 << rows.TAG
         assert [tuple(row) for row in left.tolist()] == in_order(sites)

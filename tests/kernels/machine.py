@@ -5,10 +5,12 @@ from __future__ import annotations
 import ctypes
 import random
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
 import wasmtime as _wasmtime
 
 from pcpu import expr, targets
@@ -133,6 +135,14 @@ def check_fold(on: Machine, op: Op, state: int, data: bytes, dice: random.Random
     first = update(on, op, state, start + 64, cut, given, index)
     rest = start + 64 + cut, length - cut
     assert update(on, op, first, *rest, given, index + cut) == want, context
+
+
+def over_lengths(some: Sequence[int], below: int = 0) -> pytest.MarkDecorator:
+    """A test with these ``lengths``; with --slow also with all to 1024, and some ``below`` that."""
+    dice = random.Random(below)
+    every = [*range(1025), *(dice.randrange(below) for _ in range(20 if below else 0))]
+    cases = [some, pytest.param(every, marks=pytest.mark.slow)]
+    return pytest.mark.parametrize("lengths", cases, ids=["some", "every"])
 
 
 def any_place(dice: random.Random, length: int) -> int:

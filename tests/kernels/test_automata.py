@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -13,12 +14,11 @@ from pcpu.lower.automaton import automaton
 from pcpu.lower.kernels import automata, select
 from tests.kernels.machine import (
     HOST,
-    NAMES,
     Machine,
     check_fold,
     fold,
     keyed,
-    machine,
+    over_lengths,
     serial,
     update,
 )
@@ -51,11 +51,6 @@ LENGTHS = (*range(70), 95, 96, 97, 127, 128, 129, 500, 1000, 4096, 5001)
 FEW = b'a"\\,b \n/*#\x07'
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, OPS)
-
-
 def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
     state = dice.choice((0, dice.randrange(12), dice.getrandbits(op.state_bits)))
     state = dice.choice((state, serial(op, 0, dice.randbytes(9))))
@@ -66,19 +61,12 @@ def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
     check_fold(on, op, state, data, dice)
 
 
+@over_lengths(LENGTHS)
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
-def test_lengths_alignments_pieces_and_states(op: Op, on: Machine) -> None:
+def test_lengths_alignments_pieces_and_states(op: Op, on: Machine, lengths: Sequence[int]) -> None:
     assert select(op, HOST) is automata.KERNEL
     dice = random.Random(op.name)
-    for length in LENGTHS:
-        check(on, op, dice, length)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
-def test_any_length(op: Op, on: Machine) -> None:
-    dice = random.Random(op.name)
-    for length in range(1025):
+    for length in lengths:
         check(on, op, dice, length)
 
 

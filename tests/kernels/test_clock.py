@@ -9,7 +9,7 @@ import pytest
 
 from pcpu.isa import Op
 from pcpu.lower.kernels import clock, select
-from tests.kernels.machine import HOST, NAMES, ROOM, Machine, check_fold, fold, machine, update
+from tests.kernels.machine import HOST, ROOM, Machine, check_fold, fold, update
 
 WORDS = fold("words", 64, "((state >> 1) + (state & 1 ? byte : byte << 8) << 1) | (state & 1 ^ 1)")
 OPS = (
@@ -21,11 +21,6 @@ OPS = (
     fold("tests", 16, "(state ^ 1) + (state & 1 & (byte > 99)) * 4"),
 )  # fmt: skip
 LENGTHS = (*range(70), 127, 128, 129, 500, 1000, 4096, 5001)
-
-
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, OPS)
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))

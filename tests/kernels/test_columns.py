@@ -10,7 +10,7 @@ import pytest
 from pcpu.isa import Op
 from pcpu.lower.columns import columns
 from pcpu.lower.kernels import select
-from tests.kernels.machine import HOST, NAMES, ROOM, Machine, check_fold, fold, machine, update
+from tests.kernels.machine import HOST, ROOM, Machine, check_fold, fold, update
 
 WORDS = fold("words", 64, "state ^ byte << 8 * (index & 7)")
 OPS = (
@@ -22,11 +22,6 @@ OPS = (
     fold("octets", 8, "state ^ (byte << (index & 7))"),
 )
 LENGTHS = (*range(0, 70, 3), 127, 500, 511, 512, 513, 639, 640, 1000, 4096, 5001)
-
-
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, OPS)
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from math import log2
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from pcpu.compiler import compile_operations
 from pcpu.ir import with_names
 from pcpu.isa import CrcModel, Isa, Op, read_isa
 from pcpu.lower.kernels import crc_model, crc_ring
+from pcpu.lower.kernels.crc_row import Division
 from pcpu.target import Target
 from tests.kernels import machine as machines
 from tests.kernels.emulated import Emulated
@@ -344,6 +346,34 @@ def test_rings_have_room_for_their_multiples() -> None:
     for multiple in rings:
         assert gf2.lags(tuple(multiple))[0] >= crc_ring.STEP
         assert multiple[-2] >= 8  # the register, of up to 8 bytes, meets one term alone
+
+
+def test_a_multiple_whose_lags_share_a_load() -> None:
+    castagnoli, degree = 0x1EDC6F41, 1 << 14
+    found = gf2.paired(32, castagnoli, degree)
+    assert found == (9036, 7202, 1, 0)
+    assert is_multiple(found, 1 << 32 | castagnoli)
+    assert gf2.paired(32, castagnoli, 9035) is None
+    assert gf2.paired(16, 0x8004, 100) is None  # even, so that nothing with a 1 is a multiple
+    for divisor in (0xC0FFEE11, 0x04C11DB7, 0xCB91CE37):
+        other = gf2.paired(32, divisor, degree)
+        if other is not None:
+            lags = gf2.lags(other)
+            assert is_multiple(other, 1 << 32 | divisor)
+            assert min(b - a for a, b in pairwise(lags)) < 16
+
+
+def test_loads_of_a_row() -> None:
+    far, near = (9036, 7202, 1, 0), (352, 188, 179, 76, 7, 0)
+    for multiple in (far, near, (44, 17, 16, 0), (232, 23, 8, 0)):
+        division = Division(multiple)
+        assert sorted(lag for tap in division.taps for lag in tap.lags) == list(gf2.lags(multiple))
+        for tap in division.taps:
+            assert tap.back >= 16
+            assert division.block >= tap.back + 16 * tap.joins
+            assert all(0 <= lag - tap.back <= 16 for lag in tap.lags)
+    assert [tap.back for tap in Division(far).taps] == [9035, 1824]
+    assert [tap.back for tap in Division(near).taps] == [336, 276, 164]
 
 
 def test_the_long_search_gives_multiples(monkeypatch: pytest.MonkeyPatch) -> None:

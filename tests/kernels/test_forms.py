@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from pcpu import expr
 from pcpu.expr import Binary, Cond, Const, Var
 from pcpu.lower.forms import Reduction, reduction, reductions, upper_bound
-from tests.kernels.machine import fold
+from tests.kernels.machine import NAMES, check_fold, fold, machine
 from tests.kernels.steps import IMMEDIATES, values
 
 MAXIMA = {"byte": 255} | {name: (1 << bits) - 1 for name, bits in IMMEDIATES}
@@ -140,3 +142,19 @@ def test_a_state_as_wide_as_the_lanes_needs_no_bound() -> None:
         found = reduction(fold("op", bits, "state + (byte - 1) * 77"))
         assert found is not None
         assert (found.bits, found.bound) == (bits, (1 << bits) - 1)
+
+
+WRAPPING = (
+    fold("anew", 8, "byte << 8 >> 4 ? state ^ byte : byte + 3"),
+    fold("rests", 8, "byte * 2 >> 8 ? state * 3 + byte : state"),
+    fold("two", 8, "(state & 254) + ((state & 1) != (byte + byte > 255)) * 2 | (byte << 8 >> 15)"),
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values_wrap_as_narrow_states_do(name: str) -> None:
+    """None is computed in lanes that have more bits than the state."""
+    on, dice = machine(name, WRAPPING), random.Random(8)
+    for op in WRAPPING:
+        for length in (1, 2, 20, 300):
+            check_fold(on, op, dice.getrandbits(8), dice.randbytes(length), dice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from pcpu.isa import Op, read_isa
 from pcpu.isa.model import Fold, Immediate
 from pcpu.lower.kernels import chain, histogram, select
 from pcpu.lower.kernels.histogram import Histogram
-from tests.kernels.machine import HOST, NAMES, ROOM, Machine, fold, machine
+from tests.kernels.machine import HOST, NAMES, ROOM, Machine, fold, machine, over_lengths
 from tests.kernels.test_operands import arguments, operands_of
 
 HIST = next(op for op in read_isa().operations if op.name == "hist")
@@ -39,11 +40,6 @@ OPS = (
     array("every", 32, "state & (byte | k)", "byte", 300, "0xffffffff"),
     replace(array("scored", 64, "key[byte] + state", "key[byte + 1] + byte", 11), immediates=(KEY,)),
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, OPS)
 
 
 def sample(dice: random.Random, length: int) -> bytes:
@@ -86,19 +82,14 @@ def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
     assert got == want, (length, pieces, operands)
 
 
+@over_lengths(
+    (0, 1, 7, 8, 1023, 1024, 1025, 1031, 2039, 2040, 2041, 4080, 4087, 10_000), below=60_000
+)
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
-def test_lengths_alignments_and_pieces(op: Op, on: Machine) -> None:
+def test_lengths_alignments_and_pieces(op: Op, on: Machine, lengths: Sequence[int]) -> None:
     assert select(op, HOST) is histogram.KERNEL
     dice = random.Random(op.name)
-    for length in (0, 1, 7, 8, 1023, 1024, 1025, 1031, 2039, 2040, 2041, 4080, 4087, 10_000):
-        check(on, op, dice, length)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
-def test_any_length(op: Op, on: Machine) -> None:
-    dice = random.Random(op.name)
-    for length in (*range(0, 1025, 3), *(dice.randrange(60_000) for _ in range(20))):
+    for length in lengths:
         check(on, op, dice, length)
 
 

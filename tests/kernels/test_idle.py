@@ -10,7 +10,7 @@ import pytest
 from pcpu.expr import Var
 from pcpu.isa import Op
 from pcpu.lower.kernels import idle, select
-from tests.kernels.machine import HOST, NAMES, Machine, check_fold, fold, machine, update
+from tests.kernels.machine import HOST, Machine, check_fold, fold, update
 
 K = (("k", 8),)
 NOW = "(state & 0xffffffff)"
@@ -33,11 +33,6 @@ OPS = (
     fold("lines", 64, "byte == 10 ? (state ^ index) * 31 : state"),
 )
 LENGTHS = (*range(70), 127, 128, 129, 191, 192, 193, 500, 1000, 5001)
-
-
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, OPS)
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))

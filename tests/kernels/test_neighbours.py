@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -16,12 +17,11 @@ from pcpu.lower.kernels import neighbours, select
 from pcpu.lower.kernels.neighbours import Neighbours
 from tests.kernels.machine import (
     HOST,
-    NAMES,
     Machine,
     Native,
     check_fold,
     fold,
-    machine,
+    over_lengths,
     update,
 )
 
@@ -44,11 +44,6 @@ OPS = (
 LENGTHS = (*range(70), 127, 128, 129, 255, 256, 257, 511, 512, 1000, 4096, 5001, 70_000)
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, OPS)
-
-
 def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
     some = dice.randrange(256)
     few = bytes([some, some, 10, 13, 32, 65, dice.randrange(256)])
@@ -56,19 +51,12 @@ def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
     check_fold(on, op, dice.getrandbits(op.state_bits), data, dice)
 
 
+@over_lengths(LENGTHS)
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
-def test_lengths_alignments_pieces_and_states(op: Op, on: Machine) -> None:
+def test_lengths_alignments_pieces_and_states(op: Op, on: Machine, lengths: Sequence[int]) -> None:
     assert select(op, HOST) is neighbours.KERNEL
     dice = random.Random(op.name)
-    for length in LENGTHS:
-        check(on, op, dice, length)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
-def test_any_length(op: Op, on: Machine) -> None:
-    dice = random.Random(op.name)
-    for length in range(1025):
+    for length in lengths:
         check(on, op, dice, length)
 
 

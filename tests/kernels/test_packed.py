@@ -11,7 +11,7 @@ from pcpu.isa import Op
 from pcpu.lower.explain import explain
 from pcpu.lower.fuse import in_two
 from pcpu.lower.packed import packed
-from tests.kernels.machine import HOST, NAMES, ROOM, Machine, check_fold, fold, machine, update
+from tests.kernels.machine import HOST, ROOM, Machine, check_fold, fold, update
 
 K = (("k", 8),)
 RANGE = fold(
@@ -26,11 +26,6 @@ OPS = (
     fold("hash_and_sum", 64, "((state >> 32) * 1000003 + byte << 32) | ((state & 0xffffffff) + byte & 0xffffffff)"),
 )  # fmt: skip
 LENGTHS = (*range(70), 127, 128, 129, 500, 1024, 3000, 20_001)
-
-
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, OPS)
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,13 +16,12 @@ from pcpu.lower.kernels import chain, lanes, polynomial, select
 from pcpu.lower.kernels.polynomial import Polynomial, Weights
 from tests.kernels.machine import (
     HOST,
-    NAMES,
     ROOM,
     Machine,
     Native,
     check_fold,
     fold,
-    machine,
+    over_lengths,
     update,
 )
 
@@ -64,11 +64,6 @@ WIDTHS = {
 }
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, OPS)
-
-
 def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
     data, state = dice.randbytes(length), dice.getrandbits(op.state_bits)
     if dice.random() < 0.3:  # the greatest products
@@ -76,19 +71,14 @@ def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
     check_fold(on, op, state, data, dice)
 
 
+@over_lengths(
+    (*range(70), 127, 128, 129, 511, 512, 513, 1023, 1024, 2047, 2048, 2049, 20_000), below=100_000
+)
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
-def test_lengths_alignments_pieces_and_states(op: Op, on: Machine) -> None:
+def test_lengths_alignments_pieces_and_states(op: Op, on: Machine, lengths: Sequence[int]) -> None:
     assert select(op, HOST) is polynomial.KERNEL
     dice = random.Random(op.name)
-    for length in (*range(70), 127, 128, 129, 511, 512, 513, 1023, 1024, 2047, 2048, 2049, 20_000):
-        check(on, op, dice, length)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
-def test_any_length(op: Op, on: Machine) -> None:
-    dice = random.Random(op.name)
-    for length in (*range(1025), *(dice.randrange(100_000) for _ in range(20))):
+    for length in lengths:
         check(on, op, dice, length)
 
 

@@ -9,7 +9,7 @@ import pytest
 from pcpu.expr import Const, Var
 from pcpu.isa import Op
 from pcpu.lower.kernels import resets, select
-from tests.kernels.machine import HOST, NAMES, Machine, check_fold, fold, machine, update
+from tests.kernels.machine import HOST, Machine, check_fold, fold, update
 
 K = (("k", 8),)
 COLUMN = fold("column", 32, "byte == 10 ? 0 : state + 1")
@@ -27,11 +27,6 @@ OPS = (
     fold("alone", 32, "byte < 9 ? 7 : state ^ index"),
 )  # fmt: skip
 LENGTHS = (*range(70), 127, 128, 129, 255, 256, 300, 1000, 5001)
-
-
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, OPS)
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))

@@ -12,7 +12,7 @@ from pcpu.isa import Op
 from pcpu.isa.model import Immediate
 from pcpu.lower.kernels import search, select
 from pcpu.lower.kernels.search import Search
-from tests.kernels.machine import HOST, NAMES, ROOM, Machine, fold, machine, serial, update
+from tests.kernels.machine import HOST, ROOM, Machine, fold, serial, update
 
 K = (("k", 8),)
 NONE = (1 << 64) - 1
@@ -38,11 +38,6 @@ OPS = (
     fold("from_zero", 64, "byte == k & state == 0 ? index : state", immediates=K),
 )
 LENGTHS = (*range(36), 63, 64, 65, 127, 128, 129, 191, 255, 256, 257, 300, 511, 512, 1024)
-
-
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, OPS)
 
 
 def rare(dice: random.Random, length: int, k: int) -> bytes:

@@ -61,6 +61,13 @@ FOLDS = (
     taking(fold("first", 64, "table[byte] == k & index < state ? index : state", "0xffffffffffffffff"), TABLE, K),
     taking(fold("sums", 32, SUMS, "1"), TABLE),
 )  # fmt: skip
+# What lanes have asks for no table here, and what goes byte by byte for bytes that are none.
+BESIDE = (
+    taking(fold("anew", 32, "byte == 10 ? table[byte] : state + 1"), TABLE),
+    taking(fold("kept", 64, "byte < 9 ? index : key[byte] == state ? state * 3 : state + byte"), KEY),
+    taking(fold("rests", 32, "byte == k ? state * 3 + key[state] : state"), K, KEY),
+    taking(fold("cancels", 16, "state + key[byte] - byte - key[byte] + 7"), KEY),
+)  # fmt: skip
 # Those that a processor without look-ups on vectors runs byte by byte.
 WIDTHS = {"bw": ("avx512vbmi",), "avx2": ("avx512",), "none": ("avx",)}
 LENGTHS = (*range(20), 31, 33, 63, 64, 65, 127, 128, 129, 255, 256, 300, 511, 512, 513, 1024, 5000)
@@ -77,7 +84,7 @@ def narrowed(name: str) -> Target:
 
 @pytest.fixture(scope="module", params=[*NAMES, *WIDTHS])
 def on(request: pytest.FixtureRequest) -> Machine:
-    ops = (*MAPS, *FOLDS)
+    ops = (*MAPS, *FOLDS, *BESIDE)
     if request.param in NAMES:
         return machine(request.param, ops)
     return Native(compile_operations(Isa(ops), narrowed(request.param)).code)
@@ -122,7 +129,7 @@ def test_maps(op: Op, on: Machine) -> None:
         check_map(on, op, dice, length)
 
 
-@pytest.mark.parametrize("op", FOLDS, ids=lambda op: str(op.name))
+@pytest.mark.parametrize("op", [*FOLDS, *BESIDE], ids=lambda op: str(op.name))
 def test_folds(op: Op, on: Machine) -> None:
     dice = random.Random(op.name)
     for length in (*LENGTHS, *(dice.randrange(1025) for _ in range(20))):
@@ -198,6 +205,8 @@ def test_kernels_by_form() -> None:
         pytest.skip("this processor looks no bytes up on vectors")
     assert {select(op, HOST) for op in (*MAPS, *FOLDS[:4])} == {lanes.KERNEL}
     assert [select(op, HOST) for op in FOLDS[4:]] == [search.KERNEL, adler.KERNEL]
+    names = [select(op, HOST).name for op in BESIDE]
+    assert names == ["resets", "resets", "idle", "lanes"]
     three = taking(byte_map("op", "table[(byte + 1) >> 1]"), TABLE)
     assert select(three, HOST) is lookup.KERNEL
     short = taking(byte_map("op", "key[byte]"), KEY)

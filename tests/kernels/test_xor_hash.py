@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
@@ -13,7 +14,7 @@ from pcpu.expr import Var
 from pcpu.isa import Op
 from pcpu.lower.bitwise import bitwise
 from pcpu.lower.kernels import select, xor_hash
-from tests.kernels.machine import HOST, NAMES, ROOM, Machine, check_fold, fold, machine, update
+from tests.kernels.machine import HOST, ROOM, Machine, check_fold, fold, over_lengths, update
 
 K = (("k", 8),)
 ROTATED = fold("rotated", 32, "(state << 5 | state >> 27) ^ byte")
@@ -55,28 +56,16 @@ LENGTHS = (
 )
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, OPS)
-
-
 def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
     check_fold(on, op, dice.getrandbits(op.state_bits), dice.randbytes(length), dice)
 
 
+@over_lengths(LENGTHS, below=60_000)
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
-def test_lengths_alignments_pieces_and_states(op: Op, on: Machine) -> None:
+def test_lengths_alignments_pieces_and_states(op: Op, on: Machine, lengths: Sequence[int]) -> None:
     assert select(op, HOST) is xor_hash.KERNEL
     dice = random.Random(op.name)
-    for length in LENGTHS:
-        check(on, op, dice, length)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
-def test_any_length(op: Op, on: Machine) -> None:
-    dice = random.Random(op.name)
-    for length in (*range(1025), *(dice.randrange(60_000) for _ in range(20))):
+    for length in lengths:
         check(on, op, dice, length)
 
 

@@ -158,6 +158,35 @@ def test_a_reader_that_does_not_read_holds_the_upload_back(server: Server) -> No
     assert server.output() == ""
 
 
+def test_H9_bodies_that_come_slowly_take_bounded_memory_together(server: Server) -> None:
+    """Any number of clients may send most of a body and wait."""
+    head = b"POST /v1/pipeline HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    begun = head + b"Content-Length: 8000000\r\n\r\n" + b'{"data": "' + b"x" * 7_000_000
+    waiting = 0
+    with contextlib.ExitStack() as stack:
+        connections = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20))
+            for _ in range(20)
+        ]
+        for connection in connections:
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(begun)
+        assert server.octets("crc32c", b"123456789").json()["results"]["crc32c"] == "0xe3069283"
+        for connection in connections:
+            connection.settimeout(1)
+            try:
+                assert connection.recv(1000).startswith(b"HTTP/1.1 503 ")
+            except TimeoutError:
+                waiting += 1
+            except ConnectionError:  # the answer is lost where more was on its way
+                pass
+    assert 5 <= waiting <= 8
+    for _ in range(20):  # nothing is left of those that have gone, nor of those that were answered
+        answer = server.json({"data": "x" * 5_000_000, "program": "counteq 120"})
+        assert answer.json()["results"]["counteq"] == 5_000_000
+    assert server.output() == ""
+
+
 @pytest.mark.slow
 def test_a_gibibyte_in_bounded_memory(server: Server) -> None:
     block = random.Random(3).randbytes(1 << 20)

@@ -9,7 +9,7 @@ import { writes, type Pipeline } from "../../sdk/ts/src/pipeline";
 import { parseOperation, parseOps } from "../../sdk/ts/src/pipeline-json";
 import { parseText } from "../../sdk/ts/src/pipeline-text";
 import { quote } from "../../sdk/ts/src/text";
-import { text } from "./body";
+import { Bodies } from "./body";
 import { decode, encode, ENCODINGS } from "./encoding";
 import type { Engine } from "./engine";
 import { toJson } from "./json";
@@ -29,6 +29,7 @@ type C = Context<{ Bindings: Env }>;
 export function createApp(engine: Engine, objects: Objects | undefined, openapi: string): App {
   const { abi, isa_digest, compiled_with, operations } = engine.operations.manifest;
   const app: App = new Hono();
+  const bodies = new Bodies();
 
   app.get("/health", (c) => c.json({ status: "ok", abi, isa_digest, compiled_with }));
   app.get("/openapi.json", (c) => c.body(openapi, 200, { "content-type": "application/json" }));
@@ -42,7 +43,7 @@ export function createApp(engine: Engine, objects: Objects | undefined, openapi:
         `send application/json, or application/octet-stream and ?program=, not ${type || "a body without content-type"}`,
       );
     }
-    return route(c, engine);
+    return route(c, engine, bodies);
   });
 
   app.get("/v1/programs", (c) => c.json(describeAll(engine)));
@@ -50,7 +51,7 @@ export function createApp(engine: Engine, objects: Objects | undefined, openapi:
     const name = c.req.param("name");
     const named = engine.named.get(name);
     if (named === undefined) throw new Problem("not-found", `there is no program ${quote(name)}; GET /v1/programs lists them`);
-    return c.req.method === "POST" ? run(c, name, named) : notAllowed(c.req, "POST");
+    return c.req.method === "POST" ? run(c, name, named, bodies) : notAllowed(c.req, "POST");
   });
 
   const published = (c: C, answer: (objects: Objects, store: Store) => Promise<Response>) => {
@@ -60,7 +61,7 @@ export function createApp(engine: Engine, objects: Objects | undefined, openapi:
   };
   app.get("/v1/objects", (c) => published(c, (objects, store) => objects.list(c, store)));
   app.get("/v1/objects/:name", (c) => published(c, (objects, store) => objects.get(c, store, c.req.param("name"))));
-  app.post("/v1/reconstruct", (c) => published(c, (objects, store) => objects.reconstruct(c, store)));
+  app.post("/v1/reconstruct", (c) => published(c, (objects, store) => objects.reconstruct(c, store, bodies)));
 
   for (const [path, allow] of Object.entries(ALLOWED)) {
     app.all(path, (c) => notAllowed(c.req, allow));
@@ -89,7 +90,7 @@ function notAllowed({ method, path }: HonoRequest, allow: string): Response {
   return new Problem("method-not-allowed", `${path} takes ${allow}, not ${method}`).response({ allow });
 }
 
-type Route = (c: C, engine: Engine) => Promise<Response>;
+type Route = (c: C, engine: Engine, bodies: Bodies) => Promise<Response>;
 
 const BODIES: Readonly<Record<string, Route>> = Object.assign(Object.create(null), {
   "application/json": json,
@@ -107,12 +108,12 @@ const Body = object({
   operation: v.exactOptional(string),
 });
 
-async function json(...[c, engine]: Parameters<Route>): Promise<Response> {
+async function json(...[c, engine, bodies]: Parameters<Route>): Promise<Response> {
   const [parameter] = new URL(c.req.url).searchParams.keys();
   if (parameter !== undefined) {
     throw new Problem("invalid-request", `a JSON body takes no query parameters: ${quote(parameter)} belongs into the body`);
   }
-  const value = parseJson(await text(c.req.raw, jsonLimit(c.env)));
+  const value = parseJson(await bodies.text(c.req.raw, jsonLimit(c.env)));
   const body = read(Body, value, (reason, pointer) => new Problem("invalid-request", reason, { pointer }));
   const pipeline = pipelineOf(engine.operations.isa, body);
   const data = decode(body.data, body.encoding);
@@ -169,7 +170,7 @@ const Query = object(
   "query parameter",
 );
 
-async function octets(...[c, engine]: Parameters<Route>): Promise<Response> {
+async function octets(...[c, engine, bodies]: Parameters<Route>): Promise<Response> {
   const pairs = [...new URL(c.req.url).searchParams];
   const parameters = Object.fromEntries(pairs);
   const query = read(Query, parameters, (reason) => new Problem("invalid-request", reason));
@@ -181,5 +182,5 @@ async function octets(...[c, engine]: Parameters<Route>): Promise<Response> {
     update: (block: Uint8Array) => execution.update(block),
     report: (bytes: number) => report(execution, bytes),
   };
-  return stream(c.req.raw, task, want, streamLimit(c.env));
+  return stream(c.req.raw, bodies.blocks(c.req.raw, streamLimit(c.env)), task, want);
 }

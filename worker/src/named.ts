@@ -8,7 +8,7 @@ import type { Program } from "../../sdk/ts/src/program";
 import { quote } from "../../sdk/ts/src/text";
 import { WholeProgram, type WholeOutcome } from "../../sdk/ts/src/whole";
 import { answer } from "./answer";
-import { wholeBody } from "./body";
+import type { Bodies } from "./body";
 import { trapping, type Engine, type Named } from "./engine";
 import { bodyLimit, streamLimit } from "./limits";
 import { partsOf } from "./multipart";
@@ -34,16 +34,24 @@ function withoutOffset({ offset: _, ...parameter }: Parameter) {
 }
 
 /** Runs a program over the request's body. */
-export function run(c: Context<{ Bindings: Env }>, name: string, named: Named): Promise<Response> {
+export function run(c: Context<{ Bindings: Env }>, name: string, named: Named, bodies: Bodies): Promise<Response> {
   const type = c.req.header("content-type") ?? "";
   const kind = type.split(";", 1)[0]!.trim().toLowerCase();
   const query = new URL(c.req.url).searchParams;
-  return named instanceof WholeProgram ? runWhole(c, name, named, kind, query) : runStream(c, name, named, kind, query);
+  const call = { name, kind, query };
+  return named instanceof WholeProgram ? runWhole(c, named, call, bodies) : runStream(c, named, call, bodies);
 }
 
 // Over streams
 
-async function runStream(c: Context<{ Bindings: Env }>, name: string, program: Program, kind: string, query: URLSearchParams) {
+/** What a request asks for: a program, with a body of this type and these parameters. */
+interface Call {
+  readonly name: string;
+  readonly kind: string;
+  readonly query: URLSearchParams;
+}
+
+async function runStream(c: Context<{ Bindings: Env }>, program: Program, { name, kind, query }: Call, bodies: Bodies) {
   if (kind !== OCTETS) throw wrongType(OCTETS, kind);
   const { manifest, vectorized } = program;
   const { params, want } = read(query, manifest.parameters, {
@@ -64,12 +72,12 @@ async function runStream(c: Context<{ Bindings: Env }>, name: string, program: P
       vectorized,
     }),
   };
-  return stream(c.req.raw, task, want, streamLimit(c.env));
+  return stream(c.req.raw, bodies.blocks(c.req.raw, streamLimit(c.env)), task, want);
 }
 
 // Over whole buffers
 
-async function runWhole(c: Context<{ Bindings: Env }>, name: string, program: WholeProgram, kind: string, query: URLSearchParams) {
+async function runWhole(c: Context<{ Bindings: Env }>, program: WholeProgram, { name, kind, query }: Call, bodies: Bodies) {
   const { manifest } = program;
   const needsNone = program.inputs.length === 0 && kind === "";
   if (kind !== OCTETS && kind !== FORM && !needsNone) throw wrongType(`${OCTETS} or ${FORM}`, kind);
@@ -79,7 +87,7 @@ async function runWhole(c: Context<{ Bindings: Env }>, name: string, program: Wh
     usual: usual(outputs.length > 0, manifest.results.length + manifest.tables.length > 0),
   });
   const limit = bodyLimit(c.env);
-  const body = await wholeBody(c.req.raw, limit);
+  const body = await bodies.whole(c.req.raw, limit);
   const inputs = kind === FORM ? fromForm(program, body, c.req.header("content-type")!) : alone(program, body);
   const outcome = attempt(() => program.run(inputs, { params, most: limit || Infinity }));
   const lengths = Object.entries({ ...inputs, ...outcome.buffers }).map(([buffer, { length }]) => [buffer, length]);

@@ -8,7 +8,7 @@ import { DirectSource, JoinedSource, MemorySource, PageCache, PagedSource, type 
 import { planHead } from "../../sdk/ts/src/iprog/rebuild";
 import { findReconstructor, type ReconstructorManifest } from "../../sdk/ts/src/iprog/reconstructor";
 import { quote } from "../../sdk/ts/src/text";
-import { wholeBody } from "./body";
+import type { Bodies } from "./body";
 import { precondition, rangeOf, type Span } from "./conditions";
 import { decoderLimit, planLimit } from "./limits";
 import { joined, Loaded } from "./loaded";
@@ -103,14 +103,14 @@ export class Objects {
   }
 
   /** H23 */
-  async reconstruct(c: C, store: Store): Promise<Response> {
+  async reconstruct(c: C, store: Store, bodies: Bodies): Promise<Response> {
     const type = c.req.header("content-type") ?? "";
     if (type.split(";", 1)[0]!.trim().toLowerCase() !== OCTETS) {
       throw new Problem("unsupported-media-type", `send ${OCTETS}, not ${type || "a body without content-type"}`);
     }
     const [parameter] = new URL(c.req.url).searchParams.keys();
     if (parameter !== undefined) throw new Problem("invalid-request", `there is no query parameter ${quote(parameter)}: the plan says all`);
-    const plan = new MemorySource(await wholeBody(c.req.raw, planLimit(c.env)));
+    const plan = new MemorySource(await bodies.whole(c.req.raw, planLimit(c.env)));
     try {
       const head = await planHead(plan);
       const { file } = head.head;

@@ -113,7 +113,8 @@ export class Plans {
 
   async #inPieces(c: C, store: Store, plan: GivenPlan, head: PlanHead, span: Span): Promise<ReadableStream | ""> {
     const { bytes, head: about } = head;
-    const lease = this.#decoders.take(BESIDE);
+    // A plan that came in a body is in memory.
+    const lease = this.#decoders.take(plan.isPublished ? BESIDE : BESIDE + plan.whole.size);
     const block = this.#memory.block();
     let [rebuild, memory]: [Rebuild?, Uint8Array<ArrayBuffer>?] = [];
     const finish = async (isWhole: boolean) => {

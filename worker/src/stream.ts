@@ -1,6 +1,5 @@
 /** The octet-stream route: data in, data out, block by block (spec/http.md H7, H8). */
 
-import { blocks } from "./body";
 import { toJson } from "./json";
 
 export const WANTS = ["data", "results", "both"] as const;
@@ -30,9 +29,9 @@ export interface Task {
   report(bytes: number): object;
 }
 
-export async function stream(request: Request, task: Task, want: Want, limit: number): Promise<Response> {
+/** Runs over the `body` of a request, block by block. */
+export async function stream(request: Request, body: AsyncGenerator<Uint8Array>, task: Task, want: Want): Promise<Response> {
   const headers = new Headers({ "content-type": TYPES[want] });
-  const body = blocks(request, limit);
   let bytes = 0;
   const next = async () => {
     const { value } = await body.next();
@@ -45,7 +44,11 @@ export async function stream(request: Request, task: Task, want: Want, limit: nu
   const results = () => toJson(task.report(bytes)) + "\n";
 
   if (want === "results") {
-    while (await next());
+    try {
+      while (await next());
+    } finally {
+      await body.return(undefined);
+    }
     return new Response(results(), { headers });
   }
 
@@ -63,6 +66,6 @@ export async function stream(request: Request, task: Task, want: Want, limit: nu
     await writer.close();
   };
   // The runtime reports what it is given here, except for its own word that the client has gone.
-  pump().catch((error: Error) => writer.abort(error.cause ?? error));
+  pump().catch((error: Error) => Promise.all([writer.abort(error.cause ?? error), body.return(undefined)]));
   return new Response(readable, { headers });
 }

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pcpu.bench.build import build
-from pcpu.bench.definition import load_definitions
+from pcpu.bench.build import Kit, build
+from pcpu.bench.definition import Definition, load_definitions
 from pcpu.bench.goals import judge
-from pcpu.bench.measure import FULL, QUICK
+from pcpu.bench.measure import FULL, QUICK, Settings
 from pcpu.bench.record import make_record, record_path, record_text, write_record
-from pcpu.bench.run import run, steps
-from pcpu.bench.runtimes import all_runtimes
+from pcpu.bench.run import Plan, Results, run, steps
+from pcpu.bench.runtimes import Runtime, all_runtimes
 from pcpu.bench.table import print_results, print_verdicts
+from pcpu.isa import Isa
 from pcpu.library import load_isa
 
 
@@ -41,18 +43,7 @@ def run_bench(
     definitions = load_definitions(isa, only)
     runtimes = all_runtimes()
     plan = steps(definitions, runtimes, quick)
-    out = Console()
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(), console=Console(stderr=True), transient=True,
-    )  # fmt: skip
-    with bar, tempfile.TemporaryDirectory(prefix="pcpu-bench-") as folder:
-        task = bar.add_task("compiling", total=sum(map(len, plan.values())))
-        kit = build(isa, definitions, Path(folder))
-        results = run(
-            kit, plan, runtimes, QUICK if quick else FULL,
-            lambda what: bar.update(task, advance=1, description=what),
-        )  # fmt: skip
+    kit, results = _measured(isa, definitions, runtimes, plan, QUICK if quick else FULL)
     measured = {
         definition.name: {size for steps_ in plan.values() for d, size in steps_ if d is definition}
         for definition in definitions
@@ -62,10 +53,33 @@ def run_bench(
     if as_json:
         print(record_text(record), end="")
     else:
+        out = Console()
         print_results(out, definitions, runtimes, results)
         print_verdicts(out, verdicts)
     _keep(record, json_path, plot, whole=only is None and not quick)
     return 1 if gate and not all(verdict.met for verdict in verdicts) else 0
+
+
+def _measured(
+    isa: Isa,
+    definitions: Sequence[Definition],
+    runtimes: Sequence[Runtime],
+    plan: Plan,
+    settings: Settings,
+) -> tuple[Kit, Results]:
+    """What was compiled, and how fast it is; a bar on standard error says how far this is."""
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(), console=Console(stderr=True), transient=True,
+    )  # fmt: skip
+    with bar, tempfile.TemporaryDirectory(prefix="pcpu-bench-") as folder:
+        task = bar.add_task("compiling", total=sum(map(len, plan.values())))
+        kit = build(isa, definitions, Path(folder))
+        results = run(
+            kit, plan, runtimes, settings,
+            lambda what: bar.update(task, advance=1, description=what),
+        )  # fmt: skip
+        return kit, results
 
 
 def _keep(record: dict[str, Any], json_path: Path | None, plot: bool, whole: bool) -> None:

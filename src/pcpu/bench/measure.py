@@ -130,28 +130,38 @@ def measure(
                 row.load(size)
 
     check_all()
-    calls, warm, limits = {}, {}, {}
-    for name, row in rows.items():
-        calls[name], each = _calibrate(row, settings)
-        # The row before had the caches; where that matters, one call fetches them back.
-        warm[name] = 1 if each < SLOW else 0
-        fits = int(settings.cell / (each * (calls[name] + warm[name])))
-        limits[name] = min(settings.rounds, max(settings.fewest, fits))
+    paces = {name: _pace(row, settings) for name, row in rows.items()}
     found: dict[str, list[float]] = {name: [] for name in rows}
     order = list(rows)
     for turn in range(settings.rounds):
         # Another row comes first each time, so that none always follows the same one.
         for name in order[turn % len(order) :] + order[: turn % len(order)]:
-            # Slow rows sit out rounds, evenly.
-            if (
-                turn * limits[name] // settings.rounds
-                == (turn - 1) * limits[name] // settings.rounds
-            ):
-                continue
-            n = calls[name]
-            found[name].append(rows[name].time(n, warm[name]) / n)
+            pace = paces[name]
+            if pace.takes_part(turn, settings.rounds):
+                found[name].append(rows[name].time(pace.calls, pace.warm) / pace.calls)
     check_all()
-    return {name: Samples(tuple(seconds), calls[name]) for name, seconds in found.items()}
+    return {name: Samples(tuple(seconds), paces[name].calls) for name, seconds in found.items()}
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """How many ``calls`` a sample has, after ``warm`` ones, and in how many ``rounds``."""
+
+    calls: int
+    warm: int
+    rounds: int
+
+    def takes_part(self, turn: int, of: int) -> bool:
+        """Slow rows sit out rounds, evenly."""
+        return turn * self.rounds // of != (turn - 1) * self.rounds // of
+
+
+def _pace(row: Handle, settings: Settings) -> _Pace:
+    calls, each = _calibrate(row, settings)
+    # The row before had the caches; where that matters, one call fetches them back.
+    warm = 1 if each < SLOW else 0
+    fits = int(settings.cell / (each * (calls + warm)))
+    return _Pace(calls, warm, min(settings.rounds, max(settings.fewest, fits)))
 
 
 def warm_up(rows: Sequence[Handle], size: int, settings: Settings) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 
 from pcpu.artifact import write_beside
 from pcpu.bench.build import Kit
-from pcpu.bench.definition import ROOT, Definition
+from pcpu.bench.definition import ROOT, Definition, Row
 from pcpu.bench.goals import Verdict
+from pcpu.bench.measure import Samples
 from pcpu.bench.run import Results
 
 FORMAT = 1
@@ -88,29 +89,39 @@ def make_record(
         "versions": dict(sorted((results.versions | _versions(definitions)).items())),
         "compiled_with": kit.manifest["wasm"]["compiled_with"],
         "simd": kit.manifest["wasm"]["simd"],
-        "goals": [
-            {
-                "definition": v.definition, "runtime": v.goal.runtime, "size": v.size,
-                "rival": v.rival, "value": v.value and _short(v.value), "met": v.met,
-                "at_least": v.goal.at_least, "at_most_ns": v.goal.at_most_ns,
-            }
-            for v in verdicts
-        ],
+        "goals": [_goal(verdict) for verdict in verdicts],
         "missing": [vars(missing) for missing in results.missing],
         "results": [
-            {
-                "definition": name, "runtime": runtime, "size": size, "row": row_id,
-                "title": by_name[name].row(row_id).title, "role": by_name[name].row(row_id).role,
-                "ns": {
-                    "min": _short(samples.best * 1e9), "median": _short(samples.median * 1e9),
-                    "p10": _short(samples.decile(1) * 1e9), "p90": _short(samples.decile(9) * 1e9),
-                },
-                "samples": len(samples.seconds), "calls": samples.calls,
-            }
+            {"definition": name, "runtime": runtime, "size": size}
+            | _result(by_name[name].row(row_id), samples)
             for (name, runtime, size), found in results.found.items()
             for row_id, samples in found.items()
         ],
+    }
+
+
+def _goal(verdict: Verdict) -> dict[str, Any]:
+    goal = verdict.goal
+    return {
+        "definition": verdict.definition, "runtime": goal.runtime, "size": verdict.size,
+        "rival": verdict.rival, "value": verdict.value and _short(verdict.value),
+        "met": verdict.met, "at_least": goal.at_least, "at_most_ns": goal.at_most_ns,
     }  # fmt: skip
+
+
+def _result(row: Row, samples: Samples) -> dict[str, Any]:
+    times = {
+        "min": samples.best, "median": samples.median,
+        "p10": samples.decile(1), "p90": samples.decile(9),
+    }  # fmt: skip
+    return {
+        "row": row.id,
+        "title": row.title,
+        "role": row.role,
+        "ns": {name: _short(seconds * 1e9) for name, seconds in times.items()},
+        "samples": len(samples.seconds),
+        "calls": samples.calls,
+    }
 
 
 def _versions(definitions: Sequence[Definition]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pcpu.bench.plan import make_plan
 from pcpu.bench.runtimes import Runtime, Session, Unavailable
 
 Key = tuple[str, str, int]  # definition, runtime, size
+Plan = dict[str, list[tuple[Definition, int]]]  # by the name of the runtime
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,8 @@ class Results:
     versions: dict[str, str] = field(default_factory=dict)
 
 
-def steps(
-    definitions: Sequence[Definition], runtimes: Sequence[Runtime], quick: bool
-) -> dict[str, list[tuple[Definition, int]]]:
-    """What is measured, by the name of the runtime."""
+def steps(definitions: Sequence[Definition], runtimes: Sequence[Runtime], quick: bool) -> Plan:
+    """What is measured."""
     return {
         runtime.name: [
             (definition, size)
@@ -51,7 +50,7 @@ def steps(
 
 def run(
     kit: Kit,
-    plan: dict[str, list[tuple[Definition, int]]],
+    plan: Plan,
     runtimes: Sequence[Runtime],
     settings: Settings,
     tell: Callable[[str], None],

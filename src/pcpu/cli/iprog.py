@@ -106,18 +106,8 @@ def plan(
         raise UsageError("--scheduler and --workers are about --corpus")
     if window is not None and window & (window - 1):
         raise UsageError(f"--window {window}: a power of two is wanted")
-    if bank is not None and blob:
-        raise UsageError("give either --bank or --blob")
-    if best > 1 and bank is None:
-        raise UsageError("--best is about --bank")
-    if as_json and out == "-":
-        raise UsageError("with --json stdout holds what is told; give another OUT for the plan")
-    check_sink(out)
-    if html is not None:
-        from pcpu.iprog.explain.picture import check_name
-
-        check_name(html)
-        check_output(html)
+    _check_blobs(bank, blob, best)
+    _check_outputs(out, html, as_json)
     planned = _plan_file(file, blob or [], bank, best, mode.value, window, out)
     about = _explained(planned, html) if explain or html is not None else None
     if as_json:
@@ -130,6 +120,25 @@ def plan(
 
         for line in lines(about):
             typer.echo(line, err=True)
+
+
+def _check_blobs(bank: str | None, blob: list[str] | None, best: int) -> None:
+    if bank is not None and blob:
+        raise UsageError("give either --bank or --blob")
+    if best > 1 and bank is None:
+        raise UsageError("--best is about --bank")
+
+
+def _check_outputs(out: str, html: Path | None, as_json: bool) -> None:
+    """What cannot be written is said before there is a plan."""
+    if as_json and out == "-":
+        raise UsageError("with --json stdout holds what is told; give another OUT for the plan")
+    check_sink(out)
+    if html is not None:
+        from pcpu.iprog.explain.picture import check_name
+
+        check_name(html)
+        check_output(html)
 
 
 def _plan_file(
@@ -212,25 +221,32 @@ def inspect(
     from pcpu.iprog.document import to_json
 
     if program or windows is not None:
-        from pcpu.iprog.program import to_program
-
         if as_json or not program:
             raise UsageError("--windows goes with --program, and --json with neither")
-        reader = files.open_plan(plan, blob or ())
-        chosen = None
-        if windows is not None:
-            first, last = files.parse_span("--windows", windows, reader.header.windows, "windows")
-            chosen = range(first, last)
-        sys.stdout.write(str(to_program(reader, chosen)))
+        _print_program(plan, blob or (), windows)
         return
     if blob and as_json:
         print_json(to_json(files.open_plan(plan, blob)))
         return
     described = files.describe(files.read_plan(plan, [files.mapped(name) for name in blob or ()]))
-    if as_json:
+    if as_json and not described["blobs"]:  # so it has all of them
+        print_json(to_json(files.open_plan(plan, ())))
+    elif as_json:
         print_json(described)
     else:
         _show_header(described)
+
+
+def _print_program(plan: str, blobs: Sequence[str], windows: str | None) -> None:
+    from pcpu.iprog import files
+    from pcpu.iprog.program import to_program
+
+    reader = files.open_plan(plan, blobs)
+    chosen = None
+    if windows is not None:
+        first, last = files.parse_span("--windows", windows, reader.header.windows, "windows")
+        chosen = range(first, last)
+    sys.stdout.write(str(to_program(reader, chosen)))
 
 
 def verify(plan: PlanFile, blob: Blobs = None) -> None:
@@ -283,12 +299,7 @@ def _show_plan(planned: Any) -> None:
         f"of {report['window_size']}",
         err=True,
     )
-    _show_streams(report["streams"])
-
-
-def _show_streams(streams: list[dict[str, Any]]) -> None:
-    for row in streams:
-        typer.echo(f"{row['stored']:>10}  {row['stream']} ({row['bytes']})", err=True)
+    _show_streams(report["streams"], err=True)
 
 
 def _show_header(described: dict[str, Any]) -> None:
@@ -302,5 +313,10 @@ def _show_header(described: dict[str, Any]) -> None:
         finders = " ".join(map(str, about["finders"]))
         typer.echo(f"relocation: {about['sites']} sites of finders {finders}")
     typer.echo(f"plan: {described['size']} bytes in {plural(described['blocks'], 'block')}")
-    for row in described["streams"]:
-        typer.echo(f"{row['stored']:>10}  {row['stream']} ({row['bytes']})")
+    _show_streams(described["streams"], err=False)
+
+
+def _show_streams(streams: list[dict[str, Any]], *, err: bool) -> None:
+    """How many bytes of the plan each stream takes, and in brackets how many it has."""
+    for row in streams:
+        typer.echo(f"{row['stored']:>10}  {row['stream']} ({row['bytes']})", err=err)

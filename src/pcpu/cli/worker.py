@@ -63,8 +63,10 @@ def serve(
 
     Example: pcpu serve --port 8787
     """
+    from pcpu.run.workerd_process import check_free
     from pcpu.serve import serve_forever
 
+    check_free(port)  # before all is built, which takes seconds
     loaded = load_isa_files(isa)
     pipelines, named = parse_bundled(program, loaded)
     if store is None:

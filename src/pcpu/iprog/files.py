@@ -20,7 +20,7 @@ from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.streams import stored_streams
 
-_RANGE = re.compile(r"(\d{1,15})-(\d{0,15})")
+_RANGE = re.compile(r"([0-9]{1,15})-([0-9]{0,15})")
 Advance = Callable[[int], None]  # so many bytes more are done
 
 

@@ -113,6 +113,11 @@ def compress(content: Bytes, prefix: Dictionary | None = None, *, quick: bool = 
     return zstd.compress(content, options=options, zstd_dict=prefix.as_prefix)
 
 
+def at_level(content: Bytes, level: int) -> bytes:
+    """A frame without a prefix, as zstd makes it at a level; it says how long its content is."""
+    return zstd.compress(content, level)
+
+
 def _is_packed(content: Bytes) -> bool:
     """Whether a content seems to be packed already."""
     view, step = memoryview(content), max(1, len(content) // _SAMPLES)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-import zstandard
 
 from pcpu.errors import PcpuError
 from pcpu.iprog.columns import write_varints
-from pcpu.iprog.decoder import records as layout
 from pcpu.iprog.finders import find_sites
+from pcpu.iprog.finders import record as layout
+from pcpu.iprog.frames import at_level
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.reference import digest
 from pcpu.iprog.sites import NEAR, REST, Form, Octets, Places, Sites
@@ -71,7 +71,7 @@ def _packed(sites: Sites) -> bytes:
         _signed(_changes(sites.extra, sites.form)),
         _signed(_distances(sites)),
     ))  # fmt: skip
-    return struct.pack("<I", len(columns)) + zstandard.ZstdCompressor(_LEVEL).compress(columns)
+    return struct.pack("<I", len(columns)) + at_level(columns, _LEVEL)
 
 
 def _changes(values: Places, form: Octets) -> Places:

@@ -79,9 +79,20 @@ def from_json(document: Any, blobs: Sequence[Bytes]) -> bytes:
         _window(item, number * size, size)
         for number, item in enumerate(root.member("windows").items())
     ]
+    blocks, inside = _blocks(root.member("blocks"), windows, prefix)
+    header = Header(file, size.bit_length() - 1, contents, relocation, blocks)
+    plan = write_header(header) + stored + inside
+    read_header(plan)  # what is wrong with the whole
+    return plan
+
+
+def _blocks(
+    document: Json, windows: Sequence[_Window], prefix: Prefix
+) -> tuple[tuple[Block, ...], bytes]:
+    """The blocks of a document, and what is stored of them."""
     blocks: list[Block] = []
-    first = 0
-    for item in root.member("blocks").items():
+    stored, first = b"", 0
+    for item in document.items():
         count = item.member("windows").number(1, len(windows) - first)
         if windows[first].skew:
             raise item.wrong("the first window of a block begins with skew 0")
@@ -91,10 +102,7 @@ def from_json(document: Any, blobs: Sequence[Bytes]) -> bytes:
         stored += inside
         first += count
         blocks.append(Block(count, group))
-    header = Header(file, size.bit_length() - 1, contents, relocation, tuple(blocks))
-    plan = write_header(header) + stored
-    read_header(plan)  # what is wrong with the whole
-    return plan
+    return tuple(blocks), stored
 
 
 def _content(item: Json, name: Json) -> Content:

@@ -151,6 +151,13 @@ class Program:
         return tuple(s for s in self.body if isinstance(s, Instruction))
 
     @cached_property
+    def operations(self) -> tuple[Op, ...]:
+        """The operations of its statements, each once."""
+        return tuple(
+            {s.op.name: s.op for s in walk(self.body) if isinstance(s, Instruction)}.values()
+        )
+
+    @cached_property
     def results(self) -> tuple[Result, ...]:
         """The results, in program order or in that of ``returns``."""
         names = self.usual_returns if self.returns is None else self.returns

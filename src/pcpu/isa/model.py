@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -109,6 +110,11 @@ class Op:
     def is_array(self) -> bool:
         """Whether the result is a list of numbers."""
         return self.fold is not None and self.fold.bins is not None
+
+    @property
+    def is_plain_fold(self) -> bool:
+        """Whether it is a fold whose state is one number."""
+        return self.fold is not None and self.fold.bins is None
 
     @property
     def uses_index(self) -> bool:
@@ -219,6 +225,10 @@ class Isa:
     def find(self, name: str) -> Op | None:
         """The operation with that name or alias."""
         return self._by_name.get(name)
+
+    def only(self, operations: Collection[Op]) -> Isa:
+        """Without all others: less to compile."""
+        return Isa(tuple(op for op in self.operations if op in operations))
 
     def suggest(self, name: str) -> str | None:
         """The known name closest to an unknown one."""

@@ -33,7 +33,7 @@ class Automaton:
 
 def automaton(op: Op) -> Automaton | None:
     """The step of a fold as an Automaton, None where it is something else."""
-    if op.fold is None or op.is_array:
+    if not op.is_plain_fold:
         return None
     width = op.state_bits
     step, init = settled(op.step_expr, width), settled(op.init_expr, width)

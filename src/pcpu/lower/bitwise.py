@@ -38,7 +38,7 @@ class Bitwise:
 
 def bitwise(op: Op) -> Bitwise | None:
     """The step of a fold as Bitwise, None where it is something else."""
-    if op.fold is None or op.is_array:
+    if not op.is_plain_fold:
         return None
     width = op.state_bits
     step = settled(op.step_expr, width)

@@ -26,7 +26,7 @@ class Columns:
 
 def columns(op: Op) -> Columns | None:
     """The step of a fold as Columns, None where it is something else."""
-    if op.fold is None or op.is_array:
+    if not op.is_plain_fold:
         return None
     found = combination(settled(op.step_expr, op.state_bits))
     if found is None or found[0] not in _JOINS:

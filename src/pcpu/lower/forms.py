@@ -65,7 +65,7 @@ def reductions(op: Op) -> tuple[Reduction, ...]:
 
 def reduction(op: Op) -> Reduction | None:
     """The step of a fold as one Reduction, None where it is something else."""
-    if op.fold is None or op.is_array:
+    if not op.is_plain_fold:
         return None
     found, mask = combination(op.step_expr), None
     if found is None:
@@ -83,7 +83,7 @@ def reduction(op: Op) -> Reduction | None:
 def _sums(op: Op) -> tuple[Reduction, ...]:
     """The step of a fold as sums, each of values that fit in lanes; none where it is none or they
     are too many."""
-    if op.fold is None or op.is_array:
+    if not op.is_plain_fold:
         return ()
     step, mask = _unmasked(op.step_expr)
     # What fits in the narrowest lanes is one value.
@@ -112,7 +112,7 @@ def _sums(op: Op) -> tuple[Reduction, ...]:
 def _lanes_of(op: Op, value: Expr, *, exact: bool = False) -> tuple[int, int] | None:
     """The bits of lanes that have ``value``, and its bound; those of the state where products are
     to be ``exact``."""
-    for bits in (op.state_bits,) if exact else (*LANES, _WIDER):
+    for bits in (op.state_bits,) if exact else _lanes_within(op, (*LANES, _WIDER)):
         if op.state_bits == bits and not _asks_place(value):  # lanes that wrap as the state does
             return bits, (1 << bits) - 1
         bound = upper_bound(value, maxima(op), bits)
@@ -209,8 +209,19 @@ def lane_bits(op: Op, expr: Expr) -> int | None:
     it asks for more than the byte and the operands of ``op``."""
     if any(node in (_STATE, PLACE) for node in walk(expr)):
         return None
-    fitting = (bits for bits in LANES if upper_bound(expr, maxima(op), bits) is not None)
+    fitting = (bits for bits in lanes_of(op) if upper_bound(expr, maxima(op), bits) is not None)
     return next(fitting, None)
+
+
+def lanes_of(op: Op) -> Sequence[int]:
+    """The bits of lanes that values of a step may be computed in."""
+    return _lanes_within(op, LANES)
+
+
+def _lanes_within(op: Op, lanes: Sequence[int]) -> Sequence[int]:
+    """Those that have no more bits than the state: in more, a value would not wrap where it does in
+    the state's."""
+    return [bits for bits in lanes if bits <= op.state_bits]
 
 
 def joined(operands: Sequence[Expr], op: str) -> Expr:

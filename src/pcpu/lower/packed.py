@@ -27,7 +27,7 @@ class Packed:
 
 def packed(op: Op) -> Packed | None:
     """The step of a fold as Packed, None where it is something else."""
-    if op.fold is None or op.is_array:
+    if not op.is_plain_fold:
         return None
     step = settled(op.step_expr, op.state_bits)
     found = (_with(op, step, bits) for bits in sorted(set(widths(step))) if bits < op.state_bits)

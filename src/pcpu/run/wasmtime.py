@@ -83,6 +83,35 @@ class WasmSession:
         return self._layout.values(self._memory.numbers(self._out, self._layout.outputs))
 
 
+class _Spans:
+    """Where the buffers of a program lie: a start and a size each, which the module may change."""
+
+    def __init__(self, memory: Memory, count: int) -> None:
+        self._memory = memory
+        self._numbers = [0] * (2 * count)
+        self._at = memory.allocate(SLOT * len(self._numbers))
+
+    def size(self, number: int) -> int:
+        return self._numbers[2 * number + 1]
+
+    def hold(self, number: int, content: bytes | memoryview) -> None:
+        """Have a copy of ``content`` in the memory as this buffer."""
+        start = self._memory.allocate(len(content))
+        self._memory.view(start, len(content))[:] = content
+        self._numbers[2 * number : 2 * number + 2] = start, len(content)
+
+    def content(self, number: int) -> bytearray:
+        return bytearray(self._memory.view(self._numbers[2 * number], self.size(number)))
+
+    def call(self, name: str, state: int, *more: int) -> Any:
+        """Call what takes the spans, and see what it made of them."""
+        count = len(self._numbers)
+        self._memory.view(self._at, SLOT * count)[:] = struct.pack(f"<{count}Q", *self._numbers)
+        result = self._memory.call(name, state, self._at, *more)
+        self._numbers = list(self._memory.numbers(self._at, count))
+        return result
+
+
 def execute_whole(
     memory: Memory, program: Program, inputs: Inputs, arguments: Arguments
 ) -> Outcome:
@@ -92,36 +121,21 @@ def execute_whole(
     state = memory.allocate(SLOT * layout.slots)
     count = sum(result.count for result in program.results)
     out = memory.allocate(SLOT * max(NUMBERS, count))
-    spans = memory.allocate(2 * SLOT * len(names))
-    given = [memoryview(inputs[name]).cast("B") if name in inputs else None for name in names]
-    pairs = [0] * (2 * len(names))
-
-    def write_pairs() -> None:
-        memory.view(spans, SLOT * len(pairs))[:] = struct.pack(f"<{len(pairs)}Q", *pairs)
-
-    for number, content in enumerate(given):
-        if content is not None:
-            pairs[2 * number : 2 * number + 2] = memory.allocate(len(content)), len(content)
-            memory.view(pairs[2 * number], len(content))[:] = content
+    spans = _Spans(memory, len(names))
+    for number, name in enumerate(names):
+        if name in inputs:
+            spans.hold(number, memoryview(inputs[name]).cast("B"))
     filled = bytearray(SLOT * layout.slots)
     fill_parameters(filled, layout.parameters, arguments)
     memory.view(state, len(filled))[:] = filled
-    write_pairs()
-    memory.call("pcpu_size", state, spans)
-    pairs = list(memory.numbers(spans, len(pairs)))
-    for number, content in enumerate(given):
-        if content is None:
-            size = pairs[2 * number + 1]
-            pairs[2 * number] = memory.allocate(size)
-            memory.view(pairs[2 * number], size)[:] = bytes(size)
-    write_pairs()
-    status = memory.call("pcpu_exec", state, spans, out) & 0xFFFFFFFF
+    spans.call("pcpu_size", state)
+    for number, name in enumerate(names):
+        if name not in inputs:
+            spans.hold(number, bytes(spans.size(number)))
+    status = spans.call("pcpu_exec", state, out) & 0xFFFFFFFF
     if status:
         raise check_of(optimize(program, whole=True), status).error(memory.numbers(out, NUMBERS))
-    pairs = list(memory.numbers(spans, len(pairs)))
-    left = {
-        name: bytearray(memory.view(pairs[2 * i], pairs[2 * i + 1])) for i, name in enumerate(names)
-    }
+    left = {name: spans.content(number) for number, name in enumerate(names)}
     return Outcome(
         {b.name: left[b.name] for b in program.buffers if b.role in ("inout", "out")},
         results_of(program, list(memory.numbers(out, count))),

@@ -26,7 +26,7 @@ READ = 1 << 18
 def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[ResultValue, ...]:
     with tempfile.TemporaryDirectory(prefix="pcpu-workerd-") as folder:
         bundle = Path(folder) / "bundle"
-        build_bundle(isa, [program], bundle)
+        build_bundle(isa.only(program.operations), [program], bundle)
         with serving(bundle, ANY_PORT, subprocess.DEVNULL) as (port, _):
             return _exchange(port, program, blocks, write)
 

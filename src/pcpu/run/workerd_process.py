@@ -31,7 +31,7 @@ def serving(
     says that the bundle starts Workers of its own.
     """
     if port:
-        _check_free(port)
+        check_free(port)
     read, write = os.pipe()
     os.set_inheritable(write, True)
     command = [
@@ -59,7 +59,8 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _check_free(port: int) -> None:
+def check_free(port: int) -> None:
+    """Raise EngineError where nothing can listen on ``port`` of 127.0.0.1."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -25,7 +25,7 @@ TRAP = "trap-"
 def run_whole(program: Program, isa: Isa, inputs: Inputs, arguments: Arguments) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="pcpu-workerd-") as folder:
         bundle = Path(folder) / "bundle"
-        build_bundle(isa, [], bundle, named={NAME: program})
+        build_bundle(isa.only(program.operations), [], bundle, named={NAME: program})
         with serving(bundle, ANY_PORT, subprocess.DEVNULL) as (port, _):
             return ask(port, NAME, program, inputs, arguments)
 

@@ -13,6 +13,8 @@ import pytest
 
 from pcpu.errors import BankError, UsageError
 from pcpu.iprog.apply import Reader
+from pcpu.iprog.bank.cost import Costs
+from pcpu.iprog.bank.rank import from_chunks
 from pcpu.iprog.bank.select import Depth, plan_best, select
 from pcpu.iprog.bank.several import plan_several
 from pcpu.iprog.bank.sketch import SIZE, study
@@ -235,3 +237,34 @@ def test_several_blobs_where_each_has_a_part(bank: Bank, library: list[bytes]) -
     assert (
         plan_several(bank, Random(7).randbytes(900), planner(Random(7).randbytes(900)), 9)[1] == []
     )
+
+
+def test_what_is_missing_costs_more_than_edits_k12(library: list[bytes], tmp_path: Path) -> None:
+    """A copy without its end has more chunks in common with a file than one with edits everywhere,
+    from which the plan is much smaller."""
+    file, random = library[3], Random(6)
+    edited = bytearray(file)
+    for _ in range(len(file) // 400):
+        edited[random.randrange(len(file))] ^= 1 + random.randrange(255)
+    bank = Bank.made(str(tmp_path / "bank"))
+    for name, content in (("cut", file[: len(file) * 4 // 5]), ("edited", bytes(edited))):
+        (tmp_path / name).write_bytes(content)
+        bank.add(str(tmp_path / name), name)
+    sizes = {name: len(planner(file)([content], [name]).plan) for name, content in (
+        ("cut", file[: len(file) * 4 // 5]), ("edited", bytes(edited)),
+    )}  # fmt: skip
+    assert sizes["edited"] * 3 < sizes["cut"]
+    assert select(bank, file, planner(file), Depth.BLOBS)[0].entry.name == "cut"
+    assert select(bank, file, planner(file))[0].entry.name == "edited"
+
+
+@pytest.mark.parametrize(("missing", "edits"), [(0.0, 0.003), (0.3, 0.0), (0.2, 0.001)])
+def test_costs_of_parts_and_edits_that_are_known_k12(missing: float, edits: float) -> None:
+    random = Random(9)
+    file = random.randbytes(400_000)
+    blob = bytearray(file[: round(len(file) * (1 - missing))])
+    for _ in range(round(len(blob) * edits)):
+        blob[random.randrange(len(blob))] ^= 255
+    levels = study(file).levels
+    cost = Costs(levels).of(from_chunks(levels, study(bytes(blob)).levels).seen)
+    assert cost == pytest.approx(0.35 * missing + 2.5 * edits * (1 - missing), rel=0.4)

@@ -20,21 +20,12 @@ from pcpu.iprog.bank.sketch import KEPT, Sketch
 from pcpu.iprog.sites import Places
 
 _DENSITIES = np.geomspace(1e-7, 1, 400)  # edits a byte
-_DOUBT = 1.0  # of a chunk that was not found: what was not looked for is not taken to be shared
+DOUBT = 1.0  # of a chunk that was not found: what was not looked for is not taken to be shared
 _LARGEST = np.uint32(0xFFFFFFFF)
 
 
 @dataclass(frozen=True)
-class Nearness:
-    """``density`` of edits, about, and the ``share`` of the file's bytes in chunks that the blob
-    has too, of the smallest size."""
-
-    density: float
-    share: float
-
-
-@dataclass(frozen=True)
-class _Seen:
+class Seen:
     """What was seen of one size: chunks looked for and found, their bytes, and how many bytes a
     chunk has."""
 
@@ -43,6 +34,16 @@ class _Seen:
     wanted_bytes: int
     found_bytes: int
     mean: float
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """``density`` of edits, about, and the ``share`` of the file's bytes in chunks that the blob
+    has too, of the smallest size; ``seen`` is what that follows from."""
+
+    density: float
+    share: float
+    seen: tuple[Seen, ...]
 
 
 def from_sketch(levels: Sequence[Level], sketch: Sketch) -> Nearness:
@@ -69,10 +70,10 @@ def _reach(names: Names, kept: int, count: int) -> Any:
     return names[-1] if len(names) == kept < count else _LARGEST
 
 
-def _seen(level: Level, names: Names, reach: Any) -> _Seen:
+def _seen(level: Level, names: Names, reach: Any) -> Seen:
     wanted = int(np.searchsorted(level.names, reach, side="right"))
     found = level.lengths[_places(level.names, names)]
-    return _Seen(
+    return Seen(
         wanted, len(found), int(level.bytes_before[wanted]), int(found.sum()), level.mean
     )  # fmt: skip
 
@@ -86,17 +87,17 @@ def _places(names: Names, wanted: Names) -> Places:
     return found
 
 
-def _nearness(seen: Sequence[_Seen]) -> Nearness:
+def _nearness(seen: Sequence[Seen]) -> Nearness:
     smallest = seen[0]
     share = smallest.found_bytes / smallest.wanted_bytes if smallest.wanted_bytes else 0.0
-    return Nearness(_density(seen), share)
+    return Nearness(_density(seen), share, tuple(seen))
 
 
-def _density(seen: Sequence[_Seen]) -> float:
+def _density(seen: Sequence[Seen]) -> float:
     """The likeliest one."""
     likely: npt.NDArray[np.float64] = np.zeros(len(_DENSITIES))
     for level in seen:
         whole = _DENSITIES * level.mean  # minus the logarithm of the likelihood
-        missing = level.wanted - level.found + _DOUBT
+        missing = level.wanted - level.found + DOUBT
         likely += missing * np.log(-np.expm1(-whole)) - level.found * whole
     return float(_DENSITIES[np.argmax(likely)])

@@ -1,7 +1,7 @@
 """Choosing the blob of a bank that gives the smallest plan, without trying all.
 
 Each step looks closer at what the one before it left: all sketches; all chunks of a few blobs; and
-plans from the very few that are still near the best.
+plans from the very few that are still near the best, or should cost a plan little (cost.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from pcpu.errors import BankError, UsageError
 from pcpu.iprog.bank.chunks import Level, cut
+from pcpu.iprog.bank.cost import Costs
 from pcpu.iprog.bank.rank import Nearness, from_chunks, from_sketch
 from pcpu.iprog.bank.sketch import Sketch, Studied, study
 from pcpu.iprog.bank.store import Bank, Entry
@@ -22,11 +23,14 @@ from pcpu.iprog.finders import read_image
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.plan import Planned
 
-READ = 8  # blobs whose chunks are compared at most
+READ = 8  # blobs whose chunks are compared at most, of those that are near
+_CHEAP = 4  # and of those that should cost a plan little
 _DOUBT = 2.5  # times the density of the best one, from sketches, up to which a blob may be better
 _TRIED = 3  # plans at most
 _CLOSE = 1.25  # as _DOUBT, from all chunks
 _FAR, _CLOSE_IF_FAR = 0.002, 2.0  # edits a byte; from here on whole chunks tell less of a plan
+_ALIKE, _MAY_BE_ALIKE = 1.3, 2.0  # times the least cost from all chunks, and from sketches
+_CHEAPEST = 2  # plans for what they should cost, some of which are made anyway
 _LITTLE = 0.02  # of a file, that its blob has too
 
 
@@ -82,9 +86,10 @@ def select(
     if not found:
         raise UsageError(f"{bank.folder} is empty; pcpu bank add {bank.folder} FILE")
     if depth >= Depth.BLOBS:
-        found = _compared(bank, studied, found)
+        costs = Costs(studied.levels)
+        found = _compared(bank, studied, found, costs)
     if depth >= Depth.PLANS:
-        found = _planned(bank, found, plan)
+        found = _planned(bank, found, costs, plan)
     return found
 
 
@@ -114,15 +119,32 @@ def _close(found: list[Candidate], times: float, most: int) -> int:
     return sum(1 for candidate in found[:most] if candidate.nearness.density <= limit)
 
 
-def _compared(bank: Bank, studied: Studied, found: list[Candidate]) -> list[Candidate]:
-    count = _close(found, _DOUBT, READ)
-    if count == 1:
+def _with_cheap(
+    near: list[Candidate], found: list[Candidate], costs: Costs, times: float, most: int
+) -> tuple[list[Candidate], list[Candidate]]:
+    """``near`` and those of ``found`` that should cost a plan least, and all others."""
+    priced = [(costs.of(candidate.nearness.seen), candidate) for candidate in found]
+    priced.sort(key=lambda each: each[0])
+    cheap = [candidate for cost, candidate in priced[:most] if cost <= times * priced[0][0]]
+    taken = {candidate.entry.sha256 for candidate in (*near, *cheap)}
+    parts: tuple[list[Candidate], list[Candidate]] = [], []
+    for candidate in found:
+        parts[candidate.entry.sha256 not in taken].append(candidate)
+    return parts
+
+
+def _compared(
+    bank: Bank, studied: Studied, found: list[Candidate], costs: Costs
+) -> list[Candidate]:
+    near = found[: _close(found, _DOUBT, READ)]
+    chosen, others = _with_cheap(near, found, costs, _MAY_BE_ALIKE, _CHEAP)
+    if len(chosen) == 1:
         return found
     closer = []
-    for candidate in found[:count]:
+    for candidate in chosen:
         nearness = from_chunks(studied.levels, chunks_of(bank, candidate.entry))
         closer.append(replace(candidate, nearness=nearness, depth=Depth.BLOBS))
-    return sorted(closer, key=_order) + found[count:]
+    return sorted(closer, key=_order) + others
 
 
 def chunks_of(bank: Bank, entry: Entry) -> tuple[Level, ...]:
@@ -131,21 +153,22 @@ def chunks_of(bank: Bank, entry: Entry) -> tuple[Level, ...]:
     return cut(blanked(blob, read_image(blob))[0])
 
 
-def _planned(bank: Bank, found: list[Candidate], plan: Plan) -> list[Candidate]:
+def _planned(bank: Bank, found: list[Candidate], costs: Costs, plan: Plan) -> list[Candidate]:
     far = found[0].nearness.density > _FAR
-    count = _close(found, _CLOSE_IF_FAR if far else _CLOSE, _TRIED)
-    if count == 1:
+    near = found[: _close(found, _CLOSE_IF_FAR if far else _CLOSE, _TRIED)]
+    chosen, others = _with_cheap(near, found, costs, _ALIKE, _CHEAPEST)
+    if len(chosen) == 1:
         return found
     best: Planned | None = None
     tried: list[Candidate] = []
-    for candidate in found[:count]:
+    for candidate in chosen:
         planned = plan_from(bank, [candidate.entry], plan)
         size = len(planned.plan)
         tried.append(replace(candidate, plan_size=size, depth=Depth.PLANS))
         if best is None or size < len(best.plan):
             best = planned  # others are dropped, as they take much memory
     tried.sort(key=lambda candidate: candidate.plan_size or 0)
-    return [replace(tried[0], planned=best), *tried[1:], *found[count:]]
+    return [replace(tried[0], planned=best), *tried[1:], *others]
 
 
 def plan_from(bank: Bank, entries: Sequence[Entry], plan: Plan) -> Planned:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.records import RECORD
 from pcpu.iprog.decoder.state import fail, take
+from pcpu.iprog.finders.record import RECORD
 from pcpu.kernel import State
 
 

@@ -33,19 +33,21 @@ PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 HOT = frozenset({
     "copy", "read_covers", "number_at", "move_cover", "_move_sites", "_move_other",
     "value_of", "_records_from", "_first_record", "region_of", "place_of", "resolve", "shift",
-    "_kind", "_bytes_of", "_leb", "make_records", "record_of", "write_record", "form_of",
+    "_kind", "_bytes_of", "_leb", "make_records", "keep_records", "numbers_of",
+    "record_of", "write_record", "form_of",
     "_put_other", "other_value", "other_word",
     "restore_x86", "restore_aarch64", "instruction_end",
     "restore_riscv", "_restore_uses", "restore_arm32", "restore_thumb", "_find_in_stretch",
     "_find_uses", "_use_from", "is_arm", "_arm_branches", "_thumb_branches", "_arm_pools",
     "_thumb_pools", "find_in_code", "_find_in_piece", "_fields", "_find_words", "_of_interest",
-    "_make_page", "_use_page", "settle", "add", "mark", "_run_end", "_without_overlaps", "width",
+    "_make_page", "_use_page", "settle", "add", "_add_record", "key_of", "mark", "_run_end",
+    "_without_overlaps", "width",
     "_follow", "_records", "_list", "_based", "_methods", "_is_method", "_instruction", "_operand",
     "number", "_name", "number_in", "_words",
     "displace", "_cells", "_cell", "_instructions", "_types", "_relocations", "_symbols",
     "_functions", "decode_adaptive", "_chance", "between", "_learn", "_byte",
     "_in_function", "behind_number", "_fixed_in_piece", "_may_be_fixed", "_is_operand",
-    "fixed_sites",
+    "fixed_sites", "_inlined_in_piece", "_calls", "_is_call",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
 # that has made faster code of a function uses it from the next call on. Others would be part of a
@@ -53,10 +55,11 @@ HOT = frozenset({
 APART = frozenset({
     "_find_in_stretch", "restore_riscv",
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
-    "_methods", "resolve", "make_records", "read_covers", "_place", "_fix", "move_cover",
+    "_methods", "resolve", "make_records", "keep_records", "read_covers", "_place", "_fix",
+    "move_cover",
     "_move_sites", "restore_x86", "_last_piece", "_first_record", "_may_end",
     "_put_rest", "_put_other", "decode_adaptive", "_in_function", "_fixed_in_piece",
-    "_cells", "_body", "_types", "_relocations", "_symbols", "_functions",
+    "_cells", "_body", "_inlined_in_piece", "_types", "_relocations", "_symbols", "_functions",
     # What is called at many places.
     "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
     "relocate_if", "_forget", "_note_group",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.groups import pcpu_zstd, pcpu_zstd_workspace
 from pcpu.iprog.decoder.reader import read_from, read_number, read_signed
-from pcpu.iprog.decoder.records import RECORD, ROW, record_of
+from pcpu.iprog.decoder.records import ROW, record_of
 from pcpu.iprog.decoder.state import fail, take
+from pcpu.iprog.finders.record import RECORD
 from pcpu.iprog.sites import NEAR, REST, Form
 from pcpu.kernel import Memory, State
 from pcpu.kernel.memory import i64_at, put_64, u32_at

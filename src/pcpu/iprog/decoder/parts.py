@@ -64,7 +64,7 @@ FINDERS: Sequence[Export] = (Export(exports_of_parts.find),)
 
 # Of memory, in bytes: where the data of parts begins, each with its stack behind it, and what
 # callers ask for.
-_RELOCATION_AT, _FORESEEN_AT, _FINDERS_AT, _HEAP = 0x1A000, 0x1B300, 0x1C500, 0x1F000
+_RELOCATION_AT, _FORESEEN_AT, _FINDERS_AT, _HEAP = 0x1AF00, 0x1C200, 0x1D400, 0x1FF00
 _STACK = 4096
 _ENTRY = "pcpu_part"  # where in memory the entrance of a part is said, so that the table has it
 # The entrances of parts in the order in which the table has them, from place 1 on, and what stands

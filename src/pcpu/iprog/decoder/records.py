@@ -1,45 +1,33 @@
-"""Records of sites (spec/iprog-abi.md D8): two numbers of 64 bits each, in the order of places.
-
-The first holds the place in the blob, the form, how the site is written, which is 0 until its
-target is moved, and its extra; the second the target. A site of the form BASED is about two
-addresses, of which the record has what it takes to make both. Where an extra is too large it has a
-record of its own behind the site's.
-"""
+"""Records of sites (finders/record.py) in memory, in the order of places."""
 
 from __future__ import annotations
 
+from pcpu.iprog.finders.record import (
+    EXTRA,
+    FORM,
+    FORMS,
+    PLACE,
+    RECORD,
+    is_apart,
+    is_own,
+    numbers_of,
+    own_record,
+)
 from pcpu.iprog.finders.rows import form_of, width
-from pcpu.iprog.sites import Form
 from pcpu.kernel import Memory, i64
 from pcpu.kernel.memory import i64_at, put_64
 
-RECORD = 16  # bytes
 ROW = 32  # bytes of a site as finders give it: place, form, target, extra
-PLACE = (1 << 40) - 1
-FORM, HOW, EXTRA = 40, 45, 49  # bits of the first number from which on these are in it
-FORMS, HOWS = 31, 15
-APART = -1 << 14  # in the place of an extra that the next record has
-OWN_RECORD = FORMS  # the form of that one
-_BASED = Form.BASED.value
-UPPER, LOWER = 32, 0xFFFFFFFF  # the extra of a based site is in both numbers
 
 
 def write_record(heap: Memory, to: int, place: int, form: int, target: int, extra: int) -> int:
     """Write a site at ``to``, where two records have room; where the next one goes."""
-    about, more = place & PLACE | form << FORM, extra
-    if form == _BASED:
-        more, far = extra >> UPPER, target - extra
-        if 0 <= more < -APART and far >> 31 == far >> UPPER:
-            target = extra << UPPER | far & LOWER
-        else:
-            more = APART
-    if APART < more < -APART:
-        put_64(heap, to, about | more << EXTRA)
-        put_64(heap, to + 8, target)
+    about, told = numbers_of(place, form, target, extra)
+    put_64(heap, to, about)
+    put_64(heap, to + 8, told)
+    if not is_apart(about):
         return to + RECORD
-    put_64(heap, to, about | APART << EXTRA)
-    put_64(heap, to + 8, target)
-    put_64(heap, to + RECORD, place & PLACE | OWN_RECORD << FORM)
+    put_64(heap, to + RECORD, own_record(place))
     put_64(heap, to + RECORD + 8, extra)
     return to + 2 * RECORD
 
@@ -66,5 +54,34 @@ def make_records(heap: Memory, rows: int, last: int, to: int, end: int) -> tuple
     return to, end, dropped
 
 
+def keep_records(
+    heap: Memory, at: int, last: int, to: int, end: int
+) -> tuple[int, int, int, int]:  # fmt: skip
+    """The same of records, none of which has its extra behind ``last``: how many sites there were
+    comes before how many of them were left out."""
+    sites, dropped = 0, 0
+    while at < last:
+        about, size = i64_at(heap, at), RECORD
+        extra = about >> EXTRA
+        if is_apart(about):
+            extra, size = i64_at(heap, at + RECORD + 8), 2 * RECORD
+        if about & PLACE >= end:
+            end = (about & PLACE) + width(about >> FORM & FORMS, extra)
+            if to != at:
+                for n in range(0, size, 8):
+                    put_64(heap, to + n, i64_at(heap, at + n))
+            to += size
+        else:
+            dropped += 1
+        sites += 1
+        at += size
+    return to, end, sites, dropped
+
+
 def place_of(heap: Memory, record: int) -> int:
     return i64(i64_at(heap, record)) & PLACE
+
+
+def has_own(heap: Memory, record: int) -> bool:
+    """Whether a record is of the extra of the one before."""
+    return is_own(i64_at(heap, record))

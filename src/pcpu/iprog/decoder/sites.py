@@ -41,7 +41,9 @@ from pcpu.iprog.decoder.moving import (
     tagged,
     value_of,
 )
-from pcpu.iprog.decoder.records import (
+from pcpu.iprog.decoder.records import place_of
+from pcpu.iprog.decoder.transforms import NEAR
+from pcpu.iprog.finders.record import (
     APART,
     EXTRA,
     FORM,
@@ -52,9 +54,7 @@ from pcpu.iprog.decoder.records import (
     PLACE,
     RECORD,
     UPPER,
-    place_of,
 )
-from pcpu.iprog.decoder.transforms import NEAR
 from pcpu.iprog.sites import Form
 from pcpu.kernel import Memory, State
 from pcpu.kernel.memory import i32_at, i64_at, put_32, put_64, u32_at

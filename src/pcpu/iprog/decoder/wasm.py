@@ -24,6 +24,8 @@ from pcpu.iprog.decoder.objects import (
     say_where,
 )
 from pcpu.iprog.document import content_json
+from pcpu.iprog.finders.find import are_short
+from pcpu.iprog.finders.sort import SHORT
 from pcpu.iprog.format import Header, read_header
 from pcpu.kernel.module import Kernel, Translation
 from pcpu.targets import lld
@@ -80,7 +82,10 @@ def reconstructor(plan: bytes) -> bytes:
         say_where(translation)
 
     kernels = [export.kernel for export in ONE_PLAN]
-    objects = objects_for(kernels, surround, target, {**KNOWN, **known_of(header)})
+    known = {**KNOWN, **known_of(header)}
+    if header.relocation is not None and are_short(header.relocation.finders):
+        known["NUMBERS"] = SHORT
+    objects = objects_for(kernels, surround, target, known)
     objects.append(plan_object(plan, target))
     return with_manifest(link(objects, ONE_PLAN, *LAYOUT), told(header))
 

@@ -37,7 +37,7 @@ from pcpu.iprog.finders.image import (
     octets,
     read_image,
 )  # fmt: skip
-from pcpu.iprog.finders.sort import ROW, sort_room
+from pcpu.iprog.finders.sort import NUMBERS, sort_room
 from pcpu.iprog.memory import Room
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import Sites
@@ -147,12 +147,12 @@ def find_sites(blob: Bytes, numbers: Sequence[int]) -> Sites:
     scratch = np.empty(call("pcpu_find_room", b), np.int64)
     # Room for all that may be there, so that finders run once: what is not written takes no memory.
     room = len(b) // find.BYTES_A_SITE
-    memory = Room(8 * ROW * room)
-    found = np.frombuffer(memory, np.int64, ROW * room)
+    memory = Room(8 * NUMBERS * room)
+    found = np.frombuffer(memory, np.int64, NUMBERS * room)
     count = call("pcpu_find_sites", b, finders, found, room, scratch)
     del scratch
     kept = call("pcpu_sort_sites", found, count, np.empty(sort_room(count), np.int64))
-    return _columns(found[: ROW * kept].reshape(-1, ROW), memory)
+    return _columns(found[: NUMBERS * kept].reshape(-1, NUMBERS), memory)
 
 
 def _columns(found: npt.NDArray[np.int64], memory: Room) -> Sites:
@@ -166,5 +166,5 @@ def _columns(found: npt.NDArray[np.int64], memory: Room) -> Sites:
         place[own], forms, target[own], extra[own] = found[own].T
         form[own] = forms & _FORMS
         finder[own] = forms >> rows.TAG
-        memory.forget(8 * ROW * own.start, 8 * ROW * own.stop)
+        memory.forget(8 * NUMBERS * own.start, 8 * NUMBERS * own.stop)
     return Sites(place, form, target, extra, finder)

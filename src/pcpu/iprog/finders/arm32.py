@@ -26,7 +26,7 @@ BLOCK = 256  # bytes
 AHEAD, THUMB_AHEAD = 8, 4  # of an instruction, where it takes itself to be
 SIXTEENTHS = 5  # of the words of a block of ARM instructions that are done always, at least
 _GROUP = 64  # bytes that are looked at together
-_HIGHEST_BYTES = 0x1111111111111111  # of each four, when moved down
+_FIRST_BYTES = 0x1111111111111111  # of each four
 _ARM, _THUMB = Form.ARM_BRANCH.value, Form.THUMB_BRANCH.value
 
 
@@ -62,17 +62,25 @@ def is_arm(b: Bytes, p: int, end: int) -> bool:
     return 64 * found >= SIXTEENTHS * (end - p)
 
 
+def of_interest(
+    b: Bytes, p: int, end: int, byte: int, mask: int, wanted: int
+) -> tuple[int, int]:  # fmt: skip
+    """The words from ``b[p]`` on whose ``byte`` is ``wanted`` under ``mask``, by the bits of their
+    first bytes, and how many bytes these words are. Of the last ones before ``end`` each is one."""
+    if p + _GROUP > end:
+        return 1, 4
+    found = 0
+    for n in range(0, _GROUP, 16):
+        found |= match_16(b, p + n, mask, wanted, 0) << n
+    return found >> byte & _FIRST_BYTES, _GROUP
+
+
 def _arm_branches(
     b: Bytes, p: int, end: int, bias: int, spans: Ints, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """The sites of ARM instructions in ``b[p:end]``; how many rows there are then."""
     while p < end:
-        found, step = 1, 4
-        if p + _GROUP <= end:
-            found, step = 0, _GROUP
-            for n in range(0, _GROUP, 16):
-                found |= match_16(b, p + n, 0x0E, 0x0A, 0) << n
-            found = found >> 3 & _HIGHEST_BYTES
+        found, step = of_interest(b, p, end, 3, 0x0E, 0x0A)
         while found != 0:
             q = p + lowest_bit(found)
             found &= found - 1

@@ -6,7 +6,7 @@ the instruction that adds them to its own address (spec/iprog-finders.md G87).
 
 from __future__ import annotations
 
-from pcpu.iprog.finders.arm32 import AHEAD, BLOCK, THUMB_AHEAD, is_arm, is_short
+from pcpu.iprog.finders.arm32 import AHEAD, BLOCK, THUMB_AHEAD, is_arm, is_short, of_interest
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import (
     COUNT,
@@ -22,14 +22,12 @@ from pcpu.iprog.finders.elf import (
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.sites import Form
 from pcpu.kernel import i64
-from pcpu.kernel.memory import i32_at, lowest_bit, match_16, u16_at, u32_at
+from pcpu.kernel.memory import i32_at, lowest_bit, u16_at, u32_at
 
 REACH = 1 << 10  # bytes for which a register keeps what it was loaded with
 _REGISTERS = 16
 _LEAST_POINTER = 4096
 _NEVER = -REACH - 1
-_GROUP = 64  # bytes that are looked at together
-_THIRD_BYTES = 0x1111111111111111  # of each four, when moved down
 _POOL, _WORD = Form.ARM_POOL.value, Form.WORD.value
 
 
@@ -66,12 +64,7 @@ def _arm_pools(
 ) -> int:  # fmt: skip
     """The sites of ARM instructions in ``b[p:end]``; how many rows there are then."""
     while p < end:
-        found, step = 1, 4
-        if p + _GROUP <= end:
-            found, step = 0, _GROUP
-            for n in range(0, _GROUP, 16):
-                found |= match_16(b, p + n, 0xEF, 0x8F, 0) << n
-            found = found >> 2 & _THIRD_BYTES
+        found, step = of_interest(b, p, end, 2, 0xEF, 0x8F)
         while found != 0:
             q = p + lowest_bit(found)
             found &= found - 1

@@ -10,7 +10,7 @@ from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.macho import AMD64, ARM64, machine_of, macho_room, read_macho
 from pcpu.iprog.finders.reading import lies
 from pcpu.iprog.finders.rows import EXTRA, FORM, PLACE, TARGET
-from pcpu.iprog.finders.sort import ROW
+from pcpu.iprog.finders.sort import NUMBERS
 from pcpu.iprog.sites import OTHER_IMAGE, Form
 from pcpu.kernel import i64
 from pcpu.kernel.memory import u32_at
@@ -65,7 +65,7 @@ def fat_room(b: Bytes) -> int:
 def displace(rows: Ints, first: int, last: int, start: int, n: int) -> None:
     """Make rows that were found in image ``n``, which begins at ``start``, rows of the whole."""
     more = n * OTHER_IMAGE
-    for at in range(ROW * first, ROW * last, ROW):
+    for at in range(NUMBERS * first, NUMBERS * last, NUMBERS):
         form = i64(rows[at + FORM])
         rows[at + PLACE] += start
         rows[at + TARGET] += more

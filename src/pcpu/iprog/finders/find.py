@@ -59,6 +59,7 @@ from pcpu.iprog.finders.pe import (
 from pcpu.iprog.finders.pe_unwinding import pe_unwinding
 from pcpu.iprog.finders.riscv import riscv_sites
 from pcpu.iprog.finders.rows import tag
+from pcpu.iprog.finders.sort import NUMBERS
 from pcpu.iprog.finders.sqlite import database, is_database, owners_room
 from pcpu.iprog.finders.wasm import CODE, LOCALS, TABLES, WORDS, find_in_module, is_module
 from pcpu.iprog.finders.x86_64 import amd_sites
@@ -121,6 +122,12 @@ def chosen_for(finders: Iterable[int]) -> int:
     """The value of CHOSEN for a decoder that has these finders."""
     chosen = sum(_LINES if finder == DWARF_LINES else 1 << finder for finder in finders)
     return chosen | (chosen & _FAT) >> _IN_IMAGES
+
+
+def are_short(finders: Iterable[int]) -> bool:
+    """Whether rows may be records where these finders run: others change rows, or count them."""
+    chosen = chosen_for(finders)
+    return chosen & (_FAT | 1 << I386_TABLES) == 0
 
 
 def find_room(b: Bytes) -> int:
@@ -187,7 +194,8 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
             count = _in_data(b, elf, finders[n], scratch, rows, room, count)
         if TAGS:
             tag(rows, first, min(count, room), finders[n])
-    return count if count <= len(b) // BYTES_A_SITE else 0
+    # Where rows are records a site has up to two: who keeps them counts the sites.
+    return count if count <= len(b) // BYTES_A_SITE * (4 // NUMBERS) else 0
 
 
 def _for_debuggers(

@@ -9,7 +9,7 @@ from pcpu.iprog.finders.elf import RODATA, address_of, is_wide, named, size_of, 
 from pcpu.iprog.finders.go import FUNCTION_NAMES, NONE, TEXT, based, function_section, header_number
 from pcpu.iprog.finders.reading import lies
 from pcpu.kernel import i64
-from pcpu.kernel.memory import i64_at, u16_at, u32_at
+from pcpu.kernel.memory import i64_at, lowest_bit, match_16, u16_at, u32_at
 
 _CALL, _KINDS_OF_FUNCTIONS = 16, 256  # bytes of a call that was inlined; what its first byte says
 _CODE, _LINES = 1 << 26, 1 << 20  # of a function: bytes, and of a file: lines, at most
@@ -23,6 +23,8 @@ _INTERFACE = 20  # a kind
 _MORE = np.array([-1, *[0] * 16, 3, 2, 1, 4, -1, 1, 1, 0, 4, 0, *[-1] * 5], np.int64)
 _METHOD = 16  # bytes
 _WIDE = 8  # bytes of a pointer
+_PIECE = 1 << 14  # bytes that are looked at in one call
+_TOGETHER, _FOURTHS = 16, 0x1111  # bytes that are looked at at once; bits of those calls may be at
 
 
 def inlined(b: Bytes, rows: Ints, room: int, count: int) -> int:
@@ -44,17 +46,48 @@ def find_inlined(
     count: int,
 ) -> int:  # fmt: skip
     """The same in ``b[start:end]``; the table of functions is ``b[p:stop]``, at ``address``."""
-    names = header_number(b, p, FUNCTION_NAMES)
-    for q in range(start + (-start & 3), end - (_CALL - 1), 4):
-        if (
-            u32_at(b, q) < _KINDS_OF_FUNCTIONS
-            and u32_at(b, q + 8) < _CODE
-            and u32_at(b, q + 12) < _LINES
-        ):
-            name = p + names + u32_at(b, q + 4)
-            if p + names < name < stop and b[name - 1] == 0 and b[name] != 0:
-                count = based(b, q + 4, address + names, 0, rows, room, count)
+    names = p + header_number(b, p, FUNCTION_NAMES)
+    base, q = names - p + address, start + (-start & 3)
+    while q + _CALL <= end:
+        # In pieces, as engines of WebAssembly go over to faster code where a function is called.
+        last = min(q + _PIECE, end - _CALL + 4 & -4)
+        count = _inlined_in_piece(b, q, last, end, names, stop, base, rows, room, count)
+        q = last
     return count
+
+
+def _inlined_in_piece(
+    b: Bytes, q: int, last: int, end: int, names: int, stop: int, base: int, rows: Ints, room: int,
+    count: int,
+) -> int:  # fmt: skip
+    """The same of calls at places from ``q`` on before ``last``, multiples of 4."""
+    while q < last:
+        calls, step = 1, 4
+        if q + _TOGETHER + _CALL - 4 <= end and q + _TOGETHER <= last:
+            calls, step = _calls(b, q), _TOGETHER
+        while calls != 0:
+            at = q + lowest_bit(calls)
+            calls &= calls - 1
+            if _is_call(b, at):
+                name = names + u32_at(b, at + 4)
+                if names < name < stop and b[name - 1] == 0 and b[name] != 0:
+                    count = based(b, at + 4, base, 0, rows, room, count)
+        q += step
+    return count
+
+
+def _is_call(b: Bytes, q: int) -> bool:
+    return (
+        u32_at(b, q) < _KINDS_OF_FUNCTIONS
+        and u32_at(b, q + 8) < _CODE
+        and u32_at(b, q + 12) < _LINES
+    )
+
+
+def _calls(b: Bytes, q: int) -> int:
+    """Bit n, of 16: whether ``b[q + n]`` may be where a call begins: by bytes that are 0."""
+    kind, code = match_16(b, q, 0xFF, 0, 0), match_16(b, q + 8, 0xFC, 0, 0)
+    return kind >> 1 & kind >> 2 & kind >> 3 & code >> 3 & _FOURTHS
 
 
 def type_names(b: Bytes, rows: Ints, room: int, count: int) -> int:

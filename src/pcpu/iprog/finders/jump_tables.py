@@ -23,7 +23,7 @@ from pcpu.iprog.finders.elf import (
     table_of,
 )  # fmt: skip
 from pcpu.iprog.finders.rows import add
-from pcpu.iprog.finders.sort import ROW, sort_room, sort_rows
+from pcpu.iprog.finders.sort import NUMBERS, WHOLE, sort_room, sort_rows
 from pcpu.iprog.sites import Form
 from pcpu.kernel import i64
 from pcpu.kernel.memory import i32_at, lowest_bit
@@ -45,7 +45,7 @@ def tables_room(b: Bytes) -> int:
     # The limit of G41 holds for all sections, and what breaks it is no image.
     marks = min(marks, len(b) // 2 + 2 * sections)
     # The rows by which sections are sorted lie behind the spans, where marks go later.
-    sorting = ROW * sections + sort_room(sections)
+    sorting = NUMBERS * sections + sort_room(sections)
     return 1 + _SPAN * sections + max(sorting, marks // 64 + 1)
 
 
@@ -56,15 +56,15 @@ def read_tables(b: Bytes, elf: Ints, tables: Ints) -> None:
         s = section(elf, n)
         if is_constant(b, s):
             count += 1
-    sections = tables[1 + _SPAN * count : 1 + (_SPAN + ROW) * count]
+    sections = tables[1 + _SPAN * count : 1 + (_SPAN + NUMBERS) * count]
     at = 0
     for n in range(elf[COUNT]):
         s = section(elf, n)
         if is_constant(b, s):
             sections[at] = address_of(b, s)
             sections[at + 1] = size_of(b, s)
-            at += ROW
-    sort_rows(sections, count, tables[1 + (_SPAN + ROW) * count : len(tables)])
+            at += NUMBERS
+    sort_rows(sections, count, tables[1 + (_SPAN + NUMBERS) * count : len(tables)], WHOLE)
     _join(tables, sections, count)
     for n in range(1 + _SPAN * tables[0], len(tables)):
         tables[n] = 0
@@ -77,8 +77,8 @@ def _join(tables: Ints, sections: Ints, count: int) -> None:
     end = -1
     at = 1 - _SPAN
     for n in range(count):
-        low = i64(sections[ROW * n])
-        high = low + i64(sections[ROW * n + 1])
+        low = i64(sections[NUMBERS * n])
+        high = low + i64(sections[NUMBERS * n + 1])
         if low > end:
             at += _SPAN
             tables[0] += 1

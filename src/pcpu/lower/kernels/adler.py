@@ -50,7 +50,7 @@ class Sums:
 
 def sums(op: Op) -> Sums | None:
     """The step of a fold as Sums, None where it is something else."""
-    if op.fold is None or op.is_array:
+    if not op.is_plain_fold:
         return None
     match op.step_expr:
         case Binary("|" | "^" | "+", Binary("<<", high, Const(at)), low):
@@ -163,7 +163,7 @@ class Spans:
 
     def __init__(self, code: Code, stage: Stage, fed: Sequence[Stage], value: Expr) -> None:
         self.code, self.stage, self.fed, self.value = code, stage, fed, value
-        self.values = Values(code, stage)
+        self.values = Values(code, stage, [value])
         self.plain, self.double = code.local(I64), code.local(I64)
 
     def span(self, data: Value, length: Value) -> None:

@@ -41,7 +41,7 @@ class Clock:
 
 def clock(op: Op) -> Clock | None:
     """The step of a fold as a Clock, None where it is something else."""
-    if op.fold is None or op.is_array or any(imm.name == _NAME for imm in op.immediates):
+    if not op.is_plain_fold or any(imm.name == _NAME for imm in op.immediates):
         return None
     step, init = (settled(e, op.state_bits) for e in (op.step_expr, op.init_expr))
     names = {node.name for node in walk(step) if isinstance(node, Var)}

@@ -64,10 +64,11 @@ def _function(code: Code, field: Field, fed: Sequence[Stage]) -> Value:
     if not multipliers and code.target.shuffles:
         multiples = gf2.multiples(field.width, field.poly)
         if usual := code.target.crc_usual:
-            served = [m for m in multiples if m[0] * _WORTH <= usual and crc_row.serves(field, m)]
-            for multiple in served[-_ROWS:]:
-                function = crc_row.row(code, field, multiple, function)
-            return function
+            served = [m for m in multiples if m[0] * _WORTH <= usual][-_ROWS:]
+            if served and served[-1][0] > gf2.WINDOW:
+                paired = gf2.paired(field.width, field.poly, usual // _WORTH)
+                served[-1] = paired or served[-1]
+            return crc_row.rows(code, field, served, function, usual) if served else function
         return crc_sparse.function(code, field, multiples, function, fed)
     return function
 

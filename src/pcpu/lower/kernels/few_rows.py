@@ -53,7 +53,7 @@ class FewRows(Tables):
     """The tables of a stage where each needs no more than ``rows`` rows."""
 
     def __init__(self, code: Code, stage: Stage, apart: TakenApart, rows: int) -> None:
-        super().__init__(code, stage)
+        super().__init__(code, stage, [stage.op.map_expr])
         self._rooms, self._count = apart.rooms, rows
 
     def prepare(self) -> None:

@@ -37,7 +37,7 @@ class Multiplication:
 
 def multiplication(op: Op) -> Multiplication | None:
     """The step of a fold of this family, None where it is something else."""
-    if op.fold is None or op.is_array or op.state_bits < 16:
+    if not op.is_plain_fold or op.state_bits < 16:
         return None
     found = _match(op.step_expr, op.state_bits)
     # An even factor has no inverse, and its low bits are constant after 8 bytes: not a hash. Nor is

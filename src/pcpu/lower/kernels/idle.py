@@ -38,7 +38,7 @@ class Idle:
 
 def idle(op: Op) -> Idle | None:
     """The step of a fold as Idle, None where it is something else."""
-    if op.fold is None or op.is_array:
+    if not op.is_plain_fold:
         return None
     step = settled(op.step_expr, op.state_bits)
     rests = list(dict.fromkeys(_rests(step)))
@@ -85,7 +85,7 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
     (stage,) = stages
     form = idle(stage.op)
     assert form is not None
-    lanes, values = vectors.width(code.target), Values(code, stage)
+    lanes, values = vectors.width(code.target), Values(code, stage, [form.busy])
     whole = code.b.and_(length, code.size(-lanes))
     with code.loop(code.size(0), whole, lanes, plain=True) as i:
         here = code.byte_at(data, i)

@@ -44,6 +44,11 @@ def accepts(op: Op, target: Target) -> bool:
     return bool(forms) and fit and not products
 
 
+def _values(op: Op) -> list[Expr]:
+    """What lanes have of each byte."""
+    return [op.map_expr] if op.kind == "map" else [form.value for form in reductions(op)]
+
+
 @dataclass(frozen=True)
 class _Fold:
     """A reduction and what its values are gathered in."""
@@ -65,7 +70,7 @@ class _Operands:
 
     def __init__(self, code: Code, stage: Stage, lanes: int, tables: Tables | None = None) -> None:
         self.cycles = Cycles(code, stage, lanes)
-        self.tables = Tables(code, stage) if tables is None else tables
+        self.tables = Tables(code, stage, _values(stage.op)) if tables is None else tables
 
     @property
     def prepares(self) -> bool:
@@ -87,7 +92,7 @@ def emit(
     """Run the stages; ``tables`` are those of each, where another kernel knows more of them."""
     lanes = _lanes(code.target, stages)
     if tables is None:
-        tables = [Tables(code, stage) for stage in stages]
+        tables = [Tables(code, stage, _values(stage.op)) for stage in stages]
     operands = [
         _Operands(code, stage, lanes, each) for stage, each in zip(stages, tables, strict=True)
     ]
@@ -316,11 +321,12 @@ def _nothing(expr: Expr) -> None:
 
 
 class Values:
-    """Values of bytes in lanes, for a stage whose expressions do not ask for the place."""
+    """Values of bytes in lanes, of which ``values`` are all, for a stage whose expressions do not
+    ask for the place."""
 
-    def __init__(self, code: Code, stage: Stage) -> None:
+    def __init__(self, code: Code, stage: Stage, values: Sequence[Expr]) -> None:
         self._code, self._stage = code, stage
-        self._tables = Tables(code, stage)
+        self._tables = Tables(code, stage, values)
         self._tables.prepare()
 
     def of(self, byte: Value, value: Expr, bits: int) -> Value:

@@ -35,7 +35,7 @@ class Moment:
 
 def moment(op: Op) -> Moment | None:
     """The step of a fold as a Moment, None where it is something else."""
-    if op.fold is None or op.is_array or op.state_bits != INDEX_WIDTH:
+    if not op.is_plain_fold or op.state_bits != INDEX_WIDTH:
         return None
     found = linear(op.step_expr, INDEX_WIDTH, lambda part: lane_bits(op, part) == 8)
     if found is None or found.pop(STATE, 0) != 1:

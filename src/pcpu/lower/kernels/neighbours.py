@@ -19,7 +19,7 @@ from pcpu.isa import Op
 from pcpu.lower import expression
 from pcpu.lower.apart import HIGH, LOW, TOP, Parts, widths
 from pcpu.lower.code import I8, Code, Value
-from pcpu.lower.forms import LANES, Reduction, joined, maxima, upper_bound
+from pcpu.lower.forms import Reduction, joined, lanes_of, maxima, upper_bound
 from pcpu.lower.kernels import chain, vectors
 from pcpu.lower.kernels.accumulators import accumulator, combine
 from pcpu.lower.kernels.kernel import Kernel
@@ -45,7 +45,7 @@ class Neighbours:
 
 def neighbours(op: Op) -> Neighbours | None:
     """The step of a fold as Neighbours, None where it is something else."""
-    if op.fold is None or op.is_array or uses(op.step_expr, "index"):
+    if not op.is_plain_fold or uses(op.step_expr, "index"):
         return None
     if any(isinstance(node, Index) for node in walk(op.step_expr)):
         return None
@@ -72,7 +72,7 @@ def _with(op: Op, step: Expr, bits: int) -> Neighbours | None:
     if any(uses(term, "low") or times < 0 for term, times in after):
         return None
     value = joined([_times(*each) for each in after] or [Const(0)], "+")
-    bound = upper_bound(value, maxima(op), LANES[-1])
+    bound = upper_bound(value, maxima(op), lanes_of(op)[-1])
     if bound is None or bound >= unit:
         return None
     before = _renamed(value, {"byte": Var(_BEFORE)})
@@ -89,7 +89,7 @@ def _parts(op: Op, total: Sum) -> tuple[Reduction, ...] | None:
     found = []
     for times, values in by_scale.items():
         value, most = joined(values, "+"), maxima(op) | {_BEFORE: 255}
-        bounds = ((bits, upper_bound(value, most, bits)) for bits in LANES)
+        bounds = ((bits, upper_bound(value, most, bits)) for bits in lanes_of(op))
         fitting = next(((bits, bound) for bits, bound in bounds if bound is not None), None)
         if fitting is None:
             return None

@@ -63,7 +63,7 @@ class Polynomial:
 
 def polynomial(op: Op) -> Polynomial | None:
     """The step of a fold as a Polynomial, None where it is something else."""
-    if op.fold is None or op.is_array:
+    if not op.is_plain_fold:
         return None
     step, modulus = reduced(op.step_expr)
     added = linear(step, op.state_bits, lambda part: lane_bits(op, part) == 8)
@@ -104,7 +104,7 @@ def _write(code: Code, stage: Stage) -> None:
     assert form is not None
     local = code.local(start.type, start)
     own, done = replace(stage, state=local), code.local(code.usize, code.size(0))
-    values = Values(code, stage)
+    values = Values(code, stage, [form.value])
     if form.ring(start.type.width) == form.modulus:
         with code.unlikely(code.b.icmp_unsigned("==", length, code.size(0))):
             code.b.ret(start)

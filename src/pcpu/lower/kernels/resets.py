@@ -41,7 +41,7 @@ class Resets:
 
 def resets(op: Op) -> Resets | None:
     """The step of a fold as Resets, None where it is something else."""
-    if op.fold is None or op.is_array:
+    if not op.is_plain_fold:
         return None
     when, rest = _parted(op.step_expr)
     bits = lane_bits(op, when)

@@ -64,7 +64,7 @@ class Search:
 
 def search(op: Op) -> Search | None:
     """The step of a fold as a Search, None where it is something else."""
-    if op.fold is None or op.is_array or op.state_bits != INDEX_WIDTH:
+    if not op.is_plain_fold or op.state_bits != INDEX_WIDTH:
         return None
     tests = _tests(op.step_expr)
     guards: list[tuple[str, int | None]] = []
@@ -191,7 +191,7 @@ class Scan:
 
     def __init__(self, code: Code, stage: Stage, form: Search, base: Value, size: Value) -> None:
         self.code, self.stage, self.form, self.base, self.size = code, stage, form, base, size
-        self.values = Values(code, stage)
+        self.values = Values(code, stage, [form.predicate])
         self.left, self.place = code.local(code.usize, size), code.local(code.usize)
         blocks = (code.function.append_basic_block(n) for n in ("close", "found", "absent"))
         self.close, self.found, self.absent = blocks

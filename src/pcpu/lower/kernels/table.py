@@ -70,13 +70,14 @@ def method(target: Target) -> Method | None:
 
 
 class Tables:
-    """The tables of a stage, by name, and what is in them."""
+    """The tables of a stage that ``values`` are looked up in, by name, and what is in them.
 
-    def __init__(self, code: Code, stage: Stage) -> None:
+    Other bytes that the step asks for may be no tables: there may be fewer of them."""
+
+    def __init__(self, code: Code, stage: Stage, values: Sequence[Expr]) -> None:
         self._code, self._stage = code, stage
-        op = stage.op
-        expr = op.map_expr if op.kind == "map" else op.step_expr
-        nodes = [n for n in walk(expr) if isinstance(n, Index) and n.index != PLACE]
+        parts = (node for value in values for node in walk(value))
+        nodes = [n for n in parts if isinstance(n, Index) and n.index != PLACE]
         self._rows: dict[str, list[Value]] = {node.name: [] for node in nodes}
 
     def __bool__(self) -> bool:

@@ -115,7 +115,7 @@ class _Writer:
         assert found is not None
         self.form, self.division = form, found
         self.kind = ir.IntType(form.bits)
-        self.values = Values(code, stage)
+        self.values = Values(code, stage, [form.value])
 
     def write(self) -> None:
         code = self.code
