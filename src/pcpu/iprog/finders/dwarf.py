@@ -34,6 +34,7 @@ from pcpu.iprog.finders.dwarf_forms import (
     raw_address,
     size_of_form,
 )  # fmt: skip
+from pcpu.iprog.finders.dwarf_lines import lines
 from pcpu.iprog.finders.dwarf_lists import list_4, list_5, marks_room
 from pcpu.iprog.finders.dwarf_sections import BEGIN, WIDTH, note_addresses, section
 from pcpu.iprog.finders.elf import (
@@ -49,7 +50,8 @@ from pcpu.iprog.finders.rows import add
 from pcpu.kernel import i64
 from pcpu.kernel.memory import u16_at, u32_at
 
-FOUND_ENTRIES, FOUND_LOCATIONS, FOUND_RANGES = range(3)
+# What is looked for: how much more the number of its finder is than that of the first one.
+FOUND_ENTRIES, FOUND_LOCATIONS, FOUND_RANGES, FOUND_LINES = 0, 1, 2, 5
 # Numbers of ``about``: the section of entries; the unit, its version, and the address that its
 # lists count from, -1 before the first entry; the table that was read, how many codes it has and
 # bytes that were read of tables and lists; the section of tables; the sections of lists for
@@ -70,7 +72,10 @@ _PIECE = 1024  # entries that are looked at in one call
 
 
 def dwarf(b: Bytes, elf: Ints, about: Ints, what: int, rows: Ints, room: int, count: int) -> int:
-    """Finders 58 to 60: sites in the section of entries, in lists of locations, or of ranges."""
+    """Finders 58 to 60 and 63: sites in the section of entries, in lists of locations or of ranges,
+    or in programs of lines."""
+    if what == FOUND_LINES:
+        return lines(b, elf, about, rows, room, count)
     if not _sections(b, about, what):
         return count
     note_addresses(b, elf, about)

@@ -14,7 +14,6 @@ from pcpu.iprog.finders.call_sites import call_sites
 from pcpu.iprog.finders.clr import CLR, read_clr
 from pcpu.iprog.finders.clr_sites import clr_code, clr_tables
 from pcpu.iprog.finders.dwarf import dwarf, dwarf_room
-from pcpu.iprog.finders.dwarf_lines import lines
 from pcpu.iprog.finders.eh_frame import common_room, frames, search_table
 from pcpu.iprog.finders.elf import AARCH64, ARM32, ELF, I386, RISCV, X86_64, machine_of, read_elf
 from pcpu.iprog.finders.elf_data import pointers, relocations, symbols
@@ -173,7 +172,8 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
         first = count
         if CHOSEN & _DWARF != 0 and _DWARF >> finders[n] & 1 != 0:
             if module or (loaded > 0 and machine_of(b) != 0):
-                count = _for_debuggers(b, elf, finders[n], scratch, rows, room, count)
+                about, what = scratch[ELF : len(scratch)], finders[n] - DWARF_ENTRIES
+                count = dwarf(b, elf, about, what, rows, room, count)
         elif CHOSEN & _MODULES != 0 and module:
             count = find_in_module(b, finders[n], rows, room, count)
         elif CHOSEN & _CLR != 0 and assembly and finders[n] in (CLR_TABLES, CLR_CODE):
@@ -196,16 +196,6 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
             tag(rows, first, min(count, room), finders[n])
     # Where rows are records a site has up to two: who keeps them counts the sites.
     return count if count <= len(b) // BYTES_A_SITE * (4 // NUMBERS) else 0
-
-
-def _for_debuggers(
-    b: Bytes, elf: Ints, finder: int, scratch: Ints, rows: Ints, room: int, count: int
-) -> int:  # fmt: skip
-    """What a finder finds in what a program carries for debuggers."""
-    about = scratch[ELF : len(scratch)]
-    if finder == DWARF_LINES:
-        return lines(b, elf, about, rows, room, count)
-    return dwarf(b, elf, about, finder - DWARF_ENTRIES, rows, room, count)
 
 
 def _in_code(
