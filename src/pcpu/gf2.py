@@ -21,9 +21,11 @@ Multiple = tuple[int, ...]
 
 REGISTERS = 224  # bytes that fit in 14 of the 16 vector registers of x86-64
 WINDOW = 432  # bytes of variables, of which those that are not in registers lie on the stack
+NEAR = 128  # in a ring (crc_ring.py): the longest lag whose vectors stay in registers
 # Cycles from a vector to the next one that waits for it, times the vectors of a cycle; measured
 # where an instruction on vectors takes two cycles (AMD Zen 5).
 LATENCY = 24
+RING = 6.5  # cycles for 64 bytes that a ring takes at least
 SEARCH_WIDTH = 32  # above, to find all takes minutes
 # For what is found neither in the file nor so: where to look for some with more terms, how often.
 DENSE_DEGREES = (176, 208)
@@ -94,15 +96,31 @@ def stretched(multiple: Multiple) -> list[Multiple]:
     return found
 
 
-def work(multiple: Multiple) -> float:
-    """Roughly the processor's cycles for 64 bytes; measured on AMD Zen 5, in WebAssembly."""
+def near(multiple: Multiple) -> Multiple:
+    """The lags that a ring keeps in registers; none where all that is needed of w is there."""
+    if multiple[0] <= WINDOW:
+        return ()
+    return tuple(lag for lag in lags(multiple) if lag <= NEAR)
+
+
+def work(multiple: Multiple, beside: int = 0) -> float:
+    """Roughly the processor's cycles for 64 bytes; measured on AMD Zen 5, in WebAssembly.
+
+    ``beside`` are the operations that each vector takes besides, and its store.
+    """
     block = -(-multiple[0] // 16) * 16
     shifts = [lag % 16 for lag in lags(multiple)]
-    if block > WINDOW:  # two loads in a cycle; one in four of those that are askew counts twice
-        return 2 * (1 + sum(1.25 if shift else 1 for shift in shifts))
-    # An XOR for each term, and one shuffle for all terms that are shifted alike.
-    found = 1 + len(shifts) + len({*shifts} - {0}) + (block > REGISTERS) / 2
-    return max(found, LATENCY / (lags(multiple)[0] // 16))
+    waits = LATENCY / (lags(multiple)[0] // 16)
+    if block <= WINDOW:
+        # An XOR for each term, and one shuffle for all terms that are shifted alike.
+        found = 1 + len(shifts) + len({*shifts} - {0}) + (block > REGISTERS) / 2
+        return max(found, waits)
+    # Two loads in a cycle; one in four of those that are askew counts twice. Four operations on
+    # vectors or stores of them. Places in the ring are not for nothing.
+    close = len(near(multiple))
+    loads = 1 + sum(1.25 if shift else 1 for shift in shifts[close:])
+    operations = len(shifts) + len({*shifts[:close]} - {0}) + 1 + beside
+    return max(2 * loads, operations, waits, RING)
 
 
 def end_cost(multiple: Multiple) -> float:

@@ -16,7 +16,7 @@ from pcpu import gf2
 from pcpu.gf2 import Multiple
 
 # Sizes to be good at: where the forms for short and for long data are used.
-SHORT, MIDDLE, LONG, LONGEST = 512, 2048, 32768, 1 << 20
+SHORT, MIDDLE, LONG, TILE, LONGEST = 512, 2048, 32768, 1 << 17, 1 << 20
 ENOUGH = 64  # multiples to choose from
 LIMITS = {
     2: 224,
@@ -31,8 +31,10 @@ DENSE_DEGREES = (176, 192, 208, 224)  # where a polynomial of 64 bits gets some 
 ROUNDS = 600
 PAIRS_DEGREE = 4096
 RING = 8192 - 128  # the degree for which a ring of 8 KiB has room (crc_ring.py)
-NEAREST = 128  # the least lag for a ring
+LARGE_RING = 16384 - 128
+NEAREST = 128  # the least lag for a ring without registers
 CLOSE = 512  # what was written as late as that cannot be loaded without waiting
+WORTH = 1  # cycles for 64 bytes that lags in registers have to save, since they are one form more
 FILE = Path(__file__).with_name("multiples.json")
 
 
@@ -50,8 +52,13 @@ def choose(width: int, poly: int) -> list[Multiple]:
         far = far_multiples(divisor, width)
         return [min(near, key=lambda m: gf2.cost(m, MIDDLE)), min(far, key=lambda m: m[0])]
     best = [min(found, key=lambda m: gf2.cost(m, size)) for size in (SHORT, LONG)]
-    if (four := _four_terms(divisor)) and gf2.work(four) < gf2.work(best[1]):
+    if (four := _four_terms(divisor, range(CLOSE, RING))) and gf2.work(four) < gf2.work(best[-1]):
         best.append(four)
+    enough = gf2.work(best[-1]) - WORTH
+    if enough >= gf2.RING:
+        four = _four_terms(divisor, range(32, gf2.NEAR + 1))
+        if four and gf2.work(four) <= enough:
+            best.append(four)
     return sorted(set(best), key=lambda m: m[0])
 
 
@@ -70,23 +77,27 @@ def far_multiples(divisor: int, width: int) -> list[Multiple]:
     return [m for m in found if gf2.lags(m)[0] >= NEAREST and m[-2] >= room]
 
 
-def _four_terms(divisor: int) -> Multiple | None:
-    """The best multiple with four terms for a ring."""
+def _four_terms(divisor: int, nearest: range) -> Multiple | None:
+    """The best multiple with four terms for a ring, of those whose least lag is in ``nearest``."""
     import numpy as np
 
-    value = np.array(gf2.powers(RING + 1, divisor), dtype=np.uint64)
+    # Lags are the exponents of multiples of the polynomial in reverse.
+    degree = RING if nearest[0] >= CLOSE else LARGE_RING
+    backward = gf2.reflect(divisor, divisor.bit_length())
+    value = np.array(gf2.powers(degree + 1, backward), dtype=np.uint64)
     order = np.argsort(value)
     ordered = value[order]
     found: list[Multiple] = []
-    for first in range(1, RING):
+    for first in nearest:
         wanted = value[first + 1 :] ^ value[first] ^ value[0]
-        at = np.minimum(np.searchsorted(ordered, wanted), RING)
+        at = np.minimum(np.searchsorted(ordered, wanted), degree)
         for hit in np.nonzero(ordered[at] == wanted)[0]:
             second, third = first + 1 + int(hit), int(order[at[hit]])
-            if third > second and third - second >= CLOSE:
-                found.append((third, second, first, 0))
-    usable = [m for m in found if m[-2] >= 8]  # see crc_ring
-    return min(usable, key=lambda m: gf2.cost(m, LONGEST), default=None)
+            if third > second and (second <= gf2.NEAR or second >= CLOSE):
+                found.append((third, third - first, third - second, 0))
+    usable = [m for m in found if m[0] > gf2.WINDOW and m[-2] >= 8]  # see crc_ring
+    size = LONGEST if nearest[0] >= CLOSE else TILE
+    return min(usable, key=lambda m: gf2.cost(m, size), default=None)
 
 
 def _eight_terms(divisor: int) -> set[Multiple]:

@@ -13,6 +13,8 @@ from pcpu.compiler import compile_program
 from pcpu.ir import Program, ResultValue, with_names
 from pcpu.isa import Isa, Op
 from pcpu.layout import layout
+from pcpu.lower.kernels import lanes
+from pcpu.lower.stage import Stage
 from tests.kernels import test_crc
 from tests.kernels.machine import (
     GUARD,
@@ -31,6 +33,8 @@ MODELS = (
     "CRC-8/SMBUS", "CRC-16/KERMIT", "CRC-24/OPENPGP", "CRC-32/ISCSI", "CRC-32/ISO-HDLC",
     "CRC-64/WE",
 )  # fmt: skip
+# Of these, with a ring whose shortest lag stays in registers, where little is done beside.
+NEAR = ("CRC-24/OPENPGP", "CRC-32/ISCSI", "CRC-32/ISO-HDLC")
 K = (("k", 8),)
 MAPS = (
     byte_map("flip", "byte ^ k", K),
@@ -108,10 +112,13 @@ class Running:
         self.machine.call(f"pcpu_{name}", 0, [(base + offset, bits) for offset in offsets])
 
 
-def compiled(target: str, names: Sequence[str], dice: random.Random) -> Running:
-    models = test_crc.ops(MODELS)
+def compiled(
+    target: str, names: Sequence[str], dice: random.Random, models: Sequence[str] = MODELS
+) -> Running:
+    """The program of these operations; each "crc" is of one of the ``models``."""
+    crcs = test_crc.ops(MODELS)
     known = {op.name: op for op in (*MAPS, *FOLDS)}
-    chosen = [models[dice.choice(MODELS)] if n == "crc" else known[n] for n in names]
+    chosen = [crcs[dice.choice(models)] if n == "crc" else known[n] for n in names]
     stages: list[tuple[Op, tuple[int | bytes, ...], None]] = [
         (op, tuple(any_operand(imm, dice) for imm in op.immediates), None) for op in chosen
     ]
@@ -165,6 +172,22 @@ def test_every_length(target: str, names: tuple[str, ...]) -> None:
 def test_lengths_around_the_ring(target: str, names: tuple[str, ...]) -> None:
     dice = random.Random(" ".join(names))
     check_prefixes(compiled(target, names, dice), dice, 40_000, 600)
+
+
+@pytest.mark.parametrize("target", ["wasm", "sparse"])
+@pytest.mark.parametrize("model", NEAR)
+@pytest.mark.parametrize("name", ["flip", "turn", "count", "most", "sum", "squares"])
+def test_rings_with_lags_in_registers(target: str, model: str, name: str) -> None:
+    dice = random.Random(model + name)
+    check_prefixes(compiled(target, (name, "crc"), dice, [model]), dice, 40_000, 1500)
+
+
+def test_operations_beside_a_crc_are_counted() -> None:
+    stages = {op.name: Stage(op, (), None) for op in (*MAPS, *FOLDS)}
+    counted = {"flip": 2, "count": 2, "most": 1, "sum": 3, "minus": 3}
+    assert {name: lanes.operations([stages[name]]) for name in counted} == counted
+    assert lanes.operations([stages["flip"], stages["plus"]]) == 3
+    assert lanes.operations([]) == 0
 
 
 @pytest.mark.parametrize("target", ["wasm", *WITHOUT])

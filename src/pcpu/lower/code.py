@@ -42,6 +42,7 @@ class Code:
         self.b: Any = ir.IRBuilder(start)
         self._kept: dict[tuple[int, int, int], Value] = {}
         self._rows: dict[bytes, Value] = {}
+        self._unread: Value | None = None
         self.location: Callable[[Mark], Value] | None = None  # where code is marked
         self._mark = Mark()
 
@@ -160,6 +161,20 @@ class Code:
         ):
             return value
         return self._opaque(self.b, value, side_effect=True)
+
+    def settle(self, value: Value) -> None:
+        """Have ``value`` computed here, in order with loads and stores, by V8 too.
+
+        V8 computes late what nothing but the next turn of a loop asks for, and keeps till then all
+        that it comes from. So this stores it where nobody looks.
+        """
+        if not self.target.plain_engine:
+            return
+        if self._unread is None:
+            self._unread = self.room(64, 16)
+        made = _Volatile(self.b.block, value, self._unread)
+        made.align = 16
+        self.b._insert(made)
 
     def _opaque(self, builder: Any, value: Value, *, side_effect: bool = False) -> Value:
         if not self.target.plain_engine:
@@ -330,6 +345,15 @@ class Code:
 
     def at_most(self, value: Value, limit: Value) -> Value:
         return self.b.select(self.b.icmp_unsigned("<", value, limit), value, limit)
+
+
+class _Volatile(ir.instructions.StoreInstr):  # type: ignore[misc]
+    """A store that stays, for which llvmlite has no word."""
+
+    def descr(self, buf: list[str]) -> None:
+        parts: list[str] = []
+        super().descr(parts)
+        buf += [part.replace("store ", "store volatile ") for part in parts]
 
 
 class _Offset(ir.instructions.GEPInstr):  # type: ignore[misc]

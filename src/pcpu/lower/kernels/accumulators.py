@@ -2,7 +2,8 @@
 
 ``accumulator`` picks the cheapest way that stays exact. Each has ``steps``, the number of vectors
 after which a lane could overflow (None for never), and emits ``reset``, ``add`` of one vector
-of values, and ``joined``, all that was added since the reset, as one integer.
+of values, and ``joined``, all that was added since the reset, as one integer. ``totals`` are its
+lanes, for loops that ``Code.settle`` them.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Accumulator(Protocol):
     def reset(self) -> None: ...
 
     def add(self, values: Value) -> None: ...
+
+    def totals(self) -> list[Value]: ...
 
     def joined(self) -> Value: ...
 
@@ -107,7 +110,7 @@ class _Paired:
         bound = form.bound if form.combine not in ("add", "sub") else 2 * form.bound
         inner = accumulator(code, replace(form, bound=bound), state_bits, lanes, unrolled)
         self._add, self.steps = inner.add, inner.steps
-        self.reset, self.joined = inner.reset, inner.joined
+        self.reset, self.totals, self.joined = inner.reset, inner.totals, inner.joined
 
     def add(self, values: Value) -> None:
         code = self._code
@@ -145,12 +148,15 @@ class _Lanewise:
 
     def add(self, values: Value) -> None:
         code = self._code
-        total = code.load(self._kind, self._total)
+        (total,) = self.totals()
         _keep(code, self._total, combine(code, self._how, total, values))
+
+    def totals(self) -> list[Value]:
+        return [self._code.load(self._kind, self._total)]
 
     def joined(self) -> Value:
         code = self._code
-        total = code.load(self._kind, self._total)
+        (total,) = self.totals()
         if code.target.plain_engine:
             # Of wide vectors of truths LLVM makes a mask, which its WebAssembly has only for lanes
             # of bytes: others end the process. So what is reduced is a register.
@@ -174,11 +180,15 @@ class _Narrow:
 
     def add(self, values: Value) -> None:
         code = self._code
-        _keep(code, self._total, code.b.add(code.load(self._kind, self._total), values))
+        (total,) = self.totals()
+        _keep(code, self._total, code.b.add(total, values))
+
+    def totals(self) -> list[Value]:
+        return [self._code.load(self._kind, self._total)]
 
     def joined(self) -> Value:
         code = self._code
-        total = code.load(self._kind, self._total)
+        (total,) = self.totals()
         size = vectors.width(code.target)
         # Pairs of up to 2 x 255 in 16 bits: 128 of them could be added.
         sums = [vectors.add_neighbours(code, part) for part in vectors.pieces(code, total, size)]
@@ -212,9 +222,12 @@ class _Halves:
         for total, part in ((self._whole, pairs), (self._high, high)):
             _keep(code, total, code.b.add(code.load(self._kind, total), part))
 
+    def totals(self) -> list[Value]:
+        return [self._code.load(self._kind, total) for total in (self._whole, self._high)]
+
     def joined(self) -> Value:
         code = self._code
-        whole, high = code.load(self._kind, self._whole), code.load(self._kind, self._high)
+        whole, high = self.totals()
         low = code.b.sub(whole, code.b.shl(high, self._splat(self._bits)))
         # 2**16 lanes of 16 bits fit in 32; those of 32 get the 64 of the widest state.
         wide = lane_type(32 if self._bits == 8 else 64, self._kind.count)
@@ -244,10 +257,11 @@ class _Eights:
             added = code.b.add(code.load(self._kind, total), vectors.add_eights(code, part))
             _keep(code, total, added)
 
+    def totals(self) -> list[Value]:
+        return [self._code.load(self._kind, total) for total in self._totals]
+
     def joined(self) -> Value:
-        code = self._code
-        totals = [code.load(self._kind, total) for total in self._totals]
-        return vectors.reduce(code, "add", vectors.total(code, totals))
+        return vectors.reduce(self._code, "add", vectors.total(self._code, self.totals()))
 
 
 class _Masks:
@@ -273,5 +287,8 @@ class _Masks:
             count = vectors.call(code, "llvm.ctpop.i64", I64, [mask])
             code.b.store(code.b.add(code.load(I64, total), count), total)
 
+    def totals(self) -> list[Value]:
+        return [self._code.load(I64, total) for total in self._totals]
+
     def joined(self) -> Value:
-        return vectors.total(self._code, [self._code.load(I64, total) for total in self._totals])
+        return vectors.total(self._code, self.totals())

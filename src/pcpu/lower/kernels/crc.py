@@ -64,7 +64,8 @@ def _function(code: Code, field: Field, fed: Sequence[Stage]) -> Value:
     if not multipliers and code.target.shuffles:
         multiples = gf2.multiples(field.width, field.poly)
         if usual := code.target.crc_usual:
-            served = [m for m in multiples if m[0] * _WORTH <= usual][-_ROWS:]
+            kept = [m for m in multiples if m[0] * _WORTH <= usual and not gf2.near(m)]
+            served = kept[-_ROWS:]
             if served and served[-1][0] > gf2.WINDOW:
                 paired = gf2.paired(field.width, field.poly, usual // _WORTH)
                 served[-1] = paired or served[-1]

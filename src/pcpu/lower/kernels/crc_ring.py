@@ -4,6 +4,8 @@ Few terms need a large degree. A term then is a load from the ring and an XOR; n
 since loads may begin anywhere. The ring has a power of two of bytes, so that a place in it is a
 number without its high bits, and its first bytes stand behind its end once more, so that what
 begins before the end may reach beyond it.
+
+What short lags reach (gf2.NEAR) stays in registers besides, which saves loads.
 """
 
 from __future__ import annotations
@@ -11,28 +13,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llvmlite import ir
-
 from pcpu import gf2
 from pcpu.lower.code import I8, POINTER, Code, Value
 from pcpu.lower.kernels.crc_model import Field, kernel_function
+from pcpu.lower.kernels.crc_window import VECTOR, ZERO, Window, xor
 from pcpu.lower.kernels.function import inside
 from pcpu.lower.kernels.lanes import Feed
 from pcpu.lower.stage import Stage
 
-VECTOR = ir.VectorType(I8, 16)
-ZERO = ir.Constant(VECTOR, None)
+SHORTEST = 8192  # bytes that are worth to clear a ring for
 
 
 def least(multiple: gf2.Multiple, nearer: gf2.Multiple | None, *, fed: bool) -> int:
     """The shortest data for which the ring is worth its end, where ``nearer`` serves what is
     shorter. Stages that it is fed by cost the less here, where less is done in registers."""
     block = -(-multiple[0] // 16) * 16
+    shortest = max(3 * block, SHORTEST)
     if fed or nearer is None:
-        return 4 * block
+        return shortest
     saved = gf2.work(nearer) - gf2.work(multiple)
     lost = gf2.end_cost(multiple) - gf2.end_cost(nearer)
-    return max(3 * block, min(16 * block, int(40 * lost / max(saved, 0.5))))
+    return max(shortest, min(16 * block, int(40 * lost / max(saved, 0.5))))
 
 
 def ring(
@@ -51,9 +52,41 @@ def ring(
     return found
 
 
+class _Recent:
+    """What the next vectors need of the last w, in variables: ``lags`` are all short."""
+
+    def __init__(self, code: Code, lags: tuple[int, ...]) -> None:
+        self._code, self._lags = code, lags
+        count = Window(code, lags).count
+        self._slots = [code.local(VECTOR, ZERO) for _ in range(count)]
+
+    def window(self) -> Window:
+        window = Window(self._code, self._lags)
+        count = len(self._slots)
+        window.vectors = {
+            k - count: self._code.load(VECTOR, slot) for k, slot in enumerate(self._slots)
+        }
+        return window
+
+    def keep(self, window: Window) -> None:
+        """The last of a turn's vectors, for the next turn."""
+        count = len(self._slots)
+        for k, slot in enumerate(self._slots):
+            self._code.b.store(window.vectors[TURN - count + k], slot)
+
+    def add_terms(self, out: Value) -> None:
+        """What they have to cancel in the bytes behind them, which are at ``out``."""
+        code, window = self._code, self.window()
+        for k in range(len(self._slots)):
+            window.vectors[k] = None
+            place = code.byte_at(out, code.size(16 * k))
+            terms = window.taps(k, self._lags)
+            code.b.store(xor(code, [code.load(VECTOR, place, 16), *terms]), place, 16)
+
+
 @dataclass(frozen=True)
 class _Ring:
-    """The ring at ``base``. ``lags`` are those of the division."""
+    """The ring at ``base``. ``lags`` are those of the division that it is loaded for."""
 
     code: Code
     base: Value
@@ -102,8 +135,10 @@ def _write(
     block = -(-lags[-1] // 16) * 16
     size = 1 << (lags[-1] + STEP - 1).bit_length()
     assert least >= 2 * block + STEP
-    assert lags[0] >= STEP  # within a turn nothing waits for what is not behind the end yet
-    feed = Feed(code, fed, 16, TURN, in_turns=True)
+    near = tuple(lag for lag in lags if lag <= gf2.NEAR)
+    far = lags[len(near) :]
+    assert far[0] >= STEP  # within a turn nothing waits for what is not behind the end yet
+    feed = Feed(code, fed, 16, TURN, in_turns=True, settles=bool(near))
     with code.when(code.b.icmp_unsigned("<", length, code.size(least))):
         feed.span(data, length)
         code.b.ret(code.b.call(below, [start, data, length]))
@@ -111,7 +146,7 @@ def _write(
     code.fill(base, I8(0), code.size(size + STEP))
     # The register belongs to the first bytes of the message: the largest lag leads there.
     code.b.store(start, code.byte_at(base, code.size(size - lags[-1])), 1)
-    around = _Ring(code, base, size, lags)
+    around, recent = _Ring(code, base, size, far), _Recent(code, near)
     stop = code.b.and_(code.b.sub(length, code.size(block)), code.size(-STEP))
     pointer = code.local(POINTER, data)
     with (
@@ -120,16 +155,20 @@ def _write(
         code.loop(first, last, STEP, plain=True) as i,
     ):
         here, to, taps = code.load(POINTER, pointer), around.at(i), around.taps(i)
+        window = recent.window()
         for k in range(TURN):
             loaded = feed.load(code.byte_at(here, code.size(16 * k)))
-            value = around.residue(loaded, taps, k)
-            code.b.store(value, code.byte_at(to, code.size(16 * k)), 16)
+            # Last comes what has waited least.
+            window.cancel(k, code.opaque(around.residue(loaded, taps, k)))
+            code.b.store(window.vectors[k], code.byte_at(to, code.size(16 * k)), 16)
+        recent.keep(window)
         around.mirror(i, TURN)
         code.b.store(code.opaque(code.byte_at(here, code.size(STEP))), pointer)
     rest = code.byte_at(data, stop)
     feed.span(rest, code.b.sub(length, stop))
     left = code.b.and_(code.b.sub(length, stop), code.size(-16))
     _add_terms(around, rest, stop, left, out)
+    recent.add_terms(out)
     register = code.b.call(below, [start.type(0), out, left])
     end = code.b.add(stop, left)
     tail = code.b.sub(length, end)

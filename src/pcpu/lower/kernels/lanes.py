@@ -30,6 +30,7 @@ from pcpu.target import Target
 
 REGISTERS = 13  # of V8's 15 that a turn may fill with totals, constants and a value a vector
 SMALL_LANES = 16  # what is left after the main loop goes through one vector at a time
+SETTLED = 4  # vectors of a long turn after which folds add up
 # Bytes from which on it is worth to begin at a cache line: that gains 5 to 15%.
 ALIGNED_FROM = 1 << 14
 
@@ -168,6 +169,18 @@ def _constants(stage: Stage) -> int:
     return len({n for n in walk(expr) if isinstance(n, Const | Var) and n not in others})
 
 
+def operations(stages: Sequence[Stage]) -> int:
+    """Roughly how many operations on vectors of 16 bytes the stages ask for, and the store of what
+    maps make."""
+    maps = [stage.op.map_expr for stage in stages if stage.op.kind == "map"]
+    folds = list(_folds(stages))
+    values = [*maps, *(form.value for form, _ in folds)]
+    asked = sum(not isinstance(node, Const | Var) for value in values for node in walk(value))
+    # A sum in halves takes two registers, two additions and a shift.
+    added = sum(2 * registers(form, stage.op.state_bits, 16) - 1 for form, stage in folds)
+    return asked + added + bool(maps)
+
+
 def _main_loops(code: Code, cycles: Sequence[Cycles], length: Value, lanes: int) -> Iterator[bool]:
     """The main loop once or, where keys are given, twice: for those that stay as they are from one
     vector to the next, and for others."""
@@ -203,7 +216,9 @@ class Feed:
     """Stages on vectors of ``lanes`` bytes on their way from memory to whatever uses them.
 
     No more than ``limit`` bytes may go by within one ``block``. Without stages it is a load. One
-    that is ``in_turns`` loads ``unrolled`` times in each turn of its loop, one after the other.
+    that is ``in_turns`` loads ``unrolled`` times in each turn of its loop, one after the other; one
+    that ``settles`` does so in a loop that needs the registers in which V8 would keep what folds
+    have still to add.
     """
 
     def __init__(
@@ -216,9 +231,11 @@ class Feed:
         *,
         steady: bool = False,
         in_turns: bool = False,
+        settles: bool = False,
     ) -> None:
         self._code, self._stages, self._lanes = code, stages, lanes
         turn = unrolled if in_turns else 1
+        self._settles, self._loads = settles, 0
         if operands is None:
             operands = [_Operands(code, stage, lanes * turn) for stage in stages]
             for each in operands:
@@ -266,6 +283,11 @@ class Feed:
                 fold.total.add(value)
         if byte is not loaded:
             code.b.store(byte, pointer, align=1)
+        self._loads += 1
+        if self._settles and self._loads % SETTLED == 0:
+            for fold in self._folds:
+                for total in fold.total.totals():
+                    code.settle(total)
         return byte
 
     def _loaded(self, pointer: Value) -> Value:

@@ -24,7 +24,7 @@ from pcpu.isa import Op
 from pcpu.lower.bitwise import Bitwise, bitwise
 from pcpu.lower.code import I8, POINTER, Code, Value
 from pcpu.lower.kernels import vectors
-from pcpu.lower.kernels.crc_sparse import VECTOR, ZERO, Window, xor
+from pcpu.lower.kernels.crc_window import VECTOR, ZERO, Window, xor
 from pcpu.lower.kernels.function import inside, kernel_function, variables
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.lanes import Values
