@@ -204,6 +204,8 @@ def _tried(work: _Work, trials: Trials, first: list[Trial]) -> Trial:
         done = [*done, *trials.run(best.measured(), exactly)]
         if best.estimate < worth * _best(done).estimate:
             break
+    for _ in range(2):
+        done = [*done, *trials.run(_best(done).further(), exactly)]
     if _best(done).estimate < _SMALL_PLAN:
         done = [*done, *trials.run(SMALL, exactly)]
         if work.subject.relocatable is None and work.file.size >= _LONG:

@@ -13,6 +13,12 @@ FIRST = (
     Costs(cover=60, near=30, fix=11, next_fix=7, literal=4),
     Costs(cover=90, near=40, fix=12, next_fix=7, literal=3.5),
 )
+# Where much is new; and where literals cost little, too.
+NEW = Costs(cover=100, near=50, fix=16, next_fix=11, literal=2.5, run=16)
+STRONG = (
+    Costs(cover=120, near=60, fix=20, next_fix=14, literal=2, run=16),
+    Costs(cover=200, near=100, fix=20, next_fix=14, literal=1, run=16),
+)
 # Of small plans any of these may be the smallest.
 SMALL = (
     Costs(cover=30, near=12, fix=20, next_fix=20, literal=3.5),
@@ -26,6 +32,8 @@ INSTANT = Costs(
     cover=40, near=32, fix=16, next_fix=16, literal=8, run=8
 )  # bits that are not packed
 _LITERAL_BITS = (1.5, 6.5)
+_NEW = 1 / 10  # of a file: literals that are so many that covers are to be few
+_LITTLE = 1.8  # bits of a literal
 
 
 @dataclass(frozen=True)
@@ -69,3 +77,12 @@ class Trial:
             Costs(cover * times + 8, cover * times / 2 + 4, fix * 1.15, fix * 1.1, literal, 16)
             for times in (1.35, 2.4)
         )
+
+    def further(self) -> tuple[Costs, ...]:
+        """Costs to try where this trial is the best: those for files of which much is new, or what
+        follows from them."""
+        found = self.measured()
+        if self.costs == NEW:
+            return found
+        more = STRONG if found[0].literal < _LITTLE else ()
+        return (NEW, *more) if self.new > _NEW else ()

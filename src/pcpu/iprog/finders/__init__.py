@@ -59,6 +59,7 @@ _PIECE = 1 << 15  # rows that become columns at a time
 _FORMS = (1 << rows.TAG) - 1
 _ELF = (AMD, ARM, ARM32, I386, RISCV, WIDE_ELF)
 _WIDE = (AMD, ARM, RISCV, WIDE_ELF)  # of 64 bits
+_DWARF = (*_ELF, WASM)
 _PE = (PE, PE_I386)
 _MACHO = (MACHO_AMD, MACHO_ARM)
 _FAT = (FAT,)
@@ -108,9 +109,10 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
             (*_ELF, *_GO_IMAGES),
         ),
         Finder(find.CALL_SITES, "call-sites", "unwinding: call sites", _ELF),
-        Finder(find.DWARF_ENTRIES, "dwarf-entries", "debugging: entries and strings", _WIDE),
-        Finder(find.DWARF_LOCATIONS, "dwarf-locations", "debugging: where values are", _WIDE),
-        Finder(find.DWARF_RANGES, "dwarf-ranges", "debugging: what is where", _WIDE),
+        Finder(find.DWARF_ENTRIES, "dwarf-entries", "debugging: entries and strings", _DWARF),
+        Finder(find.DWARF_LOCATIONS, "dwarf-locations", "debugging: where values are", _DWARF),
+        Finder(find.DWARF_RANGES, "dwarf-ranges", "debugging: what is where", _DWARF),
+        Finder(find.DWARF_LINES, "dwarf-lines", "debugging: which lines code is from", _DWARF),
         Finder(find.DATABASE, "sqlite", "SQLite: numbers of rows and pages", (SQLITE,)),
         Finder(find.DATABASE_CELLS, "sqlite-cells", "SQLite: where rows are in pages", (SQLITE,)),
         Finder(find.GO_IMAGE_TYPES, "go-image-types", "Go: names, methods of types", _GO_IMAGES),

@@ -28,38 +28,39 @@ from pcpu.iprog.finders.dwarf_forms import (
     address,
     behind,
     expression,
+    in_entries,
     leb_end,
     number,
+    raw_address,
     size_of_form,
 )  # fmt: skip
+from pcpu.iprog.finders.dwarf_lines import lines
 from pcpu.iprog.finders.dwarf_lists import list_4, list_5, marks_room
+from pcpu.iprog.finders.dwarf_sections import BEGIN, WIDTH, note_addresses, section
 from pcpu.iprog.finders.elf import (
-    COMPRESSED,
     DEBUG_ABBREV,
     DEBUG_INFO,
     DEBUG_LOC,
     DEBUG_LOCLISTS,
     DEBUG_RANGES,
     DEBUG_RNGLISTS,
-    flags_of,
-    is_wide,
-    named,
-    size_of,
-    start_of,
 )  # fmt: skip
 from pcpu.iprog.finders.reading import varint
 from pcpu.iprog.finders.rows import add
 from pcpu.kernel import i64
-from pcpu.kernel.memory import i64_at, u16_at, u32_at
+from pcpu.kernel.memory import u16_at, u32_at
 
-FOUND_ENTRIES, FOUND_LOCATIONS, FOUND_RANGES = range(3)
+# What is looked for: how much more the number of its finder is than that of the first one.
+FOUND_ENTRIES, FOUND_LOCATIONS, FOUND_RANGES, FOUND_LINES = 0, 1, 2, 5
 # Numbers of ``about``: the section of entries; the unit, its version, and the address that its
 # lists count from, -1 before the first entry; the table that was read, how many codes it has and
 # bytes that were read of tables and lists; the section of tables; the sections of lists for
 # versions below 5 and of 5, each with its start, its end, and what a place in it differs from its
 # mark by.
-_START, _END, _UNIT, _STOP, _VERSION, _BASE, _TABLE, _CODES, _READ, _TABLES, _TABLES_END = range(11)
-_LISTS, _LISTS_5, _FIRST = 11, 14, 17
+_START, _END, _UNIT, _STOP, _VERSION, _BASE, _TABLE, _CODES, _READ, _TABLES, _TABLES_END = range(
+    BEGIN, BEGIN + 11
+)
+_LISTS, _LISTS_5, _FIRST = BEGIN + 11, BEGIN + 14, BEGIN + 17
 MOST_CODES, MOST_ATTRIBUTES = 1 << 14, 100  # of an entry
 _MARKS = _FIRST + MOST_CODES  # from here on, of entries of lists that were read
 _LONG = 0xFFFFFFF0  # lengths from here on are of another form
@@ -71,9 +72,13 @@ _PIECE = 1024  # entries that are looked at in one call
 
 
 def dwarf(b: Bytes, elf: Ints, about: Ints, what: int, rows: Ints, room: int, count: int) -> int:
-    """Finders 58 to 60: sites in the section of entries, in lists of locations, or of ranges."""
-    if not is_wide(b) or not _sections(b, about, what):
+    """Finders 58 to 60 and 63: sites in the section of entries, in lists of locations or of ranges,
+    or in programs of lines."""
+    if what == FOUND_LINES:
+        return lines(b, elf, about, rows, room, count)
+    if not _sections(b, about, what):
         return count
+    note_addresses(b, elf, about)
     p = i64(about[_START])
     while 0 <= p < about[_END]:
         q = _unit(b, p, about)
@@ -81,14 +86,14 @@ def dwarf(b: Bytes, elf: Ints, about: Ints, what: int, rows: Ints, room: int, co
             if what == FOUND_ENTRIES:
                 count = _head(b, p, about, rows, room, count)
             while 0 < q < about[_STOP]:
-                q, count = _entries(b, q, elf, about, what, rows, room, count)
+                q, count = _entries(b, q, about, what, rows, room, count)
         p = i64(about[_STOP])
     return count
 
 
 def dwarf_room(b: Bytes) -> int:
     """How many numbers ``about`` has."""
-    if named(b, DEBUG_INFO) == 0:
+    if _size_of(b, DEBUG_INFO) == 0:
         return 0
     located = _size_of(b, DEBUG_LOC) + _size_of(b, DEBUG_LOCLISTS)
     return _MARKS + marks_room(
@@ -97,25 +102,17 @@ def dwarf_room(b: Bytes) -> int:
 
 
 def _size_of(b: Bytes, name: int) -> int:
-    s = named(b, name)
-    return size_of(b, s) if s > 0 else 0
-
-
-def _plain(b: Bytes, name: int) -> int:
-    """A section that is not compressed; 0 where there is none."""
-    s = named(b, name)
-    return s if s > 0 and flags_of(b, s) & COMPRESSED == 0 else 0
+    start, end = section(b, name)
+    return end - start
 
 
 def _sections(b: Bytes, about: Ints, what: int) -> bool:
     """Note where the sections are; whether there are entries and tables."""
-    entries, tables = _plain(b, DEBUG_INFO), _plain(b, DEBUG_ABBREV)
-    if entries == 0 or tables == 0:
+    start, end = section(b, DEBUG_INFO)
+    tables, tables_end = section(b, DEBUG_ABBREV)
+    if end == 0 or tables_end == 0:
         return False
-    about[_START] = start_of(b, entries)
-    about[_END] = start_of(b, entries) + size_of(b, entries)
-    about[_TABLES] = start_of(b, tables)
-    about[_TABLES_END] = start_of(b, tables) + size_of(b, tables)
+    about[_START], about[_END], about[_TABLES], about[_TABLES_END] = start, end, tables, tables_end
     about[_TABLE], about[_READ] = -1, 0
     located = what == FOUND_LOCATIONS
     size = _note(b, DEBUG_LOC if located else DEBUG_RANGES, about, _LISTS, 0)
@@ -129,12 +126,9 @@ def _sections(b: Bytes, about: Ints, what: int) -> bool:
 def _note(b: Bytes, name: int, about: Ints, at: int, marks: int) -> int:
     """Note where a section of lists is, whose first byte has mark ``marks``; how many marks there
     are with its own."""
-    s = _plain(b, name)
-    about[at] = start_of(b, s) if s > 0 else 0
-    size = size_of(b, s) if s > 0 else 0
-    about[at + 1] = about[at] + size
-    about[at + 2] = marks - i64(about[at])
-    return marks + size
+    start, end = section(b, name)
+    about[at], about[at + 1], about[at + 2] = start, end, marks - start
+    return marks + end - start
 
 
 def _unit(b: Bytes, p: int, about: Ints) -> int:
@@ -153,12 +147,12 @@ def _unit(b: Bytes, p: int, about: Ints) -> int:
         if p + _HEADER_5 > about[_STOP]:
             return 0
         kind, table, first = i64(b[p + 6]), u32_at(b, p + 8), p + _HEADER_5
-        if b[p + 7] != 8 or kind == 0 or kind > 6:
+        if b[p + 7] != about[WIDTH] or kind == 0 or kind > 6:
             return 0
         first += 12 if kind in (2, 6) else (8 if kind >= 4 else 0)
     else:
         table, first = u32_at(b, p + 6), p + _HEADER
-        if about[_VERSION] < 3 or about[_VERSION] > 5 or b[p + 10] != 8:
+        if about[_VERSION] < 3 or about[_VERSION] > 5 or b[p + 10] != about[WIDTH]:
             return 0
     if first >= about[_STOP] or not _read_table(b, table, about):
         return 0
@@ -167,10 +161,10 @@ def _unit(b: Bytes, p: int, about: Ints) -> int:
 
 def _head(b: Bytes, p: int, about: Ints, rows: Ints, room: int, count: int) -> int:
     """The numbers before the entries of a unit."""
-    base = ENTRIES + p - i64(about[_START])
+    base = in_entries(about, p - i64(about[_START]))
     count = add(rows, room, count, p, BASED, base + 4 + u32_at(b, p), base + 4)
     table = p + (8 if about[_VERSION] == 5 else 6)
-    return number(b, table, DECLARED, rows, room, count)
+    return number(b, table, DECLARED, about, rows, room, count)
 
 
 def _read_table(b: Bytes, table: int, about: Ints) -> bool:
@@ -208,7 +202,7 @@ def _behind_attributes(b: Bytes, p: int, end: int) -> int:
 
 
 def _entries(
-    b: Bytes, p: int, elf: Ints, about: Ints, what: int, rows: Ints, room: int, count: int
+    b: Bytes, p: int, about: Ints, what: int, rows: Ints, room: int, count: int
 ) -> tuple[int, int]:  # fmt: skip
     """The sites of some entries; where the next one begins, -1 where reading of the unit ends, and
     how many rows there are then."""
@@ -223,7 +217,7 @@ def _entries(
         if p < 0 or code > about[_CODES]:
             return -1, count
         if code > 0:
-            p, count = _entry(b, p, i64(about[_FIRST + code]), elf, about, what, rows, room, count)
+            p, count = _entry(b, p, i64(about[_FIRST + code]), about, what, rows, room, count)
             if p < 0:
                 return -1, count
             about[_BASE] = max(about[_BASE], 0)
@@ -231,7 +225,7 @@ def _entries(
 
 
 def _entry(
-    b: Bytes, p: int, at: int, elf: Ints, about: Ints, what: int, rows: Ints, room: int, count: int
+    b: Bytes, p: int, at: int, about: Ints, what: int, rows: Ints, room: int, count: int
 ) -> tuple[int, int]:  # fmt: skip
     """The sites of the entry whose attributes are at ``b[p]`` and declared at ``b[at]``; where it
     ends, -1 where it does not lie in the unit, and how many rows there are then."""
@@ -246,47 +240,48 @@ def _entry(
             return p, count
         if form == IMPLICIT:
             at = leb_end(b, at, end)
-        q = behind(b, p, stop, size_of_form(form))
+        size = i64(about[WIDTH]) if form == ADDRESS else size_of_form(form)
+        q = behind(b, p, stop, size)
         if q >= 0:
             if name == _LOW and form == ADDRESS and about[_BASE] < 0:
-                about[_BASE] = i64_at(b, p)
+                about[_BASE] = raw_address(b, p, about)
             if what == FOUND_ENTRIES:
-                count = _found(b, p, q, name, form, elf, about, rows, room, count)
+                count = _found(b, p, q, name, form, about, rows, room, count)
             elif form == SECTION:
-                count = _listed(b, u32_at(b, p), name, elf, about, what, rows, room, count)
+                count = _listed(b, u32_at(b, p), name, about, what, rows, room, count)
         p = q
     return -1, count
 
 
 def _found(
-    b: Bytes, p: int, q: int, name: int, form: int, elf: Ints, about: Ints, rows: Ints, room: int,
+    b: Bytes, p: int, q: int, name: int, form: int, about: Ints, rows: Ints, room: int,
     count: int,
 ) -> int:  # fmt: skip
     """The site that the attribute in ``b[p:q]`` is, or those in its expression."""
     unit = i64(about[_UNIT]) - i64(about[_START])
     if form == REFERENCE:
-        base = ENTRIES + unit
+        base = in_entries(about, unit)
         count = add(rows, room, count, p, BASED, base + u32_at(b, p), base)
     elif form == STRING:
-        count = number(b, p, STRINGS, rows, room, count)
+        count = number(b, p, STRINGS, about, rows, room, count)
     elif form == LINE_STRING:
-        count = number(b, p, LINE_STRINGS, rows, room, count)
+        count = number(b, p, LINE_STRINGS, about, rows, room, count)
     elif form == SECTION:
         if name not in _BASES and name not in _MACROS:
             kind = LINES if name == _LINES_OF else (RANGES if name == _RANGES_OF else LOCATIONS)
-            count = number(b, p, kind, rows, room, count)
+            count = number(b, p, kind, about, rows, room, count)
     elif form == ADDRESS:
-        count = address(b, p, elf, rows, room, count)
+        count = address(b, p, about, rows, room, count)
     elif form == PLACE:
-        count = number(b, p, ENTRIES, rows, room, count)
+        count = number(b, p, ENTRIES, about, rows, room, count)
     elif form == CODE:
         _, first = varint(b, p, q)
-        count = expression(b, first, q, unit, elf, rows, room, count)
+        count = expression(b, first, q, unit, about, rows, room, count)
     return count
 
 
 def _listed(
-    b: Bytes, place: int, name: int, elf: Ints, about: Ints, what: int, rows: Ints, room: int,
+    b: Bytes, place: int, name: int, about: Ints, what: int, rows: Ints, room: int,
     count: int,
 ) -> int:  # fmt: skip
     """The sites of the list at a place of its section, if it is one that the finder is for."""
@@ -304,8 +299,8 @@ def _listed(
     base = max(i64(about[_BASE]), 0)
     first = p
     if new:
-        p, count = list_5(b, p, end, base, unit, located, marks, mark, elf, rows, room, count)
+        p, count = list_5(b, p, end, base, unit, located, marks, mark, about, rows, room, count)
     else:
-        p, count = list_4(b, p, end, base, unit, located, marks, mark, elf, rows, room, count)
+        p, count = list_4(b, p, end, base, unit, located, marks, mark, about, rows, room, count)
     about[_READ] += p - first
     return count

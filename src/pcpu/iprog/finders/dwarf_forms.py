@@ -6,17 +6,16 @@ from __future__ import annotations
 import numpy as np
 
 from pcpu.iprog.finders.arrays import Bytes, Ints
-from pcpu.iprog.finders.elf import holds
+from pcpu.iprog.finders.dwarf_sections import ADDED, BITS, HIGH, LOW, WIDTH
 from pcpu.iprog.finders.reading import varint
 from pcpu.iprog.finders.rows import add
-from pcpu.iprog.sites import SPACE, Form
+from pcpu.iprog.finders.wasm_code import ADDRESSES, LEAST_ADDRESS
+from pcpu.iprog.sites import Form
 from pcpu.kernel import i64
 from pcpu.kernel.memory import i64_at, u16_at, u32_at
 
 # Kinds of numbers: places in sections.
-STRINGS, LINE_STRINGS, LINES, RANGES, LOCATIONS, ENTRIES, DECLARED = (
-    kind << SPACE for kind in (7, 8, 9, 10, 11, 14, 15)
-)
+STRINGS, LINE_STRINGS, LINES, RANGES, LOCATIONS, ENTRIES, DECLARED = 7, 8, 9, 10, 11, 14, 15
 ABSOLUTE, BASED, WORD = Form.ABSOLUTE.value, Form.BASED.value, Form.WORD.value
 
 # How much follows, from 0 to 16: so many bytes. Else:
@@ -48,7 +47,7 @@ _GNU_WORDS, _GNU_LEB = (0x1F20, 0x1F21), (0x1F01, 0x1F02)
 
 # What follows an operation: a number of 1, 2, 4 or 8 bytes, or one or two LEB128, or:
 _PAIR, _ONE_LEB, _LEB_COUNTED, _LEB_BYTE_COUNTED, _OUTSIDE = 9, 10, 11, 12, 13
-_IN_UNIT, _IN_ALL, _IN_ALL_LEB, _AT = 14, 15, 16, 17
+_IN_UNIT, _IN_ALL, _IN_ALL_LEB, _AT, _OF_MODULE = 14, 15, 16, 17, 18
 _OPERANDS = np.full(256, _OUTSIDE, np.uint8)
 _OPERANDS[
     [0x06, *range(0x12, 0x15), *range(0x16, 0x23), *range(0x24, 0x28), *range(0x29, 0x2F)]
@@ -70,6 +69,7 @@ _OPERANDS[[0x99, 0xFA]] = _IN_UNIT
 _OPERANDS[[0x9A, 0xFD]] = _IN_ALL
 _OPERANDS[[0xA0, 0xF2]] = _IN_ALL_LEB
 _OPERANDS[0x03] = _AT
+_OPERANDS[0xED] = _OF_MODULE
 OPERANDS = _OPERANDS
 
 
@@ -118,22 +118,49 @@ def behind(b: Bytes, p: int, end: int, size: int) -> int:
     return -1
 
 
-def number(b: Bytes, p: int, kind: int, rows: Ints, room: int, count: int) -> int:
+def number(b: Bytes, p: int, kind: int, about: Ints, rows: Ints, room: int, count: int) -> int:
     """The u32 at ``b[p]``, if it is not 0."""
     if u32_at(b, p) == 0:
         return count
-    return add(rows, room, count, p, WORD, kind + u32_at(b, p), 0)
+    return add(rows, room, count, p, WORD, (kind << i64(about[BITS])) + u32_at(b, p), 0)
 
 
-def address(b: Bytes, p: int, elf: Ints, rows: Ints, room: int, count: int) -> int:
+def in_entries(about: Ints, place: int) -> int:
+    """The address that a place in the section of entries stands for."""
+    return (ENTRIES << i64(about[BITS])) + place
+
+
+def raw_address(b: Bytes, p: int, about: Ints) -> int:
+    """The number at ``b[p]``, of as many bytes as an address has."""
+    return i64_at(b, p) if about[WIDTH] == 8 else u32_at(b, p)
+
+
+def holds(about: Ints, value: int) -> bool:
+    """Whether a number is an address."""
+    return i64(about[LOW]) <= value < i64(about[HIGH])
+
+
+def address(b: Bytes, p: int, about: Ints, rows: Ints, room: int, count: int) -> int:
     """The address at ``b[p]``, if something is loaded there."""
-    if not holds(elf, i64_at(b, p)):
+    value = raw_address(b, p, about)
+    if not holds(about, value):
         return count
-    return add(rows, room, count, p, ABSOLUTE, i64_at(b, p), 0)
+    form = ABSOLUTE if about[WIDTH] == 8 else WORD
+    return add(rows, room, count, p, form, i64(about[ADDED]) + value, 0)
+
+
+def _variable(b: Bytes, p: int, about: Ints, rows: Ints, room: int, count: int) -> int:
+    """The address of a variable at ``b[p]``; of a module one in its memory."""
+    if about[ADDED] == 0:
+        return address(b, p, about, rows, room, count)
+    value = u32_at(b, p)
+    if not LEAST_ADDRESS <= value < ADDRESSES:
+        return count
+    return add(rows, room, count, p, WORD, value, 0)
 
 
 def expression(
-    b: Bytes, p: int, end: int, unit: int, elf: Ints, rows: Ints, room: int, count: int
+    b: Bytes, p: int, end: int, unit: int, about: Ints, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """The sites of operations in ``b[p:end]``, of a unit at the place ``unit`` of its section; how
     many rows there are then."""
@@ -143,18 +170,18 @@ def expression(
         if what <= 8:
             p = within(p, what, end)
         elif what == _AT:
-            if p + 8 > end:
+            if p + about[WIDTH] > end:
                 return count
-            count = address(b, p, elf, rows, room, count)
-            p += 8
+            count = _variable(b, p, about, rows, room, count)
+            p += i64(about[WIDTH])
         elif what >= _IN_UNIT and what <= _IN_ALL_LEB:
             if p + 4 > end:
                 return count
             if what == _IN_UNIT:
-                base = ENTRIES + unit
+                base = in_entries(about, unit)
                 count = add(rows, room, count, p, BASED, base + u32_at(b, p), base)
             else:
-                count = number(b, p, ENTRIES, rows, room, count)
+                count = number(b, p, ENTRIES, about, rows, room, count)
             p += 4
             if what == _IN_ALL_LEB:
                 p = leb_end(b, p, end)
@@ -167,6 +194,10 @@ def _operands(b: Bytes, p: int, end: int, what: int) -> int:
     """Where operands that are no sites end; -1 where they do not."""
     if what == _OUTSIDE:
         return -1
+    if what == _OF_MODULE:
+        if p < end and b[p] == 3:
+            return within(p + 1, 4, end)
+        return leb_end(b, p + 1, end)
     if what == _ONE_LEB:
         return leb_end(b, p + 1, end)
     if what == _LEB_BYTE_COUNTED:

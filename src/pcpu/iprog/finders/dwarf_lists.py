@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from pcpu.iprog.finders.arrays import Bytes, Ints
-from pcpu.iprog.finders.dwarf_forms import BASED, WORD, address, expression, leb_end, within
-from pcpu.iprog.finders.elf import holds
+from pcpu.iprog.finders.dwarf_forms import (
+    BASED,
+    WORD,
+    address,
+    expression,
+    holds,
+    leb_end,
+    raw_address,
+    within,
+)  # fmt: skip
+from pcpu.iprog.finders.dwarf_sections import ADDED, WIDTH
 from pcpu.iprog.finders.reading import varint
 from pcpu.iprog.finders.rows import add
 from pcpu.kernel import i64
-from pcpu.kernel.memory import i64_at, u16_at
+from pcpu.kernel.memory import u16_at
 
 _BITS = 5  # the logarithm of how many marks a number has
 _BIT = (1 << _BITS) - 1
-_PAIR = 16  # bytes of two addresses
-_LONGEST = 1 << 32  # addresses and distances are below it
+_HIGHEST = (1 << 32) - 1  # of addresses and distances
 _OUTSIDE, _LEB_1, _LEB_2, _ADDRESS, _TWO, _ADDRESS_LEB, _PLAIN = range(7)
 
 
@@ -31,49 +39,52 @@ def marks_room(bytes_of_lists: int) -> int:
 
 def list_4(
     b: Bytes, p: int, end: int, base: int, unit: int, located: bool, marks: Ints, mark: int,
-    elf: Ints, rows: Ints, room: int, count: int,
+    about: Ints, rows: Ints, room: int, count: int,
 ) -> tuple[int, int]:  # fmt: skip
     """The sites of the list at ``b[p]`` of a unit of a version below 5, whose addresses count from
     ``base``; where reading ended, and how many rows there are then. The entry at ``b[p]`` has mark
     ``p + mark``."""
-    while p + _PAIR <= end and not was_read(marks, p + mark):
-        first, last = i64_at(b, p), i64_at(b, p + 8)
+    width = i64(about[WIDTH])
+    while p + 2 * width <= end and not was_read(marks, p + mark):
+        first, last = raw_address(b, p, about), raw_address(b, p + width, about)
         if first == 0 and last == 0:
             return p, count
-        if first == -1:
+        if first == (-1 if width == 8 else _HIGHEST):
             base = last
-            count = address(b, p + 8, elf, rows, room, count)
-            p += _PAIR
+            count = address(b, p + width, about, rows, room, count)
+            p += 2 * width
         else:
-            count = _counted(b, p, base, elf, rows, room, count)
-            count = _counted(b, p + 8, base, elf, rows, room, count)
-            p += _PAIR
+            count = _counted(b, p, base, about, rows, room, count)
+            count = _counted(b, p + width, base, about, rows, room, count)
+            p += 2 * width
             if located:
                 if p + 2 > end or p + 2 + u16_at(b, p) > end:
                     return p, count
                 q = p + 2 + u16_at(b, p)
-                count = expression(b, p + 2, q, unit, elf, rows, room, count)
+                count = expression(b, p + 2, q, unit, about, rows, room, count)
                 p = q
     return p, count
 
 
 def _counted(
-    b: Bytes, p: int, base: int, elf: Ints, rows: Ints, room: int, count: int
+    b: Bytes, p: int, base: int, about: Ints, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
     """The number at ``b[p]``, if base and it are an address."""
-    value = i64_at(b, p)
-    if value < 0 or value >= _LONGEST or not holds(elf, base + value):
+    value = raw_address(b, p, about)
+    if value < 0 or value > _HIGHEST or not holds(about, base + value):
         return count
+    to = i64(about[ADDED]) + base
     if base == 0:
-        return add(rows, room, count, p, WORD, value, 0)
-    return add(rows, room, count, p, BASED, base + value, base)
+        return add(rows, room, count, p, WORD, to + value, 0)
+    return add(rows, room, count, p, BASED, to + value, to)
 
 
 def list_5(
     b: Bytes, p: int, end: int, base: int, unit: int, located: bool, marks: Ints, mark: int,
-    elf: Ints, rows: Ints, room: int, count: int,
+    about: Ints, rows: Ints, room: int, count: int,
 ) -> tuple[int, int]:  # fmt: skip
     """The same of a unit of version 5."""
+    width = i64(about[WIDTH])
     while p < end and not was_read(marks, p + mark):
         at, kind = p, i64(b[p])
         what = _entry(kind, located)
@@ -81,15 +92,15 @@ def list_5(
             return p, count
         p += 1
         if what in (_ADDRESS, _TWO, _ADDRESS_LEB):
-            if p + 8 > end:
+            if p + width > end:
                 return at, count
-            count = address(b, p, elf, rows, room, count)
-            p += 8
+            count = address(b, p, about, rows, room, count)
+            p += width
         if what == _TWO:
-            if p + 8 > end:
+            if p + width > end:
                 return at, count
-            count = address(b, p, elf, rows, room, count)
-            p += 8
+            count = address(b, p, about, rows, room, count)
+            p += width
         if what in (_LEB_1, _LEB_2, _ADDRESS_LEB):
             p = leb_end(b, p, end)
         if what == _LEB_2:
@@ -98,7 +109,7 @@ def list_5(
             size, p = varint(b, p, end)
             first, p = p, within(p, size, end)
             if p >= 0:
-                count = expression(b, first, p, unit, elf, rows, room, count)
+                count = expression(b, first, p, unit, about, rows, room, count)
         if p < 0:
             return at, count
     return p, count

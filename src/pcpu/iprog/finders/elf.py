@@ -30,7 +30,7 @@ _SHARED = 2  # times that a blob may be covered by sections
 _TEXT = (
     b".eh_frame\0.eh_frame_hdr\0.gopclntab\0.rodata\0.typelink\0.got.plt\0.got\0.ARM.extab\0"
     b".gcc_except_table\0.BTF\0.debug_info\0.debug_abbrev\0.debug_loc\0.debug_loclists\0"
-    b".debug_ranges\0.debug_rnglists\0"
+    b".debug_ranges\0.debug_rnglists\0.debug_line\0"
 )
 _NAMES = np.frombuffer(_TEXT, np.uint8)
 EH_FRAME, EH_FRAME_HDR = _TEXT.index(b".eh_frame\0"), _TEXT.index(b".eh_frame_hdr\0")
@@ -41,6 +41,7 @@ ARM_EXTAB = _TEXT.index(b".ARM.extab\0")
 DEBUG_INFO, DEBUG_ABBREV = _TEXT.index(b".debug_info\0"), _TEXT.index(b".debug_abbrev\0")
 DEBUG_LOC, DEBUG_LOCLISTS = _TEXT.index(b".debug_loc\0"), _TEXT.index(b".debug_loclists\0")
 DEBUG_RANGES = _TEXT.index(b".debug_ranges\0")
+DEBUG_LINE = _TEXT.index(b".debug_line\0")
 DEBUG_RNGLISTS = _TEXT.index(b".debug_rnglists\0")
 GOT_PLT, GOT = _TEXT.index(b".got.plt\0"), _TEXT.index(b".got\0")
 
@@ -192,7 +193,11 @@ def is_named(b: Bytes, s: int, name: int) -> bool:
     """Whether a section has one of the names above."""
     names = names_of(b)
     at = start_of(b, names) + u32_at(b, s)
-    end = start_of(b, names) + size_of(b, names)
+    return spells(b, at, start_of(b, names) + size_of(b, names), name)
+
+
+def spells(b: Bytes, at: int, end: int, name: int) -> bool:
+    """Whether ``b[at:end]``, up to a byte that is 0, is one of the names above."""
     while _NAMES[name] != 0:
         if at >= end or b[at] != _NAMES[name]:
             return False

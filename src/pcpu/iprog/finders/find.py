@@ -85,8 +85,8 @@ CLR_TABLES, CLR_CODE = 46, 47
 TYPES, OBJECT_RELOCATIONS, OBJECT_SYMBOLS = 54, 55, 56
 PE_UNWINDING = 57
 DWARF_ENTRIES, DWARF_LOCATIONS, DWARF_RANGES = 58, 59, 60
-DATABASE, DATABASE_CELLS = 61, 62
-LAST_FINDER = DATABASE_CELLS
+DATABASE, DATABASE_CELLS, DWARF_LINES = 61, 62, 63
+LAST_FINDER = DWARF_LINES
 
 
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
@@ -105,10 +105,11 @@ _MACHO = (
 _FAT = _MACHO << _IN_IMAGES
 _MACHO |= _GO
 _CLR = 1 << CLR_TABLES | 1 << CLR_CODE
-_DWARF = 1 << DWARF_ENTRIES | 1 << DWARF_LOCATIONS | 1 << DWARF_RANGES
+_LINES = -(1 << DWARF_LINES)  # the highest bit of a number of 64 bits
+_DWARF = 1 << DWARF_ENTRIES | 1 << DWARF_LOCATIONS | 1 << DWARF_RANGES | _LINES
 _ROWS = 1 << DATABASE | 1 << DATABASE_CELLS
 # A bit for each.
-KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | _CLR | (1 << DATABASE_CELLS + 1) - (1 << GO_TABLE)
+KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | _CLR | -(1 << GO_TABLE)
 _IN_CODE = (
     AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED, I386_CODE, I386_GOT, I386_TABLES, RISCV_CODE,
     ARM32_CODE, ARM32_POOLS, ARM32_UNWIND,
@@ -118,7 +119,7 @@ _OF_TABLE = (GO_TABLE, GO_UNITS, GO_INLINED_BEHIND)
 
 def chosen_for(finders: Iterable[int]) -> int:
     """The value of CHOSEN for a decoder that has these finders."""
-    chosen = sum(1 << finder for finder in finders)
+    chosen = sum(_LINES if finder == DWARF_LINES else 1 << finder for finder in finders)
     return chosen | (chosen & _FAT) >> _IN_IMAGES
 
 
@@ -169,7 +170,11 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
     count = 0
     for n in range(len(finders)):
         first = count
-        if CHOSEN & _MODULES != 0 and module:
+        if CHOSEN & _DWARF != 0 and _DWARF >> finders[n] & 1 != 0:
+            if module or (loaded > 0 and machine_of(b) != 0):
+                about, what = scratch[ELF : len(scratch)], finders[n] - DWARF_ENTRIES
+                count = dwarf(b, elf, about, what, rows, room, count)
+        elif CHOSEN & _MODULES != 0 and module:
             count = find_in_module(b, finders[n], rows, room, count)
         elif CHOSEN & _CLR != 0 and assembly and finders[n] in (CLR_TABLES, CLR_CODE):
             count = _in_assembly(b, clr, finders[n], rows, room, count)
@@ -359,9 +364,6 @@ def _in_data(
         count = call_sites(b, rows, room, count)
     elif _is(finder, GO_TYPE_NAMES):
         count = type_names(b, rows, room, count)
-    elif CHOSEN & _DWARF != 0 and DWARF_ENTRIES <= finder <= DWARF_RANGES:
-        about = scratch[ELF : len(scratch)]
-        count = dwarf(b, elf, about, finder - DWARF_ENTRIES, rows, room, count)
     elif CHOSEN & _GO != 0 and finder in (GO_UNITS, GO_INLINED_BEHIND):
         p, stop, address = elf_table(b)
         count = _in_go_table(b, elf, finder, p, stop, address, rows, room, count)

@@ -28,6 +28,7 @@ from pcpu.kernel.memory import u32_at
 
 CODE, TABLES, WORDS, LOCALS = 10, 11, 12, 24  # finders
 _MAGIC = np.frombuffer(b"\0asm\1\0\0\0", np.uint8)
+HEADER = len(_MAGIC)  # sections follow
 _NAME = 0x656D616E  # "name"
 _CUSTOM, _FUNCTIONS, _GLOBALS, _EXPORTS, _START, _ELEMENTS, _CODE, _DATA = 0, 3, 6, 7, 8, 9, 10, 11
 _CONSTANT, _END = 0x41, 0x0B
@@ -54,7 +55,7 @@ def skip(p: int, count: int, end: int) -> int:
 
 def find_in_module(b: Bytes, finder: int, rows: Ints, room: int, count: int) -> int:
     """What one of the finders above finds in a module; how many rows there are then."""
-    p, stack = len(_MAGIC), 0
+    p, stack = HEADER, 0
     while 0 <= p < len(b):
         section = i64(b[p])
         size, p = varint(b, p + 1, len(b))
