@@ -268,3 +268,47 @@ def test_costs_of_parts_and_edits_that_are_known_k12(missing: float, edits: floa
     levels = study(file).levels
     cost = Costs(levels).of(from_chunks(levels, study(bytes(blob)).levels).seen)
     assert cost == pytest.approx(0.35 * missing + 2.5 * edits * (1 - missing), rel=0.4)
+
+
+def duplicates(old: bytes, new: bytes) -> dict[str, bytes]:
+    """Copies of two versions that were changed in different ways."""
+    random = Random(1)
+
+    def edited(blob: bytes, apart: int) -> bytes:
+        made = bytearray(blob)
+        for _ in range(len(blob) // apart):
+            made[random.randrange(len(blob))] ^= 1 + random.randrange(255)
+        return bytes(made)
+
+    def blocks(blob: bytes, size: int) -> list[bytes]:
+        return [blob[at : at + size] for at in range(0, len(blob), size)]
+
+    return {
+        "old": old,
+        "edited": edited(new, 500),
+        "edited less": edited(new, 3000),
+        "old and edited": edited(old, 1000),
+        "cut": new[: len(new) * 17 // 20],
+        "moved": b"".join(sorted(blocks(old, 4096))),
+        "missing": b"".join(block for block in blocks(new, 2048) if random.random() < 0.9),
+        "half": old[: len(old) // 2] + edited(new[len(new) // 2 :], 2000),
+        "longer": b"".join(block + random.randbytes(random.randrange(40)) for block in blocks(new, 700)),
+        "within": random.randbytes(20_000) + edited(new, 1000) + random.randbytes(50_000),
+    }  # fmt: skip
+
+
+def test_of_near_duplicates_one_of_the_best_is_chosen(library: list[bytes], tmp_path: Path) -> None:
+    """Also where the best one, and the second, and so on, are not there."""
+    file = library[5]
+    made = Bank.made(str(tmp_path / "bank"))
+    sizes = {}
+    for name, content in duplicates(library[2], file).items():
+        (tmp_path / name).write_bytes(content)
+        made.add(str(tmp_path / name), name)
+        sizes[name] = len(planner(file)([content], [name]).plan)
+    rising = sorted(sizes, key=lambda name: sizes[name])
+    entries = made.entries()
+    for n in range(len(rising) - 2):
+        there = [entry for entry in entries if entry.name in rising[n:]]
+        chosen = select(made, file, planner(file), entries=there)[0].entry.name
+        assert sizes[chosen] <= 1.02 * sizes[rising[n]], (rising[n], chosen)

@@ -31,6 +31,9 @@ _CLOSE = 1.25  # as _DOUBT, from all chunks
 _FAR, _CLOSE_IF_FAR = 0.002, 2.0  # edits a byte; from here on whole chunks tell less of a plan
 _ALIKE, _MAY_BE_ALIKE = 1.3, 2.0  # times the least cost from all chunks, and from sketches
 _CHEAPEST = 2  # plans for what they should cost, some of which are made anyway
+_QUICK = 8 << 20  # bytes that are planned quickly: of a small file more plans are made
+_IF_QUICK = 4.0  # as _CLOSE and _ALIKE then
+_IN_VAIN = 2  # one after the other, after which no more are made
 _LITTLE = 0.02  # of a file, that its blob has too
 
 
@@ -89,7 +92,7 @@ def select(
         costs = Costs(studied.levels)
         found = _compared(bank, studied, found, costs)
     if depth >= Depth.PLANS:
-        found = _planned(bank, found, costs, plan)
+        found = _planned(bank, found, costs, len(file), plan)
     return found
 
 
@@ -137,7 +140,8 @@ def _compared(
     bank: Bank, studied: Studied, found: list[Candidate], costs: Costs
 ) -> list[Candidate]:
     near = found[: _close(found, _DOUBT, READ)]
-    chosen, others = _with_cheap(near, found, costs, _MAY_BE_ALIKE, _CHEAP)
+    times = _IF_QUICK if _TRIED * studied.sketch.size < _QUICK else _MAY_BE_ALIKE
+    chosen, others = _with_cheap(near, found, costs, times, _CHEAP)
     if len(chosen) == 1:
         return found
     closer = []
@@ -153,20 +157,44 @@ def chunks_of(bank: Bank, entry: Entry) -> tuple[Level, ...]:
     return cut(blanked(blob, read_image(blob))[0])
 
 
-def _planned(bank: Bank, found: list[Candidate], costs: Costs, plan: Plan) -> list[Candidate]:
+def _promising(
+    found: list[Candidate], costs: Costs, size: int
+) -> tuple[list[Candidate], list[Candidate], list[Candidate]]:
+    """Those of which a plan is to be made, those of which one may be worth it, and all others, for
+    a file of so many bytes."""
     far = found[0].nearness.density > _FAR
     near = found[: _close(found, _CLOSE_IF_FAR if far else _CLOSE, _TRIED)]
-    chosen, others = _with_cheap(near, found, costs, _ALIKE, _CHEAPEST)
-    if len(chosen) == 1:
+    sure, others = _with_cheap(near, found, costs, _ALIKE, _CHEAPEST)
+    more = _QUICK // max(1, size) - len(sure)
+    if more <= 0:
+        return sure, [], others
+    near = found[: _close(found, _IF_QUICK, READ)]
+    chosen, others = _with_cheap(near, found, costs, _IF_QUICK, _CHEAP)
+    known = {candidate.entry.sha256 for candidate in sure}
+    perhaps = [candidate for candidate in chosen if candidate.entry.sha256 not in known]
+    perhaps.sort(key=lambda candidate: costs.of(candidate.nearness.seen))
+    return sure, perhaps[:more], perhaps[more:] + others
+
+
+def _planned(
+    bank: Bank, found: list[Candidate], costs: Costs, size: int, plan: Plan
+) -> list[Candidate]:
+    sure, perhaps, others = _promising(found, costs, size)
+    if len(sure) + len(perhaps) == 1:
         return found
     best: Planned | None = None
     tried: list[Candidate] = []
-    for candidate in chosen:
+    in_vain = 0
+    for candidate in sure + perhaps:
+        if len(tried) >= len(sure) and in_vain == _IN_VAIN:
+            break
         planned = plan_from(bank, [candidate.entry], plan)
-        size = len(planned.plan)
-        tried.append(replace(candidate, plan_size=size, depth=Depth.PLANS))
-        if best is None or size < len(best.plan):
+        is_better = best is None or len(planned.plan) < len(best.plan)
+        in_vain = 0 if is_better or len(tried) < len(sure) else in_vain + 1
+        tried.append(replace(candidate, plan_size=len(planned.plan), depth=Depth.PLANS))
+        if is_better:
             best = planned  # others are dropped, as they take much memory
+    others = (sure + perhaps)[len(tried) :] + others
     tried.sort(key=lambda candidate: candidate.plan_size or 0)
     return [replace(tried[0], planned=best), *tried[1:], *others]
 
