@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -21,7 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """A cache of its own for each run of the tests, so that nothing stale can pass one. It is there
     before modules are imported, and the processes of pytest-xdist share it: the planner's loops and
-    musl take a minute to compile."""
+    musl take a minute to compile.
+
+    And a shell that starts the tests in the background has them ignore SIGINT, which what they
+    start would inherit."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         cache = tempfile.TemporaryDirectory(prefix="pcpu-cache-")
         config.add_cleanup(cache.cleanup)
