@@ -59,7 +59,7 @@ _NEW = 1 / 32  # of a file: literals that are many
 _LONG = 1 << 20  # bytes of a file that takes so long that small plans may be compared as they are
 _CLOSE, _SEVERAL = 1.06, 5  # times as large: those that are, and how many
 # Times smaller that a round of trials has to be for another one; the same where one takes long, as
-# much is new in a file of so many bytes.
+# much is new in a file of so many bytes. There no further costs are tried.
 _WORTH, _WORTH_LONG, _SLOW = 1.02, 1.05, 1 << 22
 
 
@@ -197,14 +197,15 @@ def _chosen(work: _Work) -> tuple[Covers, float]:
 def _tried(work: _Work, trials: Trials, first: list[Trial]) -> Trial:
     """The best trial, of the first ones and of those that follow from them."""
     done, exactly = first, partial(_exactly, work)
-    worth = _WORTH_LONG if work.much_new and work.file.size >= _SLOW else _WORTH
+    takes_long = work.much_new and work.file.size >= _SLOW
+    worth = _WORTH_LONG if takes_long else _WORTH
     for share in (0.5, 0.6):
         work.progress("trying strengths", share)
         best = _best(done)
         done = [*done, *trials.run(best.measured(), exactly)]
         if best.estimate < worth * _best(done).estimate:
             break
-    for _ in range(2):
+    for _ in range(0 if takes_long else 2):
         done = [*done, *trials.run(_best(done).further(), exactly)]
     if _best(done).estimate < _SMALL_PLAN:
         done = [*done, *trials.run(SMALL, exactly)]
