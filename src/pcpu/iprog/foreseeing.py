@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pcpu.iprog.adapting import between, end, likely
 from pcpu.iprog.decoder.adaptive import LESS_OFTEN, OFTEN, RATES, WORD
@@ -22,23 +24,51 @@ from pcpu.iprog.decoder.foreseen import (
 )
 from pcpu.iprog.jit import i64, jit
 from pcpu.iprog.numbers import Bytes
+from pcpu.iprog.sites import Places
+
+_STATE = 4  # numbers to go on from: bytes before, the word, what is foreseen and for how long
+
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a prefix has taught: the entries of contexts, places of bytes by those before them, and
+    numbers to go on from."""
+
+    prefix: Bytes
+    entries: npt.NDArray[np.uint32]
+    places: npt.NDArray[np.int32]
+    state: Places
+
+    @staticmethod
+    def of(prefix: Bytes) -> Learnt:
+        """What is learnt once, for any number of contents."""
+        entries = np.zeros(1 << TABLE_BITS, np.uint32)
+        places, state = np.zeros(1 << PLACE_BITS, np.int32), np.zeros(_STATE, np.int64)
+        _encode(np.frombuffer(prefix, np.uint8), 0, entries, places, state, np.empty(0, np.uint8))
+        return Learnt(prefix, entries, places, state)
+
+    def encode(self, content: Bytes) -> bytes:
+        """``content`` as a foreseen frame behind the prefix."""
+        every = np.frombuffer(b"".join((self.prefix, content)), np.uint8)
+        to = np.empty(12 * len(content) + 8, np.uint8)  # a bit takes 12 bits at most
+        own = (array.copy() for array in (self.entries, self.places, self.state))
+        return to[: _encode(every, len(self.prefix), *own, to)].tobytes()
 
 
 def encode(content: Bytes, prefix: Bytes) -> bytes:
     """``content`` as a foreseen frame behind ``prefix``."""
-    every = np.frombuffer(b"".join((prefix, content)), np.uint8)
-    to = np.empty(12 * len(content) + 8, np.uint8)  # a bit takes 12 bits at most
-    entries = np.zeros(1 << TABLE_BITS, np.uint32)
-    places = np.zeros(1 << PLACE_BITS, np.int64)
-    return to[: _encode(every, len(prefix), entries, places, to)].tobytes()
+    return Learnt.of(prefix).encode(content)
 
 
 @jit
-def _encode(every: Any, known: Any, entries: Any, places: Any, to: Any) -> Any:
+def _encode(every: Any, first: Any, entries: Any, places: Any, state: Any, to: Any) -> Any:
+    """Learn the bytes from ``every[first]`` on, and write them where there is room; how many bytes
+    that takes."""
     low, high, used = 0, WORD, 0
-    last = word = match = run = 0
+    last, word, match, run = state
     contexts, found = np.zeros(CONTEXTS, np.int64), np.zeros(CONTEXTS, np.int64)
-    for at in range(len(every)):
+    for at in range(first, len(every)):
         if at:
             last = (last << 8 | i64(every[at - 1])) & WORD
         for n in range(BYTES):
@@ -53,7 +83,7 @@ def _encode(every: Any, known: Any, entries: Any, places: Any, to: Any) -> Any:
             run = 0
         place = (contexts[BYTES] * SPREAD & WORD) >> 32 - PLACE_BITS
         if run == 0:
-            match = places[place]
+            match = i64(places[place])
             run = 1 if match > 0 else 0
         places[place] = at
         foreseen = i64(every[match]) | 256
@@ -65,7 +95,7 @@ def _encode(every: Any, known: Any, entries: Any, places: Any, to: Any) -> Any:
             contexts[CONTEXTS - 1] = 4 * run + MATCHES + expected - node
             part = likely(_odds(contexts, node, entries, found))
             bit = i64(every[at]) >> left & 1
-            if at >= known:
+            if len(to):
                 middle = between(low, high, part)
                 low, high = (low, middle) if bit else (middle + 1, high)
                 while (low ^ high) >> 24 == 0:
@@ -74,7 +104,8 @@ def _encode(every: Any, known: Any, entries: Any, places: Any, to: Any) -> Any:
                     low, high = low << 8 & WORD, high << 8 & WORD | 255
             _learn(entries, found, ((bit << 12) - part) << COUNT)
             node = node << 1 | bit
-    return end(low, high, to, used)
+    state[:] = (last, word, match, run)
+    return end(low, high, to, used) if len(to) else 0
 
 
 @jit

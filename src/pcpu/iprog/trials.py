@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from pcpu.iprog import foreseeing
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Spans, sample_columns
 from pcpu.iprog.encode import make_prefix
+from pcpu.iprog.foreseeing import Learnt
 from pcpu.iprog.format import MAX_FORESEEN
 from pcpu.iprog.frames import tables_size
 from pcpu.iprog.index import Octets, Seeds
@@ -53,6 +53,7 @@ class Trials:
     pool: Executor
     known: set[bytes] = field(default_factory=set)
     prefix: Prefix | None = None  # of the literals of all trials
+    learnt: Learnt | None = None  # from what may be before few of them
 
     def run(
         self, several: Sequence[Costs], finish: Callable[[Trial], Trial] = lambda trial: trial
@@ -74,6 +75,8 @@ class Trials:
             pairs = zip(fresh.values(), (own["literals"] for own in columns), strict=True)
             (_, covers), literals = max(pairs, key=lambda pair: len(pair[1]))
             self.prefix = make_prefix(self.moved, covers, literals)
+            if self.prefix is not None and self.prefix.near:
+                self.learnt = Learnt.of(self.prefix.near[0][1])
             del pairs, literals
         self.moved.subject.leave()
         tried = [*self._each(columns)(self._measure, fresh.values(), columns)]
@@ -105,8 +108,8 @@ class Trials:
             for name, stream in columns.items()
         }
         literals = columns["literals"].data
-        if self.prefix is not None and self.prefix.near and len(literals) <= MAX_FORESEEN:
-            own = foreseeing.encode(literals, self.prefix.near[0][1])
+        if self.learnt is not None and len(literals) <= MAX_FORESEEN:
+            own = self.learnt.encode(literals)
             stored["literals"] = min(stored["literals"], round(len(own) / LITERALS))
         costs, covers = made
         kinds = (_COVERS, _FIXES, ("literals",))
