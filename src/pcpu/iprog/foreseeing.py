@@ -52,8 +52,8 @@ class Learnt:
         """``content`` as a foreseen frame behind the prefix."""
         every = np.frombuffer(b"".join((self.prefix, content)), np.uint8)
         to = np.empty(12 * len(content) + 8, np.uint8)  # a bit takes 12 bits at most
-        own = (array.copy() for array in (self.entries, self.places, self.state))
-        return to[: _encode(every, len(self.prefix), *own, to)].tobytes()
+        entries, places, state = self.entries.copy(), self.places.copy(), self.state.copy()
+        return to[: _encode(every, len(self.prefix), entries, places, state, to)].tobytes()
 
 
 def encode(content: Bytes, prefix: Bytes) -> bytes:
