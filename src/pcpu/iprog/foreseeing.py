@@ -24,10 +24,9 @@ from pcpu.iprog.decoder.foreseen import (
 )
 from pcpu.iprog.jit import i64, jit
 from pcpu.iprog.numbers import Bytes
-from pcpu.iprog.sites import Places
+from pcpu.iprog.sites import Octets, Places
 
-_STATE = 4  # numbers to go on from: bytes before, the word, what is foreseen and for how long
-
+_STATE = 5  # numbers to go on from: the place, bytes before, the word, what is foreseen, how long
 
 
 @dataclass(frozen=True)
@@ -43,30 +42,46 @@ class Learnt:
     @staticmethod
     def of(prefix: Bytes) -> Learnt:
         """What is learnt once, for any number of contents."""
-        entries = np.zeros(1 << TABLE_BITS, np.uint32)
-        places, state = np.zeros(1 << PLACE_BITS, np.int32), np.zeros(_STATE, np.int64)
-        _encode(np.frombuffer(prefix, np.uint8), 0, entries, places, state, np.empty(0, np.uint8))
-        return Learnt(prefix, entries, places, state)
+        every, known = np.frombuffer(prefix, np.uint8), len(prefix)
+        learnt = Learnt(prefix, *_nothing())
+        _encode(every, known, learnt.entries, learnt.places, learnt.state, _room(0))
+        return learnt
 
     def encode(self, content: Bytes) -> bytes:
         """``content`` as a foreseen frame behind the prefix."""
-        every = np.frombuffer(b"".join((self.prefix, content)), np.uint8)
-        to = np.empty(12 * len(content) + 8, np.uint8)  # a bit takes 12 bits at most
+        every, known = _joined(self.prefix, content), len(self.prefix)
         entries, places, state = self.entries.copy(), self.places.copy(), self.state.copy()
-        return to[: _encode(every, len(self.prefix), entries, places, state, to)].tobytes()
+        to = _room(len(content))
+        return to[: _encode(every, known, entries, places, state, to)].tobytes()
 
 
 def encode(content: Bytes, prefix: Bytes) -> bytes:
     """``content`` as a foreseen frame behind ``prefix``."""
-    return Learnt.of(prefix).encode(content)
+    every, to = _joined(prefix, content), _room(len(content))
+    return to[: _encode(every, len(prefix), *_nothing(), to)].tobytes()
+
+
+def _joined(prefix: Bytes, content: Bytes) -> Octets:
+    return np.frombuffer(b"".join((prefix, content)), np.uint8)
+
+
+def _nothing() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int32], Places]:
+    """Entries, places and numbers to begin with."""
+    entries, places = np.zeros(1 << TABLE_BITS, np.uint32), np.zeros(1 << PLACE_BITS, np.int32)
+    return entries, places, np.zeros(_STATE, np.int64)
+
+
+def _room(size: int) -> Octets:
+    """Room for a frame of so many bytes."""
+    return np.empty(12 * size + 8, np.uint8)  # a bit takes 12 bits at most
 
 
 @jit
-def _encode(every: Any, first: Any, entries: Any, places: Any, state: Any, to: Any) -> Any:
-    """Learn the bytes from ``every[first]`` on, and write them where there is room; how many bytes
-    that takes."""
+def _encode(every: Any, known: Any, entries: Any, places: Any, state: Any, to: Any) -> Any:
+    """Learn the bytes that are not learnt yet, and write those behind the ``known`` ones; how many
+    bytes that takes."""
     low, high, used = 0, WORD, 0
-    last, word, match, run = state
+    first, last, word, match, run = state
     contexts, found = np.zeros(CONTEXTS, np.int64), np.zeros(CONTEXTS, np.int64)
     for at in range(first, len(every)):
         if at:
@@ -95,7 +110,7 @@ def _encode(every: Any, first: Any, entries: Any, places: Any, state: Any, to: A
             contexts[CONTEXTS - 1] = 4 * run + MATCHES + expected - node
             part = likely(_odds(contexts, node, entries, found))
             bit = i64(every[at]) >> left & 1
-            if len(to):
+            if at >= known:
                 middle = between(low, high, part)
                 low, high = (low, middle) if bit else (middle + 1, high)
                 while (low ^ high) >> 24 == 0:
@@ -104,8 +119,8 @@ def _encode(every: Any, first: Any, entries: Any, places: Any, state: Any, to: A
                     low, high = low << 8 & WORD, high << 8 & WORD | 255
             _learn(entries, found, ((bit << 12) - part) << COUNT)
             node = node << 1 | bit
-    state[:] = (last, word, match, run)
-    return end(low, high, to, used) if len(to) else 0
+    state[:] = (len(every), last, word, match, run)
+    return end(low, high, to, used)
 
 
 @jit

@@ -320,6 +320,8 @@ def _with_sites(work: _Work, finders: tuple[int, ...]) -> Sites:
     work.sites = None  # which is asked for once
     if known is not None and finders == subject.finders:
         work.subject, sites = subject.with_finders(finders), known
+    elif work.file.size < _LARGE:  # they take more than all the rest of a small file
+        work.subject, sites = subject.with_finders(finders), subject.file_sites(finders)
     else:
         work.subject, sites = both(
             lambda: subject.with_finders(finders), lambda: subject.file_sites(finders)
