@@ -35,7 +35,6 @@ _SIGNALLED = 128  # what an exit code is more than the number of a signal
 
 app = typer.Typer(
     name="pcpu",
-    help="One compiler for byte programs: from one line of text to native speed at the edge.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -57,7 +56,11 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """One compiler for byte programs: from one line of text to native speed at the edge."""
+    """One compiler for byte programs: from one line of text to native speed at the edge.
+
+    \b
+    Example: pcpu run 'crc32c | lines = counteq 0x0a' photo.jpg
+    """
 
 
 app.command()(run)

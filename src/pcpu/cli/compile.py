@@ -67,7 +67,10 @@ def compile(
     --decoder -o OUT.wasm writes a module that takes plans at run time, and beside it what it is
     given where a plan needs it: OUT-relocation.wasm, OUT-foreseen.wasm and OUT-finders.wasm.
 
+    \b
     Example: pcpu compile 'xor 0x5a | crc32c' --target wasm -o masked.wasm
+    Example: pcpu compile new.iprog -o new.wasm
+    Example: pcpu compile --decoder -o iprog.wasm
     """
     from pcpu import targets
     from pcpu.cli.plans import compile_decoder, compile_plan_file

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pcpu.cli.bars import bar, loops_told, stages
+from pcpu.cli.bars import bar, planning
 from pcpu.cli.iprog import Blobs, ModeName
 from pcpu.cli.options import Json, print_json
 
@@ -43,7 +43,9 @@ def publish(
     It lies beside its blobs. The plan is applied and compared before anything is written. Doing
     it again changes nothing.
 
-    Example: pcpu publish new.bin --blob old.bin --store store && pcpu serve --store store
+    \b
+    Example: pcpu publish new.bin --blob old.bin --store store
+    Example: pcpu serve --store store
     """
     from pcpu.iprog import files
     from pcpu.iprog.apply import Reader
@@ -65,11 +67,13 @@ def publish(
         published = publish_module(content, digests, blobs, store, called)
     else:
         plan = content if planned else _planned(path, content, blobs, blob or (), mode)
-        reader = Reader(plan, blobs)
+        with files.naming(file):
+            reader = Reader(plan, blobs)
         if planned:
-            with bar("verifying", reader.header.file.size) as advance:
+            with files.naming(file), bar("verifying", reader.header.file.size) as advance:
                 files.verify(reader, advance)
-        published = publish(reader, store, called)
+        with planning():  # sites are found by loops of the planner
+            published = publish(reader, store, called)
     if bucket is not None:
         upload(published, store, bucket, local)
     if as_json:
@@ -84,7 +88,7 @@ def publish(
 def _planned(path: Path, content: Any, blobs: Any, names: Sequence[str], mode: ModeName) -> bytes:
     from pcpu.iprog.plan import make_plan
 
-    with loops_told(), stages(len(content)) as progress:
+    with planning(len(content)) as progress:
         planned = make_plan(
             content,
             blobs,
