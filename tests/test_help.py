@@ -81,3 +81,24 @@ def test_examples_work_as_they_are_printed(typed: str, folder: Path) -> None:
 @pytest.mark.parametrize("typed", COMMANDS)
 def test_examples_are_not_broken_over_lines(typed: str) -> None:
     assert all(len(f"  Example: {example}") <= 78 for example in examples(typed))
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        ("pcpu pl", ["plan"]),
+        ("pcpu bank s", ["select"]),
+        ("pcpu compile --target r", ["riscv64"]),
+        ("pcpu compile --without f", ["fold-constants", "fuse"]),
+        ("pcpu isa crc32", ["crc32", "crc32c"]),
+        ("pcpu apply new", []),  # the shell completes names of files
+    ],
+)
+def test_completion(typed: str, wanted: list[str]) -> None:
+    """As bash asks for it."""
+    about = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    done = subprocess.run(
+        [Path(sys.executable).parent / "pcpu"], capture_output=True, text=True, check=False,
+        env=os.environ | about | {"_PCPU_COMPLETE": "complete_bash"},
+    )  # fmt: skip
+    assert (sorted(done.stdout.split()), done.stderr) == (wanted, "")

@@ -1,7 +1,6 @@
 /** What the Worker is, for whoever comes to its root (spec/http.md H30): in JSON, or as a page. */
 
 import type { Context } from "hono";
-import { accepts } from "hono/accepts";
 import { html } from "hono/html";
 import { precondition } from "./conditions";
 import { toJson } from "./json";
@@ -41,8 +40,8 @@ const LIMITS = [
 /** `isPublishing` says whether there is a store of published files. */
 export async function root(c: Context<{ Bindings: Env }>, openapi: string, isPublishing: boolean): Promise<Response> {
   const about = describe(JSON.parse(openapi) as Document, c.env, isPublishing);
-  const type = accepts(c, { header: "Accept", supports: [JSON_TYPE, PAGE_TYPE], default: JSON_TYPE });
-  const isPage = type === PAGE_TYPE;
+  const accepted = c.req.header("accept") ?? "";
+  const isPage = accepted.includes(PAGE_TYPE) && !accepted.includes(JSON_TYPE); // as browsers ask
   const body = isPage ? String(await page(about, new URL(c.req.url).origin)) : toJson(about) + "\n";
   const tag = `"${await hash(body)}"`;
   const headers = { etag: tag, vary: "accept" };
@@ -50,7 +49,7 @@ export async function root(c: Context<{ Bindings: Env }>, openapi: string, isPub
   if (status === 412) return new Problem("precondition-failed", `/ has the tag ${tag}`).response(headers);
   if (status === 304) return new Response(null, { status, headers });
   const policy = { "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'", "x-content-type-options": "nosniff" };
-  return new Response(body, { headers: { ...headers, ...(isPage && policy), "content-type": isPage ? `${type}; charset=utf-8` : type } });
+  return new Response(body, { headers: { ...headers, ...(isPage && policy), "content-type": isPage ? `${PAGE_TYPE}; charset=utf-8` : JSON_TYPE } });
 }
 
 function describe({ info, paths }: Document, env: Env, isPublishing: boolean): About {

@@ -76,10 +76,18 @@ app.add_typer(bank.app)
 app.command()(publish)
 
 
+def _operations(begun: str) -> list[str]:
+    """For completion."""
+    return [op.name for op in load_isa_files(None).operations if op.name.startswith(begun)]
+
+
 @app.command("isa")
 def show_isa(
     op: Annotated[
-        str | None, typer.Argument(metavar="[OP]", help="Only this one, with all about it.")
+        str | None,
+        typer.Argument(
+            metavar="[OP]", help="Only this one, with all about it.", autocompletion=_operations
+        ),
     ] = None,
     as_json: Json = False,
     isa: IsaFiles = None,

@@ -24,6 +24,13 @@ class EmitForm(StrEnum):
     so = "so"
 
 
+def _passes(begun: str) -> list[str]:
+    """For completion."""
+    from pcpu.optimize import PASSES
+
+    return [each.name for each in PASSES if each.name.startswith(begun)]
+
+
 def compile(
     program: Annotated[
         str | None,
@@ -50,7 +57,11 @@ def compile(
     ] = False,
     without: Annotated[
         list[str] | None,
-        typer.Option(metavar="PASS", help="Leave a pass of the optimizer out; may be repeated."),
+        typer.Option(
+            metavar="PASS",
+            help="Leave a pass of the optimizer out; may be repeated.",
+            autocompletion=_passes,
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the manifest, or the passes, as JSON.")
