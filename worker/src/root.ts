@@ -29,6 +29,8 @@ const PUBLISHED = /^\/v1\/(objects|reconstruct)/;
 /** The rules at the end of a summary. */
 const RULES = / \(H[^)]*\)$/;
 
+const MIB = 1 << 20;
+
 const LIMITS = [
   { name: "MAX_JSON_BYTES", of: "a body in JSON", limit: jsonLimit },
   { name: "MAX_STREAM_BYTES", of: "a body that is streamed", limit: streamLimit },
@@ -74,8 +76,10 @@ function page({ name, summary, version, endpoints, limits }: About, origin: stri
 <title>${name}</title>
 <style>
   body { font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem }
-  td { padding: .2rem 1rem .2rem 0; vertical-align: top; overflow-wrap: anywhere }
-  pre { overflow-x: auto }
+  td { padding: .2rem 1rem .2rem 0; vertical-align: top }
+  table, pre { display: block; overflow-x: auto }
+  code, pre, .number { font-size: 14px; white-space: nowrap }
+  pre { white-space: pre }
 </style>
 <h1>${name}</h1>
 <p>${summary}. Version ${version}.
@@ -89,9 +93,14 @@ ${endpoints.map(
 )}</table>
 <h2>Limits</h2>
 <table>
-${limits.map((each) => html`<tr><td>${each.of}<td>${each.bytes ? `${each.bytes.toLocaleString("en")} bytes` : "none"}<td><code>${each.name}</code>
+${limits.map((each) => html`<tr><td>${each.of}<td class="number">${size(each.bytes)}<td><code>${each.name}</code>
 `)}</table>
 `;
+}
+
+function size(bytes: number): string {
+  if (bytes === 0) return "none";
+  return bytes % MIB === 0 ? `${bytes / MIB} MiB` : `${bytes.toLocaleString("en")} bytes`;
 }
 
 /** Whether a browser can follow it. */
