@@ -145,8 +145,8 @@ def test_errors_about_a_plan_name_its_file(folder: Path) -> None:
     commands: list[list[str | Path]] = [
         ["inspect", old],
         ["inspect", old, "--blob", old, "--json"],
-        ["inspect", folder / "bit.iprog", "--blob", old, "--json"],
-        ["inspect", folder / "bit.iprog", "--blob", old, "--program"],
+        ["inspect", folder / "cut.iprog", "--blob", old, "--json"],
+        ["inspect", folder / "cut.iprog", "--blob", old, "--program"],
         ["verify", folder / "bit.iprog", "--blob", old],
         ["apply", folder / "bit.iprog", "--blob", old, "--range", "0-9", "-o", folder / "out"],
         ["compile", folder / "cut.iprog", "-o", folder / "out"],
