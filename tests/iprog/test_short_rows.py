@@ -6,7 +6,7 @@ from random import Random
 
 from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import find_sites, record
-from pcpu.iprog.finders.find import are_short
+from pcpu.iprog.finders.numbered import are_short
 from pcpu.iprog.plan import make_plan
 from tests.iprog.images import CODE, CONSTANTS, Part, elf, i32
 from tests.iprog.module import OnePlan
