@@ -125,19 +125,7 @@ def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: Any) -> A
     low, high = i64(firsts[pair]), i64(firsts[pair + 1])
     if low >= high:
         return 0, 0
-    left, right = low, high - 1
-    left_common = right_common = i64(2)
-    while left < right:
-        middle = (left + right) >> 1
-        j = i64(suffixes[middle])
-        most = min(n - i, m - j)
-        length = min(left_common, right_common, most)
-        while length < most and a[i + length] == b[j + length]:
-            length += 1
-        if (length < most and a[i + length] > b[j + length]) or (length == most and m - j < n - i):
-            left, left_common = middle + 1, length
-        else:
-            right, right_common = middle, length
+    left = _first_not_before(a, i, b, suffixes, low, high - 1)
     best, place = i64(0), i64(0)
     for at in (left - 1, left):
         if low <= at < high:
@@ -159,6 +147,26 @@ def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: Any) -> A
             if abs(j - near) < abs(place - near):
                 place = j
     return place, best
+
+
+@jit
+def _first_not_before(a: Any, i: int, b: Any, suffixes: Any, left: Any, right: Any) -> Any:
+    """The first of these suffixes of ``b`` that does not come before ``a[i:]``, or the last one;
+    all of them have its first two bytes."""
+    n, m = len(a), len(b)
+    left_common = right_common = i64(2)
+    while left < right:
+        middle = (left + right) >> 1
+        j = i64(suffixes[middle])
+        most = min(n - i, m - j)
+        length = min(left_common, right_common, most)
+        while length < most and a[i + length] == b[j + length]:
+            length += 1
+        if (length < most and a[i + length] > b[j + length]) or (length == most and m - j < n - i):
+            left, left_common = middle + 1, length
+        else:
+            right, right_common = middle, length
+    return left
 
 
 @jit
@@ -215,9 +223,7 @@ def _seeds(
         source = i + current
         if 0 <= source < m:
             most = min(_LOOK, n - i, m - source)
-            equal = 0
-            for k in range(most):
-                equal += a[i + k] == b[source + k]
+            equal = _how_many_equal(a, i, b, source, most)
             if equal == most:
                 doubts = 0
                 i += most
@@ -244,6 +250,15 @@ def _seeds(
             last = max(last, i - 64)
         i += length
     return count
+
+
+@jit
+def _how_many_equal(a: Any, i: Any, b: Any, j: Any, most: Any) -> Any:
+    """How many of ``most`` bytes from there on are the same."""
+    equal = 0
+    for k in range(most):
+        equal += a[i + k] == b[j + k]
+    return equal
 
 
 @jit

@@ -14,8 +14,8 @@ import numpy as np
 
 from pcpu.iprog.finders import btf, clr, clr_sites, elf, elf_names
 from pcpu.iprog.finders.elf_data import NARROW_SYMBOL
-from pcpu.iprog.finders.find import NAMES, TYPES
 from pcpu.iprog.finders.image import octets
+from pcpu.iprog.finders.numbered import NAMES, TYPES
 from pcpu.iprog.jit import i64, jit
 from pcpu.iprog.moving import write_sites
 from pcpu.iprog.numbers import Bytes

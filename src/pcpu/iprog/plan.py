@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain, repeat
 from typing import Any, Literal
 
 import numpy as np
@@ -135,32 +136,13 @@ def make_plan(
     windows would be much of the plan. ``finders`` are those of sites that may be used; all by
     default. Names are kept where they are little of the plan. Raises UsageError.
     """
-    if window_bits is not None and window_bits not in WINDOW_BITS:
-        raise UsageError(f"a window has 2^{WINDOW_BITS[0]} to 2^{WINDOW_BITS[-1]} bytes")
-    if max(len(file), sum(map(len, blobs))) > MAX_SIZE:
-        raise UsageError(f"files and blobs have at most {MAX_SIZE} bytes")
-    if len(blobs) > MAX_BLOBS:
-        raise UsageError(f"a plan has at most {MAX_BLOBS} blobs, and {len(blobs)} are given")
+    _check(file, blobs, window_bits)
     return_large_arrays()
-    octets = [np.frombuffer(blob, np.uint8) for blob in blobs]
     progress("finding sites", 0)
     used = () if mode == "instant" else finders
-    subject, hashes = both(
-        lambda: make_subject(np.frombuffer(file, np.uint8), octets, used),
-        lambda: [digest(data) for data in (file, *blobs)],
+    subject, (about, *contents) = both(
+        lambda: _subject(file, blobs, used), lambda: _contents((file, *blobs), (name, *blob_names))
     )
-    names = [plain_name(name) for name in (name, *blob_names, *[""] * len(blobs))]
-    about, *contents = (
-        Content(len(data), found, name)
-        for data, found, name in zip((file, *blobs), hashes, names, strict=False)
-    )
-    mapped = [data for data in (file, *blobs) if isinstance(data, MappedFile)]
-
-    def leave() -> None:
-        for data in mapped:
-            data.leave()
-
-    subject = replace(subject, leave=leave)
     work = _Work(subject, about, contents, progress, window_bits)
     del subject  # which work replaces: its sites are large
     planned = _small(work) if mode == "small" else _instant(work)
@@ -169,6 +151,36 @@ def make_plan(
     _verify(planned, file, blobs)
     progress("checking", 1)
     return planned
+
+
+def _check(file: Bytes, blobs: Sequence[Bytes], window_bits: int | None) -> None:
+    """Raise UsageError for what no plan can have."""
+    if window_bits is not None and window_bits not in WINDOW_BITS:
+        raise UsageError(f"a window has 2^{WINDOW_BITS[0]} to 2^{WINDOW_BITS[-1]} bytes")
+    if max(len(file), sum(map(len, blobs))) > MAX_SIZE:
+        raise UsageError(f"files and blobs have at most {MAX_SIZE} bytes")
+    if len(blobs) > MAX_BLOBS:
+        raise UsageError(f"a plan has at most {MAX_BLOBS} blobs, and {len(blobs)} are given")
+
+
+def _subject(file: Bytes, blobs: Sequence[Bytes], finders: tuple[int, ...] | None) -> Subject:
+    """The subject, which leaves the pages of files that are mapped."""
+    mapped = [data for data in (file, *blobs) if isinstance(data, MappedFile)]
+
+    def leave() -> None:
+        for data in mapped:
+            data.leave()
+
+    octets = [np.frombuffer(blob, np.uint8) for blob in blobs]
+    return replace(make_subject(np.frombuffer(file, np.uint8), octets, finders), leave=leave)
+
+
+def _contents(every: Sequence[Bytes], names: Sequence[str]) -> list[Content]:
+    """What a plan says of the file and the blobs, of which the first have names."""
+    return [
+        Content(len(data), digest(data), plain_name(name))
+        for data, name in zip(every, chain(names, repeat("")), strict=False)
+    ]
 
 
 def _small(work: _Work) -> Planned:

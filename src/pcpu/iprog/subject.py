@@ -17,7 +17,13 @@ from pcpu.iprog.align import Covers
 from pcpu.iprog.call_sites import told_by_differences
 from pcpu.iprog.finders import FINDERS, find_sites, read_image
 from pcpu.iprog.finders.call_sites import DIFFERENCES
-from pcpu.iprog.finders.find import CALL_SITES, DATABASE_CELLS, PE_LISTED, PE_POINTERS, WASM_LOCALS
+from pcpu.iprog.finders.numbered import (
+    CALL_SITES,
+    DATABASE_CELLS,
+    PE_LISTED,
+    PE_POINTERS,
+    WASM_LOCALS,
+)
 from pcpu.iprog.finders.sqlite import CELLS
 from pcpu.iprog.format import MAX_REGIONS, Transform
 from pcpu.iprog.index import Octets

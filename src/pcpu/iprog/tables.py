@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
-from pcpu.iprog.finders.find import (
+from pcpu.iprog.finders.numbered import (
     CALL_SITES,
     DATABASE_CELLS,
     FRAMES,
