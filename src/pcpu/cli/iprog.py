@@ -111,16 +111,7 @@ def plan(
     _check_outputs(out, html, as_json)
     planned = _plan_file(file, blob or [], bank, best, mode.value, window, out)
     about = _explained(planned, html) if explain or html is not None else None
-    if as_json:
-        told = {} if about is None else {"explanation": about.to_json()}
-        print_json(planned.to_json() | told)
-        return
-    _show_plan(planned)
-    if about is not None:
-        from pcpu.iprog.explain.text import lines
-
-        for line in lines(about):
-            typer.echo(line, err=True)
+    _tell(planned, about, as_json=as_json)
 
 
 def _check_blobs(bank: str | None, blob: list[str] | None, best: int) -> None:
@@ -311,6 +302,20 @@ def _explained(planned: Any, html: Path | None) -> Any:
     if html is not None:
         write_picture(html, about)
     return about
+
+
+def _tell(planned: Any, about: Any, *, as_json: bool) -> None:
+    """Print what a plan is, and its explanation if there is one."""
+    if as_json:
+        told = {} if about is None else {"explanation": about.to_json()}
+        print_json(planned.to_json() | told)
+        return
+    _show_plan(planned)
+    if about is not None:
+        from pcpu.iprog.explain.text import lines
+
+        for line in lines(about):
+            typer.echo(line, err=True)
 
 
 def _show_plan(planned: Any) -> None:

@@ -48,11 +48,9 @@ def publish(
     Example: pcpu serve --store store
     """
     from pcpu.iprog import files
-    from pcpu.iprog.apply import Reader
     from pcpu.iprog.bundled import told_by
     from pcpu.iprog.format import is_plan
-    from pcpu.iprog.publish import check_name, publish, publish_module
-    from pcpu.iprog.rebuilds import check_reconstructor
+    from pcpu.iprog.publish import check_name
     from pcpu.iprog.upload import upload
 
     content, blobs = files.mapped(file), [files.mapped(each) for each in blob or ()]
@@ -61,19 +59,12 @@ def publish(
     suffix = ".iprog" if planned else ".wasm" if told is not None else ""
     called = check_name(path.name.removesuffix(suffix) if name is None else name)
     if told is not None:
-        with bar("verifying", told["file"]["size"]) as advance:
-            check_reconstructor(bytes(content), told, blobs, advance)
-        digests = [each["sha256"] for each in told["blobs"]]
-        published = publish_module(content, digests, blobs, store, called)
+        published = _publish_module(content, told, blobs, store, called)
+    elif planned:
+        published = _publish_plan(file, content, blobs, store, called)
     else:
-        plan = content if planned else _planned(path, content, blobs, blob or (), mode)
-        with files.naming(file):
-            reader = Reader(plan, blobs)
-        if planned:
-            with files.naming(file), bar("verifying", reader.header.file.size) as advance:
-                files.verify(reader, advance)
-        with planning():  # sites are found by loops of the planner
-            published = publish(reader, store, called)
+        plan = _planned(path, content, blobs, blob or (), mode)
+        published = _publish_plan(file, plan, blobs, store, called, is_new=True)
     if bucket is not None:
         upload(published, store, bucket, local)
     if as_json:
@@ -83,6 +74,34 @@ def publish(
         known = "" if each in published.written else "  (was there)"
         typer.echo(f"{(store / each).stat().st_size:>10}  {each}{known}", err=True)
     typer.echo(published.url_path)
+
+
+def _publish_module(content: Any, told: Any, blobs: Any, store: Path, name: str) -> Any:
+    """Publish a reconstructor of which is ``told`` what it says of itself, once it rebuilds."""
+    from pcpu.iprog.publish import publish_module
+    from pcpu.iprog.rebuilds import check_reconstructor
+
+    with bar("verifying", told["file"]["size"]) as advance:
+        check_reconstructor(bytes(content), told, blobs, advance)
+    digests = [each["sha256"] for each in told["blobs"]]
+    return publish_module(content, digests, blobs, store, name)
+
+
+def _publish_plan(
+    file: str, plan: Any, blobs: Any, store: Path, name: str, *, is_new: bool = False
+) -> Any:
+    """Publish a plan, once it rebuilds; one that ``is_new`` was applied when it was made."""
+    from pcpu.iprog import files
+    from pcpu.iprog.apply import Reader
+    from pcpu.iprog.publish import publish
+
+    with files.naming(file):
+        reader = Reader(plan, blobs)
+        if not is_new:
+            with bar("verifying", reader.header.file.size) as advance:
+                files.verify(reader, advance)
+    with planning():  # sites are found by loops of the planner
+        return publish(reader, store, name)
 
 
 def _planned(path: Path, content: Any, blobs: Any, names: Sequence[str], mode: ModeName) -> bytes:

@@ -66,10 +66,11 @@ def _packed(sites: Sites) -> bytes:
         return b""
     if max(int(sites.target.max()), int(abs(sites.extra).max())) >= _MOST:
         raise PcpuError("the blob has sites whose addresses are too large for a sites file")
+    place: Places = sites.place.astype(np.int64)
     columns = b"".join((
-        _varints(np.diff(sites.place, prepend=0)),
+        _varints(np.diff(place, prepend=0)),
         sites.form.astype(np.uint8).tobytes(),
-        _signed(_changes(sites.extra, sites.form)),
+        _signed(_changes(sites.extra.astype(np.int64), sites.form)),
         _signed(_distances(sites)),
     ))  # fmt: skip
     return struct.pack("<II", len(columns), check(columns)) + at_level(columns, _LEVEL)
