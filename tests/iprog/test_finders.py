@@ -9,20 +9,11 @@ from typing import Any
 import pytest
 
 from pcpu.errors import UnsupportedPlanError
-from pcpu.iprog.finders import FINDERS, find_sites, read_image
+from pcpu.iprog.finders import find_sites, read_image
 from pcpu.iprog.finders.x86_64 import instruction_end
 from tests.iprog.damage import damaged
 from tests.iprog.forge import number
-from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, module, u64
-
-Site = tuple[int, int, int, int]
-
-
-def sites(blob: bytes, *finders: int) -> list[Site]:
-    """Place, form, target and e of what finders find."""
-    found = find_sites(blob, finders or tuple(FINDERS))
-    return list(zip(*(array.tolist() for array in found.arrays), strict=True))
-
+from tests.iprog.images import CODE, CONSTANTS, DATA, Part, Site, elf, i32, module, sites, u64
 
 # x86-64
 
