@@ -184,8 +184,10 @@ def over_lengths(some: Sequence[int], below: int = 0) -> pytest.MarkDecorator:
 
 
 def any_place(dice: random.Random, length: int) -> int:
-    """Where in a stream so many bytes may begin: at its beginning, or so that places end in them."""
-    return dice.choice((0, 1, dice.randrange(5000), (1 << 64) - length - dice.randrange(1, 9)))
+    """Where in a stream so many bytes may begin: at its beginning, or so that places of 64 bits end
+    behind them, or of fewer bits in them."""
+    last = (1 << 64) - length - dice.randrange(1, 9)
+    return dice.choice((0, 1, dice.randrange(5000), last, (5 << 32) - dice.randrange(length + 1)))
 
 
 def run_map(

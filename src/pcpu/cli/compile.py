@@ -24,6 +24,13 @@ class EmitForm(StrEnum):
     so = "so"
 
 
+def _passes(begun: str) -> list[str]:
+    """For completion."""
+    from pcpu.optimize import PASSES
+
+    return [each.name for each in PASSES if each.name.startswith(begun)]
+
+
 def compile(
     program: Annotated[
         str | None,
@@ -50,7 +57,11 @@ def compile(
     ] = False,
     without: Annotated[
         list[str] | None,
-        typer.Option(metavar="PASS", help="Leave a pass of the optimizer out; may be repeated."),
+        typer.Option(
+            metavar="PASS",
+            help="Leave a pass of the optimizer out; may be repeated.",
+            autocompletion=_passes,
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the manifest, or the passes, as JSON.")
@@ -67,7 +78,10 @@ def compile(
     --decoder -o OUT.wasm writes a module that takes plans at run time, and beside it what it is
     given where a plan needs it: OUT-relocation.wasm, OUT-foreseen.wasm and OUT-finders.wasm.
 
+    \b
     Example: pcpu compile 'xor 0x5a | crc32c' --target wasm -o masked.wasm
+    Example: pcpu compile new.iprog -o new.wasm
+    Example: pcpu compile --decoder -o iprog.wasm
     """
     from pcpu.iprog.reconstructor import holds_plan
 

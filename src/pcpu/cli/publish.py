@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pcpu.cli.bars import bar, loops_told, stages
+from pcpu.cli.bars import bar, planning
 from pcpu.cli.iprog import Blobs, ModeName
 from pcpu.cli.options import Json, print_json
 
@@ -43,7 +43,9 @@ def publish(
     It lies beside its blobs. The plan is applied and compared before anything is written. Doing
     it again changes nothing.
 
-    Example: pcpu publish new.bin --blob old.bin --store store && pcpu serve --store store
+    \b
+    Example: pcpu publish new.bin --blob old.bin --store store
+    Example: pcpu serve --store store
     """
     from pcpu.iprog import files
     from pcpu.iprog.bundled import told_by
@@ -59,10 +61,10 @@ def publish(
     if told is not None:
         published = _publish_module(content, told, blobs, store, called)
     elif planned:
-        published = _publish_plan(content, blobs, store, called)
+        published = _publish_plan(file, content, blobs, store, called)
     else:
         plan = _planned(path, content, blobs, blob or (), mode)
-        published = _publish_plan(plan, blobs, store, called, is_new=True)
+        published = _publish_plan(file, plan, blobs, store, called, is_new=True)
     if bucket is not None:
         upload(published, store, bucket, local)
     if as_json:
@@ -85,23 +87,27 @@ def _publish_module(content: Any, told: Any, blobs: Any, store: Path, name: str)
     return publish_module(content, digests, blobs, store, name)
 
 
-def _publish_plan(plan: Any, blobs: Any, store: Path, name: str, *, is_new: bool = False) -> Any:
+def _publish_plan(
+    file: str, plan: Any, blobs: Any, store: Path, name: str, *, is_new: bool = False
+) -> Any:
     """Publish a plan, once it rebuilds; one that ``is_new`` was applied when it was made."""
     from pcpu.iprog import files
     from pcpu.iprog.apply import Reader
     from pcpu.iprog.publish import publish
 
-    reader = Reader(plan, blobs)
-    if not is_new:
-        with bar("verifying", reader.header.file.size) as advance:
-            files.verify(reader, advance)
-    return publish(reader, store, name)
+    with files.naming(file):
+        reader = Reader(plan, blobs)
+        if not is_new:
+            with bar("verifying", reader.header.file.size) as advance:
+                files.verify(reader, advance)
+    with planning():  # sites are found by loops of the planner
+        return publish(reader, store, name)
 
 
 def _planned(path: Path, content: Any, blobs: Any, names: Sequence[str], mode: ModeName) -> bytes:
     from pcpu.iprog.plan import make_plan
 
-    with loops_told(), stages(len(content)) as progress:
+    with planning(len(content)) as progress:
         planned = make_plan(
             content,
             blobs,

@@ -47,7 +47,7 @@ def write_labels(to: Octets, first: int, data: Bytes, sites: Sites) -> None:
 def _write(to: Octets, first: int, sites: Sites, named: Places) -> None:
     known = np.flatnonzero(named)
     chosen = sites[known]
-    write_sites(to, chosen.place + first, chosen.form, chosen.extra, named[known])
+    write_sites(to, chosen.place.astype(np.int64) + first, chosen.form, chosen.extra, named[known])
 
 
 def symbol_labels(data: Bytes, sites: Sites) -> Places:

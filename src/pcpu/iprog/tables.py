@@ -74,7 +74,7 @@ def matched_entries(new: Sites, old: Sites) -> Covers:
     order = np.argsort(new.place[which], kind="stable")
     which, same = which[order], same[order]
     del order
-    start = new.place[which]
+    start = new.place[which].astype(np.int64)
     stop = start + widths(new.form[which], new.extra[which])
     skew = old.place[same] - start
     del which, same

@@ -41,7 +41,7 @@ from pcpu.iprog.finders.image import (
 from pcpu.iprog.finders.sort import NUMBERS, sort_room
 from pcpu.iprog.memory import Room
 from pcpu.iprog.numbers import Bytes
-from pcpu.iprog.sites import Sites
+from pcpu.iprog.sites import Sites, narrow_type
 
 __all__ = ["FINDERS", "Finder", "Image", "find_sites", "read_image"]
 
@@ -56,7 +56,7 @@ class Finder:
     kinds: tuple[str, ...]
 
 
-_PIECE = 1 << 15  # rows that become columns at a time
+_PIECE = 1 << 12  # rows that become columns at a time
 _FORMS = (1 << rows.TAG) - 1
 _ELF = (AMD, ARM, ARM32, I386, RISCV, WIDE_ELF)
 _WIDE = (AMD, ARM, RISCV, WIDE_ELF)  # of 64 bits
@@ -153,14 +153,18 @@ def find_sites(blob: Bytes, numbers: Sequence[int]) -> Sites:
     count = call("pcpu_find_sites", b, finders, found, room, scratch)
     del scratch
     kept = call("pcpu_sort_sites", found, count, np.empty(sort_room(count), np.int64))
-    return _columns(found[: NUMBERS * kept].reshape(-1, NUMBERS), memory)
+    return _columns(found[: NUMBERS * kept].reshape(-1, NUMBERS), len(b), memory)
 
 
-def _columns(found: npt.NDArray[np.int64], memory: Room) -> Sites:
-    """The columns of rows, whose memory is given back on the way: they take as much."""
+def _columns(found: npt.NDArray[np.int64], size: int, memory: Room) -> Sites:
+    """The columns of rows of a blob of ``size`` bytes; their memory is given back on the way, as
+    columns take much, too."""
     count = len(found)
+    extras = found[:, rows.EXTRA]
+    extra_type = narrow_type(int(extras.min(initial=0)), int(extras.max(initial=0)))
     # Each of its own: targets are not kept as long as places.
-    place, target, extra = (np.empty(count, np.int64) for _ in range(3))
+    place, extra = np.empty(count, narrow_type(0, size)), np.empty(count, extra_type)
+    target = np.empty(count, np.int64)
     form, finder = np.empty((2, count), np.uint8)
     for first in range(0, count, _PIECE):
         own = slice(first, min(first + _PIECE, count))
