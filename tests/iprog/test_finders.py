@@ -118,7 +118,7 @@ def test_sections_that_cover_the_blob_again_and_again_g41() -> None:
 def test_the_specification_lists_all_finders_g40() -> None:
     text = (ROOT / "spec" / "iprog-finders.md").read_text("utf-8")
     table = text[text.index("| number | finds | rule |") :].split("\n\n")[0]
-    listed = []
+    listed: list[int] = []
     for row in re.findall(r"^\| (\d[^|]*) \|", table, re.MULTILINE):
         numbers = [int(n) for n in re.findall(r"\d+", row)]
         listed += range(numbers[0], numbers[-1] + 1)
