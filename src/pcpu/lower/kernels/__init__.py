@@ -7,6 +7,7 @@ and ``chain`` that of folds.
 from pcpu.isa import Op
 from pcpu.lower.kernels import (
     adler,
+    affine,
     automata,
     chain,
     clock,
@@ -45,6 +46,7 @@ _FAST: tuple[Kernel, ...] = (
 )
 _LAST: tuple[Kernel, ...] = (
     automata.KERNEL,
+    affine.KERNEL,
     idle.KERNEL,
     histogram.KERNEL,
     chain.ARRAY,
