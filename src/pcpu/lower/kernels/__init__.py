@@ -23,6 +23,7 @@ from pcpu.lower.kernels import (
     polynomial,
     resets,
     search,
+    two_states,
     xor_hash,
 )
 from pcpu.lower.kernels.kernel import Kernel
@@ -45,6 +46,7 @@ _FAST: tuple[Kernel, ...] = (
     clock.KERNEL,
 )
 _LAST: tuple[Kernel, ...] = (
+    two_states.KERNEL,
     automata.KERNEL,
     affine.KERNEL,
     idle.KERNEL,
