@@ -11,10 +11,11 @@ from pcpu.expr import Binary, Cond, Const, Var
 from pcpu.isa import Op
 from pcpu.lower.kernels import affine, select
 from pcpu.targets import find
-from tests.kernels.machine import HOST, NAMES, ROOM, Machine, check_fold, fold, machine, update
+from tests.kernels.machine import HOST, ROOM, Machine, check_lengths, fold, update
 
 K = (("k", 8),)
 SKIPS = fold("skips", 32, "byte <= 32 ? state : state * 31 + byte")
+WIDE = fold("wide", 64, "byte <= 32 ? state : (state + byte) * 0x100000001b3")
 OPS = (
     SKIPS,
     fold("two", 32, "byte & 1 ? state * 33 + byte : state * 65599 + byte * 7"),
@@ -23,22 +24,15 @@ OPS = (
     fold("turned_over", 16, "byte > 99 ? ~state * 3 : byte - state"),
     fold("doubled", 32, "(state << (byte < 128) * 0 + 1) + (byte > 9 ? state : state * 6)"),
     fold("nothing", 32, "byte < 40 ? k : state * 5 + (byte > 200 ? state : 0)", immediates=K),
+    WIDE,
 )  # fmt: skip
-WIDE = fold("wide", 64, "byte <= 32 ? state : (state + byte) * 0x100000001b3")
 BLOCK = 2048  # bytes of the smallest one
 LENGTHS = (0, 1, 300, BLOCK - 1, BLOCK, BLOCK + 1, 7 * BLOCK + 17, 8192, 25_000, 60_001)
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, (*OPS, WIDE))
-
-
-@pytest.mark.parametrize("op", [*OPS, WIDE], ids=lambda op: str(op.name))
+@pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
 def test_lengths_alignments_pieces_and_states(op: Op, on: Machine) -> None:
-    dice = random.Random(op.name)
-    for length in LENGTHS:
-        check_fold(on, op, dice.getrandbits(op.state_bits), dice.randbytes(length), dice)
+    check_lengths(on, op, LENGTHS)
 
 
 def test_a_hash_without_spaces_is_that_of_what_is_left(on: Machine) -> None:

@@ -15,13 +15,11 @@ from pcpu.lower.kernels.moment import Moment
 from pcpu.lower.places import with_keys
 from tests.kernels.machine import (
     HOST,
-    NAMES,
     ROOM,
     Machine,
     byte_map,
-    check_fold,
+    check_lengths,
     fold,
-    machine,
     update,
 )
 
@@ -72,28 +70,20 @@ MAPS = (
     byte_map("right", "byte >> index % 11"),
     byte_map("right_of_number", "200 >> (byte & 9) ^ index"),
 )
+OPS = (*TURNS, *MOMENTS, *NARROW, *MAPS)
 LENGTHS = (*range(70), 127, 128, 129, 500, 1023, 4096, 20_001)
-
-
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, (*TURNS, *MOMENTS, *NARROW, *MAPS))
 
 
 @pytest.mark.parametrize("op", [*TURNS, *MOMENTS], ids=lambda op: str(op.name))
 def test_lengths_pieces_places_and_states(op: Op, on: Machine) -> None:
     assert select(op, HOST) is (lanes.KERNEL if op in TURNS else moment.KERNEL)
-    dice = random.Random(op.name)
-    for length in LENGTHS:
-        check_fold(on, op, dice.getrandbits(op.state_bits), dice.randbytes(length), dice)
+    check_lengths(on, op, LENGTHS)
 
 
 @pytest.mark.parametrize("op", NARROW, ids=lambda op: str(op.name))
 def test_places_that_lanes_do_not_have(op: Op, on: Machine) -> None:
     assert select(op, HOST) is not lanes.KERNEL
-    dice = random.Random(op.name)
-    for length in LENGTHS:
-        check_fold(on, op, dice.getrandbits(op.state_bits), dice.randbytes(length), dice)
+    check_lengths(on, op, LENGTHS)
 
 
 @pytest.mark.parametrize("op", MAPS, ids=lambda op: str(op.name))

@@ -10,7 +10,7 @@ import pytest
 from pcpu.isa import Op
 from pcpu.lower.kernels import automata, select, two_states
 from pcpu.targets import find
-from tests.kernels.machine import HOST, NAMES, ROOM, Machine, check_fold, fold, machine, update
+from tests.kernels.machine import HOST, ROOM, Machine, check_lengths, fold, update
 
 FIELDS = fold("fields", 64, "byte == 34 ? state ^ 1 : state + ((byte == 44) & ~state & 1) * 2")
 INSIDE = fold(
@@ -31,18 +31,15 @@ OPS = (
 LENGTHS = (*range(70), 127, 128, 129, 200, 255, 256, 1000, 5001)
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, OPS)
+def draw(op: Op, dice: random.Random, length: int) -> tuple[int, bytes]:
+    few = dice.choice((range(256), (34, 44, 65, 10), (60, 62, 33, 35, 7), (195, 44, 34, 10)))
+    state = dice.choice((0, 1, 7, 1000, dice.getrandbits(16)))
+    return state, bytes(dice.choices(few, k=length))
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
 def test_lengths_alignments_pieces_and_states(op: Op, on: Machine) -> None:
-    dice = random.Random(op.name)
-    for length in LENGTHS:
-        few = dice.choice((range(256), (34, 44, 65, 10), (60, 62, 33, 35, 7), (195, 44, 34, 10)))
-        data = bytes(dice.choices(few, k=length))
-        check_fold(on, op, dice.choice((0, 1, 7, 1000, dice.getrandbits(16))), data, dice)
+    check_lengths(on, op, LENGTHS, draw)
 
 
 def test_commas_outside_quotes_with_python(on: Machine) -> None:

@@ -16,12 +16,11 @@ from llvmlite import ir
 from pcpu.expr import Binary, Cond, Const, Expr, Index, Var, function, substitute, uses, walk
 from pcpu.isa import Op
 from pcpu.lower import expression
-from pcpu.lower.code import I8, POINTER, Code, Value
+from pcpu.lower.code import I8, Code, Value
 from pcpu.lower.kernels import chain, vectors
-from pcpu.lower.kernels.fnv_rows import STRIP, Rows, at, each_row
+from pcpu.lower.kernels.fnv_rows import STRIP, Rows, at, each_row, scratch
 from pcpu.lower.kernels.function import inside, kernel_function, variables
 from pcpu.lower.kernels.kernel import Kernel
-from pcpu.lower.lane import splat
 from pcpu.lower.linear import settled
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
@@ -160,8 +159,8 @@ class _Blocks:
         self.parts = self.bits // 8  # bytes of a lane, each of another chunk
         self.kind = ir.VectorType(ir.IntType(self.bits), width // self.parts)
         stride = width * STRIP * STRIPS[width] + 64
-        self.rows = Rows(_scratch(code, COLUMNS * stride, width), width, stride)
-        self.joined = _scratch(code, 2 * self.parts * width, width)
+        self.rows = Rows(scratch(code, COLUMNS * stride, width), width, stride)
+        self.joined = scratch(code, 2 * self.parts * width, width)
 
     @property
     def least(self) -> int:
@@ -215,13 +214,9 @@ class _Blocks:
 
     def _in_lanes(self, expr: Expr, byte: Value) -> Value:
         code, stage, lanes = self.code, self.stage, self.kind.count
-        values = {
-            name: splat(code, value, lanes)
-            for name, value in stage.values(code, self.bits).items()
-            if name not in stage.constants
-        }
+        values = stage.in_lanes(code, self.bits, lanes) | {"byte": byte}
         known = substitute(expr, stage.constants)
-        return expression.emit(code, known, {**values, "byte": byte}, self.bits, lanes)
+        return expression.emit(code, known, values, self.bits, lanes)
 
     def _join(self, totals: Sequence[tuple[Value, Value]]) -> None:
         """The state after all chunks: byte ``a`` of a vector is of the chunks before byte a + 1."""
@@ -240,13 +235,6 @@ class _Blocks:
                 )
                 state = code.b.add(code.b.mul(state, scale), added)
             code.b.store(state, self.stage.state)
-
-
-def _scratch(code: Code, size: int, align: int) -> Value:
-    slot = code.local(ir.ArrayType(I8, size))
-    slot.align = align
-    slot.type = POINTER  # llvmlite would else take it for a pointer to arrays
-    return slot
 
 
 def _accepts(op: Op, target: Target) -> bool:
