@@ -55,6 +55,9 @@ _SMALL_PLAN = 1 << 14
 _PART = 1 << 18  # bytes of a file that are worth a thread
 _LARGE = 1 << 20  # bytes from which on sites are rather found again than kept
 _HEADER = 200  # bytes, about
+# Parts of a file: a plan of more than the first, or literals of more than the other, are worth a
+# codec of literals that decodes more slowly.
+_LARGE_PLAN, _MOSTLY_NEW = 11, 2
 _NEW = 1 / 32  # of a file: literals that are many
 _LONG = 1 << 20  # bytes of a file that takes so long that small plans may be compared as they are
 _CLOSE, _SEVERAL = 1.06, 5  # times as large: those that are, and how many
@@ -357,6 +360,9 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
         work.file = replace(work.file, name="")
         work.blobs = [replace(blob, name="") for blob in work.blobs]
     columns = make_columns(work.moved, covers, bits)
+    literals = len(columns.data["literals"])
+    is_worth_it = max(size * _LARGE_PLAN, literals * _MOSTLY_NEW) > work.file.size
+    packer = replace(packer, matches=is_worth_it)
     prefixes = make_prefixes(work.moved, columns) if packer.compressed else None
     work.moved = work.moved.without_sites()
     work.subject.leave()
@@ -364,7 +370,7 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
     encoded = _encode(work, columns, bits, packer, prefixes)
     return Planned(
         encoded.plan, encoded.header, columns.covers,
-        len(columns.data["fixes"]), len(columns.data["literals"]), work.moved,
+        len(columns.data["fixes"]), literals, work.moved,
     )  # fmt: skip
 
 
