@@ -8,6 +8,7 @@ from pcpu.errors import DamagedPlanError
 from pcpu.iprog.adaptive import part_of
 from pcpu.iprog.decoder.adaptive import RATES
 from pcpu.iprog.decoder.matched import (
+    COUNT,
     FAR,
     FEW,
     LEAST,
@@ -27,6 +28,7 @@ from pcpu.iprog.decoder.matched import (
 
 _Entry = tuple[object, ...]  # its kind, and what tells it from others of the kind
 _LAST_STEPS = 3
+_ODDS = 1 << 32 - COUNT
 
 
 class _Bits:
@@ -53,7 +55,8 @@ class _Bits:
         self._narrow(0 if bit else ones, ones if bit else self.range - ones)
         for entry in entries:
             seen = self.seen.get(entry, 0)
-            self.odds[entry] = self.odds.get(entry, 0) + ((bit << 12) - part) * int(RATES[seen])
+            odds = self.odds.get(entry, 0) + ((bit << 12) - part) * int(RATES[seen])
+            self.odds[entry] = (odds + _ODDS // 2) % _ODDS - _ODDS // 2
             self.seen[entry] = min(seen + 1, OFTEN)
         return bit
 

@@ -92,7 +92,7 @@ def _read_frame(s: State, heap: Memory) -> None:
     if codec:
         s[S.STORED_LENGTH] = read_limited(s, heap, 0, MAX_SIZE, 12)
         refuse_if(s, length == 0, fail(S.DAMAGED, 13))
-        refuse_if(s, _SHORT >> codec & 1 and length > MAX_ADAPTIVE, fail(S.DAMAGED, 12))
+        refuse_if(s, length > MAX_ADAPTIVE and _SHORT >> codec & 1 == 1, fail(S.DAMAGED, 12))
 
 
 def _read_spans(s: State, heap: Memory) -> None:

@@ -212,6 +212,11 @@ def _bits_of_tree(heap: Memory, room: int, own: int, bits: int) -> int:
     return node - (1 << bits)
 
 
+def _one_bit(heap: Memory, room: int, number: int) -> int:
+    """A bit by the entry of this number."""
+    return _bits_of_tree(heap, room, _entry(room, number) - 4, 1)
+
+
 def _even_bits(heap: Memory, room: int, bits: int) -> int:
     """A number of so many bits that are as likely 0 as 1; a very large one where it is none."""
     part = i64_at(heap, room + _RANGE) >> bits
@@ -229,11 +234,11 @@ def _even_bits(heap: Memory, room: int, bits: int) -> int:
 def _make_match(heap: Memory, room: int, at: int) -> int:
     """Copy a match; where it ends, or -1."""
     steps = i64_at(heap, room + _STEPS)
-    repeats = _bits_of_tree(heap, room, _entry(room, REPEATS + steps) - 4, 1)
+    repeats = _one_bit(heap, room, REPEATS + steps)
     which = REPEATED
     if repeats:
         which = 0
-        while which < REPEATED - 1 and _bits_of_tree(heap, room, _entry(room, WHICH + which) - 4, 1):
+        while which < REPEATED - 1 and _one_bit(heap, room, WHICH + which):
             which += 1
     length = _match_length(heap, room, repeats, at & 3)
     distance = i64_at(heap, room + _KEPT + 8 * which)

@@ -132,9 +132,7 @@ def _core(needed: Sequence[str]) -> Part:
     return _linked(objects, names, CORE, _RELOCATION_AT, *LAYOUT, "--export-table", *options)
 
 
-def _part(
-    wanted: Sequence[Export], at: int, end: int, entrance: Any, known: Known = _ALL
-) -> Part:
+def _part(wanted: Sequence[Export], at: int, end: int, entrance: Any, known: Known = _ALL) -> Part:
     def surround(translation: Translation, own: Any) -> None:
         add_exports(translation, wanted, own)
         module = translation.module
