@@ -8,15 +8,15 @@ from random import Random
 
 import pytest
 
-from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import read_image
 from pcpu.iprog.images import parts_of
 from pcpu.iprog.mnemonics import count_mnemonics
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.sections import Kind, read_contents
+from tests.iprog.damage import damaged
 from tests.iprog.images import i32, u64
-from tests.iprog.module import OnePlan
+from tests.iprog.module import rebuilt_alone
 from tests.iprog.test_finders import sites
 
 BASE = 1 << 32
@@ -320,9 +320,7 @@ def test_a_reconstructor_rebuilds_an_image(chained: bool) -> None:
     old, new = program(0, chained), program(48, chained)
     planned = make_plan(new, [old])
     assert len(planned.plan) < len(make_plan(new, [old], finders=()).plan) / 2
-    module = OnePlan(reconstructor(planned.plan))
-    module.hold(old)
-    assert module.rebuild() == new
+    assert rebuilt_alone(planned.plan, old) == new
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -337,13 +335,7 @@ def test_damaged_images_never_fail(seed: int) -> None:
         command(2, struct.pack("<IIII", AFTER, 1, 0, 0)),
         machine=(AMD, ARM)[seed % 2],
     )  # fmt: skip
-    start, stop = 0, HEADERS + 400
-    for _ in range(200):
-        other = bytearray(blob)
-        for _ in range(random.randint(1, 6)):
-            other[random.randrange(start, min(stop, len(other)))] = random.choice(
-                (0, 1, 127, 255, random.randrange(256))
-            )
-        cut = bytes(other[: random.choice((len(other), random.randrange(len(other) + 1)))])
+    within = [range(min(HEADERS + 400, len(blob)))]
+    for cut in damaged(blob, random, 200, within=within, cut=True):
         assert all(0 <= place < len(cut) and target >= 0 for place, _, target, _ in sites(cut))
         read_contents(cut)

@@ -8,7 +8,6 @@ from random import Random
 
 import pytest
 
-from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import read_image
 from pcpu.iprog.format import Transform
 from pcpu.iprog.images import parts_of
@@ -16,8 +15,9 @@ from pcpu.iprog.mnemonics import count_mnemonics
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.sections import Kind, read_contents
+from tests.iprog.damage import damaged
 from tests.iprog.images import i32, u64
-from tests.iprog.module import OnePlan
+from tests.iprog.module import rebuilt_alone
 from tests.iprog.test_finders import sites
 
 BASE, NARROW_BASE = 0x140000000, 0x10000000
@@ -196,9 +196,7 @@ def test_a_reconstructor_rebuilds_an_image() -> None:
     planned = make_plan(new, [old])
     assert planned.header.relocation is not None
     assert len(planned.plan) < len(make_plan(new, [old], finders=()).plan) / 2
-    module = OnePlan(reconstructor(planned.plan))
-    module.hold(old)
-    assert module.rebuild() == new
+    assert rebuilt_alone(planned.plan, old) == new
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -210,12 +208,6 @@ def test_damaged_images_never_fail(seed: int) -> None:
         text(b"\xe8\0\0\0\0"), Part(".data", DATA, 0x3000, u64(BASE + 0x1000)),
         Part(".pdata", CONSTANTS, 0x4000, table), Part(".reloc", CONSTANTS, 0x5000, block),
     ], {3: (0x4000, 12), 5: (0x5000, 16)})  # fmt: skip
-    for _ in range(200):
-        other = bytearray(blob)
-        for _ in range(random.randint(1, 6)):
-            other[random.randrange(len(other))] = random.choice(
-                (0, 1, 127, 255, random.randrange(256))
-            )
-        cut = bytes(other[: random.choice((len(other), random.randrange(len(other) + 1)))])
+    for cut in damaged(blob, random, 200, cut=True):
         assert all(0 <= place < len(cut) and target >= 0 for place, _, target, _ in sites(cut))
         read_contents(cut)

@@ -18,6 +18,7 @@ import { Problem, type Place } from "./problem";
 import { describeAll, run } from "./named";
 import type { Objects } from "./objects";
 import { report } from "./report";
+import { root } from "./root";
 import { object, oneOf, read, string } from "./shape";
 import { storeOf, type Store } from "./store";
 import { stream, usual, WANTS } from "./stream";
@@ -31,6 +32,7 @@ export function createApp(engine: Engine, objects: Objects | undefined, openapi:
   const app: App = new Hono();
   const bodies = new Bodies();
 
+  app.get("/", (c) => root(c, openapi, objects !== undefined && storeOf(c.env) !== undefined));
   app.get("/health", (c) => c.json({ status: "ok", abi, isa_digest, compiled_with }));
   app.get("/openapi.json", (c) => c.body(openapi, 200, { "content-type": "application/json" }));
   app.get("/v1/isa", (c) => c.json({ operations, isa_digest }));
@@ -76,6 +78,7 @@ export function createApp(engine: Engine, objects: Objects | undefined, openapi:
 }
 
 const ALLOWED = {
+  "/": "GET, HEAD",
   "/health": "GET, HEAD",
   "/openapi.json": "GET, HEAD",
   "/v1/isa": "GET, HEAD",

@@ -11,7 +11,7 @@ import numpy as np
 from pcpu.iprog.align import Covers
 from pcpu.iprog.beside import each
 from pcpu.iprog.columns import cut
-from pcpu.iprog.finders.find import CALL_SITES
+from pcpu.iprog.finders.numbered import CALL_SITES
 from pcpu.iprog.jit import jit, read_only
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.moving import put_site, value_of, width_of

@@ -26,6 +26,9 @@ _SLOW = 64  # bytes that adaptive bits take as long for as a line of 2 Mbit/s fo
 _NO_TIME = 1 << 13  # bytes that take half a millisecond by adaptive bits, at most
 _LITTLE = 2048  # parts of a group; who saves less than one by adaptive bits saves nothing
 _FRAME = 2  # bytes that the header says of a frame, about
+# Parts of a file: a plan of more than the first, or literals of more than the other, are worth a
+# codec of literals that decodes more slowly.
+_LARGE_PLAN, _MOSTLY_NEW = 11, 2
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,11 @@ class Packer:
                     stored = self.frame(own, literals=literals and (first, last) == alone)
                     known[first, last] = stored
                     sizes[first, last] = stored.size - _FRAME
+
+
+def is_worth_matching(plan: float, literals: int, file: int) -> bool:
+    """Whether a plan of about so many bytes may have matched frames for so many literals."""
+    return max(plan * _LARGE_PLAN, literals * _MOSTLY_NEW) > file
 
 
 def _run(task: Callable[[], list[Stored]]) -> list[Stored]:

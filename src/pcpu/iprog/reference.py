@@ -26,8 +26,10 @@ class Reference:
 
     def __init__(self, blobs: Sequence[Bytes], wanted: Sequence[Content]) -> None:
         if len(blobs) != len(wanted):
+            names = ", ".join(repr(content.name) for content in wanted if content.name)
+            called = f" ({names})" if names else ""
             raise WrongBlobError(
-                f"the plan needs {plural(len(wanted), 'blob')}, {len(blobs)} given"
+                f"the plan needs {plural(len(wanted), 'blob')}{called}, {len(blobs)} given"
             )
         self._wanted = wanted
         self.blobs = [memoryview(blob) for blob in blobs]

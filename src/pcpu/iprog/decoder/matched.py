@@ -39,10 +39,10 @@ _LEAST, _MOST = -2047, 2047
 # Memory of the decoder: numbers, how likely a 1 is by odds, entries, and what is read behind them.
 (
     _RANGE, _CODE, _USED, _END,  # the decoder of bits, and what is stored
-    _AT, _TO, _LENGTH, _PREFIX_END, _REACH,  # the content, and the prefix before it
+    _TO, _LENGTH, _PREFIX_END, _REACH,  # the content, and the prefix before it
     _STEPS, _LITERALS,  # the last three, and how many literals are the last ones
     _KEPT,  # distances
-) = range(0, 96, 8)  # fmt: skip
+) = range(0, 88, 8)  # fmt: skip
 _CHANCE = 128
 _ENTRY = _CHANCE + 2 * _CHANCES
 ROOM = _ENTRY + 4 * ENTRIES + 1024

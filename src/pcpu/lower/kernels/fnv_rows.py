@@ -13,8 +13,7 @@ from functools import partial
 from llvmlite import ir
 
 from pcpu.lower.code import I8, Code, Value
-from pcpu.lower.kernels import vectors
-from pcpu.lower.kernels.vectors import shuffle
+from pcpu.lower.lane import joined, shuffle
 
 STRIP = 16  # rows that are transposed at a time: the bytes of one load
 EachRow = Callable[..., None]
@@ -63,7 +62,7 @@ class Rows:
             for part in range(0, self.width, STRIP):
                 offset = code.b.mul(stride, code.size(part + lane))
                 parts.append(code.load(piece, code.byte_at(start, offset), align=1))
-            lanes.append(vectors.joined(code, parts))
+            lanes.append(joined(code, parts))
         for i, vector in enumerate(transpose_bytes(code, lanes)):
             code.b.store(vector, at(code, to, i * self.width))
 

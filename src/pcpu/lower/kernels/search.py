@@ -40,7 +40,8 @@ from pcpu.target import Target
 
 _STATE, _INDEX = Var("state"), Var("index")
 NEVER, ALWAYS = Const(0), Const(1)  # truths
-BLOCK = 128  # bytes that one test is for
+# Bytes that one test is for: natively, and where a test takes as long as a few of its 16 vectors.
+BLOCK, PLAIN_BLOCK = 128, 256
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -198,8 +199,9 @@ class Scan:
 
     def emit(self) -> None:
         code, widest = self.code, vectors.width(self.code.target)
-        with self.while_left(BLOCK) as offset:
-            some = self.truths(offset, BLOCK)
+        block = PLAIN_BLOCK if code.target.plain_engine else BLOCK
+        with self.while_left(block) as offset:
+            some = self.truths(offset, block)
             self.go_if(vectors.any_true(code, some), self.close)
         code.b.branch(self.close)
         code.b.position_at_end(self.close)
