@@ -118,7 +118,7 @@ def test_it_is_smaller_than_zstandard() -> None:
     own, before = TEXT[:100_000], TEXT[100_000:]
     assert len(match(own, before)) < 0.99 * len(compress(own, before))
     noise = Random(3).randbytes(20_000)
-    assert len(match(noise, PREFIX)) < 21_000
+    assert len(match(noise, PREFIX)) < 21_500
 
 
 def test_what_steps_may_not_be_g119_g122_g123() -> None:
