@@ -33,11 +33,11 @@ ROOM = _ALL + 2 * MAX_FORESEEN
 def foresee(s: State, heap: Memory, to: int, stored: int, end: int) -> int:
     """Decode the frame that was asked for, a matched one, too, to ``to`` in memory, of which is
     stored what is from ``stored`` to ``end``; a status. Where ``to`` is 0, nothing is decoded."""
-    if s[S.CODEC] == MATCHED and not S.MATCHES:
+    if s[S.CODEC] == MATCHED and not S.HAS_MATCHES:
         return fail(S.UNSUPPORTED, 119)
     if not to:
         return 0
-    if S.MATCHES and s[S.CODEC] == MATCHED:
+    if S.HAS_MATCHES and s[S.CODEC] == MATCHED:
         return match_frame(s, heap, to, stored, end)
     if not S.FORESEES:
         return fail(S.NOT_NOW, 0)

@@ -87,7 +87,7 @@ def known_of(header: Header) -> Known:
         "COMPRESSED": int(not codecs.isdisjoint((Codec.ZSTD, Codec.ZSTD_PREFIX))),
         "LEARNS": int(Codec.ADAPTIVE in codecs),
         "FORESEES": int(Codec.FORESEEN in codecs),
-        "MATCHES": int(Codec.MATCHED in codecs),
+        "HAS_MATCHES": int(Codec.MATCHED in codecs),
         "LEARNS_MUCH": int(not codecs.isdisjoint((Codec.FORESEEN, Codec.MATCHED))),
         "RELOCATES": int(header.relocation is not None),
         "WINDOW_SIZE_BITS": header.window_bits,

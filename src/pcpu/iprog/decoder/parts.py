@@ -111,7 +111,7 @@ def decoder() -> Decoder:
     """Raises ToolchainError."""
     parts = (
         _part(RELOCATION, _RELOCATION_AT, _FORESEEN_AT, relocate),
-        _part((), _FORESEEN_AT, _FINDERS_AT, foresee, {"MATCHES": 0}),
+        _part((), _FORESEEN_AT, _FINDERS_AT, foresee, {"HAS_MATCHES": 0}),
         _part((), _FORESEEN_AT, _FINDERS_AT, foresee),
         _part(FINDERS, _FINDERS_AT, _HEAP, None),
     )
