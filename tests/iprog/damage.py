@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from random import Random
 
-_LIKELY = (0, 1, 16, 127, 128, 255)
+_LIKELY = (0, 1, 2, 16, 127, 128, 255)
 
 
 def damaged(

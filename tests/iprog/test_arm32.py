@@ -12,8 +12,7 @@ import pytest
 from pcpu.iprog.finders import read_image
 from pcpu.iprog.mnemonics import architecture_of, count_mnemonics
 from tests.iprog.damage import damaged
-from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32
-from tests.iprog.test_finders import Site, sites
+from tests.iprog.images import CODE, CONSTANTS, DATA, Part, Site, elf, i32, sites
 
 START, DATA_AT, END = 0x12000, 0x30000, 0x31000
 NOP, THUMB_NOP = 0xE1A00000, b"\x00\xbf"

@@ -15,9 +15,9 @@ from pcpu.iprog.mnemonics import count_mnemonics
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.regions import Region, RegionKind
 from tests.iprog.damage import damaged
+from tests.iprog.images import sites
 from tests.iprog.module import rebuilt_alone
-from tests.iprog.test_finders import sites
-from tests.iprog.test_relocation import rebuilt, relocation
+from tests.iprog.relocated import rebuilt, relocation
 
 BASE, OFFSET, PLACE = 0x400000, 0x2000, 0x200
 STRINGS, BLOBS, USER_STRINGS = (kind << 40 for kind in (46, 47, 48))

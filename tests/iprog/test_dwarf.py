@@ -12,8 +12,7 @@ from pcpu.iprog.finders import find_sites
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
 from tests.iprog.damage import damaged
-from tests.iprog.images import CODE, Part, elf, u64
-from tests.iprog.test_finders import sites
+from tests.iprog.images import CODE, Part, elf, sites, u64
 
 TEXT = 0x11000
 ENTRIES, DECLARED = 14 << 40, 15 << 40

@@ -13,10 +13,9 @@ from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
 from tests.iprog.damage import damaged
 from tests.iprog.forge import number
-from tests.iprog.images import CODE, Part, elf, module, u64
+from tests.iprog.images import CODE, Part, elf, module, sites, u64
 from tests.iprog.module import AnyPlan
 from tests.iprog.test_dwarf import Attributes, table, unit
-from tests.iprog.test_finders import sites
 
 TEXT = 0x11000
 ADDRESS, ENTRIES, DECLARED, STRINGS, RANGES, LOCATIONS = (k << 32 for k in (4, 14, 15, 7, 10, 11))

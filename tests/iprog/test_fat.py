@@ -20,10 +20,8 @@ from pcpu.iprog.sections import read_contents
 from pcpu.iprog.shifts import NOTHING_MOVES
 from pcpu.iprog.transforms import restore_aarch64, restore_by_image, restore_x86_64
 from tests.iprog.damage import damaged
-from tests.iprog.images import i32, u64
-from tests.iprog.module import AnyPlan, rebuilt_alone
-from tests.iprog.test_finders import sites
-from tests.iprog.test_macho import (
+from tests.iprog.images import i32, sites, u64
+from tests.iprog.macho_images import (
     AFTER,
     AMD,
     ARM,
@@ -43,6 +41,7 @@ from tests.iprog.test_macho import (
     text,
     unwinding,
 )
+from tests.iprog.module import AnyPlan, rebuilt_alone
 
 PAGE = 0x1000
 OTHER = 1 << 44  # what is added to addresses of the image for AArch64

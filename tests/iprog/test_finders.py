@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from random import Random
 from typing import Any
@@ -11,18 +12,10 @@ import pytest
 from pcpu.errors import UnsupportedPlanError
 from pcpu.iprog.finders import FINDERS, find_sites, read_image
 from pcpu.iprog.finders.x86_64 import instruction_end
+from tests.conftest import ROOT
 from tests.iprog.damage import damaged
 from tests.iprog.forge import number
-from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, module, u64
-
-Site = tuple[int, int, int, int]
-
-
-def sites(blob: bytes, *finders: int) -> list[Site]:
-    """Place, form, target and e of what finders find."""
-    found = find_sites(blob, finders or tuple(FINDERS))
-    return list(zip(*(array.tolist() for array in found.arrays), strict=True))
-
+from tests.iprog.images import CODE, CONSTANTS, DATA, Part, Site, elf, i32, module, sites, u64
 
 # x86-64
 
@@ -120,6 +113,16 @@ def test_sections_that_cover_the_blob_again_and_again_g41() -> None:
         blob, _ = elf([Part(".text", CODE, 0x2000, code), *again])
         assert (300 * count + len(code) <= 2 * len(blob)) == bool(found)
         assert len(sites(blob)) == found
+
+
+def test_the_specification_lists_all_finders_g40() -> None:
+    text = (ROOT / "spec" / "iprog-finders.md").read_text("utf-8")
+    table = text[text.index("| number | finds | rule |") :].split("\n\n")[0]
+    listed: list[int] = []
+    for row in re.findall(r"^\| (\d[^|]*) \|", table, re.MULTILINE):
+        numbers = [int(n) for n in re.findall(r"\d+", row)]
+        listed += range(numbers[0], numbers[-1] + 1)
+    assert listed == sorted(FINDERS)
 
 
 def test_finders_are_for_their_machines_g40() -> None:

@@ -12,9 +12,8 @@ from pcpu.iprog.finders import find_sites
 from pcpu.iprog.labels import labels, symbol_labels
 from pcpu.iprog.plan import make_plan
 from tests.iprog.damage import damaged
-from tests.iprog.images import CODE, DATA, Part, elf
+from tests.iprog.images import CODE, DATA, Part, elf, sites
 from tests.iprog.module import rebuilt_alone
-from tests.iprog.test_finders import sites
 
 TYPES, NAMES = 12 << 40, 13 << 40
 

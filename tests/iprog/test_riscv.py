@@ -11,9 +11,8 @@ import pytest
 
 from tests.iprog.damage import damaged
 from tests.iprog.forge import Frames, streams
-from tests.iprog.images import CODE, DATA, Part, elf
-from tests.iprog.test_finders import Site, sites
-from tests.iprog.test_relocation import rebuilt, relocation
+from tests.iprog.images import CODE, DATA, Part, Site, elf, sites
+from tests.iprog.relocated import rebuilt, relocation
 
 START, DATA_AT, END = 0x12000, 0x30000, 0x31000
 NOP, SHORT_NOP = 0x13, b"\x01\x00"

@@ -14,7 +14,7 @@ from pcpu.iprog.finders import find_sites
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
 from tests.iprog.damage import damaged
-from tests.iprog.test_finders import sites
+from tests.iprog.images import sites
 
 PAGES, SIZE = 17 << 40, 512
 

@@ -10,10 +10,9 @@ import pytest
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.plan import make_plan
 from tests.iprog.damage import damaged
-from tests.iprog.images import i32
+from tests.iprog.images import i32, sites
 from tests.iprog.module import rebuilt_alone
-from tests.iprog.test_finders import sites
-from tests.iprog.test_pe import BASE, CODE, CONSTANTS, HEADERS, Part, pe, text
+from tests.iprog.pe_images import BASE, CODE, CONSTANTS, HEADERS, Part, pe, text
 
 INFOS, TABLE = 0x8000, 0x20000  # offsets of sections
 

@@ -15,9 +15,8 @@ from pcpu.iprog.plan import make_plan
 from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.sections import Kind, read_contents
 from tests.iprog.damage import damaged
-from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32
+from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, sites
 from tests.iprog.module import rebuilt_alone
-from tests.iprog.test_finders import sites
 
 KIND = 1 << 40
 GOT = 0x9000

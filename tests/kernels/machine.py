@@ -242,8 +242,17 @@ def byte_map(name: str, text: str, immediates: tuple[tuple[str, int], ...] = ())
     )  # fmt: skip
 
 
-def typed(op: Op) -> bool:
-    """Whether the constants fit: what the text was drawn for may be narrower than they are."""
+def told_apart(ops: Sequence[Op]) -> tuple[Op, ...]:
+    """Those whose constants fit, with names and opcodes of their own: what a text was drawn for may
+    be narrower than they are."""
+    return tuple(
+        replace(op, name=f"op{number}", opcode=2000 + number)
+        for number, op in enumerate(ops)
+        if _is_typed(op)
+    )
+
+
+def _is_typed(op: Op) -> bool:
     try:
         return bool(op.map_expr if op.kind == "map" else op.step_expr)
     except ExpressionError:

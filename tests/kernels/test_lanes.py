@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +22,7 @@ from tests.kernels.machine import (
     machine,
     run_map,
     serial,
-    typed,
+    told_apart,
     update,
 )
 from tests.kernels.steps import IMMEDIATES, folds, values
@@ -177,11 +176,7 @@ FUZZ = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def attack(ops: list[Op], rng: random.Random, lengths: list[int]) -> None:
-    named = tuple(
-        replace(op, name=f"op{number}", opcode=2000 + number)
-        for number, op in enumerate(ops)
-        if typed(op)
-    )
+    named = told_apart(ops)
     for target in NAMES:
         on = machine(target, named)
         for op in named:

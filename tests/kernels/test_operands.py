@@ -21,7 +21,7 @@ from tests.kernels.machine import (
     fold,
     keyed,
     machine,
-    typed,
+    told_apart,
 )
 from tests.kernels.operands import DATA, check_fold, check_map, run_map, updated
 from tests.kernels.steps import IMMEDIATES, LOOKUPS, folds, values
@@ -103,11 +103,7 @@ operations = st.one_of(
 @given(st.lists(operations, min_size=6, max_size=6), st.integers(0, 1 << 30))
 def test_random_operations(ops: list[Op], seed: int) -> None:
     dice = random.Random(seed)
-    named = tuple(
-        replace(op, name=f"op{number}", opcode=2000 + number)
-        for number, op in enumerate(ops)
-        if typed(op)
-    )
+    named = told_apart(ops)
     for target in NAMES:
         on = machine(target, named)
         for op in named:

@@ -56,15 +56,7 @@ export function createApp(engine: Engine, objects: Objects | undefined, openapi:
     return c.req.method === "POST" ? run(c, name, named, bodies) : notAllowed(c.req, "POST");
   });
 
-  const published = (c: C, answer: (objects: Objects, store: Store) => Promise<Response>) => {
-    const store = storeOf(c.env);
-    if (objects !== undefined && store !== undefined) return answer(objects, store);
-    throw new Problem("not-found", "this Worker has no store of published files; see pcpu publish");
-  };
-  app.get("/v1/objects", (c) => published(c, (objects, store) => objects.list(c, store)));
-  app.get("/v1/objects/:name", (c) => published(c, (objects, store) => objects.get(c, store, c.req.param("name"))));
-  app.post("/v1/reconstruct", (c) => published(c, (objects, store) => objects.reconstruct(c, store, bodies)));
-
+  routePublished(app, objects, bodies);
   for (const [path, allow] of Object.entries(ALLOWED)) {
     app.all(path, (c) => notAllowed(c.req, allow));
   }
@@ -75,6 +67,17 @@ export function createApp(engine: Engine, objects: Objects | undefined, openapi:
     return new Problem("internal", "the Worker failed").response();
   });
   return app;
+}
+
+function routePublished(app: App, objects: Objects | undefined, bodies: Bodies): void {
+  const published = (c: C, answer: (objects: Objects, store: Store) => Promise<Response>) => {
+    const store = storeOf(c.env);
+    if (objects !== undefined && store !== undefined) return answer(objects, store);
+    throw new Problem("not-found", "this Worker has no store of published files; see pcpu publish");
+  };
+  app.get("/v1/objects", (c) => published(c, (objects, store) => objects.list(c, store)));
+  app.get("/v1/objects/:name", (c) => published(c, (objects, store) => objects.get(c, store, c.req.param("name"))));
+  app.post("/v1/reconstruct", (c) => published(c, (objects, store) => objects.reconstruct(c, store, bodies)));
 }
 
 const ALLOWED = {

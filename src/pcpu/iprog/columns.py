@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from pcpu.iprog.align import Covers
-from pcpu.iprog.beside import THREADS, each
 from pcpu.iprog.format import check
 from pcpu.iprog.index import Octets, common
 from pcpu.iprog.jit import jit, read_only
@@ -17,6 +16,7 @@ from pcpu.iprog.moved import Moved
 from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable, Subject
+from pcpu.iprog.threads import THREADS, each
 from pcpu.iprog.transforms import BACK, transform, transform_words
 
 NAMES = ("gaps", "lengths", "turns", "steps", "fixes", "literals")

@@ -11,7 +11,6 @@ from functools import partial
 import numpy as np
 
 from pcpu.iprog.align import Covers
-from pcpu.iprog.beside import THREADS
 from pcpu.iprog.columns import NAMES, Columns, window_checks, write_varints
 from pcpu.iprog.format import (
     CHECK,
@@ -32,6 +31,7 @@ from pcpu.iprog.prefix import PAGE, Read, Spans, choose_pages, choose_spans
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable
+from pcpu.iprog.threads import THREADS
 from pcpu.iprog.writing import write_header
 
 _BLOCK = 1 << 22  # bytes of a block's streams, about: a thread compresses it

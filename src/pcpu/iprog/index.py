@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pydivsufsort
 
-from pcpu.iprog.beside import THREADS, each
 from pcpu.iprog.jit import i64, jit, read_only
 from pcpu.iprog.sites import Places
+from pcpu.iprog.threads import THREADS, each
 
 Octets = npt.NDArray[np.uint8]
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from pcpu.errors import InternalError, IprogError, UsageError
 from pcpu.iprog.align import Costs, Covers, align
-from pcpu.iprog.beside import THREADS, both, each
 from pcpu.iprog.columns import Columns, make_columns
 from pcpu.iprog.encode import Encoded, Prefixes, encode, make_map_frames, make_prefixes
 from pcpu.iprog.format import (
@@ -43,6 +42,7 @@ from pcpu.iprog.streams import stored_streams
 from pcpu.iprog.strengths import FIRST, INSTANT, SMALL, Trial
 from pcpu.iprog.subject import Subject, make_subject
 from pcpu.iprog.tables import is_alike, lies_in, matched_entries, with_entries
+from pcpu.iprog.threads import THREADS, both, each
 from pcpu.iprog.trials import Trials, sample, whole
 
 Mode = Literal["small", "instant"]

@@ -75,17 +75,21 @@ def with_keys(op: Op, *, in_rounds: bool = True) -> tuple[Op, tuple[bytes, ...]]
         return expr
 
     changed = visit(body)
-    if not found:
-        return op, ()
     keys = tuple(Immediate(name, 0, (len(key), len(key))) for key, name in found.items())
+    made = _with_operands(op, changed, keys) if keys else None
+    return (op, ()) if made is None else (made, tuple(found))
+
+
+def _with_operands(op: Op, changed: Expr, keys: tuple[Immediate, ...]) -> Op | None:
+    """``op`` with what it computes changed and these operands more; None where a fold would be one
+    that lanes do not have."""
     immediates = (*op.immediates, *keys)
     if op.fold is None:
-        return replace(op, map=show(changed, 8), immediates=immediates), tuple(found)
+        return replace(op, map=show(changed, 8), immediates=immediates)
     step = show(changed, op.state_bits)
     made = replace(op, fold=replace(op.fold, step=step), immediates=immediates)
     forms = reductions(made)
-    fit = forms and all(form.bits is not None for form in forms)
-    return (made, tuple(found)) if fit else (op, ())
+    return made if forms and all(form.bits is not None for form in forms) else None
 
 
 def _body(op: Op) -> Expr | None:
@@ -163,8 +167,9 @@ def _is_low(expr: Expr) -> bool:
 def _wraps_at(expr: Expr) -> int | None:
     """The width of the place that ``expr`` is: all of it, or enough of its low bits for keys."""
     match expr:
-        case Binary("&", inner, Const(mask)) if inner == _PLACE:
-            return mask.bit_length() if mask & mask + 1 == 0 and mask >= _MOST else None
+        case Binary("&", inner, Const(mask)) if mask & mask + 1 == 0 and mask >= _MOST:
+            width = _wraps_at(inner)
+            return None if width is None else min(width, mask.bit_length())
     return INDEX_WIDTH if expr == _PLACE else None
 
 

@@ -35,8 +35,7 @@ from pcpu.iprog.finders.jump_tables import jump_tables, read_tables, tables_room
 from pcpu.iprog.finders.macho import (
     AMD64,
     ARM64,
-    macho_amd_code,
-    macho_arm_code,
+    macho_code,
     macho_frames,
     macho_functions,
     macho_names,
@@ -254,10 +253,11 @@ def _in_macho(
 ) -> int:  # fmt: skip
     """What a finder finds in a Mach-O image."""
     machine = macho_machine(b)
+    known = scratch[ELF : ELF + KNOWN]
     if machine == AMD64 and _is(finder, N.MACHO_AMD_CODE):
-        count = macho_amd_code(b, image, tables, rows, room, count)
+        count = macho_code(b, image, False, known, tables, rows, room, count)
     elif machine == ARM64 and _is(finder, N.MACHO_ARM_CODE):
-        count = macho_arm_code(b, image, scratch[ELF : ELF + KNOWN], rows, room, count)
+        count = macho_code(b, image, True, known, tables, rows, room, count)
     elif _is(finder, N.MACHO_POINTERS):
         count = macho_pointers(b, image, rows, room, count)
     elif _is(finder, N.MACHO_SYMBOLS):

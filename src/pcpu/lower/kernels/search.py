@@ -25,6 +25,7 @@ from pcpu.expr import (
     Expr,
     Var,
     evaluate,
+    uses,
     walk,
 )
 from pcpu.isa import Op
@@ -132,6 +133,11 @@ def _is_truth(expr: Expr) -> bool:
 def truth(value: Expr) -> Expr:
     """1 where ``value`` is not 0."""
     return value if _is_truth(value) else Binary("!=", value, Const(0))
+
+
+def is_of_byte(test: Expr) -> bool:
+    """Whether a test looks neither at the state nor at the place."""
+    return not uses(test, "state") and not uses(test, "index")
 
 
 def chosen(test: Expr, then: Expr, other: Expr) -> Expr:
