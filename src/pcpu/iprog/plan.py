@@ -32,7 +32,7 @@ from pcpu.iprog.memory import MappedFile, return_freed, return_large_arrays
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
-from pcpu.iprog.packing import LITERALS, Packer, Stored, total
+from pcpu.iprog.packing import LITERALS, Packer, Stored, is_worth_matching, total
 from pcpu.iprog.reference import digest
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.seen import Seen
@@ -381,6 +381,8 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
         work.file = replace(work.file, name="")
         work.blobs = [replace(blob, name="") for blob in work.blobs]
     columns = make_columns(work.moved, covers, bits)
+    literals = len(columns.data["literals"])
+    packer = replace(packer, matches=is_worth_matching(size, literals, work.file.size))
     prefixes = make_prefixes(work.moved, columns) if packer.compressed else None
     work.moved = work.moved.without_sites()
     work.subject.leave()
@@ -388,7 +390,7 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
     encoded = _encode(work, columns, packer, prefixes)
     return Planned(
         encoded.plan, encoded.header, columns.covers,
-        len(columns.data["fixes"]), len(columns.data["literals"]), work.moved,
+        len(columns.data["fixes"]), literals, work.moved,
     )  # fmt: skip
 
 
