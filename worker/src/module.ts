@@ -48,8 +48,8 @@ async function load(request: Request): Promise<Response> {
 }
 
 async function send(query: URLSearchParams, waitUntil: (done: Promise<void>) => void): Promise<Response> {
-  if (loaded === undefined) return new Response(null, { status: NO_BLOBS });
   if (query.get("file") !== manifest.file.sha256) throw new SourceError("the module was replaced while it was read");
+  if (loaded === undefined) return new Response(null, { status: NO_BLOBS });
   const [found, span] = [loaded, { start: Number(query.get("start")), stop: Number(query.get("stop")) }];
   const maker = { windowSize: found.windowSize, prepare: async () => {}, make: (window: number) => found.make(window) };
   const blocks = new Blocks(maker, span, manifest.file, (size) => new Uint8Array(size));

@@ -11,6 +11,7 @@ from pcpu.iprog.format import Content
 from pcpu.iprog.numbers import Bytes
 
 PIECE = 1 << 20
+_NAMED = 4  # blobs in a message
 
 
 def digest(data: Bytes) -> bytes:
@@ -26,7 +27,7 @@ class Reference:
 
     def __init__(self, blobs: Sequence[Bytes], wanted: Sequence[Content]) -> None:
         if len(blobs) != len(wanted):
-            names = ", ".join(repr(content.name) for content in wanted if content.name)
+            names = ", ".join(repr(content.name) for content in wanted[:_NAMED] if content.name)
             called = f" ({names})" if names else ""
             raise WrongBlobError(
                 f"the plan needs {plural(len(wanted), 'blob')}{called}, {len(blobs)} given"

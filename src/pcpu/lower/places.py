@@ -167,8 +167,9 @@ def _is_low(expr: Expr) -> bool:
 def _wraps_at(expr: Expr) -> int | None:
     """The width of the place that ``expr`` is: all of it, or enough of its low bits for keys."""
     match expr:
-        case Binary("&", inner, Const(mask)) if inner == _PLACE:
-            return mask.bit_length() if mask & mask + 1 == 0 and mask >= _MOST else None
+        case Binary("&", inner, Const(mask)) if mask & mask + 1 == 0 and mask >= _MOST:
+            width = _wraps_at(inner)
+            return None if width is None else min(width, mask.bit_length())
     return INDEX_WIDTH if expr == _PLACE else None
 
 

@@ -12,7 +12,7 @@ from functools import partial
 
 from llvmlite import ir
 
-from pcpu.lower.code import I8, Code, Value
+from pcpu.lower.code import I8, POINTER, Code, Value
 from pcpu.lower.lane import joined, shuffle
 
 STRIP = 16  # rows that are transposed at a time: the bytes of one load
@@ -116,6 +116,14 @@ def _interleaved(code: Code, rows: Sequence[Value]) -> list[Value]:
 def at(code: Code, pointer: Value, offset: int) -> Value:
     """The address ``offset`` bytes behind ``pointer``."""
     return code.within(pointer, code.size(offset))
+
+
+def scratch(code: Code, size: int, align: int) -> Value:
+    """The address of so many bytes that end with the function."""
+    slot = code.local(ir.ArrayType(I8, size))
+    slot.align = align
+    slot.type = POINTER  # llvmlite would else take it for a pointer to arrays
+    return slot
 
 
 def each_row(code: Code, rows: Value, arrays: Sequence[Array], *bodies: EachRow) -> None:

@@ -24,7 +24,7 @@ from pcpu.lower.kernels.byte_function import looked_up
 from pcpu.lower.kernels.cycle import Cursors, Cycles
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.table import Tables, in_lanes
-from pcpu.lower.lane import joined, lane_type, splat
+from pcpu.lower.lane import joined, lane_type
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
@@ -314,17 +314,13 @@ def _lanewise(
 ) -> Value:
     """``value`` of every byte of a vector, in lanes of ``bits`` bits; ``turn`` are the bytes of
     keys that it meets, ``tables`` those that it is looked up in."""
-    lanes, constants = byte.type.count, stage.constants
+    lanes = byte.type.count
     greatest = {name: max(each.content) for name, each in stage.bytes.items() if each.content}
 
     def emit_in(bits: int, expr: Expr) -> Value:
-        values = {
-            name: splat(code, v, lanes)
-            for name, v in stage.values(code, bits).items()
-            if name not in constants
-        }
+        values = stage.in_lanes(code, bits, lanes)
         values["byte"] = byte if bits == 8 else code.b.zext(byte, lane_type(bits, lanes))
-        known = substitute(expr, constants)
+        known = substitute(expr, stage.constants)
         shorter = partial(looked_up, code, byte=byte) if bits == 8 and lanes >= 16 else _nothing
         return expression.emit(
             code, known, values, bits, lanes, look_up, shorter=shorter, greatest=greatest

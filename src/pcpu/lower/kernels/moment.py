@@ -61,7 +61,7 @@ def _with_places(expr: Expr, bits: int) -> Expr:
     all the same."""
     ones = Const((1 << bits) - 1)
     match expr:
-        case Binary("&", inner, mask) if (inner, mask) == (PLACE, ones):
+        case Binary("&", inner, mask) if mask == ones and _with_places(inner, bits) == PLACE:
             return PLACE
         case Binary("+" | "-" | "*" as operator, left, right):
             return Binary(operator, _with_places(left, bits), _with_places(right, bits))
