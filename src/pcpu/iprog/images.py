@@ -17,6 +17,7 @@ from pcpu.iprog.finders.image import (
     MACHO_AMD,
     MACHO_ARM,
     PE,
+    PE_ARM,
     PE_I386,
     SQLITE,
     WASM,
@@ -154,10 +155,10 @@ def _name(b: Octets, at: int) -> bytes:
 
 
 _MACHINES = MappingProxyType({
-    PE: elf.X86_64, PE_I386: elf.I386, MACHO_AMD: elf.X86_64, MACHO_ARM: elf.AARCH64,
+    PE: elf.X86_64, PE_ARM: elf.AARCH64, PE_I386: elf.I386, MACHO_AMD: elf.X86_64, MACHO_ARM: elf.AARCH64,
 })  # fmt: skip
 _IMAGES: Mapping[str, Callable[[Bytes], Iterator[Part]]] = MappingProxyType({
-    PE: _of_pe, PE_I386: _of_pe, MACHO_AMD: _of_macho, MACHO_ARM: _of_macho, FAT: _of_fat,
+    PE: _of_pe, PE_ARM: _of_pe, PE_I386: _of_pe, MACHO_AMD: _of_macho, MACHO_ARM: _of_macho, FAT: _of_fat,
     CLR: _of_clr,
 })  # fmt: skip
 

@@ -28,6 +28,7 @@ from pcpu.iprog.finders.image import (
     MACHO_AMD,
     MACHO_ARM,
     PE,
+    PE_ARM,
     PE_I386,
     RISCV,
     SQLITE,
@@ -60,7 +61,8 @@ _FORMS = (1 << rows.TAG) - 1
 _ELF = (AMD, ARM, ARM32, I386, RISCV, WIDE_ELF)
 _WIDE = (AMD, ARM, RISCV, WIDE_ELF)  # of 64 bits
 _DWARF = (*_ELF, WASM)
-_PE = (PE, PE_I386)
+_WIDE_PE = (PE, PE_ARM)
+_PE = (*_WIDE_PE, PE_I386)
 _MACHO = (MACHO_AMD, MACHO_ARM)
 _FAT = (FAT,)
 _GO_IMAGES = (*_MACHO, *_PE)
@@ -94,9 +96,9 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.ARM32_POOLS, "arm32-pools", "words among instructions", (ARM32,)),
         Finder(find.ARM32_UNWIND, "arm32-unwind", "unwinding: functions and records", (ARM32,)),
         Finder(find.RISCV_CODE, "riscv64-code", "jumps and parts of distances", (RISCV,)),
-        Finder(find.PE_CODE, "pe-code", "calls, jumps and operands", (PE,)),
-        Finder(find.PE_FUNCTIONS, "pe-functions", "unwinding: functions", (PE,)),
-        Finder(find.PE_UNWINDING, "pe-unwinding", "unwinding: what it goes by", (PE,)),
+        Finder(find.PE_CODE, "pe-code", "calls, jumps and operands", _WIDE_PE),
+        Finder(find.PE_FUNCTIONS, "pe-functions", "unwinding: functions", _WIDE_PE),
+        Finder(find.PE_UNWINDING, "pe-unwinding", "unwinding: what it goes by", _WIDE_PE),
         Finder(find.PE_POINTERS, "pe-pointers", "words of data that are addresses", _PE),
         Finder(find.PE_LISTED, "pe-relocations", "places that relocations name", _PE),
         Finder(find.I386_CODE, "x86-code", "calls and jumps", (I386, PE_I386)),

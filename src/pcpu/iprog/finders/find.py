@@ -179,7 +179,7 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
         elif CHOSEN & _CLR != 0 and assembly and finders[n] in (CLR_TABLES, CLR_CODE):
             count = _in_assembly(b, clr, finders[n], rows, room, count)
         elif CHOSEN & _WINDOWS != 0 and windows:
-            count = _in_windows(b, elf, finders[n], tables, rows, room, count)
+            count = _in_windows(b, elf, finders[n], scratch, tables, rows, room, count)
         elif CHOSEN & _MACHO != 0 and mac:
             count = _in_macho(b, elf, finders[n], scratch, tables, rows, room, count)
         elif CHOSEN & _FAT != 0 and fat:
@@ -254,11 +254,13 @@ def _in_x86_code(
 
 
 def _in_windows(
-    b: Bytes, image: Ints, finder: int, tables: Ints, rows: Ints, room: int, count: int
+    b: Bytes, image: Ints, finder: int, scratch: Ints, tables: Ints, rows: Ints, room: int,
+    count: int,
 ) -> int:  # fmt: skip
     """What a finder finds in a PE image."""
     if (_is(finder, PE_CODE) and is_wide(b)) or (_is(finder, I386_CODE) and not is_wide(b)):
-        count = pe_code(b, image, tables, rows, room, count)
+        known = scratch[ELF : ELF + KNOWN]
+        count = pe_code(b, image, known, tables, rows, room, count)
     elif _is(finder, PE_FUNCTIONS):
         count = pe_functions(b, image, rows, room, count)
     elif _is(finder, PE_UNWINDING):
