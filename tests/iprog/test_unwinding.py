@@ -86,7 +86,11 @@ def test_exceptions_g98() -> None:
 
 
 def arm_image(entries: bytes, infos: bytes) -> bytes:
-    parts = [text(b""), Part(".rdata", CONSTANTS, INFOS, infos), Part(".pdata", CONSTANTS, TABLE, entries)]
+    parts = [
+        text(b""),
+        Part(".rdata", CONSTANTS, INFOS, infos),
+        Part(".pdata", CONSTANTS, TABLE, entries),
+    ]
     return pe(parts, {3: (TABLE, len(entries))}, machine=ARM64)
 
 
@@ -117,7 +121,7 @@ def test_exceptions_of_aarch64_g98() -> None:
     info = arm_info(4 | 1 << 21, 0) + words(0)  # neither ends nor codes, in two words
     blob = arm_image(words(0x1000, INFOS + 200), infos + info + infos[4:16])
     named = [(place + 204, offset) for place, offset in held[:2]]
-    assert sites(blob, 57) == references(HEADERS + 64, *named, *held[2:])
+    assert sites(blob, 57) == references(HEADERS + 64, *held[2:], *named)
 
 
 def test_tables_that_are_cut_off_g98() -> None:

@@ -19,8 +19,8 @@ from pcpu.iprog.finders.image import (
     PE,
     PE_ARM,
     PE_I386,
-    SQLITE,
     WASM,
+    WITHOUT_SECTIONS,
     Image,
     fat_images,
     macho_commands,
@@ -69,7 +69,7 @@ class Part:
 
 def parts_of(image: Image, data: Bytes) -> tuple[Part, ...]:
     """The sections of a program that have content, in the order of the file's table."""
-    if image.kind == SQLITE:
+    if image.kind in WITHOUT_SECTIONS:
         return ()
     if image.kind == WASM:
         return tuple(_until_wrong(_of_module(Numbers(memoryview(data), "a module", _MAGIC))))
@@ -78,7 +78,7 @@ def parts_of(image: Image, data: Bytes) -> tuple[Part, ...]:
 
 def machine_of(image: Image, data: Bytes) -> int:
     """The machine of an image, as ELF numbers them; 0 where it is for several, or for none."""
-    if image.kind in (FAT, CLR, SQLITE):
+    if image.kind in (FAT, CLR, *WITHOUT_SECTIONS):
         return 0
     return _MACHINES.get(image.kind) or int(elf.machine_of(octets(data)))
 

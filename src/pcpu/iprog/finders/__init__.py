@@ -20,8 +20,10 @@ from pcpu.errors import UnsupportedPlanError
 from pcpu.iprog.finders import find, rows
 from pcpu.iprog.finders.image import (
     AMD,
+    ARCHIVE,
     ARM,
     ARM32,
+    CATALOG,
     CLR,
     FAT,
     I386,
@@ -60,11 +62,13 @@ _PIECE = 1 << 15  # rows that become columns at a time
 _FORMS = (1 << rows.TAG) - 1
 _ELF = (AMD, ARM, ARM32, I386, RISCV, WIDE_ELF)
 _WIDE = (AMD, ARM, RISCV, WIDE_ELF)  # of 64 bits
+_OBJECTS = (*_WIDE, ARCHIVE)
 _DWARF = (*_ELF, WASM)
 _WIDE_PE = (PE, PE_ARM)
 _PE = (*_WIDE_PE, PE_I386)
 _MACHO = (MACHO_AMD, MACHO_ARM)
 _FAT = (FAT,)
+_TABLES = (SQLITE, CATALOG)
 _GO_IMAGES = (*_MACHO, *_PE)
 
 # In the order in which they run, which decides where sites overlap.
@@ -72,8 +76,8 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
     finder.number: finder
     for finder in (
         Finder(find.AMD_CODE, "x86-64-code", "calls, jumps and operands", (AMD,)),
-        Finder(find.OBJECT_RELOCATIONS, "object-places", "relocations of objects", _WIDE),
-        Finder(find.OBJECT_SYMBOLS, "object-symbols", "symbols of objects", _WIDE),
+        Finder(find.OBJECT_RELOCATIONS, "object-places", "relocations of objects", _OBJECTS),
+        Finder(find.OBJECT_SYMBOLS, "object-symbols", "symbols of objects", _OBJECTS),
         Finder(find.RELOCATIONS, "elf-relocations", "relocations with addends", _ELF),
         Finder(find.SYMBOLS, "elf-symbols", "values of symbols", _ELF),
         Finder(find.POINTERS, "elf-pointers", "words of data that are addresses", _ELF),
@@ -115,7 +119,7 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(find.DWARF_LOCATIONS, "dwarf-locations", "debugging: where values are", _DWARF),
         Finder(find.DWARF_RANGES, "dwarf-ranges", "debugging: what is where", _DWARF),
         Finder(find.DWARF_LINES, "dwarf-lines", "debugging: which lines code is from", _DWARF),
-        Finder(find.DATABASE, "sqlite", "SQLite: numbers of rows and pages", (SQLITE,)),
+        Finder(find.DATABASE, "sqlite", "SQLite: numbers of rows and pages", _TABLES),
         Finder(find.DATABASE_CELLS, "sqlite-cells", "SQLite: where rows are in pages", (SQLITE,)),
         Finder(find.GO_IMAGE_TYPES, "go-image-types", "Go: names, methods of types", _GO_IMAGES),
         Finder(find.MACHO_AMD_CODE, "macho-x86-64", "calls, jumps and operands", (MACHO_AMD,)),

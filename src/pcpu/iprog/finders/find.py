@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pcpu.iprog.finders.aarch64 import KNOWN, arm_sites
+from pcpu.iprog.finders.archive import in_archive, is_archive
 from pcpu.iprog.finders.arm32 import arm32_sites
 from pcpu.iprog.finders.arm32_pools import arm32_pools
 from pcpu.iprog.finders.arm_exidx import exidx_sites
@@ -59,11 +60,12 @@ from pcpu.iprog.finders.pe_unwinding import pe_unwinding
 from pcpu.iprog.finders.riscv import riscv_sites
 from pcpu.iprog.finders.rows import tag
 from pcpu.iprog.finders.sort import NUMBERS
-from pcpu.iprog.finders.sqlite import database, is_database, owners_room
+from pcpu.iprog.finders.sqlite import database, has_rows, owners_room
 from pcpu.iprog.finders.wasm import CODE, LOCALS, TABLES, WORDS, find_in_module, is_module
 from pcpu.iprog.finders.x86_64 import amd_sites
 from pcpu.iprog.finders.x86_absolute import fixed_sites
 from pcpu.iprog.finders.x86_got import got_of, got_sites
+from pcpu.iprog.sites import OTHER_IMAGE
 
 AMD_CODE, RELOCATIONS, SYMBOLS, POINTERS, FRAMES, SEARCH_TABLE, JUMP_TABLES = range(1, 8)
 BYTES_A_SITE = 4  # at least, or nothing is found
@@ -88,7 +90,6 @@ DWARF_ENTRIES, DWARF_LOCATIONS, DWARF_RANGES = 58, 59, 60
 DATABASE, DATABASE_CELLS, DWARF_LINES = 61, 62, 63
 LAST_FINDER = DWARF_LINES
 
-
 # A bit for each finder that is compiled in. A decoder for one plan has those of the plan alone.
 CHOSEN = -1
 TAGS = 1  # 0 leaves out who found a site, which decoders do not ask for
@@ -98,16 +99,14 @@ _WINDOWS = (
     1 << PE_CODE | 1 << PE_FUNCTIONS | 1 << PE_POINTERS | 1 << I386_CODE | 1 << PE_LISTED
     | 1 << PE_UNWINDING | _GO
 )  # fmt: skip
-_MACHO = (
-    1 << MACHO_AMD_CODE | 1 << MACHO_ARM_CODE | 1 << MACHO_POINTERS | 1 << MACHO_SYMBOLS
-    | 1 << MACHO_FRAMES | 1 << MACHO_FUNCTIONS | 1 << MACHO_NAMES
-)  # fmt: skip
+_MACHO = sum(1 << finder for finder in range(MACHO_AMD_CODE, MACHO_NAMES + 1))
 _FAT = _MACHO << _IN_IMAGES
 _MACHO |= _GO
 _CLR = 1 << CLR_TABLES | 1 << CLR_CODE
 _LINES = -(1 << DWARF_LINES)  # the highest bit of a number of 64 bits
 _DWARF = 1 << DWARF_ENTRIES | 1 << DWARF_LOCATIONS | 1 << DWARF_RANGES | _LINES
 _ROWS = 1 << DATABASE | 1 << DATABASE_CELLS
+_OBJECTS = 1 << OBJECT_RELOCATIONS | 1 << OBJECT_SYMBOLS
 # A bit for each.
 KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | _CLR | -(1 << GO_TABLE)
 _IN_CODE = (
@@ -126,7 +125,7 @@ def chosen_for(finders: Iterable[int]) -> int:
 def are_short(finders: Iterable[int]) -> bool:
     """Whether rows may be records where these finders run: others change rows, or count them."""
     chosen = chosen_for(finders)
-    return chosen & (_FAT | 1 << I386_TABLES) == 0
+    return chosen & (_FAT | _OBJECTS | 1 << I386_TABLES) == 0
 
 
 def find_room(b: Bytes) -> int:
@@ -156,8 +155,9 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
     fat = CHOSEN & _FAT != 0 and loaded == 0 and not windows and not mac and is_fat(b)
     clr = scratch[ELF : ELF + (CLR if CHOSEN & _CLR != 0 else 0)]
     assembly = CHOSEN & _CLR != 0 and loaded == 0 and not mac and not fat and read_clr(b, clr)
-    rows_of = CHOSEN & _ROWS != 0 and loaded == 0 and is_database(b)
-    known = module or windows or mac or fat or assembly or rows_of
+    rows_of = CHOSEN & _ROWS != 0 and loaded == 0 and has_rows(b)
+    archive = CHOSEN & _OBJECTS != 0 and loaded == 0 and is_archive(b)
+    known = module or windows or mac or fat or assembly or rows_of or archive
     if loaded == 0 and not known:
         return 0
     tables = scratch[len(scratch) - tables_room(b) : len(scratch)]
@@ -188,6 +188,8 @@ def find_sites(b: Bytes, finders: Ints, rows: Ints, room: int, scratch: Ints) ->
             if finders[n] in (DATABASE, DATABASE_CELLS):
                 about, cells = scratch[ELF : len(scratch)], finders[n] == DATABASE_CELLS
                 count = database(b, about, cells, rows, room, count)
+        elif CHOSEN & _OBJECTS != 0 and archive:
+            count = in_archive(b, elf, finders[n] - OBJECT_RELOCATIONS, rows, room, count)
         elif finders[n] in _IN_CODE:
             count = _in_code(b, elf, finders, n, scratch, tables, rows, room, count)
         elif machine_of(b) != 0:
@@ -259,8 +261,7 @@ def _in_windows(
 ) -> int:  # fmt: skip
     """What a finder finds in a PE image."""
     if (_is(finder, PE_CODE) and is_wide(b)) or (_is(finder, I386_CODE) and not is_wide(b)):
-        known = scratch[ELF : ELF + KNOWN]
-        count = pe_code(b, image, known, tables, rows, room, count)
+        count = pe_code(b, image, scratch[ELF : ELF + KNOWN], tables, rows, room, count)
     elif _is(finder, PE_FUNCTIONS):
         count = pe_functions(b, image, rows, room, count)
     elif _is(finder, PE_UNWINDING):
@@ -330,7 +331,7 @@ def _in_images(
             count = _in_macho(
                 part, image, finder - _IN_IMAGES, scratch, tables, rows, room, count
             )  # fmt: skip
-            displace(rows, min(first, room), min(count, room), start, n)
+            displace(rows, min(first, room), min(count, room), start, n * OTHER_IMAGE)
     return count
 
 

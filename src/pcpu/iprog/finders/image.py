@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pcpu.iprog.finders import arm32, clr, elf, fat, macho, pe
+from pcpu.iprog.finders.archive import is_archive
+from pcpu.iprog.finders.catalog import is_catalog
 from pcpu.iprog.finders.elf import ELF
 from pcpu.iprog.finders.sqlite import is_database
 from pcpu.iprog.finders.wasm import is_module
@@ -20,7 +22,8 @@ AMD, ARM, PE, WASM = "elf-x86-64", "elf-aarch64", "pe-x86-64", "wasm"
 I386, PE_I386, ARM32, RISCV = "elf-x86", "pe-x86", "elf-arm", "elf-riscv64"
 PE_ARM = "pe-aarch64"
 MACHO_AMD, MACHO_ARM, FAT = "macho-x86-64", "macho-aarch64", "macho-universal"
-CLR, SQLITE = "clr", "sqlite"
+CLR, SQLITE, ARCHIVE, CATALOG = "clr", "sqlite", "archive", "gettext"
+WITHOUT_SECTIONS = (SQLITE, ARCHIVE, CATALOG)
 WIDE_ELF = "elf-wide"  # for a machine whose code no finder knows
 _KINDS = {
     elf.X86_64: (AMD, Transform.X86_64), elf.AARCH64: (ARM, Transform.AARCH64),
@@ -82,6 +85,10 @@ def read_image(data: Bytes) -> Image | None:
         return _read_fat(b, numbers)
     if is_database(b):
         return Image(SQLITE, (0, 0), (), Transform.NONE)
+    if is_catalog(b):
+        return Image(CATALOG, (0, 0), (), Transform.NONE)
+    if is_archive(b):
+        return Image(ARCHIVE, (0, 0), (), Transform.NONE)
     return Image(WASM, (0, 0), (), Transform.NONE) if is_module(b) else None
 
 
