@@ -158,8 +158,8 @@ _MACHINES = MappingProxyType({
     PE: elf.X86_64, PE_ARM: elf.AARCH64, PE_I386: elf.I386, MACHO_AMD: elf.X86_64, MACHO_ARM: elf.AARCH64,
 })  # fmt: skip
 _IMAGES: Mapping[str, Callable[[Bytes], Iterator[Part]]] = MappingProxyType({
-    PE: _of_pe, PE_ARM: _of_pe, PE_I386: _of_pe, MACHO_AMD: _of_macho, MACHO_ARM: _of_macho, FAT: _of_fat,
-    CLR: _of_clr,
+    PE: _of_pe, PE_ARM: _of_pe, PE_I386: _of_pe, MACHO_AMD: _of_macho, MACHO_ARM: _of_macho,
+    FAT: _of_fat, CLR: _of_clr,
 })  # fmt: skip
 
 

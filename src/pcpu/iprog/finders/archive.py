@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from pcpu.iprog.finders.arrays import Bytes, Ints
-from pcpu.iprog.finders.elf import is_wide, machine_of, read_elf
+from pcpu.iprog.finders.elf import machine_of, read_elf
 from pcpu.iprog.finders.elf_names import names
 from pcpu.iprog.finders.elf_objects import is_object, object_relocations, object_symbols
 from pcpu.iprog.finders.fat import big, displace
