@@ -10,12 +10,12 @@ from random import Random
 import pytest
 
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import find_sites, read_image
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.sections import read_contents
-from tests.iprog.module import OnePlan
-from tests.iprog.test_finders import sites
+from tests.iprog.damage import damaged
+from tests.iprog.images import sites
+from tests.iprog.module import rebuilt_alone
 
 
 def catalog(messages: dict[str, str]) -> bytes:
@@ -78,19 +78,11 @@ def test_decoders_rebuild_a_catalog() -> None:
     assert planned.header.relocation.finders == (61,)
     assert len(planned.plan) < len(make_plan(new, [old], finders=()).plan) / 2
     assert Reader(planned.plan, [old]).rebuild() == new
-    module = OnePlan(reconstructor(planned.plan))
-    module.hold(old)
-    assert module.rebuild() == new
+    assert rebuilt_alone(planned.plan, old) == new
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_damaged_catalogs_never_fail(seed: int) -> None:
-    random = Random(seed)
     blob = catalog(messages(20))
-    for _ in range(200):
-        other = bytearray(blob)
-        for _ in range(random.randint(1, 6)):
-            at = random.choice((random.randrange(28), random.randrange(len(other))))
-            other[at] = random.choice((0, 1, 127, 255, random.randrange(256)))
-        cut = bytes(other[: random.choice((len(other), random.randrange(len(other) + 1)))])
+    for cut in damaged(blob, Random(seed), 200, within=[range(28), range(len(blob))], cut=True):
         assert all(0 <= place < len(cut) for place in find_sites(cut, (61,)).place.tolist())

@@ -155,7 +155,8 @@ def _name(b: Octets, at: int) -> bytes:
 
 
 _MACHINES = MappingProxyType({
-    PE: elf.X86_64, PE_ARM: elf.AARCH64, PE_I386: elf.I386, MACHO_AMD: elf.X86_64, MACHO_ARM: elf.AARCH64,
+    PE: elf.X86_64, PE_ARM: elf.AARCH64, PE_I386: elf.I386, MACHO_AMD: elf.X86_64,
+    MACHO_ARM: elf.AARCH64,
 })  # fmt: skip
 _IMAGES: Mapping[str, Callable[[Bytes], Iterator[Part]]] = MappingProxyType({
     PE: _of_pe, PE_ARM: _of_pe, PE_I386: _of_pe, MACHO_AMD: _of_macho, MACHO_ARM: _of_macho,
