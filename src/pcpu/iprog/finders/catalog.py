@@ -9,11 +9,8 @@ from pcpu.iprog.sites import Form
 from pcpu.kernel.memory import u32_at
 
 _MAGIC, _HEADER = 0x950412DE, 28
-_COUNT, _TEXTS, _TRANSLATIONS = (
-    8,
-    12,
-    16,
-)  # where these say how many there are, and where tables are
+# Where these say how many texts there are, and where the two tables are.
+_COUNT, _TEXTS, _TRANSLATIONS = 8, 12, 16
 _ENTRY = 8  # bytes: how long a text is, and where
 _WORD = Form.WORD.value
 
