@@ -62,6 +62,11 @@ class Seeds:
         return Seeds(np.maximum(self.start[own] - first, 0), self.skew[own] + first)
 
 
+def index_bytes(size: int) -> int:
+    """Bytes of memory that the index of so many bytes takes at least."""
+    return size * (4 if size < 1 << 31 else 8)
+
+
 def make_index(data: Octets) -> Index:
     suffixes = pydivsufsort.divsufsort(_open(data)) if len(data) else np.empty(0, np.int32)
     return Index(read_only(data), suffixes, _first_suffixes(read_only(data)))

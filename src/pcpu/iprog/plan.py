@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pcpu.errors import InternalError, IprogError, UsageError
+from pcpu.errors import InternalError, IprogError, PcpuError, UsageError
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.beside import THREADS, both, each
 from pcpu.iprog.columns import Columns, make_columns
@@ -27,8 +27,8 @@ from pcpu.iprog.format import (
     plain_name,
 )
 from pcpu.iprog.gains import useful_finders
-from pcpu.iprog.index import Octets, Seeds, find_seeds, make_index
-from pcpu.iprog.memory import MappedFile, return_freed, return_large_arrays
+from pcpu.iprog.index import Octets, Seeds, find_seeds, index_bytes, make_index
+from pcpu.iprog.memory import MappedFile, physical, return_freed, return_large_arrays
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
@@ -132,7 +132,8 @@ def make_plan(
 
     ``window_bits`` is the logarithm of the window's size, 12 to 22; by default 16, or more where
     windows would be much of the plan. ``finders`` are those of sites that may be used; all by
-    default. Names are kept where they are little of the plan. Raises UsageError.
+    default. Names are kept where they are little of the plan. Raises UsageError, or PcpuError where
+    the machine has not the memory.
     """
     if window_bits is not None and window_bits not in WINDOW_BITS:
         raise UsageError(f"a window has 2^{WINDOW_BITS[0]} to 2^{WINDOW_BITS[-1]} bytes")
@@ -140,6 +141,7 @@ def make_plan(
         raise UsageError(f"files and blobs have at most {MAX_SIZE} bytes")
     if len(blobs) > MAX_BLOBS:
         raise UsageError(f"a plan has at most {MAX_BLOBS} blobs, and {len(blobs)} are given")
+    _check_memory(sum(map(len, blobs)))
     return_large_arrays()
     octets = [np.frombuffer(blob, np.uint8) for blob in blobs]
     progress("finding sites", 0)
@@ -168,6 +170,17 @@ def make_plan(
     _verify(planned, file, blobs)
     progress("checking", 1)
     return planned
+
+
+def _check_memory(size: int) -> None:
+    """Raise PcpuError where this machine cannot hold an index of so many bytes: it would stand
+    still, and the system end it or others."""
+    there, wanted = physical(), index_bytes(size)
+    if there is not None and wanted > there:
+        raise PcpuError(
+            f"to plan from {size} bytes takes more than {wanted >> 30} GiB of memory, and this "
+            f"machine has {there >> 30}; plan from a smaller blob, or a part of it"
+        )
 
 
 def _small(work: _Work) -> Planned:
