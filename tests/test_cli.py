@@ -346,15 +346,6 @@ def test_memory_stays_flat(length: str, program: str) -> None:
     assert peak_memory(length, program) < peak_memory("1M", program) + 8 * 1024
 
 
-@pytest.mark.parametrize(
-    "command", ["", "run", "check", "fmt", "compile", "isa", "build", "serve", "doctor", "bench"]
-)
-def test_help_has_an_example(command: str) -> None:
-    done = pcpu(*command.split(), "--help", COLUMNS="100")
-    assert done.returncode == 0
-    assert not command or f"Example: pcpu {command}" in done.stdout.decode()
-
-
 def test_caches_that_cannot_be_written(tmp_path: Path) -> None:
     out, nowhere = tmp_path / "out.wasm", "/dev/null/cache"
     done = pcpu("compile", "xor 1", "-o", out, PCPU_CACHE=nowhere, ZIG_GLOBAL_CACHE_DIR=nowhere)

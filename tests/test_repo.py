@@ -105,3 +105,21 @@ def test_files_stay_short() -> None:
         and "auto-generated" not in text[:200]
     }
     assert not long
+
+
+def test_the_table_of_modules_names_what_is_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    package = ROOT / "src" / "pcpu"
+    there = [path.relative_to(package).as_posix() for path in package.rglob("*.py")]
+    named = re.findall(r"`(?!tests/)([a-z][\w/]*\.py)`", text)
+    assert not [
+        name for name in named if not any(f"/{path}".endswith(f"/{name}") for path in there)
+    ]
+    packages = [
+        path.removesuffix("/__init__.py").rpartition("/")[2]
+        for path in there
+        if "/__init__" in path
+    ]
+    modules = [path for path in there if "/" not in path and not path.startswith("__")]
+    assert not [name for name in packages if f"{name}/" not in text]
+    assert not [name for name in modules if name not in text]

@@ -11,10 +11,9 @@ const read = ([kind, path]) => [kind, new Uint8Array(readFileSync(path)).subarra
 const data = Object.fromEntries(Object.entries(paths).map(read));
 
 const compiled = new Map();
-async function instance(name) {
+async function instance(name, home) {
   if (!compiled.has(name)) compiled.set(name, await WebAssembly.compile(readFileSync(modules[name])));
-  const { exports } = await WebAssembly.instantiate(compiled.get(name));
-  return withRoom(exports, size);
+  return withRoom(compiled.get(name), size, home);
 }
 
 async function load(source) {

@@ -4,10 +4,9 @@
 import { session, withRoom } from "./rows.js";
 import * as libraries from "./libraries.js";
 
-async function instance(name) {
+async function instance(name, home) {
   const { default: module } = await import(`./${name}.wasm`);
-  const { exports } = await WebAssembly.instantiate(module);
-  return withRoom(exports, Math.max(...Object.values(env.data).map((bytes) => bytes.length)));
+  return withRoom(module, Math.max(...Object.values(env.data).map((bytes) => bytes.length)), home);
 }
 
 async function load(source) {

@@ -1,7 +1,8 @@
 //! What a machine can do at most with a span of bytes: read it, read and write it in place,
 //! copy it. And the plain scalar loop of FNV-1a, that faster forms are compared with.
 //!
-//! One source, compiled for WebAssembly and for this machine, so that the limits mean the same.
+//! One source, compiled for WebAssembly and for this machine, so that the limits mean the same. There it
+//! runs in the memory of our kernels, so nothing here may need static data or a stack.
 const builtin = @import("builtin");
 const width = if (builtin.cpu.arch.isWasm()) 16 else 64;
 const unroll = 8;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -38,11 +39,11 @@ def _looks() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "zig", lambda: lld.versions()["zig"]
     yield "node", lambda: f"{_output(str(worker.node()), '--version')} ({worker.node()})"
     for package in ("esbuild", "workerd", "wrangler"):
-        yield f"npm {package}", lambda package=package: worker.package_version(package)  # type: ignore[misc]
+        yield f"npm {package}", partial(worker.package_version, package)
     for name in targets.NAMES:
-        yield f"target {name}", lambda name=name: _target(name)  # type: ignore[misc]
+        yield f"target {name}", partial(_target, name)
     for name in run.NAMES:
-        yield f"engine {name}", lambda name=name: run.find(name).version()  # type: ignore[misc]
+        yield f"engine {name}", partial(_engine, name)
 
 
 def _check(name: str, look: Callable[[], str]) -> Check:
@@ -55,6 +56,10 @@ def _check(name: str, look: Callable[[], str]) -> Check:
 def _target(name: str) -> str:
     target = targets.find(name)
     return f"{target.doc}: {target.triple}, {target.cpu}"
+
+
+def _engine(name: str) -> str:
+    return run.find(name).version()
 
 
 def _output(*command: str) -> str:

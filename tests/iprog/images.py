@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from pcpu.iprog.finders import FINDERS, find_sites
 from tests.iprog.forge import number
 
 ALLOC, WRITE, EXEC = 2, 1, 4
@@ -73,3 +74,12 @@ def i32(value: int) -> bytes:
 
 def u64(*values: int) -> bytes:
     return struct.pack(f"<{len(values)}Q", *values)
+
+
+Site = tuple[int, int, int, int]
+
+
+def sites(blob: bytes, *finders: int) -> list[Site]:
+    """Place, form, target and e of what finders find."""
+    found = find_sites(blob, finders or tuple(FINDERS))
+    return list(zip(*(array.tolist() for array in found.arrays), strict=True))

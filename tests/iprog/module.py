@@ -7,6 +7,7 @@ from collections.abc import Callable
 import wasmtime
 
 from pcpu.iprog.decoder.parts import decoder
+from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders.record import RECORD
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.sites_file import records
@@ -138,3 +139,10 @@ class OnePlan(Module):
 
     def rebuild(self) -> bytes:
         return b"".join(self.window(n) for n in range(self.call("windows")))
+
+
+def rebuilt_alone(plan: bytes, reference: bytes) -> bytes:
+    """What the reconstructor of a plan rebuilds."""
+    module = OnePlan(reconstructor(plan))
+    module.hold(reference)
+    return module.rebuild()

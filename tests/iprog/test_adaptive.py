@@ -10,12 +10,11 @@ from pcpu.errors import DamagedPlanError
 from pcpu.iprog.adapting import encode
 from pcpu.iprog.adaptive import decode
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.format import MAX_ADAPTIVE, Codec, read_header
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
 from tests.iprog.forge import Frames, plan, streams
-from tests.iprog.module import AnyPlan, OnePlan, RefusedError
+from tests.iprog.module import AnyPlan, RefusedError, rebuilt_alone
 from tests.iprog.pairs import edited
 
 
@@ -61,9 +60,7 @@ def test_all_decoders_agree_g33() -> None:
     assert Codec.ADAPTIVE in {frame.codec for frame in frames}
     assert Reader(made, [blob]).rebuild() == file
     assert b"".join(NativeReader(made, [blob]).pieces()) == file
-    module = OnePlan(reconstructor(made))
-    module.hold(blob)
-    assert module.rebuild() == file
+    assert rebuilt_alone(made, blob) == file
 
 
 def test_long_ones_are_refused_g12() -> None:

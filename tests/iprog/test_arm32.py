@@ -11,8 +11,8 @@ import pytest
 
 from pcpu.iprog.finders import read_image
 from pcpu.iprog.mnemonics import architecture_of, count_mnemonics
-from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32
-from tests.iprog.test_finders import Site, sites
+from tests.iprog.damage import damaged
+from tests.iprog.images import CODE, CONSTANTS, DATA, Part, Site, elf, i32, sites
 
 START, DATA_AT, END = 0x12000, 0x30000, 0x31000
 NOP, THUMB_NOP = 0xE1A00000, b"\x00\xbf"
@@ -340,10 +340,7 @@ def test_damaged_programs_never_fail() -> None:
     code = words(branch(BL, 0x40), load(1, 4), add(1), NOP, 0x20) * 6
     some = [program(code)[0], program(code, kind=2)[0], thumb_program(thumb(THUMB_BL, 0x40) * 9)[0]]
     some.append(unwinding(prel(START, 0x20000), prel(START, 0x21000) + prel(0x20000, 0x21004))[0])
-    for blob in some * 50:
-        other = bytearray(blob)
-        for _ in range(random.randint(1, 40)):
-            other[random.randrange(len(other))] = random.randrange(256)
-        for place, _, target, _ in sites(bytes(other), 40, 41, 42):
+    for other in (other for blob in some for other in damaged(blob, random, 50, most=40)):
+        for place, _, target, _ in sites(other, 40, 41, 42):
             assert 0 <= place <= len(other) - 4
             assert target >= 0

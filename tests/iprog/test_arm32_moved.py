@@ -6,6 +6,7 @@ import pytest
 
 from tests.iprog.forge import Frames, streams
 from tests.iprog.images import i32
+from tests.iprog.relocated import rebuilt, relocation
 from tests.iprog.test_arm32 import (
     BL,
     BLNE,
@@ -28,7 +29,6 @@ from tests.iprog.test_arm32 import (
     unwinding,
     words,
 )
-from tests.iprog.test_relocation import rebuilt, relocation
 
 
 def test_branches_of_arm_g24() -> None:

@@ -10,15 +10,13 @@ import numpy as np
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.call_sites import restore_tables, told_by_differences
 from pcpu.iprog.decoder import calls
-from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.regions import Region, RegionKind
 from tests.iprog.forge import number
-from tests.iprog.images import CODE, CONSTANTS, Part, elf, i32
-from tests.iprog.module import OnePlan
-from tests.iprog.test_finders import sites
-from tests.iprog.test_relocation import code_blob, literal, relocation
+from tests.iprog.images import CODE, CONSTANTS, Part, elf, i32, sites
+from tests.iprog.module import rebuilt_alone
+from tests.iprog.relocated import code_blob, literal, relocation
 
 DIFFERENCES = 6 << 40
 Table = list[tuple[int, int, int, int]]
@@ -133,9 +131,7 @@ def test_plans_tell_call_sites_by_differences_g94_g95() -> None:
         plan = make_plan(new, [old], window_bits=bits).plan
         assert Reader(plan, [old]).rebuild() == new
         assert NativeReader(plan, [old]).rebuild() == new
-        module = OnePlan(reconstructor(plan))
-        module.hold(old)
-        assert module.rebuild() == new
+        assert rebuilt_alone(plan, old) == new
 
 
 def test_call_sites_that_stay_are_not_told_by_differences() -> None:

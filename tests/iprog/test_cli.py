@@ -53,10 +53,15 @@ def test_there_and_back(tmp_path: Path, blob: bytes, file: bytes, suffix: str) -
 
 def test_ranges(folder: Path) -> None:
     plan, old, out = folder / "new.iprog", folder / "old", folder / "out"
-    for text, wanted in (("10-99", FILE[10:100]), ("500-", FILE[500:]), ("0-0", FILE[:1])):
-        assert pcpu("apply", plan, "--blob", old, "--range", text, "-o", out).returncode == 0
+    last, beyond = len(FILE) - 1, 10**14
+    for text, wanted in (
+        ("10-99", FILE[10:100]), ("500-", FILE[500:]), ("0-0", FILE[:1]), ("-5", FILE[-5:]),
+        (f"7-{beyond}", FILE[7:]), (f"{last}-{last + 1}", FILE[last:]), (f"-{beyond}", FILE),
+    ):  # fmt: skip
+        done = pcpu("apply", plan, "--blob", old, "--range", text, "-o", out)
+        assert (done.returncode, done.stderr) == (0, b"")
         assert out.read_bytes() == wanted
-    for text in ("5-4", f"0-{len(FILE)}", "x", "-5", "\u0661-\u0663"):
+    for text in ("5-4", f"{len(FILE)}-", f"{len(FILE)}-{beyond}", "-0", "-", "x", "\u0661-\u0663"):
         done = pcpu("apply", plan, "--blob", old, f"--range={text}", "-o", folder / "none")
         assert done.returncode == 2
         assert f"--range {text}" in said(done)
@@ -93,6 +98,7 @@ def test_what_is_wrong_leaves_nothing_behind(folder: Path) -> None:
         done = pcpu("apply", folder / given, "--blob", blob, "-o", out)
         assert done.returncode == code, given
         assert words in said(done)
+        assert str(blob if code == 2 and given == "new.iprog" else folder / given) in said(done)
         assert pcpu("verify", folder / given, "--blob", blob).returncode == code
     assert pcpu("apply", plan, "-o", out).returncode == 1
     assert not out.exists()
@@ -128,6 +134,41 @@ def test_manifests_and_code_do_not_share_stdout(folder: Path) -> None:
         assert done.returncode == 2
         assert "--json takes stdout; give -o OUT for the code" in said(done)
         assert not done.stdout
+
+
+def test_errors_about_a_plan_name_its_file(folder: Path) -> None:
+    """For every command that reads one, and where it is the windows that are wrong."""
+    plan, old = folder / "new.iprog", folder / "old"
+    content = plan.read_bytes()
+    (folder / "bit.iprog").write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    (folder / "cut.iprog").write_bytes(content[:-9])
+    commands: list[list[str | Path]] = [
+        ["inspect", old],
+        ["inspect", old, "--blob", old, "--json"],
+        ["inspect", folder / "cut.iprog", "--blob", old, "--json"],
+        ["inspect", folder / "cut.iprog", "--blob", old, "--program"],
+        ["verify", folder / "bit.iprog", "--blob", old],
+        ["apply", folder / "bit.iprog", "--blob", old, "--range", "0-9", "-o", folder / "out"],
+        ["compile", folder / "cut.iprog", "-o", folder / "out"],
+        ["publish", folder / "cut.iprog", "--blob", old, "--store", folder / "store"],
+        ["publish", folder / "bit.iprog", "--blob", old, "--store", folder / "store"],
+        ["verify", plan],
+    ]
+    for command in commands:
+        done = pcpu(*command)
+        assert (done.returncode, done.stdout) == (1, b""), command
+        assert said(done).startswith(f"pcpu: error: {command[1]}: "), command
+    assert "needs 1 blob ('old'), 0 given" in said(pcpu("verify", plan))
+
+
+def test_a_decoder_without_a_file_says_that_it_is_the_core_alone(folder: Path) -> None:
+    file = folder / "decoder.wasm"
+    done = pcpu("compile", "--decoder")
+    assert done.stderr.startswith(b"only the core was written")
+    assert pcpu("compile", "--decoder", "-o", file).stderr == b""
+    assert file.read_bytes() == done.stdout
+    beside = ["decoder-finders", "decoder-foreseen", "decoder-relocation"]
+    assert sorted(path.stem for path in folder.glob("decoder-*.wasm")) == beside
 
 
 def test_compilers_keep_no_copy_of_a_plan(folder: Path) -> None:

@@ -9,15 +9,15 @@ from random import Random
 import pytest
 
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import read_image
 from pcpu.iprog.images import parts_of
 from pcpu.iprog.mnemonics import count_mnemonics
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.regions import Region, RegionKind
-from tests.iprog.module import OnePlan
-from tests.iprog.test_finders import sites
-from tests.iprog.test_relocation import rebuilt, relocation
+from tests.iprog.damage import damaged
+from tests.iprog.images import sites
+from tests.iprog.module import rebuilt_alone
+from tests.iprog.relocated import rebuilt, relocation
 
 BASE, OFFSET, PLACE = 0x400000, 0x2000, 0x200
 STRINGS, BLOBS, USER_STRINGS = (kind << 40 for kind in (46, 47, 48))
@@ -274,19 +274,13 @@ def test_decoders_rebuild_an_assembly() -> None:
     assert planned.header.relocation.finders == (46, 47)
     assert len(planned.plan) < len(make_plan(new, [old], finders=()).plan) / 3
     assert Reader(planned.plan, [old]).rebuild() == new
-    module = OnePlan(reconstructor(planned.plan))
-    module.hold(old)
-    assert module.rebuild() == new
+    assert rebuilt_alone(planned.plan, old) == new
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_damaged_assemblies_never_fail(seed: int) -> None:
     random = Random(seed)
     blob = library(300)[:8000]
-    for _ in range(100):
-        other = bytearray(blob)
-        for _ in range(random.randint(1, 6)):
-            other[random.randrange(700)] = random.choice((0, 1, 127, 255, random.randrange(256)))
-        cut = bytes(other[: random.choice((len(other), random.randrange(len(other) + 1)))])
+    for cut in damaged(blob, random, 100, within=[range(700)], cut=True):
         assert all(0 <= place < len(cut) and target >= 0 for place, _, target, _ in sites(cut))
         make_plan(blob[:300], [cut])

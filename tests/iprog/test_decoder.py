@@ -25,6 +25,7 @@ from pcpu.iprog.plan import make_plan
 from pcpu.iprog.reconstructor import compile_plan
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.sites_file import records
+from tests.iprog.damage import damaged
 from tests.iprog.forge import check, header_of
 from tests.iprog.golden.make import cases
 from tests.iprog.module import AnyPlan, Module, OnePlan, RefusedError
@@ -154,14 +155,8 @@ def test_headers_sealed_again_are_judged_alike_d2(decoder: AnyPlan) -> None:
     """What gets past the check of the header: the same verdict as that of the plain decoder."""
     plan, reference, file, _ = planned("edited")
     start, end = header_of(plan).start, header_of(plan).stop
-    random = Random(7)
-    for _ in range(2500):
-        other = bytearray(plan)
-        for _ in range(random.randint(1, 3)):
-            other[random.randrange(start, end)] = random.choice(
-                (0, 1, 2, 127, 128, 255, random.randrange(256))
-            )
-        sealed = bytes(other[:end]) + check(bytes(other[:end])) + plan[end + 4 :]
+    for other in damaged(plan, Random(7), 2500, within=[range(start, end)], most=3):
+        sealed = other[:end] + check(other[:end]) + plan[end + 4 :]
         found = outcome(decoder, sealed, reference, "p")
         try:
             wanted: bytes | str = Reader(sealed, [reference]).rebuild()

@@ -11,8 +11,8 @@ from pcpu.iprog.apply import Reader
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
-from tests.iprog.images import CODE, Part, elf, u64
-from tests.iprog.test_finders import sites
+from tests.iprog.damage import damaged
+from tests.iprog.images import CODE, Part, elf, sites, u64
 
 TEXT = 0x11000
 ENTRIES, DECLARED = 14 << 40, 15 << 40
@@ -271,12 +271,9 @@ def test_plans_of_what_is_described_are_small() -> None:
 
 def test_damaged_descriptions_find_something_or_nothing() -> None:
     whole = described(Random(2), 1)
-    random = Random(3)
-    for _ in range(40):
-        damaged = bytearray(whole)
-        for _ in range(8):
-            damaged[random.randrange(0x200, len(damaged) - 400)] = random.randrange(256)
-        assert len(find_sites(bytes(damaged), (58, 59, 60))) <= len(whole) // 4
+    within = [range(0x200, len(whole) - 400)]
+    for other in damaged(whole, Random(3), 40, within=within, most=16):
+        assert len(find_sites(other, (58, 59, 60))) <= len(whole) // 4
 
 
 def test_programs_without_content_for_memory() -> None:

@@ -11,11 +11,11 @@ from pcpu.iprog.apply import Reader
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
+from tests.iprog.damage import damaged
 from tests.iprog.forge import number
-from tests.iprog.images import CODE, Part, elf, module, u64
+from tests.iprog.images import CODE, Part, elf, module, sites, u64
 from tests.iprog.module import AnyPlan
 from tests.iprog.test_dwarf import Attributes, table, unit
-from tests.iprog.test_finders import sites
 
 TEXT = 0x11000
 ADDRESS, ENTRIES, DECLARED, STRINGS, RANGES, LOCATIONS = (k << 32 for k in (4, 14, 15, 7, 10, 11))
@@ -184,9 +184,5 @@ def test_plans_of_modules_with_lines_are_small_g117_g118() -> None:
 
 def test_damaged_modules_find_something_or_nothing() -> None:
     whole = built(Random(2), 1)
-    random = Random(3)
-    for _ in range(40):
-        damaged = bytearray(whole)
-        for _ in range(8):
-            damaged[random.randrange(8, len(damaged))] = random.randrange(256)
-        assert len(find_sites(bytes(damaged), (58, 59, 60, 63))) <= len(whole) // 4
+    for other in damaged(whole, Random(3), 40, within=[range(8, len(whole))], most=16):
+        assert len(find_sites(other, (58, 59, 60, 63))) <= len(whole) // 4

@@ -102,6 +102,14 @@ def test_hostile_names_stay_text() -> None:
     ElementTree.fromstring(svg(about))
 
 
+def test_what_comes_from_no_blob_has_no_map_of_sources() -> None:
+    """Nor has an empty file anything along it."""
+    for file, blobs, shown in ((b"new", [b"old"], True), (b"new", [], False), (b"", [], False)):
+        drawn = svg(explain(make_plan(file, blobs)))
+        assert (">Sources<" in drawn) == shown
+        assert ElementTree.fromstring(drawn).attrib["role"] == "img"
+
+
 def test_sizes_and_shares() -> None:
     assert [show_size(n) for n in (0, 999, 1500, 2_000_000, 3e12)] == [
         "0 B",

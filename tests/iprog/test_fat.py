@@ -8,7 +8,6 @@ from random import Random
 import pytest
 
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import find_sites, read_image
 from pcpu.iprog.format import Transform
 from pcpu.iprog.images import parts_of
@@ -20,10 +19,9 @@ from pcpu.iprog.relocate import resolved
 from pcpu.iprog.sections import read_contents
 from pcpu.iprog.shifts import NOTHING_MOVES
 from pcpu.iprog.transforms import restore_aarch64, restore_by_image, restore_x86_64
-from tests.iprog.images import i32, u64
-from tests.iprog.module import AnyPlan, OnePlan
-from tests.iprog.test_finders import sites
-from tests.iprog.test_macho import (
+from tests.iprog.damage import damaged
+from tests.iprog.images import i32, sites, u64
+from tests.iprog.macho_images import (
     AFTER,
     AMD,
     ARM,
@@ -43,6 +41,7 @@ from tests.iprog.test_macho import (
     text,
     unwinding,
 )
+from tests.iprog.module import AnyPlan, rebuilt_alone
 
 PAGE = 0x1000
 OTHER = 1 << 44  # what is added to addresses of the image for AArch64
@@ -247,9 +246,7 @@ def test_decoders_rebuild_universal_files(chained: bool) -> None:
     reader = Reader(planned.plan, [old])
     assert reader.rebuild() == new
     assert NativeReader(planned.plan, [old]).rebuild() == new
-    module = OnePlan(reconstructor(planned.plan))
-    module.hold(old)
-    assert module.rebuild() == new
+    assert rebuilt_alone(planned.plan, old) == new
     any_ = AnyPlan()
     for held in ("", "prs"):
         any_.open(planned.plan, old, find_sites(old, about.finders), held)
@@ -286,12 +283,7 @@ def test_what_people_are_told_of_a_universal_file() -> None:
 def test_damaged_universal_files_never_fail(seed: int) -> None:
     random = Random(seed)
     whole, places = fat((AMD, image(AMD)), (ARM, image(ARM)))
-    for _ in range(200):
-        other = bytearray(whole)
-        for _ in range(random.randint(1, 6)):
-            first = random.choice((0, *places))
-            at = first + random.randrange(48 if not first else HEADERS + 400)
-            other[at] = random.choice((0, 1, 127, 255, random.randrange(256)))
-        cut = bytes(other[: random.choice((len(other), random.randrange(len(other) + 1)))])
+    within = [range(48), *(range(first, first + HEADERS + 400) for first in places)]
+    for cut in damaged(whole, random, 200, within=within, cut=True):
         assert all(0 <= place < len(cut) and target >= 0 for place, _, target, _ in sites(cut))
         read_contents(cut)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from random import Random
 from typing import Any
@@ -11,17 +12,10 @@ import pytest
 from pcpu.errors import UnsupportedPlanError
 from pcpu.iprog.finders import FINDERS, find_sites, read_image
 from pcpu.iprog.finders.x86_64 import instruction_end
+from tests.conftest import ROOT
+from tests.iprog.damage import damaged
 from tests.iprog.forge import number
-from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, module, u64
-
-Site = tuple[int, int, int, int]
-
-
-def sites(blob: bytes, *finders: int) -> list[Site]:
-    """Place, form, target and e of what finders find."""
-    found = find_sites(blob, finders or tuple(FINDERS))
-    return list(zip(*(array.tolist() for array in found.arrays), strict=True))
-
+from tests.iprog.images import CODE, CONSTANTS, DATA, Part, Site, elf, i32, module, sites, u64
 
 # x86-64
 
@@ -119,6 +113,16 @@ def test_sections_that_cover_the_blob_again_and_again_g41() -> None:
         blob, _ = elf([Part(".text", CODE, 0x2000, code), *again])
         assert (300 * count + len(code) <= 2 * len(blob)) == bool(found)
         assert len(sites(blob)) == found
+
+
+def test_the_specification_lists_all_finders_g40() -> None:
+    text = (ROOT / "spec" / "iprog-finders.md").read_text("utf-8")
+    table = text[text.index("| number | finds | rule |") :].split("\n\n")[0]
+    listed: list[int] = []
+    for row in re.findall(r"^\| (\d[^|]*) \|", table, re.MULTILINE):
+        numbers = [int(n) for n in re.findall(r"\d+", row)]
+        listed += range(numbers[0], numbers[-1] + 1)
+    assert listed == sorted(FINDERS)
 
 
 def test_finders_are_for_their_machines_g40() -> None:
@@ -384,14 +388,6 @@ def test_damaged_images_never_fail() -> None:
     random = Random(5)
     for blob in (go_image()[0], arm(0x94000004, 0xD00000E1, 0x91048C22)[0], code_image(b"\xe8\0\0\0\0")[0],
                  module([(10, b"\x01\x05\0\x10\x05\x41\x01"), (11, b"\x01\0\x41\0\x0b\x02ab")])[0]):  # fmt: skip
-        for _ in range(300):
-            other = bytearray(blob)
-            for _ in range(random.randint(1, 6)):
-                other[random.randrange(len(other))] = random.choice(
-                    (0, 1, 127, 128, 255, random.randrange(256))
-                )
-            found = sites(
-                bytes(other[: random.choice((len(other), random.randrange(len(other) + 1)))])
-            )
-            assert all(0 <= place < len(other) and target >= 0 for place, _, target, _ in found)
+        for cut in damaged(blob, random, 300, cut=True):
+            assert all(0 <= place < len(cut) and target >= 0 for place, _, target, _ in sites(cut))
     assert read_image(b"MZ") is None

@@ -6,8 +6,7 @@ import struct
 
 import pytest
 
-from tests.iprog.images import CODE, DATA, Part, elf
-from tests.iprog.test_finders import sites
+from tests.iprog.images import CODE, DATA, Part, elf, sites
 
 BASE = 0x401000
 

@@ -8,7 +8,6 @@ import pytest
 
 from pcpu.errors import DamagedPlanError
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.document import to_json
 from pcpu.iprog.foreseeing import encode
 from pcpu.iprog.foreseen import decode
@@ -17,7 +16,7 @@ from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.undocument import from_json
 from tests.iprog.forge import Frames, plan, streams
-from tests.iprog.module import AnyPlan, OnePlan, RefusedError
+from tests.iprog.module import AnyPlan, RefusedError, rebuilt_alone
 
 WORDS = (
     b"window header blob plan sites cover literal frame stream prefix of the a is and 0 1".split()
@@ -72,9 +71,7 @@ def test_all_decoders_agree_g105() -> None:
     assert Reader(made, [blob]).rebuild() == file
     assert NativeReader(made, [blob]).rebuild() == file
     assert from_json(to_json(Reader(made, [blob])), [blob]) == made
-    module = OnePlan(reconstructor(made))
-    module.hold(blob)
-    assert module.rebuild() == file
+    assert rebuilt_alone(made, blob) == file
     assert len(made) < len(make_plan(file, [b"none"]).plan)
 
 

@@ -7,11 +7,10 @@ from random import Random
 
 import pytest
 
-from tests.iprog import test_macho, test_pe
-from tests.iprog.images import CODE, CONSTANTS, Part, elf, u64
-from tests.iprog.test_finders import Site, sites
+from tests.iprog import macho_images, pe_images
+from tests.iprog.images import CODE, CONSTANTS, Part, Site, elf, sites, u64
 
-TEXT = test_macho.TEXT
+TEXT = macho_images.TEXT
 
 
 def table(text: int) -> bytes:
@@ -51,11 +50,11 @@ def type_of_a_struct() -> bytes:
 
 def test_tables_in_mach_o_g92() -> None:
     constants = type_of_a_struct()
-    data, place = test_macho.DATA, test_macho.AFTER
+    data, place = macho_images.DATA, macho_images.AFTER
     for text, found in ((0, TEXT), (TEXT + 16, TEXT + 16)):
-        blob = test_macho.macho([
-            test_macho.text(), test_macho.Part("__gopclntab", test_macho.READ, data, table(text)),
-            test_macho.Part("__rodata", test_macho.READ, data + 0x1000, constants),
+        blob = macho_images.macho([
+            macho_images.text(), macho_images.Part("__gopclntab", macho_images.READ, data, table(text)),
+            macho_images.Part("__rodata", macho_images.READ, data + 0x1000, constants),
         ])  # fmt: skip
         assert sites(blob, 49) == wanted(place, data, found)
         assert (sites(blob, 50), sites(blob, 51)) == behind(place, data)
@@ -69,13 +68,13 @@ def test_tables_in_mach_o_g92() -> None:
 
 def test_tables_in_pe_g92() -> None:
     constants = type_of_a_struct()
-    base = test_pe.BASE
+    base = pe_images.BASE
     parts = [
-        test_pe.text(b""),
-        test_pe.Part(".rdata", test_pe.CONSTANTS, 0x3000, constants + table(0)),
+        pe_images.text(b""),
+        pe_images.Part(".rdata", pe_images.CONSTANTS, 0x3000, constants + table(0)),
     ]
-    blob = test_pe.pe(parts)
-    start, address = test_pe.HEADERS + 64, base + 0x3000
+    blob = pe_images.pe(parts)
+    start, address = pe_images.HEADERS + 64, base + 0x3000
     at = start + len(constants)
     assert sites(blob, 49) == wanted(at, address + 96, base + 0x1000)
     assert (sites(blob, 50), sites(blob, 51)) == behind(at, address + 96)
@@ -84,8 +83,8 @@ def test_tables_in_pe_g92() -> None:
     ]  # fmt: skip
     # It lies where 32 divides its place in the section, and is whole.
     for changed in (constants + bytes(16) + table(0), constants + table(0)[:96]):
-        parts[1] = test_pe.Part(".rdata", test_pe.CONSTANTS, 0x3000, changed)
-        assert [sites(test_pe.pe(parts), n) for n in range(49, 53)] == [[]] * 4
+        parts[1] = pe_images.Part(".rdata", pe_images.CONSTANTS, 0x3000, changed)
+        assert [sites(pe_images.pe(parts), n) for n in range(49, 53)] == [[]] * 4
 
 
 def test_units_and_inlined_functions_in_elf_g92() -> None:
@@ -106,8 +105,8 @@ def test_tables_that_are_damaged_g92() -> None:
     ):
         damaged = bytearray(table(0))
         damaged[place : place + len(content)] = content
-        blob = test_pe.pe([
-            test_pe.text(b""), test_pe.Part(".rdata", test_pe.CONSTANTS, 0x3000, bytes(damaged)),
+        blob = pe_images.pe([
+            pe_images.text(b""), pe_images.Part(".rdata", pe_images.CONSTANTS, 0x3000, bytes(damaged)),
         ])  # fmt: skip
         assert [sites(blob, n) for n in range(49, 53)] == [[]] * 4, place
 

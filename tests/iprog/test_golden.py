@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.document import to_json
 from pcpu.iprog.undocument import from_json
-from tests.iprog.module import OnePlan
+from tests.iprog.module import rebuilt_alone
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "v1").iterdir())
 
@@ -22,9 +21,7 @@ def test_plans_of_version_1(folder: Path) -> None:
     blobs = [path.read_bytes() for path in sorted(folder.glob("blob*"))]
     reader = Reader(plan, blobs)
     assert reader.rebuild() == file
-    module = OnePlan(reconstructor(plan))
-    module.hold(b"".join(blobs))
-    assert module.rebuild() == file
+    assert rebuilt_alone(plan, b"".join(blobs)) == file
     document = json.loads((folder / "plan.json").read_text("utf-8"))
     assert to_json(reader) == document
     assert Reader(from_json(document, blobs), blobs).rebuild() == file

@@ -15,6 +15,7 @@ from pcpu.iprog.document import to_json
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.undocument import from_json
+from tests.iprog.damage import damaged
 from tests.iprog.forge import Frames, check, header_of, number, plan, streams
 from tests.iprog.pairs import edited
 
@@ -53,14 +54,8 @@ def resealed(made: bytes) -> bytes:
 def test_headers_that_are_damaged_and_sealed_again() -> None:
     """What gets past the check is refused for what it says, or means the same."""
     start, end = header_of(PLAN).start, header_of(PLAN).stop
-    random = Random(1)
-    for _ in range(4000):
-        other = bytearray(PLAN)
-        for _ in range(random.randint(1, 3)):
-            other[random.randrange(start, end)] = random.choice(
-                (0, 1, 127, 128, 255, random.randrange(256))
-            )
-        assert rebuilt(resealed(bytes(other))) in (None, FILE)
+    for other in damaged(PLAN, Random(1), 4000, within=[range(start, end)], most=3):
+        assert rebuilt(resealed(other)) in (None, FILE)
 
 
 def test_random_bytes_are_no_plan() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import struct
 
 from tests.iprog.forge import number
-from tests.iprog.images import module
-from tests.iprog.test_finders import sites
+from tests.iprog.images import module, sites
 
 
 def test_modules_and_code_g53_g54() -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from tests.iprog.images import CODE, CONSTANTS, Part, elf
-from tests.iprog.test_finders import sites
+from tests.iprog.images import CODE, CONSTANTS, Part, elf, sites
 
 KIND = 1 << 40
 

@@ -8,13 +8,12 @@ from random import Random
 import pytest
 
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.labels import labels, symbol_labels
 from pcpu.iprog.plan import make_plan
-from tests.iprog.images import CODE, DATA, Part, elf
-from tests.iprog.module import OnePlan
-from tests.iprog.test_finders import sites
+from tests.iprog.damage import damaged
+from tests.iprog.images import CODE, DATA, Part, elf, sites
+from tests.iprog.module import rebuilt_alone
 
 TYPES, NAMES = 12 << 40, 13 << 40
 
@@ -207,9 +206,7 @@ def test_decoders_rebuild_a_kernel_module() -> None:
     assert {54, 55} <= set(planned.header.relocation.finders)
     assert len(planned.plan) < len(make_plan(new, [old], finders=()).plan) / 2
     assert Reader(planned.plan, [old]).rebuild() == new
-    module = OnePlan(reconstructor(planned.plan))
-    module.hold(old)
-    assert module.rebuild() == new
+    assert rebuilt_alone(planned.plan, old) == new
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -217,12 +214,7 @@ def test_damaged_objects_never_fail(seed: int) -> None:
     random = Random(seed)
     blob = kernel_module(0, 20000)
     table = len(blob) - 64 * 7
-    for _ in range(60):
-        other = bytearray(blob)
-        for _ in range(random.randint(1, 6)):
-            at = random.choice((random.randrange(64), table + random.randrange(64 * 7)))
-            other[at] = random.choice((0, 1, 127, 255, random.randrange(256)))
-        cut = bytes(other[: random.choice((len(other), random.randrange(len(other) + 1)))])
+    for cut in damaged(blob, random, 60, within=[range(64), range(table, len(blob))], cut=True):
         found = find_sites(cut, (55, 56, 54))
         assert all(0 <= place < len(cut) for place in found.place.tolist())
         labels(cut, found)

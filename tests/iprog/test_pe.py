@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from random import Random
 
 import pytest
 
-from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import read_image
 from pcpu.iprog.format import Transform
 from pcpu.iprog.images import parts_of
@@ -16,58 +14,10 @@ from pcpu.iprog.mnemonics import count_mnemonics
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.sections import Kind, read_contents
-from tests.iprog.images import i32, u64
-from tests.iprog.module import OnePlan
-from tests.iprog.test_finders import sites
-
-BASE, NARROW_BASE = 0x140000000, 0x10000000
-HEADERS = 0x400
-CODE, DATA, CONSTANTS = 0x60000020, 0xC0000040, 0x40000040
-
-
-@dataclass
-class Part:
-    """A section. ``memory`` is its size there, if it is not that of the content."""
-
-    name: str
-    flags: int
-    offset: int
-    content: bytes
-    memory: int | None = None
-
-
-def pe(
-    parts: list[Part], directories: dict[int, tuple[int, int]] | None = None, *, narrow: bool = False
-) -> bytes:  # fmt: skip
-    """An image: header at 80, optional header of 240 bytes, or of 224 in a narrow one, as Microsoft's
-    specification has them."""
-    listed = [(directories or {}).get(number, (0, 0)) for number in range(16)]
-    optional = struct.pack("<HBBIIIII", 0x10B if narrow else 0x20B, 14, 0, 0, 0, 0, 0, 0x1000)
-    optional += struct.pack("<II", 0, NARROW_BASE) if narrow else struct.pack("<Q", BASE)
-    optional += struct.pack("<IIHHHHHHIIIIHH", 0x1000, 0x200, 6, 0, 0, 0, 6, 0, 0, 0, 0, 0, 3, 0)
-    optional += struct.pack("<IIIIII" if narrow else "<QQQQII", 0, 0, 0, 0, 0, 16)
-    optional += b"".join(struct.pack("<II", *directory) for directory in listed)
-    assert len(optional) == (224 if narrow else 240)
-    head = b"MZ".ljust(60, b"\0") + struct.pack("<I", 80)
-    head = head.ljust(80, b"\0") + b"PE\0\0"
-    head += struct.pack(
-        "<HHIIIHH", 0x14C if narrow else 0x8664, len(parts), 0, 0, 0, len(optional), 0x22
-    )
-    head += optional
-    body = b""
-    for part in parts:
-        size = len(part.content) if part.memory is None else part.memory
-        head += struct.pack(
-            "<8sIIIIIIHHI", part.name.encode(), size, part.offset, len(part.content), HEADERS + len(body),
-            0, 0, 0, 0, part.flags,
-        )  # fmt: skip
-        body += part.content
-    return head.ljust(HEADERS, b"\0") + body
-
-
-def text(code: bytes) -> Part:
-    return Part(".text", CODE, 0x1000, code.ljust(64, b"\x90"))
-
+from tests.iprog.damage import damaged
+from tests.iprog.images import i32, sites, u64
+from tests.iprog.module import rebuilt_alone
+from tests.iprog.pe_images import BASE, CONSTANTS, DATA, HEADERS, NARROW_BASE, Part, pe, text
 
 ROOM = Part(".data", DATA, 0x3000, bytes(16), 0x100)
 
@@ -196,9 +146,7 @@ def test_a_reconstructor_rebuilds_an_image() -> None:
     planned = make_plan(new, [old])
     assert planned.header.relocation is not None
     assert len(planned.plan) < len(make_plan(new, [old], finders=()).plan) / 2
-    module = OnePlan(reconstructor(planned.plan))
-    module.hold(old)
-    assert module.rebuild() == new
+    assert rebuilt_alone(planned.plan, old) == new
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -210,12 +158,6 @@ def test_damaged_images_never_fail(seed: int) -> None:
         text(b"\xe8\0\0\0\0"), Part(".data", DATA, 0x3000, u64(BASE + 0x1000)),
         Part(".pdata", CONSTANTS, 0x4000, table), Part(".reloc", CONSTANTS, 0x5000, block),
     ], {3: (0x4000, 12), 5: (0x5000, 16)})  # fmt: skip
-    for _ in range(200):
-        other = bytearray(blob)
-        for _ in range(random.randint(1, 6)):
-            other[random.randrange(len(other))] = random.choice(
-                (0, 1, 127, 255, random.randrange(256))
-            )
-        cut = bytes(other[: random.choice((len(other), random.randrange(len(other) + 1)))])
+    for cut in damaged(blob, random, 200, cut=True):
         assert all(0 <= place < len(cut) and target >= 0 for place, _, target, _ in sites(cut))
         read_contents(cut)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pcpu.errors import InternalError, PcpuError, UsageError
-from pcpu.iprog import plan, trials
+from pcpu.iprog import index, plan, trials
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import to_json
@@ -158,8 +158,8 @@ def test_what_goes_on_at_a_seam() -> None:
 
 
 def test_more_than_the_machine_has_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "physical", lambda: 1 << 30)
+    monkeypatch.setattr(index, "physical", lambda: 1 << 30)
     assert make_plan(b"file", [bytes(1 << 20)]).header.file.size == 4
-    monkeypatch.setattr(plan, "physical", lambda: 1 << 20)
+    monkeypatch.setattr(index, "physical", lambda: 1 << 20)
     with pytest.raises(PcpuError, match="takes more than 0 GiB of memory, and this machine has 0"):
         make_plan(b"file", [bytes(1 << 20)])

@@ -9,10 +9,10 @@ from random import Random
 import capstone
 import pytest
 
+from tests.iprog.damage import damaged
 from tests.iprog.forge import Frames, streams
-from tests.iprog.images import CODE, DATA, Part, elf
-from tests.iprog.test_finders import Site, sites
-from tests.iprog.test_relocation import rebuilt, relocation
+from tests.iprog.images import CODE, DATA, Part, Site, elf, sites
+from tests.iprog.relocated import rebuilt, relocation
 
 START, DATA_AT, END = 0x12000, 0x30000, 0x31000
 NOP, SHORT_NOP = 0x13, b"\x01\x00"
@@ -273,12 +273,8 @@ def test_a_prefix_of_riscv_g29() -> None:
 
 
 def test_damaged_programs_never_fail() -> None:
-    random = Random(7)
     blob, _ = program(SEVERAL * 8)
-    for _ in range(200):
-        other = bytearray(blob)
-        for _ in range(random.randint(1, 40)):
-            other[random.randrange(len(other))] = random.randrange(256)
-        for place, _, target, _ in sites(bytes(other), 43):
+    for other in damaged(blob, Random(7), 200, most=40):
+        for place, _, target, _ in sites(other, 43):
             assert 0 <= place <= len(other) - 4
             assert target >= 0

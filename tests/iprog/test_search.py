@@ -14,8 +14,8 @@ from pcpu.iprog.decoder import state as S
 from pcpu.iprog.finders import find_sites, wasm_code
 from pcpu.iprog.finders.x86_64 import instruction_end
 from tests.iprog.forge import number
-from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, module
-from tests.iprog.test_finders import Site, go_image, sites
+from tests.iprog.images import CODE, CONSTANTS, DATA, Part, Site, elf, i32, module, sites
+from tests.iprog.test_finders import go_image
 
 SIZES = (64, 127, 200, 16384 + 70, 3 * 16384 + 5)
 

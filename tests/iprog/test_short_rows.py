@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
-from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import find_sites, record
-from pcpu.iprog.finders.find import are_short
+from pcpu.iprog.finders.numbered import are_short
 from pcpu.iprog.plan import make_plan
 from tests.iprog.images import CODE, CONSTANTS, Part, elf, i32
-from tests.iprog.module import OnePlan
+from tests.iprog.module import rebuilt_alone
 
 ENTRIES = 6000  # so many that distances from the start of their table have no room in a record
 
@@ -38,12 +37,8 @@ def test_sites_of_two_records_d8_d11() -> None:
     assert are_short(relocation.finders)
     sites = find_sites(old, relocation.finders)
     assert sum(abs(sites.extra) >= -record.APART) > 1000
-    module = OnePlan(reconstructor(planned.plan))
-    module.hold(old)
-    assert module.rebuild() == new
-    whole = OnePlan(reconstructor(make_plan(new, [old], finders=()).plan))
-    whole.hold(old)
-    assert whole.rebuild() == new
+    assert rebuilt_alone(planned.plan, old) == new
+    assert rebuilt_alone(make_plan(new, [old], finders=()).plan, old) == new
 
 
 def test_numbers_of_records_d8() -> None:

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
+import google_crc32c
 import numpy as np
 import pytest
 import zstandard
@@ -37,8 +38,10 @@ def unpacked(page: bytes, count: int) -> list[Row]:
         assert page == b""
         return []
     length = int.from_bytes(page[:4], "little")
-    assert zstandard.frame_content_size(page[4:]) == length
-    columns = Numbers(zstandard.ZstdDecompressor().decompress(page[4:]), "columns")
+    assert zstandard.frame_content_size(page[8:]) == length
+    content = zstandard.ZstdDecompressor().decompress(page[8:])
+    assert int.from_bytes(page[4:8], "little") == google_crc32c.value(content)
+    columns = Numbers(content, "columns")
     gaps = [columns.varint() for _ in range(count)]
     forms = columns.take(count)
     extras = [columns.signed() for _ in range(count)]
@@ -76,7 +79,7 @@ def test_d13_layout(blob: bytes, finders: list[int]) -> None:
     content = written(blob, finders)
     assert content[:8] == bytes.fromhex("8953495445530d0a")
     version, bits, count, made, size = struct.unpack_from("<IIQQQ", content, 8)
-    assert (version, size) == (3, len(blob))
+    assert (version, size) == (4, len(blob))
     assert 12 <= bits <= 30
     assert content[40:72] == hashlib.sha256(blob).digest()
     assert struct.unpack_from("<I", content, 72)[0] == len(finders)

@@ -13,7 +13,8 @@ from pcpu.iprog.explain import explain
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
-from tests.iprog.test_finders import sites
+from tests.iprog.damage import damaged
+from tests.iprog.images import sites
 
 PAGES, SIZE = 17 << 40, 512
 
@@ -164,9 +165,6 @@ def test_plans_of_databases_are_small(tmp_path: Path) -> None:
 def test_damaged_databases_find_something_or_nothing(tmp_path: Path) -> None:
     random = Random(2)
     whole = made(tmp_path / "base", random, [(str(n), n) for n in range(3000)])
-    for _ in range(60):
-        damaged = bytearray(whole)
-        for _ in range(20):
-            damaged[random.randrange(16, len(damaged))] = random.randrange(256)
-        damaged[16:18] = whole[16:18]
-        assert len(find_sites(bytes(damaged), (61, 62))) <= len(whole) // 4
+    # The size of pages stays.
+    for other in damaged(whole, random, 60, within=[range(18, len(whole))], most=40):
+        assert len(find_sites(other, (61, 62))) <= len(whole) // 4

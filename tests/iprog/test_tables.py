@@ -10,7 +10,7 @@ import pytest
 
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.finders import find_sites
-from pcpu.iprog.finders.find import RELOCATIONS, SEARCH_TABLE, WASM_CODE, WASM_LOCALS
+from pcpu.iprog.finders.numbered import RELOCATIONS, SEARCH_TABLE, WASM_CODE, WASM_LOCALS
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.sites import Form, Places, Sites
 from pcpu.iprog.tables import is_alike, lies_in, matched_entries

@@ -8,12 +8,11 @@ from random import Random
 import pytest
 
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.plan import make_plan
-from tests.iprog.images import i32
-from tests.iprog.module import OnePlan
-from tests.iprog.test_finders import sites
-from tests.iprog.test_pe import BASE, CODE, CONSTANTS, HEADERS, Part, pe, text
+from tests.iprog.damage import damaged
+from tests.iprog.images import i32, sites
+from tests.iprog.module import rebuilt_alone
+from tests.iprog.pe_images import BASE, CODE, CONSTANTS, HEADERS, Part, pe, text
 
 INFOS, TABLE = 0x8000, 0x20000  # offsets of sections
 
@@ -126,18 +125,12 @@ def test_decoders_rebuild_an_image_with_handlers() -> None:
     assert 57 in planned.header.relocation.finders
     assert len(planned.plan) < len(make_plan(new, [old], finders=(14, 15, 16)).plan) / 1.3
     assert Reader(planned.plan, [old]).rebuild() == new
-    module = OnePlan(reconstructor(planned.plan))
-    module.hold(old)
-    assert module.rebuild() == new
+    assert rebuilt_alone(planned.plan, old) == new
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_damaged_images_never_fail(seed: int) -> None:
     random = Random(seed)
     blob = image(exceptions()[0], [0, 0, 12])[0]
-    for _ in range(300):
-        other = bytearray(blob)
-        for _ in range(random.randint(1, 6)):
-            at = random.randrange(HEADERS, len(other))
-            other[at] = random.choice((0, 1, 16, 127, 255, random.randrange(256)))
-        assert all(place < len(other) for place, *_ in sites(bytes(other), 57))
+    for other in damaged(blob, random, 300, within=[range(HEADERS, len(blob))]):
+        assert all(place < len(other) for place, *_ in sites(other, 57))

@@ -15,7 +15,7 @@ from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.transforms import restore_words, transform_words
 from tests.iprog.forge import Frames, streams
 from tests.iprog.images import CODE, CONSTANTS, Part, elf, i32
-from tests.iprog.test_relocation import code_blob, literal, rebuilt, refused, relocation
+from tests.iprog.relocated import code_blob, literal, rebuilt, refused, relocation
 
 WORDS, PAIRS = 2, 3
 

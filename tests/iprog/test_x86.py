@@ -7,7 +7,6 @@ from random import Random
 
 import pytest
 
-from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.finders import read_image
 from pcpu.iprog.format import Transform
 from pcpu.iprog.images import parts_of
@@ -15,9 +14,9 @@ from pcpu.iprog.mnemonics import count_mnemonics
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.sections import Kind, read_contents
-from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32
-from tests.iprog.module import OnePlan
-from tests.iprog.test_finders import sites
+from tests.iprog.damage import damaged
+from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, sites
+from tests.iprog.module import rebuilt_alone
 
 KIND = 1 << 40
 GOT = 0x9000
@@ -283,9 +282,7 @@ def test_a_reconstructor_rebuilds_an_image() -> None:
     assert planned.header.relocation is not None
     assert {4, 36, 37} <= set(planned.header.relocation.finders)
     assert len(planned.plan) < len(make_plan(new, [old], finders=()).plan) / 2
-    module = OnePlan(reconstructor(planned.plan))
-    module.hold(old)
-    assert module.rebuild() == new
+    assert rebuilt_alone(planned.plan, old) == new
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -297,12 +294,6 @@ def test_damaged_images_never_fail(seed: int) -> None:
         Part(".got", DATA, GOT, u32(0x2000) * 4), Part(".rel", CONSTANTS, 0x5000, u32(GOT, 8, GOT + 4, 264), REL),
         Part(".dynsym", CONSTANTS, 0x6000, symbols, DYNSYM), Part(".hash", 0, 0, u32(1, 1, 1, 6, 9, 4), HASH),
     ])  # fmt: skip
-    for _ in range(300):
-        other = bytearray(blob)
-        for _ in range(random.randint(1, 6)):
-            other[random.randrange(len(other))] = random.choice(
-                (0, 1, 127, 255, random.randrange(256))
-            )
-        cut = bytes(other[: random.choice((len(other), random.randrange(len(other) + 1)))])
+    for cut in damaged(blob, random, 300, cut=True):
         assert all(0 <= place < len(cut) and target >= 0 for place, _, target, _ in sites(cut))
         read_contents(cut)

@@ -6,9 +6,9 @@ import struct
 
 from tests.iprog.forge import Frames, streams
 from tests.iprog.images import CODE, CONSTANTS, Part, elf, i32
-from tests.iprog.test_pe import Part as Section
-from tests.iprog.test_pe import pe
-from tests.iprog.test_relocation import code_blob, literal, rebuilt, relocation
+from tests.iprog.pe_images import Part as Section
+from tests.iprog.pe_images import pe
+from tests.iprog.relocated import code_blob, literal, rebuilt, relocation
 
 
 def test_places_that_are_listed_g24() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import random
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,12 +18,15 @@ from pcpu.compiler import compile_operations
 from pcpu.errors import ExpressionError
 from pcpu.isa import Isa, Op
 from pcpu.isa.model import Fold, Immediate
+from pcpu.target import Target
 
 wasmtime: Any = _wasmtime  # its types name too many kinds of exports
 ROOM = 1 << 20  # bytes for data, and as many around it
 GUARD = 64
 NAMES = ("host", "wasm")
 HOST = targets.find("host")
+# A state, and data of a length.
+Draw = Callable[[Op, random.Random, int], tuple[int, bytes]]
 
 
 class Machine(Protocol):
@@ -47,6 +50,14 @@ class Machine(Protocol):
 def machine(target: str, operations: tuple[Op, ...]) -> Machine:
     code = compile_operations(Isa(operations), targets.find(target)).code
     return Native(code) if target == "host" else Wasm(code)
+
+
+def narrowed(*gone: str, cpu: str = "x86-64") -> Target:
+    """This machine without the features that begin so; on others than x86-64 the test is skipped."""
+    if not HOST.triple.startswith("x86_64"):
+        pytest.skip("these are the widths of x86-64")
+    features = tuple(f"-{f[1:]}" if f[1:].startswith(gone) else f for f in HOST.features)
+    return replace(HOST, cpu=cpu, features=features)
 
 
 class Native:
@@ -115,26 +126,53 @@ def update(
     return on.call(f"pcpu_{op.name}_update", width, [*arguments, *place])
 
 
-def serial(op: Op, state: int, data: bytes, k: int = 0, index: int = 0) -> int:
+def serial(
+    op: Op, state: int, data: bytes, immediates: tuple[int, ...] = (), index: int = 0
+) -> int:
     """The state after ``data`` as Python's numbers have it, a byte after the other."""
-    step = expr.function(op.step_expr, ("state", "byte", "index"), op.state_bits, {"k": k})
+    known = dict(zip((i.name for i in op.immediates), immediates, strict=True))
+    step = expr.function(op.step_expr, ("state", "byte", "index"), op.state_bits, known)
     for place, byte in enumerate(data, start=index):
         state = step(state, byte, place % (1 << 64))
     return state
 
 
+def any_input(op: Op, dice: random.Random, length: int) -> tuple[int, bytes]:
+    """Any state, and so many bytes."""
+    return dice.getrandbits(op.state_bits), dice.randbytes(length)
+
+
+def check_lengths(
+    on: Machine, op: Op, lengths: Iterable[int], draw: Draw = any_input, seed: object = None
+) -> None:
+    """``check_fold`` for what is drawn of each length."""
+    dice = random.Random(f"{op.name} {seed}")
+    for length in lengths:
+        check_fold(on, op, *draw(op, dice, length), dice)
+
+
 def check_fold(on: Machine, op: Op, state: int, data: bytes, dice: random.Random) -> None:
-    """That ``data`` anywhere in memory, whole and in two pieces, gives what ``serial`` does."""
-    k, length, start = dice.randrange(256), len(data), dice.randrange(64)
-    cut, index = dice.randrange(length + 1), any_place(dice, length)
-    on.write(start, dice.randbytes(64) + data + dice.randbytes(64))
-    given = (k,) if op.immediates else ()
-    want = serial(op, state, data, k, index)
-    context = (length, start, cut, state, k, index)
-    assert update(on, op, state, start + 64, length, given, index) == want, context
-    first = update(on, op, state, start + 64, cut, given, index)
-    rest = start + 64 + cut, length - cut
-    assert update(on, op, first, *rest, given, index + cut) == want, context
+    """``check_at`` with any immediates, anywhere in a stream."""
+    immediates = tuple(dice.randrange(256) for _ in op.immediates)
+    around, index = dice.randbytes(64), any_place(dice, len(data))
+    check_at(on, op, state, data, dice, immediates, index, around)
+
+
+def check_at(
+    on: Machine, op: Op, state: int, data: bytes, dice: random.Random,
+    immediates: tuple[int, ...], index: int, around: bytes,
+) -> None:  # fmt: skip
+    """That ``data`` anywhere in memory, with something around it, whole and in two pieces, gives
+    what ``serial`` does."""
+    length, begin = len(data), dice.randrange(64)
+    start, cut = begin + len(around), dice.randrange(length + 1)
+    on.write(begin, around + data + around)
+    want = serial(op, state, data, immediates, index)
+    context = (op.document, length, start, cut, state, immediates, index)
+    assert update(on, op, state, start, length, immediates, index) == want, context
+    first = update(on, op, state, start, cut, immediates, index)
+    rest = update(on, op, first, start + cut, length - cut, immediates, index + cut)
+    assert rest == want, context
 
 
 def over_lengths(some: Sequence[int], below: int = 0) -> pytest.MarkDecorator:
@@ -146,8 +184,10 @@ def over_lengths(some: Sequence[int], below: int = 0) -> pytest.MarkDecorator:
 
 
 def any_place(dice: random.Random, length: int) -> int:
-    """Where in a stream so many bytes may begin: at its beginning, or so that places end in them."""
-    return dice.choice((0, 1, dice.randrange(5000), (1 << 64) - length - dice.randrange(1, 9)))
+    """Where in a stream so many bytes may begin: at its beginning, or so that places of 64 bits end
+    behind them, or of fewer bits in them."""
+    last = (1 << 64) - length - dice.randrange(1, 9)
+    return dice.choice((0, 1, dice.randrange(5000), last, (5 << 32) - dice.randrange(length + 1)))
 
 
 def run_map(
@@ -202,8 +242,17 @@ def byte_map(name: str, text: str, immediates: tuple[tuple[str, int], ...] = ())
     )  # fmt: skip
 
 
-def typed(op: Op) -> bool:
-    """Whether the constants fit: what the text was drawn for may be narrower than they are."""
+def told_apart(ops: Sequence[Op]) -> tuple[Op, ...]:
+    """Those whose constants fit, with names and opcodes of their own: what a text was drawn for may
+    be narrower than they are."""
+    return tuple(
+        replace(op, name=f"op{number}", opcode=2000 + number)
+        for number, op in enumerate(ops)
+        if _is_typed(op)
+    )
+
+
+def _is_typed(op: Op) -> bool:
     try:
         return bool(op.map_expr if op.kind == "map" else op.step_expr)
     except ExpressionError:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import random
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
-from pcpu import targets
 from pcpu.compiler import compile_operations
 from pcpu.expr import Var
 from pcpu.isa import Isa, Op, read_isa
@@ -21,9 +19,10 @@ from tests.kernels.machine import (
     ROOM,
     Machine,
     Native,
-    check_fold,
+    check_lengths,
     fold,
     machine,
+    narrowed,
     over_lengths,
     update,
 )
@@ -59,11 +58,11 @@ OPS = (
 WIDTHS = {"avx2": ("avx512",), "sse": ("avx",), "sse2": ("avx", "ssse3", "sse4")}
 
 
-def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
+def draw(op: Op, dice: random.Random, length: int) -> tuple[int, bytes]:
     data, state = dice.randbytes(length), dice.getrandbits(op.state_bits)
     if dice.random() < 0.4:  # the greatest sums, and states that are no remainders
         data, state = b"\xff" * length, (1 << op.state_bits) - 1
-    check_fold(on, op, state, data, dice)
+    return state, data
 
 
 @over_lengths(
@@ -72,9 +71,7 @@ def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
 def test_lengths_alignments_pieces_and_states(op: Op, on: Machine, lengths: Sequence[int]) -> None:
     assert select(op, HOST) is adler.KERNEL
-    dice = random.Random(op.name)
-    for length in lengths:
-        check(on, op, dice, length)
+    check_lengths(on, op, lengths, draw)
 
 
 def test_adler32_against_zlib(on: Machine) -> None:
@@ -94,23 +91,15 @@ def test_the_modulo_waits_for_as_long_as_it_may(
 ) -> None:
     monkeypatch.setattr(adler, "PIECE", 4096)
     op = OPS[5]
-    on, dice = machine(target, (op,)), random.Random(target)
-    for length in (4095, 4096, 4097, 8192, 12_345):
-        check(on, op, dice, length)
+    check_lengths(machine(target, (op,)), op, (4095, 4096, 4097, 8192, 12_345), draw, target)
 
 
 @pytest.mark.parametrize("without", WIDTHS)
 def test_native_widths(without: str) -> None:
     """Narrower vectors, and processors that cannot add neighbours."""
-    host = targets.find("host")
-    features = tuple(f"-{f[1:]}" if f[1:].startswith(WIDTHS[without]) else f for f in host.features)
-    narrow = replace(host, cpu="x86-64", features=features)
-    if not host.triple.startswith("x86_64"):
-        pytest.skip("these are the widths of x86-64")
-    native, dice = Native(compile_operations(Isa(OPS[:2]), narrow).code), random.Random(without)
+    native = Native(compile_operations(Isa(OPS[:2]), narrowed(*WIDTHS[without])).code)
     for op in OPS[:2]:
-        for length in (*range(0, 300, 7), 1000, 4096, 5000):
-            check(native, op, dice, length)
+        check_lengths(native, op, (*range(0, 300, 7), 1000, 4096, 5000), draw, without)
 
 
 @pytest.mark.parametrize(

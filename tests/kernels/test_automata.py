@@ -11,11 +11,11 @@ import pytest
 from pcpu.compiler import compile_operations
 from pcpu.isa import Isa, Op
 from pcpu.lower.automaton import automaton
-from pcpu.lower.kernels import automata, select
+from pcpu.lower.kernels import automata, select, two_states
 from tests.kernels.machine import (
     HOST,
     Machine,
-    check_fold,
+    check_lengths,
     fold,
     keyed,
     over_lengths,
@@ -51,23 +51,21 @@ LENGTHS = (*range(70), 95, 96, 97, 127, 128, 129, 500, 1000, 4096, 5001)
 FEW = b'a"\\,b \n/*#\x07'
 
 
-def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
+def draw(op: Op, dice: random.Random, length: int) -> tuple[int, bytes]:
     state = dice.choice((0, dice.randrange(12), dice.getrandbits(op.state_bits)))
     state = dice.choice((state, serial(op, 0, dice.randbytes(9))))
     data = dice.choice((
         dice.randbytes(length), bytes(dice.choices(FEW, k=length)), dice.choice(FEW).to_bytes() * length,
         bytes(dice.choices(FEW, (300, *[1] * (len(FEW) - 1)), k=length)),
     ))  # fmt: skip
-    check_fold(on, op, state, data, dice)
+    return state, data
 
 
 @over_lengths(LENGTHS)
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
 def test_lengths_alignments_pieces_and_states(op: Op, on: Machine, lengths: Sequence[int]) -> None:
-    assert select(op, HOST) is automata.KERNEL
-    dice = random.Random(op.name)
-    for length in lengths:
-        check(on, op, dice, length)
+    assert select(op, HOST) in (automata.KERNEL, two_states.KERNEL)
+    check_lengths(on, op, lengths, draw)
 
 
 def test_utf8_is_what_python_decodes(on: Machine) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pcpu.isa import Op
 from pcpu.lower.kernels import clock, select
-from tests.kernels.machine import HOST, ROOM, Machine, check_fold, fold, update
+from tests.kernels.machine import HOST, ROOM, Machine, check_lengths, fold, update
 
 WORDS = fold("words", 64, "((state >> 1) + (state & 1 ? byte : byte << 8) << 1) | (state & 1 ^ 1)")
 OPS = (
@@ -23,14 +23,16 @@ OPS = (
 LENGTHS = (*range(70), 127, 128, 129, 500, 1000, 4096, 5001)
 
 
+def draw(op: Op, dice: random.Random, length: int) -> tuple[int, bytes]:
+    """Any state that a caller may give, and of those on the round all."""
+    state = dice.choice((dice.randrange(8), dice.getrandbits(op.state_bits)))
+    return state, dice.randbytes(length)
+
+
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
 def test_lengths_alignments_pieces_and_states(op: Op, on: Machine) -> None:
-    """Any state that a caller may give, and of those on the round all."""
     assert select(op, HOST) is clock.KERNEL
-    dice = random.Random(op.name)
-    for length in LENGTHS:
-        state = dice.choice((dice.randrange(8), dice.getrandbits(op.state_bits)))
-        check_fold(on, op, state, dice.randbytes(length), dice)
+    check_lengths(on, op, LENGTHS, draw)
 
 
 def test_words_with_numpy(on: Machine) -> None:

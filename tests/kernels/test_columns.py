@@ -10,7 +10,7 @@ import pytest
 from pcpu.isa import Op
 from pcpu.lower.columns import columns
 from pcpu.lower.kernels import select
-from tests.kernels.machine import HOST, ROOM, Machine, check_fold, fold, update
+from tests.kernels.machine import HOST, ROOM, Machine, check_lengths, fold, update
 
 WORDS = fold("words", 64, "state ^ byte << 8 * (index & 7)")
 OPS = (
@@ -27,9 +27,7 @@ LENGTHS = (*range(0, 70, 3), 127, 500, 511, 512, 513, 639, 640, 1000, 4096, 5001
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
 def test_lengths_alignments_pieces_places_and_states(op: Op, on: Machine) -> None:
     assert select(op, HOST).name == "columns"
-    dice = random.Random(op.name)
-    for length in LENGTHS:
-        check_fold(on, op, dice.getrandbits(op.state_bits), dice.randbytes(length), dice)
+    check_lengths(on, op, LENGTHS)
 
 
 def test_words_with_numpy(on: Machine) -> None:

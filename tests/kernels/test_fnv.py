@@ -12,7 +12,15 @@ from pcpu.ir import with_names
 from pcpu.isa import Op
 from pcpu.lower.kernels import fnv, fnv_block, select
 from pcpu.lower.kernels.fnv_planes import Planes, addition_chain
-from tests.kernels.machine import HOST, NAMES, VECTORS, Machine, check_fold, fold, machine, update
+from tests.kernels.machine import (
+    HOST,
+    VECTORS,
+    Machine,
+    check_lengths,
+    fold,
+    machine,
+    update,
+)
 
 AUTHORS = json.loads((VECTORS / "fnv1a.json").read_text())["vectors"]
 BASIS = {64: 0xCBF29CE484222325, 32: 0x811C9DC5}
@@ -40,9 +48,14 @@ LOW_BYTES = tuple(
 )
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, (*MEMBERS.values(), *OTHERS, *LOW_BYTES, *SHIFTED))
+OPS = (*MEMBERS.values(), *OTHERS, *LOW_BYTES, *SHIFTED)
+
+
+def draw(op: Op, dice: random.Random, length: int) -> tuple[int, bytes]:
+    data, state = dice.randbytes(length), dice.getrandbits(op.state_bits)
+    if dice.random() < 0.2:
+        data = bytes([dice.choice((0, 255))]) * length
+    return state, data
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -67,20 +80,18 @@ def test_authors_vectors_interp(name: str) -> None:
 @pytest.mark.parametrize("op", [*MEMBERS.values(), *OTHERS], ids=lambda op: str(op.name))
 def test_long(op: Op, on: Machine) -> None:
     assert select(op, HOST) is fnv.KERNEL
-    rng = random.Random(op.name)
-    for length in (2047, 2048, 2049, 8191, 8192, 12345):
-        check(on, op, rng, length)
+    check_lengths(on, op, (2047, 2048, 2049, 8191, 8192, 12345), draw)
 
 
 @pytest.mark.parametrize("op", [*LOW_BYTES, *SHIFTED], ids=lambda op: str(op.name))
 def test_low_bytes(op: Op, on: Machine) -> None:
-    check(on, op, random.Random(op.name), 4096 + 1)
+    check_lengths(on, op, [4096 + 1], draw)
 
 
 def test_block_sizes(on: Machine) -> None:
     """Blocks of each size in WebAssembly, where 7 strips are the most: 7 + 4, 4 + 4, 4 + 2, 3."""
-    for strips in (11, 8, 6, 3):
-        check(on, MEMBERS["fnv1a_64"], random.Random(strips), strips * 2048 + 3)
+    lengths = [strips * 2048 + 3 for strips in (11, 8, 6, 3)]
+    check_lengths(on, MEMBERS["fnv1a_64"], lengths, draw)
 
 
 @pytest.mark.parametrize("width", [16, 32, 64])
@@ -110,16 +121,9 @@ def test_planes_have_slots_of_their_own() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("op", [*MEMBERS.values(), *OTHERS], ids=lambda op: str(op.name))
 def test_any_length(op: Op, on: Machine) -> None:
-    rng = random.Random(op.name)
-    for length in (*range(1025), *range(2040, 2060), *(rng.randrange(200_000) for _ in range(25))):
-        check(on, op, rng, length)
-
-
-def check(on: Machine, op: Op, rng: random.Random, length: int) -> None:
-    data, state = rng.randbytes(length), rng.getrandbits(op.state_bits)
-    if rng.random() < 0.2:
-        data = bytes([rng.choice((0, 255))]) * length
-    check_fold(on, op, state, data, rng)
+    dice = random.Random(op.name)
+    some = [dice.randrange(200_000) for _ in range(25)]
+    check_lengths(on, op, (*range(1025), *range(2040, 2060), *some), draw)
 
 
 @pytest.mark.parametrize("width", fnv_block.widths(targets.find("host")))
@@ -128,10 +132,8 @@ def test_native_widths(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fnv_block, "widths", lambda target: (width,))
     op = MEMBERS["fnv1a_64"]
     native = machine("host", (op,))
-    rng = random.Random(width)
     least = fnv_block.Block(width, PRIME[64], 64).least
-    for length in (least - 1, least, least + 1, 3 * least + 5):
-        check(native, op, rng, length)
+    check_lengths(native, op, (least - 1, least, least + 1, 3 * least + 5), draw, width)
 
 
 def test_selection_by_form() -> None:

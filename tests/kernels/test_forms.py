@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from pcpu import expr
 from pcpu.expr import Binary, Cond, Const, Var
+from pcpu.isa import Op
 from pcpu.lower.forms import Reduction, reduction, reductions, upper_bound
-from tests.kernels.machine import NAMES, check_fold, fold, machine
+from tests.kernels.machine import NAMES, check_lengths, fold, machine
 from tests.kernels.steps import IMMEDIATES, values
 
 MAXIMA = {"byte": 255} | {name: (1 << bits) - 1 for name, bits in IMMEDIATES}
@@ -151,12 +152,15 @@ PLACED = (
 )
 
 
+def draw_odd(op: Op, dice: random.Random, length: int) -> tuple[int, bytes]:
+    return dice.getrandbits(op.state_bits) | 1, dice.randbytes(length)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_products_with_places(name: str) -> None:
-    on, dice = machine(name, PLACED), random.Random(7)
+    on = machine(name, PLACED)
     for op in PLACED:
-        for length in (1, 2, 20, 300):
-            check_fold(on, op, dice.getrandbits(64) | 1, dice.randbytes(length), dice)
+        check_lengths(on, op, (1, 2, 20, 300), draw_odd)
 
 
 WRAPPING = (
@@ -169,7 +173,6 @@ WRAPPING = (
 @pytest.mark.parametrize("name", NAMES)
 def test_values_wrap_as_narrow_states_do(name: str) -> None:
     """None is computed in lanes that have more bits than the state."""
-    on, dice = machine(name, WRAPPING), random.Random(8)
+    on = machine(name, WRAPPING)
     for op in WRAPPING:
-        for length in (1, 2, 20, 300):
-            check_fold(on, op, dice.getrandbits(8), dice.randbytes(length), dice)
+        check_lengths(on, op, (1, 2, 20, 300))

@@ -16,7 +16,7 @@ from pcpu.isa.model import Fold, Immediate
 from pcpu.lower.kernels import chain, histogram, select
 from pcpu.lower.kernels.histogram import Histogram
 from tests.kernels.machine import HOST, NAMES, ROOM, Machine, fold, machine, over_lengths
-from tests.kernels.test_operands import arguments, operands_of
+from tests.kernels.operands import arguments, operands_of
 
 HIST = next(op for op in read_isa().operations if op.name == "hist")
 DATA, STATE = 4096, ROOM - 8192

@@ -10,7 +10,7 @@ import pytest
 from pcpu.expr import Var
 from pcpu.isa import Op
 from pcpu.lower.kernels import idle, select
-from tests.kernels.machine import HOST, Machine, check_fold, fold, update
+from tests.kernels.machine import HOST, Machine, check_lengths, fold, update
 
 K = (("k", 8),)
 NOW = "(state & 0xffffffff)"
@@ -35,16 +35,17 @@ OPS = (
 LENGTHS = (*range(70), 127, 128, 129, 191, 192, 193, 500, 1000, 5001)
 
 
+def draw(op: Op, dice: random.Random, length: int) -> tuple[int, bytes]:
+    few = dice.choice(
+        (range(256), (0, 7), (40, 41, 65, 66, 10), (0,) * 40 + (200, 10, 40), b"\xff")
+    )
+    return dice.getrandbits(op.state_bits), bytes(dice.choices(few, k=length))
+
+
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
 def test_lengths_alignments_pieces_and_states(op: Op, on: Machine) -> None:
     assert select(op, HOST) is idle.KERNEL
-    dice = random.Random(op.name)
-    for length in LENGTHS:
-        few = dice.choice(
-            (range(256), (0, 7), (40, 41, 65, 66, 10), (0,) * 40 + (200, 10, 40), b"\xff")
-        )
-        data = bytes(dice.choices(few, k=length))
-        check_fold(on, op, dice.getrandbits(op.state_bits), data, dice)
+    check_lengths(on, op, LENGTHS, draw)
 
 
 def test_longest_runs_with_python(on: Machine) -> None:

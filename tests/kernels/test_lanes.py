@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,16 +17,18 @@ from tests.kernels.machine import (
     ROOM,
     Machine,
     byte_map,
+    check_at,
     fold,
     machine,
     run_map,
-    typed,
+    serial,
+    told_apart,
     update,
 )
 from tests.kernels.steps import IMMEDIATES, folds, values
 
 WASM = targets.find("wasm")
-FIXED = (
+OPS = (
     fold("sum", 64, "state + byte"),
     fold("count", 64, "state + (byte == k)", immediates=IMMEDIATES),
     fold("squares", 64, "state + byte * byte"),
@@ -108,14 +109,6 @@ FIXED = (
 LENGTHS = (0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 255, 256, 1023)
 
 
-def reference(op: Op, state: int, data: bytes, immediates: tuple[int, ...]) -> int:
-    names = ("state", "byte", *(i.name for i in op.immediates))
-    step = expr.function(op.step_expr, names, op.state_bits)
-    for byte in data:
-        state = step(state, byte, *immediates)
-    return state
-
-
 def mapped(op: Op, data: bytes, immediates: tuple[int, ...]) -> bytes:
     new = expr.function(op.map_expr, ("byte", *(i.name for i in op.immediates)), 8)
     return data.translate(bytes(new(byte, *immediates) for byte in range(256)))
@@ -129,31 +122,24 @@ def sample(rng: random.Random, length: int) -> bytes:
 
 
 def check(on: Machine, op: Op, rng: random.Random, length: int) -> None:
-    data, start = sample(rng, length), 64 + rng.randrange(64)
+    data = sample(rng, length)
     immediates = tuple(
         rng.choice((0, (1 << i.bits) - 1, rng.getrandbits(i.bits))) for i in op.immediates
     )
-    on.write(start - 16, bytes(16) + data + bytes(16))
-    context = (op.document, length, immediates)
+    around = bytes(16)
     if op.kind == "map":
+        start = 64 + rng.randrange(64)
+        on.write(start - 16, around + data + around)
         run_map(on, op, start, length, immediates)
         got = on.read(start - 16, length + 32)
-        assert got == bytes(16) + mapped(op, data, immediates) + bytes(16), context
+        want = around + mapped(op, data, immediates) + around
+        assert got == want, (op.document, length, immediates)
         return
     state = rng.choice((0, (1 << op.state_bits) - 1, rng.getrandbits(op.state_bits)))
-    cut = rng.randrange(length + 1)
-    want = reference(op, state, data, immediates)
-    assert update(on, op, state, start, length, immediates) == want, (context, state)
-    first = update(on, op, state, start, cut, immediates)
-    assert update(on, op, first, start + cut, length - cut, immediates) == want, (context, cut)
+    check_at(on, op, state, data, rng, immediates, 0, around)
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, FIXED)
-
-
-@pytest.mark.parametrize("op", FIXED, ids=lambda op: str(op.name))
+@pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
 def test_fixed(op: Op, on: Machine) -> None:
     products = str(op.name).startswith("product")
     assert select(op, WASM) is lanes.KERNEL
@@ -173,7 +159,7 @@ def test_lanes_do_not_overflow(text: str, target: str) -> None:
     op = fold("op", 64, text)
     on = machine(target, (op,))
     on.write(0, b"\xff" * ROOM)
-    each = reference(op, 0, b"\xff", ())
+    each = serial(op, 0, b"\xff")
     for length in (255 * 64, 257 * 64 + 1, 65535, 70_001, ROOM - 7, ROOM):
         assert update(on, op, 5, 0, length) == 5 + each * length, length
 
@@ -190,11 +176,7 @@ FUZZ = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def attack(ops: list[Op], rng: random.Random, lengths: list[int]) -> None:
-    named = tuple(
-        replace(op, name=f"op{number}", opcode=2000 + number)
-        for number, op in enumerate(ops)
-        if typed(op)
-    )
+    named = told_apart(ops)
     for target in NAMES:
         on = machine(target, named)
         for op in named:

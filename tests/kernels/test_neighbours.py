@@ -19,7 +19,7 @@ from tests.kernels.machine import (
     HOST,
     Machine,
     Native,
-    check_fold,
+    check_lengths,
     fold,
     over_lengths,
     update,
@@ -44,28 +44,25 @@ OPS = (
 LENGTHS = (*range(70), 127, 128, 129, 255, 256, 257, 511, 512, 1000, 4096, 5001, 70_000)
 
 
-def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
+def draw(op: Op, dice: random.Random, length: int) -> tuple[int, bytes]:
     some = dice.randrange(256)
     few = bytes([some, some, 10, 13, 32, 65, dice.randrange(256)])
     data = dice.choice((dice.randbytes(length), bytes(dice.choices(few, k=length))))
-    check_fold(on, op, dice.getrandbits(op.state_bits), data, dice)
+    return dice.getrandbits(op.state_bits), data
 
 
 @over_lengths(LENGTHS)
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
 def test_lengths_alignments_pieces_and_states(op: Op, on: Machine, lengths: Sequence[int]) -> None:
     assert select(op, HOST) is neighbours.KERNEL
-    dice = random.Random(op.name)
-    for length in lengths:
-        check(on, op, dice, length)
+    check_lengths(on, op, lengths, draw)
 
 
 def test_a_target_with_short_vectors() -> None:
     narrow = replace(HOST, lanes=16)
-    on, dice = Native(compile_operations(Isa(OPS), narrow).code), random.Random(2)
+    on = Native(compile_operations(Isa(OPS), narrow).code)
     for op in OPS:
-        for length in (17, 33, 100, 5000):
-            check(on, op, dice, length)
+        check_lengths(on, op, (17, 33, 100, 5000), draw)
 
 
 def test_words_runs_and_line_ends(on: Machine) -> None:

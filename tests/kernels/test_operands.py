@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pcpu import interp, targets
-from pcpu.ir import Instruction, with_names
+from pcpu import targets
+from pcpu.ir import Instruction
 from pcpu.isa import Op, read_isa
 from pcpu.isa.model import Immediate
 from pcpu.lower.kernels import chain, histogram, lanes, lookup, moment, search, select
 from tests.kernels.machine import (
-    GUARD,
     NAMES,
     Machine,
-    any_operand,
     byte_map,
     fold,
     keyed,
     machine,
-    typed,
+    told_apart,
 )
+from tests.kernels.operands import DATA, check_fold, check_map, run_map, updated
 from tests.kernels.steps import IMMEDIATES, LOOKUPS, folds, values
 
 ISA = {op.name: op for op in read_isa().operations}
-KEY, OUT, DATA = 0, 200_000, 300_000  # where things lie in the machine's memory
+OUT = 200_000  # where results lie in the machine's memory
 
 
 MAPS = (
@@ -53,16 +51,12 @@ FOLDS = (
     fold("placed", 64, "state + byte * index"),
     ISA["find"],
 )
+OPS = (*MAPS, *FOLDS, ISA["hist"])
 LENGTHS = (0, 1, 7, 15, 16, 17, 31, 63, 64, 65, 127, 128, 129, 200, 255, 256, 257, 1000, 5000)
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def on(request: pytest.FixtureRequest) -> Machine:
-    return machine(request.param, (*MAPS, *FOLDS, ISA["hist"]))
-
-
 def test_kernels_by_form() -> None:
-    kernels = {op.name: select(op, targets.find("wasm")) for op in (*MAPS, *FOLDS, ISA["hist"])}
+    kernels = {op.name: select(op, targets.find("wasm")) for op in OPS}
     of = {kernel: {n for n, k in kernels.items() if k is kernel} for kernel in kernels.values()}
     assert of[lanes.KERNEL] == {
         "mask", "long", "five", "large", "both", "weighted", "agree", "truths", "rolling",
@@ -75,81 +69,18 @@ def test_kernels_by_form() -> None:
     assert of[histogram.KERNEL] == {"hist"}
 
 
-def arguments(on: Machine, op: Op, operands: Sequence[int | bytes]) -> list[tuple[int, int]]:
-    found, place = [], KEY
-    for imm, operand in zip(op.immediates, operands, strict=True):
-        if isinstance(operand, bytes):
-            on.write(place, operand)
-            found += [(on.base + place, on.pointer_bits), (len(operand), on.pointer_bits)]
-            place += len(operand) + GUARD
-        else:
-            found.append((operand, 32 if imm.bits <= 32 else 64))
-    return found
-
-
-def operands_of(op: Op, dice: random.Random) -> tuple[int | bytes, ...]:
-    return tuple(any_operand(imm, dice) for imm in op.immediates)
-
-
-def updated(instruction: Instruction, data: bytes, index: int) -> bytes:
-    """What a map makes of data that begins at ``index``."""
-    run = interp.Interpreter(with_names([(instruction.op, instruction.immediates, None)]))
-    run.update(bytes(index))
-    return run.update(data)
-
-
-def run_map(
-    on: Machine, op: Op, start: int, length: int, operands: Sequence[int | bytes], index: int
-) -> bytes:
-    """The data after the map, having checked that nothing around it changed."""
-    data = on.read(start, length)
-    guard = b"\x5a" * GUARD
-    on.write(start - GUARD, guard + data + guard)
-    span = [(on.base + start, on.pointer_bits), (length, on.pointer_bits)]
-    place = [(index, 64)] if op.uses_index else []
-    on.call(f"pcpu_{op.name}", 0, [*span, *arguments(on, op, operands), *place])
-    after = on.read(start - GUARD, length + 2 * GUARD)
-    assert (after[:GUARD], after[-GUARD:]) == (guard, guard)
-    return after[GUARD:-GUARD]
-
-
-def check_map(op: Op, on: Machine, dice: random.Random, length: int) -> None:
-    operands, index = operands_of(op, dice), dice.choice((0, 1, dice.randrange(5000)))
-    data, start = dice.randbytes(length), DATA + dice.randrange(64)
-    on.write(start, data)
-    got = run_map(on, op, start, length, operands, index)
-    expected = updated(Instruction(op, operands), data, index)
-    assert got == expected, (op.document, length, operands, index)
-
-
-def check_fold(op: Op, on: Machine, dice: random.Random, length: int) -> None:
-    operands, index = operands_of(op, dice), dice.randrange(5000)
-    data, start = dice.randbytes(length), DATA + dice.randrange(64)
-    on.write(start, data)
-    bits = 32 if op.state_bits <= 32 else 64
-    given = arguments(on, op, operands)
-    instruction = Instruction(op, operands, "result")
-    span = [(on.base + start, on.pointer_bits), (length, on.pointer_bits)]
-    first = on.call(f"pcpu_{op.name}_init", bits, given)
-    place = [(index, 64)] if op.uses_index else []
-    got = on.call(f"pcpu_{op.name}_update", bits, [(first, bits), *span, *given, *place])
-    assert [got] == interp.states(instruction, data, index), (op.document, length, operands, index)
-    whole = on.call(f"pcpu_{op.name}", bits, [*span, *given])
-    assert [whole] == interp.states(instruction, data, 0), (op.document, length, operands)
-
-
 @pytest.mark.parametrize("op", MAPS, ids=lambda op: str(op.name))
 def test_A4_A6_maps(op: Op, on: Machine) -> None:
     dice = random.Random(op.name)
     for length in (*LENGTHS, *(dice.randrange(300) for _ in range(60))):
-        check_map(op, on, dice, length)
+        check_map(on, op, dice, length)
 
 
 @pytest.mark.parametrize("op", FOLDS, ids=lambda op: str(op.name))
 def test_A4_A7_folds(op: Op, on: Machine) -> None:
     dice = random.Random(op.name)
     for length in (*LENGTHS, *(dice.randrange(300) for _ in range(60))):
-        check_fold(op, on, dice, length)
+        check_fold(on, op, dice, length)
 
 
 def with_key(op: Op) -> Op:
@@ -172,16 +103,12 @@ operations = st.one_of(
 @given(st.lists(operations, min_size=6, max_size=6), st.integers(0, 1 << 30))
 def test_random_operations(ops: list[Op], seed: int) -> None:
     dice = random.Random(seed)
-    named = tuple(
-        replace(op, name=f"op{number}", opcode=2000 + number)
-        for number, op in enumerate(ops)
-        if typed(op)
-    )
+    named = told_apart(ops)
     for target in NAMES:
         on = machine(target, named)
         for op in named:
             for length in (0, 13, 64, 200, dice.randrange(1025)):
-                (check_map if op.kind == "map" else check_fold)(op, on, dice, length)
+                (check_map if op.kind == "map" else check_fold)(on, op, dice, length)
 
 
 def test_A12_an_array_travels_by_pointer(on: Machine) -> None:

@@ -11,7 +11,7 @@ from pcpu.isa import Op
 from pcpu.lower.explain import explain
 from pcpu.lower.fuse import in_two
 from pcpu.lower.packed import packed
-from tests.kernels.machine import HOST, ROOM, Machine, check_fold, fold, update
+from tests.kernels.machine import HOST, ROOM, Machine, check_lengths, fold, update
 
 K = (("k", 8),)
 RANGE = fold(
@@ -31,9 +31,7 @@ LENGTHS = (*range(70), 127, 128, 129, 500, 1024, 3000, 20_001)
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
 def test_lengths_pieces_and_states(op: Op, on: Machine) -> None:
     assert in_two(op, HOST) is not None
-    dice = random.Random(op.name)
-    for length in LENGTHS:
-        check_fold(on, op, dice.getrandbits(op.state_bits), dice.randbytes(length), dice)
+    check_lengths(on, op, LENGTHS)
 
 
 def test_extremes(on: Machine) -> None:

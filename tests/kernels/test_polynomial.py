@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -19,8 +18,9 @@ from tests.kernels.machine import (
     ROOM,
     Machine,
     Native,
-    check_fold,
+    check_lengths,
     fold,
+    narrowed,
     over_lengths,
     update,
 )
@@ -64,11 +64,11 @@ WIDTHS = {
 }
 
 
-def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
+def draw(op: Op, dice: random.Random, length: int) -> tuple[int, bytes]:
     data, state = dice.randbytes(length), dice.getrandbits(op.state_bits)
     if dice.random() < 0.3:  # the greatest products
         data = b"\xff" * length
-    check_fold(on, op, state, data, dice)
+    return state, data
 
 
 @over_lengths(
@@ -77,9 +77,7 @@ def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
 def test_lengths_alignments_pieces_and_states(op: Op, on: Machine, lengths: Sequence[int]) -> None:
     assert select(op, HOST) is polynomial.KERNEL
-    dice = random.Random(op.name)
-    for length in lengths:
-        check(on, op, dice, length)
+    check_lengths(on, op, lengths, draw)
 
 
 def test_published_values(on: Machine) -> None:
@@ -120,15 +118,10 @@ def digits(data: bytes, state: int, factor: int, bits: int) -> int:
 @pytest.mark.parametrize("without", WIDTHS)
 def test_native_widths(without: str) -> None:
     """Narrower vectors, and limbs of 16 bits where this processor would take 8."""
-    if not HOST.triple.startswith("x86_64"):
-        pytest.skip("these are the widths of x86-64")
-    features = tuple(f"-{f[1:]}" if f[1:].startswith(WIDTHS[without]) else f for f in HOST.features)
-    narrow = replace(HOST, cpu="x86-64", features=features)
     ops = (DJB2, WIDE, OPS[6], OPS[7])
-    native, dice = Native(compile_operations(Isa(ops), narrow).code), random.Random(without)
+    native = Native(compile_operations(Isa(ops), narrowed(*WIDTHS[without])).code)
     for op in ops:
-        for length in (*range(0, 200, 7), 1000, 4096, 5000):
-            check(native, op, dice, length)
+        check_lengths(native, op, (*range(0, 200, 7), 1000, 4096, 5000), draw, without)
 
 
 @pytest.mark.parametrize("bits", [8, 16, 32, 64])

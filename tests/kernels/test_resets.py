@@ -9,7 +9,7 @@ import pytest
 from pcpu.expr import Const, Var
 from pcpu.isa import Op
 from pcpu.lower.kernels import resets, select
-from tests.kernels.machine import HOST, Machine, check_fold, fold, update
+from tests.kernels.machine import HOST, Machine, check_lengths, fold, update
 
 K = (("k", 8),)
 COLUMN = fold("column", 32, "byte == 10 ? 0 : state + 1")
@@ -29,14 +29,15 @@ OPS = (
 LENGTHS = (*range(70), 127, 128, 129, 255, 256, 300, 1000, 5001)
 
 
+def draw(op: Op, dice: random.Random, length: int) -> tuple[int, bytes]:
+    few = dice.choice((range(256), range(100, 110), (10, 65, 66, 42, 47), (0, 9, 200)))
+    return dice.getrandbits(op.state_bits), bytes(dice.choices(few, k=length))
+
+
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
 def test_lengths_alignments_pieces_and_states(op: Op, on: Machine) -> None:
     assert select(op, HOST).name == "resets"
-    dice = random.Random(op.name)
-    for length in LENGTHS:
-        few = dice.choice((range(256), range(100, 110), (10, 65, 66, 42, 47), (0, 9, 200)))
-        data = bytes(dice.choices(few, k=length))
-        check_fold(on, op, dice.getrandbits(op.state_bits), data, dice)
+    check_lengths(on, op, LENGTHS, draw)
 
 
 def test_columns_with_python(on: Machine) -> None:

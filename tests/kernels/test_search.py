@@ -12,7 +12,7 @@ from pcpu.isa import Op
 from pcpu.isa.model import Immediate
 from pcpu.lower.kernels import search, select
 from pcpu.lower.kernels.search import Search
-from tests.kernels.machine import HOST, ROOM, Machine, fold, serial, update
+from tests.kernels.machine import HOST, ROOM, Machine, check_at, fold, serial, update
 
 K = (("k", 8),)
 NONE = (1 << 64) - 1
@@ -58,19 +58,12 @@ def test_every_length_place_and_state(op: Op, on: Machine) -> None:
     assert select(op, HOST) is search.KERNEL
     dice = random.Random(op.name)
     for length in (*LENGTHS, *(dice.randrange(1025) for _ in range(300))):
-        k, start = dice.randrange(256), dice.randrange(64)
+        k = dice.randrange(256)
         index = dice.choice((0, 1, 5, dice.randrange(5000), (NONE - length), -length % (1 << 64)))
         data, state = rare(dice, length, k), states(dice, index, length)
+        given = (k,) if op.immediates else ()
         # What is around the data matches, and does not count.
-        on.write(start, bytes([k]) * 64 + data + bytes([k]) * 64)
-        want, given = serial(op, state, data, k, index), (k,) if op.immediates else ()
-        context = (length, k, start, index, state, data.hex())
-        assert update(on, op, state, start + 64, length, given, index) == want, context
-        cut = dice.randrange(length + 1)
-        first = update(on, op, state, start + 64, cut, given, index)
-        assert update(on, op, first, start + 64 + cut, length - cut, given, index + cut) == want, (
-            context
-        )
+        check_at(on, op, state, data, dice, given, index, bytes([k]) * 64)
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
@@ -81,8 +74,8 @@ def test_an_index_that_begins_anew(op: Op, on: Machine) -> None:
         index = (1 << 64) - dice.randrange(1, length)
         data, state = rare(dice, length, k), states(dice, index, length)
         on.write(3, data)
-        want, given = serial(op, state, data, k, index), (k,) if op.immediates else ()
-        context = (length, k, index, state, data)
+        given = (k,) if op.immediates else ()
+        want, context = serial(op, state, data, given, index), (length, k, index, state, data)
         assert update(on, op, state, 3, length, given, index) == want, context
 
 

@@ -10,7 +10,6 @@ import pytest
 from pcpu import interp, targets
 from pcpu.compiler import compile_operations
 from pcpu.expr import Binary, Const, Index, Var
-from pcpu.ir import Instruction, with_names
 from pcpu.isa import Isa, Op, read_isa
 from pcpu.isa.model import Immediate
 from pcpu.lower.forms import low_byte
@@ -28,11 +27,11 @@ from tests.kernels.machine import (
     byte_map,
     fold,
     machine,
+    narrowed,
 )
-from tests.kernels.test_operands import arguments, run_map
+from tests.kernels.operands import DATA, check_fold, check_map, run_map
 
 LUT = next(op for op in read_isa().operations if op.name == "lut")
-DATA = 8192
 K, OTHER = Immediate("k", 8), Immediate("other", 0, (256, 256))
 TABLE, KEY = Immediate("table", 0, (256, 256)), Immediate("key", 0, (1, 40))
 
@@ -73,13 +72,8 @@ WIDTHS = {"bw": ("avx512vbmi",), "avx2": ("avx512",), "none": ("avx",)}
 LENGTHS = (*range(20), 31, 33, 63, 64, 65, 127, 128, 129, 255, 256, 300, 511, 512, 513, 1024, 5000)
 
 
-def narrowed(name: str) -> Target:
-    if not HOST.triple.startswith("x86_64"):
-        pytest.skip("these are the widths of x86-64")
-    gone = WIDTHS[name]
-    features = tuple(f"-{f[1:]}" if f[1:].startswith(gone) else f for f in HOST.features)
-    cpu = HOST.cpu if name == "bw" else "x86-64"
-    return replace(HOST, cpu=cpu, features=features)
+def narrow(name: str) -> Target:
+    return narrowed(*WIDTHS[name], cpu=HOST.cpu if name == "bw" else "x86-64")
 
 
 @pytest.fixture(scope="module", params=[*NAMES, *WIDTHS])
@@ -87,39 +81,7 @@ def on(request: pytest.FixtureRequest) -> Machine:
     ops = (*MAPS, *FOLDS, *BESIDE)
     if request.param in NAMES:
         return machine(request.param, ops)
-    return Native(compile_operations(Isa(ops), narrowed(request.param)).code)
-
-
-def check_map(
-    on: Machine,
-    op: Op,
-    dice: random.Random,
-    length: int,
-    operands: tuple[int | bytes, ...] | None = None,
-) -> None:
-    if operands is None:
-        operands = tuple(any_operand(imm, dice) for imm in op.immediates)
-    data, start = dice.randbytes(length), DATA + dice.randrange(64)
-    index = dice.randrange(1000) if op.uses_index else 0
-    on.write(start, data)
-    run = interp.Interpreter(with_names([(op, operands, None)]))
-    run.update(bytes(index))
-    want = run.update(data)
-    assert run_map(on, op, start, length, operands, index) == want, (length, operands, index)
-
-
-def check_fold(on: Machine, op: Op, dice: random.Random, length: int) -> None:
-    operands = tuple(any_operand(imm, dice) for imm in op.immediates)
-    data, start, cut = dice.randbytes(length), DATA + dice.randrange(64), dice.randrange(length + 1)
-    on.write(start, data)
-    bits = 32 if op.state_bits <= 32 else 64
-    given = arguments(on, op, operands)
-    state = on.call(f"pcpu_{op.name}_init", bits, given)
-    for begin, end in ((0, cut), (cut, length)):
-        span = [(on.base + start + begin, on.pointer_bits), (end - begin, on.pointer_bits)]
-        index = [(begin, 64)] if op.uses_index else []
-        state = on.call(f"pcpu_{op.name}_update", bits, [(state, bits), *span, *given, *index])
-    assert [state] == interp.states(Instruction(op, operands, "result"), data, 0), (length, cut)
+    return Native(compile_operations(Isa(ops), narrow(request.param)).code)
 
 
 @pytest.mark.parametrize("op", MAPS, ids=lambda op: str(op.name))

@@ -14,7 +14,7 @@ from pcpu.expr import Var
 from pcpu.isa import Op
 from pcpu.lower.bitwise import bitwise
 from pcpu.lower.kernels import select, xor_hash
-from tests.kernels.machine import HOST, ROOM, Machine, check_fold, fold, over_lengths, update
+from tests.kernels.machine import HOST, ROOM, Machine, check_lengths, fold, over_lengths, update
 
 K = (("k", 8),)
 ROTATED = fold("rotated", 32, "(state << 5 | state >> 27) ^ byte")
@@ -56,17 +56,11 @@ LENGTHS = (
 )
 
 
-def check(on: Machine, op: Op, dice: random.Random, length: int) -> None:
-    check_fold(on, op, dice.getrandbits(op.state_bits), dice.randbytes(length), dice)
-
-
 @over_lengths(LENGTHS, below=60_000)
 @pytest.mark.parametrize("op", OPS, ids=lambda op: str(op.name))
 def test_lengths_alignments_pieces_and_states(op: Op, on: Machine, lengths: Sequence[int]) -> None:
     assert select(op, HOST) is xor_hash.KERNEL
-    dice = random.Random(op.name)
-    for length in lengths:
-        check(on, op, dice, length)
+    check_lengths(on, op, lengths)
 
 
 def test_rotations_with_numpy(on: Machine) -> None:

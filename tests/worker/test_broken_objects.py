@@ -61,13 +61,14 @@ def test_h22_sites_that_are_mended_are_read_anew(own: Shop) -> None:
     (path,) = (own.store / "blobs").glob("*.sites")
     content = path.read_bytes()
     plan, wanted = own.plan("moved"), own.files["moved"]
-    for at in range(len(content) - 20, len(content)):  # of records, some of which no rule forbids
+    for turn, at in enumerate(range(0, len(content), 3)):  # of the head, the table and the pages
         damaged = bytearray(content)
-        damaged[at] ^= 1
+        damaged[at] ^= 1 << turn % 8
         path.write_bytes(damaged)
         os.utime(path, (at, at))  # a disk service tells times in seconds
         answer = own.reconstruct(plan)
-        assert answer.status_code in (400, 500) or answer.content == wanted
+        if answer.content != wanted:  # zeros up to a multiple of 32 say nothing
+            assert problem(answer)["code"] == "broken-store", at
     path.write_bytes(content)
     assert own.reconstruct(plan).content == wanted
     assert own.get("moved").content == wanted

@@ -34,7 +34,7 @@ def test_h2_isa_is_what_the_compiler_says(server: Server) -> None:
     assert isa["isa_digest"] == read_isa().digest
 
 
-@pytest.mark.parametrize("path", ["/health", "/v1/isa"])
+@pytest.mark.parametrize("path", ["/", "/health", "/v1/isa"])
 def test_h3_head(server: Server, path: str) -> None:
     answer = server.client.head(path)
     assert (answer.status_code, answer.content) == (200, b"")
@@ -44,6 +44,7 @@ def test_h3_head(server: Server, path: str) -> None:
     ("method", "path", "allow"),
     [
         ("POST", "/health", "GET, HEAD"),
+        ("POST", "/", "GET, HEAD"),
         ("DELETE", "/v1/isa", "GET, HEAD"),
         ("GET", "/v1/pipeline", "POST"),
         ("HEAD", "/v1/pipeline", "POST"),
@@ -59,7 +60,7 @@ def test_h3_method_not_allowed(server: Server, method: str, path: str, allow: st
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/pipeline/", "/v1/Pipeline", "/health/x", "//health", "/__proto__"]
+    "path", ["/v1", "/v1/pipeline/", "/v1/Pipeline", "/health/x", "//health", "/__proto__"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_h3_not_found(server: Server, method: str, path: str) -> None:

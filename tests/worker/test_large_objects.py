@@ -30,15 +30,19 @@ def cpu(server: Server) -> int:
     return int(fields[11]) + int(fields[12])
 
 
+def check_ranges(found: Shop, name: str, file: Large, count: int) -> None:
+    random = Random(7)
+    for _ in range(count):
+        first = random.randrange(file.size)
+        stop = min(first + random.randrange(1, 500_000), file.size)
+        got = found.get(name, range=f"bytes={first}-{stop - 1}")
+        assert got.content == file.read(first, stop)
+
+
 def test_large_files_and_ranges(larger: Shop, large: Large) -> None:
     digest = hashlib.sha256(larger.get("large").content).hexdigest()
     assert f'"{digest}"' == larger.get("large", range="bytes=0-0").headers["etag"]
-    random = Random(7)
-    for _ in range(60):
-        first = random.randrange(large.size)
-        stop = min(first + random.randrange(1, 500_000), large.size)
-        answer = larger.get("large", range=f"bytes={first}-{stop - 1}")
-        assert answer.content == large.read(first, stop)
+    check_ranges(larger, "large", large, 60)
 
 
 def test_many_at_once(larger: Shop, large: Large) -> None:
@@ -103,9 +107,4 @@ def test_h20_a_gibibyte_in_bounded_memory(objects_bundle: Path, tmp_path: Path) 
                 most = max(most, found.server.rss())
         assert answer.headers["etag"] == f'"{hashed.hexdigest()}"'
         assert most - before < 64 * MIB
-        random = Random(7)
-        for _ in range(100):
-            first = random.randrange(huge.size)
-            stop = min(first + random.randrange(1, 500_000), huge.size)
-            got = found.get("huge", range=f"bytes={first}-{stop - 1}")
-            assert got.content == huge.read(first, stop)
+        check_ranges(found, "huge", huge, 100)

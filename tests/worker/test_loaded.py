@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from pcpu.iprog.decoder.wasm import reconstructor
+from pcpu.iprog.plan import make_plan
 from tests.worker.publishing import Shop, shop, tag
 from tests.worker.server import problem
 
@@ -81,6 +84,21 @@ def test_h26_what_is_broken(
             answer = found.get(name)
             assert (answer.status_code, problem(answer)["code"]) == (500, "broken-object")
         assert found.get("b").content == files["b"]
+
+
+def test_h26_what_takes_a_modules_place_answers(objects_bundle: Path, tmp_path: Path) -> None:
+    """Also within a second, after which a disk service's times differ, and of the same length."""
+    files = [Random(seed).randbytes(3000) for seed in range(3)]
+    modules = [reconstructor(make_plan(file, []).plan) for file in files]
+    assert len({len(module) for module in modules}) == 1
+    path = tmp_path / "objects" / "x.wasm"
+    path.parent.mkdir()
+    with shop(objects_bundle, tmp_path, {}) as found:
+        for module, file in zip([*modules, modules[0]], [*files, files[0]], strict=True):
+            path.write_bytes(module)
+            os.utime(path, (10**9, 10**9))
+            answer = found.get("x")
+            assert (answer.content, answer.headers["etag"]) == (file, tag(file))
 
 
 def test_h26_modules_are_published(filled: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -12,13 +13,15 @@ from typing import Any, get_args
 import pytest
 from jsonschema import Draft202012Validator
 
+from pcpu.bundle import LOCAL_JSON_BYTES
 from pcpu.ir.traps import TrapCode
 from pcpu.library import load_isa
 from pcpu.openapi import document, problems
 from pcpu.source import parse_pipeline
 from tests.conftest import ROOT
 from tests.sdk_ts.build import npm
-from tests.worker.server import JSON, Server
+from tests.worker.publishing import Shop
+from tests.worker.server import JSON, Server, problem
 
 ISA = load_isa()
 DOCUMENT = document(ISA)
@@ -67,6 +70,48 @@ def test_answers_are_as_described(server: Server, program: str) -> None:
     assert fits("Report", server.octets(program, b"abc", want="results").json())
     members = DOCUMENT["components"]["schemas"]["Report"]["properties"]
     assert {*answer} == {*members, "data", "encoding"}
+
+
+def test_h30_the_root_says_what_there_is(server: Server, objects: Shop) -> None:
+    here, there = (each.client.get("/") for each in (server, objects.server))
+    for answer in (here, there):
+        assert (answer.status_code, answer.headers["content-type"]) == (200, JSON)
+        assert fits("Root", answer.json())
+    described = {
+        (method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods
+    }
+    about = {(each["method"], each["path"]) for each in there.json()["endpoints"]}
+    assert about == described
+    published = {path for _, path in described if "objects" in path or "reconstruct" in path}
+    paths = {each["path"] for each in here.json()["endpoints"]}
+    assert paths == {path for _, path in described} - published
+    assert not any("(H" in each["summary"] for each in here.json()["endpoints"])
+    limits = {each["name"]: each["bytes"] for each in here.json()["limits"]}
+    assert limits["MAX_JSON_BYTES"] == LOCAL_JSON_BYTES
+    assert limits["MAX_STREAM_BYTES"] == 0
+
+
+def test_h30_browsers_get_a_page(server: Server) -> None:
+    browser = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    page = server.client.get("/", headers=browser)
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert '<a href="/health">' in page.text
+    assert f"{server.url}/v1/pipeline?program=crc32c" in page.text
+    for accept in ("*/*", "application/json", "text/html;q=0.5, application/json", "image/png"):
+        assert server.client.get("/", headers={"accept": accept}).headers["content-type"] == JSON
+
+
+def test_h30_conditions(server: Server) -> None:
+    first = server.client.get("/")
+    tag = first.headers["etag"]
+    assert tag == f'"{hashlib.sha256(first.content).hexdigest()}"'
+    assert first.headers["vary"] == "accept"
+    again = server.client.get("/", headers={"if-none-match": tag})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    other = server.client.get("/", headers={"if-match": '"x"'})
+    assert (other.status_code, problem(other)["code"]) == (412, "precondition-failed")
+    page = server.client.get("/", headers={"accept": "text/html", "if-none-match": tag})
+    assert (page.status_code, page.headers["etag"] != tag) == (200, True)
 
 
 def test_health_and_operations_are_as_described(server: Server) -> None:

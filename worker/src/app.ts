@@ -19,6 +19,7 @@ import { describeAll, run } from "./named";
 import type { Objects } from "./objects";
 import { report } from "./report";
 import { kindOf, queryOf } from "./request";
+import { root } from "./root";
 import { object, oneOf, read, string } from "./shape";
 import { storeOf, type Store } from "./store";
 import { stream, usual, WANTS } from "./stream";
@@ -32,6 +33,7 @@ export function createApp(engine: Engine, objects: Objects | undefined, openapi:
   const app: App = new Hono();
   const bodies = new Bodies();
 
+  app.get("/", (c) => root(c, openapi, objects !== undefined && storeOf(c.env) !== undefined));
   app.get("/health", (c) => c.json({ status: "ok", abi, isa_digest, compiled_with }));
   app.get("/openapi.json", (c) => c.body(openapi, 200, { "content-type": "application/json" }));
   app.get("/v1/isa", (c) => c.json({ operations, isa_digest }));
@@ -55,15 +57,7 @@ export function createApp(engine: Engine, objects: Objects | undefined, openapi:
     return c.req.method === "POST" ? run(c, name, named, bodies) : notAllowed(c.req, "POST");
   });
 
-  const published = (c: C, answer: (objects: Objects, store: Store) => Promise<Response>) => {
-    const store = storeOf(c.env);
-    if (objects !== undefined && store !== undefined) return answer(objects, store);
-    throw new Problem("not-found", "this Worker has no store of published files; see pcpu publish");
-  };
-  app.get("/v1/objects", (c) => published(c, (objects, store) => objects.list(c, store)));
-  app.get("/v1/objects/:name", (c) => published(c, (objects, store) => objects.get(c, store, c.req.param("name"))));
-  app.post("/v1/reconstruct", (c) => published(c, (objects, store) => objects.reconstruct(c, store, bodies)));
-
+  routePublished(app, objects, bodies);
   for (const [path, allow] of Object.entries(ALLOWED)) {
     app.all(path, (c) => notAllowed(c.req, allow));
   }
@@ -76,7 +70,19 @@ export function createApp(engine: Engine, objects: Objects | undefined, openapi:
   return app;
 }
 
+function routePublished(app: App, objects: Objects | undefined, bodies: Bodies): void {
+  const published = (c: C, answer: (objects: Objects, store: Store) => Promise<Response>) => {
+    const store = storeOf(c.env);
+    if (objects !== undefined && store !== undefined) return answer(objects, store);
+    throw new Problem("not-found", "this Worker has no store of published files; see pcpu publish");
+  };
+  app.get("/v1/objects", (c) => published(c, (objects, store) => objects.list(c, store)));
+  app.get("/v1/objects/:name", (c) => published(c, (objects, store) => objects.get(c, store, c.req.param("name"))));
+  app.post("/v1/reconstruct", (c) => published(c, (objects, store) => objects.reconstruct(c, store, bodies)));
+}
+
 const ALLOWED = {
+  "/": "GET, HEAD",
   "/health": "GET, HEAD",
   "/openapi.json": "GET, HEAD",
   "/v1/isa": "GET, HEAD",

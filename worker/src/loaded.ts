@@ -1,6 +1,7 @@
 /** Reconstructors of the store, each in a Worker of its own that the Dynamic Worker Loader starts (spec/http.md H26). */
 
 import { MemoryError, PlanError, SourceError, WasmTrap, type PlanKind } from "../../sdk/ts/src/errors";
+import type { Content } from "../../sdk/ts/src/iprog/head";
 import { bytesAt, type RangedFile, type Source } from "../../sdk/ts/src/iprog/pages";
 import type { Span } from "./conditions";
 import script from "./module.txt";
@@ -17,19 +18,19 @@ interface Failure {
 export class Loaded {
   readonly #worker: Fetcher;
 
-  /** The module in `file`, which `source` reads; its key names the Worker, which stays while it is used. */
-  constructor(loader: WorkerLoader, file: RangedFile, source: Source) {
+  /** The module that `source` reads. `key` names the Worker, which stays while it is used. */
+  constructor(loader: WorkerLoader, key: string, source: Source) {
     const code = async () => {
-      const wasm = (await bytesAt(source, 0, file.size)).buffer;
+      const wasm = (await bytesAt(source, 0, source.size)).buffer;
       const modules = { "module.js": script, "reconstructor.wasm": { wasm } };
       return { compatibilityDate: DATE, mainModule: "module.js", modules, globalOutbound: null };
     };
-    this.#worker = loader.get(file.key, code).getEntrypoint();
+    this.#worker = loader.get(key, code).getEntrypoint();
   }
 
-  /** The bytes of a span; `blobs` gives the blobs, one after the other, where the Worker does not have them. */
-  async body({ start, stop }: Span, blobs: () => ReadableStream<Uint8Array> | null): Promise<ReadableStream | ""> {
-    const ask = () => this.#worker.fetch(`http://module/?start=${start}&stop=${stop}`);
+  /** The bytes of a span of `file`; `blobs` gives the blobs, one after the other, where the Worker does not have them. */
+  async body({ sha256 }: Content, { start, stop }: Span, blobs: () => ReadableStream<Uint8Array> | null): Promise<ReadableStream | ""> {
+    const ask = () => this.#worker.fetch(`http://module/?file=${sha256}&start=${start}&stop=${stop}`);
     let answer = await ask();
     if (answer.status === NO_BLOBS) {
       await checked(await this.#worker.fetch("http://module/", { method: "POST", body: blobs() }));

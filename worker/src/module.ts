@@ -48,6 +48,7 @@ async function load(request: Request): Promise<Response> {
 }
 
 async function send(query: URLSearchParams, waitUntil: (done: Promise<void>) => void): Promise<Response> {
+  if (query.get("file") !== manifest.file.sha256) throw new SourceError("the module was replaced while it was read");
   if (loaded === undefined) return new Response(null, { status: NO_BLOBS });
   const [found, span] = [loaded, { start: Number(query.get("start")), stop: Number(query.get("stop")) }];
   const maker = { windowSize: found.windowSize, prepare: async () => {}, make: (window: number) => found.make(window) };

@@ -143,7 +143,7 @@ export class Objects {
     const file = LOADER && NAME.test(name) ? await store.file(`${FOLDER}/${name}${MODULE}`) : undefined;
     if (LOADER === undefined || file === undefined) return undefined;
     checkRoom("the module", file.size, planLimit(c.env));
-    const source = new PagedSource(file, this.#cache);
+    const source = this.#pages(store, file);
     const manifest = await findReconstructor(source);
     return { ...aboutModule(manifest), body: (span) => this.#loaded(c, LOADER, store, { file, source, manifest }, span) };
   }
@@ -152,15 +152,20 @@ export class Objects {
     checkRoom("all blobs", sizeOf(manifest.blobs), decoderLimit(c.env));
     const blobs: RangedFile[] = [];
     for (const blob of manifest.blobs) blobs.push(await blobFile(store, blob));
-    return new Loaded(loader, file, source).body(span, () => joined(blobs));
+    return new Loaded(loader, `${file.key} ${manifest.file.sha256}`, source).body(manifest.file, span, () => joined(blobs));
   }
 
   async #plan(store: Store, name: string): Promise<GivenPlan | undefined> {
     if (!NAME.test(name)) return undefined;
     const file = await store.file(`${FOLDER}/${name}${SUFFIX}`);
     if (file === undefined) return undefined;
-    const key = store.isExact ? file.key : `${file.key} ${this.#read++}`; // plans can be replaced
-    return { pages: new PagedSource({ ...file, key }, this.#cache), whole: new DirectSource(file), isPublished: true };
+    return { pages: this.#pages(store, file), whole: new DirectSource(file), isPublished: true };
+  }
+
+  /** A file that can be replaced, to be read by pages. */
+  #pages(store: Store, file: RangedFile): PagedSource {
+    const key = store.isExact ? file.key : `${file.key} ${this.#read++}`;
+    return new PagedSource({ ...file, key }, this.#cache);
   }
 
   /** The span as a body, of a module of the bundle (H25). */

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What this is, its endpoints and limits (H30) */
+        get: operations["root"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -28,7 +45,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** This document (H11) */
+        /** The OpenAPI document of this interface (H11) */
         get: operations["openapi"];
         put?: never;
         post?: never;
@@ -161,6 +178,23 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Root: {
+            /** @constant */
+            name: "pCPU";
+            summary: string;
+            version: string;
+            endpoints: {
+                method: string;
+                path: string;
+                summary: string;
+            }[];
+            /** @description In bytes; 0 is no limit */
+            limits: {
+                name: string;
+                of: string;
+                bytes: number;
+            }[];
+        };
         Health: {
             /** @constant */
             status: "ok";
@@ -497,6 +531,28 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    root: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As the request accepts it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Root"];
+                    "text/html": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     health: {
         parameters: {
             query?: never;

@@ -22,50 +22,71 @@ export function parseText(isa: Isa, text: string): Pipeline {
 const A_NUMBER = "a number such as 90, 0x5a, 0o132 or 0b1011010";
 
 function readText(text: string, builder: Builder<number>): Pipeline {
-  const next = /[ \t\r\n]*(?:([A-Za-z0-9_]+)|([^ \t\r\n])|$)/uy;
-  let word: string | undefined; // the token ahead: a word,
-  let mark: string | undefined; // or one other character, or neither at the end
-  let at = 0;
-  let end = 0; // of the token before it
-
-  const advance = () => {
-    end = next.lastIndex;
-    [, word, mark] = next.exec(text)!;
-    at = word === undefined && mark === undefined ? end : next.lastIndex - (word ?? mark)!.length;
-  };
-  const unexpected = (wanted: string, found = { value: word ?? mark, at }) =>
-    new Fault("syntax", found.at, `expected ${wanted}, found ${found.value === undefined ? "the end" : quote(found.value)}`);
-  const take = (form: RegExp, wanted: string): Token<number, string> => {
-    if (word === undefined || !form.test(word)) throw unexpected(wanted);
-    const taken = { value: word, at };
-    advance();
-    return taken;
-  };
-
-  advance();
+  const tokens = new Tokens(text);
   for (;;) {
-    builder.begin(at);
-    const first = take(WORD, "an operation");
+    builder.begin(tokens.at);
+    const first = tokens.take(WORD, "an operation");
     let stage: Omit<Stage<number>, "imm"> = { op: first };
-    if (mark === "=") {
-      if (!NAME.test(first.value)) throw unexpected(NAMES, first);
-      advance();
-      stage = { op: take(WORD, "an operation"), name: first };
+    if (tokens.mark === "=") {
+      if (!NAME.test(first.value)) throw tokens.unexpected(NAMES, first);
+      tokens.advance();
+      stage = { op: tokens.take(WORD, "an operation"), name: first };
     }
-    const imm: Token<number, string>[] = [];
-    if (mark === ":") {
-      while (mark === ":") {
-        advance();
-        imm.push(take(NUMBER, A_NUMBER));
-      }
-    } else {
-      while (word !== undefined) imm.push(take(NUMBER, `${A_NUMBER}, '|' or the end`));
-    }
-    const last = word === undefined && mark === undefined;
-    if (!last && mark !== "|" && mark !== ",") throw unexpected("'|', ',' or the end");
+    const imm = readOperands(tokens);
+    if (!tokens.ended && tokens.mark !== "|" && tokens.mark !== ",") throw tokens.unexpected("'|', ',' or the end");
     builder.add({ ...stage, imm });
-    if (last) return builder.steps;
-    advance();
+    if (tokens.ended) return builder.steps;
+    tokens.advance();
+  }
+}
+
+function readOperands(tokens: Tokens): Token<number, string>[] {
+  const imm: Token<number, string>[] = [];
+  if (tokens.mark === ":") {
+    while (tokens.mark === ":") {
+      tokens.advance();
+      imm.push(tokens.take(NUMBER, A_NUMBER));
+    }
+  } else {
+    while (tokens.word !== undefined) imm.push(tokens.take(NUMBER, `${A_NUMBER}, '|' or the end`));
+  }
+  return imm;
+}
+
+/** The tokens of a text, of which one is ahead: a `word`, or one other character, a `mark`, or neither at the end. */
+class Tokens {
+  readonly #text: string;
+  readonly #next = /[ \t\r\n]*(?:([A-Za-z0-9_]+)|([^ \t\r\n])|$)/uy;
+  word: string | undefined;
+  mark: string | undefined;
+  /** Where it begins. */
+  at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.advance();
+  }
+
+  get ended(): boolean {
+    return this.word === undefined && this.mark === undefined;
+  }
+
+  advance(): void {
+    const end = this.#next.lastIndex; // of the token before
+    [, this.word, this.mark] = this.#next.exec(this.#text)!;
+    this.at = this.ended ? end : this.#next.lastIndex - (this.word ?? this.mark)!.length;
+  }
+
+  unexpected(wanted: string, found: { value: string | undefined; at: number } = { value: this.word ?? this.mark, at: this.at }): Fault<number> {
+    return new Fault("syntax", found.at, `expected ${wanted}, found ${found.value === undefined ? "the end" : quote(found.value)}`);
+  }
+
+  /** The word that is ahead, if it has this form. */
+  take(form: RegExp, wanted: string): Token<number, string> {
+    const { word, at } = this;
+    if (word === undefined || !form.test(word)) throw this.unexpected(wanted);
+    this.advance();
+    return { value: word, at };
   }
 }
 

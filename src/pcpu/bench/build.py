@@ -90,10 +90,27 @@ def _zig(name: str, target: str) -> Path:
             code = Path(folder) / "code.o"
             lld.run([*lld.zig(), "build-obj", str(source), *ZIG[target], "-O", "ReleaseFast",
                      "-fstrip", f"-femit-bin={code}"])  # fmt: skip
-            linked = targets.find(target).link(code.read_bytes(), exports)
+            linked = LINK[target](code.read_bytes(), exports)
         with write_beside(path) as file:
             file.write(linked)
     return path
+
+
+def _guest(code: bytes, exports: Sequence[str]) -> bytes:
+    """A module of WebAssembly that runs in the memory of another one, where it may have neither
+    data nor a stack."""
+    with tempfile.TemporaryDirectory(prefix="pcpu-bench-") as folder:
+        source, out = Path(folder) / "code.o", Path(folder) / "out.wasm"
+        source.write_bytes(code)
+        lld.run([
+            *lld.command("wasm-ld"), "--no-entry", "--strip-all", "--gc-sections",
+            "--import-memory", *(f"--export={name}" for name in exports),
+            str(source), "-o", str(out),
+        ])  # fmt: skip
+        return out.read_bytes()
+
+
+LINK = {"wasm": _guest, "host": targets.find("host").link}
 
 
 def _data(kind: str, size: int) -> Path:

@@ -68,9 +68,11 @@ def _measured(
     settings: Settings,
 ) -> tuple[Kit, Results]:
     """What was compiled, and how fast it is; a bar on standard error says how far this is."""
+    screen = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(), console=Console(stderr=True), transient=True,
+        TimeElapsedColumn(), console=screen, transient=True,
+        disable=not screen.is_terminal,
     )  # fmt: skip
     with bar, tempfile.TemporaryDirectory(prefix="pcpu-bench-") as folder:
         task = bar.add_task("compiling", total=sum(map(len, plan.values())))

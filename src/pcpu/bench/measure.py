@@ -18,6 +18,7 @@ from pcpu.ir import ResultValue
 INTERPRETED = 4096  # bytes up to which the reference interpreter gives its answer
 WARM_SIZE = 1 << 20  # bytes: long enough for every form that depends on the length
 SLOW = 0.02  # seconds a call beyond which it is not warmed up
+SETTLED = 4  # calls after which a cache that is shared holds what it will of 16 MiB
 
 
 class Handle(Protocol):
@@ -158,8 +159,9 @@ class _Pace:
 
 def _pace(row: Handle, settings: Settings) -> _Pace:
     calls, each = _calibrate(row, settings)
-    # The row before had the caches; where that matters, one call fetches them back.
-    warm = 1 if each < SLOW else 0
+    # The row before had the caches; where that matters, calls before the sample fetch them back.
+    enough = SETTLED if SETTLED * each <= settings.sample else 1
+    warm = enough if each < SLOW else 0
     fits = int(settings.cell / (each * (calls + warm)))
     return _Pace(calls, warm, min(settings.rounds, max(settings.fewest, fits)))
 

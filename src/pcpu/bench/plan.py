@@ -29,10 +29,12 @@ class Call:
 @dataclass(frozen=True)
 class Plan:
     """``outputs`` u64 are read from ``out`` after the calls; ``changes`` says whether the data is
-    part of the answer; a row that is not ``checked`` has no answer. ``data`` is a kind of bytes."""
+    part of the answer; a row that is not ``checked`` has no answer. ``data`` is a kind of bytes.
+    Rows with one ``home`` run in one memory, at the same addresses; without, in their own."""
 
     kind: str
     data: str
+    home: str
     module: str
     source: str
     calls: tuple[Call, ...]
@@ -63,6 +65,7 @@ def make_plan(row: Row, definition: Definition) -> Plan:
     return Plan(
         kind="kernel" if row.kind == "limit" else row.kind,
         data=definition.data,
+        home=definition.name if row.role == "ours" or module == "limits" else "",
         module=module,
         source=row.source,
         calls=calls,

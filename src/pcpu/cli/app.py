@@ -35,7 +35,6 @@ _SIGNALLED = 128  # what an exit code is more than the number of a signal
 
 app = typer.Typer(
     name="pcpu",
-    help="One compiler for byte programs: from one line of text to native speed at the edge.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -57,7 +56,11 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """One compiler for byte programs: from one line of text to native speed at the edge."""
+    """One compiler for byte programs: from one line of text to native speed at the edge.
+
+    \b
+    Example: pcpu run 'crc32c | lines = counteq 0x0a' photo.jpg
+    """
 
 
 app.command()(run)
@@ -73,10 +76,18 @@ app.add_typer(bank.app)
 app.command()(publish)
 
 
+def _operations(begun: str) -> list[str]:
+    """For completion."""
+    return [op.name for op in load_isa_files(None).operations if op.name.startswith(begun)]
+
+
 @app.command("isa")
 def show_isa(
     op: Annotated[
-        str | None, typer.Argument(metavar="[OP]", help="Only this one, with all about it.")
+        str | None,
+        typer.Argument(
+            metavar="[OP]", help="Only this one, with all about it.", autocompletion=_operations
+        ),
     ] = None,
     as_json: Json = False,
     isa: IsaFiles = None,

@@ -11,7 +11,12 @@ from pcpu.cli.options import Json, print_json
 
 app = typer.Typer(
     name="bank",
-    help="Banks: folders of blobs that files are planned from.",
+    help="""Banks: folders of blobs that files are planned from.
+
+    \b
+    Example: pcpu bank add bank old-1.0.bin old-1.1.bin
+    Example: pcpu plan new-1.2.bin --bank bank -o new.iprog
+    """,
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -38,13 +43,13 @@ def add(
 
     Example: pcpu bank add bank old-1.0.bin old-1.1.bin
     """
-    from pcpu.cli.bars import counted, loops_told
+    from pcpu.cli.bars import adding
     from pcpu.iprog.bank.store import Bank, files_below
 
     found = list(files_below(files))
     store = Bank.made(bank)
     added = []
-    with loops_told(), counted("adding", len(found)) as advance:
+    with adding(len(found)) as advance:
         for path, name in found:
             added.append(store.add(path, name))
             advance(1)
@@ -95,7 +100,7 @@ def choose(
 
     Example: pcpu bank select bank new-1.2.bin --best 3
     """
-    from pcpu.cli.bars import loops_told
+    from pcpu.cli.bars import planning
     from pcpu.iprog.bank.select import Depth, select
     from pcpu.iprog.bank.store import Bank
     from pcpu.iprog.files import mapped
@@ -103,7 +108,7 @@ def choose(
 
     store, content = Bank(bank), mapped(file)
     depth = Depth[by.name.upper()]
-    with loops_told():
+    with planning():
         found = select(store, content, lambda blobs, names: make_plan(content, blobs), depth)[:best]
     if as_json:
         print_json([c.to_json() | {"path": str(store.blob_path(c.entry.sha256))} for c in found])

@@ -24,6 +24,13 @@ class EmitForm(StrEnum):
     so = "so"
 
 
+def _passes(begun: str) -> list[str]:
+    """For completion."""
+    from pcpu.optimize import PASSES
+
+    return [each.name for each in PASSES if each.name.startswith(begun)]
+
+
 def compile(
     program: Annotated[
         str | None,
@@ -50,7 +57,11 @@ def compile(
     ] = False,
     without: Annotated[
         list[str] | None,
-        typer.Option(metavar="PASS", help="Leave a pass of the optimizer out; may be repeated."),
+        typer.Option(
+            metavar="PASS",
+            help="Leave a pass of the optimizer out; may be repeated.",
+            autocompletion=_passes,
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the manifest, or the passes, as JSON.")
@@ -67,11 +78,11 @@ def compile(
     --decoder -o OUT.wasm writes a module that takes plans at run time, and beside it what it is
     given where a plan needs it: OUT-relocation.wasm, OUT-foreseen.wasm and OUT-finders.wasm.
 
+    \b
     Example: pcpu compile 'xor 0x5a | crc32c' --target wasm -o masked.wasm
+    Example: pcpu compile new.iprog -o new.wasm
+    Example: pcpu compile --decoder -o iprog.wasm
     """
-    from pcpu import targets
-    from pcpu.cli.plans import compile_decoder, compile_plan_file
-    from pcpu.compiler import compile_operations, compile_program
     from pcpu.iprog.reconstructor import holds_plan
 
     if ops + decoder + (program is not None) != 1:
@@ -79,10 +90,7 @@ def compile(
     if decoder or (program is not None and holds_plan(program)):
         if emit is not None or explain or without or isa:
             raise UsageError("--emit, --explain, --without and --isa are about programs")
-        if program is None:
-            compile_decoder(out, as_json=as_json)
-        else:
-            compile_plan_file(program, target.value, out, as_json=as_json)
+        _compile_plans(program, target, out, as_json=as_json)
         return
     if program is None:
         _check_operations(emit, explain, without)
@@ -91,17 +99,38 @@ def compile(
         return
     if as_json and out in (None, "-"):
         raise UsageError("--json takes stdout for the manifest; give -o OUT for the code")
-    found, form = targets.find(target.value), emit.value if emit else None
-    if program is None:
-        artifact = compile_operations(load_isa_files(isa), found, form)
-    else:
-        loaded, parsed = read_with_isa(program, isa)
-        artifact = compile_program(parsed, loaded, found, form, without=without or ())
-        if explain:
-            _explain(parsed, without or (), found)
+    artifact = _compiled(program, isa, target, emit, without or (), explain=explain)
     _write(artifact, out)
     if as_json:
         print_json(artifact.manifest)
+
+
+def _compile_plans(plan: str | None, target: TargetName, out: str | None, *, as_json: bool) -> None:
+    """Compile what a plan becomes; without one the decoder of any."""
+    from pcpu.cli.plans import compile_decoder, compile_plan_file
+
+    if plan is None:
+        compile_decoder(out, as_json=as_json)
+    else:
+        compile_plan_file(plan, target.value, out, as_json=as_json)
+
+
+def _compiled(
+    program: str | None, isa: list[Path] | None, target: TargetName, emit: EmitForm | None,
+    without: Sequence[str], *, explain: bool,
+) -> Any:  # fmt: skip
+    """The artifact of a program; without one of all operations."""
+    from pcpu import targets
+    from pcpu.compiler import compile_operations, compile_program
+
+    found, form = targets.find(target.value), emit.value if emit else None
+    if program is None:
+        return compile_operations(load_isa_files(isa), found, form)
+    loaded, parsed = read_with_isa(program, isa)
+    artifact = compile_program(parsed, loaded, found, form, without=without)
+    if explain:
+        _explain(parsed, without, found)
+    return artifact
 
 
 def _check_operations(

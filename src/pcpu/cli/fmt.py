@@ -46,13 +46,10 @@ def fmt(
         changed |= before != after
         if diff:
             sys.stdout.write(_difference(name, before, after))
-        elif check:
-            if before != after:
-                typer.echo(f"{name} would change", err=True)
-        elif name == "-":
-            sys.stdout.write(after)
+        elif not check:
+            _write(name, before, after)
         elif before != after:
-            _write(Path(name), after)
+            typer.echo(f"{name} would change", err=True)
     if failed:
         raise typer.Exit(UsageError.exit_code)
     if check and changed:
@@ -80,11 +77,17 @@ def _difference(name: str, before: str, after: str) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 
-def _write(path: Path, text: str) -> None:
-    """Replace the file at once, with its permissions."""
+def _write(name: str, before: str, after: str) -> None:
+    """Replace a file that changes, at once and with its permissions; stdin goes to stdout."""
     from pcpu.artifact import open_output
 
+    if name == "-":
+        sys.stdout.write(after)
+        return
+    if before == after:
+        return
+    path = Path(name)
     mode = path.stat().st_mode & 0o7777
     with open_output(path) as file:
-        file.write(text.encode())
+        file.write(after.encode())
     path.chmod(mode)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from pcpu.artifact import check_output, check_sink
-from pcpu.cli.bars import bar, loops_told, stages
+from pcpu.cli.bars import bar, planning
 from pcpu.cli.corpus import plan_corpus
 from pcpu.cli.options import Json, print_json
 from pcpu.cli.waiting import waited
@@ -91,6 +91,7 @@ def plan(
     The plan is applied and compared before it is written. With --corpus, plan many files; what
     is done already is kept.
 
+    \b
     Example: pcpu plan new.bin --blob old.bin -o new.iprog --html new.html
     Example: pcpu plan --corpus new --bank bank -o plans
     """
@@ -110,16 +111,7 @@ def plan(
     _check_outputs(out, html, as_json)
     planned = _plan_file(file, blob or [], bank, best, mode.value, window, out)
     about = _explained(planned, html) if explain or html is not None else None
-    if as_json:
-        told = {} if about is None else {"explanation": about.to_json()}
-        print_json(planned.to_json() | told)
-        return
-    _show_plan(planned)
-    if about is not None:
-        from pcpu.iprog.explain.text import lines
-
-        for line in lines(about):
-            typer.echo(line, err=True)
+    _tell(planned, about, as_json=as_json)
 
 
 def _check_blobs(bank: str | None, blob: list[str] | None, best: int) -> None:
@@ -149,7 +141,7 @@ def _plan_file(
     from pcpu.iprog.plan import make_plan
 
     content, blobs = files.mapped(file), [files.mapped(name) for name in blob]
-    with loops_told(), stages(len(content)) as progress:
+    with planning(len(content)) as progress:
 
         def make(blobs: Sequence[Any], names: Sequence[str]) -> Any:
             return make_plan(
@@ -178,21 +170,26 @@ def apply(
     blob: Blobs = None,
     span: Annotated[
         str | None,
-        typer.Option("--range", metavar="A-B", help="Only the bytes A to B, as HTTP counts them."),
+        typer.Option(
+            "--range", metavar="A-B", help="Only the bytes A to B, as in HTTP; also A- and -N."
+        ),
     ] = None,
 ) -> None:
     """Rebuild a file from its plan and what it was planned from.
 
     Every byte is checked before it is written, and the file appears whole or not at all.
 
+    \b
     Example: pcpu apply new.iprog --blob old.bin -o new.bin
+    Example: pcpu apply new.iprog --blob old.bin --range -100 -o end
     """
     from pcpu.iprog import files
 
     reader = files.open_plan(plan, blob or (), compare=False)
     size = reader.header.file.size
     wanted = None if span is None else files.parse_range(span, size)
-    with bar("rebuilding", size if wanted is None else wanted[1] - wanted[0]) as advance:
+    length = size if wanted is None else wanted[1] - wanted[0]
+    with files.naming(plan), bar("rebuilding", length) as advance:
         files.rebuild(reader, out, wanted, advance)
 
 
@@ -205,7 +202,7 @@ def inspect(
     ] = False,
     windows: Annotated[
         str | None,
-        typer.Option(metavar="A-B", help="Of the program, only windows A to B; of a large file."),
+        typer.Option(metavar="A-B", help="Of the program, only windows A to B; also A- and -N."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -214,11 +211,12 @@ def inspect(
     With --json and its blobs, all of it: the JSON form of spec/iprog.md. With --program and its
     blobs a program that any engine runs and pcpu sim shows.
 
-    Example: pcpu inspect new.iprog --blob old.bin --program > new.pasm && pcpu sim new.pasm
-    --in blob=old.bin
+    \b
+    Example: pcpu inspect new.iprog
+    Example: pcpu inspect new.iprog --blob old.bin --program > new.pasm
+    Example: pcpu sim new.pasm --in blob=old.bin
     """
     from pcpu.iprog import files
-    from pcpu.iprog.document import to_json
 
     if program or windows is not None:
         if as_json or not program:
@@ -226,15 +224,27 @@ def inspect(
         _print_program(plan, blob or (), windows)
         return
     if blob and as_json:
-        print_json(to_json(files.open_plan(plan, blob)))
+        _print_document(plan, blob)
         return
-    described = files.describe(files.read_plan(plan, [files.mapped(name) for name in blob or ()]))
+    content = files.read_plan(plan, [files.mapped(name) for name in blob or ()])
+    with files.naming(plan):
+        described = files.describe(content)
     if as_json and not described["blobs"]:  # so it has all of them
-        print_json(to_json(files.open_plan(plan, ())))
+        _print_document(plan, ())
     elif as_json:
         print_json(described)
     else:
         _show_header(described)
+
+
+def _print_document(plan: str, blobs: Sequence[str]) -> None:
+    from pcpu.iprog import files
+    from pcpu.iprog.document import to_json
+
+    reader = files.open_plan(plan, blobs)
+    with files.naming(plan), planning():  # sites are found by loops of the planner
+        document = to_json(reader)
+    print_json(document)
 
 
 def _print_program(plan: str, blobs: Sequence[str], windows: str | None) -> None:
@@ -246,7 +256,9 @@ def _print_program(plan: str, blobs: Sequence[str], windows: str | None) -> None
     if windows is not None:
         first, last = files.parse_span("--windows", windows, reader.header.windows, "windows")
         chosen = range(first, last)
-    sys.stdout.write(str(to_program(reader, chosen)))
+    with files.naming(plan), planning():
+        text = str(to_program(reader, chosen))
+    sys.stdout.write(text)
 
 
 def verify(plan: PlanFile, blob: Blobs = None) -> None:
@@ -257,7 +269,7 @@ def verify(plan: PlanFile, blob: Blobs = None) -> None:
     from pcpu.iprog import files
 
     reader = files.open_plan(plan, blob or (), compare=False)
-    with bar("verifying", reader.header.file.size) as advance:
+    with files.naming(plan), bar("verifying", reader.header.file.size) as advance:
         files.verify(reader, advance)
     header = reader.header
     typer.echo(
@@ -290,6 +302,20 @@ def _explained(planned: Any, html: Path | None) -> Any:
     if html is not None:
         write_picture(html, about)
     return about
+
+
+def _tell(planned: Any, about: Any, *, as_json: bool) -> None:
+    """Print what a plan is, and its explanation if there is one."""
+    if as_json:
+        told = {} if about is None else {"explanation": about.to_json()}
+        print_json(planned.to_json() | told)
+        return
+    _show_plan(planned)
+    if about is not None:
+        from pcpu.iprog.explain.text import lines
+
+        for line in lines(about):
+            typer.echo(line, err=True)
 
 
 def _show_plan(planned: Any) -> None:

@@ -6,19 +6,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from pcpu.cli.options import print_json
 from pcpu.errors import UsageError
+
+_ALONE = (
+    "only the core was written, which refuses plans that relocate or have foreseen frames; "
+    "-o OUT.wasm writes the three others too"
+)
 
 
 def compile_plan_file(path: str, target: str, out: str | None, *, as_json: bool) -> None:
     """Write what rebuilds the file of the plan at ``path``."""
     from pcpu import targets
-    from pcpu.iprog.files import describe, mapped
+    from pcpu.iprog.files import describe, mapped, naming
     from pcpu.iprog.reconstructor import compile_plan
 
     _check_json(out, as_json=as_json)
     plan, found = bytes(mapped(path)), targets.find(target)
-    code = compile_plan(plan, found)
+    with naming(path):
+        code = compile_plan(plan, found)
     _write(code, out, runs=found.rebuilder == "executable")
     if as_json:
         print_json(describe(plan) | {"target": target, "compiled_size": len(code)})
@@ -37,7 +45,9 @@ def compile_decoder(out: str | None, *, as_json: bool) -> None:
     _write(found.core.code, out, runs=False)
     parts = {}
     path = Path(str(out))
-    if out not in (None, "-") and path.is_file():  # nothing lies beside a pipe or a device
+    if out in (None, "-") or not path.is_file():  # nothing lies beside a pipe or a device
+        typer.echo(_ALONE, err=True)
+    else:
         for name, part in found.given.items():
             beside = path.with_name(f"{path.stem}-{name}{path.suffix}")
             _write(part.code, str(beside), runs=False)

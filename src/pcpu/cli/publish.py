@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pcpu.cli.bars import bar, loops_told, stages
+from pcpu.cli.bars import bar, planning
 from pcpu.cli.iprog import Blobs, ModeName
 from pcpu.cli.options import Json, print_json
 
@@ -43,14 +43,14 @@ def publish(
     It lies beside its blobs. The plan is applied and compared before anything is written. Doing
     it again changes nothing.
 
-    Example: pcpu publish new.bin --blob old.bin --store store && pcpu serve --store store
+    \b
+    Example: pcpu publish new.bin --blob old.bin --store store
+    Example: pcpu serve --store store
     """
     from pcpu.iprog import files
-    from pcpu.iprog.apply import Reader
     from pcpu.iprog.bundled import told_by
     from pcpu.iprog.format import is_plan
-    from pcpu.iprog.publish import check_name, publish, publish_module
-    from pcpu.iprog.rebuilds import check_reconstructor
+    from pcpu.iprog.publish import check_name
     from pcpu.iprog.upload import upload
 
     content, blobs = files.mapped(file), [files.mapped(each) for each in blob or ()]
@@ -59,17 +59,12 @@ def publish(
     suffix = ".iprog" if planned else ".wasm" if told is not None else ""
     called = check_name(path.name.removesuffix(suffix) if name is None else name)
     if told is not None:
-        with bar("verifying", told["file"]["size"]) as advance:
-            check_reconstructor(bytes(content), told, blobs, advance)
-        digests = [each["sha256"] for each in told["blobs"]]
-        published = publish_module(content, digests, blobs, store, called)
+        published = _publish_module(content, told, blobs, store, called)
+    elif planned:
+        published = _publish_plan(file, content, blobs, store, called)
     else:
-        plan = content if planned else _planned(path, content, blobs, blob or (), mode)
-        reader = Reader(plan, blobs)
-        if planned:
-            with bar("verifying", reader.header.file.size) as advance:
-                files.verify(reader, advance)
-        published = publish(reader, store, called)
+        plan = _planned(path, content, blobs, blob or (), mode)
+        published = _publish_plan(file, plan, blobs, store, called, is_new=True)
     if bucket is not None:
         upload(published, store, bucket, local)
     if as_json:
@@ -81,10 +76,38 @@ def publish(
     typer.echo(published.url_path)
 
 
+def _publish_module(content: Any, told: Any, blobs: Any, store: Path, name: str) -> Any:
+    """Publish a reconstructor of which is ``told`` what it says of itself, once it rebuilds."""
+    from pcpu.iprog.publish import publish_module
+    from pcpu.iprog.rebuilds import check_reconstructor
+
+    with bar("verifying", told["file"]["size"]) as advance:
+        check_reconstructor(bytes(content), told, blobs, advance)
+    digests = [each["sha256"] for each in told["blobs"]]
+    return publish_module(content, digests, blobs, store, name)
+
+
+def _publish_plan(
+    file: str, plan: Any, blobs: Any, store: Path, name: str, *, is_new: bool = False
+) -> Any:
+    """Publish a plan, once it rebuilds; one that ``is_new`` was applied when it was made."""
+    from pcpu.iprog import files
+    from pcpu.iprog.apply import Reader
+    from pcpu.iprog.publish import publish
+
+    with files.naming(file):
+        reader = Reader(plan, blobs)
+        if not is_new:
+            with bar("verifying", reader.header.file.size) as advance:
+                files.verify(reader, advance)
+    with planning():  # sites are found by loops of the planner
+        return publish(reader, store, name)
+
+
 def _planned(path: Path, content: Any, blobs: Any, names: Sequence[str], mode: ModeName) -> bytes:
     from pcpu.iprog.plan import make_plan
 
-    with loops_told(), stages(len(content)) as progress:
+    with planning(len(content)) as progress:
         planned = make_plan(
             content,
             blobs,

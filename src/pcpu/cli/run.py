@@ -63,32 +63,42 @@ def run(
     arguments = bind_arguments(parsed, named_values("--param", parameters))
     sources = named_values("--in", inputs)
     stream = _stream(parsed, arguments)
-    if stream is None:
-        if threads > 1:
-            raise UsageError("only pipelines run on several threads")
-        from pcpu.files_whole import assign
-
-        files = assign(parsed, file, sources, out or [], data_to_stdout=not as_json)
-        whole = _run_whole(parsed, loaded, files, arguments, engine.value, program)
-        if as_json:
-            print_json(whole.to_json())
-        else:
-            _show_whole(whole, files.outputs)
+    if stream is not None:
+        source, sink = _data_of_pipeline(file, sources, out or [])
+        _run_stream(stream, loaded, source, sink, engine, threads, as_json=as_json)
         return
+    if threads > 1:
+        raise UsageError("only pipelines run on several threads")
+    from pcpu.files_whole import assign
+
+    files = assign(parsed, file, sources, out or [], data_to_stdout=not as_json)
+    whole = _run_whole(parsed, loaded, files, arguments, engine.value, program)
+    if as_json:
+        print_json(whole.to_json())
+    else:
+        _show_whole(whole, files.outputs)
+
+
+def _data_of_pipeline(
+    file: str | None, sources: dict[str, str], out: list[str]
+) -> tuple[str, str | None]:
+    """Where the data comes from and where it goes, if that is said."""
     if sources and (sources.keys() != {"data"} or file is not None):
         raise UsageError("a pipeline has one input, data: give FILE or --in data=FILE")
-    if len(out or ()) > 1:
+    if len(out) > 1:
         raise UsageError("a pipeline has one output; give -o once")
+    source = sources.get("data", "-") if file is None else file
+    return source, out[0].removeprefix("data=") if out else None
+
+
+def _run_stream(
+    pipeline: Any, isa: Any, source: str, sink: str | None, engine: EngineName, threads: int,
+    *, as_json: bool,
+) -> None:  # fmt: skip
     from pcpu.files import run_file
 
     report = run_file(
-        stream,
-        loaded,
-        sources.get("data", "-") if file is None else file,
-        out[0].removeprefix("data=") if out else None,
-        engine.value,
-        data_to_stdout=not as_json,
-        threads=threads,
+        pipeline, isa, source, sink, engine.value, data_to_stdout=not as_json, threads=threads
     )
     if as_json:
         print_json(report.to_json())

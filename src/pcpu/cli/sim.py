@@ -61,7 +61,6 @@ def sim(
     Example: pcpu sim 'xor 0x5a | crc32c' photo.jpg --trace
     """
     from pcpu import targets
-    from pcpu.artifact import open_source, read_all
     from pcpu.files_whole import assign
     from pcpu.sim import analyse, console, load_source, show, simulate, to_json, write_page
     from pcpu.source import bind_arguments
@@ -79,10 +78,7 @@ def sim(
         raise UsageError("with --step and --break stdin is for answers; give the data as FILE")
     out = console(sys.stdout)
     watcher = _prompt(source, out, breaks or [], stepping=step) if asks else None
-    content = {}
-    for name, path in files.items():
-        with open_source(path) as opened:
-            content[name] = read_all(opened, path)  # a mapped file would be slow at first touch
+    content = {name: _content(path) for name, path in files.items()}
     simulation = simulate(source, loaded, content, arguments, limit=limit, watcher=watcher)
     static = analyse(source, targets.find(target.value))
     if html is not None:
@@ -93,6 +89,14 @@ def sim(
         show(simulation, static, out, trace=trace)
     if simulation.trap is not None:
         raise typer.Exit(1)
+
+
+def _content(path: str) -> Any:
+    """What a file holds: in memory, as a mapped one would be slow at first touch."""
+    from pcpu.artifact import open_source, read_all
+
+    with open_source(path) as opened:
+        return read_all(opened, path)
 
 
 def _prompt(source: Any, out: Any, lines: list[int], *, stepping: bool) -> Any:

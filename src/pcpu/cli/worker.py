@@ -27,7 +27,9 @@ def build(
 ) -> None:
     """Write a Worker bundle that is ready to deploy.
 
-    Example: pcpu build -o bundle --program 'xor 0x5a | crc32c' && cd bundle && npx wrangler deploy
+    \b
+    Example: pcpu build -o bundle --program 'xor 0x5a | crc32c'
+    Example: cd bundle && npx wrangler deploy
     """
     from pcpu.bundle import build_bundle
 
@@ -61,7 +63,9 @@ def serve(
 
     Builds the bundle and runs it on workerd, the real Workers runtime, until Ctrl-C.
 
-    Example: pcpu serve --port 8787
+    \b
+    Example: pcpu serve --program 'xor 0x5a | crc32c'
+    Example: curl -sS http://127.0.0.1:8787/
     """
     from pcpu.run.workerd_process import check_free
     from pcpu.serve import serve_forever

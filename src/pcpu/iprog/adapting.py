@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pcpu.iprog.decoder import adaptive
 from pcpu.iprog.decoder.adaptive import ENTRIES, LESS_OFTEN, NODES, OFTEN, RATES, WORD
@@ -14,6 +15,8 @@ from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import for_loops, i64, jit
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import Places
+
+Numbers = npt.NDArray[np.int32]
 
 likely: Any = adaptive.likely
 between: Any = adaptive.between
@@ -44,12 +47,12 @@ def _joined(streams: Sequence[Bytes]) -> tuple[Octets, Places]:
     return np.frombuffer(b"".join(streams), np.uint8), ends
 
 
-def _entries() -> Places:
+def _entries() -> Numbers:
     """Room for what is learnt: memory that is new takes longer than to encode what is short."""
-    return np.empty(ENTRIES, np.int64)
+    return np.empty(ENTRIES, np.int32)
 
 
-def _encoded(content: Octets, ends: Places, entries: Places) -> tuple[Octets, Places]:
+def _encoded(content: Octets, ends: Places, entries: Numbers) -> tuple[Octets, Places]:
     """A frame, and how long it would be if it ended behind each of its streams."""
     to = np.empty(12 * len(content) + 8, np.uint8)  # a bit takes 12 bits at most
     stops = np.empty(len(ends), np.int64)
@@ -60,14 +63,16 @@ def _encoded(content: Octets, ends: Places, entries: Places) -> tuple[Octets, Pl
 @jit
 def _encode(content: Any, ends: Any, entries: Any, to: Any, stops: Any) -> None:
     low, high, used, at = 0, WORD, 0, 0
-    entries[:] = 0
+    is_known = np.zeros(8 + 256, np.bool_)
     for stream in range(len(ends)):
         before = 0
+        _forget(entries, is_known, stream)
         while at < ends[stream]:
             node = 1
+            _forget(entries, is_known, 8 + before)
             for place in range(7, -1, -1):
                 a, b = stream * NODES + node, (8 + before) * NODES + node
-                part = likely((entries[a] >> _COUNT) + (entries[b] >> _COUNT))
+                part = likely((i64(entries[a]) >> _COUNT) + (i64(entries[b]) >> _COUNT))
                 middle = between(low, high, part)
                 bit = i64(content[at]) >> place & 1
                 if bit:
@@ -87,10 +92,19 @@ def _encode(content: Any, ends: Any, entries: Any, to: Any, stops: Any) -> None:
 
 
 @jit
+def _forget(entries: Any, is_known: Any, row: Any) -> None:
+    """Begin with entries that are used for the first time: most never are."""
+    if not is_known[row]:
+        is_known[row] = True
+        entries[NODES * row : NODES * (row + 1)] = 0
+
+
+@jit
 def _learn(entries: Any, at: Any, error: Any, often: Any) -> None:
     """Bring an entry nearer to what was found."""
-    seen = entries[at] & ((1 << _COUNT) - 1)
-    odds = (entries[at] >> _COUNT) + error * i64(RATES[seen])
+    entry = i64(entries[at])
+    seen = entry & ((1 << _COUNT) - 1)
+    odds = (entry >> _COUNT) + error * i64(RATES[seen])
     entries[at] = odds << _COUNT | min(seen + 1, often)
 
 

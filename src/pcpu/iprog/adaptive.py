@@ -19,11 +19,33 @@ class _Entry:
         self.seen = min(self.seen + 1, often)
 
 
-class _Decoder:
+class CodedBits:
+    """Bits that were stored by how likely each was; ``used`` is how many bytes they took."""
+
     def __init__(self, stored: bytes) -> None:
         self.stored, self.used = stored, 4
         self.low, self.high = 0, WORD
         self.code = int.from_bytes(stored[:4].ljust(4, b"\0"), "big")
+
+    def bit(self, part: int) -> int:
+        """The next one, where a 1 was as likely as ``part`` of 4096."""
+        room = self.high - self.low
+        middle = self.low + (room >> 12) * part + ((room & 4095) * part >> 12)
+        bit = int(self.code <= middle)
+        if bit:
+            self.high = middle
+        else:
+            self.low = middle + 1
+        while self.low >> 24 == self.high >> 24:
+            self.low, self.high = self.low << 8 & WORD, self.high << 8 & WORD | 255
+            following = self.stored[self.used : self.used + 1] or b"\0"
+            self.code, self.used = self.code << 8 & WORD | following[0], self.used + 1
+        return bit
+
+
+class _Decoder(CodedBits):
+    def __init__(self, stored: bytes) -> None:
+        super().__init__(stored)
         self.own: dict[tuple[int, int], _Entry] = {}
         self.behind: dict[tuple[int, int], _Entry] = {}
 
@@ -32,24 +54,15 @@ class _Decoder:
         while node < NODES:
             a = self.own.setdefault((stream, node), _Entry())
             b = self.behind.setdefault((before, node), _Entry())
-            node = node << 1 | self.bit(a, b)
+            node = node << 1 | self.learnt(a, b)
         return node & 255
 
-    def bit(self, a: _Entry, b: _Entry) -> int:
+    def learnt(self, a: _Entry, b: _Entry) -> int:
+        """The next bit, from which both entries learn."""
         part = part_of(a.odds + b.odds)
-        room = self.high - self.low
-        middle = self.low + (room >> 12) * part + ((room & 4095) * part >> 12)
-        bit = int(self.code <= middle)
-        if bit:
-            self.high = middle
-        else:
-            self.low = middle + 1
+        bit = self.bit(part)
         a.learn((bit << 12) - part, OFTEN)
         b.learn((bit << 12) - part, LESS_OFTEN)
-        while self.low >> 24 == self.high >> 24:
-            self.low, self.high = self.low << 8 & WORD, self.high << 8 & WORD | 255
-            following = self.stored[self.used : self.used + 1] or b"\0"
-            self.code, self.used = self.code << 8 & WORD | following[0], self.used + 1
         return bit
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from pcpu.iprog.align import Covers
-from pcpu.iprog.beside import THREADS, each
 from pcpu.iprog.format import check
 from pcpu.iprog.index import Octets, common
 from pcpu.iprog.jit import jit, read_only
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.sites import Places
-from pcpu.iprog.subject import Relocatable
+from pcpu.iprog.subject import Relocatable, Subject
+from pcpu.iprog.threads import THREADS, each
 from pcpu.iprog.transforms import BACK, transform, transform_words
 
 NAMES = ("gaps", "lengths", "turns", "steps", "fixes", "literals")
@@ -28,13 +28,13 @@ Spans = Sequence[tuple[int, int]]  # of the file: where they begin and end
 @dataclass(frozen=True)
 class Columns:
     """``data`` is a stream for the whole file; ``ends`` where each window's part of it ends, a row
-    for each stream; ``skews`` with which the windows begin; ``checks`` of the windows."""
+    for each stream; ``skews`` with which the windows, of ``2^bits`` bytes, begin."""
 
     data: dict[str, Octets]
     ends: Places
     skews: Places
-    checks: list[int]
     covers: Covers
+    bits: int
 
     def sizes(self) -> dict[str, int]:
         return {name: len(self.data[name]) for name in NAMES}
@@ -66,12 +66,17 @@ def make_columns(moved: Moved, covers: Covers, bits: int) -> Columns:
     for row, (name, values) in enumerate(zip(NAMES, numbers, strict=False)):
         data[name], stops = write_varints(values)
         ends[row] = np.concatenate([[0], stops])[last_cover]
-    checks: list[int] = []
-    for low in range(0, len(file), 1 << bits):
-        checks.append(check(file[low : low + (1 << bits)].data))
-        if len(checks) << bits & _PIECE - 1 == 0:
-            moved.subject.leave()
-    return Columns(data, ends, skews, checks, covers)
+    return Columns(data, ends, skews, covers, bits)
+
+
+def window_checks(subject: Subject, bits: int) -> list[int]:
+    """The checks of all windows (G4)."""
+    found: list[int] = []
+    for low in range(0, len(subject.file), 1 << bits):
+        found.append(check(subject.file[low : low + (1 << bits)].data))
+        if len(found) << bits & _PIECE - 1 == 0:
+            subject.leave()
+    return found
 
 
 def sample_columns(moved: Moved, covers: Covers, bits: int, spans: Spans) -> dict[str, Octets]:

@@ -11,8 +11,7 @@ from functools import partial
 import numpy as np
 
 from pcpu.iprog.align import Covers
-from pcpu.iprog.beside import THREADS
-from pcpu.iprog.columns import NAMES, Columns, write_varints
+from pcpu.iprog.columns import NAMES, Columns, window_checks, write_varints
 from pcpu.iprog.format import (
     CHECK,
     MIN_PREFIX,
@@ -27,11 +26,12 @@ from pcpu.iprog.frames import tables_size
 from pcpu.iprog.index import Octets
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.numbers import Bytes, signed
-from pcpu.iprog.packing import Packer, Prefix, Stored, total
+from pcpu.iprog.packing import Packer, Prefix, Stored
 from pcpu.iprog.prefix import PAGE, Read, Spans, choose_pages, choose_spans
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable
+from pcpu.iprog.threads import THREADS
 from pcpu.iprog.writing import write_header
 
 _BLOCK = 1 << 22  # bytes of a block's streams, about: a thread compresses it
@@ -61,19 +61,19 @@ class Encoded:
 def encode(
     moved: Moved,
     columns: Columns,
-    bits: int,
     file: Content,
     blobs: Sequence[Content],
     packer: Packer,
     prefixes: Prefixes | None = None,
+    map_frames: Sequence[Stored] | None = None,
 ) -> Encoded:
-    """The plan whose windows have ``2^bits`` bytes, with ``prefixes`` before the literals of its
-    blocks, which are taken from there. The plan is nothing where the packer only says how large
-    frames would be."""
+    """The plan of all windows, with ``prefixes`` before the literals of its blocks, which are taken
+    from there. ``map_frames`` are those of the shift map, where they are known. The plan is nothing
+    where the packer only says how large frames would be."""
     about = moved.subject.relocatable
-    streams = _map_streams(moved.shifts)
-    frames = [] if about is None else packer.group(streams)
-    relocation = None if about is None else _relocation(about, _group(streams, frames))
+    frames = [*(make_map_frames(moved, packer) if map_frames is None else map_frames)]
+    relocation = None if about is None else _relocation(about, moved.shifts, frames)
+    checks = [] if packer.literals is not None else window_checks(moved.subject, columns.bits)
     contents = [stored.content for stored in frames]
     spans = [*_blocks(columns)]
     waiting = prefixes or deque([None] * len(spans))
@@ -84,12 +84,12 @@ def encode(
     blocks: list[Block] = []
     with ThreadPoolExecutor(THREADS if THREADS * most <= _TABLES * file.size else 1) as pool:
         for block, stored in pool.map(lambda task: task(), tasks):
-            own = columns.checks[sum(b.windows for b in blocks) :][: block.windows]
+            own = checks[sum(b.windows for b in blocks) :][: block.windows]
             blocks.append(block)
             frames += stored
             contents.append(b"".join(number.to_bytes(CHECK, "little") for number in own))
             contents += [frame.content for frame in stored]
-    header = Header(file, bits, tuple(blobs), relocation, tuple(blocks))
+    header = Header(file, columns.bits, tuple(blobs), relocation, tuple(blocks))
     about_all = write_header(header)
     stored_size = sum(stored.frame.stored for stored in frames) + CHECK * header.windows
     size = len(about_all) + stored_size
@@ -209,9 +209,9 @@ def _beside_literals(covers: Covers) -> Places:
     return found
 
 
-def map_size(moved: Moved) -> int:
-    """How many bytes of a plan the shift map takes, about."""
-    return total(Packer().group(_map_streams(moved.shifts)))
+def make_map_frames(moved: Moved, packer: Packer) -> list[Stored]:
+    """The frames of the shift map; none where nothing is relocated."""
+    return [] if moved.subject.relocatable is None else packer.group(_map_streams(moved.shifts))
 
 
 def _map_streams(shifts: ShiftMap) -> list[bytes]:
@@ -227,7 +227,8 @@ def _group(streams: Sequence[Bytes], stored: Sequence[Stored]) -> Group:
     return Group(tuple(map(len, streams)), tuple(s.frame for s in stored))
 
 
-def _relocation(about: Relocatable, group: Group) -> Relocation:
+def _relocation(about: Relocatable, shifts: ShiftMap, frames: Sequence[Stored]) -> Relocation:
+    group = _group(_map_streams(shifts), frames)
     return Relocation(
         about.blob, about.finders, about.count, about.transform, about.base, about.span,
         about.regions, group,

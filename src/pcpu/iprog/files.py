@@ -6,13 +6,13 @@ import json
 import mmap
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from pcpu.artifact import appears_whole, open_sink, read_all, write_all
-from pcpu.errors import DamagedPlanError, UsageError
+from pcpu.errors import DamagedPlanError, IprogError, UsageError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.format import read_header
 from pcpu.iprog.memory import MappedFile
@@ -20,7 +20,7 @@ from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.streams import stored_streams
 
-_RANGE = re.compile(r"([0-9]{1,15})-([0-9]{0,15})")
+_RANGE = re.compile(r"([0-9]{0,15})-([0-9]{0,15})")
 Advance = Callable[[int], None]  # so many bytes more are done
 
 
@@ -34,6 +34,15 @@ def mapped(path: str) -> Bytes:
             return b"" if empty else MappedFile(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise UsageError(f"{path or repr(path)} cannot be read: {error.strerror}") from None
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Errors about a plan begin with the file that it is in."""
+    try:
+        yield
+    except IprogError as error:
+        raise type(error)(f"{path}: {error}") from None
 
 
 def read_plan(path: str, blobs: Sequence[Bytes]) -> Bytes:
@@ -55,7 +64,9 @@ def open_plan(path: str, blobs: Sequence[str], *, compare: bool = True) -> Reade
     """A plan and the blobs that it was made for, which are compared, or not (Reader). Raises
     UsageError, DamagedPlanError, UnsupportedPlanError and WrongBlobError."""
     contents = [mapped(blob) for blob in blobs]
-    return NativeReader(read_plan(path, contents), contents, compare=compare)
+    plan = read_plan(path, contents)
+    with naming(path):
+        return NativeReader(plan, contents, compare=compare)
 
 
 def write_plan(plan: bytes, blobs: Sequence[Bytes], out: str) -> None:
@@ -70,19 +81,26 @@ def write_plan(plan: bytes, blobs: Sequence[Bytes], out: str) -> None:
 
 
 def parse_range(text: str, size: int) -> tuple[int, int]:
-    """The first byte of ``A-B`` or ``A-`` and the one behind the last, which is B."""
+    """The first byte of ``A-B``, ``A-`` or ``-N``, which are the last N, and the one behind the
+    last. As in HTTP, B may lie beyond the end, and N be more than there are."""
     return parse_span("--range", text, size, "bytes")
 
 
 def parse_span(option: str, text: str, count: int, things: str) -> tuple[int, int]:
     """The same for an option about other things. Raises UsageError."""
     found = _RANGE.fullmatch(text)
-    if found is None:
-        raise UsageError(f"{option} {text}: write A-B, the first and the last, or A-")
-    first, last = int(found[1]), int(found[2]) if found[2] else count - 1
-    if not first <= last < count:
-        raise UsageError(f"{option} {text}: the file has the {things} 0 to {count - 1}")
-    return first, last + 1
+    if found is None or text == "-":
+        raise UsageError(f"{option} {text}: write A-B, the first and the last, or A-, or -N")
+    if found[1]:
+        first, last = int(found[1]), int(found[2] or count)
+        if first > last and found[2]:
+            raise UsageError(f"{option} {text}: the first comes after the last")
+    else:
+        first, last = max(count - int(found[2]), 0), count
+    if first >= count:
+        there = f"the {things} 0 to {count - 1}" if count else f"no {things}"
+        raise UsageError(f"{option} {text}: the file has {there}")
+    return first, min(last + 1, count)
 
 
 def rebuild(reader: Reader, out: str, span: tuple[int, int] | None, advance: Advance) -> int:

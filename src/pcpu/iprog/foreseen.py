@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pcpu.errors import DamagedPlanError
-from pcpu.iprog.adaptive import part_of
+from pcpu.iprog.adaptive import CodedBits, part_of
 from pcpu.iprog.decoder.adaptive import LESS_OFTEN, OFTEN, RATES, WORD
 from pcpu.iprog.decoder.foreseen import (
     BYTES,
@@ -77,30 +77,9 @@ class _Model:
             self.entries[slot] = entry & WORD
 
 
-class _Decoder:
-    def __init__(self, stored: bytes) -> None:
-        self.stored, self.used = stored, 4
-        self.low, self.high = 0, WORD
-        self.code = int.from_bytes(stored[:4].ljust(4, b"\0"), "big")
-
-    def bit(self, part: int) -> int:
-        room = self.high - self.low
-        middle = self.low + (room >> 12) * part + ((room & 4095) * part >> 12)
-        bit = int(self.code <= middle)
-        if bit:
-            self.high = middle
-        else:
-            self.low = middle + 1
-        while self.low >> 24 == self.high >> 24:
-            self.low, self.high = self.low << 8 & WORD, self.high << 8 & WORD | 255
-            following = self.stored[self.used : self.used + 1] or b"\0"
-            self.code, self.used = self.code << 8 & WORD | following[0], self.used + 1
-        return bit
-
-
 def decode(stored: bytes, size: int, prefix: bytes) -> bytes:
     """A content of ``size`` bytes. Raises DamagedPlanError."""
-    model, decoder = _Model(), _Decoder(stored)
+    model, decoder = _Model(), CodedBits(stored)
     for at in range(len(prefix) + size):
         known = prefix[at] if at < len(prefix) else None
         contexts, node = model.contexts(), 1

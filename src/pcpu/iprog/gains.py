@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from pcpu.iprog.align import Covers
-from pcpu.iprog.beside import each
 from pcpu.iprog.columns import cut
-from pcpu.iprog.finders.find import CALL_SITES
+from pcpu.iprog.finders.numbered import CALL_SITES
 from pcpu.iprog.jit import jit, read_only
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.moving import put_site, value_of, width_of
 from pcpu.iprog.subject import Subject
 from pcpu.iprog.tables import FINDERS, how_many
+from pcpu.iprog.threads import each
 
 _PIECE = 1 << 20  # bytes of the file that are looked at at a time: whole windows
 _SITES_A_BYTE = 4096  # that are found and moved for a byte that is right thanks to them, at most

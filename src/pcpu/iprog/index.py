@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pydivsufsort
 
-from pcpu.iprog.beside import THREADS, each
+from pcpu.errors import PcpuError
 from pcpu.iprog.jit import i64, jit, read_only
+from pcpu.iprog.memory import physical
 from pcpu.iprog.sites import Places
+from pcpu.iprog.threads import THREADS, each
 
 Octets = npt.NDArray[np.uint8]
 
@@ -34,6 +36,7 @@ _NEIGHBOURS = 16  # equally long pieces among which the nearest is chosen
 _ASKED = 1 << 10  # places of a file by which it is seen whether much is new
 _NEW = 1 / 32  # of these, that have no common piece
 _SPARSE = 2  # times as many bits as places, or up to twice that: two in five are set at most
+_PAIRS = 1 << 16  # of bytes
 _BYTE = 3  # the least logarithm of bits
 _FACTORS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64)
 
@@ -44,7 +47,7 @@ class Index:
 
     data: Octets
     suffixes: Any
-    firsts: Places
+    firsts: Any
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,22 @@ class Seeds:
         return Seeds(np.maximum(self.start[own] - first, 0), self.skew[own] + first)
 
 
-def index_bytes(size: int) -> int:
-    """Bytes of memory that the index of so many bytes takes at least."""
-    return size * (4 if size < 1 << 31 else 8)
+def check_memory(size: int) -> None:
+    """Raise PcpuError where this machine cannot hold the index of so many bytes: it would stand
+    still, and the system end it or others."""
+    there, wanted = physical(), size * (4 if size < 1 << 31 else 8)
+    if there is not None and wanted > there:
+        raise PcpuError(
+            f"to plan from {size} bytes takes more than {wanted >> 30} GiB of memory, and this "
+            f"machine has {there >> 30}; plan from a smaller blob, or a part of it"
+        )
 
 
 def make_index(data: Octets) -> Index:
     suffixes = pydivsufsort.divsufsort(_open(data)) if len(data) else np.empty(0, np.int32)
-    return Index(read_only(data), suffixes, _first_suffixes(read_only(data)))
+    firsts = np.zeros(_PAIRS + 1, suffixes.dtype)
+    _first_suffixes(read_only(data), firsts)
+    return Index(read_only(data), suffixes, firsts)
 
 
 def _open(data: Octets) -> Octets:
@@ -82,14 +93,14 @@ def _open(data: Octets) -> Octets:
 
 
 @jit
-def _first_suffixes(data: Any) -> Any:
-    counts = np.zeros(65537, np.int64)
+def _first_suffixes(data: Any, firsts: Any) -> None:
     for place in range(len(data)):
         pair = i64(data[place]) << 8
         if place + 1 < len(data):
             pair |= data[place + 1]
-        counts[pair + 1] += 1
-    return np.cumsum(counts)
+        firsts[pair + 1] += 1
+    for pair in range(_PAIRS):
+        firsts[pair + 1] += firsts[pair]
 
 
 @jit
@@ -124,22 +135,10 @@ def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: Any) -> A
     if i + 1 >= n:
         return 0, 0
     pair = i64(a[i]) << 8 | a[i + 1]
-    low, high = firsts[pair], firsts[pair + 1]
+    low, high = i64(firsts[pair]), i64(firsts[pair + 1])
     if low >= high:
         return 0, 0
-    left, right = low, high - 1
-    left_common = right_common = i64(2)
-    while left < right:
-        middle = (left + right) >> 1
-        j = i64(suffixes[middle])
-        most = min(n - i, m - j)
-        length = min(left_common, right_common, most)
-        while length < most and a[i + length] == b[j + length]:
-            length += 1
-        if (length < most and a[i + length] > b[j + length]) or (length == most and m - j < n - i):
-            left, left_common = middle + 1, length
-        else:
-            right, right_common = middle, length
+    left = _first_not_before(a, i, b, suffixes, low, high - 1)
     best, place = i64(0), i64(0)
     for at in (left - 1, left):
         if low <= at < high:
@@ -161,6 +160,26 @@ def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: Any) -> A
             if abs(j - near) < abs(place - near):
                 place = j
     return place, best
+
+
+@jit
+def _first_not_before(a: Any, i: int, b: Any, suffixes: Any, left: Any, right: Any) -> Any:
+    """The first of these suffixes of ``b`` that does not come before ``a[i:]``, or the last one;
+    all of them have its first two bytes."""
+    n, m = len(a), len(b)
+    left_common = right_common = i64(2)
+    while left < right:
+        middle = (left + right) >> 1
+        j = i64(suffixes[middle])
+        most = min(n - i, m - j)
+        length = min(left_common, right_common, most)
+        while length < most and a[i + length] == b[j + length]:
+            length += 1
+        if (length < most and a[i + length] > b[j + length]) or (length == most and m - j < n - i):
+            left, left_common = middle + 1, length
+        else:
+            right, right_common = middle, length
+    return left
 
 
 @jit
@@ -217,9 +236,7 @@ def _seeds(
         source = i + current
         if 0 <= source < m:
             most = min(_LOOK, n - i, m - source)
-            equal = 0
-            for k in range(most):
-                equal += a[i + k] == b[source + k]
+            equal = _how_many_equal(a, i, b, source, most)
             if equal == most:
                 doubts = 0
                 i += most
@@ -246,6 +263,15 @@ def _seeds(
             last = max(last, i - 64)
         i += length
     return count
+
+
+@jit
+def _how_many_equal(a: Any, i: Any, b: Any, j: Any, most: Any) -> Any:
+    """How many of ``most`` bytes from there on are the same."""
+    equal = 0
+    for k in range(most):
+        equal += a[i + k] == b[j + k]
+    return equal
 
 
 @jit

@@ -110,21 +110,20 @@ def compiled() -> Iterator[Sized]:
 
 
 class _Starting(event.Listener):
-    def __init__(self, told: Callable[[], None]) -> None:
-        self._told: Callable[[], None] | None = told
+    def __init__(self, told: Callable[[int], None]) -> None:
+        self._told, self._count = told, 0
 
     def on_start(self, event: Any) -> None:
-        told, self._told = self._told, None  # numba compiles one at a time
-        if told is not None:
-            told()
+        self._count += 1  # numba compiles one at a time
+        self._told(self._count)
 
     def on_end(self, event: Any) -> None:
         pass
 
 
 @contextmanager
-def compiling(told: Callable[[], None]) -> Iterator[None]:
-    """Call ``told`` once where a loop is compiled meanwhile, before it is."""
+def compiling(told: Callable[[int], None]) -> Iterator[None]:
+    """Call ``told`` before each loop that is compiled meanwhile, with its number from 1 on."""
     with event.install_listener("numba:compile", _Starting(told)):
         yield
 

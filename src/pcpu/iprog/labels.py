@@ -14,8 +14,8 @@ import numpy as np
 
 from pcpu.iprog.finders import btf, clr, clr_sites, elf, elf_names
 from pcpu.iprog.finders.elf_data import NARROW_SYMBOL
-from pcpu.iprog.finders.find import NAMES, TYPES
 from pcpu.iprog.finders.image import octets
+from pcpu.iprog.finders.numbered import NAMES, TYPES
 from pcpu.iprog.jit import i64, jit
 from pcpu.iprog.moving import write_sites
 from pcpu.iprog.numbers import Bytes
@@ -47,7 +47,7 @@ def write_labels(to: Octets, first: int, data: Bytes, sites: Sites) -> None:
 def _write(to: Octets, first: int, sites: Sites, named: Places) -> None:
     known = np.flatnonzero(named)
     chosen = sites[known]
-    write_sites(to, chosen.place + first, chosen.form, chosen.extra, named[known])
+    write_sites(to, chosen.place.astype(np.int64) + first, chosen.form, chosen.extra, named[known])
 
 
 def symbol_labels(data: Bytes, sites: Sites) -> Places:

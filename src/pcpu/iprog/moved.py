@@ -14,7 +14,7 @@ from pcpu.iprog.jit import jit, put
 from pcpu.iprog.moving import put_site, value_of, width_of, write_shown
 from pcpu.iprog.regions import Region
 from pcpu.iprog.relocate import ShiftMap
-from pcpu.iprog.sites import Form, Places, Sites
+from pcpu.iprog.sites import Form, Places, Sites, narrowed
 from pcpu.iprog.subject import Relocatable, Subject
 
 _WIDTH = 4  # bytes of a relative site
@@ -66,12 +66,10 @@ class Moved:
         found[:] = self.subject.reference[start : start + length]
         about = self.subject.relocatable
         if about is not None and about.transform:
-            first, last = np.searchsorted(self.sites.place, [start, start + length])
-            sites = self.sites[int(first) : int(last)]
+            sites = self.sites.between(start, start + length)
             sites = sites[sites.end <= start + length]
-            write_shown(
-                found, sites.place - start, sites.form, sites.target, sites.extra, about.base
-            )
+            own = sites.place.astype(np.int64) - start
+            write_shown(found, own, sites.form, sites.target, sites.extra, about.base)
             places, values = _near(sites)
             _write_near(found, places - start, values)
         return found
@@ -85,9 +83,13 @@ def _resolved(about: Relocatable, shifts: ShiftMap) -> Sites:
     extra = sites.extra
     based = np.flatnonzero(sites.form == Form.BASED)
     if len(based):
-        extra = extra.copy()
-        extra[based] = _shifted(shifts.starts, amounts, extra[based])
-    place = sites.place + about.first if about.first else sites.place
+        moved = extra.astype(np.int64)
+        moved[based] = _shifted(shifts.starts, amounts, moved[based])
+        extra = narrowed(moved)
+        del moved
+    place = sites.place
+    if about.first:
+        place = narrowed(place.astype(np.int64) + about.first)
     return Sites(place, sites.form, target, extra, sites.finder)
 
 
@@ -113,7 +115,7 @@ def _near(sites: Sites) -> tuple[Places, Places]:
     content = relative.target - relative.extra - relative.place
     more = np.diff(content)
     chosen = (np.diff(relative.place) == _WIDTH) & (more >= -NEAR) & (more < NEAR)
-    return relative.place[1:][chosen], more[chosen]
+    return relative.place[1:][chosen].astype(np.int64), more[chosen]
 
 
 @jit

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from pcpu.iprog import adapting, foreseeing
-from pcpu.iprog.beside import each
 from pcpu.iprog.format import Codec, Frame
 from pcpu.iprog.frames import compress
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.prefix import Spans
+from pcpu.iprog.threads import each
 from pcpu.iprog.writing import write_frame
 
 # How much smaller a stream gets when it is compressed thoroughly instead of quickly, about: one of

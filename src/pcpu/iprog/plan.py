@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain, repeat
 from typing import Any, Literal
 
 import numpy as np
 
-from pcpu.errors import InternalError, IprogError, PcpuError, UsageError
+from pcpu.errors import InternalError, IprogError, UsageError
 from pcpu.iprog.align import Costs, Covers, align
-from pcpu.iprog.beside import THREADS, both, each
 from pcpu.iprog.columns import Columns, make_columns
-from pcpu.iprog.encode import Encoded, Prefixes, encode, make_prefixes, map_size
+from pcpu.iprog.encode import Encoded, Prefixes, encode, make_map_frames, make_prefixes
 from pcpu.iprog.format import (
     MAX_BLOBS,
     MAX_SIZE,
@@ -27,12 +27,12 @@ from pcpu.iprog.format import (
     plain_name,
 )
 from pcpu.iprog.gains import useful_finders
-from pcpu.iprog.index import Octets, Seeds, find_seeds, index_bytes, make_index
-from pcpu.iprog.memory import MappedFile, physical, return_freed, return_large_arrays
+from pcpu.iprog.index import Octets, Seeds, check_memory, find_seeds, make_index
+from pcpu.iprog.memory import MappedFile, return_freed, return_large_arrays
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
-from pcpu.iprog.packing import LITERALS, Packer
+from pcpu.iprog.packing import LITERALS, Packer, Stored, total
 from pcpu.iprog.reference import digest
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.seen import Seen
@@ -42,6 +42,7 @@ from pcpu.iprog.streams import stored_streams
 from pcpu.iprog.strengths import FIRST, INSTANT, SMALL, Trial
 from pcpu.iprog.subject import Subject, make_subject
 from pcpu.iprog.tables import is_alike, lies_in, matched_entries, with_entries
+from pcpu.iprog.threads import THREADS, both, each
 from pcpu.iprog.trials import Trials, sample, whole
 
 Mode = Literal["small", "instant"]
@@ -105,6 +106,7 @@ class _Work:
     wanted_bits: int | None = None
     sites: Sites | None = None  # of the file, where they are not large
     moved: Moved = field(init=False)  # when it is known what moves
+    map_frames: Sequence[Stored] = ()  # of the shift map, about
     much_new: bool = False  # in the file, as far as that is known
 
     def window_bits(self, size: float) -> int:
@@ -135,33 +137,13 @@ def make_plan(
     default. Names are kept where they are little of the plan. Raises UsageError, or PcpuError where
     the machine has not the memory.
     """
-    if window_bits is not None and window_bits not in WINDOW_BITS:
-        raise UsageError(f"a window has 2^{WINDOW_BITS[0]} to 2^{WINDOW_BITS[-1]} bytes")
-    if max(len(file), sum(map(len, blobs))) > MAX_SIZE:
-        raise UsageError(f"files and blobs have at most {MAX_SIZE} bytes")
-    if len(blobs) > MAX_BLOBS:
-        raise UsageError(f"a plan has at most {MAX_BLOBS} blobs, and {len(blobs)} are given")
-    _check_memory(sum(map(len, blobs)))
+    _check(file, blobs, window_bits)
     return_large_arrays()
-    octets = [np.frombuffer(blob, np.uint8) for blob in blobs]
     progress("finding sites", 0)
     used = () if mode == "instant" else finders
-    subject, hashes = both(
-        lambda: make_subject(np.frombuffer(file, np.uint8), octets, used),
-        lambda: [digest(data) for data in (file, *blobs)],
+    subject, (about, *contents) = both(
+        lambda: _subject(file, blobs, used), lambda: _contents((file, *blobs), (name, *blob_names))
     )
-    names = [plain_name(name) for name in (name, *blob_names, *[""] * len(blobs))]
-    about, *contents = (
-        Content(len(data), found, name)
-        for data, found, name in zip((file, *blobs), hashes, names, strict=False)
-    )
-    mapped = [data for data in (file, *blobs) if isinstance(data, MappedFile)]
-
-    def leave() -> None:
-        for data in mapped:
-            data.leave()
-
-    subject = replace(subject, leave=leave)
     work = _Work(subject, about, contents, progress, window_bits)
     del subject  # which work replaces: its sites are large
     planned = _small(work) if mode == "small" else _instant(work)
@@ -172,15 +154,36 @@ def make_plan(
     return planned
 
 
-def _check_memory(size: int) -> None:
-    """Raise PcpuError where this machine cannot hold an index of so many bytes: it would stand
-    still, and the system end it or others."""
-    there, wanted = physical(), index_bytes(size)
-    if there is not None and wanted > there:
-        raise PcpuError(
-            f"to plan from {size} bytes takes more than {wanted >> 30} GiB of memory, and this "
-            f"machine has {there >> 30}; plan from a smaller blob, or a part of it"
-        )
+def _check(file: Bytes, blobs: Sequence[Bytes], window_bits: int | None) -> None:
+    """Raise UsageError for what no plan can have, and PcpuError for what the machine has not the
+    memory for."""
+    if window_bits is not None and window_bits not in WINDOW_BITS:
+        raise UsageError(f"a window has 2^{WINDOW_BITS[0]} to 2^{WINDOW_BITS[-1]} bytes")
+    if max(len(file), sum(map(len, blobs))) > MAX_SIZE:
+        raise UsageError(f"files and blobs have at most {MAX_SIZE} bytes")
+    if len(blobs) > MAX_BLOBS:
+        raise UsageError(f"a plan has at most {MAX_BLOBS} blobs, and {len(blobs)} are given")
+    check_memory(sum(map(len, blobs)))
+
+
+def _subject(file: Bytes, blobs: Sequence[Bytes], finders: tuple[int, ...] | None) -> Subject:
+    """The subject, which leaves the pages of files that are mapped."""
+    mapped = [data for data in (file, *blobs) if isinstance(data, MappedFile)]
+
+    def leave() -> None:
+        for data in mapped:
+            data.leave()
+
+    octets = [np.frombuffer(blob, np.uint8) for blob in blobs]
+    return replace(make_subject(np.frombuffer(file, np.uint8), octets, finders), leave=leave)
+
+
+def _contents(every: Sequence[Bytes], names: Sequence[str]) -> list[Content]:
+    """What a plan says of the file and the blobs, of which the first have names."""
+    return [
+        Content(len(data), digest(data), plain_name(name))
+        for data, name in zip(every, chain(names, repeat("")), strict=False)
+    ]
 
 
 def _small(work: _Work) -> Planned:
@@ -192,13 +195,16 @@ def _chosen(work: _Work) -> tuple[Covers, float]:
     """The best covers that were found, and about how large the plan will be; the shift map in
     ``work``."""
     file, reference, seeds = _aligned(work)
-    rest = map_size(work.moved) + _WINDOW_BYTES * (len(file) >> _USUAL_BITS) + _HEADER
+    work.map_frames = make_map_frames(work.moved, Packer(literals=0))
+    rest = total(work.map_frames) + _WINDOW_BYTES * (len(file) >> _USUAL_BITS) + _HEADER
     with ThreadPoolExecutor(THREADS) as pool:
         some = sample(len(file), much_new=work.much_new)
         for spans in dict.fromkeys((some, whole(len(file)))):
             trials = Trials(work.moved, file, reference, seeds, spans, rest, pool)
             work.progress("trying strengths", 0.4)
             first = trials.run(FIRST, partial(_exactly, work))
+            if spans == whole(len(file)):
+                trials.bits = work.window_bits(_best(first).estimate)
             if max(trial.new for trial in first) > _NEW:
                 break  # A sample of much that is new says enough.
         best = _tried(work, trials, first)
@@ -227,14 +233,16 @@ def _tried(work: _Work, trials: Trials, first: list[Trial]) -> Trial:
     return _best(done)
 
 
-def _exactly(work: _Work, trial: Trial) -> Trial:
+def _exactly(work: _Work, trial: Trial, columns: Columns | None) -> Trial:
     """The trial with about the size of its plan, if that is small: then windows and headers are
     much, so that what is known of a trial is of little use."""
-    if trial.tried < work.file.size or trial.estimate > _SMALL_PLAN:
+    if columns is None or trial.estimate > _SMALL_PLAN:
         return trial
     own = work.window_bits(trial.estimate)
+    if columns.bits != own:
+        columns = make_columns(work.moved, trial.covers, own)
     packer = Packer(literals=round(trial.stored[-1] * LITERALS))
-    encoded = _encode(work, make_columns(work.moved, trial.covers, own), own, packer)
+    encoded = _encode(work, columns, packer, map_frames=work.map_frames)
     return replace(trial, size=encoded.size)
 
 
@@ -247,7 +255,7 @@ def _packed(work: _Work, done: Sequence[Trial]) -> list[Trial]:
             own = work.window_bits(trial.estimate)
             columns = make_columns(work.moved, trial.covers, own)
             prefixes = make_prefixes(work.moved, columns)
-            encoded = _encode(work, columns, own, Packer(), prefixes)
+            encoded = _encode(work, columns, Packer(), prefixes)
             found.append(replace(trial, size=encoded.size))
     return found
 
@@ -327,6 +335,8 @@ def _with_sites(work: _Work, finders: tuple[int, ...]) -> Sites:
     work.sites = None  # which is asked for once
     if known is not None and finders == subject.finders:
         work.subject, sites = subject.with_finders(finders), known
+    elif work.file.size < _LARGE:  # they take more than all the rest of a small file
+        work.subject, sites = subject.with_finders(finders), subject.file_sites(finders)
     else:
         work.subject, sites = both(
             lambda: subject.with_finders(finders), lambda: subject.file_sites(finders)
@@ -356,9 +366,13 @@ def _instant(work: _Work) -> Planned:
 
 
 def _encode(
-    work: _Work, columns: Columns, bits: int, packer: Packer, prefixes: Prefixes | None = None
+    work: _Work,
+    columns: Columns,
+    packer: Packer,
+    prefixes: Prefixes | None = None,
+    map_frames: Sequence[Stored] | None = None,
 ) -> Encoded:
-    return encode(work.moved, columns, bits, work.file, work.blobs, packer, prefixes)
+    return encode(work.moved, columns, work.file, work.blobs, packer, prefixes, map_frames)
 
 
 def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned:
@@ -374,7 +388,7 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
     work.moved = work.moved.without_sites()
     work.subject.leave()
     return_freed()
-    encoded = _encode(work, columns, bits, packer, prefixes)
+    encoded = _encode(work, columns, packer, prefixes)
     return Planned(
         encoded.plan, encoded.header, columns.covers,
         len(columns.data["fixes"]), len(columns.data["literals"]), work.moved,

@@ -11,6 +11,7 @@ from pcpu.iprog.format import Content
 from pcpu.iprog.numbers import Bytes
 
 PIECE = 1 << 20
+_NAMED = 4  # blobs in a message
 
 
 def digest(data: Bytes) -> bytes:
@@ -26,8 +27,10 @@ class Reference:
 
     def __init__(self, blobs: Sequence[Bytes], wanted: Sequence[Content]) -> None:
         if len(blobs) != len(wanted):
+            names = ", ".join(repr(content.name) for content in wanted[:_NAMED] if content.name)
+            called = f" ({names})" if names else ""
             raise WrongBlobError(
-                f"the plan needs {plural(len(wanted), 'blob')}, {len(blobs)} given"
+                f"the plan needs {plural(len(wanted), 'blob')}{called}, {len(blobs)} given"
             )
         self._wanted = wanted
         self.blobs = [memoryview(blob) for blob in blobs]

@@ -163,9 +163,10 @@ class Mover:
 def resolved(sites: Sites, shifts: ShiftMap, first: int) -> Sites:
     """Sites of a blob that begins at ``first`` of the reference, with ``T'`` as their target; the
     extra of a based one is ``E'``."""
-    extra = np.where(sites.form == Form.BASED, sites.extra + shifts(sites.extra), sites.extra)
+    place, extra = (numbers.astype(np.int64) for numbers in (sites.place, sites.extra))
+    extra = np.where(sites.form == Form.BASED, extra + shifts(extra), extra)
     target = sites.target + shifts(sites.target)
-    return Sites(sites.place + first, sites.form, target, extra, sites.finder)
+    return Sites(place + first, sites.form, target, extra, sites.finder)
 
 
 def _is_shown(form: int, content: bytes | bytearray) -> bool:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
 from pcpu.iprog.jit import jit, spread
-from pcpu.iprog.sites import Form, Places, Sites
+from pcpu.iprog.sites import Form, Narrow, Places, Sites
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,19 @@ def seen(
     ``new`` are the sites of the file, of which some are ``left_out``."""
     which, same = _copied(covers, first, old, new, left_out)
     based = old.form[which] == Form.BASED
-    found = _counted(which, same, old.target, new.target)
-    bases = _counted(which[based], same[based], old.extra, new.extra)
-    bases[:, 2] = 1  # what a base shows, each of its sites does
-    address, shift, often = np.concatenate([found, bases]).T.copy()
+    found = [_counted(which, same, old.target, new.target)]
+    if based.any():
+        extras = (sites.extra.astype(np.int64) for sites in (old, new))
+        found.append(_counted(which[based], same[based], *extras))
+        found[-1][:, 2] = 1  # what a base shows, each of its sites does
+    address, shift, often = np.concatenate(found).T.copy()
     return Seen(address, shift, often)
 
 
 def places_seen(
     covers: Covers, first: int, old: Sites, new: Sites, left_out: npt.NDArray[np.bool_],
     finder: int,
-) -> tuple[Places, Places]:  # fmt: skip
+) -> tuple[Narrow, Narrow]:  # fmt: skip
     """Where sites of one finder are in the blob, and where in the file that copies them."""
     which, same = _copied(covers, first, old, new, left_out)
     own = old.finder[which] == finder

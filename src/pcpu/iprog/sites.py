@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Places = npt.NDArray[np.int64]
+Narrow = npt.NDArray[np.signedinteger[Any]]  # of 32 bits where all fit: sites are many
 Octets = npt.NDArray[np.uint8]
 
 
@@ -68,7 +69,21 @@ WIDTHS = np.array([_SIZES.get(n, 4) for n in range(max(Form) + 1)], np.int64)  #
 _IS_SIZED = np.isin(np.arange(256), SIZED)
 
 
-def widths(form: Octets, extra: Places) -> Places:
+def narrow_type(least: int, most: int) -> type[np.int32 | np.int64]:
+    """The type of numbers from ``least`` to ``most``, neither of which is the last of its type."""
+    limits = np.iinfo(np.int32)
+    return np.int32 if limits.min < least and most < limits.max else np.int64
+
+
+def narrowed(numbers: Places) -> Narrow:
+    """The same numbers, of 32 bits where all fit."""
+    if not len(numbers):
+        return numbers.astype(np.int32)
+    found: Narrow = numbers.astype(narrow_type(int(numbers.min()), int(numbers.max())))
+    return found
+
+
+def widths(form: Octets, extra: Narrow) -> Places:
     """The bytes of sites."""
     return np.where(_IS_SIZED[form], extra, WIDTHS[form])
 
@@ -78,10 +93,10 @@ class Sites:
     """Parallel arrays: ``place`` in the blob, ``form``, ``target``; ``extra``, the ``e`` of G24;
     ``finder``, the number of who found it."""
 
-    place: Places
+    place: Narrow
     form: Octets
     target: Places
-    extra: Places
+    extra: Narrow
     finder: Octets
 
     def __len__(self) -> int:
@@ -99,6 +114,13 @@ class Sites:
         for first in range(0, len(self), _PIECE):
             yield self[first : first + _PIECE]
 
+    def between(self, start: int, stop: int) -> Sites:
+        """Those whose place is at least ``start`` and less than ``stop``."""
+        type_ = self.place.dtype  # of another one the places would be copied
+        borders = np.minimum([start, stop], np.iinfo(type_).max).astype(type_)
+        first, last = np.searchsorted(self.place, borders)
+        return self[int(first) : int(last)]
+
     @property
     def end(self) -> Places:
         """The places behind them."""
@@ -110,12 +132,12 @@ class Sites:
         return sum(array.nbytes for array in (*self.arrays, self.finder))
 
     @property
-    def arrays(self) -> tuple[Places, Octets, Places, Places]:
+    def arrays(self) -> tuple[Narrow, Octets, Places, Narrow]:
         """What they are, without who found them."""
         return self.place, self.form, self.target, self.extra
 
     @staticmethod
     def none() -> Sites:
         """No sites."""
-        places, octets = np.empty(0, np.int64), np.empty(0, np.uint8)
-        return Sites(places, octets, places, places, octets)
+        octets, narrow = np.empty(0, np.uint8), np.empty(0, np.int32)
+        return Sites(narrow, octets, np.empty(0, np.int64), narrow, octets)

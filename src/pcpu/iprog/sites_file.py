@@ -14,13 +14,14 @@ from pcpu.errors import PcpuError
 from pcpu.iprog.columns import write_varints
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.finders import record as layout
+from pcpu.iprog.format import check
 from pcpu.iprog.frames import at_level
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.reference import digest
 from pcpu.iprog.sites import NEAR, REST, Form, Octets, Places, Sites
 
 MAGIC = b"\x89SITES\r\n"
-VERSION = 3
+VERSION = 4
 PAGE_BITS = 15  # a page costs as much to begin with as some hundred of its sites take
 ALIGNMENT = 32
 _LEVEL = 12  # of Zstandard: higher ones take longer and save little
@@ -65,13 +66,14 @@ def _packed(sites: Sites) -> bytes:
         return b""
     if max(int(sites.target.max()), int(abs(sites.extra).max())) >= _MOST:
         raise PcpuError("the blob has sites whose addresses are too large for a sites file")
+    place: Places = sites.place.astype(np.int64)
     columns = b"".join((
-        _varints(np.diff(sites.place, prepend=0)),
+        _varints(np.diff(place, prepend=0)),
         sites.form.astype(np.uint8).tobytes(),
-        _signed(_changes(sites.extra, sites.form)),
+        _signed(_changes(sites.extra.astype(np.int64), sites.form)),
         _signed(_distances(sites)),
     ))  # fmt: skip
-    return struct.pack("<I", len(columns)) + at_level(columns, _LEVEL)
+    return struct.pack("<II", len(columns), check(columns)) + at_level(columns, _LEVEL)
 
 
 def _changes(values: Places, form: Octets) -> Places:

@@ -17,7 +17,13 @@ from pcpu.iprog.align import Covers
 from pcpu.iprog.call_sites import told_by_differences
 from pcpu.iprog.finders import FINDERS, find_sites, read_image
 from pcpu.iprog.finders.call_sites import DIFFERENCES
-from pcpu.iprog.finders.find import CALL_SITES, DATABASE_CELLS, PE_LISTED, PE_POINTERS, WASM_LOCALS
+from pcpu.iprog.finders.numbered import (
+    CALL_SITES,
+    DATABASE_CELLS,
+    PE_LISTED,
+    PE_POINTERS,
+    WASM_LOCALS,
+)
 from pcpu.iprog.finders.sqlite import CELLS
 from pcpu.iprog.format import MAX_REGIONS, Transform
 from pcpu.iprog.index import Octets
@@ -26,7 +32,7 @@ from pcpu.iprog.labels import write_labels
 from pcpu.iprog.moving import blank_sites, write_targets
 from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.seen import Seen, named_seen, places_seen, seen
-from pcpu.iprog.sites import Places, Sites
+from pcpu.iprog.sites import Narrow, Places, Sites
 
 _MAX_SPAN = 1 << 31
 _USUAL_BITS = 16  # the logarithm of a window
@@ -121,7 +127,9 @@ class Subject:
         own = self.reference[about.first : about.first + about.size]
         write_labels(found, about.first, own.data, sites)
         known = sites[sites.finder == CALL_SITES]
-        write_targets(found, known.place + about.first, known.form, known.target, known.extra)
+        write_targets(
+            found, known.place.astype(np.int64) + about.first, known.form, known.target, known.extra
+        )
         self.leave()
         return found
 
@@ -175,7 +183,7 @@ def _unsaid(sites: Sites) -> Sites:
     return sites if chosen.all() else sites[chosen]
 
 
-def _addresses(regions: tuple[Region, ...], places: Places) -> Places:
+def _addresses(regions: tuple[Region, ...], places: Narrow) -> Places:
     """The addresses of places (G26)."""
     starts = np.array([0, *(region.start for region in regions)])
     biases = np.array([0, *(region.bias for region in regions)])

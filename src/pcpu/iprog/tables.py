@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pcpu.iprog.align import Covers
-from pcpu.iprog.finders.find import (
+from pcpu.iprog.finders.numbered import (
     CALL_SITES,
     DATABASE_CELLS,
     FRAMES,
@@ -74,7 +74,7 @@ def matched_entries(new: Sites, old: Sites) -> Covers:
     order = np.argsort(new.place[which], kind="stable")
     which, same = which[order], same[order]
     del order
-    start = new.place[which]
+    start = new.place[which].astype(np.int64)
     stop = start + widths(new.form[which], new.extra[which])
     skew = old.place[same] - start
     del which, same

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from pcpu.iprog import foreseeing
 from pcpu.iprog.align import Costs, Covers, align
-from pcpu.iprog.columns import Spans, sample_columns
+from pcpu.iprog.columns import Columns, Spans, make_columns, sample_columns
 from pcpu.iprog.encode import make_prefix
+from pcpu.iprog.foreseeing import Learnt
 from pcpu.iprog.format import MAX_FORESEEN
 from pcpu.iprog.frames import tables_size
 from pcpu.iprog.index import Octets, Seeds
@@ -21,7 +21,6 @@ _WHOLE = 1 << 22  # bytes of a file that is tried as a whole
 _MUCH = 1 << 21  # the same of one that much is new in
 _LEAST = 4  # of a larger one it is this part at least
 _PIECE = 1 << 18  # bytes of a piece of a sample: whole windows
-_BITS = 16  # windows of trials
 _COVERS, _FIXES = ("gaps", "lengths", "turns"), ("steps", "fixes")
 
 
@@ -51,14 +50,16 @@ class Trials:
     spans: Spans
     rest: int
     pool: Executor
+    bits: int = 16  # the logarithm of the size of windows
     known: set[bytes] = field(default_factory=set)
     prefix: Prefix | None = None  # of the literals of all trials
+    learnt: Learnt | None = None  # from what may be before few of them
 
     def run(
-        self, several: Sequence[Costs], finish: Callable[[Trial], Trial] = lambda trial: trial
+        self, several: Sequence[Costs], finish: Callable[[Trial, Columns | None], Trial]
     ) -> list[Trial]:
         """A trial with each of the costs; of those that give the same covers only one. ``finish``
-        has the last word on each."""
+        has the last word on each, and is given the columns of a whole file."""
         aligned = self.pool.map(self._align, several)
         fresh = {
             covers.key: (costs, covers)
@@ -67,18 +68,22 @@ class Trials:
         }
         if not fresh:
             return []
-        columns = [*self.pool.map(self._columns, [covers for _, covers in fresh.values()])]
+        made = [*self.pool.map(self._columns, [covers for _, covers in fresh.values()])]
+        columns = [own.data if isinstance(own, Columns) else own for own in made]
         self.moved.subject.leave()
         if not self.known:
             # The same prefix for all: one that has much to give, as few literals are among many.
             pairs = zip(fresh.values(), (own["literals"] for own in columns), strict=True)
             (_, covers), literals = max(pairs, key=lambda pair: len(pair[1]))
             self.prefix = make_prefix(self.moved, covers, literals)
+            if self.prefix is not None and self.prefix.near:
+                self.learnt = Learnt.of(self.prefix.near[0][1])
             del pairs, literals
         self.moved.subject.leave()
         tried = [*self._each(columns)(self._measure, fresh.values(), columns)]
-        del columns  # they are large
-        trials = [*self.pool.map(finish, tried)]
+        wholes = [own if isinstance(own, Columns) else None for own in made]
+        trials = [*self.pool.map(finish, tried, wholes)]
+        del columns, made, wholes  # they are large
         self.known.update(fresh)
         self.moved.subject.leave()
         return trials
@@ -95,8 +100,10 @@ class Trials:
     def _align(self, costs: Costs) -> Covers:
         return align(self.file, self.reference, self.seeds, costs, self.spans)
 
-    def _columns(self, covers: Covers) -> dict[str, Octets]:
-        return sample_columns(self.moved, covers, _BITS, self.spans)
+    def _columns(self, covers: Covers) -> Columns | dict[str, Octets]:
+        if self.spans == whole(len(self.file)):
+            return make_columns(self.moved, covers, self.bits)
+        return sample_columns(self.moved, covers, self.bits, self.spans)
 
     def _measure(self, made: tuple[Costs, Covers], columns: dict[str, Octets]) -> Trial:
         packer = Packer(quick=True, prefix=self.prefix)
@@ -105,8 +112,8 @@ class Trials:
             for name, stream in columns.items()
         }
         literals = columns["literals"].data
-        if self.prefix is not None and self.prefix.near and len(literals) <= MAX_FORESEEN:
-            own = foreseeing.encode(literals, self.prefix.near[0][1])
+        if self.learnt is not None and len(literals) <= MAX_FORESEEN:
+            own = self.learnt.encode(literals)
             stored["literals"] = min(stored["literals"], round(len(own) / LITERALS))
         costs, covers = made
         kinds = (_COVERS, _FIXES, ("literals",))

@@ -1,17 +1,6 @@
 // Zstandard's decoder, all of it in one unit, for plans (spec/iprog.md G13): without the C library,
 // without an allocator, and with only what one frame in memory needs.
-#define ZSTD_DEPS_MALLOC
-#define ZSTD_malloc(size) NULL
-#define ZSTD_calloc(count, size) NULL
-#define ZSTD_free(pointer) ((void)(pointer))
-#define ZSTDLIB_VISIBLE static
-#define ZSTDERRORLIB_VISIBLE static
-#define ZSTD_STRIP_ERROR_STRINGS
-#define ZSTD_NO_TRACE
-#define ZSTD_DISABLE_ASM
-#define DYNAMIC_BMI2 0
-#define ZSTD_LEGACY_SUPPORT 0
-#define XXH_PRIVATE_API
+#include "zstd_alone.h"
 #define XXH_NO_INLINE_HINTS 1
 // One of two ways each time, the one that is as fast and half the code.
 #define ZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT

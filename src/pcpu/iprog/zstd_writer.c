@@ -1,19 +1,8 @@
 // Zstandard's compressor with a prefix, for planners: in memory that the caller gives, which is zeros
 // and takes pages only where it is written to, and with trees of the prefix that threads make beside
 // each other. What it writes are ordinary frames (spec/iprog.md G13).
-#define ZSTD_DEPS_MALLOC
-#define ZSTD_malloc(size) NULL
-#define ZSTD_calloc(count, size) NULL
-#define ZSTD_free(pointer) ((void)(pointer))
-#define ZSTDLIB_VISIBLE static
-#define ZSTDERRORLIB_VISIBLE static
+#include "zstd_alone.h"
 #define ZSTD_STATIC_LINKING_ONLY
-#define ZSTD_STRIP_ERROR_STRINGS
-#define ZSTD_NO_TRACE
-#define ZSTD_DISABLE_ASM 1
-#define DYNAMIC_BMI2 0
-#define ZSTD_LEGACY_SUPPORT 0
-#define XXH_PRIVATE_API
 // The strategies that pcpu.iprog.frames takes are lazy2 and btultra2.
 #define ZSTD_EXCLUDE_DFAST_BLOCK_COMPRESSOR
 #define ZSTD_EXCLUDE_GREEDY_BLOCK_COMPRESSOR

@@ -114,6 +114,8 @@ class Known:
                 return Const(self._value & value)
             case Binary("&", Var("state"), Const(value)) if value | self._unit - 1 == self._ones:
                 return Binary("+", TOP, Const(self._value & value))
+            case Binary("&", left, right) if self._low(left) or self._low(right):
+                return Binary("&", self._below(left), self._below(right))
             case Binary("|", Var("state"), Const(value)) if value < self._unit:
                 return Binary("+", TOP, Const(self._value | value))
             case Binary("^", Var("state"), low) | Binary("^", low, Var("state")) if self._low(low):
@@ -131,6 +133,17 @@ class Known:
         if isinstance(known, Const):
             return self.of(then if known.value else other)
         return Cond(known, self.of(then), self.of(other))
+
+    def _below(self, expr: Expr) -> Expr:
+        """``expr`` with the same low bits, which the low bits of the state are enough for."""
+        match expr:
+            case Var("state"):
+                return Const(self._value)
+            case Binary("+" | "-" | "*" | "&" | "|" | "^" as op, left, right):
+                return Binary(op, self._below(left), self._below(right))
+            case Cond(test, then, other):
+                return self._chosen(self.of(test), self._below(then), self._below(other))
+        return self.of(expr)
 
     def _low(self, expr: Expr) -> bool:
         """Whether it is a truth of the byte, or of numbers below ``unit`` and low bits."""

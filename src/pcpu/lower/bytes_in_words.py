@@ -7,9 +7,10 @@ has shifts of bytes, for which it makes the masks anew each time.
 from __future__ import annotations
 
 from pcpu.lower.code import I8, I16, Code, Value
-from pcpu.lower.lane import lane_type, splat
+from pcpu.lower.lane import joined, lane_type, pieces, splat
 
 LOW, HIGH = 0x00FF, 0xFF00
+SWIZZLE = "llvm.wasm.swizzle"  # looks up in 16 bytes; beyond them it gives 0
 
 
 def shifted(code: Code, op: str, value: Value, amount: int) -> Value:
@@ -26,6 +27,44 @@ def shifted_alike(code: Code, op: str, value: Value, amount: Value) -> Value:
     mask = b.select(b.icmp_unsigned("<", amount, I8(8)), mask, I8(0))
     words = _shifted_words(code, op, value, code.resize(low, 16))
     return b.and_(words, splat(code, mask, value.type.count))
+
+
+def shifted_each(code: Code, op: str, value: Value, amounts: Value) -> Value:
+    """Every byte shifted by one of its own, to nothing by 8 and more."""
+    if op == "<<":
+        return product(code, value, _row_of(code, [1 << n for n in range(8)], amounts))
+    # Times 2^(7 - n) in a word, of which the seven lowest bits go.
+    b = code.b
+    low, high = _wide_products(code, value, _row_of(code, [128 >> n for n in range(8)], amounts))
+    low = b.lshr(low, splat(code, I16(7), low.type.count))
+    high = b.and_(b.add(high, high), code.kept(HIGH, 16, high.type.count))
+    return b.bitcast(b.or_(low, high), value.type)
+
+
+def rotated_each(code: Code, value: Value, amounts: Value) -> Value:
+    """Every byte rotated to the left by one of its own, to nothing by more than 8."""
+    b = code.b
+    row = [1 << n for n in range(8)] + [1]
+    low, high = _wide_products(code, value, _row_of(code, row, amounts))
+    eight = splat(code, I16(8), low.type.count)
+    low = b.and_(b.or_(low, b.lshr(low, eight)), code.kept(LOW, 16, low.type.count))
+    high = b.and_(b.or_(high, b.shl(high, eight)), code.kept(HIGH, 16, low.type.count))
+    return b.bitcast(b.or_(low, high), value.type)
+
+
+def _row_of(code: Code, row: list[int], places: Value) -> Value:
+    """The bytes of ``row``, and zeros after them, at ``places``."""
+    kept = code.kept_row(bytes(row).ljust(16, b"\0"))
+    parts = pieces(code, places, 16)
+    return joined(code, [code.call(SWIZZLE, kept.type, [kept, part]) for part in parts])
+
+
+def _wide_products(code: Code, left: Value, right: Value) -> tuple[Value, Value]:
+    """The products of the low and of the high bytes of words, as words."""
+    b, words, by = code.b, _words(code, left), _words(code, right)
+    low, eight = code.kept(LOW, 16, words.type.count), splat(code, I16(8), words.type.count)
+    highs = b.mul(b.lshr(words, eight), b.lshr(by, eight))
+    return b.mul(b.and_(words, low), b.and_(by, low)), highs
 
 
 def times(code: Code, value: Value, factor: int) -> Value:

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Index, Var, evaluate, walk
-from pcpu.lower.bytes_in_words import product, remainder, shifted, shifted_alike, times
+from pcpu.lower.bytes_in_words import (
+    product,
+    remainder,
+    rotated_each,
+    shifted,
+    shifted_alike,
+    shifted_each,
+    times,
+)
 from pcpu.lower.code import I32, Code, Value
 from pcpu.lower.lane import lane_type
 from pcpu.lower.linear import settled
 
+BYTE = 255  # the greatest one
 _PLAIN = {"+": "add", "-": "sub", "*": "mul", "&": "and_", "|": "or_", "^": "xor", "%": "urem"}
 
 
@@ -26,14 +36,16 @@ def emit(
     *,
     branches: bool = False,
     shorter: Callable[[Expr], Value | None] = lambda expr: None,
+    greatest: Mapping[str, int] = MappingProxyType({}),
 ) -> Value:
     """``expr`` in ``width`` bits; ``values`` have the type of the result.
 
     ``look_up`` gives the byte that brackets stand for, in each lane. With ``branches``, for one
     value alone, only the arm of a choice is computed that is chosen: a processor foresees which.
-    ``shorter`` knows another way to some expressions.
+    ``shorter`` knows another way to some expressions, ``greatest`` the greatest byte of what
+    brackets look into, by its name.
     """
-    writer = _Writer(code, values, width, lanes, look_up, branches, shorter)
+    writer = _Writer(code, values, width, lanes, look_up, branches, shorter, greatest)
     return writer.visit(settled(expr, width))
 
 
@@ -48,6 +60,7 @@ class _Writer:
     look_up: Callable[[Index], Value] | None
     branches: bool
     shorter: Callable[[Expr], Value | None]
+    greatest: Mapping[str, int]
 
     @cached_property
     def kind(self) -> Any:
@@ -57,6 +70,11 @@ class _Writer:
     def in_words(self) -> bool:
         """Whether bytes are computed with in words: the engine has no such operation on bytes."""
         return self.width == 8 and self.lanes > 1 and self.code.target.plain_engine
+
+    @cached_property
+    def rotates(self) -> bool:
+        """Whether there is something better than two shifts that differ from lane to lane."""
+        return self.in_words or self.lanes == 1 or not self.code.target.plain_engine
 
     def literal(self, value: int) -> Value:
         return self.kind(value) if self.lanes == 1 else self.kind([value] * self.lanes)
@@ -109,6 +127,8 @@ class _Writer:
             return self.shift(node.op, self.visit(node.left), node.right)
         if node.op == "&" and (interval := interval_of(node, self.width)) is not None:
             return b.zext(self.within(interval), self.kind)
+        if (rotation := rotation_of(node, self.width)) is not None and self.rotates:
+            return self.rotated(rotation)
         if self.in_words and (value := self.in_word(node)) is not None:
             return value
         operation = getattr(b, _PLAIN[node.op])
@@ -164,14 +184,58 @@ class _Writer:
         amount = self.visit(right)
         if self.in_words and not _varies(right):
             return shifted_alike(self.code, op, value, b.extract_element(amount, I32(0)))
+        if self.in_words:
+            return shifted_each(self.code, op, value, amount)
         if op == ">>" and _varies(right):
             # Of vectors, which it may make of this by itself, LLVM for WebAssembly shifts each
             # lane alone then, and of a constant all 32 bits rather than the lane's: 255 >> 1
             # gave 255. So it sees no constant here.
             value = b.xor(value, self.code.unknown_zero(width, self.lanes))
         # LLVM leaves a shift by the width or more undefined; here it gives 0.
-        fits = b.icmp_unsigned("<", amount, self.constant(width))
-        return b.select(fits, instruction(value, amount), self.constant(0))
+        return self.where_at_most(width - 1, right, amount, instruction(value, amount))
+
+    def where_at_most(self, most: int, amount: Expr, known: Value, value: Value) -> Value:
+        """``value`` where the ``amount``, which is ``known``, is at most so many, else 0."""
+        if isinstance(amount, Index) and self.greatest.get(amount.name, BYTE) <= most:
+            return value
+        fits = self.code.b.icmp_unsigned("<=", known, self.constant(most))
+        return self.code.b.select(fits, value, self.constant(0))
+
+    def rotated(self, rotation: Rotation) -> Value:
+        value, amount = self.visit(rotation.value), self.visit(rotation.amount)
+        if self.in_words:
+            return rotated_each(self.code, value, amount)
+        lanes = f"i{self.width}" if self.lanes == 1 else f"v{self.lanes}i{self.width}"
+        turned = self.code.call(f"llvm.fshl.{lanes}", self.kind, [value, value, amount])
+        return self.where_at_most(self.width, rotation.amount, amount, turned)
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """``value`` rotated to the left by ``amount``, which differs from byte to byte; nothing is left
+    where that is more than there are bits."""
+
+    value: Expr
+    amount: Expr
+
+
+def rotation_of(node: Binary, width: int) -> Rotation | None:
+    """``value << n | value >> width - n``, or the same from the other side."""
+    match node:
+        case Binary("|" | "^" | "+", Binary(">>", _, _) as right, Binary("<<", _, _) as left):
+            return rotation_of(Binary("|", left, right), width)
+        case Binary("|" | "^" | "+", Binary("<<", a, n), Binary(">>", b, m)) if a == b:
+            if m == Binary("-", Const(width), n) and _varies(n):
+                return Rotation(a, n)
+            if n == Binary("-", Const(width), m) and _varies(m):
+                return Rotation(a, n)
+    return None
+
+
+def rotation(value: Expr, amount: Expr, width: int) -> Expr:
+    """What ``rotation_of`` finds."""
+    back = Binary(">>", value, Binary("-", Const(width), amount))
+    return Binary("|", Binary("<<", value, amount), back)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pcpu.lower.code import I64, Code, Value
 from pcpu.lower.fuse import Group, feed, fuse, in_two
 from pcpu.lower.kernels import crc
 from pcpu.lower.packed import pack, unpack
-from pcpu.lower.places import keyed
+from pcpu.lower.places import rounds
 from pcpu.lower.stage import Bytes, Stage
 from pcpu.target import Target
 
@@ -48,7 +48,9 @@ def run(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None
         [stage] if form is None else unpack(code, stage, form)
         for stage, form in zip(stages, forms, strict=True)
     ]
-    _run(code, [keyed(code, part) for each in parts for part in each], data, length)
+    found = [part for each in parts for part in each]
+    with rounds(code, found, data, length) as (keyed, here, size):
+        _run(code, keyed, here, size)
     for stage, form, each in zip(stages, forms, parts, strict=True):
         if form is not None:
             pack(code, stage, form, each)

@@ -11,6 +11,7 @@ from pcpu.expr import INDEX_WIDTH, Expr, Index
 from pcpu.isa import Op
 from pcpu.lower import expression
 from pcpu.lower.code import I8, Code, Value
+from pcpu.lower.lane import splat
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class Stage:
             if not isinstance(value, Bytes) and imm.bits <= width:
                 found[imm.name] = code.resize(value, width)
         return found
+
+    def in_lanes(self, code: Code, width: int, lanes: int) -> dict[str, Value]:
+        """The numbers that are not known when compiling, by name, each in so many lanes."""
+        values, constants = self.values(code, width), self.constants
+        return {name: splat(code, v, lanes) for name, v in values.items() if name not in constants}
 
     def index(self, code: Code, address: Value) -> Value:
         """The place in the stream of the byte at ``address``."""

@@ -40,7 +40,7 @@ def compiler_digest() -> str:
     digest = hashlib.sha256()
     package = Path(__file__).parents[1]
     for path in sorted(package.rglob("*")):
-        if path.suffix in (".py", ".zig", ".c", ".json"):
+        if path.suffix in (".py", ".zig", ".c", ".h", ".json"):
             digest.update(path.relative_to(package).as_posix().encode() + b"\0")
             digest.update(path.read_bytes() + b"\0")
     for name in ("llvmlite", "ziglang"):

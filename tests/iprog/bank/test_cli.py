@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from pcpu.cli.bars import planning
 from tests.iprog.bank.test_bank import versions
 from tests.test_cli import pcpu
 
@@ -142,3 +146,29 @@ def test_misuse(folder: Path, tmp_path: Path) -> None:
         assert done.stderr.decode().startswith("pcpu: error: ")
         assert said in done.stderr.decode()
     assert list(tmp_path.iterdir()) == []
+
+
+class _Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_loops_are_counted_on_a_terminal(
+    is_terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def three(told: Callable[[int], None]) -> Iterator[None]:
+        for count in (1, 2, 3):
+            told(count)
+        yield
+
+    screen = _Screen() if is_terminal else io.StringIO()
+    monkeypatch.setattr("pcpu.iprog.jit.compiling", three)
+    monkeypatch.setattr("sys.stderr", screen)
+    with planning() as progress:
+        progress("aligning", 0.5)
+    told = "compiling the planner's loops, once: up to a minute\n"
+    assert screen.getvalue().count(told) == 1
+    assert ("aligning" in screen.getvalue()) == is_terminal
+    assert is_terminal or screen.getvalue() == told

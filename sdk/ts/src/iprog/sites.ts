@@ -6,10 +6,11 @@ import type { Content } from "./head.js";
 import { bytesAt, type Source } from "./pages.js";
 
 const MAGIC = [0x89, 0x53, 0x49, 0x54, 0x45, 0x53, 0x0d, 0x0a];
-const VERSION = 3;
+const VERSION = 4;
 const FIXED = 76;
 const ENTRY = 16;
 const MAX_FINDERS = 32;
+const MIN_PAGE_BITS = 12;
 const MAX_PAGE_BITS = 30;
 
 const MAX_FILES = 1 << 12;
@@ -126,15 +127,28 @@ export class SitesFile {
     const pageBits = view.getUint32(12, true);
     const [count, records, size] = [16, 24, 32].map((at) => Number(view.getBigUint64(at, true))) as [number, number, number];
     const finders = view.getUint32(72, true);
-    if (pageBits > MAX_PAGE_BITS || finders > MAX_FINDERS || records < count || records > 2 * count) throw damaged();
+    if (pageBits < MIN_PAGE_BITS || pageBits > MAX_PAGE_BITS || finders > MAX_FINDERS || records < count || records > 2 * count) throw damaged();
     const numbers = new DataView((await bytesAt(source, FIXED, 4 * finders)).buffer);
     const same = finders === wanted.length && wanted.every((finder, i) => numbers.getUint32(4 * i, true) === finder);
     if (!same || size !== blob.size || hex(head.subarray(40, 72)) !== blob.sha256) {
       throw new SourceError("the sites file is about another blob or other finders");
     }
-    if (count !== sites) throw new PlanError("damaged", `the plan has ${sites} sites, and ${count} were found`, 9);
     const name = `${source.key ?? ""} ${blob.sha256}.${wanted.join("-")}`; // a file that was mended is another
-    return new SitesFile(source, pageBits, aligned(FIXED + 4 * finders), count, records, blob, name);
+    const found = new SitesFile(source, pageBits, aligned(FIXED + 4 * finders), count, records, blob, name);
+    await found.#check(sites);
+    return found;
+  }
+
+  /** What no check is of, the file says twice: another size of pages begins them elsewhere. */
+  async #check(sites: number): Promise<void> {
+    const border = async (page: number) => {
+      const view = new DataView((await bytesAt(this.#source, this.#table + ENTRY * page, ENTRY)).buffer);
+      return [0, 8].map((at) => Number(view.getBigUint64(at, true)));
+    };
+    if ((await border(0))[1] !== this.#start) throw damaged();
+    if (this.#count === sites) return;
+    if ((await border(this.#pages))[0] !== this.#count) throw damaged();
+    throw new PlanError("damaged", `the plan has ${sites} sites, and ${this.#count} were found`, 9);
   }
 
   /** The records of sites whose place is not before `start`, and before `stop`, piece by piece. Throws SourceError. */

@@ -38,9 +38,11 @@ def run_bench(
     """
     began = time.monotonic()
     chosen = [p for p in described(only) if not quick or p["new"]["size"] <= QUICK]
+    screen = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(), console=Console(stderr=True), transient=True,
+        TimeElapsedColumn(), console=screen, transient=True,
+        disable=not screen.is_terminal,
     )  # fmt: skip
     results: list[Measured] = []
     with bar:

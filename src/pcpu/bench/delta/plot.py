@@ -105,6 +105,7 @@ def _speeds(record: Mapping[str, Any], theme: Theme) -> Any:
     for axes, (name, value) in zip(grid, PANELS.items(), strict=True):
         axes.set_title(name, size=10, weight="bold", loc="left")
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
         for place, tool in enumerate(TOOLS):
             values = [
                 found
@@ -118,7 +119,7 @@ def _speeds(record: Mapping[str, Any], theme: Theme) -> Any:
             colour, middle = _colour(tool.name, theme), statistics.median(values)
             axes.plot(values, [place] * len(values), "o", color=colour, alpha=0.45, ms=5, mew=0)
             axes.plot([middle] * 2, [place - 0.34, place + 0.34], color=colour, lw=3)
-            axes.annotate(rounded(middle), (middle, place), (0, -13), ha="center", size=8,
+            axes.annotate(rounded(middle), (middle, place), (0, -9), ha="center", va="top", size=8,
                           textcoords="offset points", color=theme.ink)  # fmt: skip
         axes.grid(axis="x", color=theme.soft, alpha=0.18, lw=0.7)
         axes.tick_params(axis="y", length=0)

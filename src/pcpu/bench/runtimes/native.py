@@ -26,6 +26,20 @@ class _Call(ctypes.Structure):
     _fields_ = (("function", ctypes.c_void_p), ("arguments", ctypes.c_uint64 * 4))
 
 
+class Room:
+    """``work``: memory for ``size`` bytes, a copy of them, which the limits make, and the state and
+    the results of a program behind; ``places`` has their addresses by the names of arguments."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        state, self.out = 2 * size, 2 * size + STATE // 2
+        memory = (ctypes.c_char * (2 * size + STATE + ALIGN))()
+        skip = -ctypes.addressof(memory) % ALIGN
+        address = ctypes.addressof(memory) + skip
+        self.places = {"data": address, "state": address + state, "out": address + self.out}
+        self.work = memoryview(memory).cast("B")[skip:]
+
+
 @dataclass
 class NativeSession:
     kit: Kit
@@ -35,6 +49,7 @@ class NativeSession:
     def __post_init__(self) -> None:
         self.data = {k: memoryview(path.read_bytes()) for k, path in self.kit.data.items()}
         self._modules: dict[str, ctypes.CDLL] = {}
+        self._homes: dict[str, Room] = {}
         self.repeat = self.module("repeat").repeat
         self.repeat.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64)
         self.repeat.restype = ctypes.c_uint64
@@ -43,6 +58,15 @@ class NativeSession:
         if name not in self._modules:
             self._modules[name] = ctypes.CDLL(str(self.kit.modules["host"][name]))
         return self._modules[name]
+
+    def room(self, home: str, size: int) -> Room:
+        """That of the home or, for a row without one, another."""
+        found = self._homes.get(home)
+        if found is None or found.size != size:
+            found = Room(size)
+            if home:
+                self._homes[home] = found
+        return found
 
     def open(self, plan: Plan) -> Handle:
         return KINDS[plan.kind](self, plan)
@@ -58,29 +82,18 @@ class Kernel:
 
     def load(self, size: int) -> None:
         if size != self.size:
-            self.place(size)
-        self.work[:size] = self.session.data[self.plan.data][:size]
+            self.size, self.room = size, self.session.room(self.plan.home, size)
+        self.room.work[:size] = self.session.data[self.plan.data][:size]
         self.calls = (_Call * len(self.functions))()
         for call, function, made in zip(self.plan.calls, self.functions, self.calls, strict=True):
             made.function = ctypes.cast(function, ctypes.c_void_p)
             for index, argument in enumerate(call.args):
                 made.arguments[index] = self.value(argument)
 
-    def place(self, size: int) -> None:
-        """Memory of its own: no row may find in the cache what another one left there."""
-        self.size = size
-        # The limits copy the span to the one behind it.
-        self.state, self.out = 2 * size, 2 * size + STATE // 2
-        self.memory = (ctypes.c_char * (2 * size + STATE + ALIGN))()
-        skip = -ctypes.addressof(self.memory) % ALIGN
-        self.address = ctypes.addressof(self.memory) + skip
-        self.work = memoryview(self.memory).cast("B")[skip:]
-
     def value(self, argument: Argument) -> int:
         if isinstance(argument, int):
             return argument
-        places = {"state": self.state, "out": self.out, "data": 0}
-        return self.size if argument == "size" else self.address + places[argument]
+        return self.size if argument == "size" else self.room.places[argument]
 
     def answer(self) -> str:
         results = []
@@ -88,9 +101,9 @@ class Kernel:
             result = self.session.repeat(ctypes.byref(made), 1, 1)
             if call.bits:
                 results.append(result & (1 << call.bits) - 1)
-        out = self.work[self.out : self.out + 8 * self.plan.outputs]
+        out = self.room.work[self.room.out :][: 8 * self.plan.outputs]
         results += out.cast("Q")
-        return shown(results, self.work[: self.size] if self.plan.changes else None)
+        return shown(results, self.room.work[: self.size] if self.plan.changes else None)
 
     def time(self, calls: int, warm: int) -> float:
         repeat, count = self.session.repeat, len(self.calls)

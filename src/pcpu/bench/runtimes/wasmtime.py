@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -42,15 +42,20 @@ class WasmtimeSession:
         self.data = {kind: path.read_bytes() for kind, path in kit.data.items()}
         self.versions = {"wasmtime": version("wasmtime")}
         self._modules: dict[str, Module] = {}
+        self._homes: dict[str, Loaded] = {}
 
-    def instantiate(self, name: str) -> Loaded:
-        """An instance for one row: none may find in the cache what another one left there."""
+    def instantiate(self, name: str, home: str) -> Loaded:
+        """An instance for one row, in memory of its own or, where it imports one, of its home."""
         import wasmtime
 
         if name not in self._modules:
             path = self.kit.modules["wasm"][name]
             self._modules[name] = wasmtime.Module.from_file(self.engine, str(path))
-        instance = wasmtime.Instance(self.store, self._modules[name], [])
+        module = self._modules[name]
+        if module.imports:
+            shared = self._homes[home]
+            return replace(shared, instance=wasmtime.Instance(self.store, module, [shared.memory]))
+        instance = wasmtime.Instance(self.store, module, [])
         exports = instance.exports(self.store)
         memory, malloc = exports["memory"], exports["malloc"]
         assert isinstance(memory, wasmtime.Memory)
@@ -59,7 +64,10 @@ class WasmtimeSession:
         data = malloc(self.store, 2 * self.size + STATE)
         if not data:
             raise EngineError(f"no memory for {2 * self.size} bytes in wasmtime")
-        return Loaded(instance, memory, data & 0xFFFFFFFF)
+        loaded = Loaded(instance, memory, data & 0xFFFFFFFF)
+        if home:
+            self._homes[home] = loaded
+        return loaded
 
     def open(self, plan: Plan) -> Handle:
         return Kernel(self, plan)
@@ -68,7 +76,7 @@ class WasmtimeSession:
 class Kernel:
     def __init__(self, session: WasmtimeSession, plan: Plan) -> None:
         self.session, self.plan = session, plan
-        self.loaded = session.instantiate(plan.module)
+        self.loaded = session.instantiate(plan.module, plan.home)
         exports = self.loaded.instance.exports(session.store)
         self.functions: list[Any] = [exports[call.name] for call in plan.calls]
 

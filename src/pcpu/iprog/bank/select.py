@@ -31,7 +31,7 @@ _CLOSE = 1.25  # as _DOUBT, from all chunks
 _FAR, _CLOSE_IF_FAR = 0.002, 2.0  # edits a byte; from here on whole chunks tell less of a plan
 _ALIKE, _MAY_BE_ALIKE = 1.3, 2.0  # times the least cost from all chunks, and from sketches
 _CHEAPEST = 2  # plans for what they should cost, some of which are made anyway
-_QUICK = 8 << 20  # bytes that are planned quickly: of a small file more plans are made
+_QUICK = 8 << 20  # bytes that are planned quickly
 _IF_QUICK = 4.0  # as _CLOSE and _ALIKE then
 _IN_VAIN = 2  # one after the other, after which no more are made
 _LITTLE = 0.02  # of a file, that its blob has too
@@ -136,11 +136,16 @@ def _with_cheap(
     return parts
 
 
+def _affordable(size: int) -> int:
+    """How many plans of a file of so many bytes are made quickly."""
+    return _QUICK // max(1, size)
+
+
 def _compared(
     bank: Bank, studied: Studied, found: list[Candidate], costs: Costs
 ) -> list[Candidate]:
     near = found[: _close(found, _DOUBT, READ)]
-    times = _IF_QUICK if _TRIED * studied.sketch.size < _QUICK else _MAY_BE_ALIKE
+    times = _IF_QUICK if _affordable(studied.sketch.size) >= _TRIED else _MAY_BE_ALIKE
     chosen, others = _with_cheap(near, found, costs, times, _CHEAP)
     if len(chosen) == 1:
         return found
@@ -165,7 +170,7 @@ def _promising(
     far = found[0].nearness.density > _FAR
     near = found[: _close(found, _CLOSE_IF_FAR if far else _CLOSE, _TRIED)]
     sure, others = _with_cheap(near, found, costs, _ALIKE, _CHEAPEST)
-    more = _QUICK // max(1, size) - len(sure)
+    more = _affordable(size) - len(sure)
     if more <= 0:
         return sure, [], others
     near = found[: _close(found, _IF_QUICK, READ)]

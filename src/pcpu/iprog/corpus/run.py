@@ -35,7 +35,7 @@ def run(
     """
     begun = time.perf_counter()
     need_extra()
-    from pcpu.iprog.corpus import cluster, table
+    from pcpu.iprog.corpus import cluster
 
     entries = Bank(bank).entries()
     if not entries:
@@ -54,10 +54,18 @@ def run(
                 file.write(journal.line(outcome))
                 found[outcome.path] = outcome
                 advance(outcome.path, len(found), len(jobs))
+    outcomes = tuple(found[job.path] for job in jobs)
+    return _told(outcomes, len(kept), time.perf_counter() - begun, folder, corpus, bank)
+
+
+def _told(
+    outcomes: tuple[Outcome, ...], kept: int, seconds: float, folder: Path, corpus: str, bank: str
+) -> Summary:
+    """The summary, which the table and the page have too."""
+    from pcpu.iprog.corpus import table
+
     files = {name: str(folder / name) for name in ("plans", "results.parquet", "report.html")}
-    summary = Summary(
-        tuple(found[job.path] for job in jobs), len(kept), time.perf_counter() - begun, files
-    )
+    summary = Summary(outcomes, kept, seconds, files)
     table.write(summary, folder / "results.parquet")
     with open_output(folder / "report.html") as html:
         html.write(page.render(summary, corpus, bank).encode())

@@ -6,13 +6,8 @@ from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.given import hold_records
 from pcpu.iprog.decoder.records import has_own, keep_records, make_records
 from pcpu.iprog.decoder.state import fail, take
-from pcpu.iprog.finders.find import (
-    BYTES_A_SITE,
-    KNOWN_FINDERS,
-    LAST_FINDER,
-    find_room,
-    find_sites,
-)
+from pcpu.iprog.finders.find import BYTES_A_SITE, find_room, find_sites
+from pcpu.iprog.finders.numbered import KNOWN_FINDERS, LAST_FINDER
 from pcpu.iprog.finders.record import RECORD
 from pcpu.iprog.finders.rows import KEY
 from pcpu.iprog.finders.sort import NUMBERS, SHORT, sort_room, sort_rows

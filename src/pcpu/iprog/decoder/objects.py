@@ -15,7 +15,7 @@ from llvmlite import ir
 from pcpu import llvm
 from pcpu.compiler import compile_operations
 from pcpu.iprog.decoder import state
-from pcpu.iprog.finders.find import chosen_for
+from pcpu.iprog.finders.numbered import chosen_for
 from pcpu.iprog.format import Codec, Header
 from pcpu.iprog.regions import RegionKind
 from pcpu.iprog.zstd import zstd_object

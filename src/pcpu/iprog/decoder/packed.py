@@ -6,13 +6,13 @@ from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.groups import pcpu_zstd, pcpu_zstd_workspace
 from pcpu.iprog.decoder.reader import read_from, read_number, read_signed
 from pcpu.iprog.decoder.records import ROW, record_of
-from pcpu.iprog.decoder.state import fail, take
+from pcpu.iprog.decoder.state import check, fail, take
 from pcpu.iprog.finders.record import RECORD
 from pcpu.iprog.sites import NEAR, REST, Form
 from pcpu.kernel import Memory, State
 from pcpu.kernel.memory import i64_at, put_64, u32_at
 
-_LENGTH = 4  # bytes that say how long the columns are
+_HEAD = 8  # bytes that say how long the columns are, and their check
 _LONGEST = 28  # bytes of a site in them: three numbers and a form
 _FORMS = max(Form) + 1
 _KNOWN = sum(1 << form for form in Form)  # a bit for each
@@ -35,7 +35,7 @@ def unpack(s: State, heap: Memory, start: int, length: int, count: int, to: int)
     ``count`` sites; how many records, or a status."""
     if count == 0 and length == 0:
         return 0
-    size = u32_at(heap, start) if length >= _LENGTH else 0
+    size = u32_at(heap, start) if length >= _HEAD else 0
     if count < 0 or not 0 < size <= _LONGEST * count:
         return fail(S.DAMAGED, _RULE)
     mark = s[S.TOP]
@@ -45,8 +45,10 @@ def unpack(s: State, heap: Memory, start: int, length: int, count: int, to: int)
     s[S.TOP] = mark
     if columns | last | rows | workspace < 0:
         return fail(S.NO_MEMORY, 0)
-    stored, stored_length = start + _LENGTH, length - _LENGTH
+    stored, stored_length = start + _HEAD, length - _HEAD
     if pcpu_zstd(columns, size, stored, stored_length, 0, 0, workspace) < 0:
+        return fail(S.DAMAGED, _RULE)
+    if check(columns, size) != u32_at(heap, start + 4):
         return fail(S.DAMAGED, _RULE)
     read_from(s, columns, columns + size)
     _column(s, heap, _PLACES, count, rows, last)

@@ -24,7 +24,7 @@ from pcpu.iprog.decoder.objects import (
     say_where,
 )
 from pcpu.iprog.document import content_json
-from pcpu.iprog.finders.find import are_short
+from pcpu.iprog.finders.numbered import are_short
 from pcpu.iprog.finders.sort import SHORT
 from pcpu.iprog.format import Header, read_header
 from pcpu.kernel.module import Kernel, Translation

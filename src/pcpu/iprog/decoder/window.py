@@ -24,7 +24,6 @@ MAX_ROWS = 2 * covers.MANY  # that are asked for at once
 
 _TURN = 8  # fixes that are added at once
 _LONG = -0x7F7F7F7F7F7F7F80  # a bit of each byte, which one has where a number has more
-_ONES = 0x0101010101010101
 
 
 def want_covers(s: State, heap: Memory, size: int, start: int) -> int:

@@ -28,6 +28,7 @@ _ROW_SHARE = 1000  # a section that has one part in so many of the file has a ro
 _DOC = ("copied as it is", "copied, sites moved", "copied and fixed", "literal")
 _TICKS = 5
 _LETTER = 6.6  # width of one, about
+_LEAST = 760  # pixels that a page is wide
 _PAGE, _PICTURE = (".html", ".htm"), ".svg"
 
 
@@ -48,7 +49,9 @@ def check_name(path: Path) -> None:
 def page(explanation: Explanation) -> str:
     """The picture as a page of HTML."""
     picture = svg(explanation)
-    style = "body{margin:0 auto;max-width:1200px}svg{display:block;width:100%;height:auto}"
+    # A telephone shows a part of it at a time, which can be read.
+    style = "body{margin:0 auto;max-width:1200px;overflow-x:auto}"
+    style += f"svg{{display:block;width:100%;min-width:{_LEAST}px;height:auto}}"
     style += "html{color-scheme:light dark;background:#fff}"
     style += "@media(prefers-color-scheme:dark){html{background:#0f1216}}"
     digests = " ".join(f"'sha256-{_digest(text)}'" for text in (style, _style()))
@@ -105,8 +108,9 @@ class _Drawing:
 
     def parts(self) -> Iterator[str]:
         yield from self.head()
-        if self.size:
+        if self.size and self.header.reference_size:
             yield from self.map()
+        if self.size:
             yield from self.ribbon()
             yield from self.spent()
             yield from self.strip()
@@ -137,13 +141,16 @@ class _Drawing:
         self.y += 84
 
     def heading(self, text: str, about: str = "") -> Iterator[str]:
-        yield _text(EDGE, self.y + 12, text, "h2")
-        yield _text(EDGE + 14 + 7.4 * len(text), self.y + 12, about, "soft")
+        yield (
+            f'<text x="{EDGE}" y="{self.y + 12:.1f}"><tspan class="h2">{escape(text)}</tspan>'
+            f'<tspan dx="10" class="soft">{escape(about)}</tspan></text>\n'
+        )
         self.y += 22
 
     def map(self) -> Iterator[str]:
         """File position against source position."""
         yield from self.heading("Sources", "where in the blobs each part of the file lies")
+        self.y += 6
         top, whole = self.y, max(1, self.header.reference_size)
         yield _box(LEFT, top, RIGHT - LEFT, MAP, "panel")
         for tick in range(_TICKS):

@@ -299,7 +299,7 @@ def _listed(
     base = max(i64(about[_BASE]), 0)
     first = p
     if new:
-        p, count = list_5(b, p, end, base, unit, located, marks, mark, about, rows, room, count)
+        p, count = list_5(b, p, end, unit, located, marks, mark, about, rows, room, count)
     else:
         p, count = list_4(b, p, end, base, unit, located, marks, mark, about, rows, room, count)
     about[_READ] += p - first

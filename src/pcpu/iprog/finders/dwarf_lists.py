@@ -80,7 +80,7 @@ def _counted(
 
 
 def list_5(
-    b: Bytes, p: int, end: int, base: int, unit: int, located: bool, marks: Ints, mark: int,
+    b: Bytes, p: int, end: int, unit: int, located: bool, marks: Ints, mark: int,
     about: Ints, rows: Ints, room: int, count: int,
 ) -> tuple[int, int]:  # fmt: skip
     """The same of a unit of version 5."""

@@ -1,4 +1,4 @@
-"""Go's tables in Mach-O and PE images, and what newer ones hold (spec/iprog-finders.md G92-G95).
+"""Go's tables in Mach-O and PE images, and what newer ones hold (spec/iprog-finders.md G92).
 
 A linker for PE gives the table of functions no section of its own. Where an image is moved when it
 is loaded, the table does not say where code begins.

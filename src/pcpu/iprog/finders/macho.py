@@ -184,36 +184,24 @@ def named(b: Bytes, name: int) -> int:
     return 0
 
 
-def macho_amd_code(
-    b: Bytes, image: Ints, tables: Ints, rows: Ints, room: int, count: int
+def macho_code(
+    b: Bytes, image: Ints, for_arm: bool, known: Ints, tables: Ints, rows: Ints, room: int,
+    count: int,
 ) -> int:  # fmt: skip
-    """Finder 17: calls, jumps and operands relative to the instruction."""
+    """Finder 17: calls, jumps and operands relative to the instruction; for AArch64 finder 18:
+    branches, and pages with what is added to them."""
     c = i64(image[FIRST])
     while c < image[LAST]:
         for s in range(c + SEGMENT, sections_end(b, c), ENTRY):
             if has_code(b, s):
                 start = content_of(b, s)
-                bias = address_of(b, s) - start
-                count = find_distances(
-                    b, start, start + length_of(b, s), bias, True, image, tables, rows, room, count,
-                )  # fmt: skip
-        c += command_size(b, c)
-    return count
-
-
-def macho_arm_code(
-    b: Bytes, image: Ints, known: Ints, rows: Ints, room: int, count: int
-) -> int:  # fmt: skip
-    """Finder 18: branches, and pages with what is added to them."""
-    c = i64(image[FIRST])
-    while c < image[LAST]:
-        for s in range(c + SEGMENT, sections_end(b, c), ENTRY):
-            if has_code(b, s):
-                start = content_of(b, s)
-                bias = address_of(b, s) - start
-                count = find_pages(
-                    b, start, start + length_of(b, s), bias, image, known, rows, room, count,
-                )  # fmt: skip
+                stop, bias = start + length_of(b, s), address_of(b, s) - start
+                if for_arm:
+                    count = find_pages(b, start, stop, bias, image, known, rows, room, count)
+                else:
+                    count = find_distances(
+                        b, start, stop, bias, True, image, tables, rows, room, count
+                    )  # fmt: skip
         c += command_size(b, c)
     return count
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from pcpu.iprog.finders.arrays import Bytes, Ints
+from pcpu.iprog.finders.numbered import WASM_CODE, WASM_LOCALS, WASM_TABLES, WASM_WORDS
 from pcpu.iprog.finders.reading import varint
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.finders.wasm_code import (
@@ -26,7 +27,6 @@ from pcpu.iprog.sites import SPACE, Form
 from pcpu.kernel import i64
 from pcpu.kernel.memory import u32_at
 
-CODE, TABLES, WORDS, LOCALS = 10, 11, 12, 24  # finders
 _MAGIC = np.frombuffer(b"\0asm\1\0\0\0", np.uint8)
 HEADER = len(_MAGIC)  # sections follow
 _NAME = 0x656D616E  # "name"
@@ -61,15 +61,15 @@ def find_in_module(b: Bytes, finder: int, rows: Ints, room: int, count: int) -> 
         size, p = varint(b, p + 1, len(b))
         end = skip(p, size, len(b))
         if end >= 0:
-            if finder == CODE and section == _CODE:
+            if finder == WASM_CODE and section == _CODE:
                 count = find_in_bodies(b, p, end, rows, room, count)
-            elif finder == LOCALS and section == _CODE:
+            elif finder == WASM_LOCALS and section == _CODE:
                 count = find_locals(b, p, end, rows, room, count)
-            elif finder == TABLES:
+            elif finder == WASM_TABLES:
                 count = _tables(b, section, p, end, rows, room, count)
-            elif finder == WORDS and section == _GLOBALS:
+            elif finder == WASM_WORDS and section == _GLOBALS:
                 stack = _stack(b, p, end)
-            elif finder == WORDS and section == _DATA:
+            elif finder == WASM_WORDS and section == _DATA:
                 top = min(max(stack, _top(b, p, end)) + _BEHIND, ADDRESSES)
                 count = _segments(b, p, end, top, rows, room, count)
         p = end

@@ -7,6 +7,7 @@ and ``chain`` that of folds.
 from pcpu.isa import Op
 from pcpu.lower.kernels import (
     adler,
+    affine,
     automata,
     chain,
     clock,
@@ -17,11 +18,13 @@ from pcpu.lower.kernels import (
     idle,
     lanes,
     lookup,
+    modular,
     moment,
     neighbours,
     polynomial,
     resets,
     search,
+    two_states,
     xor_hash,
 )
 from pcpu.lower.kernels.kernel import Kernel
@@ -37,6 +40,7 @@ _FAST: tuple[Kernel, ...] = (
     lanes.KERNEL,
     lookup.KERNEL,
     polynomial.KERNEL,
+    modular.KERNEL,
     moment.KERNEL,
     chain.WIDE,
     neighbours.KERNEL,
@@ -44,7 +48,9 @@ _FAST: tuple[Kernel, ...] = (
     clock.KERNEL,
 )
 _LAST: tuple[Kernel, ...] = (
+    two_states.KERNEL,
     automata.KERNEL,
+    affine.KERNEL,
     idle.KERNEL,
     histogram.KERNEL,
     chain.ARRAY,

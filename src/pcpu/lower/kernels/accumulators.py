@@ -18,7 +18,7 @@ from llvmlite import ir
 from pcpu.lower.code import I64, Code, Value
 from pcpu.lower.forms import Reduction
 from pcpu.lower.kernels import vectors
-from pcpu.lower.lane import lane_type
+from pcpu.lower.lane import joined, lane_type, pieces
 
 # So many turns of a loop, or vectors in few long ones, make widening what 8-bit lanes gather cheap.
 NARROW_TURNS = 16
@@ -114,10 +114,10 @@ class _Paired:
 
     def add(self, values: Value) -> None:
         code = self._code
-        parts = vectors.pieces(code, values, 16)
+        parts = pieces(code, values, 16)
         half = len(parts) // 2
-        joined = [self._join(a, b) for a, b in zip(parts[:half], parts[half:], strict=True)]
-        self._add(vectors.joined(code, joined))
+        halves = zip(parts[:half], parts[half:], strict=True)
+        self._add(joined(code, [self._join(a, b) for a, b in halves]))
 
     def _join(self, a: Value, b: Value) -> Value:
         # LLVM would rather add one after the other.
@@ -161,7 +161,7 @@ class _Lanewise:
             # Of wide vectors of truths LLVM makes a mask, which its WebAssembly has only for lanes
             # of bytes: others end the process. So what is reduced is a register.
             register = 8 * vectors.width(code.target) // self._kind.element.width
-            parts = vectors.pieces(code, total, register)
+            parts = pieces(code, total, register)
             total = reduce(lambda a, b: combine(code, self._how, a, b), parts)
         return vectors.reduce(code, self._how, total)
 
@@ -191,7 +191,7 @@ class _Narrow:
         (total,) = self.totals()
         size = vectors.width(code.target)
         # Pairs of up to 2 x 255 in 16 bits: 128 of them could be added.
-        sums = [vectors.add_neighbours(code, part) for part in vectors.pieces(code, total, size)]
+        sums = [vectors.add_neighbours(code, part) for part in pieces(code, total, size)]
         added = vectors.total(code, sums)
         return vectors.reduce(code, "add", code.b.zext(added, lane_type(32, added.type.count)))
 
@@ -252,7 +252,7 @@ class _Eights:
 
     def add(self, values: Value) -> None:
         code = self._code
-        parts = vectors.pieces(code, values, self._size)
+        parts = pieces(code, values, self._size)
         for total, part in zip(self._totals, parts, strict=True):
             added = code.b.add(code.load(self._kind, total), vectors.add_eights(code, part))
             _keep(code, total, added)
@@ -281,7 +281,7 @@ class _Masks:
     def add(self, values: Value) -> None:
         code = self._code
         truths = code.b.icmp_unsigned("!=", values, ir.Constant(values.type, None))
-        parts = vectors.pieces(code, truths, self._size)
+        parts = pieces(code, truths, self._size)
         for total, part in zip(self._totals, parts, strict=True):
             mask = code.resize(vectors.mask(code, part), 64)
             count = vectors.call(code, "llvm.ctpop.i64", I64, [mask])

@@ -25,7 +25,7 @@ from pcpu.lower.kernels.function import inside, kernel_function, variables
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.lanes import SMALL_LANES, Feed, Values
 from pcpu.lower.kernels.table import in_lanes
-from pcpu.lower.lane import lane_type
+from pcpu.lower.lane import lane_type, pieces
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
@@ -187,7 +187,7 @@ class Spans:
             here = code.load(POINTER, pointer)
             for k in range(0, step, 2 * width):
                 loaded = feed.load(code.byte_at(here, code.size(k)))
-                wide.add(vectors.pieces(code, loaded, width))
+                wide.add(pieces(code, loaded, width))
             code.b.store(code.opaque(code.byte_at(here, code.size(step))), pointer)
         rest = code.byte_at(data, end), code.b.sub(length, end)
         feed.span(*rest)

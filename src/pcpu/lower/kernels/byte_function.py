@@ -20,7 +20,7 @@ from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Var, function, wal
 from pcpu.lower.code import Code, Value
 from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.table import HALF, SIZE, Method, method
-from pcpu.lower.lane import lane_type
+from pcpu.lower.lane import joined, lane_type, pieces, shuffle
 
 ROW = 16
 ROWS = 4  # that may be looked up one by one
@@ -99,10 +99,8 @@ def _affine(table: Sequence[int], code: Code, byte: Value) -> Value:
     kind = lane_type(8, count)
     name = f"llvm.x86.vgf2p8affineqb.{8 * count}"
     matrix, number = kind(rows * (count // 8)), ir.IntType(8)(table[0])
-    parts = vectors.pieces(code, byte, count)
-    return vectors.joined(
-        code, [vectors.call(code, name, kind, [part, matrix, number]) for part in parts]
-    )
+    parts = pieces(code, byte, count)
+    return joined(code, [vectors.call(code, name, kind, [part, matrix, number]) for part in parts])
 
 
 def _whole(how: Method, table: Sequence[int], code: Code, byte: Value) -> Value:
@@ -111,10 +109,10 @@ def _whole(how: Method, table: Sequence[int], code: Code, byte: Value) -> Value:
     rows = [kind(list(table[at : at + how.row])) for at in range(0, SIZE, how.row)]
     if count < how.lanes:
         lanes = [i % count for i in range(how.lanes)]
-        wide = how.look_up(code, rows, vectors.shuffle(code, byte, byte, lanes))
-        return vectors.shuffle(code, wide, wide, range(count))
-    parts = vectors.pieces(code, byte, how.lanes)
-    return vectors.joined(code, [how.look_up(code, rows, part) for part in parts])
+        wide = how.look_up(code, rows, shuffle(code, byte, byte, lanes))
+        return shuffle(code, wide, wide, range(count))
+    parts = pieces(code, byte, how.lanes)
+    return joined(code, [how.look_up(code, rows, part) for part in parts])
 
 
 def _by_halves(table: Sequence[int]) -> _Found | None:
@@ -136,7 +134,7 @@ def _halves(table: Sequence[int], how: Callable[[int, int], int], code: Code, by
         values = [_swizzle(code, row, at) for row, at in zip(rows, places, strict=True)]
         return b.xor(*values) if how is xor else b.add(*values)
 
-    return vectors.joined(code, [found(part) for part in vectors.pieces(code, byte, ROW)])
+    return joined(code, [found(part) for part in pieces(code, byte, ROW)])
 
 
 def _by_rows(table: Sequence[int]) -> _Found | None:
@@ -167,7 +165,7 @@ def _few(rows: dict[int, bytes], mask: int, number: int, code: Code, byte: Value
             here = b.xor(here, _swizzle(code, row, b.sub(part, code.kept(first, 8, ROW))))
         return here
 
-    return vectors.joined(code, [found(part) for part in vectors.pieces(code, byte, ROW)])
+    return joined(code, [found(part) for part in pieces(code, byte, ROW)])
 
 
 def _swizzle(code: Code, row: Value, places: Value) -> Value:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from llvmlite import ir
 
-from pcpu.expr import INDEX_WIDTH
+from pcpu.expr import INDEX_WIDTH, Index, walk
 from pcpu.isa import Op
 from pcpu.lower import obstacle
 from pcpu.lower.code import I8, I64, Code, Value
@@ -18,8 +18,14 @@ from pcpu.target import Target
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
-    # A place counts along with the loop, where LLVM sees what becomes of it.
-    first = [None if stage.origin is None else stage.index(code, data) for stage in stages]
+    # A place counts along with the loop, where LLVM sees what becomes of it, and in no more bits
+    # than count.
+    first = [
+        None
+        if stage.origin is None
+        else code.resize(stage.index(code, data), _place_bits(stage.op))
+        for stage in stages
+    ]
     with ExitStack() as stack:
         i = stack.enter_context(code.loop(code.size(0), length, 1))
         address = code.byte_at(data, i)
@@ -27,8 +33,15 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
         for stage, begin in zip(stages, first, strict=True):
             given = {"byte": byte}
             if begin is not None:
-                given["index"] = code.b.add(begin, code.resize(i, INDEX_WIDTH))
+                given["index"] = code.b.add(begin, code.resize(i, begin.type.width))
             step_with(code, stage, given)
+
+
+def _place_bits(op: Op) -> int:
+    """Those of a place that the step asks for; brackets ask for all."""
+    if op.is_array or any(isinstance(node, Index) for node in walk(op.step_expr)):
+        return INDEX_WIDTH
+    return op.state_bits
 
 
 def step(code: Code, stage: Stage, byte: Value, address: Value, *, branches: bool = True) -> None:

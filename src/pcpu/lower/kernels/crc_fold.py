@@ -24,6 +24,7 @@ from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.crc_model import Field, intrinsic, kernel_function
 from pcpu.lower.kernels.function import inside
 from pcpu.lower.kernels.lanes import Feed
+from pcpu.lower.lane import shuffle
 from pcpu.lower.stage import Stage
 
 # One stream of loads leaves the prefetchers of the processor behind: at 1 MiB, asking this far
@@ -151,7 +152,7 @@ class _Fold:
             return value
         if self.multiplier.in_words:
             swapped = vectors.call(self.code, "llvm.bswap.v2i64", value.type, [value])
-            return vectors.shuffle(self.code, swapped, swapped, (1, 0))
+            return shuffle(self.code, swapped, swapped, (1, 0))
         mask = [base + 15 - k for base in range(0, value.type.count, 16) for k in range(16)]
         mask = ir.Constant(ir.VectorType(I32, len(mask)), mask)
         return self.code.b.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), mask)

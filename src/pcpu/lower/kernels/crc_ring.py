@@ -166,6 +166,16 @@ def _write(
         code.b.store(code.opaque(code.byte_at(here, code.size(STEP))), pointer)
     rest = code.byte_at(data, stop)
     feed.span(rest, code.b.sub(length, stop))
+    _write_end(around, recent, rest, stop, out, below)
+
+
+def _write_end(
+    around: _Ring, recent: _Recent, rest: Value, stop: Value, out: Value, below: Value
+) -> None:
+    """Give ``below`` the ``rest`` of the message, from ``stop`` on, with what w has still to cancel
+    in it, which goes to ``out``."""
+    code = around.code
+    start, data, length, *_ = code.function.args
     left = code.b.and_(code.b.sub(length, stop), code.size(-16))
     _add_terms(around, rest, stop, left, out)
     recent.add_terms(out)

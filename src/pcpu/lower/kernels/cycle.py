@@ -21,6 +21,7 @@ from pcpu.expr import INDEX_WIDTH, Index, walk
 from pcpu.lower.code import I8, POINTER, Code, Value
 from pcpu.lower.forms import PLACE
 from pcpu.lower.lane import lane_type
+from pcpu.lower.places import difference
 from pcpu.lower.stage import Bytes, Stage
 
 CHUNK = 16  # bytes that are copied at a time
@@ -122,10 +123,10 @@ class _Known:
             return _Same(code, self._content[0], lanes)
         if lanes % length == 0:
             return _Held(code, _Turn(code, self._address, code.size(length), lanes))
-        difference = _difference(self._content)
-        if difference is not None and lanes > 1:
+        grow = difference(self._content)
+        if grow is not None and lanes > 1:
             one = _Turn(code, self._address, code.size(length), lanes)
-            return _Held(code, one, difference * lanes % 256)
+            return _Held(code, one, grow * lanes % 256)
         return _Turn(code, self._address, code.size(length), lanes, turn)
 
     def _address(self, phase: Value) -> Value:
@@ -309,14 +310,6 @@ class _Held:
             more = code.kept(self._grow, 8, self._turn.lanes)
             code.b.store(code.b.add(found, more), self._vector)
         return found
-
-
-def _difference(content: bytes) -> int | None:
-    """What each byte is more than the one before modulo 256, the first one than the last too;
-    None where that varies."""
-    pairs = zip(content, content[1:] + content[:1], strict=True)
-    found = {(after - before) % 256 for before, after in pairs}
-    return found.pop() if len(found) == 1 else None
 
 
 def _next(code: Code, phase: Value, step: Value, length: Value) -> Value:

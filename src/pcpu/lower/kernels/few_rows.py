@@ -16,7 +16,7 @@ from pcpu.lower.code import I8, I32, I64, POINTER, Code, Value
 from pcpu.lower.forms import PLACE
 from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.table import SIZE, Tables, is_table
-from pcpu.lower.lane import lane_type
+from pcpu.lower.lane import joined, lane_type, pieces, shuffle
 from pcpu.lower.stage import Stage
 
 ROWS = 4  # that a table may need
@@ -76,8 +76,8 @@ class FewRows(Tables):
                 here = code.b.xor(here, added)
             return here
 
-        parts = vectors.pieces(code, index, LANES)
-        return vectors.joined(code, [found(part) for part in parts])
+        parts = pieces(code, index, LANES)
+        return joined(code, [found(part) for part in parts])
 
 
 def _take_apart(code: Code) -> Value:
@@ -133,4 +133,4 @@ def _write_rows(code: Code, table: Value, room: Value, mask: Value, value: Value
 
 def _everywhere(code: Code, byte: Value) -> Value:
     first = code.b.insert_element(ir.Constant(_VECTOR, ir.Undefined), byte, I32(0))
-    return vectors.shuffle(code, first, first, [0] * LANES)
+    return shuffle(code, first, first, [0] * LANES)

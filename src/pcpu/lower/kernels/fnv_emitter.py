@@ -10,7 +10,7 @@ from functools import partial
 
 from llvmlite import ir
 
-from pcpu.lower.code import I8, I64, POINTER, Code, Value
+from pcpu.lower.code import I64, Code, Value
 from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.fnv_block import HEAD, Block
 from pcpu.lower.kernels.fnv_limbs import Limbs
@@ -21,7 +21,7 @@ from pcpu.lower.kernels.fnv_planes import (
     load_rows,
     transpose_bits,
 )
-from pcpu.lower.kernels.fnv_rows import STRIP, Rows, at, each_row
+from pcpu.lower.kernels.fnv_rows import STRIP, Rows, at, each_row, scratch
 from pcpu.lower.kernels.fnv_words import Words
 from pcpu.lower.lane import splat
 
@@ -35,9 +35,9 @@ class Emitter:
         self.wide = ir.VectorType(self.scalar, block.width // 4)
         self.stride = block.width * STRIP * block.sizes[-1] + 64
         self.planes = Planes(block.width, self.stride, block.factor & 255)
-        self.rows = Rows(_scratch(code, 8 * self.stride, 64), block.width, self.stride)
-        self.by_plane = _scratch(code, self.planes.slots * self.stride, 64)
-        self.first_bytes = _scratch(code, 8 * block.width, block.width)
+        self.rows = Rows(scratch(code, 8 * self.stride, 64), block.width, self.stride)
+        self.by_plane = scratch(code, self.planes.slots * self.stride, 64)
+        self.first_bytes = scratch(code, 8 * block.width, block.width)
         side_by_side = Words if block.words else Limbs
         self.side_by_side = side_by_side(
             code, block, f"fnv.{name}", self.rows, self.first_bytes, self.by_plane
@@ -134,10 +134,3 @@ class Emitter:
         ]
         each_row(code, rows, [(self.by_plane, self.block.width)], *bodies)
         return code.load(planes.kind, run)
-
-
-def _scratch(code: Code, size: int, align: int) -> Value:
-    slot = code.local(ir.ArrayType(I8, size))
-    slot.align = align
-    slot.type = POINTER  # llvmlite would else take it for a pointer to arrays
-    return slot

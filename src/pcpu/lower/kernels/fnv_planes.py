@@ -17,7 +17,7 @@ from llvmlite import ir
 
 from pcpu.lower.code import I8, I64, Code, Value
 from pcpu.lower.kernels.fnv_rows import at
-from pcpu.lower.kernels.vectors import shuffle
+from pcpu.lower.lane import shuffle
 
 BIT_MASKS = (0x0F, 0x33, 0x55)  # for ``transpose_bits``, in every byte
 

@@ -12,9 +12,8 @@ from functools import partial
 
 from llvmlite import ir
 
-from pcpu.lower.code import I8, Code, Value
-from pcpu.lower.kernels import vectors
-from pcpu.lower.kernels.vectors import shuffle
+from pcpu.lower.code import I8, POINTER, Code, Value
+from pcpu.lower.lane import joined, shuffle
 
 STRIP = 16  # rows that are transposed at a time: the bytes of one load
 EachRow = Callable[..., None]
@@ -63,7 +62,7 @@ class Rows:
             for part in range(0, self.width, STRIP):
                 offset = code.b.mul(stride, code.size(part + lane))
                 parts.append(code.load(piece, code.byte_at(start, offset), align=1))
-            lanes.append(vectors.joined(code, parts))
+            lanes.append(joined(code, parts))
         for i, vector in enumerate(transpose_bytes(code, lanes)):
             code.b.store(vector, at(code, to, i * self.width))
 
@@ -117,6 +116,14 @@ def _interleaved(code: Code, rows: Sequence[Value]) -> list[Value]:
 def at(code: Code, pointer: Value, offset: int) -> Value:
     """The address ``offset`` bytes behind ``pointer``."""
     return code.within(pointer, code.size(offset))
+
+
+def scratch(code: Code, size: int, align: int) -> Value:
+    """The address of so many bytes that end with the function."""
+    slot = code.local(ir.ArrayType(I8, size))
+    slot.align = align
+    slot.type = POINTER  # llvmlite would else take it for a pointer to arrays
+    return slot
 
 
 def each_row(code: Code, rows: Value, arrays: Sequence[Array], *bodies: EachRow) -> None:

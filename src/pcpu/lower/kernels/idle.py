@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from pcpu.expr import Binary, Cond, Const, Expr, uses
+from pcpu.expr import Binary, Cond, Const, Expr
 from pcpu.isa import Op
 from pcpu.lower.code import I1, I8, Code, Value
 from pcpu.lower.forms import lane_bits
 from pcpu.lower.kernels import chain, vectors
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.lanes import Values
-from pcpu.lower.kernels.search import ALWAYS, NEVER, chosen
+from pcpu.lower.kernels.search import ALWAYS, NEVER, chosen, is_of_byte
 from pcpu.lower.kernels.table import in_lanes
 from pcpu.lower.lane import lane_type
 from pcpu.lower.linear import STATE, settled
@@ -53,7 +53,7 @@ def idle(op: Op) -> Idle | None:
 def _rests(step: Expr) -> list[Expr]:
     """What the step may be that does the same once and twice."""
     match step:
-        case Cond(test, then, other) if _of_byte(test):
+        case Cond(test, then, other) if is_of_byte(test):
             return [*_rests(then), *_rests(other)]
         case Binary("&" | "|", left, Const()) | Binary("&" | "|", Const(), left) if left == STATE:
             return [step]
@@ -67,13 +67,9 @@ def _rests(step: Expr) -> list[Expr]:
 def _busy(step: Expr, rest: Expr) -> Expr:
     """Whether the step is something else than ``rest``."""
     match step:
-        case Cond(test, then, other) if _of_byte(test):
+        case Cond(test, then, other) if is_of_byte(test):
             return chosen(test, _busy(then, rest), _busy(other, rest))
     return NEVER if step == rest else ALWAYS
-
-
-def _of_byte(test: Expr) -> bool:
-    return not uses(test, "state") and not uses(test, "index")
 
 
 def _accepts(op: Op, target: Target) -> bool:

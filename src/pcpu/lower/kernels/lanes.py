@@ -24,7 +24,7 @@ from pcpu.lower.kernels.byte_function import looked_up
 from pcpu.lower.kernels.cycle import Cursors, Cycles
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.table import Tables, in_lanes
-from pcpu.lower.lane import lane_type, splat
+from pcpu.lower.lane import joined, lane_type
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
@@ -298,7 +298,7 @@ class Feed:
         # few registers for limits. So half of the loads have the distances of the other half.
         half = lane_type(8, lanes // 2)
         second = code.opaque(code.byte_at(pointer, code.size(lanes // 2)))
-        return vectors.joined(code, [code.load(half, p, align=1) for p in (pointer, second)])
+        return joined(code, [code.load(half, p, align=1) for p in (pointer, second)])
 
     def span(self, data: Value, length: Value) -> None:
         """All stages over ``data[0:length]``, which nothing loads here."""
@@ -317,18 +317,17 @@ def _lanewise(
 ) -> Value:
     """``value`` of every byte of a vector, in lanes of ``bits`` bits; ``turn`` are the bytes of
     keys that it meets, ``tables`` those that it is looked up in."""
-    lanes, constants = byte.type.count, stage.constants
+    lanes = byte.type.count
+    greatest = {name: max(each.content) for name, each in stage.bytes.items() if each.content}
 
     def emit_in(bits: int, expr: Expr) -> Value:
-        values = {
-            name: splat(code, v, lanes)
-            for name, v in stage.values(code, bits).items()
-            if name not in constants
-        }
+        values = stage.in_lanes(code, bits, lanes)
         values["byte"] = byte if bits == 8 else code.b.zext(byte, lane_type(bits, lanes))
-        known = substitute(expr, constants)
+        known = substitute(expr, stage.constants)
         shorter = partial(looked_up, code, byte=byte) if bits == 8 and lanes >= 16 else _nothing
-        return expression.emit(code, known, values, bits, lanes, look_up, shorter=shorter)
+        return expression.emit(
+            code, known, values, bits, lanes, look_up, shorter=shorter, greatest=greatest
+        )
 
     def look_up(node: Index) -> Value:
         if node.index == PLACE:

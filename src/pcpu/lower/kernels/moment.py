@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from pcpu.expr import INDEX_WIDTH, Binary, Const, Expr, uses
+from pcpu.expr import INDEX_WIDTH, Binary, Cond, Const, Expr, uses
 from pcpu.isa import Op
 from pcpu.lower.code import I64, Code, Value
 from pcpu.lower.forms import PLACE, lane_bits
@@ -35,9 +35,10 @@ class Moment:
 
 def moment(op: Op) -> Moment | None:
     """The step of a fold as a Moment, None where it is something else."""
-    if not op.is_plain_fold or op.state_bits != INDEX_WIDTH:
+    if not op.is_plain_fold:
         return None
-    found = linear(op.step_expr, INDEX_WIDTH, lambda part: lane_bits(op, part) == 8)
+    step = _with_places(op.step_expr, op.state_bits)
+    found = linear(step, op.state_bits, lambda part: lane_bits(op, part) == 8)
     if found is None or found.pop(STATE, 0) != 1:
         return None
     values: set[Expr] = set()
@@ -55,6 +56,20 @@ def moment(op: Op) -> Moment | None:
     return Moment(values.pop(), places, times, constant) if len(values) == 1 and places else None
 
 
+def _with_places(expr: Expr, bits: int) -> Expr:
+    """``expr`` in so many bits with the whole place where there are these alone of it, if that is
+    all the same."""
+    ones = Const((1 << bits) - 1)
+    match expr:
+        case Binary("&", inner, mask) if mask == ones and _with_places(inner, bits) == PLACE:
+            return PLACE
+        case Binary("+" | "-" | "*" as operator, left, right):
+            return Binary(operator, _with_places(left, bits), _with_places(right, bits))
+        case Cond(test, then, other):
+            return Cond(test, _with_places(then, bits), _with_places(other, bits))
+    return expr
+
+
 def _product(op: Op, term: Expr) -> tuple[Expr, int, int] | None:
     """A value of 8 bits, and what multiplies it: so many times the place, and a number."""
     if not uses(term, "index"):
@@ -62,10 +77,15 @@ def _product(op: Op, term: Expr) -> tuple[Expr, int, int] | None:
     pairs = []
     if isinstance(term, Binary) and term.op == "*":
         pairs = [(term.left, term.right), (term.right, term.left)]
+    match term:
+        case Cond(test, factor, Const(0)):
+            pairs = [(Cond(test, Const(1), Const(0)), factor)]
+        case Cond(test, Const(0), factor):
+            pairs = [(Cond(test, Const(0), Const(1)), factor)]
     for value, factor in (*pairs, (Const(1), term)):
         if lane_bits(op, value) != 8:
             continue
-        found = linear(factor, INDEX_WIDTH, lambda _: False)
+        found = linear(factor, op.state_bits, lambda _: False)
         if found is not None and all(t == PLACE or isinstance(t, Const) for t in found):
             alone = sum(n * t.value for t, n in found.items() if isinstance(t, Const))
             return value, found.get(PLACE, 0), alone
@@ -92,7 +112,9 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
         by_place = scaled(code.b.sub(code.b.mul(behind, plain), double), form.places)
         added = code.b.add(by_place, scaled(plain, form.times))
         added = code.b.add(added, scaled(size, form.constant))
-        code.b.store(code.b.add(code.load(kind, stage.state), added), stage.state)
+        bits = ir.IntType(stage.op.state_bits)
+        state = code.b.add(code.load(bits, stage.state), code.resize(added, bits.width))
+        code.b.store(state, stage.state)
 
 
 def _accepts(op: Op, target: Target) -> bool:

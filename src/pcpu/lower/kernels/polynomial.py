@@ -29,7 +29,7 @@ from pcpu.lower.kernels.function import inside, kernel_function, variables
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.lanes import SMALL_LANES, Values
 from pcpu.lower.kernels.table import in_lanes
-from pcpu.lower.lane import lane_type
+from pcpu.lower.lane import lane_type, pieces
 from pcpu.lower.linear import STATE, linear
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
@@ -267,12 +267,12 @@ class _Rows:
         byte = code.load(lane_type(8, lanes), data, 1)
         values = self.values.of(byte, self.form.value, 8)
         part = lanes // self.parts
-        pieces = vectors.pieces(code, values, part)
+        found = pieces(code, values, part)
         if self.parts > 1:
-            pieces = [code.b.zext(piece, lane_type(16, part)) for piece in pieces]
+            found = [code.b.zext(piece, lane_type(16, part)) for piece in found]
         for limb in range(self.weights.limbs):
             products = []
-            for number, piece in enumerate(pieces):
+            for number, piece in enumerate(found):
                 at = part * self.weights.limb // 8 * (number * self.weights.limbs + limb)
                 factors = code.load(piece.type, code.within(weights, code.size(at)), 1)
                 products.append((piece, factors))

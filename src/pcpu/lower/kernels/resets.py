@@ -19,7 +19,7 @@ from pcpu.lower.code import I8, I64, Code, Value
 from pcpu.lower.forms import lane_bits
 from pcpu.lower.kernels import chain
 from pcpu.lower.kernels.kernel import Kernel
-from pcpu.lower.kernels.search import ALWAYS, NEVER, Scan, Search, chosen
+from pcpu.lower.kernels.search import ALWAYS, NEVER, Scan, Search, chosen, is_of_byte
 from pcpu.lower.kernels.table import in_lanes
 from pcpu.lower.linear import STATE
 from pcpu.lower.places import keyed
@@ -55,7 +55,7 @@ def _parted(step: Expr) -> tuple[Expr, Expr | None]:
     if not uses(step, "state"):
         return ALWAYS, None
     match step:
-        case Cond(test, then, other) if not uses(test, "state") and not uses(test, "index"):
+        case Cond(test, then, other) if is_of_byte(test):
             (first, one), (second, two) = _parted(then), _parted(other)
             rest = Cond(test, one, two) if one and two else one or two
             return chosen(test, first, second), rest

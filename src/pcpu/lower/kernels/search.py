@@ -25,6 +25,7 @@ from pcpu.expr import (
     Expr,
     Var,
     evaluate,
+    uses,
     walk,
 )
 from pcpu.isa import Op
@@ -40,7 +41,8 @@ from pcpu.target import Target
 
 _STATE, _INDEX = Var("state"), Var("index")
 NEVER, ALWAYS = Const(0), Const(1)  # truths
-BLOCK = 128  # bytes that one test is for
+# Bytes that one test is for: natively, and where a test takes as long as a few of its 16 vectors.
+BLOCK, PLAIN_BLOCK = 128, 256
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -133,6 +135,11 @@ def truth(value: Expr) -> Expr:
     return value if _is_truth(value) else Binary("!=", value, Const(0))
 
 
+def is_of_byte(test: Expr) -> bool:
+    """Whether a test looks neither at the state nor at the place."""
+    return not uses(test, "state") and not uses(test, "index")
+
+
 def chosen(test: Expr, then: Expr, other: Expr) -> Expr:
     """One truth or another."""
     if then == other:
@@ -198,8 +205,9 @@ class Scan:
 
     def emit(self) -> None:
         code, widest = self.code, vectors.width(self.code.target)
-        with self.while_left(BLOCK) as offset:
-            some = self.truths(offset, BLOCK)
+        block = PLAIN_BLOCK if code.target.plain_engine else BLOCK
+        with self.while_left(block) as offset:
+            some = self.truths(offset, block)
             self.go_if(vectors.any_true(code, some), self.close)
         code.b.branch(self.close)
         code.b.position_at_end(self.close)

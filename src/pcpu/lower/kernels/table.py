@@ -24,7 +24,7 @@ from pcpu.isa import Op
 from pcpu.lower.code import Code, Value
 from pcpu.lower.forms import PLACE, low_byte, maxima
 from pcpu.lower.kernels import vectors
-from pcpu.lower.lane import lane_type
+from pcpu.lower.lane import joined, lane_type, pieces, shuffle
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
@@ -100,7 +100,7 @@ class Tables:
             # Every 128 bits of a vector look into a row of their own.
             lanes = [i % how.row for i in range(max(how.row, how.lanes))]
             for row in loaded:
-                wide = vectors.shuffle(code, row, row, lanes)
+                wide = shuffle(code, row, row, lanes)
                 rows.append(code.local(wide.type, wide))
 
     def index(self, node: Index) -> Expr:
@@ -116,12 +116,10 @@ class Tables:
         count = index.type.count
         rows = [code.load(slot.allocated_type, slot) for slot in self._rows[name]]
         if count < how.lanes:
-            wide = vectors.shuffle(code, index, index, [i % count for i in range(how.lanes)])
-            return vectors.shuffle(
-                code, found := how.look_up(code, rows, wide), found, range(count)
-            )
-        parts = vectors.pieces(code, index, how.lanes)
-        return vectors.joined(code, [how.look_up(code, rows, part) for part in parts])
+            wide = shuffle(code, index, index, [i % count for i in range(how.lanes)])
+            return shuffle(code, found := how.look_up(code, rows, wide), found, range(count))
+        parts = pieces(code, index, how.lanes)
+        return joined(code, [how.look_up(code, rows, part) for part in parts])
 
 
 def _permuted(code: Code, rows: Sequence[Value], index: Value) -> Value:

@@ -8,7 +8,9 @@ from typing import Any
 
 from llvmlite import ir
 
+from pcpu.lower.bytes_in_words import SWIZZLE
 from pcpu.lower.code import I1, I8, I16, I32, I64, Code, Value
+from pcpu.lower.lane import pieces, shuffle
 from pcpu.target import Target
 
 # Multiply 16-bit lanes and add neighbours, by architecture and bytes of a vector.
@@ -76,7 +78,7 @@ def add_products(code: Code, total: Value, left: Value, right: Value) -> Value:
 
 # Look up 16 bytes by 16 indices of up to 15, by architecture.
 _ROW_LOOK_UPS = {
-    "wasm32": "llvm.wasm.swizzle",
+    "wasm32": SWIZZLE,
     "x86_64": "llvm.x86.ssse3.pshuf.b.128",
     "aarch64": "llvm.aarch64.neon.tbl1.v16i8",
 }
@@ -139,31 +141,9 @@ def add_neighbours(code: Code, vector: Value) -> Value:
     return code.b.add(low, code.b.lshr(pairs, kind([bits] * kind.count)))
 
 
-def pieces(code: Code, vector: Value, count: int) -> list[Value]:
-    """``vector`` cut into vectors of ``count`` lanes."""
-    if vector.type.count <= count:
-        return [vector]
-    starts = range(0, vector.type.count, count)
-    return [shuffle(code, vector, vector, range(i, i + count)) for i in starts]
-
-
-def joined(code: Code, parts: Sequence[Value]) -> Value:
-    """Vectors one after the other, a power of two of them, as one."""
-    while len(parts) > 1:
-        lanes = range(2 * parts[0].type.count)
-        pairs = zip(parts[::2], parts[1::2], strict=True)
-        parts = [shuffle(code, a, b, lanes) for a, b in pairs]
-    return parts[0]
-
-
 def total(code: Code, values: Sequence[Value]) -> Value:
     """All values added."""
     return functools.reduce(code.b.add, values)
-
-
-def shuffle(code: Code, first: Value, second: Value, lanes: Sequence[int]) -> Value:
-    mask = ir.Constant(ir.VectorType(I32, len(lanes)), list(lanes))
-    return code.b.shuffle_vector(first, second, mask)
 
 
 def reduce(code: Code, combine: str, vector: Value) -> Value:

@@ -23,12 +23,12 @@ from pcpu import gf2, gf2_matrix
 from pcpu.isa import Op
 from pcpu.lower.bitwise import Bitwise, bitwise
 from pcpu.lower.code import I8, POINTER, Code, Value
-from pcpu.lower.kernels import vectors
 from pcpu.lower.kernels.crc_window import VECTOR, ZERO, Window, xor
 from pcpu.lower.kernels.function import inside, kernel_function, variables
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.lanes import Values
 from pcpu.lower.kernels.table import in_lanes
+from pcpu.lower.lane import shuffle
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
@@ -209,7 +209,7 @@ class _Writer:
             chosen = code.b.and_(code.b.lshr(value, at), self.kind(1))
             mask = code.resize(code.b.neg(chosen), 8)
             wide = code.b.insert_element(ir.Constant(VECTOR, ir.Undefined), mask, ir.IntType(32)(0))
-            wide = vectors.shuffle(code, wide, wide, [0] * 16)
+            wide = shuffle(code, wide, wide, [0] * 16)
             row = code.byte_at(table, code.b.mul(bit, code.size(size)))
             for k, slot in enumerate(slots[len(slots) - number :]):
                 part = code.load(VECTOR, code.byte_at(row, code.size(16 * k)), 16)

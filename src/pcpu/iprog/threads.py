@@ -1,5 +1,5 @@
-"""Steps that run beside each other: loops that numba compiled, Zstandard and what is compiled from
-decoder/ let other threads run."""
+"""Steps that run in threads beside each other: loops that numba compiled, Zstandard and what is
+compiled from decoder/ let other threads run."""
 
 from __future__ import annotations
 
