@@ -27,7 +27,7 @@ from pcpu.iprog.format import (
     plain_name,
 )
 from pcpu.iprog.gains import useful_finders
-from pcpu.iprog.index import Octets, Seeds, find_seeds, make_index
+from pcpu.iprog.index import Octets, Seeds, check_memory, find_seeds, make_index
 from pcpu.iprog.memory import MappedFile, return_freed, return_large_arrays
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import check_plan
@@ -134,7 +134,8 @@ def make_plan(
 
     ``window_bits`` is the logarithm of the window's size, 12 to 22; by default 16, or more where
     windows would be much of the plan. ``finders`` are those of sites that may be used; all by
-    default. Names are kept where they are little of the plan. Raises UsageError.
+    default. Names are kept where they are little of the plan. Raises UsageError, or PcpuError where
+    the machine has not the memory.
     """
     _check(file, blobs, window_bits)
     return_large_arrays()
@@ -154,13 +155,15 @@ def make_plan(
 
 
 def _check(file: Bytes, blobs: Sequence[Bytes], window_bits: int | None) -> None:
-    """Raise UsageError for what no plan can have."""
+    """Raise UsageError for what no plan can have, and PcpuError for what the machine has not the
+    memory for."""
     if window_bits is not None and window_bits not in WINDOW_BITS:
         raise UsageError(f"a window has 2^{WINDOW_BITS[0]} to 2^{WINDOW_BITS[-1]} bytes")
     if max(len(file), sum(map(len, blobs))) > MAX_SIZE:
         raise UsageError(f"files and blobs have at most {MAX_SIZE} bytes")
     if len(blobs) > MAX_BLOBS:
         raise UsageError(f"a plan has at most {MAX_BLOBS} blobs, and {len(blobs)} are given")
+    check_memory(sum(map(len, blobs)))
 
 
 def _subject(file: Bytes, blobs: Sequence[Bytes], finders: tuple[int, ...] | None) -> Subject:

@@ -1,0 +1,15 @@
+/** What a request says of itself. */
+
+import { Problem } from "./problem";
+
+/** The query parameters. Those of the URL as it is written, whose host may be no host. */
+export function queryOf({ url }: Request): URLSearchParams {
+  return new URLSearchParams(/\?([^#]*)/.exec(url)?.[1]);
+}
+
+/** The content type of the body, without parameters; empty where there is none. Throws Problem for a body that is encoded. */
+export function kindOf({ headers }: Request): string {
+  const coding = headers.get("content-encoding")?.trim().toLowerCase() || "identity";
+  if (coding !== "identity") throw new Problem("unsupported-media-type", `send the body without a content-encoding, not as ${coding}`);
+  return (headers.get("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase();
+}
