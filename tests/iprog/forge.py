@@ -79,7 +79,7 @@ class Frames:
             elif codec:
                 inside = self.compress(inside, self.prefix_bytes if codec == 2 else None)
             header += number(8 * (share - 1) + codec)
-            if codec in (2, 4):
+            if codec in (2, 4, 5):
                 header += number(len(self.prefix))
                 end = 0
                 for start, length in self.prefix:

@@ -64,14 +64,14 @@ class Module:
 
 
 class AnyPlan(Module):
-    """``iprog.wasm``, with what relocates and foreseen frames. ``held`` says what is held whole: p, r, s; f where the
+    """``iprog.wasm``, with what relocates, foreseen and matched frames. ``held`` says what is held whole: p, r, s; f where the
     sites are found."""
 
     def __init__(self) -> None:
         found = decoder()
         super().__init__(found.core.code)
         self.give(found.relocation.code)
-        self.give(found.foreseen.code)
+        self.give(found.matched.code)
         self.has_finders = False
 
     def open(self, plan: bytes, reference: bytes, sites: Sites | None, held: str = "") -> None:

@@ -17,12 +17,13 @@ import httpx
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.publish import publish
+from tests.conftest import ROOT
 from tests.iprog.forge import Frames, number, sealed, signed, streams
 from tests.iprog.pairs import edited
 from tests.iprog.test_explain import program
 from tests.worker.server import OCTETS, Server
 
-NAMES = ["edited", "empty", "from-nothing", "instant.html", "moved", "of.two"]
+NAMES = ["edited", "empty", "from-nothing", "instant.html", "mostly-new", "moved", "of.two"]
 MIB = 1 << 20
 BITS = 16
 WINDOW = 1 << BITS
@@ -162,11 +163,13 @@ def published(store: Path) -> dict[str, bytes]:
     """Publish some files; their bytes by name."""
     blob, file = edited(2, 400_000)
     old, new = program(0), program(256)
+    text = b"".join(path.read_bytes() for path in sorted((ROOT / "docs").rglob("*.md")))
     files = {
         "edited": (file, [blob], "small", 12),
         "instant.html": (file, [blob], "instant", 16),
         "moved": (new, [old], "small", 12),
         "of.two": (new, [blob, old], "small", 14),
+        "mostly-new": (text[60_000:160_000], [text[:60_000]], "small", 12),  # matched frames
         "empty": (b"", [blob], "small", 12),
         "from-nothing": (b"all of this is new " * 999, [], "small", 12),
     }

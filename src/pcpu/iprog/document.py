@@ -13,6 +13,7 @@ from pcpu.iprog.relocate import read_map
 CODECS = {
     Codec.RAW: "raw", Codec.ZSTD: "zstd", Codec.ZSTD_PREFIX: "zstd-prefix",
     Codec.ADAPTIVE: "adaptive", Codec.FORESEEN: "foreseen",
+    Codec.MATCHED: "matched",
 }  # fmt: skip
 
 

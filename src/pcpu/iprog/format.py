@@ -52,8 +52,11 @@ class Codec(IntEnum):
     ZSTD_PREFIX = 2
     ADAPTIVE = 3
     FORESEEN = 4
+    MATCHED = 5
 
 
+# What has a prefix whose spans are told in bytes.
+OF_BYTES = (Codec.ZSTD_PREFIX, Codec.MATCHED)
 _MOST = MappingProxyType({Codec.ADAPTIVE: MAX_ADAPTIVE, Codec.FORESEEN: MAX_FORESEEN})
 
 
@@ -283,7 +286,7 @@ class _HeaderReader:
         if number not in list(Codec):
             raise UnsupportedPlanError(f"the plan has a frame with codec {number}")
         codec, prefix, content = Codec(number), None, sum(sizes[:streams])
-        if codec is Codec.ZSTD_PREFIX:
+        if codec in OF_BYTES:
             prefix = self._prefix(0, MIN_PREFIX, MAX_PREFIX)
         if codec is Codec.FORESEEN:
             prefix = self._prefix(PAGE_BITS, 0, MAX_FORESEEN)

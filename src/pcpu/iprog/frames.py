@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from pcpu.errors import DamagedPlanError
-from pcpu.iprog import adaptive, compressor, foreseen
+from pcpu.iprog import adaptive, compressor, foreseen, matched
 from pcpu.iprog.format import Codec, Frame, Group
 from pcpu.iprog.numbers import Bytes
 
@@ -26,6 +26,7 @@ _CHECKSUM, _SINGLE_SEGMENT = 4, 32  # bits of a frame header's descriptor
 _THOROUGH, _LONG, _QUICK = 22, 19, 3  # levels
 _SOME = 1 << 20  # bytes that the first of them is worth it for, and large trees
 _FEW = 256  # a content of less than this part of its prefix is looked up more coarsely
+_FEW_ROWS = 16  # the same, where half as many chains are as good
 _SAMPLES, _SAMPLE = 8, 1 << 13  # pieces of a content that are looked at, and bytes of each
 _PACKED = 32  # what packing saves no such part of is packed already
 _LESS = 8  # the part of what is packed that need not be kept
@@ -70,6 +71,8 @@ def _read_frame(plan: Bytes, frame: Frame, sizes: Sequence[int], prefix: Prefix)
     if frame.codec is Codec.ADAPTIVE:
         return adaptive.decode(stored, sizes)
     before = None if frame.prefix is None else b"".join(prefix(*span) for span in frame.prefix)
+    if frame.codec is Codec.MATCHED:
+        return matched.decode(stored, sum(sizes), before or b"")
     if frame.codec is Codec.FORESEEN:
         return foreseen.decode(stored, sum(sizes), before or b"")
     return _decompress(stored, sum(sizes), before)
@@ -117,12 +120,21 @@ def compress(content: Bytes, prefix: Bytes | None = None, *, quick: bool = False
     return compressor.compress(own, before, parameters)
 
 
+def match(content: Bytes, prefix: Bytes) -> bytes:
+    """``content`` as a matched frame (G119) behind a prefix of at least 8 bytes. Raises
+    ToolchainError and EngineError."""
+    options = _options(content, len(prefix), quick=False, trees=True)
+    parameters = [int(options[name]) for name in _ORDER]
+    own, before = np.frombuffer(content, np.uint8), np.frombuffer(prefix, np.uint8)
+    return compressor.match(own, before, parameters)
+
+
 def at_level(content: Bytes, level: int) -> bytes:
     """A frame without a prefix, as zstd makes it at a level; it says how long its content is."""
     return zstd.compress(content, level)
 
 
-def _is_packed(content: Bytes) -> bool:
+def is_packed(content: Bytes) -> bool:
     """Whether a content seems to be packed already."""
     view, step = memoryview(content), max(1, len(content) // _SAMPLES)
     some = b"".join(view[at : at + _SAMPLE] for at in range(0, len(view), step))
@@ -141,7 +153,7 @@ def worth(content: Bytes, prefix: int) -> int:
     """How many bytes of a prefix are worth it, of so many. A tree has half as many places as the
     next power of two above all its bytes, and what is further back is forgotten: where that is
     much, a smaller prefix of what is best is both smaller and faster."""
-    if len(content) < prefix // _FEW or _is_packed(content):
+    if len(content) < prefix // _FEW or is_packed(content):
         return prefix
     places = 1 << (len(content) + prefix).bit_length() - 1
     return min(prefix, max(places * _REACH[0] // _REACH[1] - len(content), prefix // 2))
@@ -155,7 +167,7 @@ def _roots(bits: int) -> int:
 
 def _trees(content: Bytes, size: int, bits: int) -> dict[int, int]:
     """The size of search trees for ``size`` bytes, of which ``bits`` is the logarithm."""
-    if size <= _SOME or not _is_packed(content):
+    if size <= _SOME or not is_packed(content):
         return {Parameter.hash_log: _roots(bits)}
     # Little is found again: hardly any root has more than one place, so that many roots and small
     # trees say it in half of the time.
@@ -165,17 +177,17 @@ def _trees(content: Bytes, size: int, bits: int) -> dict[int, int]:
     }
 
 
-def _options(content: Bytes, prefix: int, *, quick: bool) -> dict[int, int]:
+def _options(content: Bytes, prefix: int, *, quick: bool, trees: bool = False) -> dict[int, int]:
     # Levels do not know what a prefix is for: to index it takes longer than all the rest, and
     # is worth a search tree only where there is much to look for in it.
     size = len(content) + prefix
     bits = min(max(size.bit_length(), _SMALL), _LARGE)
-    if quick or len(content) < prefix // _FEW:
+    if quick or (len(content) < prefix // _FEW and not trees):
         return {
             Parameter.strategy: zstd.Strategy.lazy2,
             Parameter.window_log: bits,
             Parameter.chain_log: min(bits, 23),
-            Parameter.hash_log: min(bits - 1, _HEADS),
+            Parameter.hash_log: min(bits - 1 - (len(content) < prefix // _FEW_ROWS), _HEADS),
             Parameter.search_log: 6,
             Parameter.min_match: 4,
             Parameter.target_length: 64,

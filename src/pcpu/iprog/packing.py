@@ -8,7 +8,7 @@ from functools import partial
 
 from pcpu.iprog import adapting, foreseeing
 from pcpu.iprog.format import Codec, Frame
-from pcpu.iprog.frames import compress
+from pcpu.iprog.frames import compress, is_packed, match
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.prefix import Spans
 from pcpu.iprog.threads import each
@@ -26,6 +26,9 @@ _SLOW = 64  # bytes that adaptive bits take as long for as a line of 2 Mbit/s fo
 _NO_TIME = 1 << 13  # bytes that take half a millisecond by adaptive bits, at most
 _LITTLE = 2048  # parts of a group; who saves less than one by adaptive bits saves nothing
 _FRAME = 2  # bytes that the header says of a frame, about
+# Parts of a file: a plan of more than the first, or literals of more than the other, are worth a
+# codec of literals that decodes more slowly.
+_LARGE_PLAN, _MOSTLY_NEW = 11, 2
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ _Span = tuple[int, int]  # the first stream of a frame, and the one behind its l
 class Packer:
     """Stores streams: raw, or compressed; ``prefix`` is that of literals.
 
+    ``matches`` is whether literals are worth a codec that is smaller and slower than Zstandard.
     With ``literals`` it only says about how large frames would be: that is what literals take in a
     frame of their own. ``beside`` is whether other streams may be stored beside them.
     """
@@ -68,6 +72,7 @@ class Packer:
     prefix: Prefix | None = None
     literals: int | None = None
     beside: bool = True
+    matches: bool = False
 
     def frame(self, streams: Sequence[Bytes], *, literals: bool = False) -> Stored:
         """Streams in one frame, in the codec that makes it smallest."""
@@ -83,8 +88,7 @@ class Packer:
             found.append(_stored(len(streams), Codec.ADAPTIVE, adapting.encode(streams)))
         least = min(_cost(stored.frame, len(content), stored.frame.stored) for stored in found)
         if literals and self.prefix is not None:
-            small = compress(content, self.prefix.content, quick=self.quick)
-            found.append(_stored(len(streams), Codec.ZSTD_PREFIX, small, self.prefix.spans))
+            found.append(self._behind(content, len(streams), self.prefix))
             for spans, before in () if self.quick else self.prefix.near:
                 small = foreseeing.encode(content, before)
                 found.append(_stored(len(streams), Codec.FORESEEN, small, spans))
@@ -95,6 +99,13 @@ class Packer:
         if found[0].frame.codec is Codec.ADAPTIVE:
             return replace(found[0], instead=_filled(found[1], content))
         return _filled(found[0], content)
+
+    def _behind(self, content: Bytes, streams: int, prefix: Prefix) -> Stored:
+        """Literals behind a prefix."""
+        if self.matches and not is_packed(content):
+            return _stored(streams, Codec.MATCHED, match(content, prefix.content), prefix.spans)
+        small = compress(content, prefix.content, quick=self.quick)
+        return _stored(streams, Codec.ZSTD_PREFIX, small, prefix.spans)
 
     def _about(self, streams: Sequence[Bytes], literals: bool) -> int:
         """About how many bytes a frame takes."""
@@ -167,6 +178,11 @@ class Packer:
                     stored = self.frame(own, literals=literals and (first, last) == alone)
                     known[first, last] = stored
                     sizes[first, last] = stored.size - _FRAME
+
+
+def is_worth_matching(plan: float, literals: int, file: int) -> bool:
+    """Whether a plan of about so many bytes may have matched frames for so many literals."""
+    return max(plan * _LARGE_PLAN, literals * _MOSTLY_NEW) > file
 
 
 def _run(task: Callable[[], list[Stored]]) -> list[Stored]:

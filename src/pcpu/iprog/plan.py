@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pcpu.errors import InternalError, IprogError, UsageError
+from pcpu.errors import UsageError
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Columns, make_columns
 from pcpu.iprog.encode import Encoded, Prefixes, encode, make_map_frames, make_prefixes
@@ -30,9 +30,9 @@ from pcpu.iprog.gains import useful_finders
 from pcpu.iprog.index import Octets, Seeds, check_memory, find_seeds, make_index
 from pcpu.iprog.memory import MappedFile, return_freed, return_large_arrays
 from pcpu.iprog.moved import Moved
-from pcpu.iprog.native import NativeReader
+from pcpu.iprog.native import check_plan
 from pcpu.iprog.numbers import Bytes
-from pcpu.iprog.packing import LITERALS, Packer, Stored, total
+from pcpu.iprog.packing import LITERALS, Packer, Stored, is_worth_matching, total
 from pcpu.iprog.reference import digest
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.seen import Seen
@@ -149,7 +149,7 @@ def make_plan(
     planned = _small(work) if mode == "small" else _instant(work)
     del work  # its sites are large
     progress("checking", 0.9)
-    _verify(planned, file, blobs)
+    check_plan(planned.plan, file, blobs)
     progress("checking", 1)
     return planned
 
@@ -384,6 +384,8 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
         work.file = replace(work.file, name="")
         work.blobs = [replace(blob, name="") for blob in work.blobs]
     columns = make_columns(work.moved, covers, bits)
+    literals = len(columns.data["literals"])
+    packer = replace(packer, matches=is_worth_matching(size, literals, work.file.size))
     prefixes = make_prefixes(work.moved, columns) if packer.compressed else None
     work.moved = work.moved.without_sites()
     work.subject.leave()
@@ -391,24 +393,5 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
     encoded = _encode(work, columns, packer, prefixes)
     return Planned(
         encoded.plan, encoded.header, columns.covers,
-        len(columns.data["fixes"]), len(columns.data["literals"]), work.moved,
+        len(columns.data["fixes"]), literals, work.moved,
     )  # fmt: skip
-
-
-def _verify(planned: Planned, file: Bytes, blobs: Sequence[Bytes]) -> None:
-    """Apply a plan as ``pcpu apply`` does and compare: none leaves that would not rebuild its
-    file."""
-    wanted, at = memoryview(file), 0
-
-    def compare(piece: memoryview) -> None:
-        nonlocal at
-        if bytes(piece) != bytes(wanted[at : at + len(piece)]):  # views are compared slowly
-            raise InternalError(f"a new plan rebuilds other bytes from {at} on")
-        at += len(piece)
-
-    try:
-        NativeReader(planned.plan, blobs, compare=False).send(compare)
-    except IprogError as error:
-        raise InternalError(f"a new plan does not rebuild: {error}") from None
-    if at != len(wanted):
-        raise InternalError(f"a new plan rebuilds {at} of {len(wanted)} bytes")

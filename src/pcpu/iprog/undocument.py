@@ -17,6 +17,8 @@ from pcpu.iprog.format import (
     MAP_STREAMS,
     MAX_PREFIX,
     MAX_SIZE,
+    MIN_PREFIX,
+    OF_BYTES,
     STREAMS,
     VERSION,
     WINDOW_BITS,
@@ -30,7 +32,7 @@ from pcpu.iprog.format import (
     Transform,
     read_header,
 )
-from pcpu.iprog.frames import Prefix, compress
+from pcpu.iprog.frames import Prefix, compress, match
 from pcpu.iprog.json_reader import Json
 from pcpu.iprog.numbers import Bytes, signed, varint, varints
 from pcpu.iprog.reference import Reference
@@ -38,7 +40,7 @@ from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.relocate import Mover, ShiftMap
 from pcpu.iprog.writing import write_header
 
-_WITH_PREFIX = (Codec.ZSTD_PREFIX, Codec.FORESEEN)
+_WITH_PREFIX = (*OF_BYTES, Codec.FORESEEN)
 _CODECS = {name: codec for codec, name in CODECS.items()}
 
 
@@ -130,6 +132,10 @@ def _group(frames: Json, streams: Sequence[bytes], prefix: Prefix) -> tuple[Grou
             content = adapting.encode(streams[first - count : first])
         elif codec is Codec.FORESEEN:
             content = foreseeing.encode(content, before or b"")
+        elif codec is Codec.MATCHED:
+            if before is None or len(before) < MIN_PREFIX:
+                raise item.member("prefix").wrong(f"at least {MIN_PREFIX} bytes are wanted here")
+            content = match(content, before)
         elif codec is not Codec.RAW:
             content = compress(content, before)
         found.append(Frame(count, codec, len(content), spans))

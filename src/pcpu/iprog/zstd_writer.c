@@ -100,6 +100,8 @@ static void pcpu_fetch(const ZSTD_MatchState_t* state, size_t root, size_t part,
     PREFETCH_L1(state->chainTable + 2 * (match & mask));
 }
 
+#include "matching.c"
+
 #pragma GCC visibility push(default)
 
 // The bytes that are worked in, for these parameters; 0 if there is no such thing.
@@ -146,4 +148,44 @@ size_t pcpu_index(ZSTD_CCtx* context, size_t part, size_t first, size_t last) {
 ptrdiff_t pcpu_end(ZSTD_CCtx* context, void* to, size_t room, const void* content, size_t length) {
     size_t const got = ZSTD_compressEnd_public(context, to, room, content, length);
     return ZSTD_isError(got) ? -1 : (ptrdiff_t)got;
+}
+
+// The bytes that pcpu_match works in.
+size_t pcpu_matcher_room(void) { return sizeof(Matcher); }
+
+// Writes a matched frame, where pcpu_begin began one of Zstandard behind a prefix of 8 bytes or more;
+// its length, or -1 where it has no room. ``matcher`` is zeros.
+ptrdiff_t pcpu_match(ZSTD_CCtx* context, Matcher* matcher, void* to, size_t room,
+                     const void* content, size_t length, const void* prefix, size_t prefix_length,
+                     const U16* chances, const U16* costs, const BYTE* rates) {
+    ZSTD_MatchState_t* const state = &context->blockState.matchState;
+    ZSTD_window_update(&state->window, content, length, 0);
+    U32 next = state->nextToUpdate = state->window.dictLimit;
+    matcher->chances = chances;
+    matcher->costs = costs;
+    matcher->rates = rates;
+    matcher->content = content;
+    matcher->length = length;
+    matcher->prefix_end = (const BYTE*)prefix + prefix_length;
+    matcher->range = (U64)1 << 32;
+    matcher->to = to;
+    Before before = {{1, 2, 3, 4}, 0, 0};
+    for (size_t at = 0, told = 0; at < length;) {
+        if (!at || at >= told + AGAIN) pcpu_tell_prices(matcher), told = at;
+        Node taken;
+        U32 steps = 0;
+        for (U32 end = pcpu_look(matcher, state, &next, at, &before, &taken); end;
+             end -= matcher->nodes[end].length)
+            matcher->ends[steps++] = end;
+        while (steps || taken.length) {
+            const Node* const step = steps ? matcher->nodes + matcher->ends[--steps] : &taken;
+            if (matcher->written + MOST_OF_STEP > room) return -1;
+            pcpu_write(matcher, &before, at, step);
+            at += step->length;
+            if (step == &taken) break;
+        }
+    }
+    size_t const written = pcpu_finish(matcher), least = MIN(written, 4);
+    ZSTD_memmove(to, (const BYTE*)to + least, written - least);  // a number begins with zeros
+    return (ptrdiff_t)(written - least);
 }

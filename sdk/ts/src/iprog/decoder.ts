@@ -25,11 +25,13 @@ export const RECORD = 16;
 /** The rules that plans break which need a part, for a decoder without it. */
 const RELOCATION = 9;
 const FORESEEN = 105;
+const MATCHED = 119;
 
-/** What the core may be given, where a plan needs it: `iprog-relocation.wasm` and `iprog-foreseen.wasm`. */
+/** What the core may be given, where a plan needs it: `iprog-relocation.wasm`, `iprog-foreseen.wasm` and `iprog-matched.wasm`. */
 export interface DecoderParts {
   readonly relocation?: WebAssembly.Module | undefined;
   readonly foreseen?: WebAssembly.Module | undefined;
+  readonly matched?: WebAssembly.Module | undefined;
 }
 
 /** One plan at a time. After a trap the instance is of no use. */
@@ -40,12 +42,13 @@ export class Decoder {
   #hasFinders = false;
   #opened = 0;
 
-  /** Without a part plans that need it are refused as unsupported: the rule is 9 for those that relocate, and 105 for those with foreseen frames. */
-  constructor(module: WebAssembly.Module, { relocation, foreseen }: DecoderParts = {}) {
+  /** Without a part plans that need it are refused as unsupported: the rule is 9 for those that relocate, 105 for those with foreseen frames, and 105 or 119 for those with matched ones. */
+  constructor(module: WebAssembly.Module, { relocation, foreseen, matched }: DecoderParts = {}) {
     this.#instance = new DecoderInstance(module);
     this.#parts = new Map([
       [RELOCATION, relocation],
-      [FORESEEN, foreseen],
+      [FORESEEN, foreseen ?? matched], // the other one does what this one does
+      [MATCHED, matched],
     ]);
   }
 

@@ -141,7 +141,10 @@ def _for_decoders(patch: Path, old: Path) -> list[Path]:
     if relocation is not None:
         sites = records(find_sites(mapped(str(old)), relocation.finders))
         parts["relocation.wasm"] = decoder().relocation.code
-    if any(frame.codec is Codec.FORESEEN for group in header.groups for frame in group.frames):
+    codecs = {frame.codec for group in header.groups for frame in group.frames}
+    if Codec.MATCHED in codecs:
+        parts["matched.wasm"] = decoder().matched.code
+    elif Codec.FORESEEN in codecs:
         parts["foreseen.wasm"] = decoder().foreseen.code
     files = {"wasm": reconstructor(plan), "core.wasm": decoder().core.code, "sites": sites} | parts
     own, core, *rest = (patch.with_suffix(f".{end}") for end in files)

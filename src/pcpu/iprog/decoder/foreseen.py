@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.adaptive import LESS_OFTEN, OFTEN, RATES, WORD, between, likely
+from pcpu.iprog.decoder.matched import match_frame
 from pcpu.iprog.decoder.state import fail, take
-from pcpu.iprog.format import MAX_FORESEEN
+from pcpu.iprog.format import MAX_FORESEEN, Codec
 from pcpu.kernel import Bytes, Memory, State, i64
 from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
 
+MATCHED = int(Codec.MATCHED)
 FACTOR, SPREAD = 0x2F0B4C45, 0x9E3779B1  # of hashes
 WORDS, MATCHES = 0x12345, 0x777  # what tells the last contexts from others
 BYTES, CONTEXTS = 4, 7  # before a byte that count; contexts of a bit
@@ -29,10 +31,16 @@ ROOM = _ALL + 2 * MAX_FORESEEN
 
 
 def foresee(s: State, heap: Memory, to: int, stored: int, end: int) -> int:
-    """Decode the frame that was asked for to ``to`` in memory, of which is stored what is from
-    ``stored`` to ``end``; a status. Where ``to`` is 0, nothing is decoded."""
+    """Decode the frame that was asked for, a matched one, too, to ``to`` in memory, of which is
+    stored what is from ``stored`` to ``end``; a status. Where ``to`` is 0, nothing is decoded."""
+    if s[S.CODEC] == MATCHED and not S.HAS_MATCHES:
+        return fail(S.UNSUPPORTED, 119)
     if not to:
         return 0
+    if S.HAS_MATCHES and s[S.CODEC] == MATCHED:
+        return match_frame(s, heap, to, stored, end)
+    if not S.FORESEES:
+        return fail(S.NOT_NOW, 0)
     room = take(s, ROOM)
     if room < 0:
         return room

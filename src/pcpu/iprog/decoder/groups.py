@@ -32,8 +32,10 @@ from pcpu.kernel.memory import i64_at, move_bytes
 
 MAP = 0  # the number of the map's group; block n, from 1, has n
 MAP_STREAMS, STREAMS = 2, 7  # of a group, but for the head
-RAW, ZSTD, ZSTD_PREFIX, ADAPTIVE, FORESEEN = map(int, Codec)
-_WITH_PREFIX = 1 << ZSTD_PREFIX | 1 << FORESEEN
+RAW, ZSTD, ZSTD_PREFIX, ADAPTIVE, FORESEEN, MATCHED = map(int, Codec)
+_OF_BYTES = 1 << ZSTD_PREFIX | 1 << MATCHED  # that have a prefix told in bytes
+_WITH_PREFIX = _OF_BYTES | 1 << FORESEEN
+_SHORT = 1 << ADAPTIVE | 1 << FORESEEN
 
 
 # Decode a frame of Zstandard: where its content goes and its length, where the frame is and its
@@ -84,21 +86,21 @@ def _read_frame(s: State, heap: Memory) -> None:
     s[S.LEFT] -= length
     s[S.FRAME_STREAMS], s[S.FRAME_LENGTH] = count, length
     s[S.CODEC] = codec
-    refuse_if(s, codec > FORESEEN, fail(S.UNSUPPORTED, 12))
+    refuse_if(s, codec > MATCHED, fail(S.UNSUPPORTED, 12))
     _read_spans(s, heap)
     s[S.STORED_LENGTH] = length
     if codec:
         s[S.STORED_LENGTH] = read_limited(s, heap, 0, MAX_SIZE, 12)
         refuse_if(s, length == 0, fail(S.DAMAGED, 13))
-        refuse_if(s, codec >= ADAPTIVE and length > MAX_ADAPTIVE, fail(S.DAMAGED, 12))
+        refuse_if(s, length > MAX_ADAPTIVE and _SHORT >> codec & 1 == 1, fail(S.DAMAGED, 12))
 
 
 def _read_spans(s: State, heap: Memory) -> None:
     """Those of a prefix, which the map cannot have: it may be moved by that."""
     least, most, spans = 0, MAX_FORESEEN, 0
-    if S.COMPRESSED and s[S.CODEC] == ZSTD_PREFIX:
+    if _OF_BYTES >> s[S.CODEC] & 1:
         least, most = MIN_PREFIX, MAX_PREFIX
-    if S.FORESEES and s[S.CODEC] == FORESEEN:
+    if S.LEARNS_MUCH and s[S.CODEC] >= FORESEEN:
         status = foresee(s, heap, 0, 0, 0)
         refuse_if(s, status < 0, status)
     if _WITH_PREFIX >> s[S.CODEC] & 1:
@@ -204,7 +206,7 @@ def _decode(s: State, heap: Memory) -> int:
             return room
         return 0 if decode_adaptive(s, heap, to, at, end, room) else fail(S.DAMAGED, 33)
     relocate_if(s, heap, MOVE_SPANS, 0, 0)
-    if S.FORESEES and s[S.CODEC] == FORESEEN:
+    if S.LEARNS_MUCH and s[S.CODEC] >= FORESEEN:
         return foresee(s, heap, to, at, end)
     if not S.COMPRESSED:
         return fail(S.NOT_NOW, 0)

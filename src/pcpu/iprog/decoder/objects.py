@@ -46,6 +46,7 @@ HOT = frozenset({
     "number", "_name", "number_in", "_words",
     "displace", "_cells", "_cell", "_instructions", "_types", "_relocations", "_symbols",
     "_functions", "decode_adaptive", "_chance", "between", "_learn", "_byte",
+    "_make_some", "_make_match", "_bit_of_two", "_make_literal", "_bits_of_tree", "_split",
     "_in_function", "behind_number", "_fixed_in_piece", "_may_be_fixed", "_is_operand",
     "fixed_sites", "_inlined_in_piece", "_calls", "_is_call",
 })  # fmt: skip
@@ -58,7 +59,8 @@ APART = frozenset({
     "_methods", "resolve", "make_records", "keep_records", "read_covers", "_place", "_fix",
     "move_cover",
     "_move_sites", "restore_x86", "_last_piece", "_first_record", "_may_end",
-    "_put_rest", "_put_other", "decode_adaptive", "_in_function", "_fixed_in_piece",
+    "_put_rest", "_put_other", "decode_adaptive", "_make_some", "_make_literal", "_bits_of_tree",
+    "_make_match", "_following", "_in_function", "_fixed_in_piece",
     "_cells", "_body", "_inlined_in_piece", "_types", "_relocations", "_symbols", "_functions",
     # What is called at many places.
     "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
@@ -66,7 +68,7 @@ APART = frozenset({
     "put_thumb", "put_low", "put_jump", "_byte", "_take_byte",
 })  # fmt: skip
 # What does not: calls would cost a tenth of a window.
-WITHIN = frozenset({"copy", "number_at", "_chance", "between", "_learn"})
+WITHIN = frozenset({"copy", "number_at", "_chance", "between", "_learn", "_split"})
 _USUAL_BITS = 16  # of the size of a window
 _CHECK = "crc32c"  # the operation that checks are (G4)
 
@@ -85,6 +87,8 @@ def known_of(header: Header) -> Known:
         "COMPRESSED": int(not codecs.isdisjoint((Codec.ZSTD, Codec.ZSTD_PREFIX))),
         "LEARNS": int(Codec.ADAPTIVE in codecs),
         "FORESEES": int(Codec.FORESEEN in codecs),
+        "HAS_MATCHES": int(Codec.MATCHED in codecs),
+        "LEARNS_MUCH": int(not codecs.isdisjoint((Codec.FORESEEN, Codec.MATCHED))),
         "RELOCATES": int(header.relocation is not None),
         "WINDOW_SIZE_BITS": header.window_bits,
     }

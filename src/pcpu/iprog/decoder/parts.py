@@ -21,7 +21,7 @@ from pcpu import targets
 from pcpu.errors import InternalError
 from pcpu.iprog.decoder import exports, exports_of_parts, foreseen, relocation
 from pcpu.iprog.decoder.foreseen import foresee
-from pcpu.iprog.decoder.objects import kernels_object, objects_for
+from pcpu.iprog.decoder.objects import Known, kernels_object, objects_for
 from pcpu.iprog.decoder.relocation import relocate
 from pcpu.iprog.decoder.wasm import (
     I32,
@@ -72,6 +72,7 @@ _ENTRY = "pcpu_part"  # where in memory the entrance of a part is said, so that 
 _ABSENT: Mapping[Callable[..., int], Callable[..., int]] = MappingProxyType(
     {relocate: relocation.absent, foresee: foreseen.absent}
 )
+_ALL: Known = MappingProxyType({})
 # Of WebAssembly's binary form.
 _MAGIC, _IMPORTS = 8, 2
 _FUNCTION, _TABLE, _MEMORY, _GLOBAL = range(4)
@@ -93,13 +94,15 @@ class Decoder:
     core: Part
     relocation: Part
     foreseen: Part
+    matched: Part
     finders: Part
 
     @property
     def given(self) -> Mapping[str, Part]:
         """What the core may be given, by what files are called behind its name."""
         return {
-            "relocation": self.relocation, "foreseen": self.foreseen, "finders": self.finders
+            "relocation": self.relocation, "foreseen": self.foreseen, "matched": self.matched,
+            "finders": self.finders,
         }  # fmt: skip
 
 
@@ -108,6 +111,7 @@ def decoder() -> Decoder:
     """Raises ToolchainError."""
     parts = (
         _part(RELOCATION, _RELOCATION_AT, _FORESEEN_AT, relocate),
+        _part((), _FORESEEN_AT, _FINDERS_AT, foresee, {"HAS_MATCHES": 0}),
         _part((), _FORESEEN_AT, _FINDERS_AT, foresee),
         _part(FINDERS, _FINDERS_AT, _HEAP, None),
     )
@@ -128,7 +132,7 @@ def _core(needed: Sequence[str]) -> Part:
     return _linked(objects, names, CORE, _RELOCATION_AT, *LAYOUT, "--export-table", *options)
 
 
-def _part(wanted: Sequence[Export], at: int, end: int, entrance: Any) -> Part:
+def _part(wanted: Sequence[Export], at: int, end: int, entrance: Any, known: Known = _ALL) -> Part:
     def surround(translation: Translation, own: Any) -> None:
         add_exports(translation, wanted, own)
         module = translation.module
@@ -146,7 +150,7 @@ def _part(wanted: Sequence[Export], at: int, end: int, entrance: Any) -> Part:
         kernels.append(entrance)
         place = 1 + [*_ABSENT].index(entrance)
         options = [f"--export={_ENTRY}", f"--table-base={place}"]
-    own = kernels_object(kernels, surround, targets.find("wasm"), KNOWN, is_part=True)
+    own = kernels_object(kernels, surround, targets.find("wasm"), {**KNOWN, **known}, is_part=True)
     return _linked(
         [own], ["kernels"], wanted, end - _STACK, "--import-memory", "--import-table",
         "--allow-undefined", f"--global-base={at}", "-z", f"stack-size={_STACK}", *options,

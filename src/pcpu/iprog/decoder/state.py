@@ -57,7 +57,9 @@ STATE_LENGTH = STOP + 7
 
 CHECKS, INDEX, GAPS, LENGTHS, TURNS, STEPS, FIXES, LITERALS = range(8)
 # What a decoder for one plan need not do is left out of it.
-COMPRESSED, LEARNS, FORESEES, RELOCATES, TELLS_CALLS = 1, 1, 1, 1, 1
+COMPRESSED, LEARNS, RELOCATES, TELLS_CALLS = 1, 1, 1, 1
+FORESEES, HAS_MATCHES = 1, 1
+LEARNS_MUCH = 1  # has one of these two
 
 MOST = 1 << 48  # the largest address
 
