@@ -47,15 +47,16 @@ FORMED = st.builds(str.format, st.sampled_from(FORMS), values(8))
 DOCUMENTS = st.one_of(
     values(8, more=[*LOOKUPS, "index"]).map(lambda text: document("map", text)),
     FORMED.map(lambda text: document("u32", text)),
-    *(folds(bits, LOOKUPS).map(lambda text, bits=bits: document(f"u{bits}", text)) for bits in (8, 32, 64)),
+    *(st.builds(document, st.just(f"u{bits}"), folds(bits, LOOKUPS)) for bits in (8, 32, 64)),
 )  # fmt: skip
 
 
 def loaded(documents: Sequence[dict[str, Any]]) -> tuple[Isa, list[Op]]:
     """The package's operations and these, of which some may have constants that do not fit."""
-    isa, own = load_isa(), []
+    isa = load_isa()
+    own: list[Op] = []
     with tempfile.TemporaryDirectory() as folder:
-        paths = []
+        paths: list[Path] = []
         for number, written in enumerate(documents):
             path = Path(folder) / f"{number}.json"
             path.write_text(json.dumps(written | {"op": f"own{number}"}))

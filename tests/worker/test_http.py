@@ -332,6 +332,8 @@ def test_the_host_may_be_any(server: Server, host: str) -> None:
         head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
         body = f"Content-Type: {OCTETS}\r\nContent-Length: 2\r\n\r\nab"
         assert server.raw((head + body).encode()).startswith(b"HTTP/1.1 200 OK")
+    page = f"GET / HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nConnection: close\r\n\r\n"
+    assert f"http://{host}/v1/pipeline".encode() in server.raw(page.encode())
 
 
 def test_h9_an_error_in_a_program_shows_its_place(server: Server) -> None:

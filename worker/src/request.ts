@@ -2,9 +2,14 @@
 
 import { Problem } from "./problem";
 
-/** The query parameters. Those of the URL as it is written, whose host may be no host. */
+// Of URLs as they are written: what a client states as the host may be none, and `new URL` refuses that.
+
 export function queryOf({ url }: Request): URLSearchParams {
   return new URLSearchParams(/\?([^#]*)/.exec(url)?.[1]);
+}
+
+export function originOf({ url }: Request): string {
+  return /^[^/]*\/\/[^/?#]*/.exec(url)?.[0] ?? "";
 }
 
 /** The content type of the body, without parameters; empty where there is none. Throws Problem for a body that is encoded. */
