@@ -294,7 +294,7 @@ def test_the_command_compiles_plans(tmp_path: Path) -> None:
     source.write_bytes(plan[:30])
     done = pcpu("compile", source, "-o", program)
     assert done.returncode == 1
-    assert done.stderr.startswith(b"pcpu: error: the plan")
+    assert done.stderr.startswith(f"pcpu: error: {source}: the plan".encode())
 
 
 def test_a_core_alone_d15_d16() -> None:
