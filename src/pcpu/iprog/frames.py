@@ -183,11 +183,13 @@ def _options(content: Bytes, prefix: int, *, quick: bool, trees: bool = False) -
     size = len(content) + prefix
     bits = min(max(size.bit_length(), _SMALL), _LARGE)
     if quick or (len(content) < prefix // _FEW and not trees):
+        # In a small file tables are what takes most memory.
+        is_little = prefix <= _SOME and len(content) < prefix // _FEW_ROWS
         return {
             Parameter.strategy: zstd.Strategy.lazy2,
             Parameter.window_log: bits,
             Parameter.chain_log: min(bits, 23),
-            Parameter.hash_log: min(bits - 1 - (len(content) < prefix // _FEW_ROWS), _HEADS),
+            Parameter.hash_log: min(bits - 1 - is_little, _HEADS),
             Parameter.search_log: 6,
             Parameter.min_match: 4,
             Parameter.target_length: 64,
