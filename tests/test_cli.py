@@ -365,3 +365,14 @@ def test_what_has_no_end_is_not_read_into_memory(command: list[str], tmp_path: P
     )
     assert done.returncode == 1
     assert done.stderr == b"pcpu: error: /dev/zero gives more than 1024 MiB; put it in a file\n"
+
+
+def test_memory_that_there_is_not() -> None:
+    script = (
+        "from pcpu.cli import app\ndef fail(): raise MemoryError\napp.app = fail\napp.run_command()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        b"pcpu: error: there is not enough memory for this\n",
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -47,3 +49,42 @@ def test_a_cache_that_cannot_be_written_is_no_error(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PCPU_CACHE", str(tmp_path / "file" / "below"))
     jit._cache_folder()
+
+
+LOOPS = """
+import sys
+import numpy as np
+from pcpu.iprog.jit import compiled, jit
+
+@jit
+def inner(count):
+    found = np.zeros(count, np.int64)
+    for n in range(count):
+        found[n] = n * n
+    return found
+
+@jit
+def outer(count):
+    return inner(count).sum()
+
+with compiled() as loops:
+    print({"inner": lambda: inner(4).tolist(), "outer": lambda: outer(4)}[sys.argv[1]](), len(loops))
+    print(inner(3).tolist(), outer(3))
+"""
+
+
+def test_kept_loops_are_loaded_and_others_compiled_with_them(tmp_path: Path) -> None:
+    """What numba compiles with is not there when a loop is loaded, and is when one is compiled."""
+    (tmp_path / "loops.py").write_text(LOOPS)
+
+    def run(first: str) -> list[str]:
+        environment = os.environ | {"PCPU_CACHE": str(tmp_path / "cache")}
+        command = [sys.executable, str(tmp_path / "loops.py"), first]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        return done.stdout.splitlines()
+
+    assert run("inner")[1] == "[0, 1, 4] 5"
+    for kept in (tmp_path / "cache").rglob("loops.outer-*"):
+        kept.unlink()
+    assert run("inner") == ["[0, 1, 4, 9] 0", "[0, 1, 4] 5"]
+    assert run("outer") == ["14 0", "[0, 1, 4] 5"]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import random
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import given, settings
@@ -110,3 +115,39 @@ def numbers(result: ResultValue) -> tuple[int, ...]:
 def test_engines_know_their_names() -> None:
     with pytest.raises(UsageError, match="unknown engine 'x'"):
         run.find("x")
+
+
+def test_a_child_that_was_forked_has_threads_of_its_own(isa: Isa) -> None:
+    program = parse_pipeline("crc32c", isa)
+
+    def share() -> None:
+        data = bytearray(3 * parallel.MIN_PIECE)
+        run_threads(program, isa, iter([memoryview(data)]), None, 2)
+
+    share()
+    child = multiprocessing.get_context("fork").Process(target=share)
+    child.start()
+    child.join(60)
+    ended = child.exitcode
+    child.kill()
+    assert ended == 0
+
+
+def test_what_a_signal_raises_waits_for_the_threads() -> None:
+    """They work on memory that is freed then."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise InterruptedError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            running = [pool.submit(time.sleep, 0.5)]
+            signal.setitimer(signal.ITIMER_REAL, 0.05, 0.1)  # time and again
+            with pytest.raises(InterruptedError):
+                parallel.wait_all(running)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            assert running[0].done()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

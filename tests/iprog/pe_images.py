@@ -21,8 +21,12 @@ class Part:
     memory: int | None = None
 
 
+AMD64, ARM64 = 0x8664, 0xAA64
+
+
 def pe(
-    parts: list[Part], directories: dict[int, tuple[int, int]] | None = None, *, narrow: bool = False
+    parts: list[Part], directories: dict[int, tuple[int, int]] | None = None, *, narrow: bool = False,
+    machine: int = AMD64,
 ) -> bytes:  # fmt: skip
     """An image: header at 80, optional header of 240 bytes, or of 224 in a narrow one, as Microsoft's
     specification has them."""
@@ -36,7 +40,7 @@ def pe(
     head = b"MZ".ljust(60, b"\0") + struct.pack("<I", 80)
     head = head.ljust(80, b"\0") + b"PE\0\0"
     head += struct.pack(
-        "<HHIIIHH", 0x14C if narrow else 0x8664, len(parts), 0, 0, 0, len(optional), 0x22
+        "<HHIIIHH", 0x14C if narrow else machine, len(parts), 0, 0, 0, len(optional), 0x22
     )
     head += optional
     body = b""
@@ -48,6 +52,10 @@ def pe(
         )  # fmt: skip
         body += part.content
     return head.ljust(HEADERS, b"\0") + body
+
+
+def words(*numbers: int) -> bytes:
+    return struct.pack(f"<{len(numbers)}I", *numbers)
 
 
 def text(code: bytes) -> Part:

@@ -9,7 +9,7 @@ import pytest
 from pcpu.errors import DamagedPlanError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import to_json
-from pcpu.iprog.foreseeing import encode
+from pcpu.iprog.foreseeing import Learnt, encode
 from pcpu.iprog.foreseen import decode
 from pcpu.iprog.format import MAX_FORESEEN, Codec, read_header
 from pcpu.iprog.native import NativeReader
@@ -43,6 +43,14 @@ def test_contents_come_back_g105(seed: int) -> None:
     content = text(seed, random.randrange(40)) + random.randbytes(random.randrange(30))
     prefix = random.choice((b"", b"x", text(seed + 1, 60), content, random.randbytes(50)))
     assert decode(encode(content, prefix), len(content), prefix) == content
+
+
+def test_what_is_learnt_once_serves_all_contents() -> None:
+    learnt = Learnt.of(text(7, 80))
+    contents = text(8, 50), b"", Random(2).randbytes(99), text(8, 50)
+    assert [learnt.encode(own) for own in contents] == [
+        encode(own, text(7, 80)) for own in contents
+    ]
 
 
 def test_what_a_prefix_has_becomes_short() -> None:

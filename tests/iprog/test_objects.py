@@ -8,9 +8,10 @@ from random import Random
 import pytest
 
 from pcpu.iprog.apply import Reader
-from pcpu.iprog.finders import find_sites
+from pcpu.iprog.finders import find_sites, read_image
 from pcpu.iprog.labels import labels, symbol_labels
 from pcpu.iprog.plan import make_plan
+from pcpu.iprog.sections import read_contents
 from tests.iprog.damage import damaged
 from tests.iprog.images import CODE, DATA, Part, elf, sites
 from tests.iprog.module import rebuilt_alone
@@ -177,9 +178,9 @@ def test_symbols_of_objects_g97() -> None:
     assert sites(blob, 56) == [(at + 80, 2, origin(2) + 9, origin(2)), (at + 128, 2, 7, 0)]
 
 
-def kernel_module(gap: int, shift: int) -> bytes:
+def kernel_module(gap: int, shift: int, seed: int = 1) -> bytes:
     """One with ``gap`` bytes more in its code, and numbers of types that are ``shift`` higher."""
-    random = Random(1)
+    random = Random(seed)
     code = random.randbytes(4000) + bytes(gap) + random.randbytes(4000)
     symbols = symbol(0, 0) + symbol(1, 0, 3)
     places = sorted(random.sample(range(8000), 400))
@@ -207,6 +208,88 @@ def test_decoders_rebuild_a_kernel_module() -> None:
     assert len(planned.plan) < len(make_plan(new, [old], finders=()).plan) / 2
     assert Reader(planned.plan, [old]).rebuild() == new
     assert rebuilt_alone(planned.plan, old) == new
+
+
+def member(name: bytes, content: bytes) -> bytes:
+    """What ``ar`` writes; its fields are for people."""
+    head = name.ljust(16) + b"0".ljust(12) + b"0".ljust(6) + b"0".ljust(6) + b"644".ljust(8)
+    head += str(len(content)).encode().ljust(10) + b"`\n"
+    assert len(head) == 60
+    return head + content + b"\n" * (len(content) % 2)
+
+
+def archive(*members: tuple[bytes, bytes]) -> bytes:
+    return b"!<arch>\n" + b"".join(member(*one) for one in members)
+
+
+def index(*places: int, count: int | None = None) -> tuple[bytes, bytes]:
+    listed = (len(places) if count is None else count, *places)
+    return b"/", struct.pack(f">{len(listed)}I", *listed) + b"name\0"
+
+
+@pytest.mark.parametrize("finder", [55, 56])
+def test_archives_of_objects_g97(finder: int) -> None:
+    one, _ = objects()
+    blob = archive(index(), (b"odd/", b"odd"), (b"a.o/", one), (b"b.o/", one))
+    first = 8 + 60 + 10 + 60 + 4 + 60  # an index of 9 bytes, and a member of 3
+    alone = [find_sites(one, (finder,)), find_sites(one, (28,))][: finder - 54]
+    wanted = []
+    for number, start in ((2, first), (3, first + len(one) + len(one) % 2 + 60)):
+        own = number << 48
+        wanted += [
+            (start + place, form, own + target, own + extra if form == 2 else extra)
+            for found in alone
+            for place, form, target, extra in zip(*(a.tolist() for a in found.arrays), strict=True)
+        ]
+    assert len(wanted) > 6
+    assert sites(blob, finder) == sorted(wanted)
+    assert sites(blob[:-1] + b"", finder) == sorted(wanted)[: len(wanted) // 2]
+    assert sites(blob, 28) == sites(blob, 3) == []
+
+
+def test_the_index_of_an_archive_g97() -> None:
+    for count, found in ((3, 3), (2, 2), (9, 4)):
+        blob = archive(index(0x110, 0x220, 0x110, count=count))
+        names = int.from_bytes(b"name", "big")
+        assert sites(blob, 56) == [
+            (72 + 4 * n, 24, (5 << 40) + place, 4)
+            for n, place in enumerate((0x110, 0x220, 0x110, names)[:found])
+        ]
+        assert sites(blob, 55) == []
+    assert sites(archive((b"/", b"\0\0\0")), 56) == []
+    assert sites(archive((b"/SYM64/", index(1)[1])), 56) == []
+    read = read_image(blob)
+    assert read is not None
+    assert read.kind == "archive"
+    assert read_contents(blob).sections
+
+
+def library(gap: int) -> bytes:
+    members, at, places = [], 0, []
+    for n in range(12):
+        own = kernel_module(gap * (n % 3 == 1), 20000, n)
+        members.append((f"m{n}.o/".encode(), own))
+        places += [at] * 40
+        at += 60 + len(own)
+    return archive(index(*places), *members)
+
+
+def test_decoders_rebuild_an_archive() -> None:
+    old, new = library(0), library(64)
+    planned = make_plan(new, [old])
+    assert planned.header.relocation is not None
+    assert planned.header.relocation.finders == (55, 56)
+    assert len(planned.plan) < len(make_plan(new, [old], finders=()).plan) / 1.8
+    assert Reader(planned.plan, [old]).rebuild() == new
+    assert rebuilt_alone(planned.plan, old) == new
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_damaged_archives_never_fail(seed: int) -> None:
+    blob = archive(index(1, 2, 3), (b"a.o/", objects()[0]), (b"b.o/", objects()[0]))
+    for cut in damaged(blob, Random(seed), 200, cut=True):
+        found = find_sites(cut, (55, 56))
+        assert all(0 <= place < len(cut) for place in found.place.tolist())
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -17,7 +18,19 @@ from pcpu.iprog.sections import Kind, read_contents
 from tests.iprog.damage import damaged
 from tests.iprog.images import i32, sites, u64
 from tests.iprog.module import rebuilt_alone
-from tests.iprog.pe_images import BASE, CONSTANTS, DATA, HEADERS, NARROW_BASE, Part, pe, text
+from tests.iprog.pe_images import (
+    AMD64,
+    ARM64,
+    BASE,
+    CONSTANTS,
+    DATA,
+    HEADERS,
+    NARROW_BASE,
+    Part,
+    pe,
+    text,
+    words,
+)
 
 ROOM = Part(".data", DATA, 0x3000, bytes(16), 0x100)
 
@@ -115,6 +128,33 @@ def test_narrow_images_g81() -> None:
         assert read_image(blob[:place] + change + blob[place + len(change) :]) is None, place
 
 
+def test_images_for_aarch64_g58_g60() -> None:
+    # bl +16; adrp x1, 0x140003000; add x2, x1, #0x10; adrp x1 of what is behind the image; its add
+    code = words(0x94000004, 0xD0000001, 0x91004022, 0xF0000001, 0x91004022)
+    blob = pe([text(code), ROOM], machine=ARM64)
+    image = read_image(blob)
+    assert image is not None
+    assert (image.kind, image.transform) == ("pe-aarch64", Transform.AARCH64)
+    assert count_mnemonics(image, blob)["bl"] == 1
+    assert sites(blob, 14) == [
+        (HEADERS, 8, BASE + 0x1010, 0), (HEADERS + 4, 9, BASE + 0x3010, 0),
+        (HEADERS + 8, 10, BASE + 0x3010, 0),
+    ]  # fmt: skip
+    assert sites(blob, 13) == sites(pe([text(code), ROOM]), 14) == []
+    for at, change in ((104, b"\x0b\1"), (100, b"\x9f\0"), (212, b"\5")):
+        assert read_image(blob[:at] + change + blob[at + 2 :]) is None, at
+
+
+def test_functions_of_aarch64_g61() -> None:
+    table = words(0x1000, 0x2030, 0x1010, 0x400001, 0, 0x2038) + b"\0\x10\0\0"
+    functions = Part(".pdata", CONSTANTS, 0x4000, table)
+    at = HEADERS + 64
+    assert sites(pe([text(b""), functions], {3: (0x4000, 1000)}, machine=ARM64)) == [
+        (at + 4 * n, 3, BASE + value, BASE)
+        for n, value in ((0, 0x1000), (1, 0x2030), (2, 0x1010), (5, 0x2038))
+    ]
+
+
 def test_what_people_are_told_of_an_image() -> None:
     blob = pe([text(b"\x90\x90\xc3"), ROOM])
     image = read_image(blob)
@@ -141,7 +181,20 @@ def program(gap: int) -> bytes:
     return pe([text(bytes(code)), Part(".data", DATA, 0x8000, bytes(16))])
 
 
-def test_a_reconstructor_rebuilds_an_image() -> None:
+def arm_program(gap: int) -> bytes:
+    """The same for AArch64, in instructions of four bytes."""
+    random = Random(3)
+    starts = [32 * n + gap * (n // 50) for n in range(400)]
+    code = bytearray()
+    for start in starts:
+        code += words(*[0xD503201F] * ((start - len(code)) // 4))
+        code += words(*[0xD2800000 | random.getrandbits(20) for _ in range(7)])
+        code += words(0x94000000 | (random.choice(starts) - start - 28) // 4 & 0x3FFFFFF)
+    return pe([text(bytes(code)), Part(".data", DATA, 0x8000, bytes(16))], machine=ARM64)
+
+
+@pytest.mark.parametrize("program", [program, arm_program])
+def test_a_reconstructor_rebuilds_an_image(program: Callable[[int], bytes]) -> None:
     old, new = program(0), program(48)
     planned = make_plan(new, [old])
     assert planned.header.relocation is not None
@@ -150,14 +203,15 @@ def test_a_reconstructor_rebuilds_an_image() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_damaged_images_never_fail(seed: int) -> None:
+@pytest.mark.parametrize("machine", [AMD64, ARM64])
+def test_damaged_images_never_fail(machine: int, seed: int) -> None:
     random = Random(seed)
     table = struct.pack("<3I", 0x1000, 0x1010, 0x2030)
     block = struct.pack("<II4H", 0x3000, 16, 0xA000, 0xA010, 0xA018, 0x3008)
     blob = pe([
         text(b"\xe8\0\0\0\0"), Part(".data", DATA, 0x3000, u64(BASE + 0x1000)),
         Part(".pdata", CONSTANTS, 0x4000, table), Part(".reloc", CONSTANTS, 0x5000, block),
-    ], {3: (0x4000, 12), 5: (0x5000, 16)})  # fmt: skip
+    ], {3: (0x4000, 12), 5: (0x5000, 16)}, machine=machine)  # fmt: skip
     for cut in damaged(blob, random, 200, cut=True):
         assert all(0 <= place < len(cut) and target >= 0 for place, _, target, _ in sites(cut))
         read_contents(cut)

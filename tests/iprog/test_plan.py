@@ -10,8 +10,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from pcpu.errors import InternalError, UsageError
-from pcpu.iprog import plan, trials
+from pcpu.errors import InternalError, PcpuError, UsageError
+from pcpu.iprog import index, plan, trials
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import to_json
@@ -155,3 +155,11 @@ def test_what_goes_on_at_a_seam() -> None:
     found = Covers(start, stop, by_chance).further([150], file, reference)
     assert (found.start.tolist(), found.stop.tolist()) == ([0, 196], [196, 500])
     assert Covers(start, stop, by_chance).further([], file, reference).skew.tolist() == [0, 4]
+
+
+def test_more_than_the_machine_has_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "physical", lambda: 1 << 30)
+    assert make_plan(b"file", [bytes(1 << 20)]).header.file.size == 4
+    monkeypatch.setattr(index, "physical", lambda: 1 << 20)
+    with pytest.raises(PcpuError, match="takes more than 0 GiB of memory, and this machine has 0"):
+        make_plan(b"file", [bytes(1 << 20)])

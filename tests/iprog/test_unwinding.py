@@ -12,7 +12,7 @@ from pcpu.iprog.plan import make_plan
 from tests.iprog.damage import damaged
 from tests.iprog.images import i32, sites
 from tests.iprog.module import rebuilt_alone
-from tests.iprog.pe_images import BASE, CODE, CONSTANTS, HEADERS, Part, pe, text
+from tests.iprog.pe_images import ARM64, BASE, CODE, CONSTANTS, HEADERS, Part, pe, text
 
 INFOS, TABLE = 0x8000, 0x20000  # offsets of sections
 
@@ -82,6 +82,45 @@ def test_exceptions_g98() -> None:
     for magic, known in ((0x19930520, True), (0x1993051F, False), (0x19930523, False)):
         blob, at = image(exceptions(magic)[0], [0])
         assert sites(blob, 57) == references(at, *(held if known else held[:1]))
+
+
+def arm_image(entries: bytes, infos: bytes) -> bytes:
+    parts = [
+        text(b""),
+        Part(".rdata", CONSTANTS, INFOS, infos),
+        Part(".pdata", CONSTANTS, TABLE, entries),
+    ]
+    return pe(parts, {3: (TABLE, len(entries))}, machine=ARM64)
+
+
+def arm_info(about: int, more: int) -> bytes:
+    """What is known of a function, and that it has a handler; ``more`` words lie before that."""
+    return words(about | 1 << 20) + bytes(4 * more)
+
+
+def test_handlers_of_aarch64_g98() -> None:
+    """The words are those of Microsoft's description of exception handling on ARM64."""
+    one = arm_info(4 | 1 << 21 | 7 << 22 | 2 << 27, 2)  # one end, told of in place of how many
+    several = arm_info(4 | 3 << 22 | 1 << 27, 4)
+    large = arm_info(4, 0) + words(2 | 1 << 16) + bytes(12)
+    scopes = words(0x1800, 2, 0x1000, 0x1010, 1, 0x1004, 0x1000, 0x1011, 1, 0x1004)
+    for info in (one, several, large):
+        blob, at = arm_image(words(0x1000, INFOS), info + scopes), HEADERS + 64
+        assert sites(blob, 57) == references(
+            at + len(info), (0, 0x1800), (8, 0x1000), (12, 0x1010), (20, 0x1004)
+        )
+        bare = bytearray(blob)
+        bare[at + 2] &= 0xEF  # no handler
+        assert sites(bytes(bare), 57) == []
+        assert sites(arm_image(words(0x1000, INFOS + 1), info + scopes), 57) == []  # packed
+
+
+def test_exceptions_of_aarch64_g98() -> None:
+    infos, held = exceptions()
+    info = arm_info(4 | 1 << 21, 0) + words(0)  # neither ends nor codes, in two words
+    blob = arm_image(words(0x1000, INFOS + 200), infos + info + infos[4:16])
+    named = [(place + 204, offset) for place, offset in held[:2]]
+    assert sites(blob, 57) == references(HEADERS + 64, *held[2:], *named)
 
 
 def test_tables_that_are_cut_off_g98() -> None:

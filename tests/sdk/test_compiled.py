@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import array
+import copy
 import doctest
 import mmap
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -85,6 +87,15 @@ def test_calls_in_many_threads() -> None:
         assert [r["crc32c"] for r in pool.map(program, pieces)] == [
             google_crc32c.value(p) for p in pieces
         ]
+
+
+def test_a_program_travels() -> None:
+    for program in (pcpu.compile("xor 0x5a | crc32c"), pcpu.compile(".param k imm8\nxor data, k")):
+        given = (DATA, 0x5A) if program.program.parameters else (DATA,)
+        wanted = program(*given)
+        for other in (pickle.loads(pickle.dumps(program)), copy.deepcopy(program)):
+            found = other(*given)
+            assert (found.data, found.results) == (wanted.data, wanted.results)
 
 
 @pytest.mark.parametrize("program", ["xor 1", "crc32c"])

@@ -17,6 +17,7 @@ import pytest
 
 import pcpu
 from pcpu.errors import OutputClosedError, PcpuError, TrapError, UsageError
+from pcpu.sdk.stream import Pieces
 
 DATA = bytes(range(256)) * 1000
 KEY = b"\x37\xfa\x21\x3d"
@@ -70,6 +71,26 @@ def test_pieces_of_a_source() -> None:
     assert changed == bytes(b ^ 0x5A for b in DATA)
     assert running.results == {"crc32c": google_crc32c.value(changed)}
     assert list(running) == []
+
+
+def test_a_piece_that_is_lost_spoils_the_results() -> None:
+    def source() -> Iterator[bytes]:
+        yield DATA
+        raise LookupError
+
+    def collect(running: Pieces) -> list[Any]:
+        return list(running)
+
+    broken: list[tuple[Any, type[Exception]]] = [
+        (source(), LookupError), (iter([DATA, 5, DATA]), UsageError),
+    ]  # fmt: skip
+    for given, error in broken:
+        running = pcpu.compile("crc32c").iter(given)
+        with pytest.raises(error):
+            collect(running)
+        collect(running)  # the rest
+        with pytest.raises(UsageError, match="an error came before all pieces had been taken"):
+            running.results  # noqa: B018
 
 
 def test_programs_that_are_no_streams() -> None:

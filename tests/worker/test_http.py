@@ -307,6 +307,35 @@ def test_content_types(server: Server, type_: str | None, status: int) -> None:
         assert "send application/json" in found["detail"]
 
 
+@pytest.mark.parametrize(
+    ("coding", "status"),
+    [("identity", 200), ("IDENTITY", 200), ("gzip", 415), ("br, gzip", 415), ("x", 415)],
+)
+@pytest.mark.parametrize(
+    ("path", "type_"),
+    [("pipeline?program=crc32c", OCTETS), ("pipeline", JSON), ("programs/checks", OCTETS)],
+)
+def test_h3_bodies_that_are_encoded(
+    server: Server, path: str, type_: str, coding: str, status: int
+) -> None:
+    headers = {"content-type": type_, "content-encoding": coding}
+    body = json.dumps({"data": "", "program": "crc32c"}).encode()
+    answer = server.client.post(f"/v1/{path}", content=body, headers=headers)
+    assert answer.status_code == status
+    if status == 415:
+        assert problem(answer)["code"] == "unsupported-media-type"
+
+
+@pytest.mark.parametrize("host", ["a, b", "a b", "%", "["])
+def test_the_host_may_be_any(server: Server, host: str) -> None:
+    for path in ("/v1/pipeline?program=xor%3A1", "/v1/programs/checks?want=results"):
+        head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+        body = f"Content-Type: {OCTETS}\r\nContent-Length: 2\r\n\r\nab"
+        assert server.raw((head + body).encode()).startswith(b"HTTP/1.1 200 OK")
+    page = f"GET / HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nConnection: close\r\n\r\n"
+    assert f"http://{host}/v1/pipeline".encode() in server.raw(page.encode())
+
+
 def test_h9_an_error_in_a_program_shows_its_place(server: Server) -> None:
     answer = server.octets("xor 1 |\n\tadd 256 | crc32c")
     assert problem(answer) == {

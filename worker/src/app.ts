@@ -18,6 +18,7 @@ import { Problem, type Place } from "./problem";
 import { describeAll, run } from "./named";
 import type { Objects } from "./objects";
 import { report } from "./report";
+import { kindOf, queryOf } from "./request";
 import { root } from "./root";
 import { object, oneOf, read, string } from "./shape";
 import { storeOf, type Store } from "./store";
@@ -37,12 +38,12 @@ export function createApp(engine: Engine, objects: Objects | undefined, openapi:
   app.get("/openapi.json", (c) => c.body(openapi, 200, { "content-type": "application/json" }));
   app.get("/v1/isa", (c) => c.json({ operations, isa_digest }));
   app.post("/v1/pipeline", (c) => {
-    const type = c.req.header("content-type") ?? "";
-    const route = BODIES[type.split(";", 1)[0]!.trim().toLowerCase()];
+    const kind = kindOf(c.req.raw);
+    const route = BODIES[kind];
     if (route === undefined) {
       throw new Problem(
         "unsupported-media-type",
-        `send application/json, or application/octet-stream and ?program=, not ${type || "a body without content-type"}`,
+        `send application/json, or application/octet-stream and ?program=, not ${kind || "a body without content-type"}`,
       );
     }
     return route(c, engine, bodies);
@@ -115,7 +116,7 @@ const Body = object({
 });
 
 async function json(...[c, engine, bodies]: Parameters<Route>): Promise<Response> {
-  const [parameter] = new URL(c.req.url).searchParams.keys();
+  const [parameter] = queryOf(c.req.raw).keys();
   if (parameter !== undefined) {
     throw new Problem("invalid-request", `a JSON body takes no query parameters: ${quote(parameter)} belongs into the body`);
   }
@@ -177,7 +178,7 @@ const Query = object(
 );
 
 async function octets(...[c, engine, bodies]: Parameters<Route>): Promise<Response> {
-  const pairs = [...new URL(c.req.url).searchParams];
+  const pairs = [...queryOf(c.req.raw)];
   const parameters = Object.fromEntries(pairs);
   const query = read(Query, parameters, (reason) => new Problem("invalid-request", reason));
   if (pairs.length > Object.keys(parameters).length) throw new Problem("invalid-request", "a query parameter is given twice");

@@ -13,6 +13,7 @@ import { trapping, type Engine, type Named } from "./engine";
 import { bodyLimit, streamLimit } from "./limits";
 import { partsOf } from "./multipart";
 import { Problem, type Code } from "./problem";
+import { kindOf, queryOf } from "./request";
 import { isWant, stream, usual, WANTS, type Want } from "./stream";
 
 const OCTETS = "application/octet-stream";
@@ -35,10 +36,7 @@ function withoutOffset({ offset: _, ...parameter }: Parameter) {
 
 /** Runs a program over the request's body. */
 export function run(c: Context<{ Bindings: Env }>, name: string, named: Named, bodies: Bodies): Promise<Response> {
-  const type = c.req.header("content-type") ?? "";
-  const kind = type.split(";", 1)[0]!.trim().toLowerCase();
-  const query = new URL(c.req.url).searchParams;
-  const call = { name, kind, query };
+  const call = { name, kind: kindOf(c.req.raw), query: queryOf(c.req.raw) };
   return named instanceof WholeProgram ? runWhole(c, named, call, bodies) : runStream(c, named, call, bodies);
 }
 

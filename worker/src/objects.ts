@@ -17,6 +17,7 @@ import { Plans, type GivenPlan, type Parts } from "./plans";
 import { blobFile } from "./published";
 import { begin, Blocks } from "./rebuilding";
 import { checkRoom, Reconstructors, sizeOf } from "./reconstructors";
+import { kindOf, queryOf } from "./request";
 import type { Store } from "./store";
 
 /** What all requests of an isolate keep of plans and sites, and in what pieces. */
@@ -104,11 +105,11 @@ export class Objects {
 
   /** H23 */
   async reconstruct(c: C, store: Store, bodies: Bodies): Promise<Response> {
-    const type = c.req.header("content-type") ?? "";
-    if (type.split(";", 1)[0]!.trim().toLowerCase() !== OCTETS) {
-      throw new Problem("unsupported-media-type", `send ${OCTETS}, not ${type || "a body without content-type"}`);
+    const kind = kindOf(c.req.raw);
+    if (kind !== OCTETS) {
+      throw new Problem("unsupported-media-type", `send ${OCTETS}, not ${kind || "a body without content-type"}`);
     }
-    const [parameter] = new URL(c.req.url).searchParams.keys();
+    const [parameter] = queryOf(c.req.raw).keys();
     if (parameter !== undefined) throw new Problem("invalid-request", `there is no query parameter ${quote(parameter)}: the plan says all`);
     const plan = new MemorySource(await bodies.whole(c.req.raw, planLimit(c.env)));
     try {

@@ -6,6 +6,7 @@ import { precondition } from "./conditions";
 import { toJson } from "./json";
 import { bodyLimit, decoderLimit, jsonLimit, planLimit, streamLimit } from "./limits";
 import { Problem } from "./problem";
+import { originOf } from "./request";
 
 /** What of the OpenAPI document is told. */
 interface Document {
@@ -44,7 +45,7 @@ export async function root(c: Context<{ Bindings: Env }>, openapi: string, isPub
   const about = describe(JSON.parse(openapi) as Document, c.env, isPublishing);
   const accepted = c.req.header("accept") ?? "";
   const isPage = accepted.includes(PAGE_TYPE) && !accepted.includes(JSON_TYPE); // as browsers ask
-  const body = isPage ? String(await page(about, new URL(c.req.url).origin)) : toJson(about) + "\n";
+  const body = isPage ? String(await page(about, originOf(c.req.raw))) : toJson(about) + "\n";
   const tag = `"${await hash(body)}"`;
   const headers = { etag: tag, vary: "accept" };
   const status = precondition(c.req.raw.headers, tag);

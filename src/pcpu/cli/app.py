@@ -229,6 +229,9 @@ def run_command() -> None:
     except PcpuError as error:
         typer.echo(f"pcpu: error: {error}", err=True)
         sys.exit(error.exit_code)
+    except MemoryError:
+        typer.echo("pcpu: error: there is not enough memory for this", err=True)
+        sys.exit(1)
     except OSError as error:  # a full disk, say
         _drop_output()
         where = f"{error.filename}: " if error.filename else ""

@@ -33,7 +33,7 @@ def mapped(path: str) -> Bytes:
             empty = not Path(path).stat().st_size
             return b"" if empty else MappedFile(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{path or repr(path)} cannot be read: {error.strerror}") from None
 
 
 @contextmanager

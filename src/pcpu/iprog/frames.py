@@ -26,6 +26,7 @@ _CHECKSUM, _SINGLE_SEGMENT = 4, 32  # bits of a frame header's descriptor
 _THOROUGH, _LONG, _QUICK = 22, 19, 3  # levels
 _SOME = 1 << 20  # bytes that the first of them is worth it for, and large trees
 _FEW = 256  # a content of less than this part of its prefix is looked up more coarsely
+_FEW_ROWS = 16  # the same, where half as many chains are as good
 _SAMPLES, _SAMPLE = 8, 1 << 13  # pieces of a content that are looked at, and bytes of each
 _PACKED = 32  # what packing saves no such part of is packed already
 _LESS = 8  # the part of what is packed that need not be kept
@@ -186,7 +187,7 @@ def _options(content: Bytes, prefix: int, *, quick: bool, trees: bool = False) -
             Parameter.strategy: zstd.Strategy.lazy2,
             Parameter.window_log: bits,
             Parameter.chain_log: min(bits, 23),
-            Parameter.hash_log: min(bits - 1, _HEADS),
+            Parameter.hash_log: min(bits - 1 - (len(content) < prefix // _FEW_ROWS), _HEADS),
             Parameter.search_log: 6,
             Parameter.min_match: 4,
             Parameter.target_length: 64,

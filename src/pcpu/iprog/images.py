@@ -17,9 +17,10 @@ from pcpu.iprog.finders.image import (
     MACHO_AMD,
     MACHO_ARM,
     PE,
+    PE_ARM,
     PE_I386,
-    SQLITE,
     WASM,
+    WITHOUT_SECTIONS,
     Image,
     fat_images,
     macho_commands,
@@ -68,7 +69,7 @@ class Part:
 
 def parts_of(image: Image, data: Bytes) -> tuple[Part, ...]:
     """The sections of a program that have content, in the order of the file's table."""
-    if image.kind == SQLITE:
+    if image.kind in WITHOUT_SECTIONS:
         return ()
     if image.kind == WASM:
         return tuple(_until_wrong(_of_module(Numbers(memoryview(data), "a module", _MAGIC))))
@@ -77,7 +78,7 @@ def parts_of(image: Image, data: Bytes) -> tuple[Part, ...]:
 
 def machine_of(image: Image, data: Bytes) -> int:
     """The machine of an image, as ELF numbers them; 0 where it is for several, or for none."""
-    if image.kind in (FAT, CLR, SQLITE):
+    if image.kind in (FAT, CLR, *WITHOUT_SECTIONS):
         return 0
     return _MACHINES.get(image.kind) or int(elf.machine_of(octets(data)))
 
@@ -154,11 +155,12 @@ def _name(b: Octets, at: int) -> bytes:
 
 
 _MACHINES = MappingProxyType({
-    PE: elf.X86_64, PE_I386: elf.I386, MACHO_AMD: elf.X86_64, MACHO_ARM: elf.AARCH64,
+    PE: elf.X86_64, PE_ARM: elf.AARCH64, PE_I386: elf.I386, MACHO_AMD: elf.X86_64,
+    MACHO_ARM: elf.AARCH64,
 })  # fmt: skip
 _IMAGES: Mapping[str, Callable[[Bytes], Iterator[Part]]] = MappingProxyType({
-    PE: _of_pe, PE_I386: _of_pe, MACHO_AMD: _of_macho, MACHO_ARM: _of_macho, FAT: _of_fat,
-    CLR: _of_clr,
+    PE: _of_pe, PE_ARM: _of_pe, PE_I386: _of_pe, MACHO_AMD: _of_macho, MACHO_ARM: _of_macho,
+    FAT: _of_fat, CLR: _of_clr,
 })  # fmt: skip
 
 

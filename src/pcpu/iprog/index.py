@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pydivsufsort
 
+from pcpu.errors import PcpuError
 from pcpu.iprog.jit import i64, jit, read_only
+from pcpu.iprog.memory import physical
 from pcpu.iprog.sites import Places
 from pcpu.iprog.threads import THREADS, each
 
@@ -61,6 +63,17 @@ class Seeds:
         low, high = np.searchsorted(self.start, [first, last])
         own = slice(max(0, int(low) - before), int(high))
         return Seeds(np.maximum(self.start[own] - first, 0), self.skew[own] + first)
+
+
+def check_memory(size: int) -> None:
+    """Raise PcpuError where this machine cannot hold the index of so many bytes: it would stand
+    still, and the system end it or others."""
+    there, wanted = physical(), size * (4 if size < 1 << 31 else 8)
+    if there is not None and wanted > there:
+        raise PcpuError(
+            f"to plan from {size} bytes takes more than {wanted >> 30} GiB of memory, and this "
+            f"machine has {there >> 30}; plan from a smaller blob, or a part of it"
+        )
 
 
 def make_index(data: Octets) -> Index:

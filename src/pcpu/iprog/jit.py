@@ -14,7 +14,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 from llvmlite import binding
-from numba.core import codegen, event, registry
+from numba.core import caching, codegen, event, registry
+from numba.core.runtime.nrt import rtsys
 
 from pcpu.run import disk_cache
 
@@ -65,17 +66,26 @@ _config.CACHE_DIR = str(_cache_folder())
 
 class _Library(codegen.JITCodeLibrary):
     """A loop that is kept on disk. Its intermediate code is for loops that are compiled with it,
-    and is read when there is one: of all loops it takes as much memory as some files."""
+    and is read when there is one: of all loops that takes as long as a small plan."""
 
     kept: bytes = b""
 
     @classmethod
     def _unserialize(cls, own: Any, state: tuple[str, str, Any]) -> Any:
-        found = super()._unserialize(own, state)  # type: ignore[no-untyped-call]
-        _, kind, data = state
-        if kind == "object":
-            found.kept, found._shared_module = data[1], None
+        name, kind, data = state
+        if kind != "object":
+            return super()._unserialize(own, state)  # type: ignore[no-untyped-call]
+        found = own.create_library(name)
+        found.enable_object_caching()
+        machine_code, found.kept = data
+        found._set_compiled_object(machine_code)
+        found._finalize_final_module()
         return found
+
+    def get_pointer_to_function(self, name: str) -> Any:
+        if self.kept:  # where numba does not know the names of functions
+            return self._codegen._engine.get_function_address(name)
+        return super().get_pointer_to_function(name)  # type: ignore[no-untyped-call]
 
     def _get_module_for_linking(self) -> Any:
         if self.kept and self._shared_module is None:
@@ -87,11 +97,22 @@ _codegen: Any = registry.cpu_target.target_context.codegen()
 _codegen._library_class = _Library
 
 
+class _Cache(caching.FunctionCache):
+    """Where a loop is kept on disk. What numba compiles with is not loaded with it: that takes
+    twice as long as all loops of a plan, and 30 MB."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        rtsys.initialize(target_context)  # the memory of arrays, which loops ask for
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+
+
 def jit(function: F) -> F:
     """``function``, compiled when it is first called and then kept on disk; without the GIL."""
-    compiled: Any = numba.njit(cache=True, nogil=True)(function)
+    compiled: Any = numba.njit(nogil=True)(function)
     if compiled is function:  # NUMBA_DISABLE_JIT is set
         return function
+    compiled._cache = _Cache(function)  # type: ignore[no-untyped-call]
     called = compiled.get_call_template
 
     def call_template(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 from contextlib import suppress
 from functools import cache
 
@@ -35,6 +36,14 @@ def return_freed() -> None:
     """Give back what was freed in small pieces, which glibc keeps: before much is asked for."""
     with suppress(AttributeError, OSError, TypeError):  # another C library, or another system
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def physical() -> int | None:
+    """How many bytes of memory this machine has, if it says so."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * mmap.PAGESIZE
+    except (AttributeError, OSError, ValueError):  # another system
+        return None
 
 
 def ask_for_large_pages(memory: mmap.mmap) -> None:

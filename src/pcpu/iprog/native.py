@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pcpu.errors import DamagedPlanError, EngineError, InternalError
+from pcpu.errors import DamagedPlanError, EngineError, InternalError, IprogError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.memory import LARGE, Room, ask_for_large_pages
@@ -200,3 +200,21 @@ def _compiled() -> bytes:
     from pcpu.iprog.decoder.host import shared_object  # the compiler, which is rarely needed
 
     return shared_object()
+
+
+def check_plan(plan: bytes, file: Bytes, blobs: Sequence[Bytes]) -> None:
+    """Apply a new plan as ``pcpu apply`` does, and compare. Raises InternalError."""
+    wanted, at = memoryview(file), 0
+
+    def compare(piece: memoryview) -> None:
+        nonlocal at
+        if bytes(piece) != bytes(wanted[at : at + len(piece)]):  # views are compared slowly
+            raise InternalError(f"a new plan rebuilds other bytes from {at} on")
+        at += len(piece)
+
+    try:
+        NativeReader(plan, blobs, compare=False).send(compare)
+    except IprogError as error:
+        raise InternalError(f"a new plan does not rebuild: {error}") from None
+    if at != len(wanted):
+        raise InternalError(f"a new plan rebuilds {at} of {len(wanted)} bytes")

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pcpu.errors import InternalError, IprogError, UsageError
+from pcpu.errors import UsageError
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Columns, make_columns
 from pcpu.iprog.encode import Encoded, Prefixes, encode, make_map_frames, make_prefixes
@@ -27,10 +27,10 @@ from pcpu.iprog.format import (
     plain_name,
 )
 from pcpu.iprog.gains import useful_finders
-from pcpu.iprog.index import Octets, Seeds, find_seeds, make_index
+from pcpu.iprog.index import Octets, Seeds, check_memory, find_seeds, make_index
 from pcpu.iprog.memory import MappedFile, return_freed, return_large_arrays
 from pcpu.iprog.moved import Moved
-from pcpu.iprog.native import NativeReader
+from pcpu.iprog.native import check_plan
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.packing import LITERALS, Packer, Stored, is_worth_matching, total
 from pcpu.iprog.reference import digest
@@ -134,7 +134,8 @@ def make_plan(
 
     ``window_bits`` is the logarithm of the window's size, 12 to 22; by default 16, or more where
     windows would be much of the plan. ``finders`` are those of sites that may be used; all by
-    default. Names are kept where they are little of the plan. Raises UsageError.
+    default. Names are kept where they are little of the plan. Raises UsageError, or PcpuError where
+    the machine has not the memory.
     """
     _check(file, blobs, window_bits)
     return_large_arrays()
@@ -148,19 +149,21 @@ def make_plan(
     planned = _small(work) if mode == "small" else _instant(work)
     del work  # its sites are large
     progress("checking", 0.9)
-    _verify(planned, file, blobs)
+    check_plan(planned.plan, file, blobs)
     progress("checking", 1)
     return planned
 
 
 def _check(file: Bytes, blobs: Sequence[Bytes], window_bits: int | None) -> None:
-    """Raise UsageError for what no plan can have."""
+    """Raise UsageError for what no plan can have, and PcpuError for what the machine has not the
+    memory for."""
     if window_bits is not None and window_bits not in WINDOW_BITS:
         raise UsageError(f"a window has 2^{WINDOW_BITS[0]} to 2^{WINDOW_BITS[-1]} bytes")
     if max(len(file), sum(map(len, blobs))) > MAX_SIZE:
         raise UsageError(f"files and blobs have at most {MAX_SIZE} bytes")
     if len(blobs) > MAX_BLOBS:
         raise UsageError(f"a plan has at most {MAX_BLOBS} blobs, and {len(blobs)} are given")
+    check_memory(sum(map(len, blobs)))
 
 
 def _subject(file: Bytes, blobs: Sequence[Bytes], finders: tuple[int, ...] | None) -> Subject:
@@ -392,22 +395,3 @@ def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned
         encoded.plan, encoded.header, columns.covers,
         len(columns.data["fixes"]), literals, work.moved,
     )  # fmt: skip
-
-
-def _verify(planned: Planned, file: Bytes, blobs: Sequence[Bytes]) -> None:
-    """Apply a plan as ``pcpu apply`` does and compare: none leaves that would not rebuild its
-    file."""
-    wanted, at = memoryview(file), 0
-
-    def compare(piece: memoryview) -> None:
-        nonlocal at
-        if bytes(piece) != bytes(wanted[at : at + len(piece)]):  # views are compared slowly
-            raise InternalError(f"a new plan rebuilds other bytes from {at} on")
-        at += len(piece)
-
-    try:
-        NativeReader(planned.plan, blobs, compare=False).send(compare)
-    except IprogError as error:
-        raise InternalError(f"a new plan does not rebuild: {error}") from None
-    if at != len(wanted):
-        raise InternalError(f"a new plan rebuilds {at} of {len(wanted)} bytes")

@@ -48,6 +48,8 @@ class _Maker:
             self.body.append(Move("lit", Span("out", at + start, len(piece)), (), piece))
 
     def program(self, size: int) -> Program:
+        if not self.body:  # of an empty file; and a program has a statement
+            self.body.append(Move("fill", Span("out"), (), 0))
         constants = self.literals + sum(map(len, self.tables))
         if len(self.body) > MAX_STATEMENTS or constants > MAX_LITERALS:
             raise UsageError(

@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from pcpu.iprog.finders.elf import DYNSYM, FINI_ARRAY, INIT_ARRAY, REL, RELA, SYMTAB
-from pcpu.iprog.finders.image import SQLITE, WASM, Image, read_image
+from pcpu.iprog.finders.image import WASM, WITHOUT_SECTIONS, Image, read_image
 from pcpu.iprog.images import Part, parts_of
 from pcpu.iprog.numbers import Bytes
 
@@ -63,7 +63,7 @@ def read_contents(data: Bytes) -> Contents:
 
 def contents_of(image: Image | None, data: Bytes) -> Contents:
     """The same for an image that was read from ``data``."""
-    if image is None or image.kind == SQLITE:
+    if image is None or image.kind in WITHOUT_SECTIONS:
         kind = _guess(data)
         return Contents(kind, tuple(_stretches(len(data), kind)))
     read = _of_module if image.kind == WASM else _of_elf

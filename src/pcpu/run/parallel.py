@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from concurrent.futures import ThreadPoolExecutor, wait
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 
 from pcpu.ir import ResultValue
@@ -16,7 +18,8 @@ State = ctypes.Array[ctypes.c_uint64]
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """Of each process its own: a child that was forked has none of its parent's threads."""
     return ThreadPoolExecutor(threads, thread_name_prefix="pcpu")
 
 
@@ -33,8 +36,12 @@ def update_threads(
         native.update(begun, address + piece[0], piece[1])
 
     # ctypes lets go of the interpreter's lock during a call.
-    running = [_pool(threads).submit(run, *task) for task in zip(states, pieces, strict=False)]
-    wait(running)  # all of them, whatever happens: they work on the caller's memory
+    running: list[Future[None]] = []
+    try:
+        for task in zip(states, pieces, strict=False):
+            running.append(_pool(threads, os.getpid()).submit(run, *task))
+    finally:
+        wait_all(running)
     for done in running:
         done.result()
     for later, (_, count) in zip(states[1:], pieces[1:], strict=True):
@@ -42,6 +49,16 @@ def update_threads(
             state[index] = join(state[index], later[index], count)
     if native.layout.position is not None:
         state[native.layout.position] = states[-1][native.layout.position]
+
+
+def wait_all(running: Sequence[Future[None]]) -> None:
+    """Until all have ended, whatever a signal raises meanwhile: they work on memory that the caller
+    frees afterwards."""
+    try:
+        wait(running)
+    finally:
+        if not all(done.done() for done in running):
+            wait_all(running)
 
 
 def _begun(native: Native, state: State, start: int) -> State:

@@ -50,6 +50,10 @@ class Compiled:
         self.main_input = first  # what a file is
         self._plain: StreamRunner | None = None  # that of a pipeline, once there is one
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """It travels as its program, whose code is found on disk or compiled when it is called."""
+        return type(self), (self.program, self.isa, self._positions)
+
     def __repr__(self) -> str:
         return f"pcpu.compile({str(self.program)!r})"
 

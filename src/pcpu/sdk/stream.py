@@ -52,17 +52,23 @@ class Pieces(Iterator[Any]):
 
     def __init__(self, stream: Stream, pieces: Iterable[Buffer]) -> None:
         self._stream, self._pieces = stream, iter(pieces)
-        self._done = False
+        self._done = self._broken = False
 
     def __next__(self) -> Any:
+        broken, self._broken = self._broken, True  # where the source or the program raises
         for piece in self._pieces:
-            return self._stream.update(piece)
-        self._done = True
+            changed = self._stream.update(piece)
+            self._broken = broken
+            return changed
+        self._broken, self._done = broken, True
         raise StopIteration
 
     @property
     def results(self) -> dict[str, ResultValue]:
-        """The results of all pieces. Raises UsageError while there are more."""
+        """The results of all pieces. Raises UsageError while there are more, and where one was lost
+        to an error."""
+        if self._broken:
+            raise UsageError("an error came before all pieces had been taken; begin another run")
         if not self._done:
             raise UsageError("the results are there once all pieces have been taken")
         return self._stream.finish()

@@ -1,7 +1,8 @@
 """A reconstructor as a command for Linux: ``rebuild BLOB... [-o OUT]``.
 
-The file goes to stdout, or to OUT, which appears whole or not at all. Every window is checked
-before it is written. The exit code is 2 for misuse and 1 for failure.
+The file goes to stdout, or to OUT, which appears whole or not at all; a symbolic link is followed,
+and a pipe or a device is written to directly. Every window is checked before it is written. The
+exit code is 2 for misuse and 1 for failure.
 """
 
 from __future__ import annotations
@@ -32,8 +33,15 @@ _PART = _text(b".part\0")
 
 _MISUSE, _FAILURE = 2, 1
 _STDOUT, _STDERR = 1, 2
-_READ, _WRITE = 0, 0x80241  # close on exec, create, truncate, write only
+_READ = 0
+# Write only, close on exec; a new file is created and truncated, too.
+_WRITE, _CREATE = 0x80001, 0x80241
 _MODE = 0o666
+# Of statx: what paths are relative to, what it is asked for, and where in what it writes, which
+# fits in the room of a path, the kind of a file lies.
+_HERE, _TYPE = -100, 1
+_KIND, _MASK, _REGULAR = 29, 0xF0, 0x80
+_PATH = 4096  # the longest path that realpath gives
 _END = 2  # what lseek counts from
 _MOST = 1 << 30  # bytes that are read or written at once
 _DASH, _O = 0x2D, 0x6F
@@ -47,6 +55,8 @@ write = Extern("write", ("int", "Bytes"))
 close = Extern("close", ("int",))
 rename = Extern("rename", ("int", "int"))
 unlink = Extern("unlink", ("int",))
+statx = Extern("statx", ("int", "int", "int", "int", "int"))
+realpath = Extern("realpath", ("int", "int"))
 
 
 def main(s: State, heap: Memory, count: int, arguments: int) -> int:
@@ -111,35 +121,54 @@ def _read_blobs(s: State, heap: Memory, arguments: int, last: int) -> int:
 
 
 def _write_file(s: State, heap: Memory, out: int) -> int:
-    part, file = 0, _STDOUT
-    if out:
-        part = _part_of(s, heap, out)
-        file = _signed(open(part, _WRITE, _MODE)) if part >= 0 else -1
-        if file < 0:
-            return _wrong(_UNWRITABLE, _FAILURE)
-    code = _write_windows(s, heap, file)
-    if out:
-        if close(file) & 0xFFFFFFFF and code == 0:
-            code = _wrong(_UNWRITABLE, _FAILURE)
-        if code == 0 and rename(part, out) & 0xFFFFFFFF:
-            code = _wrong(_UNWRITABLE, _FAILURE)
-        if code:
-            unlink(part)
+    if out == 0:
+        return _write_windows(s, heap, _STDOUT)
+    room = S.take(s, _PATH)
+    if room < 0:
+        return _wrong(_MEMORY, _FAILURE)
+    s[S.AFTER_HEADER] = s[S.TOP]
+    if not _is_regular(heap, out, room):
+        return _write_to(s, heap, open(out, _WRITE, 0))
+    path = room if realpath(out, room) else out  # which may be new
+    part = _part_of(s, heap, path)
+    if part < 0:
+        return _wrong(_MEMORY, _FAILURE)
+    code = _write_to(s, heap, open(part, _CREATE, _MODE))
+    if code == 0 and rename(part, path) & 0xFFFFFFFF:
+        code = _wrong(_UNWRITABLE, _FAILURE)
+    if code:
+        unlink(part)
     return code
 
 
-def _part_of(s: State, heap: Memory, out: int) -> int:
-    """The address of the path beside ``out`` that is written first."""
+def _is_regular(heap: Memory, path: int, room: int) -> bool:
+    """Whether there is a regular file, or nothing yet."""
+    absent = statx(_HERE, path, 0, _TYPE, room) & 0xFFFFFFFF
+    return absent != 0 or heap[room + _KIND] & _MASK == _REGULAR
+
+
+def _part_of(s: State, heap: Memory, path: int) -> int:
+    """The address of the path beside ``path`` that is written first."""
     length = 0
-    while heap[out + length]:
+    while heap[path + length]:
         length += 1
-    path = S.take(s, length + len(_PART))
-    if path >= 0:
+    part = S.take(s, length + len(_PART))
+    if part >= 0:
         s[S.AFTER_HEADER] = s[S.TOP]
-        heap[path : path + length] = heap[out : out + length]
+        heap[part : part + length] = heap[path : path + length]
         for n in range(len(_PART)):
-            heap[path + length + n] = _PART[n]
-    return path
+            heap[part + length + n] = _PART[n]
+    return part
+
+
+def _write_to(s: State, heap: Memory, opened: int) -> int:
+    file = _signed(opened)
+    if file < 0:
+        return _wrong(_UNWRITABLE, _FAILURE)
+    code = _write_windows(s, heap, file)
+    if close(file) & 0xFFFFFFFF and code == 0:
+        code = _wrong(_UNWRITABLE, _FAILURE)
+    return code
 
 
 def _write_windows(s: State, heap: Memory, file: int) -> int:

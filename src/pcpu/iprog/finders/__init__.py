@@ -21,14 +21,17 @@ from pcpu.iprog.finders import find, rows
 from pcpu.iprog.finders import numbered as N
 from pcpu.iprog.finders.image import (
     AMD,
+    ARCHIVE,
     ARM,
     ARM32,
+    CATALOG,
     CLR,
     FAT,
     I386,
     MACHO_AMD,
     MACHO_ARM,
     PE,
+    PE_ARM,
     PE_I386,
     RISCV,
     SQLITE,
@@ -60,10 +63,13 @@ _PIECE = 1 << 12  # rows that become columns at a time
 _FORMS = (1 << rows.TAG) - 1
 _ELF = (AMD, ARM, ARM32, I386, RISCV, WIDE_ELF)
 _WIDE = (AMD, ARM, RISCV, WIDE_ELF)  # of 64 bits
+_OBJECTS = (*_WIDE, ARCHIVE)
 _DWARF = (*_ELF, WASM)
-_PE = (PE, PE_I386)
+_WIDE_PE = (PE, PE_ARM)
+_PE = (*_WIDE_PE, PE_I386)
 _MACHO = (MACHO_AMD, MACHO_ARM)
 _FAT = (FAT,)
+_TABLES = (SQLITE, CATALOG)
 _GO_IMAGES = (*_MACHO, *_PE)
 
 # In the order in which they run, which decides where sites overlap.
@@ -71,8 +77,8 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
     finder.number: finder
     for finder in (
         Finder(N.AMD_CODE, "x86-64-code", "calls, jumps and operands", (AMD,)),
-        Finder(N.OBJECT_RELOCATIONS, "object-places", "relocations of objects", _WIDE),
-        Finder(N.OBJECT_SYMBOLS, "object-symbols", "symbols of objects", _WIDE),
+        Finder(N.OBJECT_RELOCATIONS, "object-places", "relocations of objects", _OBJECTS),
+        Finder(N.OBJECT_SYMBOLS, "object-symbols", "symbols of objects", _OBJECTS),
         Finder(N.RELOCATIONS, "elf-relocations", "relocations with addends", _ELF),
         Finder(N.SYMBOLS, "elf-symbols", "values of symbols", _ELF),
         Finder(N.POINTERS, "elf-pointers", "words of data that are addresses", _ELF),
@@ -95,9 +101,9 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(N.ARM32_POOLS, "arm32-pools", "words among instructions", (ARM32,)),
         Finder(N.ARM32_UNWIND, "arm32-unwind", "unwinding: functions and records", (ARM32,)),
         Finder(N.RISCV_CODE, "riscv64-code", "jumps and parts of distances", (RISCV,)),
-        Finder(N.PE_CODE, "pe-code", "calls, jumps and operands", (PE,)),
-        Finder(N.PE_FUNCTIONS, "pe-functions", "unwinding: functions", (PE,)),
-        Finder(N.PE_UNWINDING, "pe-unwinding", "unwinding: what it goes by", (PE,)),
+        Finder(N.PE_CODE, "pe-code", "calls, jumps and operands", _WIDE_PE),
+        Finder(N.PE_FUNCTIONS, "pe-functions", "unwinding: functions", _WIDE_PE),
+        Finder(N.PE_UNWINDING, "pe-unwinding", "unwinding: what it goes by", _WIDE_PE),
         Finder(N.PE_POINTERS, "pe-pointers", "words of data that are addresses", _PE),
         Finder(N.PE_LISTED, "pe-relocations", "places that relocations name", _PE),
         Finder(N.I386_CODE, "x86-code", "calls and jumps", (I386, PE_I386)),
@@ -114,7 +120,7 @@ FINDERS: Mapping[int, Finder] = MappingProxyType({
         Finder(N.DWARF_LOCATIONS, "dwarf-locations", "debugging: where values are", _DWARF),
         Finder(N.DWARF_RANGES, "dwarf-ranges", "debugging: what is where", _DWARF),
         Finder(N.DWARF_LINES, "dwarf-lines", "debugging: which lines code is from", _DWARF),
-        Finder(N.DATABASE, "sqlite", "SQLite: numbers of rows and pages", (SQLITE,)),
+        Finder(N.DATABASE, "sqlite", "SQLite: numbers of rows and pages", _TABLES),
         Finder(N.DATABASE_CELLS, "sqlite-cells", "SQLite: where rows are in pages", (SQLITE,)),
         Finder(N.GO_IMAGE_TYPES, "go-image-types", "Go: names, methods of types", _GO_IMAGES),
         Finder(N.MACHO_AMD_CODE, "macho-x86-64", "calls, jumps and operands", (MACHO_AMD,)),

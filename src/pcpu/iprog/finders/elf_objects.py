@@ -44,9 +44,14 @@ def object_symbols(b: Bytes, elf: Ints, rows: Ints, room: int, count: int) -> in
     return _in_tables(b, elf, SYMTAB, rows, room, count)
 
 
+def is_object(b: Bytes) -> bool:
+    """Whether an ELF image is an object, of 64 bits."""
+    return u16_at(b, 16) == _OBJECT and is_wide(b)
+
+
 def _in_tables(b: Bytes, elf: Ints, kind: int, rows: Ints, room: int, count: int) -> int:
     """What the tables of one of the two types hold."""
-    if u16_at(b, 16) != _OBJECT or not is_wide(b):
+    if not is_object(b):
         return count
     code = _code(b, elf)
     for n in range(elf[COUNT]):

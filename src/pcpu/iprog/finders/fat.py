@@ -11,7 +11,7 @@ from pcpu.iprog.finders.macho import AMD64, ARM64, machine_of, macho_room, read_
 from pcpu.iprog.finders.reading import lies
 from pcpu.iprog.finders.rows import EXTRA, FORM, PLACE, TARGET
 from pcpu.iprog.finders.sort import NUMBERS
-from pcpu.iprog.sites import OTHER_IMAGE, Form
+from pcpu.iprog.sites import Form
 from pcpu.kernel import i64
 from pcpu.kernel.memory import u32_at
 
@@ -22,7 +22,7 @@ _MOST = 32  # entries; what is a class of Java has more
 _ABSOLUTE, _BASED = Form.ABSOLUTE.value, Form.BASED.value
 
 
-def _big(b: Bytes, p: int) -> int:
+def big(b: Bytes, p: int) -> int:
     """The number of four bytes at ``b[p]``, the highest first."""
     value = u32_at(b, p)
     return (value & 0xFF) << 24 | (value & 0xFF00) << 8 | value >> 8 & 0xFF00 | value >> 24
@@ -32,17 +32,17 @@ def is_fat(b: Bytes) -> bool:
     """Whether a blob is a universal file."""
     if len(b) < _TABLE or u32_at(b, 0) != _MAGIC:
         return False
-    return 1 <= _big(b, 4) <= _MOST and _TABLE + _ENTRY * _big(b, 4) <= len(b)
+    return 1 <= big(b, 4) <= _MOST and _TABLE + _ENTRY * big(b, 4) <= len(b)
 
 
 def image_in(b: Bytes, n: int) -> tuple[int, int]:
     """Where image ``n`` of a universal file begins and ends; 0 and 0 where there is none."""
     machine = ARM64 if n else AMD64
-    p, last = _TABLE, _TABLE + _ENTRY * (_big(b, 4) - 1)
-    while p < last and _big(b, p) != machine:
+    p, last = _TABLE, _TABLE + _ENTRY * (big(b, 4) - 1)
+    while p < last and big(b, p) != machine:
         p += _ENTRY
-    start, size = _big(b, p + 8), _big(b, p + 12)
-    if _big(b, p) != machine or not lies(start, size, len(b)):
+    start, size = big(b, p + 8), big(b, p + 12)
+    if big(b, p) != machine or not lies(start, size, len(b)):
         return 0, 0
     return start, start + size
 
@@ -62,9 +62,9 @@ def fat_room(b: Bytes) -> int:
     return room
 
 
-def displace(rows: Ints, first: int, last: int, start: int, n: int) -> None:
-    """Make rows that were found in image ``n``, which begins at ``start``, rows of the whole."""
-    more = n * OTHER_IMAGE
+def displace(rows: Ints, first: int, last: int, start: int, more: int) -> None:
+    """Make rows that were found in an image that begins at ``start`` rows of the whole, where its
+    addresses are so much more."""
     for at in range(NUMBERS * first, NUMBERS * last, NUMBERS):
         form = i64(rows[at + FORM])
         rows[at + PLACE] += start

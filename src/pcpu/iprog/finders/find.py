@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pcpu.iprog.finders import numbered as N
 from pcpu.iprog.finders.aarch64 import KNOWN, arm_sites
+from pcpu.iprog.finders.archive import in_archive, is_archive
 from pcpu.iprog.finders.arm32 import arm32_sites
 from pcpu.iprog.finders.arm32_pools import arm32_pools
 from pcpu.iprog.finders.arm_exidx import exidx_sites
@@ -58,16 +59,18 @@ from pcpu.iprog.finders.pe_unwinding import pe_unwinding
 from pcpu.iprog.finders.riscv import riscv_sites
 from pcpu.iprog.finders.rows import tag
 from pcpu.iprog.finders.sort import NUMBERS
-from pcpu.iprog.finders.sqlite import database, is_database, owners_room
+from pcpu.iprog.finders.sqlite import database, has_rows, owners_room
 from pcpu.iprog.finders.wasm import find_in_module, is_module
 from pcpu.iprog.finders.x86_64 import amd_sites
 from pcpu.iprog.finders.x86_absolute import fixed_sites
 from pcpu.iprog.finders.x86_got import got_of, got_sites
+from pcpu.iprog.sites import OTHER_IMAGE
 
 BYTES_A_SITE = 4  # at least, or nothing is found
 TAGS = 1  # 0 leaves out who found a site, which decoders do not ask for
 # What a file is: a bit for each kind.
-_IMAGE, _MODULE, _PE, _MACHO_IMAGE, _UNIVERSAL, _ASSEMBLY, _DATABASE = (1 << n for n in range(7))
+_IMAGE, _MODULE, _PE, _MACHO_IMAGE, _UNIVERSAL, _ASSEMBLY = (1 << n for n in range(6))
+_DATABASE, _ARCHIVE = 1 << 6, 1 << 7
 
 
 def find_room(b: Bytes) -> int:
@@ -125,8 +128,10 @@ def _kind_of(b: Bytes, elf: Ints, clr: Ints) -> int:
         return _UNIVERSAL
     if CHOSEN & N.CLR != 0 and read_clr(b, clr):
         kind |= _ASSEMBLY
-    if CHOSEN & N.ROWS != 0 and is_database(b):
+    if CHOSEN & N.ROWS != 0 and has_rows(b):
         kind |= _DATABASE
+    if CHOSEN & N.OBJECTS != 0 and is_archive(b):
+        kind = _ARCHIVE
     return kind
 
 
@@ -144,7 +149,7 @@ def _found(
     elif CHOSEN & N.CLR != 0 and kind & _ASSEMBLY != 0 and finder in (N.CLR_TABLES, N.CLR_CODE):
         count = _in_assembly(b, rest[0:CLR], finder, rows, room, count)
     elif CHOSEN & N.WINDOWS != 0 and kind & _PE != 0:
-        count = _in_windows(b, elf, finder, tables, rows, room, count)
+        count = _in_windows(b, elf, finder, rest[0:KNOWN], tables, rows, room, count)
     elif CHOSEN & N.MACHO != 0 and kind == _MACHO_IMAGE:
         count = _in_macho(b, elf, finder, scratch, tables, rows, room, count)
     elif CHOSEN & N.FAT != 0 and kind == _UNIVERSAL:
@@ -152,6 +157,8 @@ def _found(
     elif CHOSEN & N.ROWS != 0 and kind & _DATABASE != 0:
         if finder in (N.DATABASE, N.DATABASE_CELLS):
             count = database(b, rest, finder == N.DATABASE_CELLS, rows, room, count)
+    elif CHOSEN & N.OBJECTS != 0 and kind == _ARCHIVE:
+        count = in_archive(b, elf, finder - N.OBJECT_RELOCATIONS, rows, room, count)
     elif finder in IN_CODE:
         count = _in_code(b, elf, finders, n, scratch, tables, rows, room, count)
     elif machine_of(b) != 0:
@@ -215,11 +222,12 @@ def _in_x86_code(
 
 
 def _in_windows(
-    b: Bytes, image: Ints, finder: int, tables: Ints, rows: Ints, room: int, count: int
+    b: Bytes, image: Ints, finder: int, known: Ints, tables: Ints, rows: Ints, room: int,
+    count: int,
 ) -> int:  # fmt: skip
     """What a finder finds in a PE image."""
     if (_is(finder, N.PE_CODE) and is_wide(b)) or (_is(finder, N.I386_CODE) and not is_wide(b)):
-        count = pe_code(b, image, tables, rows, room, count)
+        count = pe_code(b, image, known, tables, rows, room, count)
     elif _is(finder, N.PE_FUNCTIONS):
         count = pe_functions(b, image, rows, room, count)
     elif _is(finder, N.PE_UNWINDING):
@@ -290,7 +298,7 @@ def _in_images(
             count = _in_macho(
                 part, image, finder - N.IN_IMAGES, scratch, tables, rows, room, count
             )  # fmt: skip
-            displace(rows, min(first, room), min(count, room), start, n)
+            displace(rows, min(first, room), min(count, room), start, n * OTHER_IMAGE)
     return count
 
 

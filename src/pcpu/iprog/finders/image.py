@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pcpu.iprog.finders import arm32, clr, elf, fat, macho, pe
+from pcpu.iprog.finders.archive import is_archive
+from pcpu.iprog.finders.catalog import is_catalog
 from pcpu.iprog.finders.elf import ELF
 from pcpu.iprog.finders.sqlite import is_database
 from pcpu.iprog.finders.wasm import is_module
@@ -18,15 +20,20 @@ from pcpu.iprog.sites import OTHER_IMAGE, Octets, Places
 
 AMD, ARM, PE, WASM = "elf-x86-64", "elf-aarch64", "pe-x86-64", "wasm"
 I386, PE_I386, ARM32, RISCV = "elf-x86", "pe-x86", "elf-arm", "elf-riscv64"
+PE_ARM = "pe-aarch64"
 MACHO_AMD, MACHO_ARM, FAT = "macho-x86-64", "macho-aarch64", "macho-universal"
-CLR, SQLITE = "clr", "sqlite"
+CLR, SQLITE, ARCHIVE, CATALOG = "clr", "sqlite", "archive", "gettext"
+WITHOUT_SECTIONS = (SQLITE, ARCHIVE, CATALOG)
 WIDE_ELF = "elf-wide"  # for a machine whose code no finder knows
 _KINDS = {
     elf.X86_64: (AMD, Transform.X86_64), elf.AARCH64: (ARM, Transform.AARCH64),
     elf.ARM32: (ARM32, Transform.ARM32), elf.I386: (I386, Transform.X86),
     elf.RISCV: (RISCV, Transform.RISCV),
 }  # fmt: skip
-_PE = {True: (PE, Transform.X86_64), False: (PE_I386, Transform.X86)}  # by whether it is wide
+_PE = {
+    pe.AMD64: (PE, Transform.X86_64), pe.ARM64: (PE_ARM, Transform.AARCH64),
+    pe.I386: (PE_I386, Transform.X86),
+}  # fmt: skip
 _MACHO = {
     macho.AMD64: (MACHO_AMD, Transform.X86_64), macho.ARM64: (MACHO_ARM, Transform.AARCH64),
 }  # fmt: skip
@@ -69,7 +76,7 @@ def read_image(data: Bytes) -> Image | None:
     if assembly := _read_assembly(b):
         return assembly
     if pe.read_pe(b, numbers):
-        kind, transform = _PE[bool(pe.is_wide(b))]
+        kind, transform = _PE[pe.machine_of(b)]
         return Image(kind, _span(numbers), _regions(_pe_sections(b, numbers)), transform)
     if macho.read_macho(b, numbers):
         kind, transform = _MACHO[macho.machine_of(b)]
@@ -78,6 +85,10 @@ def read_image(data: Bytes) -> Image | None:
         return _read_fat(b, numbers)
     if is_database(b):
         return Image(SQLITE, (0, 0), (), Transform.NONE)
+    if is_catalog(b):
+        return Image(CATALOG, (0, 0), (), Transform.NONE)
+    if is_archive(b):
+        return Image(ARCHIVE, (0, 0), (), Transform.NONE)
     return Image(WASM, (0, 0), (), Transform.NONE) if is_module(b) else None
 
 

@@ -41,6 +41,7 @@ CLR = 1 << CLR_TABLES | 1 << CLR_CODE
 _LINES = -(1 << DWARF_LINES)  # the highest bit of a number of 64 bits
 DWARF = 1 << DWARF_ENTRIES | 1 << DWARF_LOCATIONS | 1 << DWARF_RANGES | _LINES
 ROWS = 1 << DATABASE | 1 << DATABASE_CELLS
+OBJECTS = 1 << OBJECT_RELOCATIONS | 1 << OBJECT_SYMBOLS
 KNOWN_FINDERS = (1 << RISCV_CODE + 1) - 2 | CLR | -(1 << GO_TABLE)
 IN_CODE = (
     AMD_CODE, ARM_CODE, JUMP_TABLES, AMD_FIXED, I386_CODE, I386_GOT, I386_TABLES, RISCV_CODE,
@@ -58,4 +59,4 @@ def chosen_for(finders: Iterable[int]) -> int:
 def are_short(finders: Iterable[int]) -> bool:
     """Whether rows may be records where these finders run: others change rows, or count them."""
     chosen = chosen_for(finders)
-    return chosen & (FAT | 1 << I386_TABLES) == 0
+    return chosen & (FAT | OBJECTS | 1 << I386_TABLES) == 0

@@ -1,4 +1,4 @@
-"""PE images for x86-64 and x86 (spec/iprog-finders.md G58-G62, G81).
+"""PE images for x86-64, AArch64 and x86 (spec/iprog-finders.md G58-G62, G81).
 
 The numbers of ``image`` are those of ``elf``: where the table of sections is, and the spans. A
 section is named by the place of its entry.
@@ -6,6 +6,7 @@ section is named by the place of its entry.
 
 from __future__ import annotations
 
+from pcpu.iprog.finders.aarch64 import find_pages
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import CODE_LOW, ELF, FIRST, HIGH, LAST, LOW, widen
 from pcpu.iprog.finders.reading import lies
@@ -17,14 +18,16 @@ from pcpu.kernel.memory import i64_at, u16_at, u32_at
 
 ENTRY = 40  # bytes of an entry of the table of sections
 EXEC = 0x20000000  # a flag
-_MZ, _PE, _AMD64, _I386, _PE32_PLUS, _PE32 = 0x5A4D, 0x4550, 0x8664, 0x14C, 0x20B, 0x10B
+_MZ, _PE, _PE32_PLUS, _PE32 = 0x5A4D, 0x4550, 0x20B, 0x10B
+AMD64, ARM64, I386 = 0x8664, 0xAA64, 0x14C  # machines
 _HEADER = 24  # bytes up to the optional header
 # Bytes of an optional header before directories, and with six of them.
 _WIDE, _NARROW, _SIX = 112, 96, 48
 _MOST_SECTIONS = 96
 _MAX_BASE = (1 << 40) - (1 << 33)
-UNWINDING, _RELOCATIONS = 3, 5  # directories
-FUNCTION = 12  # bytes of an entry about a function
+_UNWINDING, _RELOCATIONS = 3, 5  # directories
+FUNCTION, ARM_FUNCTION = 12, 8  # bytes of an entry about a function
+PACKED = 3  # bits of what is no offset in such an entry, of AArch64
 _DIR64, _HIGHLOW = 10, 3  # types of relocations
 _ABSOLUTE, _BASED, _WORD = Form.ABSOLUTE.value, Form.BASED.value, Form.WORD.value
 _ENTRY = Form.ENTRY.value
@@ -39,10 +42,10 @@ def header_of(b: Bytes) -> int:
     if (
         not lies(p, _HEADER + _WIDE + _SIX, len(b))
         or u32_at(b, p) != _PE
-        or u16_at(b, p + 4) not in (_AMD64, _I386)
+        or u16_at(b, p + 4) not in (AMD64, ARM64, I386)
     ):
         return 0
-    wide = u16_at(b, p + 4) == _AMD64
+    wide = u16_at(b, p + 4) != I386
     optional, before = p + _HEADER, _WIDE if wide else _NARROW
     if u16_at(b, p + 20) < before + _SIX or u16_at(b, optional) != (_PE32_PLUS if wide else _PE32):
         return 0
@@ -56,7 +59,12 @@ def header_of(b: Bytes) -> int:
 
 def is_wide(b: Bytes) -> bool:
     """Whether an image is of 64 bits."""
-    return u16_at(b, header_of(b) + 4) == _AMD64
+    return machine_of(b) != I386
+
+
+def machine_of(b: Bytes) -> int:
+    """The machine that an image is for."""
+    return u16_at(b, header_of(b) + 4)
 
 
 def base_of(b: Bytes) -> int:
@@ -111,17 +119,24 @@ def read_pe(b: Bytes, image: Ints) -> int:
     return count if content <= _SHARED * len(b) else 0
 
 
-def pe_code(b: Bytes, image: Ints, tables: Ints, rows: Ints, room: int, count: int) -> int:
-    """Finders 14 and 36: calls, jumps and operands relative to the instruction."""
+def pe_code(
+    b: Bytes, image: Ints, known: Ints, tables: Ints, rows: Ints, room: int, count: int
+) -> int:  # fmt: skip
+    """Finders 14 and 36: calls, jumps and operands relative to the instruction, or branches and
+    pages."""
     base = base_of(b)
     for s in range(image[FIRST], image[LAST], ENTRY):
         if has_code(b, s):
             start = content_of(b, s)
             bias = base + offset_of(b, s) - start
-            count = find_distances(
-                b, start, start + length_of(b, s), bias, is_wide(b), image, tables, rows, room,
-                count,
-            )  # fmt: skip
+            stop = start + length_of(b, s)
+            if machine_of(b) == ARM64:
+                count = find_pages(b, start, stop, bias, image, known, rows, room, count)
+            else:
+                wide = is_wide(b)
+                count = find_distances(
+                    b, start, stop, bias, wide, image, tables, rows, room, count
+                )  # fmt: skip
     return count
 
 
@@ -146,12 +161,22 @@ def directory(b: Bytes, image: Ints, number: int) -> tuple[int, int]:
     return start, start + min(u32_at(b, entry + 4), length_of(b, s) - behind)
 
 
+def functions(b: Bytes, image: Ints) -> tuple[int, int]:
+    """Where the table by which functions are unwound begins, and where its last whole entry
+    ends."""
+    start, stop = directory(b, image, _UNWINDING)
+    if machine_of(b) == ARM64:
+        return start, start + (stop - start) // ARM_FUNCTION * ARM_FUNCTION
+    return start, start + (stop - start) // FUNCTION * FUNCTION
+
+
 def pe_functions(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 15: the table by which functions are unwound."""
     base = base_of(b)
-    start, stop = directory(b, image, UNWINDING)
-    for p in range(start, start + (stop - start) // FUNCTION * FUNCTION, 4):
-        if u32_at(b, p) != 0:
+    start, stop = functions(b, image)
+    packed = PACKED if machine_of(b) == ARM64 else 0
+    for p in range(start, stop, 4):
+        if u32_at(b, p) != 0 and u32_at(b, p) & packed == 0:
             count = add(rows, room, count, p, _BASED, base + u32_at(b, p), base)
     return count
 

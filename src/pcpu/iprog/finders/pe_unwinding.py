@@ -10,13 +10,16 @@ from __future__ import annotations
 from pcpu.iprog.finders.arrays import Bytes, Ints
 from pcpu.iprog.finders.elf import COUNT
 from pcpu.iprog.finders.pe import (
+    ARM64,
+    ARM_FUNCTION,
     FUNCTION,
-    UNWINDING,
+    PACKED,
     base_of,
     content_of,
-    directory,
+    functions,
     holder,
     length_of,
+    machine_of,
     offset_of,
 )  # fmt: skip
 from pcpu.iprog.finders.reading import lies
@@ -35,19 +38,19 @@ _FIELDS = 36  # bytes of what is known about exceptions in a function
 _UNWIND, _TRY, _HANDLER, _STATE = 8, 20, 20, 8  # bytes of rows
 _LEAST = 0x1000  # what is less is no offset
 _SCOPE = 16
-_PIECE = 1024  # functions that are looked at in one call
+_PIECE = 1024 * FUNCTION  # bytes of whole entries of either size that are looked at in one call
 
 
 def pe_unwinding(b: Bytes, image: Ints, rows: Ints, room: int, count: int) -> int:
     """Finder 57: offsets in what unwinding goes by."""
     base = base_of(b)
-    start, stop = directory(b, image, UNWINDING)
-    stop = start + (stop - start) // FUNCTION * FUNCTION
-    image[_USUAL] = holder(b, image, u32_at(b, start + 8)) if start < stop else 0
+    start, stop = functions(b, image)
+    first = start + (4 if machine_of(b) == ARM64 else 8)
+    image[_USUAL] = holder(b, image, u32_at(b, first)) if start < stop else 0
     for kind in range(_KINDS):
         left, before = len(b), 0  # bytes that may be looked at; what was known about the last one
-        for p in range(start, stop, FUNCTION * _PIECE):
-            last = min(p + FUNCTION * _PIECE, stop)
+        for p in range(start, stop, _PIECE):
+            last = min(p + _PIECE, stop)
             left, before, count = _functions(
                 b, image, p, last, kind, left, before, base, rows, room, count
             )  # fmt: skip
@@ -72,14 +75,16 @@ def _functions(
     """Things of a kind of some functions; how many bytes may be looked at yet, what is known about
     the last one, and how many rows there are. Parts of a function that handle exceptions follow it,
     and name the same as it does."""
-    for at in range(p, stop, FUNCTION):
-        info = _place_in(b, image, u32_at(b, at + 8), 4)
-        if info == 0 or left <= 0:
-            continue
-        codes = (i64(b[info + 2]) + 1) // 2 * 4
-        flags = i64(b[info]) >> 3
-        more = _place_in(b, image, u32_at(b, at + 8) + 4 + codes, 12)
-        if more == 0 or flags == 0:
+    arm = machine_of(b) == ARM64
+    while p < stop:
+        begin = u32_at(b, p)
+        if arm:
+            flags, more, end = _arm_function(b, image, p)
+            p += ARM_FUNCTION
+        else:
+            flags, more, end = _function(b, image, p)
+            p += FUNCTION
+        if more == 0 or flags == 0 or left <= 0:
             continue
         if flags & _CHAINED:
             if kind == _INFO:
@@ -92,7 +97,9 @@ def _functions(
             about = _place_in(b, image, u32_at(b, more + 4), _FIELDS)
             if about == 0:
                 if kind == _INFO:
-                    left, count = _scopes(b, at, more + 4, left, base, rows, room, count)
+                    left, count = _scopes(
+                        b, begin, end, more + 4, left, base, rows, room, count
+                    )  # fmt: skip
             elif 0 <= u32_at(b, about) - _MAGIC < _VERSIONS and (kind == _INFO or about != before):
                 before = about
                 left, count = _exceptions(
@@ -101,12 +108,38 @@ def _functions(
     return left, before, count
 
 
+def _function(b: Bytes, image: Ints, at: int) -> tuple[int, int, int]:
+    """The flags of a function, where what they are about lies, and where the function ends; 0
+    where nothing is known of it."""
+    info = _place_in(b, image, u32_at(b, at + 8), 4)
+    if info == 0:
+        return 0, 0, 0
+    codes = (i64(b[info + 2]) + 1) // 2 * 4
+    more = _place_in(b, image, u32_at(b, at + 8) + 4 + codes, 12)
+    return i64(b[info]) >> 3, more, u32_at(b, at + 4)
+
+
+def _arm_function(b: Bytes, image: Ints, at: int) -> tuple[int, int, int]:
+    """The same for AArch64, where all that is known of a function may be in its entry."""
+    offset = u32_at(b, at + 4)
+    info = _place_in(b, image, offset, 8)
+    if info == 0 or offset & PACKED != 0 or b[info + 2] & 0x10 == 0:
+        return 0, 0, 0
+    about = u32_at(b, info)
+    ends, codes, head = about >> 22 & 31, about >> 27, 4
+    if ends == 0 and codes == 0:
+        ends, codes, head = u32_at(b, info + 4) & 0xFFFF, i64(b[info + 6]), 8
+    if about & 0x200000 != 0:
+        ends = 0  # one alone, which is told of in place of how many there are
+    more = _place_in(b, image, offset + head + 4 * (ends + codes), 12)
+    return _HANDLED, more, u32_at(b, at) + 4 * (about & 0x3FFFF)
+
+
 def _scopes(
-    b: Bytes, function: int, p: int, left: int, base: int, rows: Ints, room: int, count: int
+    b: Bytes, first: int, last: int, p: int, left: int, base: int, rows: Ints, room: int, count: int
 ) -> tuple[int, int]:  # fmt: skip
     """The parts of a function that are tried, of which ``b[p]`` says how many there are, if it
     does: what is no such part ends them."""
-    first, last = u32_at(b, function), u32_at(b, function + 4)
     many = u32_at(b, p)
     p += 4
     while many > 0 and left > 0 and p + _SCOPE <= len(b):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from pcpu.iprog.finders.arrays import Bytes, Ints
+from pcpu.iprog.finders.catalog import catalog, is_catalog
 from pcpu.iprog.finders.reading import lies
 from pcpu.iprog.finders.rows import add
 from pcpu.iprog.sites import SPACE, Form
@@ -36,6 +37,11 @@ def is_database(b: Bytes) -> bool:
     while n < len(_MAGIC) and b[n] == _MAGIC[n]:
         n += 1
     return n == len(_MAGIC) and _page_bits(b) > 0
+
+
+def has_rows(b: Bytes) -> bool:
+    """Whether ``b`` is a database, or a catalog, which has tables too."""
+    return is_database(b) or is_catalog(b)
 
 
 def _page_bits(b: Bytes) -> int:
@@ -75,7 +81,10 @@ def _varint(b: Bytes, p: int, end: int) -> tuple[int, int]:
 def database(
     b: Bytes, owners: Ints, cells: bool, rows: Ints, room: int, count: int
 ) -> int:  # fmt: skip
-    """Finder 61: numbers of rows, and of pages; or finder 62: where cells are."""
+    """Finder 61: numbers of rows, and of pages, and what a catalog has; or finder 62: where cells
+    are."""
+    if is_catalog(b):
+        return count if cells else catalog(b, rows, room, count)
     bits = _page_bits(b)
     size, pages = 1 << bits, len(b) >> bits
     for n in range(pages):

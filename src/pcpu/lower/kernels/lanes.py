@@ -84,12 +84,9 @@ class _Operands:
 
 
 def emit(
-    code: Code,
-    stages: Sequence[Stage],
-    data: Value,
-    length: Value,
+    code: Code, stages: Sequence[Stage], data: Value, length: Value,
     tables: Sequence[Tables] | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Run the stages; ``tables`` are those of each, where another kernel knows more of them."""
     lanes = _lanes(code.target, stages)
     if tables is None:

@@ -1,0 +1,56 @@
+"""Where reconstructors for Linux write to."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pcpu import targets
+from pcpu.iprog.plan import make_plan
+from pcpu.iprog.reconstructor import compile_plan
+
+BLOB = bytes(range(256)) * 20
+FILE = b"new" + BLOB
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Path]:
+    """What writes FILE, but for where to."""
+    folder = tmp_path_factory.mktemp("executable")
+    program, blob = folder / "rebuild", folder / "blob"
+    program.write_bytes(compile_plan(make_plan(FILE, [BLOB]).plan, targets.find("x86-64")))
+    program.chmod(0o755)
+    blob.write_bytes(BLOB)
+    return program, blob, Path("-o")
+
+
+def test_a_pipe_is_written_to_and_stays(command: Sequence[Path], tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen([*command, pipe]) as running:
+        assert pipe.read_bytes() == FILE
+    assert running.returncode == 0
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_link_is_followed(command: Sequence[Path], tmp_path: Path) -> None:
+    link, folder = tmp_path / "link", tmp_path / "folder"
+    folder.mkdir()
+    (folder / "old").write_bytes(b"old")
+    link.symlink_to("folder/old")
+    subprocess.run([*command, link], check=True)
+    assert link.is_symlink()
+    assert (folder / "old").read_bytes() == FILE
+    assert list(folder.iterdir()) == [folder / "old"]
+
+
+def test_a_folder_is_refused(command: Sequence[Path], tmp_path: Path) -> None:
+    done = subprocess.run([*command, tmp_path], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"rebuild: the file cannot be written\n")
+    assert list(tmp_path.parent.glob(f"{tmp_path.name}*")) == [tmp_path]
