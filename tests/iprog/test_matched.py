@@ -220,8 +220,9 @@ def test_all_decoders_agree_g119() -> None:
 
 
 def test_where_it_is_worth_its_time() -> None:
-    """Not where little is new, nor in what is packed."""
+    """Not where little is new or there is little of it, nor in what is packed."""
     blob, file = new_text()
+    assert Codec.MATCHED not in codecs(make_plan(file[:30_000], [blob]).plan)
     assert Codec.MATCHED not in codecs(make_plan(blob + file[:3000] + blob, [blob]).plan)
     noise = Random(5).randbytes(100_000)
     assert Codec.MATCHED not in codecs(make_plan(noise, [blob]).plan)

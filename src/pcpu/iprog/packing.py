@@ -182,7 +182,7 @@ class Packer:
 
 def is_worth_matching(plan: float, literals: int, file: int) -> bool:
     """Whether a plan of about so many bytes may have matched frames for so many literals."""
-    return max(plan * _LARGE_PLAN, literals * _MOSTLY_NEW) > file
+    return literals > _FEW and max(plan * _LARGE_PLAN, literals * _MOSTLY_NEW) > file
 
 
 def _run(task: Callable[[], list[Stored]]) -> list[Stored]:
