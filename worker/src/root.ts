@@ -2,6 +2,7 @@
 
 import type { Context } from "hono";
 import { html } from "hono/html";
+import { digits } from "../../sdk/ts/src/text";
 import { precondition } from "./conditions";
 import { toJson } from "./json";
 import { bodyLimit, decoderLimit, jsonLimit, planLimit, streamLimit } from "./limits";
@@ -110,6 +111,5 @@ function isPlain({ method, path }: About["endpoints"][number]): boolean {
 }
 
 async function hash(text: string): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return digits(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))));
 }

@@ -14,7 +14,12 @@ export const BYTES = /^0x(?:[0-9a-fA-F]{2})+$/;
 
 /** Bytes as programs write them: `0x` and two digits for each. */
 export function toHex(bytes: Uint8Array): string {
-  return bytes.reduce((text, byte) => text + byte.toString(16).padStart(2, "0"), "0x");
+  return "0x" + digits(bytes);
+}
+
+/** Two digits for each byte, as hashes are written. */
+export function digits(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** The bytes that `toHex` wrote, in either case. */

@@ -4,6 +4,7 @@
  */
 
 import { PlanError } from "../errors.js";
+import { digits } from "../text.js";
 
 /** A file or a blob. */
 export interface Content {
@@ -100,7 +101,7 @@ class Numbers {
 
   content(size: number, named: boolean): Content {
     if (size < 0) throw damaged("a blob has a size below 0", 7);
-    const sha256 = Array.from(this.#take(HASH), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const sha256 = digits(this.#take(HASH));
     return { size, sha256, name: named ? new TextDecoder().decode(this.#take(this.byte())) : "" };
   }
 

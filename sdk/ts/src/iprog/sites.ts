@@ -1,6 +1,7 @@
 /** Sites files: what finders found in a blob (spec/iprog-abi.md D13, D14). */
 
 import { PlanError, SourceError } from "../errors.js";
+import { digits } from "../text.js";
 import { Decoder, RECORD } from "./decoder.js";
 import type { Content } from "./head.js";
 import { bytesAt, type Source } from "./pages.js";
@@ -130,7 +131,7 @@ export class SitesFile {
     if (pageBits < MIN_PAGE_BITS || pageBits > MAX_PAGE_BITS || finders > MAX_FINDERS || records < count || records > 2 * count) throw damaged();
     const numbers = new DataView((await bytesAt(source, FIXED, 4 * finders)).buffer);
     const same = finders === wanted.length && wanted.every((finder, i) => numbers.getUint32(4 * i, true) === finder);
-    if (!same || size !== blob.size || hex(head.subarray(40, 72)) !== blob.sha256) {
+    if (!same || size !== blob.size || digits(head.subarray(40, 72)) !== blob.sha256) {
       throw new SourceError("the sites file is about another blob or other finders");
     }
     const name = `${source.key ?? ""} ${blob.sha256}.${wanted.join("-")}`; // a file that was mended is another
@@ -246,10 +247,6 @@ function unpacked(unpack: () => number): number {
 
 function damaged(): SourceError {
   return new SourceError("the sites file is damaged");
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function aligned(at: number): number {
