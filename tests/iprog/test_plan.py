@@ -157,9 +157,11 @@ def test_what_goes_on_at_a_seam() -> None:
     assert Covers(start, stop, by_chance).further([], file, reference).skew.tolist() == [0, 4]
 
 
-def test_more_than_the_machine_has_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "physical", lambda: 1 << 30)
+def test_more_than_there_is_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes themselves, and four for each in the index."""
+    monkeypatch.setattr(index, "limit", lambda: 5 << 20)
     assert make_plan(b"file", [bytes(1 << 20)]).header.file.size == 4
-    monkeypatch.setattr(index, "physical", lambda: 1 << 20)
-    with pytest.raises(PcpuError, match="takes more than 0 GiB of memory, and this machine has 0"):
+    monkeypatch.setattr(index, "limit", lambda: (5 << 20) - 1)
+    told = "takes more than 0 GiB of memory, and this process may have 0;"
+    with pytest.raises(PcpuError, match=told):
         make_plan(b"file", [bytes(1 << 20)])

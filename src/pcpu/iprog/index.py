@@ -17,7 +17,7 @@ import pydivsufsort
 
 from pcpu.errors import PcpuError
 from pcpu.iprog.jit import i64, jit, read_only
-from pcpu.iprog.memory import physical
+from pcpu.iprog.memory import limit
 from pcpu.iprog.sites import Places
 from pcpu.iprog.threads import THREADS, each
 
@@ -66,13 +66,13 @@ class Seeds:
 
 
 def check_memory(size: int) -> None:
-    """Raise PcpuError where this machine cannot hold the index of so many bytes: it would stand
-    still, and the system end it or others."""
-    there, wanted = physical(), size * (4 if size < 1 << 31 else 8)
+    """Raise PcpuError where this process may not have the memory for so many bytes and their
+    index: the machine would stand still, and the system end the process or others."""
+    there, wanted = limit(), size * (5 if size < 1 << 31 else 9)
     if there is not None and wanted > there:
         raise PcpuError(
             f"to plan from {size} bytes takes more than {wanted >> 30} GiB of memory, and this "
-            f"machine has {there >> 30}; plan from a smaller blob, or a part of it"
+            f"process may have {there >> 30}; plan from a smaller blob, or a part of it"
         )
 
 

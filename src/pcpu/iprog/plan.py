@@ -135,7 +135,7 @@ def make_plan(
     ``window_bits`` is the logarithm of the window's size, 12 to 22; by default 16, or more where
     windows would be much of the plan. ``finders`` are those of sites that may be used; all by
     default. Names are kept where they are little of the plan. Raises UsageError, or PcpuError where
-    the machine has not the memory.
+    this process may not have the memory.
     """
     _check(file, blobs, window_bits)
     return_large_arrays()
@@ -155,8 +155,8 @@ def make_plan(
 
 
 def _check(file: Bytes, blobs: Sequence[Bytes], window_bits: int | None) -> None:
-    """Raise UsageError for what no plan can have, and PcpuError for what the machine has not the
-    memory for."""
+    """Raise UsageError for what no plan can have, and PcpuError for what there is not the memory
+    for."""
     if window_bits is not None and window_bits not in WINDOW_BITS:
         raise UsageError(f"a window has 2^{WINDOW_BITS[0]} to 2^{WINDOW_BITS[-1]} bytes")
     if max(len(file), sum(map(len, blobs))) > MAX_SIZE:
@@ -335,12 +335,10 @@ def _with_sites(work: _Work, finders: tuple[int, ...]) -> Sites:
     work.sites = None  # which is asked for once
     if known is not None and finders == subject.finders:
         work.subject, sites = subject.with_finders(finders), known
-    elif work.file.size < _LARGE:  # they take more than all the rest of a small file
-        work.subject, sites = subject.with_finders(finders), subject.file_sites(finders)
-    else:
-        work.subject, sites = both(
-            lambda: subject.with_finders(finders), lambda: subject.file_sites(finders)
-        )
+    else:  # in turn: rows of sites, before they are columns, take more than all the rest
+        work.subject = subject.with_finders(finders)
+        work.subject.leave()
+        sites = subject.file_sites(finders)
     work.subject.leave()
     return sites
 
