@@ -144,13 +144,15 @@ def _check_operations(
 
 
 def _write(artifact: Any, out: str | None) -> None:
+    from pcpu.artifact import check_terminal
+
     if out not in (None, "-"):
         artifact.write(Path(out))
     elif artifact.is_text:
         sys.stdout.write(artifact.code.decode())
-    elif out is None and sys.stdout.isatty():
-        raise UsageError(f"{artifact.form} is binary; give -o OUT, or pipe it")
     else:
+        if out is None:
+            check_terminal()
         sys.stdout.buffer.write(artifact.code)
 
 
