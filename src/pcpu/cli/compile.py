@@ -53,7 +53,10 @@ def compile(
         bool, typer.Option("--ops", help="Every operation as a kernel of its own, not a program.")
     ] = False,
     decoder: Annotated[
-        bool, typer.Option("--decoder", help="The WebAssembly decoder of plans, in four files.")
+        bool,
+        typer.Option(
+            "--decoder", help="The WebAssembly decoder of plans, and the parts beside it."
+        ),
     ] = False,
     without: Annotated[
         list[str] | None,
@@ -68,7 +71,7 @@ def compile(
     ] = False,
     isa: IsaFiles = None,
 ) -> None:
-    """Compile a program, or with --ops the whole instruction set.
+    """Compile a program or a plan, or with --ops the whole instruction set.
 
     --emit passes prints the program after each pass of the optimizer that changes it.
 

@@ -12,8 +12,8 @@ from pcpu.cli.options import print_json
 from pcpu.errors import UsageError
 
 _ALONE = (
-    "only the core was written, which refuses plans that relocate or have foreseen frames; "
-    "-o OUT.wasm writes the three others too"
+    "only the core was written, which refuses plans that need another part; "
+    "-o OUT.wasm writes the others beside it"
 )
 
 
