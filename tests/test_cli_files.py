@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 from pathlib import Path
 
@@ -84,3 +85,18 @@ def test_names_that_are_no_text_in_a_strict_locale(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert pcpu("sim", path, "--html", page, stdin=b"abc").returncode == 0
     assert "n?.pasm" in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "command", [["run", "xor 1", os.devnull], ["compile", "xor 1", "--emit", "obj"]]
+)
+def test_data_goes_to_a_terminal_only_where_that_is_asked_for(command: list[str]) -> None:
+    wanted = b"the data would go to the terminal; give -o FILE, or -o - to see it there"
+    for more, expected in (([], (2, b"pcpu: error: " + wanted + b"\n")), (["-o", "-"], (0, b""))):
+        ours, theirs = pty.openpty()
+        done = subprocess.run(
+            [PCPU, *command, *more], stdout=theirs, stderr=subprocess.PIPE, check=False
+        )
+        os.close(theirs)
+        os.close(ours)
+        assert (done.returncode, done.stderr) == expected

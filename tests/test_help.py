@@ -102,3 +102,9 @@ def test_completion(typed: str, wanted: list[str]) -> None:
         env=os.environ | about | {"_PCPU_COMPLETE": "complete_bash"},
     )  # fmt: skip
     assert (sorted(done.stdout.split()), done.stderr) == (wanted, "")
+
+
+def test_inspect_says_what_it_does_not_check() -> None:
+    inspect = COMMANDS["pcpu inspect"]
+    shown = " ".join(inspect.get_help(click.Context(inspect)).split())
+    assert "what the windows come to is not checked; pcpu verify does that" in shown

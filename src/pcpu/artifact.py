@@ -182,6 +182,13 @@ def check_sink(out: str) -> None:
         check_output(_named(out))
 
 
+def check_terminal() -> None:
+    """Raise UsageError where data would go to a terminal, which nobody asked for: it may hold what
+    terminals take for commands."""
+    if sys.stdout.isatty():
+        raise UsageError("the data would go to the terminal; give -o FILE, or -o - to see it there")
+
+
 def _named(out: str) -> Path:
     if out.endswith("/") or not out:
         raise UsageError(f"{out!r} names no file")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pcpu import run as engines
-from pcpu.artifact import open_sink, open_source, write_all
+from pcpu.artifact import check_terminal, open_sink, open_source, write_all
 from pcpu.errors import PcpuError, UsageError
 from pcpu.ir import Program, Shown
 from pcpu.isa import Isa
@@ -76,8 +76,7 @@ def run_file(
 def _place_of_data(out: str | None, program: Program, data_to_stdout: bool) -> str | None:
     """Where the data goes, if anywhere. Raises UsageError where it would be in the way there."""
     if out is None and data_to_stdout and program.has_map:
-        if sys.stdout.isatty():
-            raise UsageError("the data would go to the terminal; give -o OUT, -o - or a pipe")
+        check_terminal()
         return "-"
     if out == "-" and not data_to_stdout:
         raise UsageError("with --json stdout holds the results; give another OUT for the data")

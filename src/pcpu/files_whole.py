@@ -7,14 +7,13 @@ import io
 import mmap
 import os
 import stat
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from pcpu import run as engines
-from pcpu.artifact import open_sink, open_source, read_all, write_all
+from pcpu.artifact import check_terminal, open_sink, open_source, read_all, write_all
 from pcpu.errors import PcpuError, UsageError
 from pcpu.ir import Outcome, Program, Shown
 from pcpu.isa import Isa
@@ -104,8 +103,7 @@ def _outputs(program: Program, targets: Sequence[str], *, to_stdout: bool) -> di
             found[name] = path
     free = [name for name in written if name not in found]
     if not alone and to_stdout and len(written) == 1 and free and not tables:
-        if sys.stdout.isatty():
-            raise UsageError("the data would go to the terminal; give -o OUT, -o - or a pipe")
+        check_terminal()
         alone = ["-"]
     if len(alone) > 1 or (alone and len(free) != 1):
         names = ", ".join((*free, *(name for name in tables if name not in found))) or "none"
@@ -174,7 +172,8 @@ def _table_text(columns: tuple[str, ...], rows: list[list[Shown]]) -> bytes:
 
 
 def _input(stack: ExitStack, path: str, *, writable: bool) -> Any:
-    """A file's bytes; changes to them stay in memory."""
+    """A file's bytes; changes to them stay in memory. Where another program cuts the file off
+    meanwhile, the system ends this one with SIGBUS."""
     file = stack.enter_context(open_source(path))
     status = os.fstat(file.fileno())
     if stat.S_ISREG(status.st_mode) and status.st_size:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,3 +56,13 @@ def test_a_folder_is_refused(command: Sequence[Path], tmp_path: Path) -> None:
     done = subprocess.run([*command, tmp_path], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (1, b"rebuild: the file cannot be written\n")
     assert list(tmp_path.parent.glob(f"{tmp_path.name}*")) == [tmp_path]
+
+
+def test_a_limit_on_the_size_of_files_leaves_nothing(
+    command: Sequence[Path], tmp_path: Path
+) -> None:
+    limit = f"import os, resource; resource.setrlimit({resource.RLIMIT_FSIZE}, (4096, 4096)); "
+    run = f"os.execv({str(command[0])!r}, {[str(part) for part in (*command, tmp_path / 'out')]})"
+    done = subprocess.run([sys.executable, "-c", limit + run], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"rebuild: the file cannot be written\n")
+    assert list(tmp_path.iterdir()) == []

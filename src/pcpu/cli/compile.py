@@ -53,7 +53,8 @@ def compile(
         bool, typer.Option("--ops", help="Every operation as a kernel of its own, not a program.")
     ] = False,
     decoder: Annotated[
-        bool, typer.Option("--decoder", help="The WebAssembly decoder of plans, in five files.")
+        bool,
+        typer.Option("--decoder", help="The WebAssembly decoder of plans, in five files."),
     ] = False,
     without: Annotated[
         list[str] | None,
@@ -68,7 +69,7 @@ def compile(
     ] = False,
     isa: IsaFiles = None,
 ) -> None:
-    """Compile a program, or with --ops the whole instruction set.
+    """Compile a program or a plan, or with --ops the whole instruction set.
 
     --emit passes prints the program after each pass of the optimizer that changes it.
 
@@ -144,13 +145,15 @@ def _check_operations(
 
 
 def _write(artifact: Any, out: str | None) -> None:
+    from pcpu.artifact import check_terminal
+
     if out not in (None, "-"):
         artifact.write(Path(out))
     elif artifact.is_text:
         sys.stdout.write(artifact.code.decode())
-    elif out is None and sys.stdout.isatty():
-        raise UsageError(f"{artifact.form} is binary; give -o OUT, or pipe it")
     else:
+        if out is None:
+            check_terminal()
         sys.stdout.buffer.write(artifact.code)
 
 

@@ -37,7 +37,9 @@ PlanFile = Annotated[
 def plan(
     out: Annotated[
         str,
-        typer.Option("-o", "--out", metavar="OUT", help="Where the plan goes; as JSON if .json."),
+        typer.Option(
+            "-o", "--out", metavar="OUT", help="Where the plan goes; as JSON if .json; - is stdout."
+        ),
     ],
     file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="The file to plan.")] = None,
     blob: Blobs = None,
@@ -209,7 +211,8 @@ def inspect(
     """Show what a plan says.
 
     With --json and its blobs, all of it: the JSON form of spec/iprog.md. With --program and its
-    blobs a program that any engine runs and pcpu sim shows.
+    blobs a program that any engine runs and pcpu sim shows. Nothing is rebuilt, so what the
+    windows come to is not checked; pcpu verify does that.
 
     \b
     Example: pcpu inspect new.iprog

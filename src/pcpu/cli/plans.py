@@ -12,8 +12,8 @@ from pcpu.cli.options import print_json
 from pcpu.errors import UsageError
 
 _ALONE = (
-    "only the core was written, which refuses plans that relocate or have foreseen frames; "
-    "-o OUT.wasm writes the three others too"
+    "only the core was written, which refuses plans that need another part; "
+    "-o OUT.wasm writes the others beside it"
 )
 
 
@@ -62,11 +62,11 @@ def _check_json(out: str | None, *, as_json: bool) -> None:
 
 
 def _write(code: bytes, out: str | None, *, runs: bool) -> None:
-    from pcpu.artifact import open_output
+    from pcpu.artifact import check_terminal, open_output
 
     if out in (None, "-"):
-        if out is None and sys.stdout.isatty():
-            raise UsageError("what was compiled is binary; give -o OUT, or pipe it")
+        if out is None:
+            check_terminal()
         sys.stdout.buffer.write(code)
         return
     with open_output(Path(str(out)), runs=runs) as file:

@@ -52,8 +52,8 @@ def run(
 ) -> None:
     """Run a program over a file or stdin, of any size.
 
-    The resulting data goes to OUT, or to stdout when the program changes it; the results go to
-    stderr, or with --json to stdout.
+    The resulting data goes to OUT, or to stdout when the program changes it, but to a terminal
+    only with -o -; the results go to stderr, or with --json to stdout.
 
     Example: pcpu run 'xor 0x5a | crc32c' photo.jpg -o masked.jpg
     """

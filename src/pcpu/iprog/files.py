@@ -25,7 +25,10 @@ Advance = Callable[[int], None]  # so many bytes more are done
 
 
 def mapped(path: str) -> Bytes:
-    """The bytes of a file, of which those are read that are looked at. Raises UsageError."""
+    """The bytes of a file, of which those are read that are looked at. Raises UsageError.
+
+    Where another program cuts the file off meanwhile, the system ends this one with SIGBUS.
+    """
     try:
         with Path(path).open("rb") as file:
             if not Path(path).is_file():  # a pipe, say
