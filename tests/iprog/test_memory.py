@@ -1,4 +1,5 @@
-"""How much memory planning takes: at most so many times the file, as the benchmark measures it."""
+"""How much memory there is, and how much planning takes: at most so many times the file, as the
+benchmark measures it."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from pcpu.iprog.memory import limit
 
 STATUS, PEAKS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 TIMES = 7  # bytes of memory for each of the file: the index takes 6
@@ -55,3 +58,41 @@ def test_memory_is_at_most_so_many_times_the_file(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
     assert int(done.stdout) <= TIMES * LARGE
+
+
+# Of each version: what a process is told of its group, and where that has its limit.
+GROUPS = {
+    "v2": ("0::/jobs/own\n", "sys/fs/cgroup", "memory.max", "max"),
+    "v1": (
+        "9:cpu,memory:/jobs/own\n4:pids:/\n0::/\n", "sys/fs/cgroup/memory",
+        "memory.limit_in_bytes", str((1 << 63) - 4096),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("version", GROUPS)
+@pytest.mark.parametrize("limited", ["jobs/own", "jobs", ""])  # the last is seen in a container
+def test_a_control_group_has_less_than_the_machine(
+    tmp_path: Path, version: str, limited: str
+) -> None:
+    told, folder, name, unlimited = GROUPS[version]
+    of_machine = limit(tmp_path)
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(told)
+    assert limit(tmp_path) == of_machine  # the group is not seen
+    group = tmp_path / folder / limited
+    group.mkdir(parents=True)
+    (group / name).write_text(f"{unlimited}\n")
+    assert limit(tmp_path) == of_machine
+    (group / name).write_text("4096\n")
+    assert limit(tmp_path) == 4096
+
+
+def test_other_controllers_say_nothing_of_memory(tmp_path: Path) -> None:
+    of_machine = limit(tmp_path)
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("4:pids:/own\n")
+    group = tmp_path / "sys/fs/cgroup/memory/own"
+    group.mkdir(parents=True)
+    (group / "memory.limit_in_bytes").write_text("4096\n")
+    assert limit(tmp_path) == of_machine

@@ -26,20 +26,21 @@ from pcpu.iprog.format import (
     Header,
     plain_name,
 )
+from pcpu.iprog.frames import is_packed
 from pcpu.iprog.gains import useful_finders
 from pcpu.iprog.index import Octets, Seeds, check_memory, find_seeds, make_index
 from pcpu.iprog.memory import MappedFile, return_freed, return_large_arrays
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import check_plan
 from pcpu.iprog.numbers import Bytes
-from pcpu.iprog.packing import LITERALS, Packer, Stored, is_worth_matching, total
+from pcpu.iprog.packing import LITERALS, MOSTLY_NEW, Packer, Stored, is_worth_matching, total
 from pcpu.iprog.reference import digest
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.seen import Seen
 from pcpu.iprog.shifts import NOTHING_MOVES, fit
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.streams import stored_streams
-from pcpu.iprog.strengths import FIRST, INSTANT, SMALL, Trial
+from pcpu.iprog.strengths import FIRST, INSTANT, PACKED, SMALL, Trial
 from pcpu.iprog.subject import Subject, make_subject
 from pcpu.iprog.tables import is_alike, lies_in, matched_entries, with_entries
 from pcpu.iprog.threads import THREADS, both, each
@@ -135,7 +136,7 @@ def make_plan(
     ``window_bits`` is the logarithm of the window's size, 12 to 22; by default 16, or more where
     windows would be much of the plan. ``finders`` are those of sites that may be used; all by
     default. Names are kept where they are little of the plan. Raises UsageError, or PcpuError where
-    the machine has not the memory.
+    this process may not have the memory.
     """
     _check(file, blobs, window_bits)
     return_large_arrays()
@@ -155,8 +156,8 @@ def make_plan(
 
 
 def _check(file: Bytes, blobs: Sequence[Bytes], window_bits: int | None) -> None:
-    """Raise UsageError for what no plan can have, and PcpuError for what the machine has not the
-    memory for."""
+    """Raise UsageError for what no plan can have, and PcpuError for what there is not the memory
+    for."""
     if window_bits is not None and window_bits not in WINDOW_BITS:
         raise UsageError(f"a window has 2^{WINDOW_BITS[0]} to 2^{WINDOW_BITS[-1]} bytes")
     if max(len(file), sum(map(len, blobs))) > MAX_SIZE:
@@ -195,6 +196,10 @@ def _chosen(work: _Work) -> tuple[Covers, float]:
     """The best covers that were found, and about how large the plan will be; the shift map in
     ``work``."""
     file, reference, seeds = _aligned(work)
+    if is_packed(file.data):
+        covers = _align_all(file, reference, seeds, PACKED)
+        if (len(file) - covers.size) * MOSTLY_NEW > len(file):
+            return covers, len(file) - covers.size
     work.map_frames = make_map_frames(work.moved, Packer(literals=0))
     rest = total(work.map_frames) + _WINDOW_BYTES * (len(file) >> _USUAL_BITS) + _HEADER
     with ThreadPoolExecutor(THREADS) as pool:
@@ -335,12 +340,10 @@ def _with_sites(work: _Work, finders: tuple[int, ...]) -> Sites:
     work.sites = None  # which is asked for once
     if known is not None and finders == subject.finders:
         work.subject, sites = subject.with_finders(finders), known
-    elif work.file.size < _LARGE:  # they take more than all the rest of a small file
-        work.subject, sites = subject.with_finders(finders), subject.file_sites(finders)
-    else:
-        work.subject, sites = both(
-            lambda: subject.with_finders(finders), lambda: subject.file_sites(finders)
-        )
+    else:  # in turn: rows of sites, before they are columns, take more than all the rest
+        work.subject = subject.with_finders(finders)
+        work.subject.leave()
+        sites = subject.file_sites(finders)
     work.subject.leave()
     return sites
 
