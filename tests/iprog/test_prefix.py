@@ -8,7 +8,12 @@ from random import Random
 import numpy as np
 import pytest
 
+from pcpu.iprog.align import Covers
+from pcpu.iprog.encode import make_prefix
+from pcpu.iprog.moved import Moved
 from pcpu.iprog.prefix import GAP, PAGE, SHORT, STATED, WIDEST, Octets, Spans, choose_spans
+from pcpu.iprog.shifts import NOTHING_MOVES
+from pcpu.iprog.subject import make_subject
 
 SIZE = 1 << 22
 REFERENCE = np.frombuffer(Random(1).randbytes(SIZE), np.uint8)
@@ -49,3 +54,15 @@ def test_few_literals_have_spans_of_what_is_farther_apart(literals: int, gap: in
 
     assert runs(105 + gap) == ((100 * PAGE, (10 + gap) * PAGE),)
     assert len(runs(106 + gap)) == 2
+
+
+def test_pages_before_foreseen_literals_have_three_sizes() -> None:
+    reference = read(0, 1 << 18)
+    literals = np.concatenate([read(at * PAGE, 150) for at in (3, 50, 91)])
+    moved = Moved.of(make_subject(literals, [reference]), NOTHING_MOVES)
+    none = np.empty(0, np.int64)
+    found = make_prefix(moved, Covers(none, none, none), literals)
+    assert found is not None
+    assert {own for own, _ in found.near} == {
+        tuple((at * PAGE, size) for at in (3, 50, 91)) for size in (512, 1024, 2048)
+    }

@@ -41,7 +41,7 @@ _PREFIX, _SMALL_PREFIX = 1 << 24, 1 << 22
 # are few where all the rest is fast.
 _FORESEEN, _OF_FAST = 3 << 13, 1 << 11
 _LARGE_TEXT = 1 << 20
-_NEAR_PAGES, _EACH = (1 << 9, 1 << 10, 1 << 12), 16  # bytes of pages of it; of it for a literal
+_NEAR_PAGES, _EACH = (1 << 9, 1 << 10, 1 << 11), 16  # bytes of pages of it; of it for a literal
 _LOOKED_THROUGH = 1 << 30  # bytes, of all blocks together, that are searched for prefixes
 _LITERALS = len(STREAMS) - 1
 _TURNS = NAMES.index("turns")
