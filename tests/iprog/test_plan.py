@@ -16,11 +16,13 @@ from pcpu.iprog import index, plan, trials
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import to_json
+from pcpu.iprog.foreseeing import Learnt
 from pcpu.iprog.index import Octets, Seeds
 from pcpu.iprog.jit import read_only
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import Mode, make_plan
+from pcpu.iprog.strengths import SMALL, Trial, cheaper
 from pcpu.iprog.undocument import from_json
 from tests.iprog.images import CODE, Part, elf, i32
 from tests.iprog.pairs import PAIRS, edited
@@ -165,6 +167,41 @@ def test_what_is_packed_is_aligned_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert planned.covers.start[0] == 20_000  # a short piece, but of bytes that cost much
     make_plan(old[:40_000] + new[:30_000], [old])
     assert tried == [70_000]
+
+
+def test_cheaper_literals_are_tried_where_cheap_ones_are_not_far() -> None:
+    none = np.empty(0, np.int64)
+
+    def done(costs: Costs, size: int) -> Trial:
+        return Trial(costs, Covers(none, none, none), (0, 0, 0), (0, 0, 0), 1, 1, 0, size)
+
+    assert cheaper([done(Costs(), 100), done(SMALL[-1], 107)]) == ()
+    found = cheaper([done(Costs(), 100), done(SMALL[-1], 105)])
+    assert [costs.literal < SMALL[-1].literal for costs in found] == [True, True]
+    assert cheaper([done(Costs(), 100), done(SMALL[0], 200)]) == found  # which is not known
+
+
+def test_only_what_may_be_foreseen_is_learnt_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In programs few literals are foreseen: where there are more no trial looks what that gives."""
+    sizes: list[int] = []
+
+    def noted(self: Learnt, content: bytes) -> bytes:
+        sizes.append(len(content))
+        return bytes(content)
+
+    monkeypatch.setattr(Learnt, "encode", noted)
+    blob, file = edited()
+    new = Random(8).randbytes(3000)
+    make_plan(file, [blob])
+    assert 0 < max(sizes) < 3000
+    sizes.clear()
+    make_plan(file + new, [blob])
+    assert max(sizes) > 3000
+    sizes.clear()
+    for part in (file, file + new):
+        old, changed = (elf([Part(".text", CODE, 0x2000, some)])[0] for some in (blob, part))
+        make_plan(changed, [old])
+    assert all(size <= 2048 for size in sizes)
 
 
 def test_a_filter_has_pieces_in_a_row() -> None:

@@ -30,7 +30,7 @@ from pcpu.iprog.packing import Packer, Prefix, Stored
 from pcpu.iprog.prefix import PAGE, Read, Spans, choose_pages, choose_spans
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.sites import Places
-from pcpu.iprog.subject import Relocatable
+from pcpu.iprog.subject import Relocatable, Subject
 from pcpu.iprog.threads import THREADS
 from pcpu.iprog.writing import write_header
 
@@ -178,10 +178,15 @@ def make_prefix(moved: Moved, covers: Covers, literals: Octets, blocks: int = 1)
     return Prefix(spans, content.data, near)
 
 
+def most_foreseen(subject: Subject) -> int:
+    """How many literals may be foreseen."""
+    is_fast = subject.relocatable is not None or len(subject.file) >= _LARGE_TEXT
+    return _OF_FAST if is_fast else _FORESEEN
+
+
 def _near(moved: Moved, literals: Octets, read: Read) -> tuple[tuple[Spans, bytes], ...]:
     """What to put before foreseen literals: one of several, whichever is best."""
-    is_fast = moved.subject.relocatable is not None or len(moved.subject.file) >= _LARGE_TEXT
-    most = _OF_FAST if is_fast else _FORESEEN
+    most = most_foreseen(moved.subject)
     if not 0 < len(literals) <= most:
         return ()
     size, most = len(moved.subject.reference), min(most, _EACH * len(literals))

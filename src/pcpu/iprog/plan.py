@@ -40,7 +40,7 @@ from pcpu.iprog.seen import Seen
 from pcpu.iprog.shifts import NOTHING_MOVES, fit
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.streams import stored_streams
-from pcpu.iprog.strengths import FIRST, INSTANT, PACKED, SMALL, Trial
+from pcpu.iprog.strengths import FIRST, INSTANT, PACKED, SMALL, Trial, cheaper
 from pcpu.iprog.subject import Subject, make_subject
 from pcpu.iprog.tables import is_alike, lies_in, matched_entries, with_entries
 from pcpu.iprog.threads import THREADS, both, each
@@ -233,6 +233,7 @@ def _tried(work: _Work, trials: Trials, first: list[Trial]) -> Trial:
         done = [*done, *trials.run(_best(done).further(), exactly)]
     if _best(done).estimate < _SMALL_PLAN:
         done = [*done, *trials.run(SMALL, exactly)]
+        done = [*done, *trials.run(cheaper(done), exactly)]
         if work.subject.relocatable is None and work.file.size >= _LONG:
             done = _packed(work, done)
     return _best(done)

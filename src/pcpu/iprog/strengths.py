@@ -3,6 +3,7 @@ they cost in truth is measured."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pcpu.iprog.align import Costs, Covers
@@ -19,12 +20,15 @@ STRONG = (
     Costs(cover=120, near=60, fix=20, next_fix=14, literal=2, run=16),
     Costs(cover=200, near=100, fix=20, next_fix=14, literal=1, run=16),
 )
-# Of small plans any of these may be the smallest.
+# Of small plans any of these may be the smallest; those with cheaper literals, too, where the last
+# one is not far from the best.
 SMALL = (
     Costs(cover=30, near=12, fix=20, next_fix=20, literal=3.5),
     Costs(cover=30, near=15, fix=10, next_fix=6, literal=4.5, run=16),
-    Costs(cover=90, near=63, fix=17, next_fix=17, literal=1.5, run=16),
     Costs(cover=48, near=19, fix=12, next_fix=12, literal=3.5, run=16),
+    Costs(cover=90, near=63, fix=17, next_fix=17, literal=1.5, run=16),
+)
+_CHEAPER = (
     Costs(cover=60, near=40, fix=24, next_fix=24, literal=1.1),
     Costs(cover=90, near=70, fix=40, next_fix=40, literal=0.7),
 )
@@ -36,6 +40,7 @@ INSTANT = Costs(
 _LITERAL_BITS = (1.5, 6.5)
 _NEW = 1 / 10  # of a file: literals that are so many that covers are to be few
 _LITTLE = 1.8  # bits of a literal
+_FAR = 1.06  # times as large: so much that what goes on in the same direction is larger still
 
 
 @dataclass(frozen=True)
@@ -88,3 +93,10 @@ class Trial:
             return found
         more = STRONG if found[0].literal < _LITTLE else ()
         return (NEW, *more) if self.new > _NEW else ()
+
+
+def cheaper(done: Sequence[Trial]) -> tuple[Costs, ...]:
+    """Costs of cheaper literals, but where they are dear already at the last of ``SMALL``."""
+    far = min(trial.estimate for trial in done) * _FAR
+    is_far = any(trial.costs == SMALL[-1] and trial.estimate > far for trial in done)
+    return () if is_far else _CHEAPER

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.columns import Columns, Spans, make_columns, sample_columns
-from pcpu.iprog.encode import make_prefix
+from pcpu.iprog.encode import make_prefix, most_foreseen
 from pcpu.iprog.foreseeing import Learnt
-from pcpu.iprog.format import MAX_FORESEEN
 from pcpu.iprog.frames import tables_size
 from pcpu.iprog.index import Octets, Seeds
 from pcpu.iprog.moved import Moved
@@ -112,7 +111,7 @@ class Trials:
             for name, stream in columns.items()
         }
         literals = columns["literals"].data
-        if self.learnt is not None and len(literals) <= MAX_FORESEEN:
+        if self.learnt is not None and len(literals) <= most_foreseen(self.moved.subject):
             own = self.learnt.encode(literals)
             stored["literals"] = min(stored["literals"], round(len(own) / LITERALS))
         costs, covers = made
