@@ -98,3 +98,22 @@ def test_words_that_are_beyond_all_data_g56() -> None:
     assert found([end - 1, end], b"\x01\x7f\x01\x41\0\x0b") == [end - 1]
     assert found([end - 1, end], b"\x01\x7f\x01\x23\x05\x0b") == [end - 1]
     assert found([end - 1, end], b"\0") == [end - 1]
+
+
+def test_data_of_several_sections_g56() -> None:
+    # What is behind all data is so for each section of data, by the globals that were last.
+    def data(start: int, *words: int) -> tuple[int, bytes]:
+        content = struct.pack(f"<{len(words)}I", *words)
+        return 11, b"\x01\0\x41" + number(start) + b"\x0b" + number(len(content)) + content
+
+    def found(*sections: tuple[int, bytes]) -> list[int]:
+        blob, _ = module(list(sections))
+        return [target for _, form, target, _ in sites(blob, 12) if form == 7]
+
+    def first(value: int) -> tuple[int, bytes]:
+        return 6, b"\x01\x7f\x01\x41" + number(value) + b"\x0b"
+
+    assert found(data(2048, 1500, 70000), data(20000, 1500, 70000)) == [1500, 1500, 70000]
+    assert found(data(2048, 1500, 70000), first(20000)) == [1500]
+    assert found(first(20000), first(2000), data(2048, 1500, 70000)) == [1500]
+    assert found(first(2000), first(20000), data(2048, 1500, 70000)) == [1500, 70000]

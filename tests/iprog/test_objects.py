@@ -256,6 +256,9 @@ def test_the_index_of_an_archive_g97() -> None:
             for n, place in enumerate((0x110, 0x220, 0x110, names)[:found])
         ]
         assert sites(blob, 55) == []
+    # Its numbers are places in the archive, whichever member it is itself.
+    later = archive((b"odd/", b"odd"), index(0x110))
+    assert sites(later, 56) == [(72 + 64, 24, (5 << 40) + 0x110, 4)]
     assert sites(archive((b"/", b"\0\0\0")), 56) == []
     assert sites(archive((b"/SYM64/", index(1)[1])), 56) == []
     read = read_image(blob)

@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import to_json
 from pcpu.iprog.index import Octets, Seeds
+from pcpu.iprog.jit import read_only
+from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import Mode, make_plan
 from pcpu.iprog.undocument import from_json
@@ -141,6 +144,36 @@ def test_a_program_of_too_many_regions_is_not_relocated_g9() -> None:
     for sections, relocated in ((300, True), (4200, False)):
         planned = make_plan(program(sections, 16), [program(sections, 0)])
         assert (planned.header.relocation is not None) == relocated
+
+
+def test_what_is_packed_is_aligned_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other costs would give is foreseen where hardly anything is found again; but for a file
+    that is found again they are tried."""
+    tried: list[int] = []
+
+    def noted(moved: Moved, file: Octets, *rest: Any) -> trials.Trials:
+        tried.append(len(file))
+        return trials.Trials(moved, file, *rest)
+
+    monkeypatch.setattr(plan, "Trials", noted)
+    random = Random(5)
+    old, new = random.randbytes(90_000), random.randbytes(60_000)
+    found = new[:20_000] + old[1000:1020] + new[20_000:] + old[50_000:80_000]
+    planned = make_plan(found, [old])
+    assert not tried
+    assert len(planned.plan) < len(new) + 150
+    assert planned.covers.start[0] == 20_000  # a short piece, but of bytes that cost much
+    make_plan(old[:40_000] + new[:30_000], [old])
+    assert tried == [70_000]
+
+
+def test_a_filter_has_pieces_in_a_row() -> None:
+    data = read_only(np.frombuffer(Random(6).randbytes(4000), np.uint8))
+    table = index._filter(data, 13)
+    assert all(index._may_be(data, at, table, 13) for at in range(len(data) - index.LEAST + 1))
+    other = read_only(np.frombuffer(Random(7).randbytes(100_000), np.uint8))
+    passed = sum(index._may_be(other, at, table, 13) for at in range(0, len(other) - 20, 3))
+    assert passed < len(other) / 3 / 10  # of bits two in five are set
 
 
 def test_what_goes_on_at_a_seam() -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from pcpu import targets
 from pcpu.isa import Isa
+from pcpu.lower.whole import PIECE, lower_whole
 from pcpu.sim import assembly, irloop, irtext, throughput
+from pcpu.sim import static as static_module
 from pcpu.sim.static import analyse
 from pcpu.target import Target
 from tests.sim.programs import LOOPS, run, source
@@ -232,3 +237,40 @@ def test_what_the_model_says_of_instructions() -> None:
     assert wasm.moved("v128.load 16:p2align=0") == 16
     assert wasm.moved("i32.load8_u 0") == 1
     assert throughput.find("riscv64-unknown-linux-gnu") is None
+
+
+class Counted(list[Any]):
+    """A list that counts how often it is gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_the_code_is_gone_through_as_often_whatever_the_number_of_statements(
+    isa: Isa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def times(statements: int) -> int:
+        lines: Counted = Counted()
+
+        def parse(text: str) -> assembly.Assembly:
+            found = assembly.parse(text)
+            lines.extend(found.lines)
+            return replace(found, lines=lines)
+
+        monkeypatch.setattr(static_module, "assembly", SimpleNamespace(parse=parse))
+        text = "\n".join(f"fill data[{at}:at_most], 7" for at in range(statements))
+        analyse(source(f".param at_most imm8\n.inout data\n{text}", isa), targets.find("host"))
+        return lines.times
+
+    assert times(2) == times(20)
+
+
+def test_with_probes_a_long_run_is_cut_into_functions(isa: Isa) -> None:
+    copies = "\n".join(f"copy out[{at}:1], data[{at}:1]" for at in range(4 * PIECE))
+    program = source(f".in data\n.out out, {4 * PIECE}\n{copies}", isa).program
+    text, _ = lower_whole(program, targets.find("host"), probes=True)
+    functions = [part for part in text.split("define ")[1:] if "piece." in part.split("\n")[0]]
+    assert [part.count('call i32 @"probe.before"') for part in functions] == [PIECE] * 4

@@ -79,7 +79,7 @@ def _measured(
         kit = build(isa, definitions, Path(folder))
         results = run(
             kit, plan, runtimes, settings,
-            lambda what: bar.update(task, advance=1, description=what),
+            lambda what, new: bar.update(task, advance=int(new), description=what),
         )  # fmt: skip
         return kit, results
 

@@ -53,7 +53,7 @@ def compile(
         bool, typer.Option("--ops", help="Every operation as a kernel of its own, not a program.")
     ] = False,
     decoder: Annotated[
-        bool, typer.Option("--decoder", help="The WebAssembly decoder of plans, in four files.")
+        bool, typer.Option("--decoder", help="The WebAssembly decoder of plans, in five files.")
     ] = False,
     without: Annotated[
         list[str] | None,

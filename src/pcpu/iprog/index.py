@@ -38,6 +38,8 @@ _NEW = 1 / 32  # of these, that have no common piece
 _SPARSE = 2  # times as many bits as places, or up to twice that: two in five are set at most
 _PAIRS = 1 << 16  # of bytes
 _BYTE = 3  # the least logarithm of bits
+_ROW = 3  # pieces that a filter has, one behind the other, in those bytes that make a seed
+_NOTED = LEAST - _ROW + 1  # bytes of one
 _FACTORS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64)
 
 
@@ -147,7 +149,7 @@ def _longest(a: Any, i: int, b: Any, suffixes: Any, firsts: Any, near: Any) -> A
             if length > best or (length == best and abs(j - near) < abs(place - near)):
                 best, place = length, j
     for step in (-1, 1):
-        if best > _LONG:  # to compare takes long, and what is found says little
+        if best > _LONG or best < LEAST:  # to compare takes long; or nobody asks for what is short
             break
         at = left - 1 if step < 0 else left
         for _ in range(_NEIGHBOURS):
@@ -196,7 +198,7 @@ def _is_new(a: Any, b: Any, suffixes: Any, firsts: Any) -> Any:
 def _filter(data: Any, bits: Any) -> Any:
     """A table of ``2^bits`` bits, in which those of all pieces of ``data`` are set."""
     table = np.zeros(1 << bits >> _BYTE, np.uint8)
-    for place in range(len(data) - LEAST + 1):
+    for place in range(len(data) - _NOTED + 1):
         bit = _bit_of(data, place, bits)
         table[bit >> 3] |= 1 << (bit & 7)
     return table
@@ -204,11 +206,11 @@ def _filter(data: Any, bits: Any) -> Any:
 
 @jit
 def _bit_of(data: Any, place: Any, bits: Any) -> Any:
-    """The bit of the ``LEAST`` bytes from a place on."""
+    """The bit of the piece from a place on."""
     low, high = np.uint64(0), np.uint64(0)
     for k in range(8):
         low |= np.uint64(data[place + k]) << np.uint64(8 * k)
-        high |= np.uint64(data[place + k + LEAST - 8]) << np.uint64(8 * k)
+        high |= np.uint64(data[place + k + _NOTED - 8]) << np.uint64(8 * k)
     value = (low * _FACTORS[0] ^ high) * _FACTORS[1]
     return i64(value >> np.uint64(64 - bits))
 
@@ -218,8 +220,11 @@ def _may_be(a: Any, i: Any, table: Any, bits: Any) -> Any:
     """Whether what was put into a filter may have ``a[i:]``, as far as that makes a seed."""
     if bits == 0 or i + LEAST > len(a):
         return bits == 0
-    bit = _bit_of(a, i, bits)
-    return table[bit >> 3] >> (bit & 7) & 1 != 0
+    for place in range(i, i + _ROW):
+        bit = _bit_of(a, place, bits)
+        if table[bit >> 3] >> (bit & 7) & 1 == 0:
+            return False
+    return True
 
 
 @jit

@@ -28,7 +28,7 @@ _LITTLE = 2048  # parts of a group; who saves less than one by adaptive bits sav
 _FRAME = 2  # bytes that the header says of a frame, about
 # Parts of a file: a plan of more than the first, or literals of more than the other, are worth a
 # codec of literals that decodes more slowly.
-_LARGE_PLAN, _MOSTLY_NEW = 11, 2
+_LARGE_PLAN, MOSTLY_NEW = 11, 2
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class Packer:
 
 def is_worth_matching(plan: float, literals: int, file: int) -> bool:
     """Whether a plan of about so many bytes may have matched frames for so many literals."""
-    return literals > _FEW and max(plan * _LARGE_PLAN, literals * _MOSTLY_NEW) > file
+    return literals > _FEW and max(plan * _LARGE_PLAN, literals * MOSTLY_NEW) > file
 
 
 def _run(task: Callable[[], list[Stored]]) -> list[Stored]:

@@ -26,20 +26,21 @@ from pcpu.iprog.format import (
     Header,
     plain_name,
 )
+from pcpu.iprog.frames import is_packed
 from pcpu.iprog.gains import useful_finders
 from pcpu.iprog.index import Octets, Seeds, check_memory, find_seeds, make_index
 from pcpu.iprog.memory import MappedFile, return_freed, return_large_arrays
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import check_plan
 from pcpu.iprog.numbers import Bytes
-from pcpu.iprog.packing import LITERALS, Packer, Stored, is_worth_matching, total
+from pcpu.iprog.packing import LITERALS, MOSTLY_NEW, Packer, Stored, is_worth_matching, total
 from pcpu.iprog.reference import digest
 from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.seen import Seen
 from pcpu.iprog.shifts import NOTHING_MOVES, fit
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.streams import stored_streams
-from pcpu.iprog.strengths import FIRST, INSTANT, SMALL, Trial
+from pcpu.iprog.strengths import FIRST, INSTANT, PACKED, SMALL, Trial
 from pcpu.iprog.subject import Subject, make_subject
 from pcpu.iprog.tables import is_alike, lies_in, matched_entries, with_entries
 from pcpu.iprog.threads import THREADS, both, each
@@ -195,6 +196,10 @@ def _chosen(work: _Work) -> tuple[Covers, float]:
     """The best covers that were found, and about how large the plan will be; the shift map in
     ``work``."""
     file, reference, seeds = _aligned(work)
+    if is_packed(file.data):
+        covers = _align_all(file, reference, seeds, PACKED)
+        if (len(file) - covers.size) * MOSTLY_NEW > len(file):
+            return covers, len(file) - covers.size
     work.map_frames = make_map_frames(work.moved, Packer(literals=0))
     rest = total(work.map_frames) + _WINDOW_BYTES * (len(file) >> _USUAL_BITS) + _HEADER
     with ThreadPoolExecutor(THREADS) as pool:

@@ -7,7 +7,7 @@ literals.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,9 @@ SHORT = 6  # bytes that are compared
 LEAST = 5 << 18  # bytes that may be chosen, and as many as there are literals
 WORTH = 3  # pieces that a page has to have
 _MOST = 2, 3  # the part of a reference that is most of it
-GAP = 2  # pages between two that are taken with them
+GAP, WIDEST = 2, 8  # pages between two that are taken with them, at least and at most
+_REACH = 180  # the same, times literals, for each page that is chosen
+STATED = 40  # pieces that a span has to have: to state one takes some five bytes
 BESIDE = 8  # pieces that being near is worth
 _PIECE = 1 << 18  # bytes of the reference that are read at a time: whole pages
 _BITS = range(16, 22)  # of a table of pieces
@@ -35,10 +37,10 @@ _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
 def choose_spans(literals: Octets, size: int, read: Read | None, near: Places, most: int) -> Spans:
-    """Spans of up to ``most`` bytes together (at most 3 times that) of a reference of ``size``,
-    which ``read`` gives as it will stand before the literals; all of one that is not large.
-    ``near`` are places beside which something like the literals is likely; without ``read`` only
-    these count."""
+    """Spans of up to ``most`` bytes together, and what lies between some, of a reference of
+    ``size``, which ``read`` gives as it will stand before the literals; all of one that is not
+    large. ``near`` are places beside which something like the literals is likely; without ``read``
+    only these count."""
     wanted = min(most, LEAST + len(literals))
     if size <= wanted * 5 // 4 and size <= most:
         wanted = size
@@ -55,7 +57,10 @@ def choose_spans(literals: Octets, size: int, read: Read | None, near: Places, m
             beside[scores == 0] = 0
     scores += beside
     best = np.argsort(-scores, kind="stable")[: max(1, wanted // PAGE)]
-    return _joined(np.sort(best[scores[best] >= WORTH]), size)
+    pages = np.sort(best[scores[best] >= WORTH])
+    # What lies between pages makes distances longer: that costs few literals less than a span does.
+    gap = min(max(GAP, _REACH * len(pages) // max(1, len(literals))), WIDEST)
+    return _joined(_runs(pages, gap, None if read is None else scores), size, PAGE)
 
 
 def choose_pages(literals: Octets, size: int, read: Read, most: int, page: int) -> Spans:
@@ -66,7 +71,7 @@ def choose_pages(literals: Octets, size: int, read: Read, most: int, page: int) 
     scores = np.zeros(-(-size // page), np.int64)
     _score_pages(literals, size, read, scores, page)
     best = np.argsort(-scores, kind="stable")[: most // page]
-    return _joined(np.sort(best[scores[best] > 0]), size, page, 0)
+    return _joined(_runs(np.sort(best[scores[best] > 0])), size, page)
 
 
 def _score_pages(literals: Octets, size: int, read: Read, scores: Places, page: int = PAGE) -> None:
@@ -79,14 +84,23 @@ def _score_pages(literals: Octets, size: int, read: Read, scores: Places, page: 
         _score(content, table, bits, scores[start // page :], page)
 
 
-def _joined(pages: Places, size: int, page: int = PAGE, gap: int = GAP) -> Spans:
-    """Spans of pages; those with few others between them are one, which is shorter to say."""
+def _runs(pages: Places, gap: int = 0, scores: Places | None = None) -> list[Places]:
+    """Pages that become a span: those with few others between them, which is shorter to say. With
+    ``scores`` only those that are worth stating, or else the best."""
     if not len(pages):
-        return ()
-    cuts = np.flatnonzero(np.diff(pages) > gap + 1) + 1
+        return []
+    runs = np.split(pages, np.flatnonzero(np.diff(pages) > gap + 1) + 1)
+    if scores is None:
+        return runs
+    least = min(STATED, max(int(scores[run].sum()) for run in runs))
+    return [run for run in runs if scores[run].sum() >= least]
+
+
+def _joined(runs: Sequence[Places], size: int, page: int) -> Spans:
+    """A span of each run of pages."""
     return tuple(
         (int(run[0]) * page, min((int(run[-1]) + 1) * page, size) - int(run[0]) * page)
-        for run in np.split(pages, cuts)
+        for run in runs
     )
 
 

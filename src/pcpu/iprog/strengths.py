@@ -28,6 +28,8 @@ SMALL = (
     Costs(cover=60, near=40, fix=24, next_fix=24, literal=1.1),
     Costs(cover=90, near=70, fix=40, next_fix=40, literal=0.7),
 )
+# What is packed already takes all of its bits.
+PACKED = Costs(cover=40, near=20, fix=11, next_fix=10, literal=8, run=8)
 INSTANT = Costs(
     cover=40, near=32, fix=16, next_fix=16, literal=8, run=8
 )  # bits that are not packed

@@ -27,7 +27,7 @@ from pcpu.layout import SLOT
 from pcpu.lower import parts, probe, runs
 from pcpu.lower.code import I8, I32, I64, Code, Value
 from pcpu.lower.count import count
-from pcpu.lower.frame import SPAN_BYTES, Frame, Names, Window
+from pcpu.lower.frame import SPAN_BYTES, Frame, Names, Shape, Window
 from pcpu.lower.stage import Bytes, Stage
 
 
@@ -43,6 +43,12 @@ class Place:
     length: Value
 
 
+def together(body: Sequence[Statement], shape: Shape) -> Iterator[list[Statement]]:
+    """The statements in order, those together that are one code."""
+    # A probe is told of each statement, so none may hide in a run.
+    return ([s] for s in body) if shape.probes else runs.split(body)
+
+
 class Emitter:
     """Writes statements where ``code`` stands. Numbers of statements are those of ``walk``."""
 
@@ -52,9 +58,7 @@ class Emitter:
         self.depth = 0  # loops around the statement
 
     def block(self, body: Sequence[Statement], number: int) -> None:
-        # A probe is told of each statement, so none may hide in a run.
-        alone = self.frame.shape.probes
-        for statements in ([s] for s in body) if alone else runs.split(body):
+        for statements in together(body, self.frame.shape):
             if len(statements) > 1:
                 self.run(statements, number)
             else:

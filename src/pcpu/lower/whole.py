@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from llvmlite import ir
 
 from pcpu.ir import Program, Scalar, Statement
 from pcpu.layout import SLOT, outputs
-from pcpu.lower import parts, probe, runs
+from pcpu.lower import parts, probe
 from pcpu.lower.code import I32, I64, POINTER, Code, Value
 from pcpu.lower.count import count
 from pcpu.lower.frame import Frame, Names, Shape
 from pcpu.lower.mark import mark
-from pcpu.lower.statements import Emitter
+from pcpu.lower.statements import Emitter, together
 from pcpu.target import Target
 
 # A long program is cut into functions, since LLVM's time grows faster than a function's length.
@@ -32,7 +32,7 @@ def lower_whole(
     module = parts.module("program", target)
     shape = Shape(program, probes=probes, marked=marked)
     _size(module, target, shape)
-    pieces = list(_pieces(program.body))
+    pieces = list(_pieces(together(program.body, shape)))
     functions = []
     for number, (first, part) in enumerate(pieces if len(pieces) > 1 else ()):
         code = parts.function(
@@ -48,11 +48,11 @@ def lower_whole(
     return str(module), ["pcpu_size", "pcpu_exec"]
 
 
-def _pieces(body: Sequence[Statement]) -> Iterator[tuple[int, list[Statement]]]:
-    """The body in pieces, each with the number of its first statement. A run counts as one."""
+def _pieces(apart: Iterable[Sequence[Statement]]) -> Iterator[tuple[int, list[Statement]]]:
+    """The parts of a body in pieces, each with the number of its first statement."""
     number = start = length = 0
     piece: list[Statement] = []
-    for statements in runs.split(body):
+    for statements in apart:
         if length == PIECE:
             yield start, piece
             start, length, piece = number, 0, []

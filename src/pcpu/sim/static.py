@@ -11,7 +11,7 @@ from pcpu.ir import Move
 from pcpu.sim import assembly, irloop, irtext, throughput
 from pcpu.sim.assembly import AsmLoop, Assembly
 from pcpu.sim.irtext import NOWHERE, Module, Place
-from pcpu.sim.source import Site, Source
+from pcpu.sim.source import Source
 from pcpu.sim.throughput import Machine
 from pcpu.target import Target
 
@@ -146,15 +146,19 @@ class _Analysis:
         for site in self.source.sites:
             if site.is_block:
                 found.pop(site.number, None)  # of what LLVM moved out of the loop
-            elif isinstance(site.statement, Move):
-                found[site.number] += self._bulk(site, machine)
+        for number, cost in self._bulk(machine).items():
+            found[number] += cost
         return {number: cycles for number, cycles in found.items() if cycles}
 
-    def _bulk(self, site: Site, machine: Machine) -> float:
-        """What a block operation's call costs for a byte; unrolled loops hold several of it."""
-        own = (text.strip() for text, _, place in self.asm.lines if place[0] == site.number)
-        costs = (machine.bulk(" ".join(text.split())) for text in own)
-        return max((cost for cost in costs if cost is not None), default=0.0)
+    def _bulk(self, machine: Machine) -> dict[int, float]:
+        """What the calls of block operations cost for a byte; unrolled loops hold several of
+        one."""
+        found = {s.number: 0.0 for s in self.source.sites if isinstance(s.statement, Move)}
+        for text, _, (statement, _) in self.asm.lines:
+            if statement in found:
+                cost = machine.bulk(" ".join(text.split()))
+                found[statement] = max(found[statement], cost or 0.0)
+        return found
 
     def _written(self, machine: Machine) -> dict[tuple[str, Place], AsmLoop]:
         """The machine's loops that move most bytes, by function and place."""
