@@ -5,11 +5,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
+from pcpu.iprog import columns as columns_of
+from pcpu.iprog import plan
 from pcpu.iprog.memory import limit
+from tests.iprog.images import CODE, Part, elf, i32
 
 STATUS, PEAKS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 TIMES = 7  # bytes of memory for each of the file: the index takes 6
@@ -58,6 +66,38 @@ def test_memory_is_at_most_so_many_times_the_file(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
     assert int(done.stdout) <= TIMES * LARGE
+
+
+class Overlaps:
+    """A function, and how many calls of it there were at a time, at most."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function, self.lock = function, threading.Lock()
+        self.calls = self.active = self.most = 0
+
+    def __call__(self, *arguments: Any) -> Any:
+        with self.lock:
+            self.calls += 1
+            self.active += 1
+            self.most = max(self.most, self.active)
+        time.sleep(0.02)  # long enough for another one to begin
+        try:
+            return self.function(*arguments)
+        finally:
+            with self.lock:
+                self.active -= 1
+
+
+def test_columns_are_made_one_trial_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the peak is the same however threads happen to run."""
+    numbers = Random(1)
+    code = b"".join(b"\xe8" + i32(numbers.randrange(9000)) for _ in range(2000))
+    blob, file = (elf([Part(".text", CODE, 0x1000, x)])[0] for x in (code, bytes(16) + code))
+    columns = Overlaps(columns_of._all_contents)
+    monkeypatch.setattr(columns_of, "_all_contents", columns)
+    plan.make_plan(file, [blob])
+    assert columns.calls > 2
+    assert columns.most == 1
 
 
 # Of each version: what a process is told of its group, and where that has its limit.

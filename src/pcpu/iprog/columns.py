@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,10 @@ from pcpu.iprog.transforms import BACK, transform, transform_words
 
 NAMES = ("gaps", "lengths", "turns", "steps", "fixes", "literals")
 _PIECE = 1 << 18  # bytes of the file that are looked at at a time, or a window that is larger
-_PART = 1 << 21  # bytes of a file that are worth a thread
+_PART = 1 << 18  # bytes of a file that are worth a thread
+# What is made of large windows meanwhile is several times the file: so the columns of one trial
+# after the other are made, by both threads where there are windows for both.
+_ALONE = Lock()
 Spans = Sequence[tuple[int, int]]  # of the file: where they begin and end
 
 
@@ -56,7 +60,8 @@ def make_columns(moved: Moved, covers: Covers, bits: int) -> Columns:
     """What all windows take of each stream. The covers are in order and lie in the file."""
     covers = cut(covers, bits)
     file = moved.subject.file
-    data, ends_of_fixes = _all_contents(moved, covers, bits)
+    with _ALONE:
+        data, ends_of_fixes = _all_contents(moved, covers, bits)
     borders, last_cover = _borders(covers, bits, len(file))
     ends = np.empty((len(NAMES), len(borders)), np.int64)
     ends[3:5] = ends_of_fixes
