@@ -219,6 +219,15 @@ def test_all_decoders_agree_g119() -> None:
         from_json(document, [blob])
 
 
+def test_what_is_wrong_with_much_is_told_by_its_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plain decoder, which words it, would take minutes for some MB."""
+    blob, file = new_text()
+    made = of_literals(bytes(len(file)), blob, match(file, blob))
+    monkeypatch.setattr(Reader, "window", None)
+    with pytest.raises(DamagedPlanError, match="window 0 breaks rule G22 of plans"):
+        NativeReader(made, [blob]).rebuild()
+
+
 def test_where_it_is_worth_its_time() -> None:
     """Not where little is new or there is little of it, nor in what is packed."""
     blob, file = new_text()

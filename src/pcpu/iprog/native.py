@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from pcpu.errors import DamagedPlanError, EngineError, InternalError, IprogError
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder import state as S
+from pcpu.iprog.format import Codec, Header
 from pcpu.iprog.memory import LARGE, Room, ask_for_large_pages
 from pcpu.iprog.numbers import Bytes
 from pcpu.run import disk_cache
@@ -26,6 +28,9 @@ _NORESERVE = 0x4000 if sys.platform == "linux" else 0
 _ROOM = 1 << 36  # bytes of addresses; memory is taken where it is touched
 # The rule about Zstandard (G13), which not every reader of it looks at as closely.
 _ZSTANDARD = 13
+# Bytes of matched frames, of which the plain decoder takes a second for 100 KB or less: it is not
+# asked what is wrong with more.
+_WORDED = 1 << 16
 _HASHED = 1 << 20  # bytes of the file that are hashed at a time
 _STEP = 1 << 20  # bytes that are made in one call, at least a window
 _STEPS = 4  # that are held at a time
@@ -77,6 +82,8 @@ class NativeReader(Reader):
     def _explain(self, number: int) -> None:
         """Raise what is wrong with a window that was refused."""
         self.reference.compare()
+        if _matched(self.header) > _WORDED:
+            raise DamagedPlanError(f"window {number} breaks rule G{self._state[S.RULE]} of plans")
         super().window(number)
         if self._state[S.RULE] == _ZSTANDARD:
             raise DamagedPlanError(f"a frame of window {number} is no valid Zstandard")
@@ -167,6 +174,17 @@ class NativeReader(Reader):
             last.result()
         update(some)
         self.compare(found.digest())
+
+
+def _matched(header: Header) -> int:
+    """How many bytes the matched frames of a plan become."""
+    found = 0
+    for group in header.groups:
+        sizes = iter(group.sizes)
+        for frame in group.frames:
+            content = sum(islice(sizes, frame.streams))
+            found += content if frame.codec is Codec.MATCHED else 0
+    return found
 
 
 def call(symbol: str, *arguments: Any) -> int:
