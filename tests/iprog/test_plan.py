@@ -16,7 +16,6 @@ from pcpu.iprog import index, plan, trials
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import to_json
-from pcpu.iprog.foreseeing import Learnt
 from pcpu.iprog.index import Octets, Seeds
 from pcpu.iprog.jit import read_only
 from pcpu.iprog.moved import Moved
@@ -179,29 +178,6 @@ def test_cheaper_literals_are_tried_where_cheap_ones_are_not_far() -> None:
     found = cheaper([done(Costs(), 100), done(SMALL[-1], 105)])
     assert [costs.literal < SMALL[-1].literal for costs in found] == [True, True]
     assert cheaper([done(Costs(), 100), done(SMALL[0], 200)]) == found  # which is not known
-
-
-def test_only_what_may_be_foreseen_is_learnt_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In programs few literals are foreseen: where there are more no trial looks what that gives."""
-    sizes: list[int] = []
-
-    def noted(self: Learnt, content: bytes) -> bytes:
-        sizes.append(len(content))
-        return bytes(content)
-
-    monkeypatch.setattr(Learnt, "encode", noted)
-    blob, file = edited()
-    new = Random(8).randbytes(3000)
-    make_plan(file, [blob])
-    assert 0 < max(sizes) < 3000
-    sizes.clear()
-    make_plan(file + new, [blob])
-    assert max(sizes) > 3000
-    sizes.clear()
-    for part in (file, file + new):
-        old, changed = (elf([Part(".text", CODE, 0x2000, some)])[0] for some in (blob, part))
-        make_plan(changed, [old])
-    assert all(size <= 2048 for size in sizes)
 
 
 def test_a_filter_has_pieces_in_a_row() -> None:
