@@ -7,12 +7,10 @@ import random
 import re
 import subprocess
 import zlib
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +20,7 @@ from pcpu import interp, worker
 from pcpu.bench import build, goals, javascript, peers, record, run, table
 from pcpu.bench.definition import ROOT, Definition, Goal, load_definitions, parse_size, show_size
 from pcpu.bench.measure import Answers, Samples, Settings, measure
-from pcpu.bench.runtimes import Runtime, all_runtimes
+from pcpu.bench.runtimes import all_runtimes
 from pcpu.errors import EngineError, UsageError
 from pcpu.ir import with_names
 from pcpu.isa import CrcModel
@@ -298,29 +296,6 @@ def test_statistics() -> None:
     samples = Samples(tuple(float(n) for n in range(11)), 1)
     assert (samples.best, samples.median) == (0, 5)
     assert (samples.decile(1), samples.decile(9)) == (1, 9)
-
-
-def test_what_a_neighbour_disturbed_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    xor, add, crc32c = (load_definitions(isa, name)[0] for name in ("xor", "add", "crc32c"))
-    # The limit of `add` is twice as slow the first time; crc32c has another one, read alone.
-    pace = {"xor": iter([1e-6]), "add": iter([2e-6, 1.1e-6]), "crc32c": iter([3e-6])}
-
-    def measured(rows: Mapping[str, object], size: int, *_: object) -> dict[str, Samples]:
-        return {"limit": Samples((next(pace[str(rows["name"])]),), 1)}
-
-    monkeypatch.setattr(run, "measure", measured)
-    monkeypatch.setattr(run, "_open", lambda _, __, definition, ___: {"name": definition.name})
-    told: list[bool] = []
-    definitions = (xor, add, crc32c)
-    results = run.run(
-        build.Kit({}, {}, {}, {}),
-        {"node": [(definition, 64) for definition in definitions]},
-        [Runtime("node", "Node", lambda *_: nullcontext(SimpleNamespace(versions={})), order=0)],
-        TINY,
-        lambda _, new: told.append(new),
-    )
-    assert told == [True, True, True, False]
-    assert results.found["add", "node", 64]["limit"].best == 1.1e-6
 
 
 def test_goals_are_judged_by_the_fastest_rival() -> None:

@@ -57,6 +57,18 @@ def test_an_estimate_has_the_magnitude_of_what_is_measured(isa: Isa, op: str) ->
     assert 1 / WITHIN < numbers.cycles_per_byte / measured < WITHIN
 
 
+def test_a_loop_over_a_table_is_not_what_data_goes_through(isa: Isa) -> None:
+    """With wide vectors more of a histogram's bins are added up in a turn than it has bytes in
+    one."""
+    wide = replace(
+        targets.find("host"), triple="x86_64-unknown-linux-gnu", cpu="sapphirerapids", features=()
+    )
+    numbers = analyse(source("hist data", isa), wide).statements[0]
+    assert numbers is not None
+    assert numbers.cycles_per_byte is not None
+    assert 0.25 < numbers.cycles_per_byte < 4
+
+
 @pytest.mark.parametrize(
     "target", [targets.find("wasm"), targets.find("host"), arm()], ids=lambda t: t.triple
 )

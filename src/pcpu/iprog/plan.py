@@ -337,12 +337,11 @@ def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:
 
 def _with_sites(work: _Work, finders: tuple[int, ...]) -> Sites:
     """The sites of the file that these finders find; in ``work`` then are those of the blob."""
-    subject, known = work.subject, work.sites
-    work.sites = None  # which is asked for once
-    if known is not None and finders == subject.finders:
-        work.subject, sites = subject.with_finders(finders), known
-    else:  # in turn: rows of sites, before they are columns, take more than all the rest
-        work.subject = subject.with_finders(finders)
+    subject, sites = work.subject, work.sites
+    # It is asked for once.
+    work.sites, work.subject = None, subject.with_finders(finders)
+    if sites is None or finders != subject.finders:
+        # In turn: rows of sites, before they are columns, take more than all the rest.
         work.subject.leave()
         sites = subject.file_sites(finders)
     work.subject.leave()

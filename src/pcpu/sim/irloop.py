@@ -19,6 +19,7 @@ _ACCESS = re.compile(r"(?:load|store) (?:volatile )?(<[^>]*>|\w+)")
 _VECTOR = re.compile(r"<(\d+) x (\w+)>")
 _POINTER = re.compile(r'ptr %("[^"]*"|[\w.$-]+)')
 _INCOMING = re.compile(r'\[ (.*?), %("[^"]*"|[\w.$-]+) \]')
+_END = re.compile(r'icmp (?:eq|ne) i\d+ %("[^"]*"|[\w.$-]+), \d+$')
 _FIXED, _LINEAR, _DATA = range(3)  # how a value changes from turn to turn
 
 
@@ -56,6 +57,28 @@ class Loop:
     def bytes(self) -> int:
         """The bytes that a turn handles; 0 where it does not go through memory."""
         return self._moved("store") or self._moved("load")
+
+    @property
+    def accessed(self) -> int:
+        """The bytes that a turn loads and stores, wherever they lie."""
+        return sum(_width(i) for i in self.instructions if i.opcode in ("load", "store"))
+
+    @cached_property
+    def is_short(self) -> bool:
+        """Whether it ends after as many turns whatever the data, as a loop over a table does."""
+        starts = {
+            name
+            for name, phi in self._phis.items()
+            for value, label in _INCOMING.findall(phi.text)
+            if label.strip('"') not in self.body and value.isdigit()
+        }
+        values = self.function.values
+        for i in self.instructions:
+            if i.opcode == "icmp" and (end := _END.search(i.text)):
+                counted = values.get(end.group(1))
+                if counted is not None and starts & {counted.name, *counted.operands}:
+                    return True
+        return False
 
     def _moved(self, opcode: str) -> int:
         total = 0

@@ -137,10 +137,9 @@ class _Analysis:
         found: dict[int, float] = defaultdict(float)
         for place in sorted({*places, *self.called} - {NOWHERE}):
             inside = [loop for loop in places[NOWHERE] if loop.function.name in self.called[place]]
-            hot = max((*places[place], *inside), key=lambda loop: loop.bytes, default=None)
+            hot = max((*places[place], *inside), key=_heat, default=None)
             if hot is not None and place[0] is not None:
-                key = (hot.function.name, hot.place)
-                code = [c.text for c in written[key].code] if key in written else []
+                code = _nearest(hot, written[hot.function.name, hot.place], machine)
                 cycles = machine.throughput(code) if code else 0.0
                 found[place[0]] += max(cycles, hot.latency(machine.latency)) / hot.bytes
         for site in self.source.sites:
@@ -160,16 +159,27 @@ class _Analysis:
                 found[statement] = max(found[statement], cost or 0.0)
         return found
 
-    def _written(self, machine: Machine) -> dict[tuple[str, Place], AsmLoop]:
-        """The machine's loops that move most bytes, by function and place."""
-        found: dict[tuple[str, Place], tuple[int, AsmLoop]] = {}
+    def _written(self, machine: Machine) -> dict[tuple[str, Place], list[AsmLoop]]:
+        """The machine's loops that move bytes, by function and place."""
+        found: dict[tuple[str, Place], list[AsmLoop]] = defaultdict(list)
         for name, function in self.asm.functions.items():
             for loop in function.loops():
-                key = (
-                    name.removeprefix("_") if name not in self.ir.functions else name,
-                    loop.place,
-                )
-                moved = sum(machine.moved(c.text) for c in loop.code)
-                if moved > found.get(key, (0, None))[0]:
-                    found[key] = (moved, loop)
-        return {key: loop for key, (_, loop) in found.items()}
+                own = name.removeprefix("_") if name not in self.ir.functions else name
+                if _moved(loop, machine):
+                    found[own, loop.place].append(loop)
+        return found
+
+
+def _heat(loop: irloop.Loop) -> tuple[bool, int]:
+    """What most of the data goes through is largest: no loop over a table, but the widest."""
+    return not loop.is_short, loop.bytes
+
+
+def _nearest(loop: irloop.Loop, written: Sequence[AsmLoop], machine: Machine) -> list[str]:
+    """The code of the machine's loop that moves about as many bytes, if there is one."""
+    found = min(written, key=lambda one: abs(_moved(one, machine) - loop.accessed), default=None)
+    return [] if found is None else [c.text for c in found.code]
+
+
+def _moved(loop: AsmLoop, machine: Machine) -> int:
+    return sum(machine.moved(c.text) for c in loop.code)
