@@ -16,6 +16,7 @@ from pcpu.iprog import index, plan, trials
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import to_json
+from pcpu.iprog.foreseeing import Learnt
 from pcpu.iprog.index import Octets, Seeds
 from pcpu.iprog.jit import read_only
 from pcpu.iprog.moved import Moved
@@ -178,6 +179,25 @@ def test_cheaper_literals_are_tried_where_cheap_ones_are_not_far() -> None:
     found = cheaper([done(Costs(), 100), done(SMALL[-1], 105)])
     assert [costs.literal < SMALL[-1].literal for costs in found] == [True, True]
     assert cheaper([done(Costs(), 100), done(SMALL[0], 200)]) == found  # which is not known
+
+
+def test_no_trial_foresees_more_than_a_plan_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def noted(self: Learnt, content: bytes) -> bytes:
+        sizes.append(len(content))
+        return encode_foreseen(self, content)
+
+    encode_foreseen = Learnt.encode
+    monkeypatch.setattr(Learnt, "encode", noted)
+    blob, file = edited()
+    make_plan(file, [blob])
+    most = min(sizes)
+    assert max(sizes) > most
+    sizes.clear()
+    monkeypatch.setattr(trials, "most_foreseen", lambda subject: most)
+    make_plan(file, [blob])
+    assert max(sizes) == most
 
 
 def test_a_filter_has_pieces_in_a_row() -> None:
