@@ -15,6 +15,7 @@ from pcpu.iprog.format import Codec, read_header
 from pcpu.iprog.frames import compress, match
 from pcpu.iprog.matched import decode
 from pcpu.iprog.native import NativeReader
+from pcpu.iprog.packing import is_worth_matching
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.undocument import from_json
 from tests.conftest import ROOT
@@ -229,12 +230,15 @@ def test_what_is_wrong_with_much_is_told_by_its_rule(monkeypatch: pytest.MonkeyP
 
 
 def test_where_it_is_worth_its_time() -> None:
-    """Not where little is new or there is little of it, nor in what is packed."""
+    """Where much is new, or few literals are most of a plan; not in what is packed."""
     blob, file = new_text()
-    assert Codec.MATCHED not in codecs(make_plan(file[:30_000], [blob]).plan)
-    assert Codec.MATCHED not in codecs(make_plan(blob + file[:3000] + blob, [blob]).plan)
-    noise = Random(5).randbytes(100_000)
-    assert Codec.MATCHED not in codecs(make_plan(noise, [blob]).plan)
+    assert Codec.MATCHED in codecs(make_plan(file[:30_000], [blob]).plan)
+    assert is_worth_matching(5000, 6000, 1 << 24)
+    assert not is_worth_matching(9000, 6000, 1 << 24)
+    assert not is_worth_matching(9000, 60_000, 1 << 24)
+    for size in (10_000, 100_000):
+        noise = Random(5).randbytes(size)
+        assert Codec.MATCHED not in codecs(make_plan(noise, [blob]).plan)
 
 
 def test_a_core_without_matched_frames_d19() -> None:

@@ -181,8 +181,11 @@ class Packer:
 
 
 def is_worth_matching(plan: float, literals: int, file: int) -> bool:
-    """Whether a plan of about so many bytes may have matched frames for so many literals."""
-    return literals > _FEW and max(plan * _LARGE_PLAN, literals * MOSTLY_NEW) > file
+    """Whether a plan of about so many bytes may have matched frames for so many literals: where
+    they are few, and decoded in no time, if they are most of what the plan says."""
+    if literals <= _FEW:
+        return literals > plan
+    return max(plan * _LARGE_PLAN, literals * MOSTLY_NEW) > file
 
 
 def _run(task: Callable[[], list[Stored]]) -> list[Stored]:
