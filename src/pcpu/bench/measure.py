@@ -38,18 +38,20 @@ class Handle(Protocol):
 class Settings:
     """How long to measure. ``warmup``, ``sample`` and ``cell`` are seconds: before the first
     sample, of one sample, and of all samples of a row at a size, of which there are at least
-    ``fewest``; and ``warmups`` calls at least come before the first."""
+    ``fewest``; and ``warmups`` calls at least come before the first. ``again`` is how many times,
+    at most, a disturbed measurement is made again (quiet.py)."""
 
     rounds: int
     warmup: float
     warmups: int
     sample: float
     cell: float
+    again: int = 0
     fewest: int = 3
 
 
 QUICK = Settings(rounds=6, warmup=0.03, warmups=3, sample=0.002, cell=0.08)
-FULL = Settings(rounds=25, warmup=0.15, warmups=6, sample=0.004, cell=1.0)
+FULL = Settings(rounds=25, warmup=0.15, warmups=6, sample=0.004, cell=1.0, again=2)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from pcpu.bench.definition import Definition
 from pcpu.bench.measure import Samples
 
 QUIET = 0.8  # of the fastest limit of its size: the pages of its memory alone make so much
-AGAIN = 2  # times, at most, that a disturbed measurement is made again
 LIMIT = "limit"  # the row
 
 Step = tuple[Definition, int]  # what is measured, at which size

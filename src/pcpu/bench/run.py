@@ -9,7 +9,7 @@ from pcpu.bench.build import Kit
 from pcpu.bench.definition import Definition
 from pcpu.bench.measure import Answers, Handle, Samples, Settings, measure, warm_up
 from pcpu.bench.plan import make_plan
-from pcpu.bench.quiet import AGAIN, disturbed, quieter
+from pcpu.bench.quiet import disturbed, quieter
 from pcpu.bench.runtimes import Runtime, Session, Unavailable
 
 Key = tuple[str, str, int]  # definition, runtime, size
@@ -110,7 +110,7 @@ def _session(
     for definition, size in wanted:
         samples = found[definition.name, size] = measured(definition, size)
         yield (definition.name, runtime.name, size), samples
-    for _ in range(AGAIN):
+    for _ in range(settings.again):
         for definition, size in disturbed(wanted, found):
             samples = measured(definition, size)
             if quieter(samples, found[definition.name, size]):
