@@ -233,6 +233,8 @@ def test_where_it_is_worth_its_time() -> None:
     """Where much is new, or few literals are most of a plan; not in what is packed."""
     blob, file = new_text()
     assert Codec.MATCHED in codecs(make_plan(file[:30_000], [blob]).plan)
+    # Few enough to be foreseen, which makes them smaller still.
+    assert Codec.MATCHED not in codecs(make_plan(blob + file[:3000] + blob, [blob]).plan)
     assert is_worth_matching(5000, 6000, 1 << 24)
     assert not is_worth_matching(9000, 6000, 1 << 24)
     assert not is_worth_matching(9000, 60_000, 1 << 24)
