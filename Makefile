@@ -5,6 +5,9 @@ PYTHON ?= python3
 PIP = .venv/bin/pip --quiet --disable-pip-version-check
 NPM = PATH="$(CURDIR)/.venv/bin:$$PATH" npm --no-update-notifier --no-fund --no-audit
 
+# Where the environment says that modules are not to be kept compiled, every process would compile what it imports.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: setup serve test bench check clean
 
 setup: .venv/dev-ready worker/node_modules/ready sdk/ts/node_modules/ready

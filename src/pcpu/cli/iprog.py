@@ -76,7 +76,7 @@ def plan(
             min=4096,
             max=4 << 20,
             metavar="N",
-            help="Bytes of a window, a power of two; by default 65536 or more.",
+            help="Bytes of a window, a power of two; by default 65536 or more, instantly 262144.",
         ),
     ] = None,
     explain: Annotated[

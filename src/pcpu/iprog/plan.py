@@ -50,6 +50,7 @@ Mode = Literal["small", "instant"]
 Progress = Callable[[str, float], None]  # what is being done, and how much of all is
 
 _USUAL_BITS = WINDOW_BITS[0] + 4
+_FAST_BITS = WINDOW_BITS[0] + 6  # of instant plans: what a check does once is a tenth of 2^16
 _WINDOW_BYTES = 7  # of a plan that a window takes, about
 _SHARE = 64  # windows may take this part of a plan; where they would take more they are larger
 _NAMES_SHARE = 100
@@ -110,11 +111,11 @@ class _Work:
     map_frames: Sequence[Stored] = ()  # of the shift map, about
     much_new: bool = False  # in the file, as far as that is known
 
-    def window_bits(self, size: float) -> int:
+    def window_bits(self, size: float, usual: int = _USUAL_BITS) -> int:
         """The logarithm of the window's size for a plan of about ``size`` bytes."""
         if self.wanted_bits is not None:
             return self.wanted_bits
-        bits, most = _USUAL_BITS, size / _SHARE / _WINDOW_BYTES
+        bits, most = usual, size / _SHARE / _WINDOW_BYTES
         while bits < WINDOW_BITS[-1] and (self.file.size - 1) >> bits > most:
             bits += 1  # all windows but one are more than there have to be
         return bits
@@ -363,9 +364,8 @@ def _instant(work: _Work) -> Planned:
     work.moved = Moved.of(work.subject, NOTHING_MOVES)
     work.progress("aligning", 0.5)
     covers = _align_all(file, reference, seeds, INSTANT)
-    columns = make_columns(work.moved, covers, _USUAL_BITS)
-    packer = Packer(compressed=False)
-    return _finish(work, covers, packer, sum(columns.sizes().values()))
+    sizes = make_columns(work.moved, covers, _FAST_BITS).sizes()
+    return _finish(work, covers, Packer(compressed=False), sum(sizes.values()))
 
 
 def _encode(
@@ -381,7 +381,7 @@ def _encode(
 def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned:
     """The plan of the covers that were chosen; ``size`` is about that of the plan."""
     work.progress("compressing", 0.7)
-    bits = work.window_bits(size)
+    bits = work.window_bits(size, _USUAL_BITS if packer.compressed else _FAST_BITS)
     names = sum(len(content.name.encode()) for content in (work.file, *work.blobs))
     if names * _NAMES_SHARE > size:
         work.file = replace(work.file, name="")

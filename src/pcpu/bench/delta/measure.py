@@ -17,7 +17,7 @@ from pcpu.errors import PcpuError, ToolchainError
 
 SCRIPT = ROOT / "bench" / "js" / "iprog.js"
 PATIENCE = 1800  # seconds for one tool
-ROUNDS = 9
+ROUNDS = 25
 SMALL, INSTANT, ZSTD = "iprog small", "iprog instant", "zstd -19 --patch-from"
 COPY = "memory.copy"
 

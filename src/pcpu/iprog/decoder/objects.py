@@ -79,10 +79,18 @@ Known = Mapping[str, int]
 Kernels = Sequence[Callable[..., Any]]
 
 
+def is_instant(header: Header) -> bool:
+    """Whether nothing of the plan is compressed."""
+    return _codecs(header) <= {Codec.RAW}
+
+
+def _codecs(header: Header) -> set[Codec]:
+    return {frame.codec for group in header.groups for frame in group.frames}
+
+
 def known_of(header: Header) -> Known:
     """What a decoder for one plan need not do (decoder/state.py)."""
-    frames = [frame for group in header.groups for frame in group.frames]
-    codecs = {frame.codec for frame in frames}
+    codecs = _codecs(header)
     known = {
         "COMPRESSED": int(not codecs.isdisjoint((Codec.ZSTD, Codec.ZSTD_PREFIX))),
         "LEARNS": int(Codec.ADAPTIVE in codecs),
@@ -101,11 +109,13 @@ def known_of(header: Header) -> Known:
 
 def objects_for(
     kernels: Kernels, surround: Callable[[Translation, Any], None], target: Target, known: Known,
-    *, instead: Mapping[Any, Any] | None = None,
+    *, instead: Mapping[Any, Any] | None = None, small: bool = True,
 ) -> list[bytes]:  # fmt: skip
-    """What a decoder is linked from: its kernels, the check, Zstandard."""
+    """What a decoder is linked from: its kernels, the check, Zstandard. ``small`` says that the
+    check is rather small than fast."""
     found = [kernels_object(kernels, surround, target, known, instead=instead)]
-    found.append(_check_object(target, known.get("WINDOW_SIZE_BITS", _USUAL_BITS)))
+    window_bits = known.get("WINDOW_SIZE_BITS", _USUAL_BITS)
+    found.append(_check_object(target, window_bits if small else None))
     if known.get("COMPRESSED", 1):
         found.append(zstd_object(target))
     return found
@@ -193,10 +203,13 @@ def plan_object(plan: bytes, target: Target) -> bytes:
         return (here / "plan.o").read_bytes()
 
 
-def _check_object(target: Target, window_bits: int) -> bytes:
+def _check_object(target: Target, window_bits: int | None) -> bytes:
+    """The check, which is to be small if it is told how large windows are."""
     isa = load_isa()
     only = Isa(tuple(op for op in isa.operations if op.name == _CHECK))
-    # What an engine compiles again is sent before, and is to be small.
-    if target.plain_engine:
+    # What an engine compiles again is sent before.
+    if target.plain_engine and window_bits is None:
+        target = replace(target, crc_tables=4)
+    elif target.plain_engine and window_bits is not None:
         target = replace(target, crc_usual=1 << window_bits, crc_tables=8)
     return compile_operations(only, target, "obj").code

@@ -26,11 +26,12 @@ from pcpu.iprog.decoder.relocation import relocate
 from pcpu.iprog.decoder.wasm import (
     I32,
     KNOWN,
-    LAYOUT,
+    STACK,
     Export,
     add_exports,
     add_memory,
     link,
+    stack_first,
 )
 from pcpu.iprog.numbers import Numbers
 from pcpu.kernel.module import Translation
@@ -129,7 +130,9 @@ def _core(needed: Sequence[str]) -> Part:
     objects = objects_for(kernels, surround, target, KNOWN, instead=_ABSENT)
     options = [f"--export={name}" for name in needed]
     names = ("kernels", "check", "zstandard")
-    return _linked(objects, names, CORE, _RELOCATION_AT, *LAYOUT, "--export-table", *options)
+    return _linked(
+        objects, names, CORE, _RELOCATION_AT, *stack_first(STACK), "--export-table", *options
+    )
 
 
 def _part(wanted: Sequence[Export], at: int, end: int, entrance: Any, known: Known = _ALL) -> Part:

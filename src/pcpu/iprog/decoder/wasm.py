@@ -18,6 +18,7 @@ from pcpu.iprog.decoder.objects import (
     I8,
     I64,
     call,
+    is_instant,
     known_of,
     objects_for,
     plan_object,
@@ -39,7 +40,9 @@ _PAGE_BITS = 16  # of memory of WebAssembly
 _GROWTH = 4  # memory grows by this part of itself at least
 # The largest address, more would be negative; and there are no tags in addresses.
 KNOWN: Mapping[str, int] = MappingProxyType({"MOST": 0x7FFF0000, "TAGS": 0})
-LAYOUT = ("--stack-first", "-z", f"stack-size={STACK}")
+# A fast check wants 16 KiB of it besides, for what it divides by lies there; and takes 12 KB of
+# code, which is little of instant plans from so many bytes on.
+_FAST_STACK, _LARGE = 4 * STACK, 1 << 17
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,18 @@ def reconstructor(plan: bytes) -> bytes:
 
     kernels = [export.kernel for export in ONE_PLAN]
     known = {**KNOWN, **known_of(header)}
+    fast = len(plan) >= _LARGE and is_instant(header)
     if header.relocation is not None and are_short(header.relocation.finders):
         known["NUMBERS"] = SHORT
-    objects = objects_for(kernels, surround, target, known)
+    objects = objects_for(kernels, surround, target, known, small=not fast)
     objects.append(plan_object(plan, target))
-    return with_manifest(link(objects, ONE_PLAN, *LAYOUT), told(header))
+    layout = stack_first(_FAST_STACK if fast else STACK)
+    return with_manifest(link(objects, ONE_PLAN, *layout), told(header))
+
+
+def stack_first(size: int) -> Sequence[str]:
+    """Options of the linker for a stack that ends the module where it is too small."""
+    return "--stack-first", "-z", f"stack-size={size}"
 
 
 def told(header: Header) -> dict[str, Any]:
