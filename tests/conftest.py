@@ -42,6 +42,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
+def share(request: pytest.FixtureRequest) -> int:
+    """Of what takes long, one part of so many is tried; all of it with ``--slow``."""
+    return 1 if request.config.getoption("--slow") else 8
+
+
+@pytest.fixture(scope="session")
 def isa() -> Isa:
     return load_isa()
 

@@ -186,7 +186,9 @@ def test_a_signal_leaves_nothing_behind(how: signal.Signals, engine: str, tmp_pa
     assert process.stdin is not None
     process.stdin.write(b"x" * 70000)
     process.stdin.flush()
-    time.sleep(3)
+    while not list(tmp_path.iterdir()) and process.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.5)
     process.send_signal(how)
     process.communicate(timeout=20)
     assert process.returncode == (130 if how is signal.SIGINT else 128 + how)

@@ -157,11 +157,11 @@ def test_flipped_bits_and_truncations_are_refused_d2(decoder: AnyPlan) -> None:
     assert outcome(decoder, plan, reference, "pr") == file
 
 
-def test_headers_sealed_again_are_judged_alike_d2(decoder: AnyPlan) -> None:
+def test_headers_sealed_again_are_judged_alike_d2(decoder: AnyPlan, share: int) -> None:
     """What gets past the check of the header: the same verdict as that of the plain decoder."""
     plan, reference, file, _ = planned("edited")
     start, end = header_of(plan).start, header_of(plan).stop
-    for other in damaged(plan, Random(7), 2500, within=[range(start, end)], most=3):
+    for other in damaged(plan, Random(7), 6400 // share, within=[range(start, end)], most=3):
         sealed = other[:end] + check(other[:end]) + plan[end + 4 :]
         found = outcome(decoder, sealed, reference, "p")
         try:

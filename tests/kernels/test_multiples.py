@@ -131,6 +131,7 @@ def test_lags_in_registers_save_loads_and_cost_operations() -> None:
     assert gf2.work(near, beside=5) > gf2.work(far, beside=5)
 
 
+@pytest.mark.slow
 def test_the_long_search_gives_multiples(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numpy", reason="the long search needs it")
     monkeypatch.setattr(gf2_search, "ROUNDS", 5)
