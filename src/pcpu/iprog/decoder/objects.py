@@ -207,9 +207,7 @@ def _check_object(target: Target, window_bits: int | None) -> bytes:
     """The check, which is to be small if it is told how large windows are."""
     isa = load_isa()
     only = Isa(tuple(op for op in isa.operations if op.name == _CHECK))
-    # What an engine compiles again is sent before.
-    if target.plain_engine and window_bits is None:
-        target = replace(target, crc_tables=4)
-    elif target.plain_engine and window_bits is not None:
-        target = replace(target, crc_usual=1 << window_bits, crc_tables=8)
+    if target.plain_engine:  # what it compiles again is sent before
+        usual = 0 if window_bits is None else 1 << window_bits
+        target = replace(target, crc_usual=usual, crc_tables=8 if usual else 4)
     return compile_operations(only, target, "obj").code
