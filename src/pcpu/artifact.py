@@ -116,7 +116,8 @@ def _place(path: Path) -> Path | None:
 def write_beside(path: Path, *, runs: bool = False) -> Iterator[IO[bytes]]:
     """A new file that takes the place of the regular file ``path`` when the block ends well."""
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        start = os.fsencode(path.name)[:100].decode(errors="ignore")  # names have 255 bytes at most
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{start}.")
     except OSError as error:
         raise _cannot_write(path, error) from None
     beside = Path(name)
@@ -171,6 +172,10 @@ def open_source(source: str) -> Iterator[IO[bytes]]:
 def open_sink(out: str) -> Iterator[IO[bytes]]:
     if out == "-":
         yield sys.stdout.buffer
+        try:
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise OutputClosedError("the reader of the data left") from None
         return
     with open_output(_named(out)) as file:
         yield file

@@ -56,7 +56,7 @@ def planning(size: int = 0) -> Iterator[Progress]:
 
         def loop(count: int) -> None:
             if count == 1:
-                typer.echo("compiling the planner's loops, once: up to a minute", err=True)
+                typer.echo("compiling loops of the planner, to be kept: up to a minute", err=True)
                 found.show()
             found.tell(f"compiling loop {count}")
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pcpu.artifact import check_output, check_sink
+from pcpu.artifact import appears_whole, check_output, check_sink
 from pcpu.cli.bars import bar, planning
 from pcpu.cli.corpus import plan_corpus
 from pcpu.cli.options import Json, print_json
@@ -110,7 +110,7 @@ def plan(
     if window is not None and window & (window - 1):
         raise UsageError(f"--window {window}: a power of two is wanted")
     _check_blobs(bank, blob, best)
-    _check_outputs(out, html, as_json)
+    _check_outputs(out, html, (file, *(blob or ())), as_json)
     planned = _plan_file(file, blob or [], bank, best, mode.value, window, out)
     about = _explained(planned, html) if explain or html is not None else None
     _tell(planned, about, as_json=as_json)
@@ -123,8 +123,15 @@ def _check_blobs(bank: str | None, blob: list[str] | None, best: int) -> None:
         raise UsageError("--best is about --bank")
 
 
-def _check_outputs(out: str, html: Path | None, as_json: bool) -> None:
-    """What cannot be written is said before there is a plan."""
+def _check_outputs(out: str, html: Path | None, read: Sequence[str], as_json: bool) -> None:
+    """What cannot be written, or is ``read``, is said before there is a plan."""
+    written = [Path(out).resolve()] if appears_whole(out) else []
+    written += [html.resolve()] if html is not None else []
+    if len({*written}) < len(written):
+        raise UsageError(f"{out} would be the plan and its page")
+    for name in read:
+        if Path(name).resolve() in written:
+            raise UsageError(f"{name} is what is planned from, and would be written over")
     if as_json and out == "-":
         raise UsageError("with --json stdout holds what is told; give another OUT for the plan")
     check_sink(out)

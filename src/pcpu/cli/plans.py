@@ -42,9 +42,10 @@ def compile_decoder(out: str | None, *, as_json: bool) -> None:
 
     _check_json(out, as_json=as_json)
     found = decoder()
+    path = Path(str(out))
+    path = path.resolve() if path.is_symlink() else path  # /dev/stdout may lead to a file
     _write(found.core.code, out, runs=False)
     parts = {}
-    path = Path(str(out))
     if out in (None, "-") or not path.is_file():  # nothing lies beside a pipe or a device
         typer.echo(_ALONE, err=True)
     else:

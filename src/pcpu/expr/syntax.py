@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from pcpu.errors import ExpressionError
-from pcpu.expr.tree import LEVELS, MAX_DEPTH
+from pcpu.expr.tree import LEVELS, MAX_DEPTH, Shown
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _TOKEN = re.compile(
@@ -62,6 +62,7 @@ class Tokens:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.deepest = 2 * MAX_DEPTH if isinstance(text, Shown) else MAX_DEPTH
         self._position = 0
         self.token = self._scan()
 
@@ -206,7 +207,7 @@ def _atom(tokens: Tokens, depth: int) -> Located:
 
 
 def _deeper(tokens: Tokens, depth: int) -> int:
-    if depth >= MAX_DEPTH:
+    if depth >= tokens.deepest:
         raise _too_deep(tokens, tokens.token.column)
     return depth + 1
 
@@ -215,7 +216,7 @@ def _node(
     tokens: Tokens, kind: str, text: str, *parts: Located, column: int | None = None
 ) -> Located:
     depth = 1 + max(part.depth for part in parts)
-    if depth > MAX_DEPTH:
+    if depth > tokens.deepest:
         raise _too_deep(tokens, parts[0].column)
     return Located(kind, text, parts[0].column if column is None else column, parts, depth)
 

@@ -139,9 +139,15 @@ def _malformed_node(node: Expr, width: int) -> str | None:
             return None
 
 
-def show(expr: Expr, width: int) -> str:
+class Shown(str):
+    """The text of an expression that the compiler made, for which users' limits do not hold."""
+
+    __slots__ = ()
+
+
+def show(expr: Expr, width: int) -> Shown:
     """The text of ``expr``, of ``width`` bits, with the parentheses that it needs and no others."""
-    return _Show((1 << width) - 1).text(expr, 0)
+    return Shown(_Show((1 << width) - 1).text(expr, 0))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from functools import cache
 
 from pcpu.errors import ExpressionError
 from pcpu.expr.syntax import Located, Tokens, read_expression, read_number, shown
-from pcpu.expr.tree import BYTES, INDEX_WIDTH, Binary, Cond, Const, Expr, Index, Var
+from pcpu.expr.tree import BYTES, INDEX_WIDTH, Binary, Cond, Const, Expr, Index, Shown, Var
 
 MAX_TEXT = 4096
 
@@ -20,7 +20,7 @@ def parse(text: str, widths: tuple[tuple[str, int], ...], width: int) -> Expr:
     ``widths`` lists the names in scope with their widths in bits, or BYTES; ``width`` is that
     of the result. Raises ExpressionError with the column of the mistake.
     """
-    if len(text) > MAX_TEXT:
+    if len(text) > MAX_TEXT and not isinstance(text, Shown):
         raise ExpressionError(f"an expression has at most {MAX_TEXT} characters", text[:40] + "...")
     tokens = Tokens(text)
     parsed = read_expression(tokens)

@@ -24,7 +24,7 @@ from pcpu.iprog.reference import Reference
 if TYPE_CHECKING:
     from pcpu.iprog.relocate import Mover
 
-_SLICED = STREAMS[1:]  # the streams of which each window has a part
+SLICED = STREAMS[1:]  # the streams of which each window has a part
 
 
 @dataclass(frozen=True)
@@ -140,20 +140,20 @@ class Reader:
         streams = dict(zip(STREAMS, read_group(self.plan, block.group, self._prefix), strict=True))
         checks = Numbers(memoryview(self.plan)[block.checks_at :], "the checks")
         index = Numbers(streams["index"], "the index")
-        if len(index.data) < (len(_SLICED) + 1) * (block.windows - 1):
+        if len(index.data) < (len(SLICED) + 1) * (block.windows - 1):
             raise DamagedPlanError("the index is shorter than its windows need")
-        columns = {name: [index.varint() for _ in range(block.windows - 1)] for name in _SLICED}
+        columns = {name: [index.varint() for _ in range(block.windows - 1)] for name in SLICED}
         turns = [0, *(index.signed() for _ in range(block.windows - 1))]
         for name, lengths in columns.items():
             lengths.append(len(streams[name]) - sum(lengths))
         if index.left or any(lengths[-1] < 0 for lengths in columns.values()):
             raise DamagedPlanError("the index does not fit its streams")
         parts: list[Part] = []
-        skew, at = 0, dict.fromkeys(_SLICED, 0)
+        skew, at = 0, dict.fromkeys(SLICED, 0)
         for number in range(block.windows):
-            ends = {name: at[name] + columns[name][number] for name in _SLICED}
-            slices = {name: streams[name][at[name] : ends[name]] for name in _SLICED}
-            skew, at = skew + turns[number], ends
+            ends = {name: at[name] + columns[name][number] for name in SLICED}
+            slices = {name: streams[name][at[name] : ends[name]] for name in SLICED}
+            skew, at = signed_64(skew + turns[number]), ends
             parts.append(Part(slices, skew, checks.u32()))
         return parts
 

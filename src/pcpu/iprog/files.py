@@ -20,6 +20,7 @@ from pcpu.iprog.native import NativeReader
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.streams import stored_streams
 
+_BLANK = 64  # bytes of white space that may stand before JSON
 _RANGE = re.compile(r"([0-9]{0,15})-([0-9]{0,15})")
 Advance = Callable[[int], None]  # so many bytes more are done
 
@@ -31,10 +32,10 @@ def mapped(path: str) -> Bytes:
     """
     try:
         with Path(path).open("rb") as file:
-            if not Path(path).is_file():  # a pipe, say
+            # A pipe, say, or what Linux has in /proc, whose files have no size.
+            if not Path(path).is_file() or not Path(path).stat().st_size:
                 return bytes(read_all(file, path))
-            empty = not Path(path).stat().st_size
-            return b"" if empty else MappedFile(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return MappedFile(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise UsageError(f"{path or repr(path)} cannot be read: {error.strerror}") from None
 
@@ -51,7 +52,7 @@ def naming(path: str) -> Iterator[None]:
 def read_plan(path: str, blobs: Sequence[Bytes]) -> Bytes:
     """The plan in a file, which may hold it as JSON."""
     content = mapped(path)
-    if content[:1] != b"{":
+    if bytes(content[:_BLANK]).lstrip()[:1] != b"{":
         return content
     from pcpu.iprog.undocument import from_json  # the planner's tools, which take long to import
 
@@ -78,7 +79,7 @@ def write_plan(plan: bytes, blobs: Sequence[Bytes], out: str) -> None:
         if out.endswith(".json"):
             from pcpu.iprog.document import to_json
 
-            file.write(json.dumps(to_json(Reader(plan, blobs)), indent=1).encode() + b"\n")
+            file.write(json.dumps(to_json(NativeReader(plan, blobs)), indent=1).encode() + b"\n")
         else:
             file.write(plan)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from pcpu.errors import DamagedPlanError
 
 _MAX_NUMBER = 1 << 62
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half of a character, which has no UTF-8
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class Json:
         return tuple(item.number(least) for item in self.items(count))
 
     def text(self) -> str:
-        if not isinstance(self.value, str):
-            raise self.wrong("a string is wanted here")
+        if not isinstance(self.value, str) or _SURROGATE.search(self.value):
+            raise self.wrong("a string of whole characters is wanted here")
         return self.value
 
     def octets(self, prefix: str = "") -> bytes:

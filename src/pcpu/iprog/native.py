@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from pcpu.errors import DamagedPlanError, EngineError, InternalError, IprogError
-from pcpu.iprog.apply import Reader
+from pcpu.iprog.apply import SLICED, Part, Reader
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.format import Codec, Header
+from pcpu.iprog.format import CHECK, Codec, Header
 from pcpu.iprog.memory import LARGE, Room, ask_for_large_pages
 from pcpu.iprog.numbers import Bytes
 from pcpu.run import disk_cache
@@ -28,9 +28,10 @@ _NORESERVE = 0x4000 if sys.platform == "linux" else 0
 _ROOM = 1 << 36  # bytes of addresses; memory is taken where it is touched
 # The rule about Zstandard (G13), which not every reader of it looks at as closely.
 _ZSTANDARD = 13
-# Bytes of matched frames, of which the plain decoder takes a second for 100 KB or less: it is not
-# asked what is wrong with more.
+# Bytes of frames of adaptive bits, of which the plain decoder takes a second for 100 KB or less: it
+# is not asked what is wrong with more.
 _WORDED = 1 << 16
+_BITS = (Codec.ADAPTIVE, Codec.FORESEEN, Codec.MATCHED)
 _HASHED = 1 << 20  # bytes of the file that are hashed at a time
 _STEP = 1 << 20  # bytes that are made in one call, at least a window
 _STEPS = 4  # that are held at a time
@@ -79,10 +80,24 @@ class NativeReader(Reader):
             self._explain(number)
         return ctypes.string_at(self._state[S.OUT], self._state[S.OUT_LENGTH])
 
+    def part(self, number: int) -> Part:
+        """What belongs to a window, which is made for it: then its streams are there."""
+        if not self._is_native:
+            return super().part(number)
+        self.window(number)
+        streams = {}
+        for column, name in enumerate(SLICED):
+            start, stop = self._state[S.START + column], self._state[S.STOP + column]
+            streams[name] = memoryview(ctypes.string_at(start, stop - start))
+        stated = self._state[S.CONTENT] + CHECK * (number - self._state[S.BLOCK_FIRST])
+        check = int.from_bytes(ctypes.string_at(stated, CHECK), "little")
+        return Part(streams, self._state[S.STOP + len(SLICED)], check)
+
     def _explain(self, number: int) -> None:
         """Raise what is wrong with a window that was refused."""
         self.reference.compare()
-        if _matched(self.header) > _WORDED:
+        self._is_native = False
+        if _of_bits(self.header) > _WORDED:
             raise DamagedPlanError(f"window {number} breaks rule G{self._state[S.RULE]} of plans")
         super().window(number)
         if self._state[S.RULE] == _ZSTANDARD:
@@ -176,14 +191,14 @@ class NativeReader(Reader):
         self.compare(found.digest())
 
 
-def _matched(header: Header) -> int:
-    """How many bytes the matched frames of a plan become."""
+def _of_bits(header: Header) -> int:
+    """How many bytes those frames of a plan become that are decoded bit by bit."""
     found = 0
     for group in header.groups:
         sizes = iter(group.sizes)
         for frame in group.frames:
             content = sum(islice(sizes, frame.streams))
-            found += content if frame.codec is Codec.MATCHED else 0
+            found += content if frame.codec in _BITS else 0
     return found
 
 

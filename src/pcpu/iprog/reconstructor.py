@@ -11,11 +11,14 @@ from pcpu.target import Target
 
 
 def holds_plan(path: str) -> bool:
-    """Whether the file at ``path`` begins as plans do."""
+    """Whether the file at ``path`` begins as plans do, or is a pipe: programs are known by names,
+    so that only a plan can come through one, and what is read of it is gone."""
     try:
+        if not Path(path).is_file():
+            return Path(path).exists() and not Path(path).is_dir()
         with Path(path).open("rb") as file:
             return is_plan(file.read(len(MAGIC)))
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

@@ -13,12 +13,14 @@ from pcpu.errors import UnsupportedPlanError
 from pcpu.iprog import adapting, foreseeing
 from pcpu.iprog.document import CODECS
 from pcpu.iprog.format import (
+    BIAS_LIMIT,
     CHECK,
     MAP_STREAMS,
     MAX_PREFIX,
     MAX_SIZE,
     MIN_PREFIX,
     OF_BYTES,
+    PAGE_BITS,
     STREAMS,
     VERSION,
     WINDOW_BITS,
@@ -34,7 +36,7 @@ from pcpu.iprog.format import (
 )
 from pcpu.iprog.frames import Prefix, compress, match
 from pcpu.iprog.json_reader import Json
-from pcpu.iprog.numbers import Bytes, signed, varint, varints
+from pcpu.iprog.numbers import Bytes, signed, signed_64, varint, varints
 from pcpu.iprog.reference import Reference
 from pcpu.iprog.regions import Region, RegionKind
 from pcpu.iprog.relocate import Mover, ShiftMap
@@ -42,6 +44,7 @@ from pcpu.iprog.writing import write_header
 
 _WITH_PREFIX = (*OF_BYTES, Codec.FORESEEN)
 _CODECS = {name: codec for codec, name in CODECS.items()}
+_SHIFTS = 1 << 62  # which shifts lie below, whatever their sign (G25)
 
 
 @dataclass
@@ -56,7 +59,8 @@ class _Window:
 
 
 def from_json(document: Any, blobs: Sequence[Bytes]) -> bytes:
-    """The plan of a document. The blobs are needed where frames have a prefix, and are compared.
+    """The plan of a document and of its blobs, which frames may have a prefix from, and which are
+    compared.
 
     Raises DamagedPlanError with a pointer into the document, or WrongBlobError.
     """
@@ -71,6 +75,7 @@ def from_json(document: Any, blobs: Sequence[Bytes]) -> bytes:
     several = [root.member("blob")] if root.has("blob") else list(root.member("blobs").items())
     contents = tuple(_content(blob, blob.member("name")) for blob in several)
     reference = Reference(blobs, contents)
+    reference.compare()
     relocation: Relocation | None = None
     prefix: Prefix = reference.read
     stored = b""
@@ -81,7 +86,7 @@ def from_json(document: Any, blobs: Sequence[Bytes]) -> bytes:
         _window(item, number * size, size)
         for number, item in enumerate(root.member("windows").items())
     ]
-    blocks, inside = _blocks(root.member("blocks"), windows, prefix)
+    blocks, inside = _blocks(root.member("blocks"), windows, prefix, reference.size)
     header = Header(file, size.bit_length() - 1, contents, relocation, blocks)
     plan = write_header(header) + stored + inside
     read_header(plan)  # what is wrong with the whole
@@ -89,9 +94,10 @@ def from_json(document: Any, blobs: Sequence[Bytes]) -> bytes:
 
 
 def _blocks(
-    document: Json, windows: Sequence[_Window], prefix: Prefix
+    document: Json, windows: Sequence[_Window], prefix: Prefix, size: int
 ) -> tuple[tuple[Block, ...], bytes]:
-    """The blocks of a document, and what is stored of them."""
+    """The blocks of a document, and what is stored of them; prefixes are from a reference of
+    ``size`` bytes."""
     blocks: list[Block] = []
     stored, first = b"", 0
     for item in document.items():
@@ -99,7 +105,7 @@ def _blocks(
         if windows[first].skew:
             raise item.wrong("the first window of a block begins with skew 0")
         streams = _streams(windows[first : first + count])
-        group, inside = _group(item.member("frames"), streams, prefix)
+        group, inside = _group(item.member("frames"), streams, prefix, size)
         stored += b"".join(w.check.to_bytes(CHECK, "little") for w in windows[first:][:count])
         stored += inside
         first += count
@@ -114,19 +120,24 @@ def _content(item: Json, name: Json) -> Content:
     return Content(item.member("size").number(0, MAX_SIZE), digest, name.text())
 
 
-def _group(frames: Json, streams: Sequence[bytes], prefix: Prefix) -> tuple[Group, bytes]:
-    """A group of these streams, in the frames that the document wants, and its stored bytes."""
+def _group(
+    frames: Json, streams: Sequence[bytes], prefix: Prefix, size: int
+) -> tuple[Group, bytes]:
+    """A group of these streams, in the frames that the document wants, and its stored bytes;
+    prefixes are from a reference of ``size`` bytes."""
     found: list[Frame] = []
     stored = b""
     first = 0
     for item in frames.items():
+        if not any(streams[first:]):
+            raise item.wrong("no stream is left that holds something")
         count = item.member("streams").number(1, len(streams) - first)
         content = b"".join(streams[first : first + count])
         first += count
         codec = _CODECS.get(item.member("codec").text())
         if codec is None:
             raise item.member("codec").wrong(f"one of {', '.join(_CODECS)} is wanted here")
-        spans = _spans(item.member("prefix")) if codec in _WITH_PREFIX else None
+        spans = _spans(item.member("prefix"), codec, size) if codec in _WITH_PREFIX else None
         before = None if spans is None else b"".join(prefix(*span) for span in spans)
         if codec is Codec.ADAPTIVE:
             content = adapting.encode(streams[first - count : first])
@@ -145,30 +156,45 @@ def _group(frames: Json, streams: Sequence[bytes], prefix: Prefix) -> tuple[Grou
     return Group(tuple(map(len, streams)), tuple(found)), stored
 
 
-def _spans(item: Json) -> tuple[tuple[int, int], ...]:
+def _spans(item: Json, codec: Codec, size: int) -> tuple[tuple[int, int], ...]:
+    """The spans of a prefix, which lie in a reference of ``size`` bytes."""
+    page = 1 << (PAGE_BITS if codec is Codec.FORESEEN else 0)
     spans: list[tuple[int, int]] = []
     end = total = 0
     for own in item.items():
-        first, size = own.items(2)
-        start, length = first.number(end, MAX_SIZE), size.number(1, MAX_PREFIX - total)
+        first, count = own.items(2)
+        start = first.number(end, size)
+        length = count.number(1, min(MAX_PREFIX - total, size - start))
         end, total = start + length, total + length
+        if start % page or (length % page and end != size):
+            raise own.wrong(f"pages of {page} bytes are wanted here")
         spans.append((start, length))
     return tuple(spans)
 
 
 def _relocation(item: Json, reference: Reference) -> tuple[Relocation, Prefix, bytes]:
-    pieces = [
-        (a.number(), b.number(-(1 << 61)))
-        for a, b in (p.items(2) for p in item.member("map").items())
-    ]
+    pieces: list[tuple[int, int]] = []
+    for piece in item.member("map").items():
+        start, shift = piece.items(2)
+        least = pieces[-1][0] + 1 if pieces else 0
+        pieces.append((start.number(least, (1 << 63) - 2), shift.number(1 - _SHIFTS, _SHIFTS - 1)))
     starts, shifts = zip(*pieces, strict=True) if pieces else ((), ())
     streams = [
         varints(b - a for a, b in zip((0, *starts), starts, strict=False)),
         b"".join(signed(b - a) for a, b in zip((0, *shifts), shifts, strict=False)),
     ]
     assert len(streams) == len(MAP_STREAMS)
-    group, stored = _group(item.member("frames"), streams, reference.read)
-    regions = [tuple(r.items(3)) for r in item.member("regions").items()]
+    group, stored = _group(item.member("frames"), streams, reference.read, reference.size)
+    regions: list[Region] = []
+    for region in item.member("regions").items():
+        start, bias, kind = region.items(3)
+        regions.append(
+            Region(
+                start.number(regions[-1].start + 1 if regions else 0),
+                bias.number(1 - BIAS_LIMIT, BIAS_LIMIT - 1),
+                RegionKind(kind.number(0, max(RegionKind))),
+            )
+        )
     transform = item.member("transform")
     if transform.number() not in list(Transform):
         raise UnsupportedPlanError(f"{transform.pointer}: a transform that is not known")
@@ -179,10 +205,7 @@ def _relocation(item: Json, reference: Reference) -> tuple[Relocation, Prefix, b
         Transform(transform.number()),
         item.member("base").number(),
         item.member("span").number(),
-        tuple(
-            Region(a.number(), b.number(-(1 << 61)), RegionKind(c.number(0, max(RegionKind))))
-            for a, b, c in regions
-        ),
+        tuple(regions),
         group,
     )
     if relocation.transform is Transform.NONE:
@@ -192,13 +215,14 @@ def _relocation(item: Json, reference: Reference) -> tuple[Relocation, Prefix, b
 
 
 def _window(item: Json, start: int, size: int) -> _Window:
-    own = _Window(
-        item.member("skew").number(-MAX_SIZE, MAX_SIZE),
-        int.from_bytes(item.member("hash").octets("0x"), "big"),
-    )
+    stated = item.member("hash").octets("0x")
+    if len(stated) != CHECK:
+        raise item.member("hash").wrong(f"{2 * CHECK} digits are wanted here")
+    skew = item.member("skew").number(-(1 << 63), (1 << 63) - 1)
+    own = _Window(skew, int.from_bytes(stated, "big"))
     length = item.member("len").number(1, size)
     at = stop = 0
-    skew, fixed = own.skew, -1
+    fixed = -1
     for instruction in item.member("instructions").items():
         kind = instruction.member("op").text()
         if kind == "lit":
@@ -210,7 +234,7 @@ def _window(item: Json, start: int, size: int) -> _Window:
             own.parts["gaps"] += varint(at - stop)
             stop = at + count
             own.parts["lengths"] += varint(0 if stop == length else count)
-            turn = instruction.member("src").number() - start - at - skew
+            turn = signed_64(instruction.member("src").number() - start - at - skew)
             own.parts["turns"] += signed(turn)
             skew += turn
         else:
@@ -242,5 +266,5 @@ def _streams(windows: Sequence[_Window]) -> list[bytes]:
     """The streams of a block (G14, G15)."""
     names = STREAMS[1:]
     index = varints(len(window.parts[name]) for name in names for window in windows[:-1])
-    index += b"".join(signed(b.skew - a.skew) for a, b in pairwise(windows))
+    index += b"".join(signed(signed_64(b.skew - a.skew)) for a, b in pairwise(windows))
     return [index, *(b"".join(window.parts[name] for window in windows) for name in names)]

@@ -9,8 +9,10 @@ import hashlib
 import json
 import os
 import platform
+import re
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 KEPT = 256  # files; the least recently used go first
 _DIGEST = 32
+_OURS = re.compile(r"[0-9a-f]{64}\.")
 
 
 def folder() -> Path:
@@ -84,7 +87,8 @@ def fetch(name: str, make: Callable[[], bytes]) -> Path:
     try:
         content = path.read_bytes()
         if _intact(content):
-            os.utime(path)
+            with suppress(OSError):  # a cache that is only read, say, in an image of a container
+                os.utime(path)
             return path
     except OSError:
         pass
@@ -121,7 +125,8 @@ def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def _forget_old(cached: Path) -> None:
-    files = [entry for entry in os.scandir(cached) if entry.is_file()]
+    """Delete the oldest files, of those that have names of ours: the folder may be somebody's."""
+    files = [entry for entry in os.scandir(cached) if entry.is_file() and _OURS.match(entry.name)]
     if len(files) > KEPT:
         for entry in sorted(files, key=lambda e: e.stat().st_mtime)[: len(files) - KEPT]:
             Path(entry.path).unlink(missing_ok=True)

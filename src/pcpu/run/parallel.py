@@ -13,14 +13,16 @@ from pcpu.run.jit import Native
 from pcpu.run.merge import Merge, merges, starts_from_zero
 
 MIN_PIECE = 1 << 16  # below, starting a thread costs more than it saves
+MAX_THREADS = 256
 ALIGN = 64  # no two threads write to one cache line
 State = ctypes.Array[ctypes.c_uint64]
 
 
 @cache
-def _pool(threads: int, process: int) -> ThreadPoolExecutor:
-    """Of each process its own: a child that was forked has none of its parent's threads."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="pcpu")
+def _pool(process: int) -> ThreadPoolExecutor:
+    """Of each process its own, with as many threads as were ever needed at once: a child that was
+    forked has none of its parent's."""
+    return ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="pcpu")
 
 
 def update_threads(
@@ -39,7 +41,7 @@ def update_threads(
     running: list[Future[None]] = []
     try:
         for task in zip(states, pieces, strict=False):
-            running.append(_pool(threads, os.getpid()).submit(run, *task))
+            running.append(_pool(os.getpid()).submit(run, *task))
     finally:
         wait_all(running)
     for done in running:

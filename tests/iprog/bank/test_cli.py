@@ -73,7 +73,7 @@ def test_compiling_loops_is_told_once(folder: Path, tmp_path: Path) -> None:
     first, second = (
         pcpu("bank", "add", tmp_path / name, folder / "old", PCPU_CACHE=cache) for name in "ab"
     )
-    told = "compiling the planner's loops, once: up to a minute\n"
+    told = "compiling loops of the planner, to be kept: up to a minute\n"
     assert first.stderr.decode().removeprefix(told) == second.stderr.decode()
     assert first.stderr.decode().startswith(told)
 
@@ -168,7 +168,7 @@ def test_loops_are_counted_on_a_terminal(
     monkeypatch.setattr("sys.stderr", screen)
     with planning() as progress:
         progress("aligning", 0.5)
-    told = "compiling the planner's loops, once: up to a minute\n"
+    told = "compiling loops of the planner, to be kept: up to a minute\n"
     assert screen.getvalue().count(told) == 1
     assert ("aligning" in screen.getvalue()) == is_terminal
     assert is_terminal or screen.getvalue() == told

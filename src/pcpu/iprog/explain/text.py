@@ -32,12 +32,13 @@ def with_others(explanation: Explanation, share: int) -> Iterator[tuple[str, Par
     """Names and parts; all that have less than one part in ``share`` of the file are one, the
     last."""
     size = explanation.planned.header.file.size
-    few = [part for part in explanation.parts if part.section.size * share < size]
-    few = few if len(few) > 1 else []
+    few: list[Part] = []
+    many: list[Part] = []
     for part in explanation.parts:
-        if part not in few:
-            yield part.section.name or "between sections", part
-    if few:
+        (few if part.section.size * share < size else many).append(part)
+    for part in many if len(few) > 1 else explanation.parts:
+        yield part.section.name or "between sections", part
+    if len(few) > 1:
         counts = tuple(map(sum, zip(*(part.counts for part in few), strict=True)))
         section = Section("", Kind.OTHER, 0, sum(counts))
         yield f"{len(few)} smaller ones", Part(section, counts, sum(p.spent for p in few))
