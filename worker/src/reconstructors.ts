@@ -14,10 +14,23 @@ export function checkRoom(what: string, size: number, most: number): void {
   if (most > 0 && size > most) throw new Problem("out-of-memory", `${what} would take ${size} bytes of memory, and ${most} are allowed`);
 }
 
+/** How long who waits for another's reading sleeps, and how long there may be no news of it, in milliseconds. */
+const STEP = 20;
+const PATIENCE = 2000;
+
+/** What a request is reading, which may be ended at any time: so others look from time to time how it goes. */
+interface Loading {
+  /** In bytes, all together. */
+  readonly size: number;
+  /** When something came last. */
+  seen: number;
+}
+
 export class Reconstructors {
   readonly #modules: ReadonlyMap<string, { readonly module: WebAssembly.Module; readonly manifest: ReconstructorManifest }>;
   /** Those that have their blobs, the least recently used first. */
   readonly #loaded = new Map<string, Reconstructor>();
+  readonly #loading = new Map<string, Loading>();
 
   constructor(modules: readonly (readonly [name: string, module: WebAssembly.Module])[]) {
     this.#modules = new Map(modules.map(([name, module]) => [name, { module, manifest: readReconstructor(module) }]));
@@ -33,28 +46,54 @@ export class Reconstructors {
     return this.#modules.get(name)?.manifest;
   }
 
-  /** The module of this name with its blobs, which `open` finds. All that are kept take at most `most` bytes; 0 is no limit. */
+  /**
+   * The module of this name with its blobs, which `open` finds, once for all who ask meanwhile. All that are kept, and those that are
+   * being loaded, take at most `most` bytes; 0 is no limit.
+   */
   async load(name: string, most: number, open: () => Promise<Source>): Promise<Reconstructor> {
+    while (isAlive(this.#loading.get(name))) await new Promise((resolve) => setTimeout(resolve, STEP));
     const kept = this.#loaded.get(name);
     if (kept !== undefined) {
       this.#keep(name, kept, most);
       return kept;
     }
     const { module, manifest } = this.#modules.get(name)!;
-    checkRoom("all blobs", sizeOf(manifest.blobs), most);
-    const source = await open();
+    const own: Loading = { size: sizeOf(manifest.blobs), seen: Date.now() };
+    checkRoom("all blobs", own.size, most);
+    this.#loading.set(name, own);
     try {
-      const found = await Reconstructor.load(module, source);
-      this.#keep(name, found, most);
-      return found;
+      this.#makeRoom(most);
+      const source = await open();
+      try {
+        const found = await Reconstructor.load(module, watched(source, own));
+        this.#keep(name, found, most);
+        return found;
+      } finally {
+        await source.close();
+      }
     } finally {
-      await source.close();
+      if (this.#loading.get(name) === own) this.#loading.delete(name);
     }
   }
 
   /** Lets go of one whose code failed. */
   drop(name: string): void {
     this.#loaded.delete(name);
+  }
+
+  /** Lets go of what was used least recently, for what is being loaded. */
+  #makeRoom(most: number): void {
+    let wanted = 0;
+    for (const loading of this.#loading.values()) wanted += isAlive(loading) ? loading.size : 0;
+    for (const name of this.#loaded.keys()) {
+      if (most === 0 || wanted + this.#taken() <= most) return;
+      this.#loaded.delete(name);
+    }
+    if (most > 0 && wanted > most) throw new Problem("busy", "other objects are being loaded, and there is no memory left for this one");
+  }
+
+  #taken(): number {
+    return [...this.#loaded.values()].reduce((sum, { memory }) => sum + memory, 0);
   }
 
   #keep(name: string, used: Reconstructor, most: number): void {
@@ -66,4 +105,22 @@ export class Reconstructors {
       if (most > 0 && taken > most && other !== name) this.#loaded.delete(other);
     }
   }
+}
+
+function isAlive(loading: Loading | undefined): boolean {
+  return loading !== undefined && Date.now() - loading.seen < PATIENCE;
+}
+
+/** The same source; `loading` knows when something came of it. */
+function watched(source: Source, loading: Loading): Source {
+  return {
+    key: source.key,
+    size: source.size,
+    read: (start, length, put) =>
+      source.read(start, length, (bytes, at) => {
+        loading.seen = Date.now();
+        put(bytes, at);
+      }),
+    close: () => source.close(),
+  };
 }

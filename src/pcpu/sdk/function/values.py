@@ -24,6 +24,7 @@ _COMPARISONS: Mapping[type[ast.cmpop], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
 }  # fmt: skip
 _BITS = 64
+_OF_WHOLE = ("%", "//", ">>")  # operators whose result depends on bits above those of numbers
 
 # operation(call, always) -> the register of its result; see calls.py
 Operation = Callable[[ast.Call, bool], str]
@@ -94,6 +95,8 @@ class Values:
             if far or (symbol in ("%", "//") and right == 0):
                 message = f"{left} {symbol} {right} is no number of {_BITS} bits"
                 raise self._names.wrong(node, message, "immediate-range")
+            if symbol in _OF_WHOLE:  # as it is of numbers that are known later
+                left, right = left % (1 << _BITS), right % (1 << _BITS)
             return int(fold(left, right))
         if symbol == "//":
             if not isinstance(right, int) or right < 1 or right & (right - 1):
