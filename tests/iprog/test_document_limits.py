@@ -63,7 +63,7 @@ def with_window(**members: Any) -> Any:
         (relocating([[0, 1 << 62, 0]], []), "/relocation/regions/0/1"),
         (
             changed(blocks=[{"windows": 1, "frames": [*DOCUMENT["blocks"][0]["frames"], {}]}]),
-            "/blocks/0/frames/1: no stream is left",
+            f"/blocks/0/frames/{len(DOCUMENT['blocks'][0]['frames'])}: no stream is left",
         ),
         (relocating([], [[5, 0], [5, 0]]), "/relocation/map/1/0"),
         (relocating([], [[0, -(1 << 62)]]), "/relocation/map/0/1"),

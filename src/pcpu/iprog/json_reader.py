@@ -50,7 +50,9 @@ class Json:
         return tuple(item.number(least) for item in self.items(count))
 
     def text(self) -> str:
-        if not isinstance(self.value, str) or _SURROGATE.search(self.value):
+        if not isinstance(self.value, str):
+            raise self.wrong("a string is wanted here")
+        if _SURROGATE.search(self.value):
             raise self.wrong("a string of whole characters is wanted here")
         return self.value
 
