@@ -22,7 +22,8 @@ from pcpu.iprog.plan import make_plan
 from pcpu.iprog.reconstructor import compile_plan
 from tests.iprog import forge
 
-WINDOW = 1 << 16
+WINDOW_BITS = 16
+WINDOW = 1 << WINDOW_BITS
 # Large, so that there is time to end the program.
 BLOB = Random(1).randbytes(1 << 24)
 FILE = b"new" + BLOB
@@ -49,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     here = tmp_path_factory.mktemp("files")
     (here / "blob").write_bytes(BLOB)
     (here / "wrong").write_bytes(changed(BLOB, WINDOW + 100))
-    write_program(make_plan(FILE, [BLOB]).plan, here / "rebuild")
+    write_program(make_plan(FILE, [BLOB], window_bits=WINDOW_BITS).plan, here / "rebuild")
     return here
 
 
@@ -75,18 +76,29 @@ def test_a_pipe_gets_no_last_window_of_such_a_blob_d20(folder: Path) -> None:
     assert (right.returncode, right.stdout == FILE) == (0, True)
 
 
-@pytest.mark.parametrize("target", ["aarch64", "riscv64"])
-def test_other_processors_compare_the_hash(target: str, tmp_path: Path) -> None:
-    qemu = shutil.which(f"qemu-{target}")
-    if qemu is None:
-        pytest.skip(f"qemu-{target} is missing")
-    blob = BLOB[:5000]
-    program = write_program(make_plan(b"new" + blob, [blob]).plan, tmp_path / "rebuild", target)
+@pytest.mark.parametrize(
+    ("target", "emulator"),
+    [
+        ("aarch64", "qemu-aarch64"),
+        ("riscv64", "qemu-riscv64"),
+        ("x86-64", "qemu-x86_64 -cpu Nehalem"),  # which has no instructions for the hash
+    ],
+)
+def test_other_processors_compare_the_hash(target: str, emulator: str, tmp_path: Path) -> None:
+    qemu, *options = emulator.split()
+    if shutil.which(qemu) is None:
+        pytest.skip(f"{qemu} is missing")
+    blob = BLOB[: 3 * WINDOW]
+    file = b"new" + blob
+    plan = make_plan(file, [blob], window_bits=WINDOW_BITS).plan
+    program = write_program(plan, tmp_path / "rebuild", target)
     (tmp_path / "blob").write_bytes(blob)
-    assert run([qemu, program, tmp_path / "blob"]).stdout == b"new" + blob
+    command: list[str | Path] = [qemu, *options, program, tmp_path / "blob"]
+    done = run(command)
+    assert (done.returncode, done.stdout == file, done.stderr) == (0, True, b"")
     (tmp_path / "blob").write_bytes(changed(blob, 100))
-    done = run([qemu, program, tmp_path / "blob"])
-    assert (done.returncode, done.stdout, done.stderr) == (1, b"", WRONG)
+    done = run(command)
+    assert (done.returncode, len(done.stdout), done.stderr) == (1, 3 * WINDOW, WRONG)
 
 
 @pytest.mark.parametrize("is_right", [True, False])
@@ -103,28 +115,45 @@ def test_the_hash_of_an_empty_file_is_compared(is_right: bool, tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir() if path != program] == ["out"] * is_right
 
 
+# The program has the number of the process that becomes it.
+BECOME = """
+import os, pathlib, sys
+for path in list(pathlib.Path().glob("rebuild-{}*")):
+    path.rename(path.name.format(os.getpid()))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def run_within(here: Path, folder: Path) -> tuple[int, int]:
+    """The exit code and the number of a process that writes ``out``; names have the number where
+    they had ``{}``."""
+    command: list[str | Path] = [folder / "rebuild", folder / "blob", "-o", "out"]
+    with subprocess.Popen([sys.executable, "-c", BECOME, *command], cwd=here) as running:
+        return running.wait(), running.pid
+
+
 def test_files_of_others_stay_d20(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "theirs").write_bytes(b"theirs")
     for name in ("out.part", "rebuild-{}-1.part"):
         (tmp_path / name).write_bytes(name.encode())
     (tmp_path / "rebuild-{}.part").symlink_to("theirs")
-    # The program has the number of the process that becomes it.
-    become = (
-        "import os, pathlib, sys\n"
-        "for path in list(pathlib.Path().glob('rebuild-{}*')):\n"
-        "    path.rename(path.name.format(os.getpid()))\n"
-        "os.execv(sys.argv[1], sys.argv[1:])"
-    )
-    command: list[str | Path] = [folder / "rebuild", folder / "blob", "-o", "out"]
-    with subprocess.Popen([sys.executable, "-c", become, *command], cwd=tmp_path) as running:
-        assert running.wait() == 0
-    names = ["out", "out.part", *(f"rebuild-{running.pid}{n}.part" for n in ("", "-1")), "theirs"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    code, pid = run_within(tmp_path, folder)
+    assert code == 0
+    names = ["out", "out.part", f"rebuild-{pid}-1.part", f"rebuild-{pid}.part", "theirs"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
     assert (tmp_path / "out").read_bytes() == FILE
     assert (tmp_path / "out.part").read_bytes() == b"out.part"
-    assert (tmp_path / names[2]).is_symlink()
-    assert (tmp_path / names[3]).read_bytes() == b"rebuild-{}-1.part"
+    assert (tmp_path / names[2]).read_bytes() == b"rebuild-{}-1.part"
+    assert (tmp_path / names[3]).is_symlink()
     assert (tmp_path / "theirs").read_bytes() == b"theirs"
+
+
+def test_where_no_name_is_free_all_stays(folder: Path, tmp_path: Path) -> None:
+    for n in range(1000):
+        (tmp_path / (f"rebuild-{{}}-{n}.part" if n else "rebuild-{}.part")).touch()
+    code, _ = run_within(tmp_path, folder)
+    assert code == 1
+    assert len([*tmp_path.glob("rebuild-*.part")]) == len([*tmp_path.iterdir()]) == 1000
 
 
 def test_a_name_may_be_as_long_as_names_can_be(folder: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@
 
 #define MOST 1000 // names that are tried
 
-static char part[PATH_MAX + 64];
+static char part[PATH_MAX + 64]; // empty where there is none of ours
 static const int ends[] = {SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM};
 #define ENDS (sizeof ends / sizeof *ends)
 
@@ -53,6 +53,7 @@ long pcpu_part_open(const char *path) {
   // Until it is known whether there is something to unlink, and that it is ours.
   sigprocmask(SIG_BLOCK, &action.sa_mask, &before);
   int file = create(path);
+  if (file < 0) *part = 0;
   for (size_t n = 0; n < ENDS && file >= 0; n++) {
     sigaction(ends[n], NULL, &old);
     if (old.sa_handler != SIG_IGN) sigaction(ends[n], &action, NULL);
@@ -62,6 +63,10 @@ long pcpu_part_open(const char *path) {
 }
 
 // Give it its name; 0, or below 0.
-long pcpu_part_keep(const char *path) { return rename(part, path); }
+long pcpu_part_keep(const char *path) {
+  if (rename(part, path)) return -1;
+  *part = 0;
+  return 0;
+}
 
 long pcpu_part_drop(void) { return unlink(part); }
