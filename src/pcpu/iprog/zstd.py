@@ -46,10 +46,9 @@ def _archive() -> Path:
 
 
 def _options(target: Target) -> list[str]:
-    cpu = "".join([target.cpu, *target.features]).translate(str.maketrans("-.", "__"))
     pic = ["-fPIC"] if target.reloc == "pic" else []
     return [
-        "-target", lld.zig_triple(target), f"-mcpu={cpu}", "-DNDEBUG", *pic,
+        "-target", lld.zig_triple(target), f"-mcpu={lld.zig_cpu(target)}", "-DNDEBUG", *pic,
         "-ffunction-sections", "-fdata-sections", "-fvisibility=hidden", "-fno-sanitize=all",
         "-fno-stack-protector", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables",
     ]  # fmt: skip

@@ -44,6 +44,11 @@ def zig_triple(target: Target) -> str:
     return "-".join([architecture, "wasi" if system == "unknown" else system, *abi])
 
 
+def zig_cpu(target: Target) -> str:
+    """The processor of ``target``, with its features, as Zig is told."""
+    return "".join([target.cpu, *target.features]).translate(str.maketrans("-.", "__"))
+
+
 def run(arguments: Sequence[str], scratch: Path | None = None) -> str:
     """Run a tool to its end; its standard output. Raises ToolchainError with its words.
 

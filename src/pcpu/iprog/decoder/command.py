@@ -1,8 +1,9 @@
 """A reconstructor as a command for Linux: ``rebuild BLOB... [-o OUT]``.
 
 The file goes to stdout, or to OUT, which appears whole or not at all; a symbolic link is followed,
-and a pipe or a device is written to directly. Every window is checked before it is written. The
-exit code is 2 for misuse and 1 for failure.
+and a pipe or a device is written to directly. Every window is checked before it is written, and the
+last one only where the hash of the file is right (G23), as blobs that are not the plan's may agree
+with all checks. The exit code is 2 for misuse and 1 for failure.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from pcpu.iprog.decoder import exports, one
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.exports import reference_of
+from pcpu.iprog.decoder.header import hash_at
 from pcpu.kernel import Bytes, Extern, Memory, State
 from pcpu.kernel.memory import i64_at
 
@@ -29,14 +31,11 @@ _SIZES = _text(b"rebuild: the blobs have not the size that the plan was made for
 _DAMAGED = _text(b"rebuild: a blob is not the one that the plan was made for\n")
 _MEMORY = _text(b"rebuild: there is not enough memory\n")
 _UNWRITABLE = _text(b"rebuild: the file cannot be written\n")
-_PART = _text(b".part\0")
 
 _MISUSE, _FAILURE = 2, 1
 _STDOUT, _STDERR = 1, 2
 _READ = 0
-# Write only, close on exec; a new file is created and truncated, too.
-_WRITE, _CREATE = 0x80001, 0x80241
-_MODE = 0o666
+_WRITE = 0x80001  # write only, close on exec
 # Of statx: what paths are relative to, what it is asked for, and where in what it writes, which
 # fits in the room of a path, the kind of a file lies.
 _HERE, _TYPE = -100, 1
@@ -54,11 +53,16 @@ lseek = Extern("lseek", ("int", "int", "int"))
 read = Extern("read", ("int", "Bytes"))
 write = Extern("write", ("int", "Bytes"))
 close = Extern("close", ("int",))
-rename = Extern("rename", ("int", "int"))
-unlink = Extern("unlink", ("int",))
 statx = Extern("statx", ("int", "int", "int", "int", "int"))
 realpath = Extern("realpath", ("int", "int"))
 signal = Extern("signal", ("int", "int"))
+# The file before it has its name (part.c).
+pcpu_part_open = Extern("pcpu_part_open", ("int",))
+pcpu_part_keep = Extern("pcpu_part_keep", ("int",))
+pcpu_part_drop = Extern("pcpu_part_drop", ())
+# The SHA-256 of what is added; whether it is that at an address (targets/sha256.zig).
+pcpu_sha256_add = Extern("pcpu_sha256_add", ("Bytes",))
+pcpu_sha256_is = Extern("pcpu_sha256_is", ("int",))
 
 
 def main(s: State, heap: Memory, count: int, arguments: int) -> int:
@@ -133,14 +137,11 @@ def _write_file(s: State, heap: Memory, out: int) -> int:
     if not _is_regular(heap, out, room):
         return _write_to(s, heap, open(out, _WRITE, 0))
     path = room if realpath(out, room) else out  # which may be new
-    part = _part_of(s, heap, path)
-    if part < 0:
-        return _wrong(_MEMORY, _FAILURE)
-    code = _write_to(s, heap, open(part, _CREATE, _MODE))
-    if code == 0 and rename(part, path) & 0xFFFFFFFF:
+    code = _write_to(s, heap, pcpu_part_open(path))
+    if code == 0 and pcpu_part_keep(path) < 0:
         code = _wrong(_UNWRITABLE, _FAILURE)
     if code:
-        unlink(part)
+        pcpu_part_drop()
     return code
 
 
@@ -148,20 +149,6 @@ def _is_regular(heap: Memory, path: int, room: int) -> bool:
     """Whether there is a regular file, or nothing yet."""
     absent = statx(_HERE, path, 0, _TYPE, room) & 0xFFFFFFFF
     return absent != 0 or heap[room + _KIND] & _MASK == _REGULAR
-
-
-def _part_of(s: State, heap: Memory, path: int) -> int:
-    """The address of the path beside ``path`` that is written first."""
-    length = 0
-    while heap[path + length]:
-        length += 1
-    part = S.take(s, length + len(_PART))
-    if part >= 0:
-        s[S.AFTER_HEADER] = s[S.TOP]
-        heap[part : part + length] = heap[path : path + length]
-        for n in range(len(_PART)):
-            heap[part + length + n] = _PART[n]
-    return part
 
 
 def _write_to(s: State, heap: Memory, opened: int) -> int:
@@ -175,11 +162,17 @@ def _write_to(s: State, heap: Memory, opened: int) -> int:
 
 
 def _write_windows(s: State, heap: Memory, file: int) -> int:
-    for number in range(s[S.WINDOWS]):
+    windows = s[S.WINDOWS]
+    if windows == 0 and not pcpu_sha256_is(hash_at(s, heap)):
+        return _wrong(_DAMAGED, _FAILURE)
+    for number in range(windows):
         status = one.window(s, heap, number)
         if status < 0:
             return _wrong(_MEMORY if status == S.NO_MEMORY else _DAMAGED, _FAILURE)
         at, end = exports.out(s, heap), exports.out(s, heap) + s[S.OUT_LENGTH]
+        pcpu_sha256_add(heap[at:end])
+        if number == windows - 1 and not pcpu_sha256_is(hash_at(s, heap)):
+            return _wrong(_DAMAGED, _FAILURE)
         while at < end:
             got = write(file, heap[at:end])
             if got <= 0:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib.resources import as_file, files
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from llvmlite import ir
@@ -18,13 +24,17 @@ from pcpu.iprog.decoder.objects import (
 )
 from pcpu.iprog.format import read_header
 from pcpu.kernel.module import Translation
+from pcpu.levels import detector
+from pcpu.run import disk_cache
 from pcpu.target import Target
-from pcpu.targets import elf
+from pcpu.targets import elf, lld
 
 I32 = ir.IntType(32)
 # Addresses that are set aside, half of those of RISC-V's Sv39; memory is used where it is touched.
 _ROOM = 1 << 37
 _PROTECTION, _FLAGS = 3, 0x4022  # read and write; private, anonymous, without swap set aside
+# What processors that have instructions for SHA-256 have (targets/sha256.zig), by target.
+_FAST: Mapping[str, str] = MappingProxyType({"x86-64": "+sha+avx2", "aarch64": "+sha2"})
 
 
 def executable(plan: bytes, target: Target) -> bytes:
@@ -32,7 +42,44 @@ def executable(plan: bytes, target: Target) -> bytes:
     UnsupportedPlanError and ToolchainError."""
     known = known_of(read_header(plan))
     objects = objects_for([command.main], _surround, target, known)
-    return elf.executable([*objects, plan_object(plan, target)], target)
+    objects += [_part_object(target), *_hash_objects(target), plan_object(plan, target)]
+    return elf.executable(objects, target)
+
+
+def _part_object(target: Target) -> bytes:
+    """The object file of part.c."""
+    options = ["-Os", "-std=gnu23", "-fno-sanitize=all", f"-mcpu={lld.zig_cpu(target)}"]
+    return _compiled("pcpu.iprog", "part.c", target, ["cc", "-c", *options], "-o")
+
+
+def _hash_objects(target: Target) -> list[bytes]:
+    """The object files of sha256.zig: for all processors and, where some have instructions for it,
+    for these, and of what tells them."""
+    options = ["build-obj", "-O", "ReleaseFast", "-fstrip", "-fPIC"]
+
+    def compiled(cpu: str) -> bytes:
+        given = [*options, f"-mcpu={cpu}"]
+        return _compiled("pcpu.targets", "sha256.zig", target, given, "-femit-bin=")
+
+    usual, fast = lld.zig_cpu(target), _FAST.get(target.name)
+    found = [compiled(usual)]
+    return found if fast is None else [*found, compiled(usual + fast), detector(target)]
+
+
+def _compiled(package: str, name: str, target: Target, options: Sequence[str], to: str) -> bytes:
+    """A source file as an object, by Zig with ``options``, of which ``to`` says where to."""
+
+    def make() -> bytes:
+        with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
+            out = Path(folder) / "out.o"
+            with as_file(files(package) / name) as source:
+                command = [*lld.zig(), *options, "-target", lld.zig_triple(target)]
+                lld.run([*command, str(source), f"{to}{out}"], scratch=Path(folder))
+            return out.read_bytes()
+
+    about = "\0".join([disk_cache.compiler_digest(), target.name, *options])
+    key = hashlib.sha256(about.encode()).hexdigest()
+    return disk_cache.read(f"{key}.{name}.o", make)
 
 
 def _surround(translation: Translation, own: Any) -> None:

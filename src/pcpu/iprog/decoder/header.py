@@ -5,7 +5,7 @@ from __future__ import annotations
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.contents import read_blobs, several, skip_hash_and_name
 from pcpu.iprog.decoder.groups import MAP_STREAMS, STREAMS, check_group
-from pcpu.iprog.decoder.reader import read_from, read_limited, refuse_if
+from pcpu.iprog.decoder.reader import read_from, read_limited, read_number, refuse_if
 from pcpu.iprog.decoder.relocation import READ_HEADER, relocate
 from pcpu.iprog.decoder.state import check, fail, take
 from pcpu.iprog.format import (
@@ -56,6 +56,14 @@ def open_header(s: State, heap: Memory) -> int:
     refuse_if(s, s[S.PLAN_HELD] == 1 and s[S.PLAN_SIZE] != s[S.PLAN_LENGTH], fail(S.DAMAGED, 6))
     s[S.OPEN] = 0 if s[S.WRONG] else 1
     return s[S.WRONG]
+
+
+def hash_at(s: State, heap: Memory) -> int:
+    """Where the hash of the file is (G7), in a header that was read."""
+    read_from(s, s[S.PLAN_AT] + _LENGTH_AT, s[S.HEADER_END])
+    for _ in range(3):  # the length of the header, the flags, the size
+        read_number(s, heap)
+    return s[S.AT]
 
 
 def _about(s: State, heap: Memory) -> None:
