@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pcpu.iprog import jit
+from pcpu.run import disk_cache
 
 DAY = 86400
 
@@ -49,6 +50,18 @@ def test_a_cache_that_cannot_be_written_is_no_error(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PCPU_CACHE", str(tmp_path / "file" / "below"))
     jit._cache_folder()
+
+
+def test_the_cache_deletes_its_own_files_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PCPU_CACHE", str(tmp_path))
+    monkeypatch.setattr(disk_cache, "KEPT", 3)
+    for number in range(9):
+        (tmp_path / f"note{number}.txt").write_text("mine")
+        disk_cache.fetch(f"{number:064x}.so", lambda: b"code")
+    assert len(list(tmp_path.glob("note*"))) == 9
+    assert {path.name for path in tmp_path.glob("*.so")} == {f"{n:064x}.so" for n in (6, 7, 8)}
 
 
 LOOPS = """

@@ -14,12 +14,13 @@ from pcpu.ir import Instruction, Program, ResultValue, with_names
 from pcpu.isa import Immediate, Isa, Op, read_isa, to_bytes, to_int, to_operand
 
 
-def load_isa(paths: Iterable[str | PathLike[str]] = ()) -> Isa:
-    """The built-in operations and those declared in ``paths``.
+def load_isa(paths: str | PathLike[str] | Iterable[str | PathLike[str]] = ()) -> Isa:
+    """The built-in operations and those declared in ``paths``, or in one path.
 
     Their vectors and merges are checked. Raises IsaError with the JSON pointer of what is wrong.
     """
-    isa = read_isa(Path(path) for path in paths)
+    several = [paths] if isinstance(paths, str | PathLike) else paths
+    isa = read_isa(Path(path) for path in several)
     for op in isa.operations:
         if op.path is not None:  # those of the package are checked by its tests
             check_vectors(op)

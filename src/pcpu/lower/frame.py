@@ -10,7 +10,7 @@ from llvmlite import ir
 
 from pcpu import expr
 from pcpu.expr import Binary, Cond, Expr, Index, Var
-from pcpu.ir import Each, Program, Scalar, walk
+from pcpu.ir import Program, Scalar
 from pcpu.layout import SLOT, WholeLayout, outputs, whole_layout
 from pcpu.lower import expression
 from pcpu.lower.code import I8, I64, Code, Value
@@ -54,15 +54,6 @@ class Shape:
     @cached_property
     def tables(self) -> dict[str, bytes]:
         return dict(self.program.tables)
-
-    @cached_property
-    def roots(self) -> dict[str, str]:
-        """Windows -> the buffer that they are part of. A name may be used again."""
-        found: dict[str, str] = {}
-        for s in walk(self.program.body):
-            if isinstance(s, Each):
-                found[s.name] = found.get(s.over.buffer, s.over.buffer)
-        return found
 
 
 @dataclass(frozen=True)
@@ -158,9 +149,6 @@ class Frame:
         slot = self.slot(self.arguments[2], 2 * self.shape.spans[name])
         address = self.code.load(I64, slot)
         return self.code.b.inttoptr(self.code.resize(address, self.code.usize.width), POINTER)
-
-    def root_of(self, loop: Each) -> str:
-        return self.shape.roots.get(loop.over.buffer, loop.over.buffer)
 
 
 POINTER = ir.PointerType()

@@ -105,7 +105,7 @@ def _size(module: Any, target: Target, shape: Shape) -> None:
         if isinstance(loop.size, str):
             rows = Names(code, frame).value(f"{loop.size}.count")
         else:
-            rows = _windows(code, frame, frame.root_of(loop), loop.size)
+            rows = _windows(code, frame, loop.over.buffer, loop.size)
         row = I64(SLOT * len(output.columns))
         code.b.store(code.b.mul(rows, row), frame.length_slot(output.name))
     code.b.ret_void()
