@@ -13,8 +13,11 @@ from random import Random
 
 import pytest
 
+from pcpu.errors import PcpuError
+from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.plan import make_plan
+from pcpu.iprog.publish import publish, publish_module
 from tests.worker.publishing import Shop, shop, tag
 from tests.worker.server import problem
 
@@ -120,3 +123,25 @@ def test_h26_modules_are_published(filled: tuple[Path, dict[str, bytes]], tmp_pa
     assert done.returncode == 1
     assert "the blobs are not those that the module was made for" in done.stderr
     assert files["from-nothing"]
+
+
+def test_h18_what_was_published_last_is_the_object(objects_bundle: Path, tmp_path: Path) -> None:
+    old, new = Random(1).randbytes(3000), Random(2).randbytes(3000)
+    plan, module = make_plan(old, []).plan, reconstructor(make_plan(new, []).plan)
+    store = tmp_path / "store"
+    store.mkdir()
+    with shop(objects_bundle, store, {}) as found:
+        for _ in range(2):
+            done = publish(Reader(plan, []), store, "x")
+            assert done.files == ("objects/x.iprog",)
+            assert found.get("x").content == old
+            done = publish_module(module, [], [], store, "x")
+            assert (done.written, done.removed) == (("objects/x.wasm",), ("objects/x.iprog",))
+            assert found.get("x").content == new
+            assert publish_module(module, [], [], store, "x").removed == ()
+            assert [path.name for path in (store / "objects").iterdir()] == ["x.wasm"]
+        done = publish(Reader(plan, []), store, "x")
+        assert done.to_json()["removed"] == ["objects/x.wasm"]
+        (store / "objects" / "x.wasm").mkdir()
+        with pytest.raises(PcpuError, match=r"objects/x\.wasm cannot be removed: Is a directory"):
+            publish(Reader(plan, []), store, "x")

@@ -41,7 +41,7 @@ def publish(
     """Publish a file as a plan, which a Worker rebuilds it from.
 
     It lies beside its blobs. The plan is applied and compared before anything is written. Doing
-    it again changes nothing.
+    it again changes nothing; of two that have the same name the last stays.
 
     \b
     Example: pcpu publish new.bin --blob old.bin --store store
@@ -73,6 +73,8 @@ def publish(
     for each in published.files:
         known = "" if each in published.written else "  (was there)"
         typer.echo(f"{(store / each).stat().st_size:>10}  {each}{known}", err=True)
+    for each in published.removed:
+        typer.echo(f"   removed  {each}", err=True)
     typer.echo(published.url_path)
 
 

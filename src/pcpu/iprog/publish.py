@@ -23,11 +23,14 @@ _PIECE = 1 << 20
 @dataclass(frozen=True)
 class Published:
     """``files`` are all that the object needs, as paths in the store, the plan last; ``written``
-    are those that were not there before."""
+    are those that were not there before. ``other`` would be the object too, of the other kind: it
+    is not there, and ``removed`` names it where it was."""
 
     name: str
     files: tuple[str, ...]
     written: tuple[str, ...]
+    other: str = ""
+    removed: tuple[str, ...] = ()
 
     @property
     def url_path(self) -> str:
@@ -40,6 +43,7 @@ class Published:
             "path": self.url_path,
             "files": list(self.files),
             "written": list(self.written),
+            "removed": list(self.removed),
         }
 
 
@@ -66,7 +70,8 @@ def publish(reader: Reader, store: Path, name: str) -> Published:
     """Put a plan, whose file was rebuilt and found right, and what it needs into ``store``.
 
     Each file appears whole or not at all, the plan last, so that an object is there only when it
-    can be rebuilt. What is there already stays. Raises UsageError and PcpuError.
+    can be rebuilt. What is there already stays, but for a module of that name. Raises UsageError
+    and PcpuError.
     """
     check_name(name)
     paths = [f"blobs/{content.sha256.hex()}" for content in reader.header.blobs]
@@ -77,20 +82,24 @@ def publish(reader: Reader, store: Path, name: str) -> Published:
     path = f"objects/{name}.iprog"
     if _put(store / path, reader.plan, replace=True):
         written.append(path)
-    return Published(name, (*wanted, *sites, path), tuple(written))
+    other = f"objects/{name}.wasm"
+    removed = _remove(store, other)
+    return Published(name, (*wanted, *sites, path), tuple(written), other, removed)
 
 
 def publish_module(
     module: Bytes, digests: Sequence[str], blobs: Sequence[Bytes], store: Path, name: str
 ) -> Published:
-    """The same for a reconstructor, which was run; ``digests`` are the SHA-256 of its blobs."""
+    """The same for a reconstructor, which was run; ``digests`` are the SHA-256 of its blobs. A plan
+    of that name goes when the module is there: it would be what answers."""
     check_name(name)
     wanted = {f"blobs/{digest}": blob for digest, blob in zip(digests, blobs, strict=True)}
     written = [path for path, blob in wanted.items() if _put(store / path, blob)]
     path = f"objects/{name}.wasm"
     if _put(store / path, module, replace=True):
         written.append(path)
-    return Published(name, (*wanted, path), tuple(written))
+    other = f"objects/{name}.iprog"
+    return Published(name, (*wanted, path), tuple(written), other, _remove(store, other))
 
 
 def _put_sites(reader: Reader, store: Path) -> dict[str, bool]:
@@ -120,6 +129,17 @@ def _put(path: Path, content: Bytes, *, replace: bool = False) -> bool:
         for start in range(0, len(view), _PIECE):
             write_all(file, view[start : start + _PIECE])
     return True
+
+
+def _remove(store: Path, path: str) -> tuple[str, ...]:
+    """Remove a file of the store; its path, where it was there."""
+    try:
+        (store / path).unlink()
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise PcpuError(f"{store / path} cannot be removed: {error.strerror}") from None
+    return (path,)
 
 
 def _make_folder(path: Path) -> None:
