@@ -65,6 +65,26 @@ def test_a_plan_takes_the_place_of_another(tmp_path: Path) -> None:
     assert published.written == ("objects/a.iprog",)
 
 
+def test_publishing_again_mends_what_is_damaged_and_nothing_else(tmp_path: Path) -> None:
+    old = program(0)
+    reader = Reader(make_plan(program(256), [old]).plan, [old])
+    plan, blob, sites = sorted(publish(reader, tmp_path, "a").files, key=len)
+    whole = contents(tmp_path)
+    for path in (plan, blob, sites):
+        size = len(whole[path])
+        for at in (*range(0, size, 1 + size // 9), size - 1):
+            damaged = bytearray(whole[path])
+            damaged[at] ^= 1
+            (tmp_path / path).write_bytes(damaged)
+            assert publish(reader, tmp_path, "a").written == (path,)
+            assert contents(tmp_path) == whole
+        (tmp_path / path).write_bytes(whole[path][:-1])
+        assert publish(reader, tmp_path, "a").written == (path,)
+        (tmp_path / path).unlink()
+        assert publish(reader, tmp_path, "a").written == (path,)
+    assert contents(tmp_path) == whole
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-a", "a b", "é", "a" * 201, "a\n"])
 def test_names_that_objects_cannot_have(name: str) -> None:
     with pytest.raises(UsageError, match="an object cannot be called"):
