@@ -55,11 +55,12 @@ def publish(
 
     content, blobs = files.mapped(file), [files.mapped(each) for each in blob or ()]
     path = Path(file)
-    planned, told = is_plan(content), told_by(content)
+    with files.naming(file):
+        planned, told = is_plan(content), told_by(content)
     suffix = ".iprog" if planned else ".wasm" if told is not None else ""
     called = check_name(path.name.removesuffix(suffix) if name is None else name)
     if told is not None:
-        published = _publish_module(content, told, blobs, store, called)
+        published = _publish_module(file, content, told, blobs, store, called)
     elif planned:
         published = _publish_plan(file, content, blobs, store, called)
     else:
@@ -78,12 +79,13 @@ def publish(
     typer.echo(published.url_path)
 
 
-def _publish_module(content: Any, told: Any, blobs: Any, store: Path, name: str) -> Any:
+def _publish_module(file: str, content: Any, told: Any, blobs: Any, store: Path, name: str) -> Any:
     """Publish a reconstructor of which is ``told`` what it says of itself, once it rebuilds."""
+    from pcpu.iprog.files import naming
     from pcpu.iprog.publish import publish_module
     from pcpu.iprog.rebuilds import check_reconstructor
 
-    with bar("verifying", told["file"]["size"]) as advance:
+    with naming(file), bar("verifying", told["file"]["size"]) as advance:
         check_reconstructor(bytes(content), told, blobs, advance)
     digests = [each["sha256"] for each in told["blobs"]]
     return publish_module(content, digests, blobs, store, name)
