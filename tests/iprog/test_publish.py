@@ -12,6 +12,7 @@ import pytest
 
 from pcpu.errors import UsageError
 from pcpu.iprog.apply import Reader
+from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.publish import check_name, publish
 from tests.iprog.pairs import edited
@@ -99,17 +100,8 @@ def test_the_command_plans_or_takes_a_plan(tmp_path: Path) -> None:
     plan = tmp_path / "store" / "objects" / "new.bin.iprog"
     assert Reader(plan.read_bytes(), [BLOB]).rebuild() == FILE
     plan.rename(tmp_path / "other.bin.iprog")
-    done = command(
-        tmp_path,
-        "other.bin.iprog",
-        "--blob",
-        "old.bin",
-        "--store",
-        "store",
-        "--mode",
-        "instant",
-        "--json",
-    )
+    given = ("other.bin.iprog", "--blob", "old.bin", "--store", "store", "--json")
+    done = command(tmp_path, *given)
     found = json.loads(done.stdout)
     assert found["name"] == "other.bin"
     assert found["written"] == ["objects/other.bin.iprog"]
@@ -123,6 +115,9 @@ def test_what_is_wrong_is_not_published(tmp_path: Path) -> None:
     (tmp_path / "new.bin").write_bytes(FILE)
     plan = bytearray(make_plan(FILE, [BLOB]).plan)
     (tmp_path / "other").write_bytes(plan)
+    whole = make_plan(FILE, []).plan
+    (tmp_path / "whole").write_bytes(whole)
+    (tmp_path / "module").write_bytes(reconstructor(whole))
     plan[-1] ^= 1
     (tmp_path / "damaged").write_bytes(plan)
     cases = [
@@ -131,6 +126,9 @@ def test_what_is_wrong_is_not_published(tmp_path: Path) -> None:
         (["other"], 1, "the plan needs 1 blob, 0 given"),
         (["none"], 2, "none cannot be read"),
         (["new.bin", "--name", "a b"], 2, "an object cannot be called 'a b'"),
+        (["new.bin", "--local", "."], 2, "--local is about a bucket; give --bucket too"),
+        (["whole", "--mode", "small"], 2, "and whole is planned already"),
+        (["module", "--mode", "instant"], 2, "and module is planned already"),
     ]
     for arguments, code, message in cases:
         done = command(tmp_path, *arguments, "--store", "store")

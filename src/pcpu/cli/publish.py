@@ -11,6 +11,7 @@ import typer
 from pcpu.cli.bars import bar, planning
 from pcpu.cli.iprog import Blobs, ModeName
 from pcpu.cli.options import Json, print_json
+from pcpu.errors import UsageError
 
 
 def publish(
@@ -26,8 +27,9 @@ def publish(
         typer.Option("--name", metavar="NAME", help="Its name; by default FILE's."),
     ] = None,
     mode: Annotated[
-        ModeName, typer.Option(help="Smallest, or rebuilt at the speed of memory.")
-    ] = ModeName.small,
+        ModeName | None,
+        typer.Option(help="Smallest, or rebuilt at the speed of memory; by default small."),
+    ] = None,
     bucket: Annotated[
         str | None,
         typer.Option("--bucket", metavar="BUCKET", help="Also upload it to this R2 bucket."),
@@ -53,18 +55,22 @@ def publish(
     from pcpu.iprog.publish import check_name
     from pcpu.iprog.upload import upload
 
+    if local is not None and bucket is None:
+        raise UsageError("--local is about a bucket; give --bucket too")
     content, blobs = files.mapped(file), [files.mapped(each) for each in blob or ()]
     path = Path(file)
     with files.naming(file):
         planned, told = is_plan(content), told_by(content)
     suffix = ".iprog" if planned else ".wasm" if told is not None else ""
     called = check_name(path.name.removesuffix(suffix) if name is None else name)
+    if mode is not None and suffix:
+        raise UsageError(f"--mode is for a file that is planned, and {file} is planned already")
     if told is not None:
         published = _publish_module(file, content, told, blobs, store, called)
     elif planned:
         published = _publish_plan(file, content, blobs, store, called)
     else:
-        plan = _planned(path, content, blobs, blob or (), mode)
+        plan = _planned(path, content, blobs, blob or (), mode or ModeName.small)
         published = _publish_plan(file, plan, blobs, store, called, is_new=True)
     if bucket is not None:
         upload(published, store, bucket, local)
