@@ -12,15 +12,19 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import wasmtime
 
+from pcpu.artifact import with_manifest
 from pcpu.errors import PcpuError
 from pcpu.iprog.apply import Reader
+from pcpu.iprog.bundled import told_by
 from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.publish import publish, publish_module
 from tests.worker.publishing import Shop, shop, tag
 from tests.worker.server import problem
 
+EMPTY = b"\0asm\1\0\0\0"
 PCPU = Path(sys.executable).parent / "pcpu"
 
 
@@ -82,10 +86,27 @@ def test_h26_what_is_broken(
         "u": code[:999],
     }.items():
         (tmp_path / "store" / "objects" / f"{name}.wasm").write_bytes(damaged)
+    said = told_by(code)
+    assert said is not None
+    trap = '(module (memory (export "memory") 1) (func (export "blob") (param i64) (result i32) unreachable))'
+    told = {"abi": 1, "kind": "reconstructor"}
+    for name, damaged in {
+        "said-1": with_manifest(EMPTY, told),
+        "said-2": with_manifest(EMPTY, said | {"file": 5}),
+        "said-3": with_manifest(EMPTY, said | {"blobs": [{"size": 16}]}),
+        "said-4": with_manifest(EMPTY, said | {"windows": -1}),
+        "code-1": with_manifest(EMPTY, said),
+        "code-2": with_manifest(EMPTY + b"\x0a\x02\xff\xff", said),
+        "code-3": with_manifest(bytes(wasmtime.wat2wasm(trap)), said),
+        "code-4": with_manifest(bytes(wasmtime.wat2wasm('(module (import "a" "b" (func)))')), said),
+    }.items():
+        (tmp_path / "store" / "objects" / f"{name}.wasm").write_bytes(damaged)
+    names = [path.stem for path in (tmp_path / "store" / "objects").glob("*.wasm")]
     with shop(objects_bundle, tmp_path / "store", files) as found:
-        for name in ("moved", "u", "x", "y", "z"):
+        for name in sorted({*names} - {"a.html", "empty"}):
             answer = found.get(name)
-            assert (answer.status_code, problem(answer)["code"]) == (500, "broken-object")
+            wanted = "trap" if name == "code-3" else "broken-object"
+            assert (answer.status_code, problem(answer)["code"]) == (500, wanted), name
         assert found.get("b").content == files["b"]
 
 
