@@ -12,6 +12,7 @@ import pytest
 
 from pcpu.errors import UsageError
 from pcpu.iprog.apply import Reader
+from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.publish import check_name, publish
 from tests.iprog.pairs import edited
@@ -65,6 +66,26 @@ def test_a_plan_takes_the_place_of_another(tmp_path: Path) -> None:
     assert published.written == ("objects/a.iprog",)
 
 
+def test_publishing_again_mends_what_is_damaged_and_nothing_else(tmp_path: Path) -> None:
+    old = program(0)
+    reader = Reader(make_plan(program(256), [old]).plan, [old])
+    plan, blob, sites = sorted(publish(reader, tmp_path, "a").files, key=len)
+    whole = contents(tmp_path)
+    for path in (plan, blob, sites):
+        size = len(whole[path])
+        for at in (*range(0, size, 1 + size // 9), size - 1):
+            damaged = bytearray(whole[path])
+            damaged[at] ^= 1
+            (tmp_path / path).write_bytes(damaged)
+            assert publish(reader, tmp_path, "a").written == (path,)
+            assert contents(tmp_path) == whole
+        (tmp_path / path).write_bytes(whole[path][:-1])
+        assert publish(reader, tmp_path, "a").written == (path,)
+        (tmp_path / path).unlink()
+        assert publish(reader, tmp_path, "a").written == (path,)
+    assert contents(tmp_path) == whole
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-a", "a b", "é", "a" * 201, "a\n"])
 def test_names_that_objects_cannot_have(name: str) -> None:
     with pytest.raises(UsageError, match="an object cannot be called"):
@@ -79,17 +100,8 @@ def test_the_command_plans_or_takes_a_plan(tmp_path: Path) -> None:
     plan = tmp_path / "store" / "objects" / "new.bin.iprog"
     assert Reader(plan.read_bytes(), [BLOB]).rebuild() == FILE
     plan.rename(tmp_path / "other.bin.iprog")
-    done = command(
-        tmp_path,
-        "other.bin.iprog",
-        "--blob",
-        "old.bin",
-        "--store",
-        "store",
-        "--mode",
-        "instant",
-        "--json",
-    )
+    given = ("other.bin.iprog", "--blob", "old.bin", "--store", "store", "--json")
+    done = command(tmp_path, *given)
     found = json.loads(done.stdout)
     assert found["name"] == "other.bin"
     assert found["written"] == ["objects/other.bin.iprog"]
@@ -103,6 +115,9 @@ def test_what_is_wrong_is_not_published(tmp_path: Path) -> None:
     (tmp_path / "new.bin").write_bytes(FILE)
     plan = bytearray(make_plan(FILE, [BLOB]).plan)
     (tmp_path / "other").write_bytes(plan)
+    whole = make_plan(FILE, []).plan
+    (tmp_path / "whole").write_bytes(whole)
+    (tmp_path / "module").write_bytes(reconstructor(whole))
     plan[-1] ^= 1
     (tmp_path / "damaged").write_bytes(plan)
     cases = [
@@ -111,6 +126,9 @@ def test_what_is_wrong_is_not_published(tmp_path: Path) -> None:
         (["other"], 1, "the plan needs 1 blob, 0 given"),
         (["none"], 2, "none cannot be read"),
         (["new.bin", "--name", "a b"], 2, "an object cannot be called 'a b'"),
+        (["new.bin", "--local", "."], 2, "--local is about a bucket; give --bucket too"),
+        (["whole", "--mode", "small"], 2, "and whole is planned already"),
+        (["module", "--mode", "instant"], 2, "and module is planned already"),
     ]
     for arguments, code, message in cases:
         done = command(tmp_path, *arguments, "--store", "store")

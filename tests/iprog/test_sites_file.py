@@ -6,7 +6,6 @@ import hashlib
 import io
 import struct
 from collections.abc import Sequence
-from pathlib import Path
 
 import google_crc32c
 import numpy as np
@@ -18,7 +17,7 @@ from pcpu.iprog import sites_file
 from pcpu.iprog.finders import find_sites
 from pcpu.iprog.numbers import Numbers
 from pcpu.iprog.sites import Form, Sites
-from pcpu.iprog.sites_file import is_current, records, write_sites
+from pcpu.iprog.sites_file import records, write_sites
 from tests.iprog.module import AnyPlan, RefusedError
 from tests.iprog.test_explain import program
 
@@ -199,16 +198,6 @@ def test_addresses_that_a_sites_file_cannot_hold(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sites_file, "find_sites", lambda *_: sites)
     with pytest.raises(PcpuError, match="too large for a sites file"):
         written(bytes(1000), [1])
-
-
-def test_files_of_other_versions_are_not_current(tmp_path: Path) -> None:
-    path = tmp_path / "x.sites"
-    assert not is_current(path)
-    content = written(BLOB, [1])
-    path.write_bytes(content)
-    assert is_current(path)
-    path.write_bytes(content[:8] + b"\1" + content[9:])
-    assert not is_current(path)
 
 
 def test_d13_other_finders_are_other_files() -> None:

@@ -112,6 +112,38 @@ def test_h20_a_wrong_hash_breaks_the_answer_off(own: Shop) -> None:
     assert own.get("wrong", range="bytes=5-99").content == content[5:100]
 
 
+def test_h23_what_a_body_says_wrong_is_not_the_stores_fault(own: Shop) -> None:
+    """Its check is right, and its file or its blob another."""
+
+    def changed(plan: bytes, old: bytes, new: bytes) -> bytes:
+        header = plan[forge.header_of(plan)]
+        assert header.count(old) == 1
+        other = forge.sealed(header.replace(old, new))
+        return other + plan[len(forge.sealed(header)) :]
+
+    for name in ("moved", "edited", "empty"):
+        plan, file = own.plan(name), hashlib.sha256(own.files[name]).digest()
+        wrong = changed(plan, file, bytes(32))
+        answer = own.reconstruct(wrong)
+        assert (answer.status_code, problem(answer)["code"]) == (400, "damaged-plan")
+        put(own.store, "wrong", wrong)
+        assert problem(own.get("wrong"))["code"] == "broken-object"
+        if name == "empty":
+            continue
+        header = plan[forge.header_of(plan)]
+        at = header.index(file) + 32
+        (blob,) = (
+            bytes.fromhex(path.name)
+            for path in (own.store / "blobs").iterdir()
+            if len(path.name) == 64 and bytes.fromhex(path.name) in header
+        )
+        size = header[at : header.index(blob)]
+        more = bytes([size[0] ^ 2, *size[1:]])  # by 1 or -1: the lowest bit is the sign
+        answer = own.reconstruct(changed(plan, file + size + blob, file + more + blob))
+        assert (answer.status_code, problem(answer)["code"]) == (422, "wrong-blob")
+        assert own.reconstruct(plan).content == own.files[name]
+
+
 def test_a_plan_may_be_replaced_h18(own: Shop) -> None:
     assert own.get("edited").content == own.files["edited"]
     put(own.store, "edited", own.plan("moved"))

@@ -13,7 +13,7 @@ import pytest
 
 from pcpu.bundle import build_bundle
 from pcpu.errors import ToolchainError
-from pcpu.iprog.publish import Published, decoder
+from pcpu.iprog.publish import Published, decoder, publish_module
 from pcpu.iprog.upload import upload
 from pcpu.isa import Isa
 from tests.worker.publishing import NAMES, published, tag
@@ -76,3 +76,18 @@ def test_h18_a_bucket_is_a_store(bucket: tuple[str, dict[str, bytes]]) -> None:
                 part = client.get(f"/v1/objects/{name}", headers={"range": f"bytes={first}-{last}"})
                 assert (part.status_code, part.content) == (206, content[first : last + 1])
         assert client.get("/v1/objects/nothing").status_code == 404
+
+
+def test_what_is_published_takes_the_place_of_the_other_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan would answer before the module, so that it goes, but not before that is there."""
+    asked: list[list[str]] = []
+    monkeypatch.setattr("pcpu.iprog.upload._wrangler", lambda words, folder: asked.append(words))
+    module = publish_module(b"module", [], [], tmp_path, "a")
+    upload(module, tmp_path, "bucket")
+    assert [words[2:4] for words in asked] == [
+        ["put", "bucket/objects/a.wasm"],
+        ["delete", "bucket/objects/a.iprog"],
+    ]
+    assert all(words[-1] == "--remote" for words in asked)

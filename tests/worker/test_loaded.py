@@ -12,12 +12,19 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import wasmtime
 
+from pcpu.artifact import with_manifest
+from pcpu.errors import PcpuError
+from pcpu.iprog.apply import Reader
+from pcpu.iprog.bundled import told_by
 from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.plan import make_plan
+from pcpu.iprog.publish import publish, publish_module
 from tests.worker.publishing import Shop, shop, tag
 from tests.worker.server import problem
 
+EMPTY = b"\0asm\1\0\0\0"
 PCPU = Path(sys.executable).parent / "pcpu"
 
 
@@ -79,10 +86,27 @@ def test_h26_what_is_broken(
         "u": code[:999],
     }.items():
         (tmp_path / "store" / "objects" / f"{name}.wasm").write_bytes(damaged)
+    said = told_by(code)
+    assert said is not None
+    trap = '(module (memory (export "memory") 1) (func (export "blob") (param i64) (result i32) unreachable))'
+    told = {"abi": 1, "kind": "reconstructor"}
+    for name, damaged in {
+        "said-1": with_manifest(EMPTY, told),
+        "said-2": with_manifest(EMPTY, said | {"file": 5}),
+        "said-3": with_manifest(EMPTY, said | {"blobs": [{"size": 16}]}),
+        "said-4": with_manifest(EMPTY, said | {"windows": -1}),
+        "code-1": with_manifest(EMPTY, said),
+        "code-2": with_manifest(EMPTY + b"\x0a\x02\xff\xff", said),
+        "code-3": with_manifest(bytes(wasmtime.wat2wasm(trap)), said),
+        "code-4": with_manifest(bytes(wasmtime.wat2wasm('(module (import "a" "b" (func)))')), said),
+    }.items():
+        (tmp_path / "store" / "objects" / f"{name}.wasm").write_bytes(damaged)
+    names = [path.stem for path in (tmp_path / "store" / "objects").glob("*.wasm")]
     with shop(objects_bundle, tmp_path / "store", files) as found:
-        for name in ("moved", "u", "x", "y", "z"):
+        for name in sorted({*names} - {"a.html", "empty"}):
             answer = found.get(name)
-            assert (answer.status_code, problem(answer)["code"]) == (500, "broken-object")
+            wanted = "trap" if name == "code-3" else "broken-object"
+            assert (answer.status_code, problem(answer)["code"]) == (500, wanted), name
         assert found.get("b").content == files["b"]
 
 
@@ -120,3 +144,25 @@ def test_h26_modules_are_published(filled: tuple[Path, dict[str, bytes]], tmp_pa
     assert done.returncode == 1
     assert "the blobs are not those that the module was made for" in done.stderr
     assert files["from-nothing"]
+
+
+def test_h18_what_was_published_last_is_the_object(objects_bundle: Path, tmp_path: Path) -> None:
+    old, new = Random(1).randbytes(3000), Random(2).randbytes(3000)
+    plan, module = make_plan(old, []).plan, reconstructor(make_plan(new, []).plan)
+    store = tmp_path / "store"
+    store.mkdir()
+    with shop(objects_bundle, store, {}) as found:
+        for _ in range(2):
+            done = publish(Reader(plan, []), store, "x")
+            assert done.files == ("objects/x.iprog",)
+            assert found.get("x").content == old
+            done = publish_module(module, [], [], store, "x")
+            assert (done.written, done.removed) == (("objects/x.wasm",), ("objects/x.iprog",))
+            assert found.get("x").content == new
+            assert publish_module(module, [], [], store, "x").removed == ()
+            assert [path.name for path in (store / "objects").iterdir()] == ["x.wasm"]
+        done = publish(Reader(plan, []), store, "x")
+        assert done.to_json()["removed"] == ["objects/x.wasm"]
+        (store / "objects" / "x.wasm").mkdir()
+        with pytest.raises(PcpuError, match=r"objects/x\.wasm cannot be removed: Is a directory"):
+            publish(Reader(plan, []), store, "x")

@@ -1,6 +1,6 @@
 /** Reconstructors of the store, each in a Worker of its own that the Dynamic Worker Loader starts (spec/http.md H26). */
 
-import { MemoryError, PlanError, SourceError, WasmTrap, type PlanKind } from "../../sdk/ts/src/errors";
+import { MemoryError, PcpuError, PlanError, SourceError, WasmTrap, type PlanKind } from "../../sdk/ts/src/errors";
 import type { Content } from "../../sdk/ts/src/iprog/head";
 import { bytesAt, type RangedFile, type Source } from "../../sdk/ts/src/iprog/pages";
 import type { Span } from "./conditions";
@@ -30,14 +30,24 @@ export class Loaded {
 
   /** The bytes of a span of `file`; `blobs` gives the blobs, one after the other, where the Worker does not have them. */
   async body({ sha256 }: Content, { start, stop }: Span, blobs: () => ReadableStream<Uint8Array> | null): Promise<ReadableStream | ""> {
-    const ask = () => this.#worker.fetch(`http://module/?file=${sha256}&start=${start}&stop=${stop}`);
+    const ask = () => this.#ask(`?file=${sha256}&start=${start}&stop=${stop}`);
     let answer = await ask();
     if (answer.status === NO_BLOBS) {
-      await checked(await this.#worker.fetch("http://module/", { method: "POST", body: blobs() }));
+      await checked(await this.#ask("", { method: "POST", body: blobs() }));
       answer = await ask();
     }
     const { body } = await checked(answer);
     return body ?? "";
+  }
+
+  /** Throws PlanError where the module does not start, or fails in another way than module.ts foresees. */
+  async #ask(query: string, init?: RequestInit): Promise<Response> {
+    try {
+      return await this.#worker.fetch(`http://module/${query}`, init);
+    } catch (error) {
+      if (error instanceof PcpuError) throw error;
+      throw new PlanError("damaged", `the module cannot be run: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 }
 

@@ -19,10 +19,13 @@ export interface Needed {
   readonly sites: RangedFile | undefined;
 }
 
-/** Throws Problem where something is not published, PlanError where it is another. */
+/** Throws Problem where something is not published, PlanError where it is another: of the blobs first, which the sites are about. */
 export async function needed(store: Store, head: Head): Promise<Needed> {
-  const [sites, ...blobs] = await Promise.all([sitesFile(store, head), ...head.blobs.map((blob) => blobFile(store, blob))]);
-  return { blobs, sites };
+  const finding = sitesFile(store, head);
+  const [blobs, sites] = await Promise.allSettled([Promise.all(head.blobs.map((blob) => blobFile(store, blob))), finding]);
+  if (blobs.status === "rejected") throw blobs.reason;
+  if (sites.status === "rejected") throw sites.reason;
+  return { blobs: blobs.value, sites: sites.value };
 }
 
 /** What the store is asked for at once: a Worker may have six requests open. */

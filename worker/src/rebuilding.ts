@@ -1,11 +1,14 @@
 /** A file on its way out, window by window (spec/http.md H20, H23). */
 
 import type { Content } from "../../sdk/ts/src/iprog/head";
-import { SourceError } from "../../sdk/ts/src/errors";
+import { PlanError } from "../../sdk/ts/src/errors";
 import type { Span } from "./conditions";
 
 /** What is written at a time, where windows are smaller: each step of a stream costs time, and memory until the collector comes. */
 const BLOCK = 1 << 20;
+
+/** The SHA-256 of no bytes. */
+const OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /** What makes windows. */
 export interface Maker {
@@ -25,12 +28,13 @@ export class Blocks {
   /** Where the next block begins. */
   #at: number;
 
-  /** `room` gives memory of so many bytes. */
+  /** `room` gives memory of so many bytes. Throws PlanError where a file of no bytes has another hash. */
   constructor(maker: Maker, span: Span, file: Content, room: (size: number) => Uint8Array<ArrayBuffer>) {
     this.#maker = maker;
     this.#span = span;
     this.#at = span.start;
     this.#buffer = room(Math.min(Math.max(maker.windowSize, BLOCK), span.stop - span.start));
+    if (file.size === 0 && file.sha256 !== OF_NOTHING) throw anotherHash();
     this.#digest = span.stop - span.start === file.size ? new Digest(file.sha256) : undefined;
   }
 
@@ -50,7 +54,7 @@ export class Blocks {
       this.#buffer.set(made, length);
       length += made.length;
       this.#at += made.length;
-    } while (!this.isDone && length + windowSize <= this.#buffer.length);
+    } while (!this.isDone && length + Math.min(windowSize, this.#span.stop - this.#at) <= this.#buffer.length);
     const block = this.#buffer.subarray(0, length);
     await this.#digest?.update(block, this.isDone);
     return block;
@@ -125,6 +129,10 @@ class Digest {
     if (!isLast) return;
     await this.#writer.close();
     const found = new Uint8Array(await this.#stream.digest).toHex();
-    if (found !== this.#wanted) throw new SourceError("the file that was rebuilt has not the plan's SHA-256");
+    if (found !== this.#wanted) throw anotherHash();
   }
+}
+
+function anotherHash(): PlanError {
+  return new PlanError("damaged", "the file that was rebuilt has not the plan's SHA-256", 23);
 }

@@ -46,7 +46,7 @@ def add(
     from pcpu.cli.bars import adding
     from pcpu.iprog.bank.store import Bank, files_below
 
-    found = list(files_below(files))
+    found = list(files_below(files, bank))
     store = Bank.made(bank)
     added = []
     with adding(len(found)) as advance:

@@ -11,6 +11,7 @@ import typer
 from pcpu.cli.bars import bar, planning
 from pcpu.cli.iprog import Blobs, ModeName
 from pcpu.cli.options import Json, print_json
+from pcpu.errors import UsageError
 
 
 def publish(
@@ -26,8 +27,9 @@ def publish(
         typer.Option("--name", metavar="NAME", help="Its name; by default FILE's."),
     ] = None,
     mode: Annotated[
-        ModeName, typer.Option(help="Smallest, or rebuilt at the speed of memory.")
-    ] = ModeName.small,
+        ModeName | None,
+        typer.Option(help="Smallest, or rebuilt at the speed of memory; by default small."),
+    ] = None,
     bucket: Annotated[
         str | None,
         typer.Option("--bucket", metavar="BUCKET", help="Also upload it to this R2 bucket."),
@@ -41,7 +43,7 @@ def publish(
     """Publish a file as a plan, which a Worker rebuilds it from.
 
     It lies beside its blobs. The plan is applied and compared before anything is written. Doing
-    it again changes nothing.
+    it again changes nothing; of two that have the same name the last stays.
 
     \b
     Example: pcpu publish new.bin --blob old.bin --store store
@@ -53,17 +55,22 @@ def publish(
     from pcpu.iprog.publish import check_name
     from pcpu.iprog.upload import upload
 
+    if local is not None and bucket is None:
+        raise UsageError("--local is about a bucket; give --bucket too")
     content, blobs = files.mapped(file), [files.mapped(each) for each in blob or ()]
     path = Path(file)
-    planned, told = is_plan(content), told_by(content)
+    with files.naming(file):
+        planned, told = is_plan(content), told_by(content)
     suffix = ".iprog" if planned else ".wasm" if told is not None else ""
     called = check_name(path.name.removesuffix(suffix) if name is None else name)
+    if mode is not None and suffix:
+        raise UsageError(f"--mode is for a file that is planned, and {file} is planned already")
     if told is not None:
-        published = _publish_module(content, told, blobs, store, called)
+        published = _publish_module(file, content, told, blobs, store, called)
     elif planned:
         published = _publish_plan(file, content, blobs, store, called)
     else:
-        plan = _planned(path, content, blobs, blob or (), mode)
+        plan = _planned(path, content, blobs, blob or (), mode or ModeName.small)
         published = _publish_plan(file, plan, blobs, store, called, is_new=True)
     if bucket is not None:
         upload(published, store, bucket, local)
@@ -73,15 +80,18 @@ def publish(
     for each in published.files:
         known = "" if each in published.written else "  (was there)"
         typer.echo(f"{(store / each).stat().st_size:>10}  {each}{known}", err=True)
+    for each in published.removed:
+        typer.echo(f"   removed  {each}", err=True)
     typer.echo(published.url_path)
 
 
-def _publish_module(content: Any, told: Any, blobs: Any, store: Path, name: str) -> Any:
+def _publish_module(file: str, content: Any, told: Any, blobs: Any, store: Path, name: str) -> Any:
     """Publish a reconstructor of which is ``told`` what it says of itself, once it rebuilds."""
+    from pcpu.iprog.files import naming
     from pcpu.iprog.publish import publish_module
     from pcpu.iprog.rebuilds import check_reconstructor
 
-    with bar("verifying", told["file"]["size"]) as advance:
+    with naming(file), bar("verifying", told["file"]["size"]) as advance:
         check_reconstructor(bytes(content), told, blobs, advance)
     digests = [each["sha256"] for each in told["blobs"]]
     return publish_module(content, digests, blobs, store, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder import parts
 from pcpu.iprog.decoder.wasm import ABI
 from pcpu.iprog.numbers import Bytes
-from pcpu.iprog.sites_file import is_current, write_sites
+from pcpu.iprog.sites_file import write_sites
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}")
 _PIECE = 1 << 20
@@ -23,11 +24,14 @@ _PIECE = 1 << 20
 @dataclass(frozen=True)
 class Published:
     """``files`` are all that the object needs, as paths in the store, the plan last; ``written``
-    are those that were not there before."""
+    are those that were not there before. ``other`` would be the object too, of the other kind: it
+    is not there, and ``removed`` names it where it was."""
 
     name: str
     files: tuple[str, ...]
     written: tuple[str, ...]
+    other: str = ""
+    removed: tuple[str, ...] = ()
 
     @property
     def url_path(self) -> str:
@@ -40,6 +44,7 @@ class Published:
             "path": self.url_path,
             "files": list(self.files),
             "written": list(self.written),
+            "removed": list(self.removed),
         }
 
 
@@ -66,7 +71,8 @@ def publish(reader: Reader, store: Path, name: str) -> Published:
     """Put a plan, whose file was rebuilt and found right, and what it needs into ``store``.
 
     Each file appears whole or not at all, the plan last, so that an object is there only when it
-    can be rebuilt. What is there already stays. Raises UsageError and PcpuError.
+    can be rebuilt. What is there already stays where it is whole, but for a module of that name.
+    Raises UsageError and PcpuError.
     """
     check_name(name)
     paths = [f"blobs/{content.sha256.hex()}" for content in reader.header.blobs]
@@ -75,22 +81,26 @@ def publish(reader: Reader, store: Path, name: str) -> Published:
     sites = _put_sites(reader, store)
     written += [path for path, is_new in sites.items() if is_new]
     path = f"objects/{name}.iprog"
-    if _put(store / path, reader.plan, replace=True):
+    if _put(store / path, reader.plan):
         written.append(path)
-    return Published(name, (*wanted, *sites, path), tuple(written))
+    other = f"objects/{name}.wasm"
+    removed = _remove(store, other)
+    return Published(name, (*wanted, *sites, path), tuple(written), other, removed)
 
 
 def publish_module(
     module: Bytes, digests: Sequence[str], blobs: Sequence[Bytes], store: Path, name: str
 ) -> Published:
-    """The same for a reconstructor, which was run; ``digests`` are the SHA-256 of its blobs."""
+    """The same for a reconstructor, which was run; ``digests`` are the SHA-256 of its blobs. A plan
+    of that name goes when the module is there: it would be what answers."""
     check_name(name)
     wanted = {f"blobs/{digest}": blob for digest, blob in zip(digests, blobs, strict=True)}
     written = [path for path, blob in wanted.items() if _put(store / path, blob)]
     path = f"objects/{name}.wasm"
-    if _put(store / path, module, replace=True):
+    if _put(store / path, module):
         written.append(path)
-    return Published(name, (*wanted, path), tuple(written))
+    other = f"objects/{name}.iprog"
+    return Published(name, (*wanted, path), tuple(written), other, _remove(store, other))
 
 
 def _put_sites(reader: Reader, store: Path) -> dict[str, bool]:
@@ -100,26 +110,46 @@ def _put_sites(reader: Reader, store: Path) -> dict[str, bool]:
         return {}
     blob = reader.header.blobs[about.blob]
     path = f"blobs/{blob.sha256.hex()}.{'-'.join(map(str, about.finders))}.sites"
-    if is_current(store / path):
-        return {path: False}
-    _make_folder(store / path)
-    with open_output(store / path) as file:
-        write_sites(reader.reference.blobs[about.blob], about.finders, file)
-    return {path: True}
+    made = BytesIO()
+    write_sites(reader.reference.blobs[about.blob], about.finders, made)
+    return {path: _put(store / path, made.getvalue())}
 
 
-def _put(path: Path, content: Bytes, *, replace: bool = False) -> bool:
-    """Write a file, unless it is there; whether it was written. Its name says what is in it, or
-    else, with ``replace``, the two are compared."""
-    known = path.is_file() and path.stat().st_size == len(content)
-    if known and not (replace and path.read_bytes() != bytes(content)):
+def _put(path: Path, content: Bytes) -> bool:
+    """Write a file, unless it is there, with these bytes; whether it was written."""
+    view = memoryview(content)
+    if _has(path, view):
         return False
     _make_folder(path)
     with open_output(path) as file:
-        view = memoryview(content)
         for start in range(0, len(view), _PIECE):
             write_all(file, view[start : start + _PIECE])
     return True
+
+
+def _has(path: Path, content: memoryview) -> bool:
+    """Whether there is a file with these bytes; what cannot be read is written anew."""
+    try:
+        if not path.is_file() or path.stat().st_size != len(content):
+            return False
+        with path.open("rb") as file:
+            return all(
+                file.read(_PIECE) == bytes(content[start : start + _PIECE])
+                for start in range(0, len(content), _PIECE)
+            )
+    except OSError:
+        return False
+
+
+def _remove(store: Path, path: str) -> tuple[str, ...]:
+    """Remove a file of the store; its path, where it was there."""
+    try:
+        (store / path).unlink()
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise PcpuError(f"{store / path} cannot be removed: {error.strerror}") from None
+    return (path,)
 
 
 def _make_folder(path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -49,15 +48,6 @@ def write_sites(blob: Bytes, finders: Sequence[int], out: IO[bytes]) -> int:
     for page in pages:
         out.write(page)
     return len(sites)
-
-
-def is_current(path: Path) -> bool:
-    """Whether there is a sites file, of the version that is written here."""
-    start = MAGIC + struct.pack("<I", VERSION)
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(start)) == start
 
 
 def _packed(sites: Sites) -> bytes:

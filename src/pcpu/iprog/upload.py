@@ -14,7 +14,7 @@ _MOST = 300 << 20  # bytes of a file that wrangler uploads
 
 
 def upload(published: Published, store: Path, bucket: str, emulated: Path | None = None) -> None:
-    """Upload all files of an object, the plan last.
+    """Upload all files of an object, the plan last, and delete what would be that object too.
 
     ``emulated`` is the folder in which wrangler keeps a bucket of its own, in place of a real
     one. Raises ToolchainError.
@@ -29,6 +29,8 @@ def upload(published: Published, store: Path, bucket: str, emulated: Path | None
     for path in published.files:
         file = f"--file={(store / path).resolve()}"
         _wrangler(["r2", "object", "put", f"{bucket}/{path}", file, *where], store)
+    if published.other:  # wrangler does not mind where there is none
+        _wrangler(["r2", "object", "delete", f"{bucket}/{published.other}", *where], store)
 
 
 def _wrangler(arguments: list[str], folder: Path) -> None:

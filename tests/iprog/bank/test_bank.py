@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from pcpu.errors import BankError, UsageError
 from pcpu.iprog.apply import Reader
+from pcpu.iprog.bank import store
 from pcpu.iprog.bank.cost import Costs
 from pcpu.iprog.bank.rank import from_chunks
 from pcpu.iprog.bank.select import Depth, plan_best, select
 from pcpu.iprog.bank.several import plan_several
-from pcpu.iprog.bank.sketch import SIZE, study
+from pcpu.iprog.bank.sketch import SIZE, Studied, study
 from pcpu.iprog.bank.store import Bank, files_below
 from pcpu.iprog.plan import Planned, make_plan
 
@@ -75,7 +78,13 @@ def test_what_a_bank_keeps_k13(tmp_path: Path) -> None:
     files = sorted(
         p.relative_to(tmp_path).as_posix() for p in (tmp_path / "bank").rglob("*") if p.is_file()
     )
-    assert files == ["bank/bank.json", f"bank/blobs/{sha256}", f"bank/sketches/{sha256}"]
+    assert files == [
+        "bank/bank.json",
+        f"bank/blobs/{sha256}",
+        "bank/lock",
+        f"bank/sketches/{sha256}",
+    ]
+    assert (tmp_path / "bank/lock").read_bytes() == b""
     assert json.loads((tmp_path / "bank/bank.json").read_bytes()) == {
         "type": "iprog-bank",
         "version": 1,
@@ -145,10 +154,45 @@ def test_folders_are_added_with_all_below(tmp_path: Path) -> None:
     (tmp_path / "a/b/x").write_bytes(b"x")
     (tmp_path / "a/y").write_bytes(b"y")
     given = [str(tmp_path / "a"), str(tmp_path / "a/y")]
-    assert [name for _, name in files_below(given)] == ["b/x", "y", "y"]
+    assert [name for _, name in files_below(given, str(tmp_path / "bank"))] == ["b/x", "y", "y"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="has no files"):
-        list(files_below([str(tmp_path / "empty")]))
+        list(files_below([str(tmp_path / "empty")], str(tmp_path / "bank")))
+    bank = Bank.made(str(tmp_path / "a/bank"))
+    bank.add(str(tmp_path / "a/y"), "y")
+    (tmp_path / "link").symlink_to(tmp_path / "a/bank")
+    for own in ("a/bank", "link"):
+        found = files_below([str(tmp_path / "a")], str(tmp_path / own))
+        assert [name for _, name in found] == ["b/x", "y"]
+    with pytest.raises(UsageError, match="has no files beside the bank"):
+        list(files_below([str(bank.folder)], str(bank.folder)))
+
+
+def test_names_with_what_else_ends_lines_stay_whole(tmp_path: Path) -> None:
+    bank = Bank.made(str(tmp_path / "bank"))
+    (tmp_path / "x").write_bytes(b"x")
+    for name in ("a\u2028b", "c\u2029d", "e\nf\x85g\x1eh"):
+        bank.add(str(tmp_path / "x"), name)
+    assert bank.entries()[0].names == ("a\u2028b", "c\u2029d", "e_f_g_h")
+
+
+def test_names_of_several_who_add_at_once_are_all_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is stopped where it has made the sketch, until all are there."""
+    bank = Bank.made(str(tmp_path / "bank"))
+    (tmp_path / "x").write_bytes(b"x")
+    together = Barrier(8)
+
+    def slow(content: bytes) -> Studied:
+        together.wait(timeout=60)
+        return study(content)
+
+    monkeypatch.setattr(store, "study", slow)
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda n: bank.add(str(tmp_path / "x"), f"n{n}"), range(8)))
+    assert sum(new for _, new in done) == 1
+    assert sorted(bank.entries()[0].names) == [f"n{n}" for n in range(8)]
 
 
 @pytest.mark.parametrize("depth", Depth)

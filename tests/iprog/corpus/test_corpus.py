@@ -218,6 +218,19 @@ def test_listing(tmp_path: Path) -> None:
         list_jobs(str(tmp_path / "a"), ())
 
 
+def test_plans_that_would_lie_where_folders_are(tmp_path: Path) -> None:
+    (tmp_path / "in/x.iprog").mkdir(parents=True)
+    (tmp_path / "in/x.iprog/y").write_bytes(b"")
+    assert len(list_jobs(str(tmp_path), ())) == 1
+    (tmp_path / "in/x").write_bytes(b"")
+    with pytest.raises(UsageError) as raised:
+        list_jobs(str(tmp_path), ())
+    assert str(raised.value) == (
+        f"--corpus {tmp_path}: the plan of in/x would be called in/x.iprog, as the folder of "
+        "in/x.iprog/y is; rename one of them"
+    )
+
+
 def test_without_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "find_spec", lambda name: None if name == "distributed" else name)
     with pytest.raises(UsageError, match="--corpus needs distributed; run 'make setup'"):

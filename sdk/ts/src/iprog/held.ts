@@ -45,9 +45,10 @@ export class HeldPlan {
       isFound = file !== undefined;
       await file?.hold(decoder);
     };
+    const found = sites?.().then(holdSites);
     const reading = [
-      sites?.().then(holdSites),
-      reference.read(0, reference.size, to(blobs)),
+      reference.read(0, reference.size, to(blobs)), // what is wrong with the blobs is told first: the sites are about one
+      found,
       plan.read(begun, plan.size - begun, to(address + begun)),
     ];
     for (const done of await Promise.allSettled(reading)) {

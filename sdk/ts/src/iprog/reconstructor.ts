@@ -40,8 +40,8 @@ export async function findReconstructor(file: Source): Promise<ReconstructorMani
       const content = at + name.end + name.value;
       if (next > file.size || content > next || next - content > MAX_SAID) throw broken;
       const said = parsed(await bytesAt(file, content, next - content));
-      if (said?.kind !== "reconstructor" || said.abi !== ABI) throw broken;
-      return said as ReconstructorManifest;
+      if (said?.kind !== "reconstructor" || said.abi !== ABI || !isWhole(said)) throw broken;
+      return said;
     }
     at = next;
   }
@@ -57,6 +57,23 @@ function parsed(json: Uint8Array): Partial<ReconstructorManifest> | null {
   }
 }
 
+/** Whether all is there that D12 asks for. */
+function isWhole(said: Partial<ReconstructorManifest>): said is ReconstructorManifest {
+  const { file, blobs, window_size: size, windows } = said;
+  return isContent(file) && Array.isArray(blobs) && blobs.every(isContent) && isCount(size) && size > 0 && windows === Math.ceil(file.size / size);
+}
+
+function isContent(value: unknown): value is Content {
+  if (typeof value !== "object" || value === null) return false;
+  const { name, size, sha256 } = value as Partial<Content>;
+  return typeof name === "string" && isCount(size) && typeof sha256 === "string" && HASH.test(sha256);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+const HASH = /^[0-9a-f]{64}$/;
 const SECTION = "pcpu.manifest";
 const CUSTOM = 0;
 const WASM_HEADER = 8;

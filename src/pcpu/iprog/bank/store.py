@@ -3,6 +3,7 @@
     BANK/bank.json            what it is
     BANK/blobs/SHA256         the bytes
     BANK/sketches/SHA256      the sketch, then the names it was added by, one a line
+    BANK/lock                 what is locked while a sketch is written
 
 Blobs are kept by content, as a plan needs exactly the blob that it was made for, and a file that
 is elsewhere changes or goes. A sketch is written last, so that what has one is whole; there is no
@@ -11,10 +12,12 @@ index, so that several processes may add at once.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,19 +91,30 @@ class Bank:
         the name too, and a new sketch. Raises UsageError."""
         content = mapped(file)
         sha256 = digest(content).hex()
-        known = self._entry(sha256)
-        if known is None:
+        if self._entry(sha256) is None:
             self._keep(content, sha256, file)
-        names = [*(known.names if known else ()), _CONTROLS.sub("_", name)]
         path = str(self.blob_path(sha256))
         sketch = study(mapped(path)).sketch
         if sketch.sha256.hex() != sha256:  # the copy that was there is damaged
             self._keep(content, sha256, file)
             sketch = study(mapped(path)).sketch
-        entry = Entry(sketch, tuple(dict.fromkeys(names)))
-        lines = "".join(f"{line}\n" for line in entry.names).encode("utf-8", "replace")
-        _write(self.folder / "sketches" / sha256, sketch.write() + lines)
+        with self._alone():
+            known = self._entry(sha256)  # others may have added names meanwhile
+            names = [*(known.names if known else ()), _CONTROLS.sub("_", name)]
+            entry = Entry(sketch, tuple(dict.fromkeys(names)))
+            lines = "".join(f"{line}\n" for line in entry.names).encode("utf-8", "replace")
+            _write(self.folder / "sketches" / sha256, sketch.write() + lines)
         return entry, known is None
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else writes sketches meanwhile. The lock goes with the process."""
+        try:
+            with (self.folder / "lock").open("ab") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise UsageError(f"{self.folder} cannot be written: {error.strerror}") from None
 
     def _keep(self, content: Bytes, sha256: str, file: str) -> None:
         """Copy a blob; refused where the file changed since it was hashed."""
@@ -146,7 +160,8 @@ def _read_entry(path: Path) -> Entry:
     sketch = read_sketch(content, str(path))
     if sketch.sha256.hex() != path.name:
         raise BankError(f"{path} is the sketch of another blob; add its blob anew")
-    return Entry(sketch, tuple(content[SIZE:].decode("utf-8", "replace").splitlines()))
+    lines = content[SIZE:].decode("utf-8", "replace").split("\n")
+    return Entry(sketch, tuple(line for line in lines if line))
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -154,13 +169,16 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def files_below(given: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The path and the name of each file, and of each in folders. Raises UsageError."""
+def files_below(given: Sequence[str], bank: str) -> Iterator[tuple[str, str]]:
+    """The path and the name of each file, and of each in folders, but for what is in the folder of
+    the bank. Raises UsageError."""
+    aside = Path(bank).resolve()
     for path in map(Path, given):
         if not path.is_dir():
             yield str(path), path.name
             continue
-        found = sorted(p for p in path.rglob("*") if p.is_file())
+        below = sorted(p for p in path.rglob("*") if p.is_file())
+        found = [p for p in below if not p.parent.resolve().is_relative_to(aside)]
         if not found:
-            raise UsageError(f"{path} has no files")
+            raise UsageError(f"{path} has no files" + (" beside the bank" if below else ""))
         yield from ((str(p), p.relative_to(path).as_posix()) for p in found)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pcpu.errors import UsageError
@@ -122,7 +122,20 @@ def list_jobs(corpus: str, aside: Sequence[str]) -> list[Job]:
     found = sorted(_below(root, skipped), key=lambda job: job.path)
     if not found:
         raise UsageError(f"--corpus {corpus}: the folder has no files")
+    _check_places(corpus, found)
     return found
+
+
+def _check_places(corpus: str, jobs: Sequence[Job]) -> None:
+    """Raise UsageError where the plan of a file would lie where the folder of others has to be."""
+    plans = {f"{job.path}.iprog": job.path for job in jobs}
+    for job in jobs:
+        for folder in PurePosixPath(job.path).parents:
+            if (file := plans.get(str(folder))) is not None:
+                raise UsageError(
+                    f"--corpus {corpus}: the plan of {file} would be called {folder}, as the "
+                    f"folder of {job.path} is; rename one of them"
+                )
 
 
 def _below(root: Path, skipped: set[str]) -> Iterator[Job]:
