@@ -102,11 +102,11 @@ def _publish_plan(
 ) -> Any:
     """Publish a plan, once it rebuilds; one that ``is_new`` was applied when it was made."""
     from pcpu.iprog import files
-    from pcpu.iprog.apply import Reader
+    from pcpu.iprog.native import NativeReader
     from pcpu.iprog.publish import publish
 
     with files.naming(file):
-        reader = Reader(plan, blobs)
+        reader = NativeReader(plan, blobs)
         if not is_new:
             with bar("verifying", reader.header.file.size) as advance:
                 files.verify(reader, advance)
