@@ -176,7 +176,7 @@ def ended(command: Sequence[str | Path], out: Path, number: int) -> int:
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_nothing_d20(folder: Path, tmp_path: Path, number: signal.Signals) -> None:
     # Under nohup, tests and what they start would take no notice of SIGHUP.
-    command = ["env", "--default-signal", folder / "rebuild", folder / "blob"]
+    command: list[str | Path] = ["env", "--default-signal", folder / "rebuild", folder / "blob"]
     code, tries = 0, 0
     while code == 0 and tries < 50:  # on a machine that is busy the file may be done before
         code, tries = ended(command, tmp_path / "out", number), tries + 1
