@@ -249,7 +249,15 @@ def test_what_a_reconstructor_says_of_itself_d12() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["edited", "several", "x86-64"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "edited",
+        "several",
+        "x86-64",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("instant", "wasm")),
+    ],
+)
 def test_executables(name: str, tmp_path: Path) -> None:
     file, blobs, how = CASES[name]
     plan = make_plan(file, blobs, **how).plan  # type: ignore[arg-type]

@@ -36,7 +36,7 @@ def interpreted(program: Program, inputs: Inputs, arguments: Arguments) -> Outco
 
 
 @given(st.lists(cases(ISA), min_size=20, max_size=20))
-@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 def test_h13_h15_h17_random_programs(drawn: list[Case]) -> None:
     named = {f"p{number}": case for number, case in enumerate(drawn)}
     with tempfile.TemporaryDirectory() as folder:
