@@ -114,6 +114,7 @@ def test_results_that_are_several_numbers(file: Path) -> None:
         (["run", "xor 1", "-o", "/nowhere/x"], 1, "/nowhere/x cannot be written: No such file"),
         (["run", "xor 1", "--json", "-o", "-"], 2, "with --json stdout holds the results"),
         (["run", "crc32c", "--engine", "x"], 2, "is not one of"),
+        (["run", "crc32c", "--threads", "257"], 2, "257 is not in the range 1<=x<=256"),
         (["run", "crc32c", "--isa", "/nowhere"], 2, "/nowhere: the file cannot be read"),
         (["run", "mask 12"], 2, "program:1:6: key of mask is bytes: '0x' and two hexadecimal digits for each byte"),
         (["run", "mask 0x" + "ab" * 70], 2, "key of mask is 1 to 64 bytes, 70 given"),

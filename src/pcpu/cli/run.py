@@ -18,6 +18,7 @@ from pcpu.cli.options import (
     read_with_isa,
 )
 from pcpu.errors import PcpuError, ProgramError, TrapError, UsageError
+from pcpu.run.engine import MAX_THREADS
 
 SHOWN_ROWS = 20  # of a table on a terminal
 
@@ -44,7 +45,10 @@ def run(
     threads: Annotated[
         int,
         typer.Option(
-            min=1, max=256, metavar="N", help="Cores to use, where the program's folds merge."
+            min=1,
+            max=MAX_THREADS,
+            metavar="N",
+            help="Cores to use, where the program's folds merge.",
         ),
     ] = 1,
     as_json: Json = False,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # plans need none of it, and start sooner without
 Blocks = Iterator[memoryview]  # writable; valid until the next one is asked for
 Write = Callable[[memoryview], object]
 BLOCK = 1 << 20
+MAX_THREADS = 256  # of one run
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 
 from pcpu.ir import ResultValue
+from pcpu.run.engine import MAX_THREADS
 from pcpu.run.jit import Native
 from pcpu.run.merge import Merge, merges, starts_from_zero
 
 MIN_PIECE = 1 << 16  # below, starting a thread costs more than it saves
-MAX_THREADS = 256
 ALIGN = 64  # no two threads write to one cache line
 State = ctypes.Array[ctypes.c_uint64]
 
