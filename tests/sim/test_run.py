@@ -55,6 +55,8 @@ def test_it_computes_what_the_interpreter_does(
         (".param w imm8 = 0\neach window p of w in data\nend", 18),
         (".spans s\neach span p of s in data[1:]\nx = sum p\nend", 16),
         ('lit data[0:data.len], "GET "', 23),
+        ("if 1\n  n = data.len\n  xor data[n:1], 3\nend", 7),
+        ("repeat 2\n  s = crc32c data\n  n = data.len\n  xor data[n:1], 3\nend", 7),
     ],
 )
 def test_a_trap_is_that_of_the_interpreter_at_its_place(isa: Isa, text: str, column: int) -> None:

@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any
@@ -50,7 +51,7 @@ class NativeWhole:
         size, execute = library.pcpu_size, library.pcpu_exec
         size.argtypes, size.restype = [pointer, pointer], None
         execute.argtypes, execute.restype = [pointer, pointer, pointer], ctypes.c_uint32
-        self._call = Call(program, size, execute)
+        self._call = Call(program, size, execute, partial(optimize, whole=True))
 
     def run(self, inputs: Inputs, arguments: Arguments) -> Outcome:
         """Run over buffers by name, the ``inout`` ones changed in place. Raises TrapError."""
@@ -77,15 +78,22 @@ def load(name: str, make: Callable[[], bytes]) -> ctypes.CDLL:
 def run_native(
     program: Program, inputs: Inputs, arguments: Arguments, size: Any, execute: Any
 ) -> Outcome:
-    """Give a program its memory, and call it (spec/abi.md A12-A15)."""
-    return Call(program, size, execute).outcome(inputs, arguments)
+    """Give a program that was compiled as it is its memory, and call it (spec/abi.md A12-A15)."""
+    return Call(program, size, execute, lambda compiled: compiled).outcome(inputs, arguments)
 
 
 class Call:
-    """The two functions of a compiled whole program, and what a call has to know of it."""
+    """The two functions of a compiled whole program, and what a call has to know of it.
 
-    def __init__(self, program: Program, size: Any, execute: Any) -> None:
+    ``passes`` are those that the program went through before it became code: a trap counts the
+    statements that were left.
+    """
+
+    def __init__(
+        self, program: Program, size: Any, execute: Any, passes: Callable[[Program], Program]
+    ) -> None:
         self.program, self._size, self._execute = program, size, execute
+        self._passes = passes
         self._layout = whole_layout(program)
         self._state = SLOT * max(1, self._layout.slots)
         count = sum(result.count for result in program.results)
@@ -130,7 +138,7 @@ class Call:
             _check_apart(callers, self.program.written.union(given))
             status = self._execute(address, spans, out)
         if status:
-            raise check_of(optimize(self.program, whole=True), status).error(list(out)[:NUMBERS])
+            raise check_of(self._passes(self.program), status).error(list(out)[:NUMBERS])
         lengths = dict(zip(self._names, spans[1::2], strict=True))
         return Ran(
             {name: held[name] for name in self._left},
