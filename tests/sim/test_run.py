@@ -188,6 +188,16 @@ def test_times_are_those_of_the_code(isa: Isa) -> None:
     assert let.ns < fold.ns
 
 
+def test_blocks_that_a_trap_ends_have_the_time_of_what_is_in_them(isa: Isa) -> None:
+    text = "c = 0\nrepeat 9\n  if 1\n    s = crc32c data\n    xor data[c:], 1\n    c = c + 300\n  end\nend"
+    result = run(text, isa, {"data": TEXT})
+    assert result.status == "trapped"
+    first, loop, branch, *inner = (total.ns for total in result.totals)
+    assert [total.runs for total in result.totals] == [1, 1, 8, 8, 7, 7]
+    assert loop >= branch >= sum(inner) > 0
+    assert result.metrics.ns == first + loop
+
+
 def test_a_fuse_is_one_step(isa: Isa) -> None:
     text = "fuse\n  a = sum data\n  xor data, 1\n  b = sum data\nend"
     result = run(text, isa, {"data": TEXT})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -232,10 +233,21 @@ class _Machine:
         rows = [self.counters[i * width : (i + 1) * width] for i in range(len(self.sites))]
         before = [0, *accumulate(row[Counter.RUNS] for row in rows)]
         self.recording.begun = before[-1]
-        for site, (runs, size, ns) in zip(self.sites, rows, strict=True):
-            inside = before[site.end] - before[site.number + 1]
-            took = self.corrected(ns, runs, inside)
+        times = [
+            self.corrected(row[Counter.NS], row[Counter.RUNS], before[s.end] - before[s.number + 1])
+            for s, row in zip(self.sites, rows, strict=True)
+        ]
+        if self.status:
+            self.complete(times)
+        for site, (runs, size, _), took in zip(self.sites, rows, times, strict=True):
             self.recording.totals.append(Total(runs, size, size * site.spans, took))
+
+    def complete(self, times: list[int]) -> None:
+        """Give blocks that did not end, whose time was not counted, that of what is in them."""
+        within: defaultdict[int, int] = defaultdict(int)  # by depth, of the block around them
+        for site in reversed(self.sites):
+            times[site.number] = max(times[site.number], within.pop(site.depth + 1, 0))
+            within[site.depth] += times[site.number]
 
 
 @contextmanager
