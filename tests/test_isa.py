@@ -247,6 +247,28 @@ def test_large_files_that_are_wrong_are_refused_soon(text: str, words: str, tmp_
     assert len(str(caught.value)) < 500
 
 
+KNOWN = {"op": "crc32c", "args": ["data"], "returns": "u32"}
+
+
+def test_I6_I7_vectors_of_known_operations_are_run(tmp_path: Path) -> None:
+    right = {"data": "utf8:123456789", "expect": "0xe3069283", "source": "RFC 3720"}
+    path = write(tmp_path, {**KNOWN, "vectors": [right]})
+    isa = load_isa([path])
+    assert isa.to_json() == read_isa().to_json()
+    for wrong, pointer, words in (
+        (
+            {**right, "expect": "0xe3069284"},
+            "/vectors/1/expect",
+            "crc32c gives 0xe3069283, not 0xe3069284",
+        ),
+        ({**right, "imm8": 1}, "/vectors/1", "the immediates of crc32c are: none"),
+    ):
+        write(tmp_path, {**KNOWN, "vectors": [right, wrong]})
+        with pytest.raises(IsaError) as caught:
+            load_isa([path])
+        assert str(caught.value) == f"{path}#{pointer}: {words}"
+
+
 def test_missing_file() -> None:
     with pytest.raises(IsaError, match="cannot be read: No such file"):
         load_isa([Path("/nowhere/ops.json")])

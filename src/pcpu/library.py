@@ -11,7 +11,7 @@ from typing import Any
 from pcpu import interp
 from pcpu.errors import IsaError
 from pcpu.ir import Instruction, Program, ResultValue, with_names
-from pcpu.isa import Immediate, Isa, Op, read_isa, to_bytes, to_int, to_operand
+from pcpu.isa import Immediate, Isa, Op, read_declared, to_bytes, to_int, to_operand
 
 
 def load_isa(paths: str | PathLike[str] | Iterable[str | PathLike[str]] = ()) -> Isa:
@@ -20,11 +20,10 @@ def load_isa(paths: str | PathLike[str] | Iterable[str | PathLike[str]] = ()) ->
     Their vectors and merges are checked. Raises IsaError with the JSON pointer of what is wrong.
     """
     several = [paths] if isinstance(paths, str | PathLike) else paths
-    isa = read_isa(Path(path) for path in several)
-    for op in isa.operations:
-        if op.path is not None:  # those of the package are checked by its tests
-            check_vectors(op)
-            check_merge(op)
+    isa, declared = read_declared(Path(path) for path in several)
+    for op in declared:  # those of the package are checked by its tests
+        check_vectors(op)
+        check_merge(op)
     return isa
 
 

@@ -1,6 +1,6 @@
 """The instruction set: operations declared as data, one JSON file each (spec/isa.md)."""
 
-from pcpu.isa.load import read_isa, to_bytes, to_int, to_operand
+from pcpu.isa.load import read_declared, read_isa, to_bytes, to_int, to_operand
 from pcpu.isa.model import CrcModel, Fold, Immediate, Isa, Op
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Immediate",
     "Isa",
     "Op",
+    "read_declared",
     "read_isa",
     "to_bytes",
     "to_int",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,17 @@ def read_isa(paths: Iterable[Path] = ()) -> Isa:
     Raises IsaError with a JSON pointer where a file is wrong. Vectors are not run here:
     ``pcpu.library.load_isa`` does that.
     """
+    return read_declared(paths)[0]
+
+
+def read_declared(paths: Iterable[Path]) -> tuple[Isa, list[Op]]:
+    """``read_isa``, and what has to be tried of the user's ``paths``: their operations, and those
+    that they name again, with the vectors that they give for them."""
     operations = list(_builtin())
+    declared: list[Op] = []
     for path in paths:
-        _Reader(path, operations).add(_read_json(path))
-    return Isa(tuple(sorted(operations, key=lambda op: op.opcode)))
+        _Reader(path, operations, declared).add(_read_json(path))
+    return Isa(tuple(sorted(operations, key=lambda op: op.opcode))), declared
 
 
 def to_bytes(text: str) -> bytes:
@@ -167,10 +175,11 @@ def _pointer(parts: Iterable[str | int]) -> str:
 
 
 class _Reader:
-    """Adds the operations of one user's file to ``operations``."""
+    """Adds the operations of one user's file to ``operations``, and what is to be tried of them to
+    ``declared``."""
 
-    def __init__(self, path: Path, operations: list[Op]) -> None:
-        self.path, self.operations = path, operations
+    def __init__(self, path: Path, operations: list[Op], declared: list[Op]) -> None:
+        self.path, self.operations, self.declared = path, operations, declared
 
     def fail(self, message: str, pointer: str) -> IsaError:
         return IsaError(message, pointer, str(self.path))
@@ -209,6 +218,7 @@ class _Reader:
         self.check_derived(op, document, at)
         self.check_vectors(op, at)
         self.operations.append(op)
+        self.declared.append(op)
 
     def free_opcode(self) -> int:
         return max(FIRST_USER_OPCODE - 1, *(op.opcode for op in self.operations)) + 1
@@ -222,6 +232,12 @@ class _Reader:
                     f"{known.name!r} exists already with another {key!r}; choose another name",
                     f"{at}/{key}",
                 )
+        vectors = document.get("vectors", [])
+        if vectors != known.document.get("vectors", []):  # or they have been run
+            told = known.document | {"vectors": vectors}
+            op = replace(known, document=told, path=str(self.path), pointer=at)
+            self.check_vectors(op, at)
+            self.declared.append(op)
 
     def check_derived(self, op: Op, document: dict[str, Any], at: str) -> None:
         """Members that follow from others, as ``pcpu isa --json`` prints them, have to fit."""
