@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,28 @@ def test_I6_I7_vectors_of_known_operations_are_run(tmp_path: Path) -> None:
         with pytest.raises(IsaError) as caught:
             load_isa([path])
         assert str(caught.value) == f"{path}#{pointer}: {words}"
+
+
+def test_arrays_of_65536_numbers_load_soon(tmp_path: Path) -> None:
+    """Each number was tried alone, in each part of the data and in each vector."""
+    long = "0 * " + "(" * 8 + "a ^ b" + " | a ^ b)" * 8
+    for _ in range(4):
+        long = f"({long} | {long})"
+    finish = f"state + ({long.replace('a', 'state').replace('b', '7')})"
+    fold = {"state": "u64", "init": "0", "bins": 65536, "bin": "byte * 257", "step": "state + 1"}
+    whole = {**BITS, "fold": {**fold, "merge": f"a + b + {long}", "finish": finish}}
+    expect = [int(number == 257) for number in range(65536)]
+    vectors = [{"data": "hex:01", "expect": expect}] * 4
+    path = write(tmp_path, {**whole, "vectors": vectors})
+    started = time.process_time()
+    load_isa([path])
+    assert time.process_time() - started < 5  # less than 1 s; it took 18
+    expect[65535] = -1
+    write(tmp_path, {**whole, "vectors": vectors})
+    with pytest.raises(
+        IsaError, match="#/vectors/0/expect/65535: -1 is less than the minimum of 0"
+    ):
+        load_isa([path])
 
 
 def test_missing_file() -> None:

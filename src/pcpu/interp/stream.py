@@ -93,7 +93,8 @@ class _Fold:
         return data
 
     def finish(self) -> ResultValue:
-        results = tuple(self._finish(state) & self._mask for state in self.states)
+        finished = {state: self._finish(state) & self._mask for state in {*self.states}}
+        results = tuple(finished[state] for state in self.states)
         return results[0] if self._bin is None else results
 
 

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from importlib.resources import files
-from itertools import groupby, islice
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -37,11 +36,21 @@ def _pattern(_: Any, regex: str, value: Any, __: Any) -> Iterator[ValidationErro
 
 
 def _items(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
-    """The first item that is wrong: a file may have a million of them."""
-    if isinstance(value, list) and len(value) <= schema.get("maxItems", len(value)):
-        errors = Draft202012Validator.VALIDATORS["items"](validator, wanted, value, schema)
-        for _, first in islice(groupby(errors, lambda error: error.path[0]), 1):
-            yield from first
+    """The first item that is wrong: a file may have a million of them. Of numbers and strings that
+    are there several times, as in what an array's vector expects, the first is looked at."""
+    if not isinstance(value, list) or len(value) > schema.get("maxItems", len(value)):
+        return
+    seen: set[tuple[type, Any]] = set()
+    for index in range(len(schema.get("prefixItems", ())), len(value)):
+        item = value[index]
+        if isinstance(item, int | str):
+            if (type(item), item) in seen:
+                continue
+            seen.add((type(item), item))
+        errors = [*validator.descend(item, wanted, path=index)]
+        if errors:
+            yield from errors
+            return
 
 
 def _most(_: Any, limit: int, value: Any, __: Any) -> Iterator[ValidationError]:
