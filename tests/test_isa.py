@@ -292,6 +292,40 @@ def test_arrays_of_65536_numbers_load_soon(tmp_path: Path) -> None:
         load_isa([path])
 
 
+def test_I8_errors_show_what_is_wrong_of_what_is_long(tmp_path: Path) -> None:
+    path = tmp_path / "ops.json"
+    long = "byte ^ (" * 40 + "byte" + ")" * 40 + "+ nothing"
+    chain = " + ".join(["byte"] * 400)
+    keyed = {**XORED, "args": ["data", "key:bytes1-4096"]}
+    vector = {
+        "data": "hex:" + "00" * 4096,
+        "key": "hex:01",
+        "expect": f"hex:{'01' * 999}02{'01' * 3096}",
+    }
+    for document, words in (
+        (
+            {**ROT, "map": long},
+            f"map: unknown name 'nothing'; known here: byte, index, imm3\n  ...{long[-79:]}\n  {' ' * 75}^",
+        ),
+        (
+            {**ROT, "map": chain},
+            f"map: an expression nests at most 64 deep\n  ...{chain[448 - 75 + 3 :][:94]}...\n  {' ' * 75}^",
+        ),
+        (
+            {**ROT, "map": chain * 4},
+            f"map: at most 4096 characters, and {4 * len(chain)} are given",
+        ),
+        (
+            {**keyed, "vectors": [vector]},
+            f"vectors/0/expect: xored gives ...{'10' * 40}..., not ...{'10' * 10}2{'01' * 29}0...",
+        ),
+    ):
+        write(tmp_path, document)
+        with pytest.raises(IsaError) as caught:
+            load_isa([path])
+        assert str(caught.value) == f"{path}#/{words}"
+
+
 def test_missing_file() -> None:
     with pytest.raises(IsaError, match="cannot be read: No such file"):
         load_isa([Path("/nowhere/ops.json")])

@@ -32,6 +32,19 @@ def plural(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
+def excerpt(line: str, column: int, width: int = 100) -> str:
+    """The line and a caret below a column of it, which counts from 1; of a long line the part
+    around it, in ``width`` columns, with dots where something is left out."""
+    start = max(0, column - 1 - width * 3 // 4)
+    # Characters that move the cursor would put the caret somewhere else.
+    shown = "".join(c if c.isprintable() else " " for c in line[start : start + width])
+    if start:
+        shown = f"...{shown[3:]}"
+    if len(line) > start + width:
+        shown = f"{shown[:-3]}..."
+    return f"{shown}\n{' ' * (column - 1 - start)}^"
+
+
 class PcpuError(Exception):
     """Base of every error that pCPU raises on purpose."""
 
@@ -49,8 +62,8 @@ class ExpressionError(UsageError):
 
     def __init__(self, message: str, text: str, column: int | None = None) -> None:
         self.message, self.text, self.column = message, text, column
-        place = "" if column is None else f"\n  {text}\n  {' ' * (column - 1)}^"
-        super().__init__(message + place)
+        shown = [] if column is None else excerpt(text, column).split("\n")
+        super().__init__("\n  ".join([message, *shown]))
 
 
 class IsaError(UsageError):
@@ -86,12 +99,8 @@ class TextPlace:
         return self.offset - (self.text.rfind("\n", 0, self.offset) + 1) + 1
 
     def excerpt(self, width: int = 100) -> str:
-        """The source line and a caret below the place, cut to ``width`` columns."""
-        source = self.text.split("\n")[self.line - 1]
-        start = max(0, self.column - 1 - width * 3 // 4)
-        # Characters that move the cursor would put the caret somewhere else.
-        shown = "".join(c if c.isprintable() else " " for c in source[start : start + width])
-        return f"{shown}\n{' ' * (self.column - 1 - start)}^"
+        """The source line and a caret below the place, as ``excerpt``."""
+        return excerpt(self.text.split("\n")[self.line - 1], self.column, width)
 
 
 class ProgramError(UsageError):

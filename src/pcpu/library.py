@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from os import PathLike
 from pathlib import Path
 from random import Random
@@ -12,6 +13,8 @@ from pcpu import interp
 from pcpu.errors import IsaError
 from pcpu.ir import Instruction, Program, ResultValue, with_names
 from pcpu.isa import Immediate, Isa, Op, read_declared, to_bytes, to_int, to_operand
+
+_SHOWN = 80  # characters of a value in a message
 
 
 def load_isa(paths: str | PathLike[str] | Iterable[str | PathLike[str]] = ()) -> Isa:
@@ -39,14 +42,22 @@ def check_vectors(op: Op) -> None:
     for index, vector in enumerate(op.document.get("vectors", [])):
         program = vector_program(op, vector)
         data, results = interp.run(program, to_bytes(vector["data"]))
-        if op.has_result:
-            fits = results == (vector_result(vector["expect"]),)
-            shown = str(program.results[0].show(results[0]))
-        else:
-            fits, shown = data == to_bytes(vector["expect"]), f"hex:{data.hex()}"
+        expect = vector["expect"]
+        fits = results == (vector_result(expect),) if op.has_result else data == to_bytes(expect)
         if not fits:
-            message = f"{op.name} gives {shown}, not {vector['expect']}"
+            shown = program.results[0].show(results[0]) if op.has_result else f"hex:{data.hex()}"
+            message = "{} gives {}, not {}".format(op.name, *_apart(str(shown), str(expect)))
             raise IsaError(message, f"{op.pointer}/vectors/{index}/expect", op.path)
+
+
+def _apart(a: str, b: str) -> Iterator[str]:
+    """Two texts that differ; of long ones the part where they begin to."""
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
+    start = max(0, alike - _SHOWN // 4)
+    for text in (a, b):
+        part = text[start : start + _SHOWN]
+        more = "..." if len(text) > start + _SHOWN else ""
+        yield text if len(text) <= _SHOWN else f"{'...' if start else ''}{part}{more}"
 
 
 def check_merge(op: Op) -> None:

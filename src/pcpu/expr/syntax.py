@@ -217,7 +217,7 @@ def _node(
 ) -> Located:
     depth = 1 + max(part.depth for part in parts)
     if depth > tokens.deepest:
-        raise _too_deep(tokens, parts[0].column)
+        raise _too_deep(tokens, parts[-1].column)
     return Located(kind, text, parts[0].column if column is None else column, parts, depth)
 
 

@@ -18,7 +18,7 @@ _SHOWN = 300  # characters of a message
 def fault(document: Any) -> tuple[str, list[str | int]] | None:
     """What is wrong with ``document``, and the way to that place; None where it fits the schema."""
     schema = json.loads((files("pcpu.isa") / "op.schema.json").read_text("utf-8"))
-    rules = {"pattern": _pattern, "items": _items, "maxItems": _most}
+    rules = {"pattern": _pattern, "items": _items, "maxItems": _most, "maxLength": _longest}
     validator = extend(Draft202012Validator, rules)  # type: ignore[no-untyped-call]
     error = best_match(validator(schema).iter_errors(document))
     if error is None:
@@ -56,3 +56,8 @@ def _items(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[Val
 def _most(_: Any, limit: int, value: Any, __: Any) -> Iterator[ValidationError]:
     if isinstance(value, list) and len(value) > limit:
         yield ValidationError(f"at most {limit} items, and {len(value)} are given")
+
+
+def _longest(_: Any, limit: int, value: Any, __: Any) -> Iterator[ValidationError]:
+    if isinstance(value, str) and len(value) > limit:
+        yield ValidationError(f"at most {limit} characters, and {len(value)} are given")
