@@ -195,6 +195,13 @@ def test_S6_places_of_errors_do_not_move() -> None:
     ]
 
 
+def test_S20_a_sum_that_is_too_large_is_told_where_it_gets_so() -> None:
+    outputs = ".out a, data.len * 40000\n.out b, data.len * 40000\n"
+    assert mistakes(f"{outputs}xor data, 1\n") == [("too-much-work", 2, 6)]
+    long = "repeat 4294967295\n  x = 1\nend\n"
+    assert mistakes(f"n = 1\n{long}n = 2\n") == [("too-much-work", 2, 1)]
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

@@ -6,8 +6,9 @@ buffers given the checks that ``lower`` and ``interp`` make when the program run
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from pcpu.errors import plural
 from pcpu.expr import Var
@@ -51,10 +52,12 @@ def check(program: Program) -> tuple[list[Fault], Work]:
     verifier.faults += declare(verifier.scope, program)
     if not program.body:
         verifier.fault("syntax", "a program has at least one statement", ("body",))
-    work = verifier.start(program) + verifier.block(program.body, ("body",))
+    parts = [*verifier.start(program), *verifier.statements(program.body, ("body",))]
     verifier.results(program)
+    *_, work = sums = [*accumulate((part for _, part in parts), initial=Work())]
     if not verifier.faults and (reason := excess(work)) is not None:
-        verifier.fault("too-much-work", reason, ("body",))
+        place = next(path for (path, _), s in zip(parts, sums[1:], strict=True) if excess(s))
+        verifier.fault("too-much-work", f"up to here {reason}", place)
     return verifier.faults, work
 
 
@@ -68,23 +71,23 @@ class _Verifier:
         names = frozenset[str]().union(*map(named_in, about))
         self.faults.append(Fault(code, message, path, names))
 
-    def start(self, program: Program) -> Work:
+    def start(self, program: Program) -> Iterator[tuple[Path, Work]]:
         """What is done before the first statement: outputs and registers become zeros."""
-        touched = Bound()
-        for buffer in program.buffers:
+        for index, buffer in enumerate(program.buffers):
             if buffer.role == "out":
-                touched += self.scope.whole(buffer.name)
+                yield ("buffers", index), Work(self.scope.whole(buffer.name), Bound())
         numbers = sum(r.count for r in program.registers.values() if r.count > 1)
         if numbers > MAX_NUMBERS:
             message = f"results that are several have at most {MAX_NUMBERS} numbers together"
             self.fault("too-long", f"{message}, these {numbers}", ("body",))
-        return Work(touched + Bound.of(NUMBER_BYTES * numbers), Bound())
+        yield ("body",), Work.of(NUMBER_BYTES * numbers, 0)
+
+    def statements(self, body: Sequence[Statement], path: Path) -> Iterator[tuple[Path, Work]]:
+        for index, statement in enumerate(body):
+            yield (*path, index), self.statement(statement, (*path, index))
 
     def block(self, body: Sequence[Statement], path: Path) -> Work:
-        work = Work()
-        for index, statement in enumerate(body):
-            work += self.statement(statement, (*path, index))
-        return work
+        return sum((work for _, work in self.statements(body, path)), Work())
 
     def statement(self, s: Statement, at: Path) -> Work:
         match s:
