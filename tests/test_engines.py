@@ -16,10 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pcpu import interp
+from pcpu.errors import EngineError
 from pcpu.ir import Program, with_names
 from pcpu.isa import Immediate, Isa, Op, read_isa, to_bytes
 from pcpu.library import load_isa, vector_program, vector_result
-from pcpu.source import parse_pipeline
+from pcpu.run import workerd
+from pcpu.source import bind_arguments, parse_pasm, parse_pipeline
 from tests.engines import run_pieces
 
 FAST = ("jit", "wasmtime")
@@ -103,6 +105,22 @@ def test_workerd_agrees() -> None:
         sizes = [random_.randrange(100_000) for _ in range(3)]
         assert run_pieces("workerd", program, ISA, data, sizes) == interp.run(program, data)
         assert run_pieces("workerd", program, ISA, b"") == interp.run(program, b"")
+
+
+@pytest.mark.parametrize("text", ["hist | sum", "add 3", "mask 0x0102 | crc32c"])
+def test_H31_workerd_runs_what_is_too_long_for_a_url(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workerd, "MAX_QUERY", 10)
+    program, data = parse_pipeline(text, ISA), noise(300_000, 3)
+    assert run_pieces("workerd", program, ISA, data, [7, 0, 9000]) == interp.run(program, data)
+
+
+def test_H31_workerd_says_that_parameters_are_too_long() -> None:
+    program = parse_pasm(".param key bytes1-65536\nx = key[3]\nxor data[x:], 1\n", ISA)
+    arguments = bind_arguments(program, {"key": f"0x{'ab' * 40_000}"})
+    with pytest.raises(EngineError, match="parameters are too long for a URL"):
+        workerd.ENGINE.run_whole(program, ISA, {"data": bytearray(300)}, arguments)
 
 
 @pytest.mark.parametrize("engine", FAST)

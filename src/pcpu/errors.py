@@ -199,9 +199,10 @@ class EngineError(PcpuError):
 class WorkerError(PcpuError):
     """A Worker refused a request, or the connection to it failed.
 
-    ``code`` is one of spec/http.md H9, or ``unreachable``, ``timeout`` or ``cut-off``; ``status``
-    is that of the answer, 0 where there was none. ``line``, ``column`` and ``excerpt`` say where a
-    program's text is wrong, ``pointer`` where JSON is; None where the Worker did not say.
+    ``code`` is one of spec/http.md H9, or ``unreachable``, ``timeout`` or ``cut-off``, or
+    ``url-too-long``; ``status`` is that of the answer, 0 where there was none. ``line``, ``column``
+    and ``excerpt`` say where a program's text is wrong, ``pointer`` where JSON is; None where the
+    Worker did not say.
     """
 
     def __init__(

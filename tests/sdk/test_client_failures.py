@@ -95,6 +95,12 @@ def test_nobody_answers() -> None:
         (answer(b"[]"), "cut-off", "the answer is not whole"),
         (b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{", "cut-off", "the connection failed: IncompleteRead"),
         (b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 5\r\n\r\noops!", "internal", "status 502: oops!"),
+        (
+            b"HTTP/1.1 414 URI Too Long\r\ncontent-length: 12\r\n\r\nURI too long",
+            "url-too-long",
+            "the program or a parameter is too long for a URL; bundle the program with "
+            "'pcpu build --program NAME=FILE', with defaults for what is long, and use run_named",
+        ),
         (b"HTTP/1.1 500 No\r\ncontent-length: 2\r\n\r\n[]", "internal", "status 500: []"),
         (b'HTTP/1.1 400 No\r\ncontent-length: 53\r\n\r\n{"code": "syntax", "detail": "no", "pointer": "/ops"} ', "syntax", "program#/ops: no"),
     ],

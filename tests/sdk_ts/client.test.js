@@ -52,6 +52,14 @@ test("what is wanted comes back, from any kind of body", async () => {
   }
 });
 
+test("a program that no URL has room for", async () => {
+  await assert.rejects(client.run("xor 1,".repeat(12_000), DATA), {
+    name: "ProblemError",
+    status: 414,
+    message: "the answer has the status 414: the program or a parameter is too long for a URL; bundle the program ('pcpu build --program NAME=FILE'), with defaults for what is long, and use runProgram",
+  });
+});
+
 test("values are those of a module here", async () => {
   const { results } = await client.run("hist | find 0x7a | n = counteq 10 | fnv", DATA);
   const operations = await loadOperations(`${process.env.MODULES}/ops.wasm`);

@@ -7,6 +7,10 @@ import { parseExact } from "./report.js";
 export type Problem = components["schemas"]["Problem"];
 export type ProblemCode = components["schemas"]["Code"];
 
+/** What the runtime before the Worker answers to a URL without end. */
+const TOO_LONG: readonly number[] = [414, 431];
+const HINT = ": the program or a parameter is too long for a URL; bundle the program ('pcpu build --program NAME=FILE'), with defaults for what is long, and use runProgram";
+
 /** A Worker answered with a problem (RFC 9457), or something between here and it answered with another error. */
 export class ProblemError extends PcpuError {
   static {
@@ -19,7 +23,7 @@ export class ProblemError extends PcpuError {
   readonly problem: Problem | undefined;
 
   constructor(status: number, problem?: Problem) {
-    super(problem === undefined ? `the answer has the status ${status}` : `${problem.title}: ${problem.detail}`);
+    super(problem === undefined ? `the answer has the status ${status}${TOO_LONG.includes(status) ? HINT : ""}` : `${problem.title}: ${problem.detail}`);
     this.status = status;
     this.problem = problem;
   }

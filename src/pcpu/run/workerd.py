@@ -18,17 +18,25 @@ from pcpu.ir import Program, ResultValue
 from pcpu.isa import Isa
 from pcpu.run.engine import Blocks, Engine, Write
 from pcpu.run.workerd_process import serving
-from pcpu.run.workerd_whole import run_whole, value
+from pcpu.run.workerd_whole import NAME, run_whole, value
 
 READ = 1 << 18
+MAX_QUERY = 1 << 15  # with a program in it; in 64 KiB a whole request has to begin
 
 
 def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[ResultValue, ...]:
     with tempfile.TemporaryDirectory(prefix="pcpu-workerd-") as folder:
         bundle = Path(folder) / "bundle"
-        build_bundle(isa.only(program.operations), [program], bundle)
+        known = isa.only(program.operations)
+        query = urlencode({"program": str(program)})
+        if len(query) <= MAX_QUERY:
+            build_bundle(known, [program], bundle)
+            path = f"/v1/pipeline?{query}&"
+        else:
+            build_bundle(known, [], bundle, named={NAME: program})
+            path = f"/v1/programs/{NAME}?"
         with serving(bundle, ANY_PORT, subprocess.DEVNULL) as (port, _):
-            return _exchange(port, program, blocks, write)
+            return _exchange(port, path, program, blocks, write)
 
 
 class _Upload:
@@ -40,7 +48,7 @@ class _Upload:
 
     def send(self, connection: http.client.HTTPConnection) -> None:
         try:
-            for block in self.blocks:
+            for block in filter(len, self.blocks):  # one of no bytes would end the body
                 self.sent += len(block)
                 connection.send(b"%x\r\n" % len(block))
                 connection.send(block)
@@ -52,12 +60,12 @@ class _Upload:
 
 
 def _exchange(
-    port: int, program: Program, blocks: Blocks, write: Write | None
+    port: int, path: str, program: Program, blocks: Blocks, write: Write | None
 ) -> tuple[ResultValue, ...]:
+    """``path`` is what the query is appended to that says what is wanted."""
     want = "results" if write is None else "both" if program.results else "data"
-    query = urlencode({"program": str(program), "want": want})
     connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.putrequest("POST", f"/v1/pipeline?{query}")
+    connection.putrequest("POST", f"{path}want={want}")
     connection.putheader("content-type", "application/octet-stream")
     connection.putheader("transfer-encoding", "chunked")
     connection.endheaders()

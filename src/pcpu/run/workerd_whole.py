@@ -92,6 +92,11 @@ class _Request:
             raise EngineError(f"workerd broke the connection off: {error}") from None
         finally:
             connection.close()
+        if response.status in (414, 431):  # which workerd says before the Worker sees it
+            message = (
+                "the values of the parameters are too long for a URL; give the program defaults"
+            )
+            raise EngineError(message)
         if response.status != 200:
             raise _error(json.loads(content))
         return content

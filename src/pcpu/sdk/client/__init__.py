@@ -56,8 +56,9 @@ class Client:
 
     Every method raises WorkerError: where the Worker refuses a request, with the code, line and
     column or pointer that it states; ``unreachable``, ``timeout`` and ``cut-off`` are codes of the
-    connection. Data is bytes (any contiguous buffer), a binary file object, a Path or an iterable
-    of bytes, which are sent as they come; a thread sends what is not small.
+    connection, and ``url-too-long`` of a program or parameter that no URL has room for. Data is
+    bytes (any contiguous buffer), a binary file object, a Path or an iterable of bytes, which are
+    sent as they come; a thread sends what is not small.
     """
 
     def __init__(

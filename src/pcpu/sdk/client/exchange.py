@@ -16,6 +16,11 @@ from pcpu.sdk.client.body import READ, Body
 KEPT = 8  # idle connections
 SMALL = 1 << 16  # bytes that a socket takes without anyone reading the answer
 _BROKEN = (OSError, http.client.HTTPException)
+_TOO_LONG = (414, 431)  # said by what is before the Worker: workerd has room for 64 KiB
+_TOO_LONG_HINT = (
+    "the program or a parameter is too long for a URL; bundle the program with "
+    "'pcpu build --program NAME=FILE', with defaults for what is long, and use run_named"
+)
 
 
 class Connections:
@@ -247,6 +252,8 @@ def _problem(status: int, content: bytes, url: str) -> PcpuError:
     except ValueError:
         members = None
     if not isinstance(members, dict) or "code" not in members:
+        if status in _TOO_LONG:
+            return WorkerError("url-too-long", _TOO_LONG_HINT, url=url, status=status)
         text = content[:200].decode(errors="replace").strip()
         return WorkerError("internal", f"status {status}: {text}", url=url, status=status)
     return WorkerError(
