@@ -23,9 +23,14 @@ from pcpu.iprog.bank.select import Depth
 from pcpu.iprog.decoder.wasm import ABI
 from pcpu.iprog.finders import record as records
 from pcpu.iprog.plan import Mode
+from pcpu.ir import MOVES
 from pcpu.ir.model import MAX_OPERATIONS
+from pcpu.ir.names import RESERVED
+from pcpu.ir.statement import DATA
+from pcpu.isa.load import PASM_NAMES
 from pcpu.sdk.client.answer import DATA_THEN_RESULTS
 from pcpu.source import builder, pipeline
+from pcpu.source.pasm_statements import KEYWORDS
 from tests.conftest import ROOT
 
 
@@ -46,10 +51,17 @@ def test_what_a_bundled_program_may_be_called() -> None:
     assert BUNDLED.pattern == builder.NAME.pattern
 
 
+def test_what_pasm_calls_otherwise() -> None:
+    assert KEYWORDS.keys() == RESERVED
+    assert RESERVED | MOVES.keys() | {DATA.buffer} == PASM_NAMES
+
+
 @pytest.mark.parametrize(
     ("file", "name", "value"),
     [
         ("sdk/ts/src/pipeline.ts", "MAX_STEPS", MAX_OPERATIONS),
+        ("sdk/ts/src/pipeline.ts", "WORDS", f"^(?:{'|'.join(KEYWORDS)})$"),
+        ("sdk/ts/src/pipeline.ts", "DATA", DATA.buffer),
         ("sdk/ts/src/pipeline.ts", "NAMES", builder.NAMES),
         ("sdk/ts/src/pipeline.ts", "NAME", f"^{builder.NAME.pattern}$"),
         ("sdk/ts/src/pipeline-text.ts", "MAX_TEXT", pipeline.MAX_TEXT),

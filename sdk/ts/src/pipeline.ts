@@ -33,6 +33,9 @@ export function written(operand: Operand): string {
 }
 
 export const NAME = /^[a-z_][a-z0-9_]{0,31}$/;
+/** Words of pASM, and what it calls the bytes of a pipeline (spec/pasm.md S2, S6). */
+const WORDS = /^(?:if|else|end|repeat|each|fuse)$/;
+const DATA = "data";
 export const NAMES = "a name of a-z, 0-9 and _, at most 32";
 const MAX_STEPS = 256;
 
@@ -95,6 +98,10 @@ export class Builder<At> {
     if (name !== undefined && op.kind === "map") {
       throw new Fault("name-on-map", name.at, `${op.op} changes the data and has no result to name`);
     }
+    if (name !== undefined && WORDS.test(name.value)) {
+      throw new Fault("syntax", name.at, `'${name.value}' is a word of the language and no name`);
+    }
+    if (name?.value === DATA) throw new Fault("duplicate-name", name.at, `the bytes are called '${DATA}' already`);
     if (name !== undefined && this.#taken.has(name.value)) {
       throw new Fault("duplicate-name", name.at, `an earlier result is called '${name.value}' already`);
     }

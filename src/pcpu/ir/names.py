@@ -6,6 +6,8 @@ import itertools
 
 from pcpu.isa import Op
 
+RESERVED = frozenset(["if", "else", "end", "repeat", "each", "fuse"])  # words of pASM (S2)
+
 
 class Names:
     """Gives the results of a pipeline their names, in program order."""

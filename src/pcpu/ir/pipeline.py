@@ -10,8 +10,9 @@ from pcpu.ir.model import (
     MAX_OPERATIONS,
     Program,
 )
-from pcpu.ir.names import Names
+from pcpu.ir.names import RESERVED, Names
 from pcpu.ir.statement import (
+    DATA,
     Instruction,
     Operand,
 )
@@ -32,6 +33,10 @@ def check_length(count: int) -> None:
 def check_name(op: Op, name: str, taken: Iterable[str]) -> None:
     if not op.has_result:
         raise ProgramError("name-on-map", f"{op.name} changes the data and has no result to name")
+    if name in RESERVED:
+        raise ProgramError("syntax", f"{name!r} is a word of the language and no name")
+    if name == DATA.buffer:
+        raise ProgramError("duplicate-name", f"the bytes are called {name!r} already")
     if name in taken:
         raise ProgramError("duplicate-name", f"an earlier result is called {name!r} already")
 

@@ -15,6 +15,7 @@ from pcpu.ir.model import (
     Parameter,
     Program,
 )
+from pcpu.ir.names import RESERVED
 from pcpu.ir.parts import names_of
 from pcpu.ir.statement import (
     Each,
@@ -24,7 +25,6 @@ from pcpu.ir.statement import (
 )
 from pcpu.ir.work import LoopWork
 
-RESERVED = frozenset(["if", "else", "end", "repeat", "each", "fuse"])
 SPAN_BYTES = 16  # of one span of a list: two numbers of 64 bits
 HINTS = 20  # unknown names for which others like them are looked up
 _ATTRIBUTES = {

@@ -17,7 +17,7 @@ from pcpu.ir.declare import declare
 from pcpu.ir.fault import Fault, Path, show_number
 from pcpu.ir.model import Program
 from pcpu.ir.parts import named_in, names_of, operands_of
-from pcpu.ir.scope import RESERVED, SPAN_BYTES, Scope, known
+from pcpu.ir.scope import SPAN_BYTES, Scope, known
 from pcpu.ir.statement import (
     MOVES,
     Each,
@@ -149,9 +149,6 @@ class _Verifier:
     # Operations
 
     def instruction(self, s: Instruction, at: Path) -> Work:
-        if s.op.name in MOVES or s.op.name in RESERVED:
-            message = f"an operation that is called {s.op.name} can only stand in a pipeline"
-            self.fault("unknown-op", message, (*at, "op"))
         self.span(s.span, (*at, "span"), writes=s.op.kind == "map")
         work = Work(self.scope.span_bound(s.span), Bound.of(max(1, s.op.result_count)))
         wanted = s.op.immediates

@@ -21,6 +21,11 @@ MAX_FILE = 16 << 20
 # A kernel's exports are pcpu_OP and pcpu_OP_init, _update, _finish.
 RESERVED_SUFFIXES = ("_init", "_update", "_finish")
 RESERVED_NAMES = frozenset(["nop", "init", "update", "finish", "run"])
+# What begins other lines of pASM, and what its bytes are called (spec/pasm.md S2, S6).
+PASM_NAMES = frozenset([
+    "if", "else", "end", "repeat", "each", "fuse", "copy", "copyxor", "copyadd", "adddiff", "fill",
+    "lit", "data",
+])  # fmt: skip
 TAKEN_NAMES = frozenset(["byte", "state", "index", "a", "b", "data", "expect", "source"])
 DERIVED = ("kind", "immediates", "uses_index", "state_bits", "result_bits", "result_count")
 MAX_SIZE = 65536  # of an operand that is bytes
@@ -253,7 +258,7 @@ class _Reader:
         for name, pointer in places:
             if name in taken:
                 raise self.fail(f"the name {name!r} is taken", pointer)
-            if name in RESERVED_NAMES or name.endswith(RESERVED_SUFFIXES):
+            if name in RESERVED_NAMES | PASM_NAMES or name.endswith(RESERVED_SUFFIXES):
                 raise self.fail(f"the name {name!r} is reserved", pointer)
             taken.add(name)
         if op.opcode > LAST_OPCODE:
