@@ -159,6 +159,7 @@ def test_I4_merges_know_the_place_in_the_stream(tmp_path: Path) -> None:
         ({**ROT, "op": "fnv64"}, "/op", "the name 'fnv64' is taken"),
         ({**ROT, "op": "crc32c_update"}, "/op", "reserved"),
         *(({**ROT, "op": name}, "/op", "reserved") for name in ("end", "copy", "data")),
+        ({**ROT, "op": "r" * 27}, "/op", "does not match"),
         ({**ROT, "opcode": 2}, "/opcode", "opcode 2 is that of 'xor'"),
         ({**ROT, "opcode": 0}, "/opcode", ""),
         ({**ROT, "args": ["data", "imm3", "imm3"]}, "/args/2", "taken; write 'key:imm3'"),
