@@ -19,7 +19,6 @@ from pcpu.errors import PcpuError, UsageError
 from pcpu.ir import Program, Shown
 from pcpu.isa import Isa
 
-THREAD_BLOCKS = 4  # MiB that each thread gets at a time: enough to hide its start
 PROGRESS_FROM = 64 << 20  # smaller files are done before a bar would be read
 
 
@@ -58,7 +57,7 @@ def run_file(
         sink = None if out is None else stack.enter_context(open_sink(out))
         if sink is not None:
             _check_apart(data, sink)
-        block = engines.BLOCK * (THREAD_BLOCKS * threads if threads > 1 else 1)
+        block = engines.block_size(threads)
         counted = stack.enter_context(_Counted.opened(data, source, block))
         write = None if sink is None else partial(write_all, sink)
         if threads > 1:

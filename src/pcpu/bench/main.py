@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from pcpu.bench.bar import progress_bar
 from pcpu.bench.build import Kit, build
 from pcpu.bench.definition import Definition, load_definitions
 from pcpu.bench.goals import judge
@@ -68,12 +68,7 @@ def _measured(
     settings: Settings,
 ) -> tuple[Kit, Results]:
     """What was compiled, and how fast it is; a bar on standard error says how far this is."""
-    screen = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(), console=screen, transient=True,
-        disable=not screen.is_terminal,
-    )  # fmt: skip
+    bar = progress_bar()
     with bar, tempfile.TemporaryDirectory(prefix="pcpu-bench-") as folder:
         task = bar.add_task("compiling", total=sum(map(len, plan.values())))
         kit = build(isa, definitions, Path(folder))

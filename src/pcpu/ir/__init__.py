@@ -14,6 +14,8 @@ from pcpu.ir.model import (
     ResultValue,
     Shown,
     show_result,
+    shown_number,
+    shown_value,
 )
 from pcpu.ir.names import Names
 from pcpu.ir.outcome import Arguments, Inputs, Outcome
@@ -57,7 +59,7 @@ __all__ = [
     "Output", "Parameter", "Path", "Program", "Repeat", "Result", "ResultValue", "Scalar",
     "Shown", "Span", "Statement", "Work", "bodies", "check", "check_immediate",
     "check_immediate_count", "check_length", "check_name", "named_in", "show_bytes",
-    "show_result", "verify", "walk", "with_data", "with_names",
+    "show_result", "shown_number", "shown_value", "verify", "walk", "with_data", "with_names",
 ]  # fmt: skip
 
 

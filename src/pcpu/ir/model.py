@@ -98,6 +98,15 @@ def show_result(value: int, returns: str, bits: int) -> int | str:
     return value if returns == "count" else f"0x{value:0{(bits + 3) // 4}x}"
 
 
+def shown_value(shown: Shown) -> ResultValue:
+    """The result that ``Result.show`` gave."""
+    return tuple(map(shown_number, shown)) if isinstance(shown, list) else shown_number(shown)
+
+
+def shown_number(shown: int | str) -> int:
+    return int(shown, 16) if isinstance(shown, str) else shown
+
+
 @dataclass(frozen=True)
 class Program:
     """What to do with some bytes. ``returns`` names the registers that are its results; None

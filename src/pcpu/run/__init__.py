@@ -6,9 +6,9 @@ from functools import cache
 from importlib import import_module
 
 from pcpu.errors import UsageError
-from pcpu.run.engine import BLOCK, Blocks, Engine, Write
+from pcpu.run.engine import BLOCK, Blocks, Engine, Write, block_size
 
-__all__ = ["BLOCK", "NAMES", "Blocks", "Engine", "Write", "find"]
+__all__ = ["BLOCK", "NAMES", "Blocks", "Engine", "Write", "block_size", "find"]
 
 # Written out, since listing the folder would import every engine's libraries.
 NAMES = ("jit", "wasmtime", "workerd", "interp")

@@ -14,6 +14,7 @@ Blocks = Iterator[memoryview]  # writable; valid until the next one is asked for
 Write = Callable[[memoryview], object]
 BLOCK = 1 << 20
 MAX_THREADS = 256  # of one run
+_THREAD_BLOCKS = 4  # that each of several threads gets at a time: enough to hide its start
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Engine:
     run: Callable[[Program, Isa, Blocks, Write | None], tuple[ResultValue, ...]]
     run_whole: Callable[[Program, Isa, Inputs, Arguments], Outcome]
     version: Callable[[], str]
+
+
+def block_size(threads: int) -> int:
+    """How much of a file is read at a time."""
+    return BLOCK * (_THREAD_BLOCKS * threads if threads > 1 else 1)
 
 
 class Session(Protocol):

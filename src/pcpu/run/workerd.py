@@ -14,11 +14,11 @@ from urllib.parse import urlencode
 from pcpu import worker
 from pcpu.bundle import ANY_PORT, build_bundle
 from pcpu.errors import EngineError
-from pcpu.ir import Program, ResultValue
+from pcpu.ir import Program, ResultValue, shown_value
 from pcpu.isa import Isa
 from pcpu.run.engine import Blocks, Engine, Write
 from pcpu.run.workerd_process import serving
-from pcpu.run.workerd_whole import NAME, run_whole, value
+from pcpu.run.workerd_whole import NAME, run_whole
 
 READ = 1 << 18
 MAX_QUERY = 1 << 15  # with a program in it; in 64 KiB a whole request has to begin
@@ -87,7 +87,7 @@ def _exchange(
     report = json.loads(tail)
     if report["bytes_in"] != upload.sent:
         raise EngineError(f"workerd read {report['bytes_in']} of {upload.sent} bytes")
-    return tuple(value(report["results"][result.name]) for result in program.results)
+    return tuple(shown_value(report["results"][result.name]) for result in program.results)
 
 
 def _receive(connection: http.client.HTTPConnection, upload: _Upload, write: Write | None) -> bytes:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from pcpu.bundle import ANY_PORT, build_bundle
 from pcpu.errors import EngineError, TrapError
-from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue, Shown
+from pcpu.ir import Arguments, Inputs, Outcome, Program, shown_number, shown_value
 from pcpu.isa import Isa
 from pcpu.run.workerd_process import serving
 
@@ -47,21 +47,12 @@ def ask(port: int, name: str, program: Program, inputs: Inputs, arguments: Argum
     }
     return Outcome(
         buffers,
-        {name: value(shown) for name, shown in report["results"].items()},
+        {name: shown_value(shown) for name, shown in report["results"].items()},
         {
-            name: [tuple(map(number, row)) for row in rows]
+            name: [tuple(map(shown_number, row)) for row in rows]
             for name, rows in report["tables"].items()
         },
     )
-
-
-def value(shown: Shown) -> ResultValue:
-    """The result that JSON shows so."""
-    return tuple(map(number, shown)) if isinstance(shown, list) else number(shown)
-
-
-def number(shown: int | str) -> int:
-    return int(shown, 16) if isinstance(shown, str) else shown
 
 
 class _Request:

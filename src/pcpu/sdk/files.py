@@ -12,14 +12,13 @@ from typing import IO, TYPE_CHECKING, Any
 from pcpu.artifact import open_output, write_all
 from pcpu.errors import PcpuError, UsageError
 from pcpu.run.buffer import copied
-from pcpu.run.engine import BLOCK
+from pcpu.run.engine import BLOCK, block_size
 from pcpu.sdk.outcome import Outcome
 
 if TYPE_CHECKING:
     from pcpu.sdk.compiled import Compiled
 
 Target = str | os.PathLike[str] | IO[bytes]
-THREAD_BLOCKS = 4  # MiB that each thread gets at a time
 
 
 def run_file(
@@ -44,8 +43,8 @@ def run_file(
         file = stack.enter_context(_opened(source))
         if (running := compiled.streaming(named)) is not None:
             session = running[0].session(running[1], threads)
-            sink = None if target is None else stack.enter_context(_sink(target))
-            for block in _blocks(file, BLOCK * (THREAD_BLOCKS * threads if threads > 1 else 1)):
+            sink = None if target is None else stack.enter_context(opened_target(target))
+            for block in _blocks(file, block_size(threads)):
                 session.update(block, in_place=True)
                 if sink is not None:
                     write_all(sink, block)
@@ -74,7 +73,7 @@ def _run_whole(
     values[main] = data = stack.enter_context(_whole(file, writable=main in changed))
     outcome = compiled(**values, in_place=True, threads=threads)
     if target is not None:
-        with _sink(target) as sink, memoryview(_left(outcome)) as left:
+        with opened_target(target) as sink, memoryview(_left(outcome)) as left:
             write_all(sink, left.cast("B"))
     kept = {
         name: bytearray(content) if isinstance(content, mmap.mmap) else content
@@ -97,7 +96,8 @@ def _opened(source: Target) -> AbstractContextManager[IO[bytes]]:
         raise UsageError(f"{os.fspath(source)} cannot be read: {reason}") from None
 
 
-def _sink(target: Target) -> AbstractContextManager[IO[bytes]]:
+def opened_target(target: Target) -> AbstractContextManager[IO[bytes]]:
+    """A file that appears whole or not at all, or the caller's file object."""
     if isinstance(target, str | os.PathLike):
         return open_output(Path(target))
     return nullcontext(target)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from pcpu.artifact import write_beside
 from pcpu.bench import record
+from pcpu.bench.bar import progress_bar
 from pcpu.bench.definition import ROOT
 from pcpu.bench.delta.goals import Verdict, judge, rounded
 from pcpu.bench.delta.measure import INSTANT, SMALL, ZSTD, Measured, measure
@@ -38,12 +38,7 @@ def run_bench(
     """
     began = time.monotonic()
     chosen = [p for p in described(only) if not quick or p["new"]["size"] <= QUICK]
-    screen = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(), console=screen, transient=True,
-        disable=not screen.is_terminal,
-    )  # fmt: skip
+    bar = progress_bar()
     results: list[Measured] = []
     with bar:
         task = bar.add_task("fetching", total=len(chosen))

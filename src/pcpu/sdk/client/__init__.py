@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import operator
-import os
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, Literal, Self, SupportsIndex
 from urllib.parse import quote
 
-from pcpu.artifact import open_output, write_all
+from pcpu.artifact import write_all
 from pcpu.errors import UsageError
 from pcpu.ir import Program
 from pcpu.sdk.builder import Builder
@@ -19,12 +16,12 @@ from pcpu.sdk.client.answer import Answer, StreamedAnswer
 from pcpu.sdk.client.body import Body, body_of, empty, form_of, input_of
 from pcpu.sdk.client.exchange import Connections
 from pcpu.sdk.compiled import Compiled
+from pcpu.sdk.files import Target, opened_target
 
 if TYPE_CHECKING:
     from pcpu.sdk.client.body import Data
 
 Want = Literal["data", "results", "both"]
-Target = str | os.PathLike[str] | IO[bytes]
 
 
 @dataclass(frozen=True)
@@ -212,19 +209,13 @@ def _written(name: str, value: object) -> str:
     return f"0x{content.hex()}"
 
 
-def _opened(target: Target) -> AbstractContextManager[IO[bytes]]:
-    if isinstance(target, str | os.PathLike):
-        return open_output(Path(target))
-    return nullcontext(target)
-
-
 def _whole(streamed: StreamedAnswer, target: Target | None) -> Answer:
     with streamed:
         if target is None:
             pieces = list(streamed)
             has_data = streamed.has_data
             return replace(streamed.answer, data=b"".join(pieces) if has_data else None)
-        with _opened(target) as file:
+        with opened_target(target) as file:
             for piece in streamed:
                 write_all(file, memoryview(piece))
         return streamed.answer

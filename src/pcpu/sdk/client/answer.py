@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from pcpu.errors import UsageError, WorkerError
-from pcpu.ir import ResultValue
+from pcpu.ir import ResultValue, shown_number, shown_value
 from pcpu.sdk.client.exchange import Exchange
 
 DATA_THEN_RESULTS = "application/vnd.pcpu.data-then-results"
@@ -126,19 +126,10 @@ class StreamedAnswer:
 
 
 def _answer(report: Mapping[str, Any]) -> Answer:
-    results = {name: _value(shown) for name, shown in report.get("results", {}).items()}
+    results = {name: shown_value(shown) for name, shown in report.get("results", {}).items()}
     tables = {
-        name: [tuple(_number(shown) for shown in row) for row in rows]
+        name: [tuple(map(shown_number, row)) for row in rows]
         for name, rows in report.get("tables", {}).items()
     }
     sizes = (report.get("bytes_in"), report.get("bytes_out"))
     return Answer(None, results, tables, *sizes, dict(report))
-
-
-def _value(shown: Any) -> ResultValue:
-    return tuple(map(_number, shown)) if isinstance(shown, list) else _number(shown)
-
-
-def _number(shown: int | str) -> int:
-    """A count is a number, anything else hexadecimal (spec/http.md H6)."""
-    return int(shown, 16) if isinstance(shown, str) else shown
