@@ -57,8 +57,15 @@ def _leb128(value: int) -> bytes:
 
 
 def is_regular(path: Path) -> bool:
-    """Whether there is a regular file, or nothing yet."""
-    return path.is_file() or not path.exists()
+    """Whether there is a regular file, or nothing yet. It is looked at once: others may make it."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except ValueError:  # a path with U+0000
+        return True
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return True
+        raise
 
 
 def appears_whole(out: str) -> bool:

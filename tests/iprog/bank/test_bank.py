@@ -104,6 +104,24 @@ def test_a_blob_without_a_sketch_is_not_there_k14(tmp_path: Path) -> None:
     assert bytes(bank.blob(bank.entries()[0])) == b"one"
 
 
+def test_a_bank_that_others_are_making_is_made(tmp_path: Path) -> None:
+    for n, begun in enumerate(["blobs/", "sketches/", ".bank.json.x1", "lock"]):
+        bank = tmp_path / str(n)
+        bank.mkdir()
+        (bank / begun).mkdir() if begun.endswith("/") else (bank / begun).touch()
+        assert Bank.made(str(bank)).entries() == []
+    barrier = Barrier(4)
+
+    def make(n: int) -> None:
+        barrier.wait(60)
+        Bank.made(str(tmp_path / f"many-{n}"))
+
+    with ThreadPoolExecutor(4) as threads:
+        for n in range(20):
+            for done in [threads.submit(make, n) for _ in range(4)]:
+                done.result()
+
+
 def test_damaged_banks_are_refused_k15(tmp_path: Path) -> None:
     (tmp_path / "one").write_bytes(b"one")
     bank = Bank.made(str(tmp_path / "bank"))

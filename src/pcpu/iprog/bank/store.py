@@ -30,6 +30,7 @@ from pcpu.iprog.reference import PIECE, digest
 
 _ABOUT = {"type": "iprog-bank", "version": 1}
 _ABOUT_BYTES = 1 << 16
+_FOLDERS = ("blobs", "sketches")
 _HASH = re.compile("[0-9a-f]{64}")
 _CONTROLS = re.compile("[\0-\x1f\x7f-\x9f]")
 
@@ -70,13 +71,13 @@ class Bank:
 
     @classmethod
     def made(cls, folder: str) -> Bank:
-        """The bank in a folder, which is made where there is none."""
+        """The bank in a folder, which is made where there is none, also while others make it."""
         path = Path(folder)
         try:
             if not (path / "bank.json").exists():
-                if path.exists() and any(path.iterdir()):
+                if path.exists() and not all(_is_ours(each.name) for each in path.iterdir()):
                     raise UsageError(f"{folder} is not empty, and no bank; choose another folder")
-                for part in ("blobs", "sketches"):
+                for part in _FOLDERS:
                     (path / part).mkdir(parents=True, exist_ok=True)
                 _write(path / "bank.json", json.dumps(_ABOUT).encode() + b"\n")
         except OSError as error:
@@ -153,6 +154,12 @@ class Bank:
         except OSError as error:
             raise BankError(f"{path} cannot be read: {error.strerror}") from None
         return mapped(str(path))
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a bank that another process is making may hold this; ``open_output`` writes the
+    content of bank.json beside it first."""
+    return name in (*_FOLDERS, "bank.json", "lock") or name.startswith(".bank.json.")
 
 
 def _read_entry(path: Path) -> Entry:
