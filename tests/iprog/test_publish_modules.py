@@ -11,6 +11,7 @@ import wasmtime
 
 from pcpu.artifact import with_manifest
 from pcpu.errors import DamagedPlanError, UnsupportedPlanError, WrongBlobError
+from pcpu.iprog import rebuilds
 from pcpu.iprog.bundled import read_reconstructors, told_by
 from pcpu.iprog.decoder.wasm import reconstructor
 from pcpu.iprog.numbers import varint
@@ -127,6 +128,25 @@ def test_code_that_is_damaged(code: bytes, why: str, said: dict[str, Any]) -> No
     with pytest.raises(DamagedPlanError, match=why) as raised:
         check(code, said, [BLOB])
     assert "\n" not in str(raised.value)
+
+
+FOREVER = "(loop (br 0))"
+ENDLESS = {
+    "blob": body(blob=f"(param i64) (result i32) {FOREVER} i32.const 0"),
+    "prepare": body(prepare=f"(result i32) {FOREVER} i32.const 0"),
+    "window": body(window=f"(param i64) (result i32) {FOREVER} i32.const 0"),
+    "start": bytes(wasmtime.wat2wasm(f"(module (func $f {FOREVER}) (start $f))")),
+}
+
+
+@pytest.mark.parametrize("code", ENDLESS.values(), ids=ENDLESS)
+def test_code_that_does_not_end_is_stopped(
+    code: bytes, said: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuilds, "_AT_LEAST", 0.25)
+    why = r"^the module was stopped, as it did not end within 0\.25 seconds$"
+    with pytest.raises(DamagedPlanError, match=why):
+        check(code, said, [BLOB])
 
 
 def test_commands_say_it_in_a_line(tmp_path: Path, said: dict[str, Any]) -> None:

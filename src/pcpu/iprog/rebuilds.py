@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import wasmtime
@@ -13,6 +15,9 @@ from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.reference import digest
 
 _PIECE = 1 << 20
+# What a module may take, in seconds: far more than any that pCPU made.
+_AT_LEAST = 60.0
+_EACH_MIB = 1.0  # of the file and the blobs
 # What is called, with its parameters and results (D10, D11).
 _EXPORTS = {
     "blob": ("i64", "i32"),
@@ -29,13 +34,14 @@ def check_reconstructor(
 ) -> None:
     """Rebuild the file with ``module``, which says ``told`` of itself, and compare its SHA-256.
 
-    Raises WrongBlobError and DamagedPlanError.
+    Raises WrongBlobError and DamagedPlanError, this also where it does not end.
     """
     wanted = [(blob["size"], blob["sha256"]) for blob in told["blobs"]]
     if [(len(blob), digest(blob).hex()) for blob in blobs] != wanted:
         raise WrongBlobError("the blobs are not those that the module was made for")
     found, left = hashlib.sha256(), told["file"]["size"]
-    for window in _windows(module, told["windows"], blobs):
+    seconds = _AT_LEAST + _EACH_MIB * ((left + sum(map(len, blobs))) >> 20)
+    for window in _windows(module, told["windows"], blobs, seconds):
         left -= len(window)
         if left < 0:
             break
@@ -45,23 +51,43 @@ def check_reconstructor(
         raise DamagedPlanError("the file that the module rebuilds has not the SHA-256 that it says")
 
 
-def _windows(module: bytes, count: int, blobs: Sequence[Bytes]) -> Iterator[bytes]:
+def _windows(module: bytes, count: int, blobs: Sequence[Bytes], seconds: float) -> Iterator[bytes]:
     try:
-        code = _Code(module)
-        code.take(blobs)
-        for number in range(count):
-            yield code.window(number)
+        with _engine(seconds) as engine:
+            code = _Code(module, engine)
+            code.take(blobs)
+            for number in range(count):
+                yield code.window(number)
     except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
+        if getattr(error, "trap_code", None) is wasmtime.TrapCode.INTERRUPT:
+            raise DamagedPlanError(
+                f"the module was stopped, as it did not end within {seconds:g} seconds"
+            ) from None
         why = str(error).strip().splitlines()[-1:]  # the cause is behind what it led to
         raise DamagedPlanError(f"the module cannot be run: {''.join(why).strip()}") from None
+
+
+@contextmanager
+def _engine(seconds: float) -> Iterator[wasmtime.Engine]:
+    """What runs code, which ends with a trap after so many seconds."""
+    config = wasmtime.Config()
+    config.epoch_interruption = True
+    engine = wasmtime.Engine(config)
+    timer = threading.Timer(seconds, engine.increment_epoch)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield engine
+    finally:
+        timer.cancel()
 
 
 class _Code:
     """A module at work. Raises DamagedPlanError."""
 
-    def __init__(self, module: bytes) -> None:
-        engine = wasmtime.Engine()
+    def __init__(self, module: bytes, engine: wasmtime.Engine) -> None:
         self._store = wasmtime.Store(engine)
+        self._store.set_epoch_deadline(1)
         instance = wasmtime.Instance(self._store, wasmtime.Module(engine, module), [])
         exports: Any = instance.exports(self._store)
         self._exports = {name: exports.get(name) for name in ("memory", *_EXPORTS)}
