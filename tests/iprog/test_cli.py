@@ -110,6 +110,8 @@ def test_json_on_stdout(folder: Path) -> None:
     assert told["file"]["size"] == len(FILE)
     whole = json.loads(pcpu("inspect", folder / "new.iprog", "--blob", old, "--json").stdout)
     assert whole["type"] == "iprog"
+    assert told["not_checked"] == ["blobs", "frames", "windows", "file"]
+    assert whole["not_checked"] == ["windows", "file"]
     again = folder / "again.iprog"
     done = pcpu("plan", folder / "new", "--blob", old, "-o", again, "--json")
     assert json.loads(done.stdout)["file_size"] == len(FILE)

@@ -202,6 +202,9 @@ def apply(
         files.rebuild(reader, out, wanted, advance)
 
 
+_REBUILT = ("windows", "file")  # whose checks are of what is rebuilt
+
+
 def inspect(
     plan: PlanFile,
     blob: Blobs = None,
@@ -219,7 +222,8 @@ def inspect(
 
     With --json and its blobs, all of it: the JSON form of spec/iprog.md. With --program and its
     blobs a program that any engine runs and pcpu sim shows. Nothing is rebuilt, so what the
-    windows come to is not checked; pcpu verify does that.
+    windows come to is not checked; pcpu verify does that. The not_checked of --json says what is
+    not.
 
     \b
     Example: pcpu inspect new.iprog
@@ -242,7 +246,7 @@ def inspect(
     if as_json and not described["blobs"]:  # so it has all of them
         _print_document(plan, ())
     elif as_json:
-        print_json(described)
+        print_json(described | {"not_checked": ["blobs", "frames", *_REBUILT]})
     else:
         _show_header(described)
 
@@ -254,7 +258,7 @@ def _print_document(plan: str, blobs: Sequence[str]) -> None:
     reader = files.open_plan(plan, blobs)
     with files.naming(plan), planning():  # sites are found by loops of the planner
         document = to_json(reader)
-    print_json(document)
+    print_json(document | {"not_checked": [*_REBUILT]})
 
 
 def _print_program(plan: str, blobs: Sequence[str], windows: str | None) -> None:
