@@ -231,6 +231,19 @@ def test_plans_that_would_lie_where_folders_are(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("path", ["0.iprog/y", "0.iprog/y/z"])
+def test_a_plan_of_a_run_before_that_is_in_the_way(folder: Path, path: str) -> None:
+    assert go(folder).failed == []
+    (folder / "new/0").unlink()
+    (folder / "new" / path).parent.mkdir(parents=True)
+    (folder / "new" / path).write_bytes(b"")
+    failed = {outcome.path: outcome.error for outcome in go(folder).failed}
+    there = folder / "out/plans/0.iprog"
+    assert failed == {path: f"{there}, of a run before, is in the way of a folder; remove it"}
+    there.unlink()
+    assert go(folder).failed == []
+
+
 def test_without_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "find_spec", lambda name: None if name == "distributed" else name)
     with pytest.raises(UsageError, match="--corpus needs distributed; run 'make setup'"):

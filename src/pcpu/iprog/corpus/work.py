@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -58,7 +59,7 @@ def _plan(setting: Setting, job: Job, memory: int | None, begun: float) -> Outco
 
     planned, best = plan_best(bank, file, plan, _entries(setting.bank, setting.made_by))
     path = setting.plan(job.path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     with open_output(path) as out:
         out.write(planned.plan)
     return Outcome(
@@ -75,6 +76,16 @@ def _plan(setting: Setting, job: Job, memory: int | None, begun: float) -> Outco
         tried=tried,
         seconds=round(time.perf_counter() - begun, 3),
     )
+
+
+def _make_folder(folder: Path) -> None:
+    """Raises PcpuError where a file is in the way, such as the plan of a file that the corpus had
+    before: no other try would go better."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        raise PcpuError(f"{there}, of a run before, is in the way of a folder; remove it") from None
 
 
 @lru_cache(maxsize=1)
