@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,8 @@ from pcpu.bundle import build_bundle
 from pcpu.iprog.bundled import read_reconstructors
 from pcpu.iprog.publish import decoder
 from pcpu.isa import Isa
-from tests.worker.publishing import MIB, Large, Shop, shop
+from tests.worker.publishing import MIB, Large, Shop, put, shop
+from tests.worker.test_reads import counted, reads, scattered
 
 LARGE = [Large(20, seed) for seed in (1, 2, 3)]
 READERS = 16
@@ -54,3 +56,24 @@ def test_many_first_requests_load_a_module_once(objects: Shop) -> None:
     for number, large in enumerate(LARGE):
         assert ask(number) == (206, large.read(70_000, 71_000))
     assert objects.server.rss() - before < 200 * MIB
+
+
+def test_h24_modules_and_decoders_share_what_there_is(objects: Shop, tmp_path: Path) -> None:
+    """A plan that is held goes where a module needs its memory, and the other way round."""
+    plan, blob, file = scattered(24)
+    put(objects.store, "scattered", plan, [blob])
+    bundle = tmp_path / "bundle"
+    part = {"range": "bytes=70000-70999"}
+    wanted = LARGE[0].read(70_000, 71_000)
+    for most, stays in ((64 * MIB, True), (44 * MIB, False)):
+        store = tmp_path / f"counted-{most}" / "store"
+        shutil.copytree(objects.store, store)
+        with counted(bundle, store, {}, MAX_DECODER_BYTES=most) as found:
+            assert found.get("scattered").content == file
+            assert found.get("large0", **part).content == wanted
+            reads(found)
+            for _ in range(2):
+                assert found.get("scattered").content == file
+                assert (reads(found).total() <= 3) == stays
+                assert found.get("large0", **part).content == wanted
+                assert (reads(found).total() == 0) == stays

@@ -3,6 +3,7 @@
 import { WasmTrap } from "../../sdk/ts/src/errors";
 import type { Decoder } from "../../sdk/ts/src/iprog/decoder";
 import type { HeldPlan } from "../../sdk/ts/src/iprog/held";
+import type { Budget, Most, Sharer } from "./budget";
 import { Holding } from "./holding";
 import { Problem } from "./problem";
 
@@ -15,8 +16,9 @@ interface Work {
   readonly beside: number;
 }
 
-export class Decoders {
+export class Decoders implements Sharer {
   readonly #make: () => Decoder;
+  readonly #budget: Budget;
   readonly #idle: Decoder[] = [];
   /** Those at work for one request. Of one that was ended from outside nothing more is heard, so that only the collector tells. */
   readonly #busy = new Set<WeakRef<Work>>();
@@ -24,8 +26,10 @@ export class Decoders {
   readonly #holdings = new Set<Holding>();
 
   /** `make` makes a new one. */
-  constructor(make: () => Decoder) {
+  constructor(make: () => Decoder, budget: Budget) {
     this.#make = make;
+    this.#budget = budget;
+    budget.join(this);
   }
 
   /** A decoder for one request, which takes `beside` bytes more. */
@@ -45,10 +49,10 @@ export class Decoders {
 
   /**
    * A plan that is held, for one request: the one with the head `head` where there is one, else what `load` reads into a decoder, and
-   * others do not see where `head` is undefined. `size` is what it will take, at least; all decoders together take at most `most`
-   * bytes then. Undefined where there is no room.
+   * others do not see where `head` is undefined. `size` is what it will take, at least; all decoders are within `most` then. Undefined
+   * where there is no room.
    */
-  async hold(head: Uint8Array | undefined, size: number, most: number, load: Load): Promise<HeldLease | undefined> {
+  async hold(head: Uint8Array | undefined, size: number, most: Most, load: Load): Promise<HeldLease | undefined> {
     const known = head && this.held(head);
     if (known !== undefined) {
       if (!(await known.ready())) this.#holdings.delete(known);
@@ -83,31 +87,36 @@ export class Decoders {
   }
 
   #check(memory: number, most: number): void {
-    if (most === 0 || this.fits(0, most)) return;
+    if (this.fits(0, { own: most, all: most })) return;
     if (memory > most) throw new Problem("out-of-memory", `the plan needs ${memory} bytes of memory, and ${most} are allowed`);
     throw new Problem("busy", "other files are being rebuilt, and there is no memory left for this one");
   }
 
-  /** Whether `size` bytes more are within the limit, when what nobody uses has gone where it must. */
-  fits(size: number, most: number): boolean {
-    while (most > 0 && this.#taken() + size > most) {
-      if (this.#unused() === undefined) return this.#taken() + size <= most;
+  /** Whether `size` bytes more are within the limits, when what nobody uses has gone where it must. */
+  fits(size: number, most: Most): boolean {
+    while (this.#budget.isOver(this, size, most)) {
+      if (this.#unused() === undefined && !this.#budget.free(this, size, most)) return !this.#budget.isOver(this, size, most);
     }
     return true;
   }
 
   /** A decoder that may grow to `size` bytes; one that has grown already is better than a new one and one for the collector. */
-  #room(size: number, most: number): Decoder | undefined {
+  #room(size: number, most: Most): Decoder | undefined {
     let found = this.#idle.pop();
-    while (this.#taken() + Math.max(size, found?.memory ?? 0) > most) {
+    const wanted = () => Math.max(size, found?.memory ?? 0);
+    while (this.#budget.isOver(this, wanted(), most)) {
       const other = this.#unused();
-      if (other === undefined && this.#taken() + Math.max(size, found?.memory ?? 0) > most) {
+      if (other === undefined && !this.#budget.free(this, wanted(), most) && this.#budget.isOver(this, wanted(), most)) {
         if (found !== undefined) this.#keep(found);
         return undefined;
       }
       if (other !== undefined && other.memory > (found?.memory ?? -1)) found = other;
     }
     return found ?? this.#make();
+  }
+
+  free(): boolean {
+    return this.#unused() !== undefined;
   }
 
   /** Lets go of a decoder that nobody uses, and may be used again. */
@@ -122,7 +131,7 @@ export class Decoders {
     return undefined;
   }
 
-  #taken(): number {
+  get taken(): number {
     let bytes = this.#idle.reduce((sum, { memory }) => sum + memory, 0);
     for (const { memory } of this.#holdings) bytes += memory;
     for (const reference of this.#busy) {

@@ -9,6 +9,7 @@ import { planHead } from "../../sdk/ts/src/iprog/rebuild";
 import { findReconstructor, type ReconstructorManifest } from "../../sdk/ts/src/iprog/reconstructor";
 import { quote } from "../../sdk/ts/src/text";
 import type { Bodies } from "./body";
+import { Budget } from "./budget";
 import { precondition, rangeOf, type Span } from "./conditions";
 import { decoderLimit, planLimit } from "./limits";
 import { joined, Loaded } from "./loaded";
@@ -41,8 +42,9 @@ export class Objects {
   #read = 0;
 
   constructor(decoder: Parts, reconstructors: readonly (readonly [name: string, module: WebAssembly.Module])[]) {
-    this.#plans = new Plans(decoder, this.#cache);
-    this.#reconstructors = new Reconstructors(reconstructors);
+    const budget = new Budget();
+    this.#plans = new Plans(decoder, this.#cache, budget);
+    this.#reconstructors = new Reconstructors(reconstructors, budget);
   }
 
   /** H19 */

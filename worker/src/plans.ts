@@ -7,6 +7,7 @@ import type { Head } from "../../sdk/ts/src/iprog/head";
 import type { PageCache, Source } from "../../sdk/ts/src/iprog/pages";
 import { Rebuild, type PlanHead } from "../../sdk/ts/src/iprog/rebuild";
 import { SitesCache } from "../../sdk/ts/src/iprog/sites";
+import type { Budget } from "./budget";
 import type { Span } from "./conditions";
 import { Decoders, type HeldLease } from "./decoders";
 import { decoderLimit } from "./limits";
@@ -51,9 +52,9 @@ export class Plans {
   /** By the hashes of their files. */
   readonly #asked = new Set<string>();
 
-  constructor({ core, finders, ...parts }: Parts, cache: PageCache) {
+  constructor({ core, finders, ...parts }: Parts, cache: PageCache, budget: Budget) {
     const make = () => new Decoder(core, parts);
-    this.#decoders = new Decoders(make);
+    this.#decoders = new Decoders(make, budget);
     this.#cache = cache;
     this.#sites = new SitesCache(make(), SITES_KEPT);
     this.#finders = finders;
@@ -83,12 +84,13 @@ export class Plans {
   /** The plan with all that it needs in memory; undefined where there is no room, or the span is not worth it. */
   async #held(c: C, store: Store, plan: GivenPlan, head: PlanHead, span: Span): Promise<HeldLease | undefined> {
     const { bytes, head: about } = head;
-    const most = Math.min(decoderLimit(c.env) || HELD, HELD);
+    const all = decoderLimit(c.env);
+    const most = { own: Math.min(all || HELD, HELD), all };
     // Few sites have two records.
     const size = plan.whole.size + sizeOf(about.blobs) + RECORD * (about.relocation?.sites ?? 0);
     const key = plan.isPublished ? bytes : undefined;
     const isKnown = key !== undefined && this.#decoders.held(key) !== undefined;
-    if (!isKnown && (size + STREAMS > most || !this.#isWorthIt(about, span))) return undefined;
+    if (!isKnown && (size + STREAMS > most.own || !this.#isWorthIt(about, span))) return undefined;
     const found = this.#decoders.hold(key, size, most, async (decoder, read) => {
       decoder.open(bytes); // all that the head says was checked then
       const finders = async () => {

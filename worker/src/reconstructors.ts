@@ -3,6 +3,7 @@
 import type { Content } from "../../sdk/ts/src/iprog/head";
 import type { Source } from "../../sdk/ts/src/iprog/pages";
 import { readReconstructor, Reconstructor, type ReconstructorManifest } from "../../sdk/ts/src/iprog/reconstructor";
+import type { Budget, Sharer } from "./budget";
 import { Problem } from "./problem";
 
 export function sizeOf(blobs: readonly Content[]): number {
@@ -26,13 +27,16 @@ interface Loading {
   seen: number;
 }
 
-export class Reconstructors {
+export class Reconstructors implements Sharer {
+  readonly #budget: Budget;
   readonly #modules: ReadonlyMap<string, { readonly module: WebAssembly.Module; readonly manifest: ReconstructorManifest }>;
   /** Those that have their blobs, the least recently used first. */
   readonly #loaded = new Map<string, Reconstructor>();
   readonly #loading = new Map<string, Loading>();
 
-  constructor(modules: readonly (readonly [name: string, module: WebAssembly.Module])[]) {
+  constructor(modules: readonly (readonly [name: string, module: WebAssembly.Module])[], budget: Budget) {
+    this.#budget = budget;
+    budget.join(this);
     this.#modules = new Map(modules.map(([name, module]) => [name, { module, manifest: readReconstructor(module) }]));
   }
 
@@ -48,7 +52,7 @@ export class Reconstructors {
 
   /**
    * The module of this name with its blobs, which `open` finds, once for all who ask meanwhile. All that are kept, and those that are
-   * being loaded, take at most `most` bytes; 0 is no limit.
+   * being loaded, take at most `most` bytes with the decoders; 0 is no limit.
    */
   async load(name: string, most: number, open: () => Promise<Source>): Promise<Reconstructor> {
     while (isAlive(this.#loading.get(name))) await new Promise((resolve) => setTimeout(resolve, STEP));
@@ -66,14 +70,19 @@ export class Reconstructors {
       const source = await open();
       try {
         const found = await Reconstructor.load(module, watched(source, own));
+        this.#end(name, own); // so that it does not count twice
         this.#keep(name, found, most);
         return found;
       } finally {
         await source.close();
       }
     } finally {
-      if (this.#loading.get(name) === own) this.#loading.delete(name);
+      this.#end(name, own);
     }
+  }
+
+  #end(name: string, own: Loading): void {
+    if (this.#loading.get(name) === own) this.#loading.delete(name);
   }
 
   /** Lets go of one whose code failed. */
@@ -81,29 +90,34 @@ export class Reconstructors {
     this.#loaded.delete(name);
   }
 
-  /** Lets go of what was used least recently, for what is being loaded. */
-  #makeRoom(most: number): void {
-    let wanted = 0;
-    for (const loading of this.#loading.values()) wanted += isAlive(loading) ? loading.size : 0;
-    for (const name of this.#loaded.keys()) {
-      if (most === 0 || wanted + this.#taken() <= most) return;
-      this.#loaded.delete(name);
-    }
-    if (most > 0 && wanted > most) throw new Problem("busy", "other objects are being loaded, and there is no memory left for this one");
+  /** In bytes: of those that are being loaded, and of those that are kept. */
+  get taken(): number {
+    let bytes = 0;
+    for (const loading of this.#loading.values()) bytes += isAlive(loading) ? loading.size : 0;
+    for (const { memory } of this.#loaded.values()) bytes += memory;
+    return bytes;
   }
 
-  #taken(): number {
-    return [...this.#loaded.values()].reduce((sum, { memory }) => sum + memory, 0);
+  /** Lets go of what was used least recently. Who is at work with it goes on. */
+  free(): boolean {
+    const [name] = this.#loaded.keys();
+    return name !== undefined && this.#loaded.delete(name);
+  }
+
+  /** For what is being loaded. */
+  #makeRoom(most: number): void {
+    const limits = { own: most, all: most };
+    while (this.#budget.isOver(this, 0, limits)) {
+      if (!this.free() && !this.#budget.free(this, 0, limits)) {
+        throw new Problem("busy", "other files are being rebuilt, and there is no memory left for this one");
+      }
+    }
   }
 
   #keep(name: string, used: Reconstructor, most: number): void {
     this.#loaded.delete(name);
     this.#loaded.set(name, used);
-    let taken = 0;
-    for (const [other, { memory }] of [...this.#loaded].reverse()) {
-      taken += memory;
-      if (most > 0 && taken > most && other !== name) this.#loaded.delete(other);
-    }
+    while (this.#loaded.size > 1 && this.#budget.isOver(this, 0, { own: most, all: most })) this.free();
   }
 }
 
