@@ -87,6 +87,8 @@ def _window(reader: Reader, number: int) -> dict[str, Any]:
 def _instructions(reader: Reader, part: Part, number: int, size: int) -> Iterator[dict[str, Any]]:
     """Covers and runs in the order of the window's bytes."""
     covers = list(reader.covers(part, number << reader.header.window_bits, size))
+    lengths = Numbers(part.streams["lengths"], "a window's lengths")
+    stated = [lengths.varint() != 0 for _ in covers]
     runs = literal_runs(covers, size)
     parts: list[tuple[int, int, Cover | None]] = [
         *((cover.at, cover.length, cover) for cover in covers),
@@ -100,7 +102,8 @@ def _instructions(reader: Reader, part: Part, number: int, size: int) -> Iterato
             own.append([fixes[used][0] - at, fixes[used][1]])
             used += 1
         if cover is not None:
-            yield _copy(cover, own)
+            is_told = at + length == size and stated[-1]
+            yield _copy(cover, own) | ({"stated": True} if is_told else {})
             continue
         literals = bytes(part.streams["literals"][taken : taken + length])
         taken += length

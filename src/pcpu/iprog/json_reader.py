@@ -46,6 +46,11 @@ class Json:
             raise self.wrong(f"a number from {least} to {most} is wanted here")
         return value
 
+    def flag(self) -> bool:
+        if not isinstance(self.value, bool):
+            raise self.wrong("true or false is wanted here")
+        return self.value
+
     def numbers(self, count: int | None = None, least: int = 0) -> tuple[int, ...]:
         return tuple(item.number(least) for item in self.items(count))
 

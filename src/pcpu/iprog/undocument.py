@@ -233,7 +233,8 @@ def _window(item: Json, start: int, size: int) -> _Window:
             count = instruction.member("len").number(1, length - at)
             own.parts["gaps"] += varint(at - stop)
             stop = at + count
-            own.parts["lengths"] += varint(0 if stop == length else count)
+            is_stated = instruction.has("stated") and instruction.member("stated").flag()
+            own.parts["lengths"] += varint(0 if stop == length and not is_stated else count)
             turn = signed_64(instruction.member("src").number() - start - at - skew)
             own.parts["turns"] += signed(turn)
             skew += turn
