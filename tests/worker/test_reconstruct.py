@@ -15,6 +15,11 @@ from tests.iprog import forge
 from tests.worker.publishing import MIB, NAMES, Shop, shop, tag
 from tests.worker.server import OCTETS, problem
 
+WRONG = {
+    (400, "damaged-plan"), (422, "unsupported-plan"), (422, "wrong-blob"), (422, "not-published"),
+    (422, "out-of-memory"),
+}  # fmt: skip
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_h23_plans_in_bodies(objects: Shop, name: str) -> None:
@@ -75,6 +80,24 @@ def test_h23_every_flipped_bit_is_refused_or_changes_nothing(objects: Shop) -> N
             continue
         assert answer.status_code in (400, 422)
         assert problem(answer)["code"] in ("damaged-plan", "unsupported-plan", "not-published")
+    assert objects.reconstruct(plan).content == content
+
+
+@pytest.mark.parametrize("name", ["moved", "of.two", "from-nothing"])
+def test_h23_headers_that_are_wrong_but_sealed(objects: Shop, name: str) -> None:
+    """Checks hold, so that all that is behind them sees what is wrong."""
+    plan, content = objects.plan(name), objects.files[name]
+    place = forge.header_of(plan)
+    for at in range(place.stop - place.start):
+        for bits in (1, 128, 255):
+            header = bytearray(plan[place])
+            header[at] ^= bits
+            answer = objects.reconstruct(forge.sealed(bytes(header)) + plan[place.stop + 4 :])
+            if answer.status_code == 200:
+                assert answer.content == content
+                continue
+            found = problem(answer)
+            assert (found["status"], found["code"]) in WRONG
     assert objects.reconstruct(plan).content == content
 
 
