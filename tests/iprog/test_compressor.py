@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from pcpu.errors import EngineError, InternalError
 from pcpu.iprog import compressor
-from pcpu.iprog.compressor import compress
+from pcpu.iprog.compressor import compress, match
+from pcpu.iprog.native import NativeReader
 from pcpu.run import disk_cache
 from tests.conftest import ROOT
+from tests.iprog.test_matched import of_literals
 
 TEXT = b"".join(path.read_bytes() for path in sorted((ROOT / "docs").rglob("*.md")))
 CODE = b"".join(path.read_bytes() for path in sorted((ROOT / "src").rglob("*.py")))
@@ -107,6 +109,47 @@ def test_any_content_comes_back(
     bits = max(parameters[0], (len(before) + len(behind)).bit_length())
     frame = made(behind, before, (bits, *parameters[1:]))
     assert read(frame, before) == behind
+
+
+def large(prefix: bytes, size: int, seed: int) -> bytes:
+    """Runs, periods, text, noise and copies, short and long, of all before and of the prefix."""
+    rng = random.Random(seed)
+    made = bytearray()
+    while len(made) < size:
+        length = rng.choice((3, 9, 40, 300, 5000, 70_000))
+        all_before = prefix + made
+        at = rng.randrange(len(all_before))
+        made += rng.choice((
+            bytes([rng.randrange(4)]) * length,
+            (rng.randbytes(rng.randrange(1, 50)) * length)[:length],
+            rng.randbytes(min(length, 500)),
+            all_before[at : at + length],
+            (all_before[-at:] * length)[:length] if at < 100 else TEXT[at : at + length],
+        ))  # fmt: skip
+    return bytes(made[:size])
+
+
+@pytest.mark.parametrize(("size", "before", "tree"), [
+    ((1 << 17) + 3, 90_000, 19), ((1 << 18) - 1, 8, 19), (1 << 18, 60_000, 12), (400_000, 8, 20),
+])  # fmt: skip
+def test_what_takes_several_batches_comes_back(size: int, before: int, tree: int) -> None:
+    prefix = TEXT[:before]
+    content = large(prefix, size, tree)
+    parameters = (22, tree, 14, 5, 3, 256, 9)
+    frame = made(content, prefix, parameters)
+    assert read(frame, prefix) == content
+    assert len(frame) <= 1.01 * len(by_library(content, prefix, parameters))
+    stored = match(octets(content), octets(prefix), parameters)
+    assert NativeReader(of_literals(content, prefix, stored), [prefix]).rebuild() == content
+
+
+@pytest.mark.parametrize("period", [1, 3, 5000])
+def test_what_repeats_takes_nothing(period: int) -> None:
+    prefix = (TEXT[:period] * 2_000_000)[:2_000_000]
+    frame = made(prefix, prefix, (23, 22, 18, 5, 3, 256, 9))
+    assert read(frame, prefix) == prefix
+    assert len(frame) < 500
+    assert len(match(octets(prefix), octets(prefix), (23, 22, 18, 5, 3, 256, 9))) < 16
 
 
 def test_memory_is_taken_where_trees_have_something() -> None:

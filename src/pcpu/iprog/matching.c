@@ -1,5 +1,5 @@
-// Matched frames (spec/iprog.md G119 to G123): the cheapest literals and matches that are found, by
-// what the bits cost that tell them, from the trees of zstd_writer.c, which includes this.
+// Matched frames (spec/iprog.md G119 to G123): the cheapest literals and matches that are found
+// (finding.c), by what the bits cost that tell them.
 
 #define KEPT 4        // distances
 #define LEAST 2       // bytes of a match with a distance of its own
@@ -42,15 +42,16 @@ typedef struct {
     const U16 *chances, *costs;
     const BYTE* rates;
     const BYTE *content, *prefix_end;
-    size_t length;
+    size_t length, at, told;  // up to where it is written, and where prices were told
+    Before before;
     U64 low, range;
     BYTE* to;
-    size_t written;
+    size_t written, room;
+    const Finder* finder;
     Model model;
     Prices prices;
     Node nodes[AHEAD + ENOUGH + 2];
     U32 ends[AHEAD + ENOUGH + 2];
-    ZSTD_match_t matches[ZSTD_OPT_NUM + 1];
 } Matcher;
 
 // Writing bits
@@ -116,16 +117,6 @@ static void pcpu_put_even(Matcher* m, U32 bits, U32 number) {
 
 static BYTE pcpu_byte(const Matcher* m, size_t at, size_t back) {
     return back <= at ? m->content[at - back] : *(m->prefix_end - (back - at));
-}
-
-static size_t pcpu_alike(const Matcher* m, size_t at, U32 distance, size_t most) {
-    size_t length = 0;
-    while (length < most && distance > at + length
-           && m->prefix_end[(ptrdiff_t)(at + length) - (ptrdiff_t)distance] == m->content[at + length])
-        ++length;
-    if (length < most && distance > at + length) return length;
-    return length + ZSTD_count(m->content + at + length, m->content + at + length - distance,
-                               m->content + at + most);
 }
 
 static U32 pcpu_log(U32 number) { return ZSTD_highbit32(number); }
@@ -267,7 +258,8 @@ static void pcpu_offer(Matcher* m, U32 to, U32 price, U32 length, U32 distance, 
 }
 
 // Offers all steps from a place on; how far they reach.
-static void pcpu_offer_all(Matcher* m, U32 from, size_t at, const size_t* repeated, U32 found) {
+static void pcpu_offer_all(Matcher* m, U32 from, size_t at, const size_t* repeated,
+                           const ZSTD_match_t* found, U32 count) {
     const Node* const node = m->nodes + from;
     const Before* const before = &node->before;
     pcpu_offer(m, from + 1, node->price + pcpu_literal_price(m, before, at), 1, 0, STORED);
@@ -285,9 +277,9 @@ static void pcpu_offer_all(Matcher* m, U32 from, size_t at, const size_t* repeat
     }
     U32 const fresh = price + pcpu_price(m, repeats, NULL, 0);
     U32 length = MAX(most + 1, LEAST);
-    for (U32 n = 0; n < found; ++n) {
-        U32 const distance = m->matches[n].off - ZSTD_REP_NUM;
-        for (; length <= m->matches[n].len; ++length)
+    for (; count; --count, ++found) {
+        U32 const distance = found->off;
+        for (; length <= found->len; ++length)
             pcpu_offer(m, from + length,
                        fresh + pcpu_length_price(m, 0, at, length - LEAST)
                            + pcpu_distance_price(m, length - LEAST, distance - 1),
@@ -295,57 +287,67 @@ static void pcpu_offer_all(Matcher* m, U32 from, size_t at, const size_t* repeat
     }
 }
 
-typedef U32 (*Find)(ZSTD_match_t*, ZSTD_MatchState_t*, U32*, const BYTE*, const BYTE*, const U32*,
-                    U32, U32);
-
-// Finds the cheapest way from a place on, as far as it looks; how far that is. A match that is
+// Finds the cheapest way from where it is on, as far as it looks; how far that is. A match that is
 // long enough is put behind it, in ``taken``, and has no length where there is none.
-static U32 pcpu_look(Matcher* m, ZSTD_MatchState_t* state, U32* next, size_t at,
-                     const Before* before, Node* taken) {
-    static const U32 none[ZSTD_REP_NUM] = {0, 0, 0};
-    Find const find = state->window.lowLimit < state->window.dictLimit
-        ? ZSTD_btGetAllMatches_extDict_3 : ZSTD_btGetAllMatches_noDict_3;
+static U32 pcpu_look(Matcher* m, Node* taken) {
     U32 reach = 1, here = 0;
     m->nodes[0].price = 0;
-    m->nodes[0].before = *before;
+    m->nodes[0].before = m->before;
     m->nodes[1].price = NEVER;
     taken->length = 0;
     for (;; ++here) {
         Node* const node = m->nodes + here;
-        size_t const left = m->length - at - here;
+        size_t const at = m->at + here, left = m->length - at;
         if (here) {
             node->before = (node - node->length)->before;
             pcpu_follow(&node->before, node->which, node->distance);
             if (here == reach || here >= AHEAD || !left) return here;
         }
-        const BYTE* const place = m->content + at + here;
-        U32 const found = left <= READ ? 0
-            : find(m->matches, state, next, place, m->content + m->length, none, 1, FOUND);
+        const ZSTD_match_t* found;
+        U32 const count = pcpu_found(m->finder, at, &found);
         size_t repeated[KEPT];
         int best = 0;
         for (int n = 0; n < KEPT; ++n) {
-            repeated[n] = pcpu_alike(m, at + here, node->before.kept[n], left);
+            repeated[n] = pcpu_alike(m->finder, at, node->before.kept[n], left);
             if (repeated[n] > repeated[best]) best = n;
         }
-        U32 const longest = found ? m->matches[found - 1].len : 0;
+        U32 const longest = count ? found[count - 1].len : 0;
         if (repeated[best] >= ENOUGH || longest >= ENOUGH) {
-            int const repeats = repeated[best] >= longest;
+            U32 const distance = longest ? found[count - 1].off : 0;
+            size_t const far = longest < SAME ? longest
+                                              : pcpu_alike(m->finder, at, distance, left);
+            int const repeats = repeated[best] >= far;
             taken->which = repeats ? best : KEPT;
-            taken->length = repeats ? (U32)repeated[best] : longest;
-            taken->distance = repeats ? node->before.kept[best]
-                                      : m->matches[found - 1].off - ZSTD_REP_NUM;
+            taken->length = (U32)(repeats ? repeated[best] : far);
+            taken->distance = repeats ? node->before.kept[best] : distance;
             return here;
         }
         U32 const to = here + MAX(longest, (U32)repeated[best]);
         while (reach < to) m->nodes[++reach].price = NEVER;
-        pcpu_offer_all(m, here, at + here, repeated, found);
+        pcpu_offer_all(m, here, at, repeated, found, count);
     }
 }
 
-static void pcpu_write(Matcher* m, Before* before, size_t at, const Node* step) {
-    if (step->which == STORED) pcpu_put_literal(m, before, at);
-    else pcpu_put_match(m, before, at, step);
-    pcpu_follow(before, step->which, step->distance);
+static void pcpu_tell(Matcher* m, const Node* step) {
+    if (step->which == STORED) pcpu_put_literal(m, &m->before, m->at);
+    else pcpu_put_match(m, &m->before, m->at, step);
+    pcpu_follow(&m->before, step->which, step->distance);
+    m->at += step->length;
+}
+
+// Writes the cheapest steps from where it is on; whether there was room for them.
+static int pcpu_go_on(Matcher* m) {
+    if (!m->at || m->at >= m->told + AGAIN) pcpu_tell_prices(m), m->told = m->at;
+    Node taken;
+    U32 steps = 0;
+    for (U32 end = pcpu_look(m, &taken); end; end -= m->nodes[end].length) m->ends[steps++] = end;
+    while (steps || taken.length) {
+        const Node* const step = steps ? m->nodes + m->ends[--steps] : &taken;
+        if (m->written + MOST_OF_STEP > m->room) return 0;
+        pcpu_tell(m, step);
+        if (step == &taken) break;
+    }
+    return 1;
 }
 
 // Ends the frame with as few bytes as say what it is; how many it has.
@@ -359,5 +361,8 @@ static size_t pcpu_finish(Matcher* m) {
     pcpu_shift(m);
     pcpu_shift(m);
     while (m->written && !m->to[m->written - 1]) --m->written;
+    size_t const least = MIN(m->written, 4);
+    m->written -= least;
+    ZSTD_memmove(m->to, m->to + least, m->written);  // a number begins with zeros
     return m->written;
 }
