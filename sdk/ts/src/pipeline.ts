@@ -33,6 +33,15 @@ export function written(operand: Operand): string {
 }
 
 export const NAME = /^[a-z_][a-z0-9_]{0,31}$/;
+/** The most characters of a name. */
+const LONGEST = 32;
+
+/** What a result without a name of its own is called (spec/program.md P8). */
+function numbered(op: string, number: number): string {
+  const suffix = number === 1 ? "" : `_${number}`;
+  return op.slice(0, LONGEST - suffix.length) + suffix;
+}
+
 /** Words of pASM, and what it calls the bytes of a pipeline (spec/pasm.md S2, S6). */
 const WORDS = /^(?:if|else|end|repeat|each|fuse)$/;
 const DATA = "data";
@@ -117,8 +126,8 @@ export class Builder<At> {
   #freeName(op: Operation): string {
     let number = (this.#unnamed.get(op) ?? 0) + 1;
     this.#unnamed.set(op, number);
-    let name = number === 1 ? op.op : `${op.op}_${number}`;
-    while (this.#taken.has(name)) name = `${op.op}_${++number}`;
+    let name = numbered(op.op, number);
+    while (this.#taken.has(name)) name = numbered(op.op, ++number);
     return name;
   }
 }

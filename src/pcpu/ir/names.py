@@ -6,6 +6,7 @@ import itertools
 
 from pcpu.isa import Op
 
+_LONGEST = 32  # characters of a name
 RESERVED = frozenset(["if", "else", "end", "repeat", "each", "fuse"])  # words of pASM (S2)
 
 
@@ -40,4 +41,5 @@ class Names:
 
 
 def _numbered(op: Op, number: int) -> str:
-    return op.name if number == 1 else f"{op.name}_{number}"
+    suffix = "" if number == 1 else f"_{number}"
+    return op.name[: _LONGEST - len(suffix)] + suffix
