@@ -200,18 +200,7 @@ def test_names_are_checked(name: str) -> None:
         Program(body, tables=((name, b"x"),)),
         Program(body, buffers=(Buffer(name, "in"),)),
     ):
-        if name == "if" and program.is_pipeline:
-            continue  # a result of a pipeline may be called so
         assert fault_codes(program) == ["syntax"]
-
-
-@pytest.mark.parametrize("name", ["copy", "if"])
-def test_operations_whose_names_pasm_needs(name: str) -> None:
-    named = replace(XOR, name=name)
-    assert fault_codes(Program((Instruction(named, (1,), None, Span("data", 1)),))) == [
-        "unknown-op"
-    ]
-    ir.verify(Program((Instruction(named, (1,)),)))
 
 
 def test_blocks_within_blocks_without_end() -> None:
