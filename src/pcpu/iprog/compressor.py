@@ -29,8 +29,9 @@ from pcpu.run import disk_cache
 Octets = npt.NDArray[np.uint8]
 _PARTS = 2  # that zstd_writer.c does trees in
 _STRETCHES = 16  # of a prefix, that take room from one another in trees
-# What is found in at once, the logarithm of bytes of content, and how many such are kept: for
-# Zstandard one block and the next one, for matched frames more, as these look beyond an end.
+# What is found in at once, the logarithm of bytes of content, and how many such are kept, at most
+# BATCHES of finding.c: for Zstandard one block and the next one; for matched frames more, as these
+# look up to AHEAD (matching.c) beyond an end.
 _BLOCKS, _BATCHES = (17, 2), (13, 4)
 _LAZY2 = 5  # the last strategy without trees
 _FEW = 1 << 16  # bytes of a prefix that are not worth a thread

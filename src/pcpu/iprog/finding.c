@@ -145,9 +145,7 @@ FORCE_INLINE_TEMPLATE int pcpu_search(const Finder* f, const View* v, Search* s,
     } else {
         length = pcpu_same(f, s->place, match, length, s->stop);
     }
-    if (length > s->best) {
-        pcpu_note(s, match, length, v->part == ALL ? s->found++ : 0);
-    }
+    if (length > s->best) pcpu_note(s, match, length, v->part == ALL ? s->found++ : 0);
     if (s->here + length == s->stop) return 0;  // which is larger nobody knows
     U32 const is_smaller = *pcpu_there(v, match + (U32)length) < s->here[length];
     U32* const children = v->trees + 2 * (match & v->mask);
@@ -221,6 +219,9 @@ FORCE_INLINE_TEMPLATE void pcpu_end_search(const Finder* f, const View* v, const
     passed->distance = s->matches[s->found - 1].off;
 }
 
+// Puts what begins in [first, last) into one half of the trees, or ALL of them; then it keeps what is
+// found. Of places that these take room from, no children are read: parts may do the same stretch of
+// the prefix at the same time.
 FORCE_INLINE_TEMPLATE void pcpu_stretch(Finder* f, U32 part, U32 first, U32 last, Batch* b) {
     U32 const places = f->mask + 1, floor = last > places ? last - places : 0;
     const BYTE* const end = part == ALL ? f->content + f->split + f->length : f->prefix + f->split;
@@ -248,24 +249,6 @@ FORCE_INLINE_TEMPLATE void pcpu_stretch(Finder* f, U32 part, U32 first, U32 last
         }
     } while (active || next < last);
     f->passed[part] = passed;
-}
-
-// Puts what begins in [first, last) of the prefix into one half of the trees. Of places that these
-// take room from, no children are read: parts may do the same stretch at the same time.
-static void pcpu_index_stretch(Finder* f, U32 part, U32 first, U32 last) {
-    if (part) pcpu_stretch(f, 1, first, last, NULL);
-    else pcpu_stretch(f, 0, first, last, NULL);
-}
-
-// Puts what begins in content[first:last], in a batch or its end, into trees; keeps what it finds.
-static void pcpu_find_batch(Finder* f, size_t first, size_t last) {
-    U32 const step = MAX((f->mask + 1) / STRETCHES, 1);
-    Batch* const b = f->batches + pcpu_batch(f, first);
-    if (!pcpu_within(f, first)) b->used = 0;
-    for (size_t stop; first < last; first = stop) {
-        stop = MIN(last, first + step);
-        pcpu_stretch(f, ALL, f->split + (U32)first, f->split + (U32)stop, b);
-    }
 }
 
 // What was found from a place of the content on; how many matches.

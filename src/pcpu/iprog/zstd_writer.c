@@ -109,13 +109,23 @@ void pcpu_finder(Finder* f, unsigned batch_log, unsigned kept, ZSTD_CCtx* contex
     state->opt.matchTable = f->matches;
 }
 
-// Puts what begins in the prefix into trees, one half of these for each part, 0 and 1.
+// Puts what begins in prefix[first:last] into trees, one half of these for each part, 0 and 1.
 void pcpu_index(Finder* f, size_t part, size_t first, size_t last) {
-    pcpu_index_stretch(f, (U32)part, f->start + (U32)first, f->start + (U32)last);
+    U32 const from = f->start + (U32)first, to = f->start + (U32)last;
+    if (part) pcpu_stretch(f, 1, from, to, NULL);  // code of its own for each
+    else pcpu_stretch(f, 0, from, to, NULL);
 }
 
-// Finds what begins in content[first:last], in a batch or its end.
-void pcpu_find(Finder* f, size_t first, size_t last) { pcpu_find_batch(f, first, last); }
+// Puts what begins in content[first:last], in a batch or its end, into trees; keeps what it finds.
+void pcpu_find(Finder* f, size_t first, size_t last) {
+    U32 const step = MAX((f->mask + 1) / STRETCHES, 1);
+    Batch* const b = f->batches + pcpu_batch(f, first);
+    if (!pcpu_within(f, first)) b->used = 0;
+    for (size_t stop; first < last; first = stop) {
+        stop = MIN(last, first + step);
+        pcpu_stretch(f, ALL, f->split + (U32)first, f->split + (U32)stop, b);
+    }
+}
 
 // Writes so much more of a frame, and its end; how long that is, or -1.
 ptrdiff_t pcpu_write(ZSTD_CCtx* context, void* to, size_t room, const void* content, size_t length,
