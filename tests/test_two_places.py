@@ -25,7 +25,7 @@ from pcpu.iprog.finders import record as records
 from pcpu.iprog.plan import Mode
 from pcpu.ir import MOVES
 from pcpu.ir.model import MAX_OPERATIONS
-from pcpu.ir.names import RESERVED
+from pcpu.ir.names import LONGEST, RESERVED
 from pcpu.ir.statement import DATA
 from pcpu.isa.load import PASM_NAMES
 from pcpu.sdk.client.answer import DATA_THEN_RESULTS
@@ -60,6 +60,7 @@ def test_what_pasm_calls_otherwise() -> None:
     ("file", "name", "value"),
     [
         ("sdk/ts/src/pipeline.ts", "MAX_STEPS", MAX_OPERATIONS),
+        ("sdk/ts/src/pipeline.ts", "LONGEST", LONGEST),
         ("sdk/ts/src/pipeline.ts", "WORDS", f"^(?:{'|'.join(KEYWORDS)})$"),
         ("sdk/ts/src/pipeline.ts", "DATA", DATA.buffer),
         ("sdk/ts/src/pipeline.ts", "NAMES", builder.NAMES),

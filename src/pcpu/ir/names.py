@@ -6,7 +6,7 @@ import itertools
 
 from pcpu.isa import Op
 
-_LONGEST = 32  # characters of a name
+LONGEST = 32  # characters of a name
 RESERVED = frozenset(["if", "else", "end", "repeat", "each", "fuse"])  # words of pASM (S2)
 
 
@@ -42,4 +42,4 @@ class Names:
 
 def _numbered(op: Op, number: int) -> str:
     suffix = "" if number == 1 else f"_{number}"
-    return op.name[: _LONGEST - len(suffix)] + suffix
+    return op.name[: LONGEST - len(suffix)] + suffix
