@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -157,23 +158,28 @@ MIDDLE = 1 << 20  # of memory
 
 def test_what_an_address_moved_by_g25() -> None:
     random = Random(25)
-    tops = (1 << 24, 1 << 31, 1 << 40, 1 << 42, 1 << 45)
-    for pieces in (0, 1, 2, 300):
+    everywhere = (1 << 24, 1 << 31, 1 << 40, 1 << 42, 1 << 45)
+    for pieces, tops in product((0, 1, 2, 300), (everywhere, (1 << 10, 1 << 24))):
         state: Any = np.zeros(S.STATE_LENGTH, np.int64)
         state[S.LIMIT] = MIDDLE
         heap: Any = np.zeros(2 * MIDDLE, np.uint8)
         starts = sorted({random.randrange(random.choice(tops)) for _ in range(pieces)})
         gaps = b"".join(number(b - a) for a, b in zip([0, *starts], starts, strict=False))
-        shifts = b"".join(number(n % 60) for n in range(len(starts)))
+        # Zigzag; sums of some do not fit the index.
+        told = [random.choice([n % 60, random.randrange(1 << 31)]) for n in range(len(starts))]
+        shifts = b"".join(map(number, told))
         streams = np.frombuffer(gaps + shifts, np.uint8)
         state[S.CONTENT], state[S.CONTENT_LENGTH] = MIDDLE, len(streams)
         heap[MIDDLE : MIDDLE + len(streams)] = streams
         assert addresses.read_map(state, heap, len(gaps)) == 0
-        amounts = np.cumsum([(n % 60 >> 1) ^ -(n % 60 & 1) for n in range(len(starts))])
+        amounts = np.cumsum([(n >> 1) ^ -(n & 1) for n in told])
         for _ in range(300):
             near = random.choice(starts) if starts else 5
             address = max(random.choice([near, near - 1, near + 1, random.randrange(1 << 46)]), 0)
             piece = int(np.searchsorted(starts, address, side="right")) - 1
             moved = int(amounts[piece]) if piece >= 0 else 0
             assert addresses.shift(state, heap, address) == moved
+            if addresses.is_near(address):
+                parts = addresses.near_parts(state, heap)
+                assert addresses.near_shift(state, heap, address, *parts) == moved
         assert addresses.shift(state, heap, -1) == 0

@@ -113,6 +113,17 @@ def _move_bytes(code: Any, arguments: Sequence[Any]) -> None:
     code.b.call(move, [*places, code.narrow(code.wide(count)), ir.IntType(1)(0)])
 
 
+def _clear_bytes(code: Any, arguments: Sequence[Any]) -> None:
+    to, at, count = arguments
+    if to is not MEMORY:
+        raise InternalError("what is cleared is memory")
+    kinds = [POINTER, ir.IntType(8), code.translation.size, ir.IntType(1)]
+    name = f"llvm.memset.p0.i{code.translation.size.width}"
+    clear = code.intrinsic(name, ir.FunctionType(ir.VoidType(), kinds))
+    place, many = code.element(to, code.wide(at)), code.narrow(code.wide(count))
+    code.b.call(clear, [place, ir.IntType(8)(0), many, ir.IntType(1)(0)])
+
+
 INTRINSICS: Mapping[str, Emit] = MappingProxyType({
     "min": _least,
     "max": _most,
@@ -128,6 +139,7 @@ INTRINSICS: Mapping[str, Emit] = MappingProxyType({
     "match_16": _match_16,
     "move_16": _move_16,
     "move_bytes": _move_bytes,
+    "clear_bytes": _clear_bytes,
     "ints_at": _numbers_at,
     "put_32": _store(32),
     "put_64": _store(64),

@@ -63,6 +63,12 @@ def move_bytes(to: Bytes, at: int, source: Bytes, start: int, count: int) -> Non
         to[at + n] = source[start + n]
 
 
+def clear_bytes(to: Bytes, at: int, count: int) -> None:
+    """Make zeros, of memory."""
+    for n in range(count):
+        to[at + n] = 0
+
+
 def ints_at(b: Bytes, at: int, count: int) -> Ints:
     """A view of ``count`` numbers of 64 bits; ``at`` is a multiple of 8."""
     view: Any = b[at : at + 8 * count]

@@ -6,7 +6,7 @@ import numpy as np
 
 from pcpu.iprog.decoder import state as S
 from pcpu.kernel import Memory, State, i64
-from pcpu.kernel.memory import put_32, put_64, u16_at, u32_at
+from pcpu.kernel.memory import clear_bytes, i32_at, put_32, u16_at, u32_at
 
 # Of 4096, how likely a bit is whose odds are 0.5 * (place - 16) by their natural logarithm.
 LIKELY = np.array(
@@ -25,11 +25,10 @@ _LEAST, _MOST = -2047, 2047  # odds that LIKELY is for, in units
 _CHANCES = 4096
 WORD = 0xFFFFFFFF
 _TOP = 0xFF000000
-# Memory of the decoder. An entry has its odds, with a number that keeps them above 0, and how often
-# it was counted, 32 bits each: contents are so short (MAX_ADAPTIVE) that odds grow no larger.
+# Memory of the decoder. An entry has its odds and how often it was counted, 32 bits each: contents
+# are so short (MAX_ADAPTIVE) that odds grow no larger.
 # Behind entries stands how likely a 1 is, 16 bits for each odds.
 _ENTRY = 8
-_ABOVE = 1 << 31
 _LIKELY = _ENTRY * ENTRIES
 ROOM = _LIKELY + 2 * _CHANCES + 8
 
@@ -87,20 +86,19 @@ def decode_adaptive(s: State, heap: Memory, at: int, stored: int, end: int, room
 
 
 def _forget(heap: Memory, room: int) -> None:
-    for n in range(0, _LIKELY, _ENTRY):
-        put_64(heap, room + n, _ABOVE)
+    clear_bytes(heap, room, _LIKELY)
     for n in range(_CHANCES):
         put_32(heap, room + _LIKELY + 2 * n, likely((n - _CHANCES // 2) << _UNIT))
 
 
 def _chance(heap: Memory, a: int, b: int, chances: int) -> int:
     """How likely a 1 is by two entries. One behind the last of all is none, and never used."""
-    odds = u32_at(heap, a) + u32_at(heap, b) - 2 * _ABOVE
+    odds = i32_at(heap, a) + i32_at(heap, b)
     return u16_at(heap, chances + 2 * max(_LEAST, min(_MOST, odds >> _UNIT)))
 
 
 def _learn(heap: Memory, at: int, error: int, often: int) -> None:
     """Bring an entry nearer to what was found."""
     seen = u32_at(heap, at + 4)
-    put_32(heap, at, u32_at(heap, at) + error * i64(RATES[seen]))
+    put_32(heap, at, i32_at(heap, at) + error * i64(RATES[seen]))
     put_32(heap, at + 4, min(seen + 1, often))

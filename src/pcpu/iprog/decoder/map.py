@@ -2,8 +2,8 @@
 
 A table says where each piece begins and how far things move from there on. Before its first row
 stands one for what is before all pieces, behind its last one that hardly an address comes to. An
-index says for each part of the addresses of a kind which pieces begin in it: most often none or
-one, so that one has to be looked at for an address.
+index says for each part of the addresses of a kind how far all of it moves, which it most often
+does, or which piece is the first that begins in it: most often the only one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pcpu.iprog.decoder.reader import read_from, read_limited, read_signed, refu
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.sites import SPACE
 from pcpu.kernel import Memory, State
-from pcpu.kernel.memory import i64_at, put_32, put_64, u32_at
+from pcpu.kernel.memory import i32_at, i64_at, put_32, put_64
 
 _LARGEST_SHIFT = 1 << 62
 _NEAR = 28  # bits of addresses that are few enough to be looked up together
@@ -24,6 +24,7 @@ _FIRST, _BITS, _LAST = 8, 16, 24  # size, the last part
 _PIECE = 16  # bytes of the table about a piece
 _PARTS = 8  # of a piece, at least, unless those are too many
 _LOOKED_UP = 16  # sites of a part, at most, likewise
+_FAR = 1 << 30  # shifts that the index has no room for
 _BEHIND_ALL = (1 << 63) - 1
 
 
@@ -55,8 +56,7 @@ def read_map(s: State, heap: Memory, starts: int) -> int:
 
 
 def _index_map(s: State, heap: Memory) -> int:
-    """Make the index; a status. A part has the number of the first piece that begins in it or
-    behind it."""
+    """Make the index; a status."""
     most = max(_PARTS * s[S.PIECES], s[S.SITES] // _LOOKED_UP)
     room = min(2 * most, _MOST_PARTS) * _KINDS + 2 * _KINDS
     at = take(s, _ROW * _KINDS + 4 * room)
@@ -79,10 +79,13 @@ def _index_map(s: State, heap: Memory) -> int:
         put_64(heap, at + _BITS, bits)
         put_64(heap, at + _LAST, parts - 1)
         at += _ROW
-        for n in range(parts + 1):
-            while piece < last and _start(s, heap, piece) - first >> bits < n:
+        for n in range(parts):
+            before = piece
+            while piece < last and _start(s, heap, piece) - first >> bits <= n:
                 piece += 1
-            put_32(heap, part, piece)
+            amount = i64_at(heap, s[S.MAP] + _PIECE * before + 8)
+            parted = piece > before or not -_FAR < amount < _FAR
+            put_32(heap, part, 2 * before + 1 if parted else 2 * amount)
             part += 4
     return 0
 
@@ -103,22 +106,41 @@ def shift(s: State, heap: Memory, address: int) -> int:
             return 0
         row += _ROW * _kind(address)
         behind = max(address - i64_at(heap, row + _FIRST), 0)
-    number = min(behind >> i64_at(heap, row + _BITS), i64_at(heap, row + _LAST))
-    part = i64_at(heap, row) + 4 * number
-    piece = s[S.MAP] + _PIECE * u32_at(heap, part)
-    piece += _PIECE if i64_at(heap, piece + _PIECE) <= address else 0
-    if i64_at(heap, piece + _PIECE) <= address:
-        piece = _last_piece(heap, piece, s[S.MAP] + _PIECE * u32_at(heap, part + 4), address)
-    return i64_at(heap, piece + 8)
+    bits, last = i64_at(heap, row + _BITS), i64_at(heap, row + _LAST)
+    told = i32_at(heap, i64_at(heap, row) + 4 * min(behind >> bits, last))
+    return shift_among(s, heap, told >> 1, address) if told & 1 else told >> 1
 
 
-def _last_piece(heap: Memory, low: int, high: int, address: int) -> int:
-    """The last piece from ``low`` to ``high`` that does not begin behind an address, as the first
-    does not."""
+def is_near(address: int) -> bool:
+    """Whether an address is of those that are looked up together."""
+    return address >> _NEAR == 0
+
+
+def near_parts(s: State, heap: Memory) -> tuple[int, int, int]:
+    """What ``near_shift`` looks up near addresses with, the same for all."""
+    row = s[S.MAP_INDEX]
+    return i64_at(heap, row), i64_at(heap, row + _BITS), i64_at(heap, row + _LAST)
+
+
+def near_shift(s: State, heap: Memory, address: int, parts: int, bits: int, last: int) -> int:
+    """By how much a near address moved."""
+    told = i32_at(heap, parts + 4 * min(address >> bits, last))
+    return shift_among(s, heap, told >> 1, address) if told & 1 else told >> 1
+
+
+def shift_among(s: State, heap: Memory, before: int, address: int) -> int:
+    """The shift of an address that does not lie before the last of so many pieces."""
+    low, step = s[S.MAP] + _PIECE * before, _PIECE
+    end = s[S.MAP] + _PIECE * (s[S.PIECES] + 1)
+    high = low
+    while high < end and i64_at(heap, high + _PIECE) <= address:
+        low = high + _PIECE
+        high = min(low + step, end)
+        step *= 2
     while low < high:
         middle = low + (high - low + _PIECE) // (2 * _PIECE) * _PIECE
         if i64_at(heap, middle) <= address:
             low = middle
         else:
             high = middle - _PIECE
-    return low
+    return i64_at(heap, low + 8)

@@ -58,7 +58,7 @@ APART = frozenset({
     "_find_in_piece", "_find_words", "find_in_code", "_run_end", "_without_overlaps", "_words",
     "_methods", "resolve", "make_records", "keep_records", "read_covers", "_place", "_fix",
     "move_cover",
-    "_move_sites", "restore_x86", "_last_piece", "_first_record", "_may_end",
+    "_move_sites", "_move_new", "restore_x86", "shift_among", "_first_record", "_may_end",
     "_put_rest", "_put_other", "decode_adaptive", "_make_some", "_make_literal", "_bits_of_tree",
     "_make_match", "_following", "_in_function", "_fixed_in_piece",
     "_cells", "_body", "_inlined_in_piece", "_types", "_relocations", "_symbols", "_functions",

@@ -11,7 +11,7 @@ one multiplication away, when it is needed first; what its second number is says
 from __future__ import annotations
 
 from pcpu.iprog.decoder import state as S
-from pcpu.iprog.decoder.map import shift
+from pcpu.iprog.decoder.map import is_near, near_parts, near_shift, shift
 from pcpu.iprog.decoder.moving import (
     ABSOLUTE,
     BASED,
@@ -122,6 +122,11 @@ def resolve(s: State, heap: Memory, record: int, end: int) -> None:
         put_64(heap, record, about | (how | two) << HOW)
         put_64(heap, record + 8, value)
         record += 2 * RECORD if two else RECORD
+
+
+def _kind(about: int) -> int:
+    """The form of a record, more than FORMS where its target was moved."""
+    return about >> FORM & (HOWS << HOW - FORM | FORMS)
 
 
 def _bytes_of(value: int, form: int, extra: int) -> tuple[int, int]:
@@ -245,12 +250,52 @@ def _move_sites(
             first = place + 1
             record += RECORD
         elif how == 0:
-            resolve(s, heap, record, records)
+            moved = _move_new(s, heap, record, records, first, stop, end, to, away)
+            if moved == record:
+                resolve(s, heap, record, records)
+            else:
+                first = place_of(heap, moved - RECORD) + 1
+                record = moved
         else:
             _move_other(heap, record, about, end, to, away)
             first = place + 1
             record += 2 * RECORD if how & _TWO else RECORD
     return record
+
+
+def _move_new(
+    s: State, heap: Memory, record: int, records: int, first: int, stop: int, end: int, to: int,
+    away: int,
+) -> int:  # fmt: skip
+    """The same of what most sites are, and the targets of which were not moved yet."""
+    parts, bits, last = near_parts(s, heap)
+    while record < records:
+        about, target = i64_at(heap, record), i64_at(heap, record + 8)
+        place = about & PLACE
+        if place < first or place >= stop or place + 4 > end:
+            break
+        kind = _kind(about)
+        if kind <= RELATIVE and _is_simple(about, target):
+            moved = target + near_shift(s, heap, target, parts, bits, last) - (about >> EXTRA)
+            put_64(heap, record, about | (_FOUR - 1) << HOW)
+            put_64(heap, record + 8, moved)
+            put_32(heap, place + to, moved - (place + away))
+        elif BRANCH <= kind <= LOW and _is_simple(about, target):
+            moved = target + near_shift(s, heap, target, parts, bits, last)
+            put_64(heap, record, about | _PART << HOW)
+            put_64(heap, record + 8, moved)
+            _put_instruction(heap, place + to, kind, about >> EXTRA, moved, place + away)
+        else:
+            break
+        first = place + 1
+        record += RECORD
+    return record
+
+
+def _is_simple(about: int, target: int) -> bool:
+    """Whether a record of what most are, relative or a part of an instruction, has a near address
+    and no record of its extra behind it."""
+    return about >> EXTRA != APART and is_near(target)
 
 
 def _move_other(heap: Memory, record: int, about: int, end: int, to: int, away: int) -> None:
