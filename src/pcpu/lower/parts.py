@@ -10,6 +10,7 @@ from llvmlite import ir
 from pcpu.isa import Immediate, Op
 from pcpu.layout import SLOT
 from pcpu.lower.code import I64, Code, Value
+from pcpu.lower.composed import composed
 from pcpu.lower.fuse import Group, feed, fuse, in_two
 from pcpu.lower.kernels import crc
 from pcpu.lower.packed import pack, unpack
@@ -43,6 +44,7 @@ def abi_type(bits: int) -> Any:
 
 def run(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
     """All stages over ``data[0:length]``."""
+    stages = composed(code, stages)
     forms = [in_two(stage.op, code.target) for stage in stages]
     parts = [
         [stage] if form is None else unpack(code, stage, form)

@@ -32,6 +32,18 @@ def accepts(op: Op) -> bool:
     return all(is_table(op, node) for node in nodes)
 
 
+def rows_of(table: bytes) -> int:
+    """How many rows a table that is known needs, as ``_write`` finds it."""
+    for last in (0, SIZE - 1):
+        for mask in (0, SIZE - 1):
+            simple = [i & mask ^ table[last] ^ mask & last for i in range(SIZE)]
+            rows = range(0, SIZE, LANES)
+            count = sum(table[at : at + LANES] != bytes(simple[at : at + LANES]) for at in rows)
+            if count <= ROWS:
+                return count
+    return ROWS + 1
+
+
 class TakenApart:
     """The tables of a stage, taken apart into scratch memory."""
 
