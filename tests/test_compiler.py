@@ -14,7 +14,7 @@ import pytest
 import wasmtime
 
 from pcpu import interp, targets, worker
-from pcpu.artifact import SECTION
+from pcpu.artifact import SECTION, Artifact
 from pcpu.compiler import FORMS, compile_operations, compile_program
 from pcpu.errors import ProgramError, UsageError
 from pcpu.ir import Instruction, Program, ResultValue
@@ -123,6 +123,37 @@ def test_vector_code_by_disassembly(operations: Path) -> None:
     assert isinstance(counted, dict)
     for name in ("pcpu_xor", "pcpu_add", "pcpu_counteq"):
         assert counted[name] > 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "crc32c", "fnv", "lut 0x" + "07" * 256, "xor 1 | n = counteq 3"]
+)
+def test_vectors_are_counted_as_in_assembly(isa: Isa, text: str) -> None:
+    target = targets.find("wasm")
+    program = parse_pipeline(text, isa) if text else None
+
+    def compiled(form: str) -> Artifact:
+        if program is None:
+            return compile_operations(isa, target, form)
+        return compile_program(program, isa, target, form)
+
+    pieces = re.split(r"^([A-Za-z_][\w.$]*):", compiled("asm").code.decode(), flags=re.MULTILINE)
+    bodies = dict(zip(pieces[1::2], pieces[2::2], strict=True))
+
+    def reached(name: str, seen: set[str]) -> set[str]:
+        if name in bodies and name not in seen:
+            seen.add(name)
+            for other in re.findall(r"^\s+call\s+([\w.$]+)", bodies[name], re.MULTILINE):
+                reached(other, seen)
+        return seen
+
+    vector = re.compile(r"^\s+(?:v128|[if]\d+x\d+)\.", re.MULTILINE)
+    counted = manifest_of(compiled("wasm").code)["simd"]
+    assert isinstance(counted, dict)
+    assert len(counted) > 2
+    for name, count in counted.items():
+        found = sum(len(vector.findall(bodies[one])) for one in reached(name, set()))
+        assert count == found, name
 
 
 def test_a_fused_program_is_vector_code(isa: Isa, tmp_path: Path) -> None:

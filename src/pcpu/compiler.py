@@ -111,7 +111,7 @@ def _line(
     told = manifest.compiled_for(isa, target) | told
     linked = target.link(code, exports)
     if target.count_vectors is not None:
-        told["simd"] = target.count_vectors(llvm.emit(module, target, "asm").decode(), exports)
+        told["simd"] = target.count_vectors(linked, exports)
     if target.embed is not None:
         linked = target.embed(linked, told)
     return Artifact(target.linked, linked, told)

@@ -24,7 +24,7 @@ class Target:
     says that another compiler runs what LLVM wrote, and runs it as it stands (docs/notes/
     wasm-for-v8.md). ``link`` turns an object into ``linked``, given the names to export. ``embed``
     puts a manifest into what is linked, and ``count_vectors`` counts the vector instructions of
-    what is exported, from its assembly; None where no manifest travels with the code.
+    each export of it; None where no manifest travels with the code.
 
     ``rebuilder`` is what a plan is compiled to; empty where it cannot be.
 
@@ -53,7 +53,7 @@ class Target:
     crc_tables: int = 16
     crc_usual: int = 0
     embed: Callable[[bytes, dict[str, Any]], bytes] | None = None
-    count_vectors: Callable[[str, Sequence[str]], dict[str, int]] | None = None
+    count_vectors: Callable[[bytes, Sequence[str]], dict[str, int]] | None = None
     rebuilder: Literal["", "module", "executable"] = ""
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Sequence
 from functools import cache
@@ -12,13 +11,11 @@ from pathlib import Path
 from pcpu.artifact import with_manifest
 from pcpu.target import Target
 from pcpu.targets import lld
+from pcpu.targets.wasm_vectors import count_vectors
 
 STACK = 65536
 # The allocator uses nothing that SIMD-less engines lack; the kernels do.
 ALLOCATOR_CPU = "mvp+bulk_memory"
-_LABEL = re.compile(r"^([A-Za-z_][\w.$]*):", re.MULTILINE)
-_CALL = re.compile(r"^\s+call\s+([\w.$]+)", re.MULTILINE)
-_SIMD = re.compile(r"^\s+(?:v128|[if]\d+x\d+)\.", re.MULTILINE)
 
 
 @cache
@@ -47,26 +44,6 @@ def link(code: bytes, exports: Sequence[str]) -> bytes:
             str(here / "code.o"), str(here / "allocator.o"), "-o", str(here / "out.wasm"),
         ])  # fmt: skip
         return (here / "out.wasm").read_bytes()
-
-
-def count_vectors(assembly: str, exports: Sequence[str]) -> dict[str, int]:
-    """The number of vector instructions in each exported function of WebAssembly assembly.
-
-    Those of the functions that it calls count too, each once.
-    """
-    pieces = _LABEL.split(assembly)
-    bodies = dict(zip(pieces[1::2], pieces[2::2], strict=True))
-
-    def count(name: str) -> int:
-        seen, waiting = set[str](), [name]
-        while waiting:
-            one = waiting.pop()
-            if one in bodies and one not in seen:
-                seen.add(one)
-                waiting += _CALL.findall(bodies[one])
-        return sum(len(_SIMD.findall(bodies[one])) for one in seen)
-
-    return {name: count(name) for name in exports}
 
 
 def target() -> Target:
