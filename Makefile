@@ -16,7 +16,7 @@ serve: .venv/ready worker/node_modules/ready
 	.venv/bin/pcpu serve
 
 test: setup
-	.venv/bin/pytest -n auto --dist loadfile
+	.venv/bin/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 bench: setup bench/js/node_modules/ready
 	.venv/bin/pcpu bench

@@ -13,6 +13,10 @@ from pcpu.isa import Isa
 from pcpu.library import load_isa
 
 ROOT = Path(__file__).parents[1]
+_LONG = {
+    "test_decoder.py", "test_crc.py", "test_docs.py", "test_limits.py", "test_engines.py",
+    "test_loaded.py", "test_serve.py", "test_conformance.py",
+}  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,6 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # What takes minutes comes first, so that no process is alone with it in the end.
+    items.sort(key=lambda item: item.path.name not in _LONG)
     if not config.getoption("--slow"):
         skip = pytest.mark.skip(reason="takes minutes; run with --slow")
         for item in items:
