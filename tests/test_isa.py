@@ -134,6 +134,26 @@ def test_I3_I4_I10_what_they_mean(tmp_path: Path) -> None:
     assert run.finish() == (thousands, 5, 2)
 
 
+@pytest.mark.parametrize(
+    ("step", "wrong", "right"),
+    [
+        ("byte == 10 & state < 1000 ? state + 1 : state", "a + b", "a + b > 1000 ? 1000 : a + b"),
+        ("index > 60000 ? index : state + byte", "a + b", None),
+        ("byte == imm8 ? index + 1 : state", "a ? a : b", "b ? b : a"),
+    ],
+)
+def test_I4_merges_are_tried_beyond_the_numbers_of_a_step(
+    tmp_path: Path, step: str, wrong: str, right: str | None
+) -> None:
+    args = ["data", "imm8"] if "imm8" in step else ["data"]
+    fold = {"state": "u64", "init": "0", "step": step}
+    document = {"op": "tried", "args": args, "returns": "count"}
+    with pytest.raises(IsaError, match="merge gives"):
+        load_isa([write(tmp_path, {**document, "fold": {**fold, "merge": wrong}})])
+    if right is not None:
+        load_isa([write(tmp_path, {**document, "fold": {**fold, "merge": right}})])
+
+
 def test_I4_merges_know_the_place_in_the_stream(tmp_path: Path) -> None:
     later = {**LAST, "fold": {**LAST["fold"], "merge": "b > a ? b : a"}}
     load_isa([write(tmp_path, later)])

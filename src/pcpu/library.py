@@ -11,10 +11,12 @@ from typing import Any
 
 from pcpu import interp
 from pcpu.errors import IsaError
+from pcpu.expr import Const, walk
 from pcpu.ir import Instruction, Program, ResultValue, with_names
 from pcpu.isa import Immediate, Isa, Op, read_declared, to_bytes, to_int, to_operand
 
 _SHOWN = 80  # characters of a value in a message
+_WORK = 1 << 20  # steps that are taken to try a merge, half a second
 
 
 def load_isa(paths: str | PathLike[str] | Iterable[str | PathLike[str]] = ()) -> Isa:
@@ -65,23 +67,57 @@ def check_merge(op: Op) -> None:
     if op.fold is None or op.merge_expr is None:
         return
     random = Random(op.name)
-    for size in (0, 1, 2, 3, 40, 300):
-        data = random.randbytes(size)
-        instruction = Instruction(op, tuple(_any_operand(imm, random) for imm in op.immediates))
+    left = _WORK
+    for instruction, data, cuts in _tried(op, random):
+        left -= len(data) * len(cuts) + op.result_count
+        if left < 0:
+            break
         merge = interp.merge(instruction)
-        for cut in {0, size, *(random.randrange(size + 1) for _ in range(4))}:
+        for cut in cuts:
             first, second, whole = (
                 interp.states(instruction, data[begin:end], begin)
-                for begin, end in ((0, cut), (cut, size), (0, size))
+                for begin, end in ((0, cut), (cut, len(data)), (0, len(data)))
             )
             # Of an array most numbers are still what init gave: these are tried once.
             for a, b, wanted in dict.fromkeys(zip(first, second, whole, strict=True)):
                 if merge(a, b) != wanted:
                     message = (
-                        f"merge gives {merge(a, b):#x} for hex:{data[:cut].hex()[:40]} and "
-                        f"hex:{data[cut:].hex()[:40]}, and the whole has the state {wanted:#x}"
+                        f"merge gives {merge(a, b):#x} for {_piece(data[:cut])} and "
+                        f"{_piece(data[cut:])}, and the whole has the state {wanted:#x}"
                     )
                     raise IsaError(message, f"{op.pointer}/fold/merge", op.path)
+
+
+def _tried(op: Op, random: Random) -> Iterator[tuple[Instruction, bytes, set[int]]]:
+    """Operands, data and where they are cut, the shortest first: of any bytes; of bytes near
+    numbers that the operation has; and so much of these that counts and places come beyond such
+    numbers."""
+    steps = [op.step_expr, *([] if op.bin_expr is None else [op.bin_expr])]
+    numbers = {node.value for step in steps for node in walk(step) if isinstance(node, Const)}
+    for size in (0, 1, 2, 3, 40, 300):
+        cuts = {0, size, *(random.randrange(size + 1) for _ in range(4))}
+        for chosen in (range(256), None):
+            instruction = Instruction(op, tuple(_any_operand(imm, random) for imm in op.immediates))
+            data = bytes(random.choices(chosen or _near(numbers, instruction), k=size))
+            yield instruction, data, cuts
+    for number in sorted(n for n in numbers if 3 < n < _WORK):
+        size = 2 * number if number < 1 << 14 else number + 300
+        instruction = Instruction(op, tuple(_any_operand(imm, random) for imm in op.immediates))
+        same = [bytes([byte]) * size for byte in _near(numbers, instruction)]
+        for data in (random.randbytes(size), *same):
+            yield instruction, data, {random.randrange(size // 3, number)}
+
+
+def _near(numbers: set[int], instruction: Instruction) -> list[int]:
+    """Bytes beside numbers of an operation and its operands, and one that is none."""
+    operands = [n for n in instruction.immediates if isinstance(n, int)]
+    near = {n + d for n in (*numbers, *operands) for d in (-1, 0, 1)} & set(range(256))
+    return sorted(near | {0xA7})
+
+
+def _piece(data: bytes) -> str:
+    shown = f"hex:{data[:20].hex()}"
+    return shown if len(data) <= 20 else f"{shown}... ({len(data)} bytes)"
 
 
 def _any_operand(imm: Immediate, random: Random) -> int | bytes:
