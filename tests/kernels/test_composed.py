@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from pcpu import targets
+from pcpu import interp, targets
 from pcpu.compiler import compile_program
-from pcpu.isa import read_isa
+from pcpu.isa import Isa, read_isa
+from pcpu.isa.model import Immediate
 from pcpu.source import parse_pipeline
 from tests.engines import run_pieces
-from tests.kernels.machine import HOST
-from tests.kernels.test_table import few_rows
+from tests.kernels.machine import HOST, byte_map
+from tests.kernels.test_table import few_rows, taking
 
 ISA = read_isa()
 WASM = targets.find("wasm")
@@ -73,6 +74,23 @@ def test_tables_of_few_rows_stay_where_one_would_need_many() -> None:
     two, one = hexed(bytes(rows), bytes(others)), hexed(both)
     assert code_of(two, WASM) != code_of(one, WASM)
     assert code_of(two, HOST) == code_of(one, HOST)
+
+
+SHORT = taking(
+    byte_map("short", "key[byte >> 1] ^ k"), Immediate("key", 0, (1, 64)), Immediate("k", 8)
+)
+
+
+@pytest.mark.parametrize("target", [WASM, HOST], ids=["wasm", "host"])
+@pytest.mark.parametrize("length", [1, 7, 16, 64])
+def test_short_tables_are_tables(target: targets.Target, length: int) -> None:
+    key = random.Random(length).randbytes(length)
+    isa = Isa((*ISA.operations, SHORT))
+    program = parse_pipeline(f"short 0x{key.hex()} 9", isa)
+    values = bytes(key[(byte >> 1) % length] ^ 9 for byte in range(256))
+    code = compile_program(program, isa, target, "opt-ir").code.decode()
+    assert code == code_of(hexed(values), target)
+    assert interp.run(program, bytes(range(256)))[0] == values
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -1,5 +1,6 @@
-"""Maps behind each other that are one table: where one of them looks bytes up and what all of them
-make of a byte is known when compiling, one look-up does for them what took one each."""
+"""Maps that are one table: where one of them looks bytes up and what all of them make of a byte is
+known when compiling, one look-up does for them what took one each. A map that looks up in fewer
+bytes than 256 is such a table, too."""
 
 from __future__ import annotations
 
@@ -7,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pcpu.expr import Index, Var, function
+from pcpu.isa import Immediate
 from pcpu.lower.code import Code
 from pcpu.lower.kernels.few_rows import ROWS, rows_of
 from pcpu.lower.kernels.table import SIZE
 from pcpu.lower.stage import Bytes, Stage
 
+_TABLE = Immediate("table", 0, (SIZE, SIZE))
 _SINGLE = 4 * ROWS  # what single bytes take where a look-up of a few rows takes as many
 
 
@@ -19,10 +22,20 @@ def composed(code: Code, stages: Sequence[Stage]) -> list[Stage]:
     """The same in fewer stages."""
     found: list[Stage] = []
     for stage in stages:
-        found.append(stage)
+        found.append(_whole(code, stage))
         while len(found) > 1 and (both := _both(code, found[-2], found[-1])) is not None:
             found[-2:] = [both]
     return found
+
+
+def _whole(code: Code, stage: Stage) -> Stage:
+    """A map that looks up in other tables than those of 256 bytes as one of these."""
+    sizes = {len(table.content) for table in stage.bytes.values() if table.content is not None}
+    values = _values(stage) if sizes - {SIZE} else None
+    if values is None:
+        return stage
+    op = replace(stage.op, map=f"{_TABLE.name}[byte]", immediates=(_TABLE,))
+    return replace(stage, op=op, immediates=(_bytes(code, values),))
 
 
 def _both(code: Code, first: Stage, second: Stage) -> Stage | None:
@@ -35,13 +48,16 @@ def _both(code: Code, first: Stage, second: Stage) -> Stage | None:
     apart = sum(_cost(t) for s, t in ((first, a), (second, b)) if s.bytes)
     if code.target.plain_engine and _cost(values) > apart:
         return None
-    table = Bytes(code.array(values), code.size(SIZE), values)
     names = [imm.name for imm in pure.op.immediates]
     operands = [
-        table if name == _operand(pure) else value
+        _bytes(code, values) if name == _operand(pure) else value
         for name, value in zip(names, pure.immediates, strict=True)
     ]
     return replace(pure, immediates=tuple(operands))
+
+
+def _bytes(code: Code, table: bytes) -> Bytes:
+    return Bytes(code.array(table), code.size(SIZE), table)
 
 
 def _cost(table: bytes) -> int:
