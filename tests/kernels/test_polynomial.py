@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from pcpu import targets
+from pcpu import interp, targets
 from pcpu.compiler import compile_operations
 from pcpu.expr import Binary, Const, Var
+from pcpu.ir import with_names
 from pcpu.isa import Isa, Op
 from pcpu.lower.kernels import chain, lanes, polynomial, select
 from pcpu.lower.kernels.polynomial import Polynomial, Weights
@@ -54,6 +55,10 @@ OPS = (
     fold("sum_of", 16, "(state + byte) % 255"),
     fold("low_bits", 64, "(state * 3 + byte) % 4294967296"),
     fold("largest", 64, "(state * 4294967295 + byte) % 4294967296"),
+    fold("signed", 32, "state * 31 + (byte >= 128 ? byte - 256 : byte)"),
+    fold("signed_by_sum", 64, "state * 31 + byte - (byte >= 128) * 256"),
+    fold("signed_half", 16, "state * 40503 - (byte >= 128 ? byte - 256 : byte)"),
+    fold("beyond", 32, "state * 33 + (byte < 100 ? byte + 1000 : 1100 - (byte & 7))"),
     fold("no_power", 64, "(state * 4294967000 + byte) % 4294967295"),
 )
 WIDTHS = {
@@ -188,3 +193,21 @@ def test_other_kernels_come_first() -> None:
     assert select(fold("op", 32, "state + byte"), wasm) is lanes.KERNEL
     assert select(fold("op", 32, "state + byte * 65536"), wasm) is lanes.KERNEL
     assert select(fold("op", 32, "state * state + byte"), wasm) is chain.KERNEL
+
+
+def test_the_hash_of_java_of_bytes_with_a_sign() -> None:
+    """As java.util.Arrays.hashCode(byte[]) has it: 1, and each byte from -128 to 127."""
+    op = fold("hash", 32, "state * 31 + (byte >= 128 ? byte - 256 : byte)", "1")
+    assert select(op, HOST) is select(op, targets.find("wasm")) is polynomial.KERNEL
+    data = random.Random(31).randbytes(3001)
+    expected = 1
+    for byte in data:
+        expected = (31 * expected + (byte ^ 128) - 128) % (1 << 32)
+    assert interp.states(with_names([(op, (), None)]).instructions[0], data, 0) == [expected]
+
+
+def test_values_that_are_farther_apart_go_byte_by_byte() -> None:
+    for value in ("(byte >= 128 ? byte - 257 : byte)", "byte * 2 - byte % 3", "byte * byte"):
+        assert select(fold("far", 32, f"state * 31 + {value}"), HOST) is not polynomial.KERNEL, (
+            value
+        )

@@ -244,6 +244,9 @@ def low_byte(expr: Expr, maxima: Mapping[str, int]) -> Expr | None:
         case Binary("<<", left, Const(amount)):
             a = low_byte(left, maxima)
             return None if a is None else Binary("<<", a, Const(min(amount, 8)))
+        case Cond(test, then, other) if upper_bound(test, maxima, 8) is not None:
+            a, b = low_byte(then, maxima), low_byte(other, maxima)
+            return None if a is None or b is None else Cond(test, a, b)
     return None
 
 

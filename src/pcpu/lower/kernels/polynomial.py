@@ -20,10 +20,10 @@ from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
-from pcpu.expr import Const, Expr
+from pcpu.expr import Binary, Const, Expr, Index, Var, function, walk
 from pcpu.isa import Op
 from pcpu.lower.code import I8, POINTER, Code, Value
-from pcpu.lower.forms import joined, lane_bits, reduced
+from pcpu.lower.forms import joined, lane_bits, low_byte, maxima, reduced
 from pcpu.lower.kernels import chain, vectors
 from pcpu.lower.kernels.function import inside, kernel_function, variables
 from pcpu.lower.kernels.kernel import Kernel
@@ -66,6 +66,12 @@ def polynomial(op: Op) -> Polynomial | None:
     if not op.is_plain_fold:
         return None
     step, modulus = reduced(op.step_expr)
+    found = _of_bytes(op, step, modulus)
+    return _of_near(op, step) if found is None and modulus is None else found
+
+
+def _of_bytes(op: Op, step: Expr, modulus: int | None) -> Polynomial | None:
+    """The form of a step whose values have 8 bits."""
     added = linear(step, op.state_bits, lambda part: lane_bits(op, part) == 8)
     if added is None:
         return None
@@ -84,6 +90,32 @@ def polynomial(op: Op) -> Polynomial | None:
         return form if form.factor > 1 else None
     most = (modulus - 1) * form.factor + 255 * form.scale + form.constant
     return form if factor > 0 and modulus <= LARGEST and most < states else None
+
+
+def _of_near(op: Op, step: Expr) -> Polynomial | None:
+    """The form of a step whose values differ by less than 256, as those of a byte with a sign do:
+    what they are more than the least one has 8 bits, and that one is a constant."""
+    added = linear(step, op.state_bits, lambda part: not any(map(_is_other, walk(part))))
+    if added is None:
+        return None
+    states = 1 << op.state_bits
+    factor = added.pop(STATE, 0) % states
+    terms = [t if n == 1 else Binary("*", t, Const(n % states)) for t, n in added.items()]
+    if factor <= 1 or not terms or any(_is_other(node) for t in terms for node in walk(t)):
+        return None
+    value = joined(terms, "+")
+    low = low_byte(value, maxima(op))
+    wide = map(function(value, ("byte",), op.state_bits), range(256))
+    signed = [v - states if v >= states // 2 else v for v in wide]
+    least = min(signed)
+    if low is None or max(signed) - least > 255:
+        return None
+    return Polynomial(factor, 1, Binary("-", low, Const(least & 255)), least % states)
+
+
+def _is_other(node: Expr) -> bool:
+    """Whether it is about more than the byte."""
+    return isinstance(node, Index) or (isinstance(node, Var) and node.name != "byte")
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
