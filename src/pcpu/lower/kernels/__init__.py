@@ -18,6 +18,7 @@ from pcpu.lower.kernels import (
     idle,
     lanes,
     lookup,
+    mapped,
     modular,
     moment,
     neighbours,
@@ -56,7 +57,10 @@ _LAST: tuple[Kernel, ...] = (
     chain.ARRAY,
     chain.KERNEL,
 )
-KERNELS: tuple[Kernel, ...] = (*_FAST, resets.kernel((*_FAST, *_LAST)), *_LAST)
+_MAPPED = mapped.kernel(_FAST)
+KERNELS: tuple[Kernel, ...] = (
+    *_FAST, resets.kernel((*_FAST, _MAPPED, *_LAST)), _MAPPED, *_LAST
+)  # fmt: skip
 
 __all__ = ["KERNELS", "Kernel", "select"]
 
