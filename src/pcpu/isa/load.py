@@ -18,6 +18,7 @@ from pcpu.isa.model import CrcModel, Fold, Immediate, Isa, Op
 
 FIRST_USER_OPCODE, LAST_OPCODE = 1024, 65535
 MAX_FILE = 16 << 20
+_DIGITS = 4300  # of a number that Python reads
 # A kernel's exports are pcpu_OP and pcpu_OP_init, _update, _finish.
 RESERVED_SUFFIXES = ("_init", "_update", "_finish")
 RESERVED_NAMES = frozenset(["nop", "init", "update", "finish", "run"])
@@ -139,6 +140,7 @@ def _read_json(path: Path) -> Any:
             object_pairs_hook=_unique,
             parse_constant=_no_constant,
             parse_float=_number,
+            parse_int=_integer,
         )
         json.dumps(document, ensure_ascii=False).encode()
     except OSError as error:
@@ -167,6 +169,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _integer(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise ValueError(f"a number of {len(text)} digits is larger than any here")
+    return int(text)
 
 
 def _number(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Iterator
@@ -13,12 +14,16 @@ from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.validators import extend
 
 _SHOWN = 300  # characters of a message
+_LOOKED_AT = 64  # unknown names, of which one may be another that is missing
 
 
 def fault(document: Any) -> tuple[str, list[str | int]] | None:
     """What is wrong with ``document``, and the way to that place; None where it fits the schema."""
     schema = json.loads((files("pcpu.isa") / "op.schema.json").read_text("utf-8"))
-    rules = {"pattern": _pattern, "items": _items, "maxItems": _most, "maxLength": _longest}
+    rules = {
+        "pattern": _pattern, "required": _required, "items": _items, "maxItems": _most,
+        "maxLength": _longest,
+    }  # fmt: skip
     validator = extend(Draft202012Validator, rules)  # type: ignore[no-untyped-call]
     error = best_match(validator(schema).iter_errors(document))
     if error is None:
@@ -29,10 +34,22 @@ def fault(document: Any) -> tuple[str, list[str | int]] | None:
     return message, list(error.absolute_path)
 
 
-def _pattern(_: Any, regex: str, value: Any, __: Any) -> Iterator[ValidationError]:
+def _pattern(_: Any, regex: str, value: Any, schema: Any) -> Iterator[ValidationError]:
     # '$' of JSON Schema is the end; Python's also matches before a last newline.
     if isinstance(value, str) and not re.search(regex.replace("$", r"\Z"), value):
-        yield ValidationError(f"{value!r} does not match {regex!r}")
+        yield ValidationError(f"{value!r} is not {schema.get('title', regex)}")
+
+
+def _required(_: Any, wanted: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+    """What is missing, and whether it is there by a name that is near."""
+    if not isinstance(value, dict):
+        return
+    unknown = [key[:64] for key in value if key not in schema.get("properties", ())][:_LOOKED_AT]
+    for key in wanted:
+        if key not in value:
+            close = difflib.get_close_matches(key, unknown, n=1)
+            hint = f"; is it {close[0]!r}?" if close else ""
+            yield ValidationError(f"{key!r} is a required property{hint}")
 
 
 def _items(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
