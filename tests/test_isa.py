@@ -270,7 +270,7 @@ def test_an_endless_file() -> None:
         ('{"op": "x", "opcode": ' + "9" * 5000 + "}", "a number of 5000 digits is larger"),
         (json.dumps({**SUM, "fold": {"state": "u64", "init": "0", "stepp": "state"}}), "'step' is a required property; is it 'stepp'"),
     ],
-    ids=["members", "items", "faults", "name"],
+    ids=["members", "items", "faults", "name", "digits", "misspelt"],
 )  # fmt: skip
 def test_large_files_that_are_wrong_are_refused_soon(text: str, words: str, tmp_path: Path) -> None:
     path = tmp_path / "ops.json"
