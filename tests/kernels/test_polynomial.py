@@ -53,6 +53,7 @@ OPS = (
     fold("thousands", 32, "(state * 31 + (byte ^ k)) % 65521", immediates=K),
     fold("small", 16, "(state * 256 + byte) % 251"),
     fold("sum_of", 16, "(state + byte) % 255"),
+    fold("rest_of_bits", 8, "(state * 2 + (byte & 1)) % 5"),
     fold("low_bits", 64, "(state * 3 + byte) % 4294967296"),
     fold("largest", 64, "(state * 4294967295 + byte) % 4294967296"),
     fold("signed", 32, "state * 31 + (byte >= 128 ? byte - 256 : byte)"),

@@ -39,13 +39,14 @@ INVERSE = pow(255, -1, 1 << 16)
 
 @dataclass(frozen=True)
 class Sums:
-    """A sum of ``value``, and a sum of that sum, each of them modulo ``modulus``; where they lie
-    in the state: the lowest bit and the number of bits."""
+    """A sum of ``value`` and ``constant``, and a sum of that sum, each of them modulo ``modulus``;
+    where they lie in the state: the lowest bit and the number of bits."""
 
     value: Expr
     modulus: int
     plain: tuple[int, int]
     double: tuple[int, int]
+    constant: int = 0
 
 
 def sums(op: Op) -> Sums | None:
@@ -69,12 +70,16 @@ def _packed(op: Op, high: Expr, low: Expr, at: int) -> Sums | None:
         unreduced = [plain.was, *plain.others]
         if Counter(double.others) not in (Counter([plain.becomes]), Counter(unreduced)):
             continue
-        value = joined(plain.others, "+")
+        numbers = [term.value for term in plain.others if isinstance(term, Const)]
+        values = [term for term in plain.others if not isinstance(term, Const)]
+        value, constant = joined(values or [Const(0)], "+"), sum(numbers)
         if lane_bits(op, value) != 8 or plain.modulus > LARGEST:
             continue
-        most, states = (1 << plain.bits) + (1 << double.bits) + 255, 1 << op.state_bits
+        most = (1 << plain.bits) + (1 << double.bits) + 255 + constant
+        states = 1 << op.state_bits
         if most < states or states % plain.modulus == 0:
-            return Sums(value, plain.modulus, (plain.at, plain.bits), (double.at, double.bits))
+            places = (plain.at, plain.bits), (double.at, double.bits)
+            return Sums(value, plain.modulus, *places, constant % plain.modulus)
     return None
 
 
@@ -144,7 +149,10 @@ class _Writer:
             field = code.b.and_(code.b.lshr(code.resize(start, 64), I64(at)), I64((1 << bits) - 1))
             code.b.store(self.reduced(field), slot)
         with code.pieces(code.size(0), length, PIECE) as (begin, end):
-            self.spans.span(code.byte_at(data, begin), code.b.sub(end, begin))
+            size = code.b.sub(end, begin)
+            self.spans.span(code.byte_at(data, begin), size)
+            if self.form.constant:
+                self.count(code.resize(size, 64))
             for slot in slots:
                 code.b.store(self.reduced(code.load(I64, slot)), slot)
         fields = [
@@ -152,6 +160,15 @@ class _Writer:
             for slot, (at, _) in zip(slots, places, strict=True)
         ]
         code.b.ret(code.resize(code.b.or_(*fields), start.type.width))
+
+    def count(self, size: Value) -> None:
+        """Add the constant of so many bytes, which the second sum has 1, 2, ... times."""
+        code = self.code
+        after = code.b.lshr(code.b.mul(size, code.b.add(size, I64(1))), I64(1))
+        for slot, times in ((self.spans.plain, size), (self.spans.double, after)):
+            more = code.b.mul(self.reduced(times), I64(self.form.constant))
+            sum_ = code.b.add(self.reduced(code.load(I64, slot)), self.reduced(more))
+            code.b.store(sum_, slot)
 
     def reduced(self, value: Value) -> Value:
         return self.code.b.urem(value, I64(self.form.modulus))

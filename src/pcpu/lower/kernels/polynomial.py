@@ -23,7 +23,7 @@ from llvmlite import ir
 from pcpu.expr import Binary, Const, Expr, Index, Var, function, walk
 from pcpu.isa import Op
 from pcpu.lower.code import I8, POINTER, Code, Value
-from pcpu.lower.forms import joined, lane_bits, low_byte, maxima, reduced
+from pcpu.lower.forms import joined, lane_bits, low_byte, maxima, reduced, upper_bound
 from pcpu.lower.kernels import chain, vectors
 from pcpu.lower.kernels.function import inside, kernel_function, variables
 from pcpu.lower.kernels.kernel import Kernel
@@ -88,7 +88,8 @@ def _of_bytes(op: Op, step: Expr, modulus: int | None) -> Polynomial | None:
     form = Polynomial(factor % states, scales.pop(), value, constant % states, modulus)
     if modulus is None or form.masks:
         return form if form.factor > 1 else None
-    most = (modulus - 1) * form.factor + 255 * form.scale + form.constant
+    bound = upper_bound(value, maxima(op), 8) or 0
+    most = (modulus - 1) * form.factor + bound * form.scale + form.constant
     return form if factor > 0 and modulus <= LARGEST and most < states else None
 
 
