@@ -5,7 +5,7 @@ make_subject -> index, seeds -> align -> fit the shift map -> trials -> columns 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,9 +15,10 @@ from typing import Any, Literal
 import numpy as np
 
 from pcpu.errors import UsageError
-from pcpu.iprog.align import Costs, Covers, align
+from pcpu.iprog.align import Covers
 from pcpu.iprog.columns import Columns, make_columns
-from pcpu.iprog.encode import Encoded, Prefixes, encode, make_map_frames, make_prefixes
+from pcpu.iprog.comparing import NEW, align_all, aligned, compared
+from pcpu.iprog.encode import make_map_frames, make_prefixes
 from pcpu.iprog.format import (
     MAX_BLOBS,
     MAX_SIZE,
@@ -27,38 +28,25 @@ from pcpu.iprog.format import (
     plain_name,
 )
 from pcpu.iprog.frames import is_packed
-from pcpu.iprog.gains import useful_finders
-from pcpu.iprog.index import Octets, Seeds, check_memory, find_seeds, make_index
+from pcpu.iprog.index import check_memory
 from pcpu.iprog.memory import MappedFile, return_freed, return_large_arrays
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import check_plan
 from pcpu.iprog.numbers import Bytes
-from pcpu.iprog.packing import LITERALS, MOSTLY_NEW, Packer, Stored, is_worth_matching, total
+from pcpu.iprog.packing import LITERALS, MOSTLY_NEW, Packer, is_worth_matching, total
 from pcpu.iprog.reference import digest
-from pcpu.iprog.relocate import ShiftMap
-from pcpu.iprog.seen import Seen
-from pcpu.iprog.shifts import NOTHING_MOVES, fit
-from pcpu.iprog.sites import Sites
+from pcpu.iprog.shifts import NOTHING_MOVES
 from pcpu.iprog.streams import stored_streams
 from pcpu.iprog.strengths import FIRST, INSTANT, PACKED, SMALL, Trial, cheaper
 from pcpu.iprog.subject import Subject, make_subject
-from pcpu.iprog.tables import is_alike, lies_in, matched_entries, with_entries
-from pcpu.iprog.threads import THREADS, both, each
+from pcpu.iprog.threads import THREADS, both
 from pcpu.iprog.trials import Trials, sample, whole
+from pcpu.iprog.work import WINDOW_BYTES, Progress, Work
 
 Mode = Literal["small", "instant"]
-Progress = Callable[[str, float], None]  # what is being done, and how much of all is
-
-_USUAL_BITS = WINDOW_BITS[0] + 4
-_FAST_BITS = WINDOW_BITS[0] + 6  # of instant plans: what a check does once is a tenth of 2^16
-_WINDOW_BYTES = 7  # of a plan that a window takes, about
-_SHARE = 64  # windows may take this part of a plan; where they would take more they are larger
 _NAMES_SHARE = 100
 _SMALL_PLAN = 1 << 14
-_PART = 1 << 18  # bytes of a file that are worth a thread
-_LARGE = 1 << 20  # bytes from which on sites are rather found again than kept
 _HEADER = 200  # bytes, about
-_NEW = 1 / 32  # of a file: literals that are many
 _LONG = 1 << 20  # bytes of a file that takes so long that small plans may be compared as they are
 _CLOSE, _SEVERAL = 1.06, 5  # times as large: those that are, and how many
 # Times smaller that a round of trials has to be for another one; the same where one takes long, as
@@ -97,30 +85,6 @@ class Planned:
         }
 
 
-@dataclass
-class _Work:
-    """A subject on its way."""
-
-    subject: Subject
-    file: Content
-    blobs: list[Content]
-    progress: Progress
-    wanted_bits: int | None = None
-    sites: Sites | None = None  # of the file, where they are not large
-    moved: Moved = field(init=False)  # when it is known what moves
-    map_frames: Sequence[Stored] = ()  # of the shift map, about
-    much_new: bool = False  # in the file, as far as that is known
-
-    def window_bits(self, size: float, usual: int = _USUAL_BITS) -> int:
-        """The logarithm of the window's size for a plan of about ``size`` bytes."""
-        if self.wanted_bits is not None:
-            return self.wanted_bits
-        bits, most = usual, size / _SHARE / _WINDOW_BYTES
-        while bits < WINDOW_BITS[-1] and (self.file.size - 1) >> bits > most:
-            bits += 1  # all windows but one are more than there have to be
-        return bits
-
-
 def make_plan(
     file: Bytes,
     blobs: Sequence[Bytes],
@@ -146,7 +110,7 @@ def make_plan(
     subject, (about, *contents) = both(
         lambda: _subject(file, blobs, used), lambda: _contents((file, *blobs), (name, *blob_names))
     )
-    work = _Work(subject, about, contents, progress, window_bits)
+    work = Work(subject, about, contents, progress, mode == "small", window_bits)
     del subject  # which work replaces: its sites are large
     planned = _small(work) if mode == "small" else _instant(work)
     del work  # its sites are large
@@ -188,38 +152,38 @@ def _contents(every: Sequence[Bytes], names: Sequence[str]) -> list[Content]:
     ]
 
 
-def _small(work: _Work) -> Planned:
+def _small(work: Work) -> Planned:
     covers, size = _chosen(work)
     return _finish(work, covers, Packer(), size)
 
 
-def _chosen(work: _Work) -> tuple[Covers, float]:
+def _chosen(work: Work) -> tuple[Covers, float]:
     """The best covers that were found, and about how large the plan will be; the shift map in
     ``work``."""
-    file, reference, seeds = _aligned(work)
+    file, reference, seeds = aligned(work)
     if is_packed(file.data):
-        covers = _align_all(file, reference, seeds, PACKED)
+        covers = align_all(file, reference, seeds, PACKED)
         if (len(file) - covers.size) * MOSTLY_NEW > len(file):
             return covers, len(file) - covers.size
     work.map_frames = make_map_frames(work.moved, Packer(literals=0))
-    rest = total(work.map_frames) + _WINDOW_BYTES * (len(file) >> _USUAL_BITS) + _HEADER
+    rest = total(work.map_frames) + WINDOW_BYTES * (len(file) >> work.usual_bits) + _HEADER
     with ThreadPoolExecutor(THREADS) as pool:
         some = sample(len(file), much_new=work.much_new)
         for spans in dict.fromkeys((some, whole(len(file)))):
-            trials = Trials(work.moved, file, reference, seeds, spans, rest, pool)
+            trials = Trials(work.moved, file, reference, seeds, spans, rest, pool, work.usual_bits)
             work.progress("trying strengths", 0.4)
             first = trials.run(FIRST, partial(_exactly, work))
             if spans == whole(len(file)):
                 trials.bits = work.window_bits(_best(first).estimate)
-            if max(trial.new for trial in first) > _NEW:
+            if max(trial.new for trial in first) > NEW:
                 break  # A sample of much that is new says enough.
         best = _tried(work, trials, first)
     if best.tried == len(file):
         return best.covers, best.estimate
-    return _align_all(file, reference, seeds, best.costs), best.estimate
+    return align_all(file, reference, seeds, best.costs), best.estimate
 
 
-def _tried(work: _Work, trials: Trials, first: list[Trial]) -> Trial:
+def _tried(work: Work, trials: Trials, first: list[Trial]) -> Trial:
     """The best trial, of the first ones and of those that follow from them."""
     done, exactly = first, partial(_exactly, work)
     takes_long = work.much_new and work.file.size >= _SLOW
@@ -240,7 +204,7 @@ def _tried(work: _Work, trials: Trials, first: list[Trial]) -> Trial:
     return _best(done)
 
 
-def _exactly(work: _Work, trial: Trial, columns: Columns | None) -> Trial:
+def _exactly(work: Work, trial: Trial, columns: Columns | None) -> Trial:
     """The trial with about the size of its plan, if that is small: then windows and headers are
     much, so that what is known of a trial is of little use."""
     if columns is None or trial.estimate > _SMALL_PLAN:
@@ -249,11 +213,11 @@ def _exactly(work: _Work, trial: Trial, columns: Columns | None) -> Trial:
     if columns.bits != own:
         columns = make_columns(work.moved, trial.covers, own)
     packer = Packer(literals=round(trial.stored[-1] * LITERALS))
-    encoded = _encode(work, columns, packer, map_frames=work.map_frames)
+    encoded = work.encode(columns, packer, map_frames=work.map_frames)
     return replace(trial, size=encoded.size)
 
 
-def _packed(work: _Work, done: Sequence[Trial]) -> list[Trial]:
+def _packed(work: Work, done: Sequence[Trial]) -> list[Trial]:
     """The best trials of a small plan, with the sizes that their plans have."""
     best = sorted(done, key=lambda trial: trial.estimate)[:_SEVERAL]
     found = []
@@ -262,138 +226,39 @@ def _packed(work: _Work, done: Sequence[Trial]) -> list[Trial]:
             own = work.window_bits(trial.estimate)
             columns = make_columns(work.moved, trial.covers, own)
             prefixes = make_prefixes(work.moved, columns)
-            encoded = _encode(work, columns, Packer(), prefixes)
+            encoded = work.encode(columns, Packer(), prefixes)
             found.append(replace(trial, size=encoded.size))
     return found
-
-
-def _align_all(file: Octets, reference: Octets, seeds: Seeds, costs: Costs) -> Covers:
-    """The covers of the whole file, a part in each thread."""
-    size = max(-(-len(file) // (THREADS << _USUAL_BITS)) << _USUAL_BITS, _PART)
-    parts = [(at, min(at + size, len(file))) for at in range(0, len(file), size)] or [(0, 0)]
-    found = each(lambda span: align(file, reference, seeds, costs, [span]), parts)
-    seams = [first for first, _ in parts[1:]]
-    return Covers.joined(found).further(seams, file, reference).merged()
-
-
-def _aligned(work: _Work) -> tuple[Octets, Octets, Seeds]:
-    """File and reference as they are compared: with targets in place of distances, those of the
-    reference moved by the shift map; and seeds."""
-    file, reference, seeds = _compared(work)
-    work.progress("aligning", 0.3)
-    if work.subject.relocatable is None:
-        work.moved = Moved.of(work.subject, NOTHING_MOVES)
-        return file, reference, seeds
-    covers = _align_all(file, reference, seeds, Costs())
-    work.much_new = covers.size < (1 - _NEW) * len(file)
-    del file, reference  # which are had again, and are large too
-    sites, entries = _fit_map(work, covers)
-    work.subject.leave()
-    file = work.subject.filled_file(sites)
-    del sites  # they are large
-    work.subject.leave()
-    reference = work.subject.filled_reference(work.moved.sites)
-    work.subject = work.moved.subject
-    work.subject.leave()
-    return file, reference, with_entries(seeds, entries)
 
 
 def _best(trials: Sequence[Trial]) -> Trial:
     return min(trials, key=lambda trial: trial.estimate)
 
 
-def _compared(work: _Work) -> tuple[Octets, Octets, Seeds]:
-    """File and reference with their sites blanked out, and seeds."""
-    work.progress("sorting suffixes", 0.05)
-    # What can be had again is not kept: nothing takes as much memory as the index.
-    file, reference = both(partial(_blank_file, work), work.subject.blank_reference)
-    if len(reference) >= _LARGE:
-        work.subject = work.subject.without_sites(len(reference))
-    work.subject.leave()
-    return_freed()
-    index = make_index(reference)
-    work.progress("looking for common pieces", 0.2)
-    return file, reference, find_seeds(file, index)
-
-
-def _blank_file(work: _Work) -> Octets:
-    sites = work.subject.file_sites()
-    work.sites = sites if work.file.size < _LARGE else None
-    return work.subject.blank_file(sites)
-
-
-def _fit_map(work: _Work, covers: Covers) -> tuple[Sites, Covers]:
-    """Find the shift map, and drop finders that are of no use; the file's sites, and entries of
-    tables that belong together."""
-    sites = _with_sites(work, work.subject.finders)
-    first = fit(work.subject.seen(covers, sites, is_alike(sites)))
-    entries = _fit(work, first, covers, sites)
-    useful = useful_finders(work.moved, (covers, entries))
-    if work.subject.relocatable is not None and useful != work.subject.relocatable.finders:
-        del sites, work.moved  # they are large
-        sites = _with_sites(work, useful)
-        entries = _fit(work, first, covers, sites)
-    return sites, entries
-
-
-def _with_sites(work: _Work, finders: tuple[int, ...]) -> Sites:
-    """The sites of the file that these finders find; in ``work`` then are those of the blob."""
-    subject, sites = work.subject, work.sites
-    # It is asked for once.
-    work.sites, work.subject = None, subject.with_finders(finders)
-    if sites is None or finders != subject.finders:
-        # In turn: rows of sites, before they are columns, take more than all the rest.
-        work.subject.leave()
-        sites = subject.file_sites(finders)
-    work.subject.leave()
-    return sites
-
-
-def _fit(work: _Work, first: ShiftMap, covers: Covers, sites: Sites) -> Covers:
-    """Find the map that entries of tables are asked for, too, when a first one is known; these."""
-    entries = matched_entries(sites, Moved.of(work.subject, first).sites)
-    known = lies_in(entries, sites)
-    pairs = ((covers, known), (entries, np.zeros_like(known)))
-    shifts = fit(Seen.joined(each(lambda pair: work.subject.seen(pair[0], sites, pair[1]), pairs)))
-    work.moved = Moved.of(work.subject, shifts)
-    return matched_entries(sites, work.moved.sites)
-
-
-def _instant(work: _Work) -> Planned:
-    file, reference, seeds = _compared(work)
+def _instant(work: Work) -> Planned:
+    file, reference, seeds = compared(work)
     work.moved = Moved.of(work.subject, NOTHING_MOVES)
     work.progress("aligning", 0.5)
-    covers = _align_all(file, reference, seeds, INSTANT)
-    sizes = make_columns(work.moved, covers, _FAST_BITS).sizes()
+    covers = align_all(file, reference, seeds, INSTANT)
+    sizes = make_columns(work.moved, covers, work.usual_bits).sizes()
     return _finish(work, covers, Packer(compressed=False), sum(sizes.values()))
 
 
-def _encode(
-    work: _Work,
-    columns: Columns,
-    packer: Packer,
-    prefixes: Prefixes | None = None,
-    map_frames: Sequence[Stored] | None = None,
-) -> Encoded:
-    return encode(work.moved, columns, work.file, work.blobs, packer, prefixes, map_frames)
-
-
-def _finish(work: _Work, covers: Covers, packer: Packer, size: float) -> Planned:
+def _finish(work: Work, covers: Covers, packer: Packer, size: float) -> Planned:
     """The plan of the covers that were chosen; ``size`` is about that of the plan."""
     work.progress("compressing", 0.7)
-    bits = work.window_bits(size, _USUAL_BITS if packer.compressed else _FAST_BITS)
     names = sum(len(content.name.encode()) for content in (work.file, *work.blobs))
     if names * _NAMES_SHARE > size:
         work.file = replace(work.file, name="")
         work.blobs = [replace(blob, name="") for blob in work.blobs]
-    columns = make_columns(work.moved, covers, bits)
+    columns = make_columns(work.moved, covers, work.window_bits(size))
     literals = len(columns.data["literals"])
     packer = replace(packer, matches=is_worth_matching(size, literals, work.file.size))
     prefixes = make_prefixes(work.moved, columns) if packer.compressed else None
     work.moved = work.moved.without_sites()
     work.subject.leave()
     return_freed()
-    encoded = _encode(work, columns, packer, prefixes)
+    encoded = work.encode(columns, packer, prefixes)
     return Planned(
         encoded.plan, encoded.header, columns.covers,
         len(columns.data["fixes"]), literals, work.moved,

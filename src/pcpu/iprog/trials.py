@@ -49,7 +49,7 @@ class Trials:
     spans: Spans
     rest: int
     pool: Executor
-    bits: int = 16  # the logarithm of the size of windows
+    bits: int  # the logarithm of the size of windows
     known: set[bytes] = field(default_factory=set)
     prefix: Prefix | None = None  # of the literals of all trials
     learnt: Learnt | None = None  # from what may be before few of them
