@@ -20,6 +20,7 @@ from pcpu.iprog.format import STREAMS, Block, check, read_header
 from pcpu.iprog.frames import read_group
 from pcpu.iprog.numbers import Bytes, Numbers, signed_64
 from pcpu.iprog.reference import Reference
+from pcpu.iprog.renames import Renames, names
 
 if TYPE_CHECKING:
     from pcpu.iprog.relocate import Mover
@@ -96,7 +97,7 @@ class Reader:
                 self.mover.move(window, start, cover.at, cover.source, cover.length)
             for at, length in runs:
                 self.mover.restore(window, start, at, length)
-        _fix(window, part)
+        _fix(window, part, renames=self.header.renames)
         if self.mover is not None:
             self.mover.restore_calls(window, start)
         if check(window) != part.check:
@@ -217,13 +218,28 @@ def _place_literals(
         taken += length
 
 
-def _fix(window: bytearray, part: Part) -> None:
-    """Add the fixes (G21)."""
+def fixes(part: Part, size: int) -> Iterator[tuple[int, int]]:
+    """Places in a window of ``size`` bytes, and what is added there."""
     steps, at = Numbers(part.streams["steps"], "a window's steps"), -1
     for fix in part.streams["fixes"]:
         at += steps.varint() + 1
-        if at >= len(window):
+        if at >= size:
             raise DamagedPlanError("a fix leaves its window")
-        window[at] = (window[at] + fix) & 255
+        yield at, fix
     if steps.left:
         raise DamagedPlanError("a window has more steps than fixes")
+
+
+def _fix(window: bytearray, part: Part, *, renames: bool) -> None:
+    """Add the fixes (G21), and foresee names (G124)."""
+    spans = [*names(window)] if renames else []
+    known, rest = Renames(), fixes(part, len(window))
+    following = next(rest, None)
+    for start, stop in [*spans, (len(window), len(window))]:
+        name = bytes(window[start:stop])
+        window[start:stop] = known.foresee(name)
+        while following is not None and following[0] < stop:
+            place, fix = following
+            window[place] = (window[place] + fix) & 255
+            following = next(rest, None)
+        known.learn(name, bytes(window[start:stop]))

@@ -15,6 +15,7 @@ from pcpu.iprog.index import Octets, common
 from pcpu.iprog.jit import jit, read_only
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.regions import RegionKind
+from pcpu.iprog.renames import foresee
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable, Subject
 from pcpu.iprog.threads import THREADS, each
@@ -140,8 +141,14 @@ def _contents(
         start, stop = own.start - low, own.stop - low
         told = read_only(moved.subject.told(low, high, bits))
         stored = _stored(moved.subject.relocatable, told, low, start, stop, bits)
+        if moved.subject.renames:
+            guess, stored = foresee(told, guess, stored, start, stop, bits)
         steps, fixes, literals = room
-        counts = _gather(told, guess, stored, start, stop, bits, steps, fixes, literals, borders)
+        new = _gather_literals(stored, start, stop, literals)
+        if moved.subject.renames:  # which may be wrong of literals, too
+            start = np.arange(0, high - low, 1 << bits)
+            stop = np.minimum(start + (1 << bits), high - low)
+        counts = *_gather_fixes(told, guess, start, stop, bits, steps, fixes, borders), new
         for name, written, count in zip(NAMES[3:], room, counts, strict=True):
             found[name].append(written[:count].copy())
         ends.append(ends[-1][:, -1:] + borders)
@@ -151,23 +158,31 @@ def _contents(
 
 
 @jit
-def _gather(
-    file: Any, guess: Any, stored: Any, start: Any, stop: Any, bits: Any, steps: Any, fixes: Any,
-    literals: Any, borders: Any,
-) -> Any:  # fmt: skip
-    """Write the fixes of copies, what lies between them, and what is ``stored`` where there is no
-    copy; and how many of the first two there are where each window ends. How many of each."""
-    step = fix = literal = at = window = 0
+def _gather_literals(stored: Any, start: Any, stop: Any, literals: Any) -> int:
+    """Write what is ``stored`` where there is no copy; how much that is."""
+    at = done = 0
+    for i in range(len(start) + 1):
+        first = start[i] if i < len(start) else len(stored)
+        literals[done : done + first - at] = stored[at:first]
+        done += first - at
+        at = stop[i] if i < len(start) else first
+    return done
+
+
+@jit
+def _gather_fixes(
+    file: Any, guess: Any, start: Any, stop: Any, bits: Any, steps: Any, fixes: Any, borders: Any
+) -> Any:
+    """Write the fixes between such places, none of which are of two windows, and what lies between
+    fixes; and how many there are of both where each window ends. How many of each."""
+    step = fix = window = 0
     before = -1  # the fix before, or what is before the window
     for i in range(len(start) + 1):
-        first, last = (start[i], stop[i]) if i < len(start) else (len(file), len(file))
-        literals[literal : literal + first - at] = stored[at:first]
-        literal += first - at
-        while window < first >> bits or (i == len(start) and window < borders.shape[1]):
+        at, last = (start[i], stop[i]) if i < len(start) else (len(file), len(file))
+        while window < at >> bits or (i == len(start) and window < borders.shape[1]):
             borders[0, window], borders[1, window] = step, fix
             window += 1
             before = (window << bits) - 1
-        at = first
         while at < last:
             at += common(file, at, guess, at, last - at)
             if at < last:
@@ -180,7 +195,7 @@ def _gather(
                 steps[step] = value
                 fixes[fix] = file[at] - guess[at]
                 step, fix, at = step + 1, fix + 1, at + 1
-    return step, fix, literal
+    return step, fix
 
 
 def _first_skews(covers: Covers, last: Places) -> Places:

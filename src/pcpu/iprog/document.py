@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pcpu.iprog.apply import Cover, Part, Reader, literal_runs
+from pcpu.iprog.apply import Cover, Part, Reader, fixes, literal_runs
 from pcpu.iprog.format import Codec, Content, Group, Relocation
 from pcpu.iprog.numbers import Numbers
 from pcpu.iprog.relocate import read_map
@@ -32,6 +32,7 @@ def to_json(reader: Reader) -> dict[str, Any]:
         "window_size": header.window_size,
         **({"blob": blobs[0]} if len(blobs) == 1 else {"blobs": blobs}),
         "relocation": None if header.relocation is None else _relocation(reader, header.relocation),
+        **({"renames": True} if header.renames else {}),
         "blocks": [
             {"windows": block.windows, "frames": _frames(block.group)} for block in header.blocks
         ],
@@ -94,12 +95,12 @@ def _instructions(reader: Reader, part: Part, number: int, size: int) -> Iterato
         *((cover.at, cover.length, cover) for cover in covers),
         *((at, length, None) for at, length in runs),
     ]
-    fixes = list(_fixes(part))
+    added = list(fixes(part, size))
     taken = used = 0
     for at, length, cover in sorted(parts, key=lambda p: p[0]):
         own = []
-        while used < len(fixes) and fixes[used][0] < at + length:
-            own.append([fixes[used][0] - at, fixes[used][1]])
+        while used < len(added) and added[used][0] < at + length:
+            own.append([added[used][0] - at, added[used][1]])
             used += 1
         if cover is not None:
             is_told = at + length == size and stated[-1]
@@ -110,18 +111,11 @@ def _instructions(reader: Reader, part: Part, number: int, size: int) -> Iterato
         yield {"op": "lit", "bytes": f"0x{literals.hex()}"} | ({"fixes": own} if own else {})
 
 
-def _fixes(part: Part) -> Iterator[tuple[int, int]]:
-    steps, at = Numbers(part.streams["steps"], "a window's steps"), -1
-    for fix in part.streams["fixes"]:
-        at += steps.varint() + 1
-        yield at, fix
-
-
-def _copy(cover: Cover, fixes: list[list[int]]) -> dict[str, Any]:
+def _copy(cover: Cover, own: list[list[int]]) -> dict[str, Any]:
     copied = {"src": cover.source, "len": cover.length}
-    if not fixes:
+    if not own:
         return {"op": "copy", **copied}
-    added = {fix for _, fix in fixes}
-    if len(added) == 1 and len(fixes) == cover.length:
+    added = {fix for _, fix in own}
+    if len(added) == 1 and len(own) == cover.length:
         return {"op": "copyadd", **copied, "value": added.pop()}
-    return {"op": "adddiff", **copied, "fixes": fixes}
+    return {"op": "adddiff", **copied, "fixes": own}

@@ -89,7 +89,8 @@ def encode(
             frames += stored
             contents.append(b"".join(number.to_bytes(CHECK, "little") for number in own))
             contents += [frame.content for frame in stored]
-    header = Header(file, columns.bits, tuple(blobs), relocation, tuple(blocks))
+    renames = moved.subject.renames
+    header = Header(file, columns.bits, tuple(blobs), relocation, tuple(blocks), renames)
     about_all = write_header(header)
     stored_size = sum(stored.frame.stored for stored in frames) + CHECK * header.windows
     size = len(about_all) + stored_size

@@ -38,7 +38,8 @@ MAP_STREAMS = ("starts", "shifts")
 CHECK, HASH = 4, 32  # bytes
 # Of streams whose length is not stated a bit for each that is as long as the one before it.
 ALIKE = 0b0101110
-WINDOW_FLAGS, NAMES, BLOBS, MOVES, BLOCKS = 15, 16, 32, 64, 128  # of the header's flags
+# Of the header's flags.
+WINDOW_FLAGS, NAMES, BLOBS, MOVES, BLOCKS, RENAMES = 15, 16, 32, 64, 128, 256
 CODECS = 8  # that fit beside the number of streams
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f/]")
@@ -132,6 +133,7 @@ class Header:
     blobs: tuple[Content, ...]
     relocation: Relocation | None
     blocks: tuple[Block, ...]
+    renames: bool = False  # names are foreseen (G124)
 
     @property
     def window_size(self) -> int:
@@ -196,7 +198,7 @@ class _HeaderReader:
 
     def read(self) -> Header:
         numbers = self.numbers
-        self.flags = numbers.bounded("the header's flags", 2 * BLOCKS - 1)
+        self.flags = numbers.bounded("the header's flags", 2 * RENAMES - 1)
         window_bits = WINDOW_BITS[0] + (self.flags & WINDOW_FLAGS)
         if window_bits not in WINDOW_BITS:
             raise DamagedPlanError(f"a window has at most 2^{WINDOW_BITS[-1]} bytes")
@@ -210,7 +212,8 @@ class _HeaderReader:
         if self.reference > MAX_SIZE:
             raise DamagedPlanError(f"blobs have at most {MAX_SIZE} bytes together")
         relocation = self._relocation(blobs) if self.flags & MOVES else None
-        header = Header(file, window_bits, tuple(blobs), relocation, ())
+        renames = self.flags & RENAMES != 0
+        header = Header(file, window_bits, tuple(blobs), relocation, (), renames)
         header = replace(header, blocks=self._blocks(header.windows))
         if numbers.left:
             raise DamagedPlanError(f"{numbers.left} bytes of the header mean nothing")

@@ -16,7 +16,7 @@ import numpy as np
 
 from pcpu.errors import UsageError
 from pcpu.iprog.align import Covers
-from pcpu.iprog.columns import Columns, make_columns
+from pcpu.iprog.columns import Columns, make_columns, sample_columns
 from pcpu.iprog.comparing import NEW, align_all, aligned, compared
 from pcpu.iprog.encode import make_map_frames, make_prefixes
 from pcpu.iprog.format import (
@@ -28,7 +28,7 @@ from pcpu.iprog.format import (
     plain_name,
 )
 from pcpu.iprog.frames import is_packed
-from pcpu.iprog.index import check_memory
+from pcpu.iprog.index import Octets, Seeds, check_memory
 from pcpu.iprog.memory import MappedFile, return_freed, return_large_arrays
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.native import check_plan
@@ -39,13 +39,14 @@ from pcpu.iprog.shifts import NOTHING_MOVES
 from pcpu.iprog.streams import stored_streams
 from pcpu.iprog.strengths import FIRST, INSTANT, PACKED, SMALL, Trial, cheaper
 from pcpu.iprog.subject import Subject, make_subject
-from pcpu.iprog.threads import THREADS, both
+from pcpu.iprog.threads import THREADS, both, each
 from pcpu.iprog.trials import Trials, sample, whole
 from pcpu.iprog.work import WINDOW_BYTES, Progress, Work
 
 Mode = Literal["small", "instant"]
 _NAMES_SHARE = 100
 _SMALL_PLAN = 1 << 14
+_FEWER = 16  # parts of fixes, or of the bytes of a plan, that are worth another one
 _HEADER = 200  # bytes, about
 _LONG = 1 << 20  # bytes of a file that takes so long that small plans may be compared as they are
 _CLOSE, _SEVERAL = 1.06, 5  # times as large: those that are, and how many
@@ -160,27 +161,58 @@ def _small(work: Work) -> Planned:
 def _chosen(work: Work) -> tuple[Covers, float]:
     """The best covers that were found, and about how large the plan will be; the shift map in
     ``work``."""
-    file, reference, seeds = aligned(work)
-    if is_packed(file.data):
-        covers = align_all(file, reference, seeds, PACKED)
-        if (len(file) - covers.size) * MOSTLY_NEW > len(file):
-            return covers, len(file) - covers.size
+    compared_ = aligned(work)
+    if is_packed(compared_[0].data):
+        covers, size = align_all(*compared_, PACKED), work.file.size
+        if (size - covers.size) * MOSTLY_NEW > size:
+            return covers, size - covers.size
     work.map_frames = make_map_frames(work.moved, Packer(literals=0))
-    rest = total(work.map_frames) + WINDOW_BYTES * (len(file) >> work.usual_bits) + _HEADER
     with ThreadPoolExecutor(THREADS) as pool:
-        some = sample(len(file), much_new=work.much_new)
-        for spans in dict.fromkeys((some, whole(len(file)))):
-            trials = Trials(work.moved, file, reference, seeds, spans, rest, pool, work.usual_bits)
-            work.progress("trying strengths", 0.4)
-            first = trials.run(FIRST, partial(_exactly, work))
-            if spans == whole(len(file)):
-                trials.bits = work.window_bits(_best(first).estimate)
-            if max(trial.new for trial in first) > NEW:
-                break  # A sample of much that is new says enough.
+        trials, first = _begun(work, compared_, pool)
+        del compared_  # they are large
+        if _may_rename(trials, _best(first)):
+            plain = work.subject, work.moved
+            work.subject = replace(work.subject, renames=True)
+            others = _begun(work, aligned(work), pool)
+            if _best(others[1]).estimate < _best(first).estimate:
+                trials, first = others
+            else:
+                work.subject, work.moved = plain
         best = _tried(work, trials, first)
-    if best.tried == len(file):
+    if best.tried == work.file.size:
         return best.covers, best.estimate
-    return align_all(file, reference, seeds, best.costs), best.estimate
+    return align_all(trials.file, trials.reference, trials.seeds, best.costs), best.estimate
+
+
+def _begun(
+    work: Work, compared_: tuple[Octets, Octets, Seeds], pool: ThreadPoolExecutor
+) -> tuple[Trials, list[Trial]]:
+    """The first trials of what is compared, and what makes others."""
+    size = work.file.size
+    rest = total(work.map_frames) + WINDOW_BYTES * (size >> work.usual_bits) + _HEADER
+    some = sample(size, much_new=work.much_new)
+    for spans in dict.fromkeys((some, whole(size))):
+        trials = Trials(work.moved, *compared_, spans, rest, pool, work.usual_bits)
+        work.progress("trying strengths", 0.4)
+        first = trials.run(FIRST, partial(_exactly, work))
+        if spans == whole(size):
+            trials.bits = work.window_bits(_best(first).estimate)
+        if max(trial.new for trial in first) > NEW:
+            break  # A sample of much that is new says enough.
+    return trials, first
+
+
+def _may_rename(trials: Trials, trial: Trial) -> bool:
+    """Whether it may be worth while to foresee names: if that saves many of the fixes of a trial
+    without it."""
+    subject = trials.moved.subject
+    if subject.relocatable is not None:
+        return False
+    foreseen = replace(trials.moved, subject=replace(subject, renames=True))
+    columns = sample_columns(foreseen, trial.covers, trials.bits, trials.spans)
+    _, fixes, _ = trial.counts
+    least = max(fixes, trial.estimate / trial.times) / _FEWER
+    return fixes - len(columns["fixes"]) > least
 
 
 def _tried(work: Work, trials: Trials, first: list[Trial]) -> Trial:
@@ -220,15 +252,13 @@ def _exactly(work: Work, trial: Trial, columns: Columns | None) -> Trial:
 def _packed(work: Work, done: Sequence[Trial]) -> list[Trial]:
     """The best trials of a small plan, with the sizes that their plans have."""
     best = sorted(done, key=lambda trial: trial.estimate)[:_SEVERAL]
-    found = []
-    for trial in best:
-        if trial.estimate < best[0].estimate * _CLOSE:
-            own = work.window_bits(trial.estimate)
-            columns = make_columns(work.moved, trial.covers, own)
-            prefixes = make_prefixes(work.moved, columns)
-            encoded = work.encode(columns, Packer(), prefixes)
-            found.append(replace(trial, size=encoded.size))
-    return found
+
+    def pack(trial: Trial) -> Trial:
+        columns = make_columns(work.moved, trial.covers, work.window_bits(trial.estimate))
+        encoded = work.encode(columns, Packer(), make_prefixes(work.moved, columns))
+        return replace(trial, size=encoded.size)
+
+    return each(pack, [trial for trial in best if trial.estimate < best[0].estimate * _CLOSE])
 
 
 def _best(trials: Sequence[Trial]) -> Trial:

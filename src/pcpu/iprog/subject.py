@@ -31,6 +31,7 @@ from pcpu.iprog.jit import read_only
 from pcpu.iprog.labels import write_labels
 from pcpu.iprog.moving import blank_sites, write_targets
 from pcpu.iprog.regions import Region, RegionKind
+from pcpu.iprog.renames import blanked
 from pcpu.iprog.seen import Seen, named_seen, places_seen, seen
 from pcpu.iprog.sites import Narrow, Places, Sites
 
@@ -63,13 +64,15 @@ class Relocatable:
 
 @dataclass(frozen=True)
 class Subject:
-    """``file`` and ``reference`` as they are; ``relocatable`` where the finders found something.
-    ``leave`` gives back what both take where they are mapped, until they are looked at again."""
+    """``file`` and ``reference`` as they are; ``relocatable`` where the finders found something;
+    ``renames`` where names are foreseen, which only what is not relocated has. ``leave`` gives back
+    what both take where they are mapped, until they are looked at again."""
 
     file: Octets
     reference: Octets
     relocatable: Relocatable | None = None
     leave: Callable[[], None] = lambda: None
+    renames: bool = False
 
     def told(self, low: int = 0, high: int | None = None, bits: int = _USUAL_BITS) -> Octets:
         """The bytes from ``low`` up to ``high`` of the file, where windows of ``2^bits`` bytes
@@ -105,9 +108,10 @@ class Subject:
         return replace(self, relocatable=replace(about, blob_sites=Sites.none()))
 
     def blank_file(self, sites: Sites) -> Octets:
-        """The file, with zeros in place of its sites; itself where nothing is relocated."""
+        """The file, with zeros in place of its sites, or of names that are foreseen; itself where
+        there are none."""
         if self.relocatable is None:
-            return self.file
+            return blanked(self.file) if self.renames else self.file
         found = self.told()
         found = found.copy() if np.may_share_memory(found, self.file) else found
         for own in sites.pieces():
@@ -120,7 +124,7 @@ class Subject:
         """The same of the reference."""
         about = self.relocatable
         if about is None:
-            return self.reference
+            return blanked(self.reference) if self.renames else self.reference
         sites = about.blob_sites
         found = self.reference.copy()
         _blank(found, sites, about.first)

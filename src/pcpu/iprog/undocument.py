@@ -87,7 +87,8 @@ def from_json(document: Any, blobs: Sequence[Bytes]) -> bytes:
         for number, item in enumerate(root.member("windows").items())
     ]
     blocks, inside = _blocks(root.member("blocks"), windows, prefix, reference.size)
-    header = Header(file, size.bit_length() - 1, contents, relocation, blocks)
+    renames = root.has("renames") and root.member("renames").flag()
+    header = Header(file, size.bit_length() - 1, contents, relocation, blocks, renames)
     plan = write_header(header) + stored + inside
     read_header(plan)  # what is wrong with the whole
     return plan

@@ -43,7 +43,8 @@ class Work:
     @property
     def usual_bits(self) -> int:
         """The logarithm of a window's size where nothing asks for another."""
-        return _USUAL_BITS if self.compressed else _LARGE_BITS
+        is_large = self.subject.renames or not self.compressed
+        return _LARGE_BITS if is_large else _USUAL_BITS
 
     def window_bits(self, size: float) -> int:
         """The same for a plan of about ``size`` bytes."""

@@ -14,6 +14,7 @@ from pcpu.iprog.format import (
     MOVES,
     NAMES,
     PAGE_BITS,
+    RENAMES,
     VERSION,
     WINDOW_BITS,
     Codec,
@@ -34,7 +35,7 @@ def write_header(header: Header) -> bytes:
     names = any(content.name for content in contents)
     flags = {
         NAMES: names, BLOBS: len(header.blobs) != 1, MOVES: header.relocation is not None,
-        BLOCKS: len(header.blocks) > 1,
+        BLOCKS: len(header.blocks) > 1, RENAMES: header.renames,
     }  # fmt: skip
     windows = header.window_bits - WINDOW_BITS[0]
     content = b"".join([
