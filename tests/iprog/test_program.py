@@ -23,7 +23,9 @@ ISA = load_isa()
 
 
 @pytest.mark.parametrize("engine", engines.NAMES)
-@pytest.mark.parametrize("name", ["edited", "several", "empty", "x86-64", "aarch64", "wasm"])
+@pytest.mark.parametrize(
+    "name", ["edited", "several", "empty", "x86-64", "aarch64", "wasm", "renamed"]
+)
 def test_engines_rebuild_the_file(name: str, engine: str) -> None:
     file, blobs, how = CASES[name]
     plan = make_plan(file, blobs, **how).plan  # type: ignore[arg-type]

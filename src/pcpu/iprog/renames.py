@@ -18,7 +18,7 @@ from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.sites import Places
 from pcpu.kernel import i64
 
-MOST = 4  # bytes of a name
+NAME_BYTES = 4  # at most
 PAIR_BITS = 13  # of the number of a pair
 SPREAD = 0x9E3779B1  # of hashes
 
@@ -49,7 +49,7 @@ class Renames:
 def names(window: Bytes) -> Iterator[tuple[int, int]]:
     """Where names begin and end."""
     for match in _RUN.finditer(window):
-        if match.end() - match.start() <= MOST:
+        if match.end() - match.start() <= NAME_BYTES:
             yield match.span()
 
 
@@ -75,7 +75,7 @@ def _blank(content: Any, named: Any) -> Any:
         end = at
         while end < size and named[content[end]]:
             end += 1
-        if end - at <= MOST:
+        if end - at <= NAME_BYTES:
             found[at:end] = 0
         at = end + 1
     return found
@@ -117,7 +117,7 @@ def _foresee(
             end = at
             while end < high and named[window[end]]:
                 end += 1
-            if at < end <= at + MOST:
+            if at < end <= at + NAME_BYTES:
                 key, became = _key(window, at, end), _key(told, at, end)
                 while cover < len(stop) and stop[cover] <= at:
                     cover += 1

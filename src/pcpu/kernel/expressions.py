@@ -116,12 +116,12 @@ class Expressions:
 
     def variable(self, index: Any) -> Any:
         """A pointer to a number of the state: one of its variables, or of what is in memory."""
-        variables, rest = self.translation.variables, self.translation.rest
+        variables = self.translation.variables
         if isinstance(index, ir.Constant) and index.constant < len(variables):
             return variables[index.constant]
         place = self.b.sub(index, I64(len(variables)))
-        self.check(self.b.icmp_unsigned("<", place, I64(rest.value_type.count)))
-        return self.b.gep(rest, [I64(0), place])
+        self.check(self.b.icmp_unsigned("<", place, I64(self.translation.rest_count)))
+        return self.b.gep(self.translation.rest, [place], source_etype=I64)
 
     def slice(self, array: Array, first: Any, last: Any) -> Array:
         within = self.b.icmp_unsigned("<=", first, last)

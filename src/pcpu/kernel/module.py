@@ -81,13 +81,15 @@ def _result(function: Any, returns: ast.expr | None) -> tuple[str, ...] | None:
 @dataclass(frozen=True)
 class Held:
     """A state that is in a module of WebAssembly: ``variables``, its first numbers, are variables
-    of the module, or of another one that it is part of; ``rest`` more are in its memory. ``build``
-    is in the name of the first variable, so that only modules of one build are put together."""
+    of the module, or of another one that it is part of; ``rest`` more are in its memory, from the
+    address ``at`` on where that is given. ``build`` is in the name of the first variable, so that
+    only modules of one build are put together."""
 
     variables: int
     rest: int
     is_part: bool = False
     build: str = ""
+    at: int | None = None
 
 
 class Translation:
@@ -104,7 +106,8 @@ class Translation:
         # By kind, what is not passed.
         self.everywhere = {MEMORY.kind: MEMORY}
         self.variables: list[Any] = []
-        self.rest: Any = None
+        self.rest: Any = None  # a pointer to numbers, of which there are so many
+        self.rest_count = 0
         self._kernels: dict[Any, tuple[Kernel, Any]] = {}
         self._tables: dict[int, Array] = {}
         self._instead = instead
@@ -118,9 +121,14 @@ class Translation:
             made = ir.GlobalVariable(self.module, I64, name, addrspace=_VARIABLES)
             made.initializer = None if held.is_part else I64(0)
             self.variables.append(made)
+        self.rest_count = held.rest
+        if held.at is not None:
+            self.rest = ir.Constant(self.size, held.at).inttoptr(POINTER)
+            return
         type_ = ir.ArrayType(I64, held.rest)
-        self.rest = ir.GlobalVariable(self.module, type_, "state")
-        self.rest.linkage, self.rest.initializer = "internal", ir.Constant(type_, None)
+        made = ir.GlobalVariable(self.module, type_, "state")
+        made.linkage, made.initializer = "internal", ir.Constant(type_, None)
+        self.rest = made.gep([I64(0), I64(0)])
 
     def text(self) -> str:
         """The module's IR. Memory may be one array that begins at 0, which llvmlite cannot say."""

@@ -19,6 +19,7 @@ from pcpu.iprog.plan import make_plan
 from tests.iprog.forge import number
 from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, module, u64
 from tests.iprog.pairs import edited
+from tests.iprog.scripts import renamed, script
 from tests.iprog.test_fat import universal
 
 
@@ -80,6 +81,7 @@ def wasm(more: int) -> bytes:
 def cases() -> dict[str, tuple[bytes, list[bytes], dict[str, object]]]:
     """For each file the file, its blobs, and how it is planned."""
     blob, file = edited(21, 20_000)
+    before = script(1, 150)
     return {
         "edited": (file, [blob], {"window_bits": 12}),
         "instant": (file, [blob], {"mode": "instant", "window_bits": 13}),
@@ -90,6 +92,7 @@ def cases() -> dict[str, tuple[bytes, list[bytes], dict[str, object]]]:
         "aarch64": (program(48, 183), [program(0, 183)], {"window_bits": 12}),
         "wasm": (wasm(3), [wasm(0)], {}),
         "universal": (universal(48, True, 120), [universal(0, True, 120)], {"window_bits": 12}),
+        "renamed": (renamed(before, 2), [before.encode()], {"window_bits": 13}),
     }
 
 

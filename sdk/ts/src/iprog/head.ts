@@ -31,6 +31,7 @@ const WINDOW_FLAGS = 15;
 const NAMES = 16;
 const BLOBS = 32;
 const RELOCATES = 64;
+const MAX_FLAGS = 511;
 const LEAST_BITS = 12;
 const HASH = 32;
 
@@ -57,7 +58,7 @@ export function readHead(head: Uint8Array): Head {
   const version = head[MAGIC.length];
   if (version !== VERSION) throw new PlanError("unsupported", `the plan has version ${version}`, 7);
   const numbers = new Numbers(head.subarray(headerOf(head).at, head.length - 4));
-  const flags = numbers.byte();
+  const flags = numbers.bounded(MAX_FLAGS);
   const named = (flags & NAMES) !== 0;
   const several = (flags & BLOBS) !== 0;
   const file = numbers.content(numbers.varint(), named);
@@ -86,11 +87,16 @@ class Numbers {
     }
   }
 
+  /** A number that is not larger than some bound. */
+  bounded(most: number): number {
+    const value = this.varint();
+    if (value > most) throw damaged(`a number is larger than ${most}`, 7);
+    return value;
+  }
+
   /** A number that has at most 255 as its value. */
   byte(): number {
-    const value = this.varint();
-    if (value > 255) throw damaged("a number is larger than 255", 7);
-    return value;
+    return this.bounded(255);
   }
 
   /** A number with a sign. */

@@ -144,7 +144,7 @@ def _for_decoders(patch: Path, old: Path) -> list[Path]:
     codecs = {frame.codec for group in header.groups for frame in group.frames}
     if Codec.MATCHED in codecs:
         parts["matched.wasm"] = decoder().matched.code
-    elif Codec.FORESEEN in codecs:
+    elif Codec.FORESEEN in codecs or header.renames:
         parts["foreseen.wasm"] = decoder().foreseen.code
     files = {"wasm": reconstructor(plan), "core.wasm": decoder().core.code, "sites": sites} | parts
     own, core, *rest = (patch.with_suffix(f".{end}") for end in files)

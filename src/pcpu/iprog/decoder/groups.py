@@ -25,6 +25,7 @@ from pcpu.iprog.format import (
     MAX_SPANS,
     MAX_STREAMS,
     MIN_PREFIX,
+    RENAMES,
     Codec,
 )
 from pcpu.kernel import Extern, Memory, State
@@ -100,8 +101,8 @@ def _read_spans(s: State, heap: Memory) -> None:
     least, most, spans = 0, MAX_FORESEEN, 0
     if _OF_BYTES >> s[S.CODEC] & 1:
         least, most = MIN_PREFIX, MAX_PREFIX
-    if S.LEARNS_MUCH and s[S.CODEC] >= FORESEEN:
-        status = foresee(s, heap, 0, 0, 0)
+    if S.LEARNS_MUCH and (s[S.CODEC] >= FORESEEN or s[S.FLAGS] >= RENAMES):
+        status = foresee(s, heap, 0, 0, 1)
         refuse_if(s, status < 0, status)
     if _WITH_PREFIX >> s[S.CODEC] & 1:
         spans = read_limited(s, heap, 0, MAX_SPANS, 12)

@@ -20,6 +20,7 @@ from pcpu.iprog.format import (
     MAX_HEADER,
     MAX_SIZE,
     MOVES,
+    RENAMES,
     VERSION,
     WINDOW_BITS,
     WINDOW_FLAGS,
@@ -68,7 +69,7 @@ def hash_at(s: State, heap: Memory) -> int:
 
 def _about(s: State, heap: Memory) -> None:
     """The file and the blobs (G7, G8)."""
-    s[S.FLAGS] = read_limited(s, heap, 0, 2 * BLOCKS - 1, 7)
+    s[S.FLAGS] = read_limited(s, heap, 0, 2 * RENAMES - 1, 7)
     bits = (s[S.FLAGS] & WINDOW_FLAGS) + _LEAST_BITS
     refuse_if(s, bits > _MOST_BITS, fail(S.DAMAGED, 7))
     s[S.SIZE] = read_limited(s, heap, 0, MAX_SIZE, 7)
@@ -78,7 +79,7 @@ def _about(s: State, heap: Memory) -> None:
     s[S.REFERENCE_SIZE] = read_blobs(s, heap, s[S.BLOBS])
     refuse_if(s, s[S.REFERENCE_SIZE] > MAX_SIZE, fail(S.DAMAGED, 8))
     s[S.WINDOW_BITS] = bits
-    s[S.WINDOWS] = (s[S.SIZE] + (1 << bits) - 1) >> bits
+    s[S.WINDOWS] = (s[S.SIZE] - 1 >> bits) + 1
 
 
 def _relocation(s: State, heap: Memory) -> None:

@@ -28,6 +28,11 @@ from pcpu.targets import lld
 
 I8, I64 = ir.IntType(8), ir.IntType(64)
 POINTER = ir.PointerType()
+# Where the numbers of the state lie that are not variables, where several modules have them: behind
+# the stack of the first. Numbers of addresses below 16 KiB take two bytes in code.
+STACK = 8192
+_IN_MEMORY = state.STATE_LENGTH - state.FIRST_ARRAY
+STATE_AT, STATE_END = STACK, STACK + (8 * _IN_MEMORY + 15) // 16 * 16
 PLAN = "pcpu_plan_data"  # the symbol of a plan that is held
 # Where decoding spends its time. All else is made small.
 HOT = frozenset({
@@ -49,6 +54,7 @@ HOT = frozenset({
     "_make_some", "_make_match", "_bit_of_two", "_make_literal", "_bits_of_tree", "_split",
     "_in_function", "behind_number", "_fixed_in_piece", "_may_be_fixed", "_is_operand",
     "fixed_sites", "_inlined_in_piece", "_calls", "_is_call",
+    "fix_names", "_add_fixes", "_next_fix",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
 # that has made faster code of a function uses it from the next call on. Others would be part of a
@@ -62,6 +68,7 @@ APART = frozenset({
     "_put_rest", "_put_other", "decode_adaptive", "_make_some", "_make_literal", "_bits_of_tree",
     "_make_match", "_following", "_in_function", "_fixed_in_piece",
     "_cells", "_body", "_inlined_in_piece", "_types", "_relocations", "_symbols", "_functions",
+    "fix_names", "_add_fixes",
     # What is called at many places.
     "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
     "relocate_if", "_forget", "_note_group",
@@ -96,7 +103,8 @@ def known_of(header: Header) -> Known:
         "LEARNS": int(Codec.ADAPTIVE in codecs),
         "FORESEES": int(Codec.FORESEEN in codecs),
         "HAS_MATCHES": int(Codec.MATCHED in codecs),
-        "LEARNS_MUCH": int(not codecs.isdisjoint((Codec.FORESEEN, Codec.MATCHED))),
+        "LEARNS_MUCH": int(bool(codecs & {Codec.FORESEEN, Codec.MATCHED}) or header.renames),
+        "FORESEES_NAMES": int(header.renames),
         "RELOCATES": int(header.relocation is not None),
         "WINDOW_SIZE_BITS": header.window_bits,
     }
@@ -132,8 +140,8 @@ def kernels_object(
     def make() -> bytes:
         held = None
         if target.linked == "wasm":
-            rest = 0 if is_part else state.STATE_LENGTH - state.FIRST_ARRAY
-            held = Held(state.FIRST_ARRAY, rest, is_part, _build())
+            at = STATE_AT if is_part or instead else None
+            held = Held(state.FIRST_ARRAY, _IN_MEMORY, is_part, _build(), at)
         translation = translate(
             kernels, "decoder", target.pointer_bits, known, HOT, APART, held, instead
         )

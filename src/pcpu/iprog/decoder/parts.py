@@ -21,12 +21,11 @@ from pcpu import targets
 from pcpu.errors import InternalError
 from pcpu.iprog.decoder import exports, exports_of_parts, foreseen, relocation
 from pcpu.iprog.decoder.foreseen import foresee
-from pcpu.iprog.decoder.objects import Known, kernels_object, objects_for
+from pcpu.iprog.decoder.objects import STACK, STATE_END, Known, kernels_object, objects_for
 from pcpu.iprog.decoder.relocation import relocate
 from pcpu.iprog.decoder.wasm import (
     I32,
     KNOWN,
-    STACK,
     Export,
     add_exports,
     add_memory,
@@ -68,8 +67,8 @@ FINDERS: Sequence[Export] = (Export(exports_of_parts.find),)
 _RELOCATION_AT, _FORESEEN_AT, _FINDERS_AT, _HEAP = 0x1AF00, 0x1C200, 0x1D400, 0x1FF00
 _STACK = 4096
 _ENTRY = "pcpu_part"  # where in memory the entrance of a part is said, so that the table has it
-# The entrances of parts in the order in which the table has them, from place 1 on, and what stands
-# there before.
+# The entrances of parts in the order in which the core calls them first, as the table has them from
+# place 1 on, and what stands there before.
 _ABSENT: Mapping[Callable[..., int], Callable[..., int]] = MappingProxyType(
     {relocate: relocation.absent, foresee: foreseen.absent}
 )
@@ -130,9 +129,8 @@ def _core(needed: Sequence[str]) -> Part:
     objects = objects_for(kernels, surround, target, KNOWN, instead=_ABSENT)
     options = [f"--export={name}" for name in needed]
     names = ("kernels", "check", "zstandard")
-    return _linked(
-        objects, names, CORE, _RELOCATION_AT, *stack_first(STACK), "--export-table", *options
-    )
+    layout = [*stack_first(STACK), f"--global-base={STATE_END}"]
+    return _linked(objects, names, CORE, _RELOCATION_AT, *layout, "--export-table", *options)
 
 
 def _part(wanted: Sequence[Export], at: int, end: int, entrance: Any, known: Known = _ALL) -> Part:

@@ -58,8 +58,8 @@ STATE_LENGTH = STOP + 7
 CHECKS, INDEX, GAPS, LENGTHS, TURNS, STEPS, FIXES, LITERALS = range(8)
 # What a decoder for one plan need not do is left out of it.
 COMPRESSED, LEARNS, RELOCATES, TELLS_CALLS = 1, 1, 1, 1
-FORESEES, HAS_MATCHES = 1, 1
-LEARNS_MUCH = 1  # has one of these two
+FORESEES, FORESEES_NAMES, HAS_MATCHES = 1, 1, 1
+LEARNS_MUCH = 1  # has one of these three
 
 MOST = 1 << 48  # the largest address
 

@@ -17,6 +17,7 @@ from pcpu.iprog.decoder import exports, one
 from pcpu.iprog.decoder.objects import (
     I8,
     I64,
+    STACK,
     call,
     is_instant,
     known_of,
@@ -33,9 +34,6 @@ from pcpu.targets import lld
 
 I32 = ir.IntType(32)
 ABI = 1
-# Of some hundred bytes that are needed; numbers of addresses below 16 KiB, which those of the state
-# are behind so small a stack, take two bytes in code. What does not fit would end the module.
-STACK = 8192
 _PAGE_BITS = 16  # of memory of WebAssembly
 _GROWTH = 4  # memory grows by this part of itself at least
 # The largest address, more would be negative; and there are no tags in addresses.
