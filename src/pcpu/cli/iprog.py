@@ -352,6 +352,8 @@ def _show_header(described: dict[str, Any]) -> None:
     if about is not None:
         finders = " ".join(map(str, about["finders"]))
         typer.echo(f"relocation: {about['sites']} sites of finders {finders}")
+    if described["renames"]:
+        typer.echo("names: foreseen")
     typer.echo(f"plan: {described['size']} bytes in {plural(described['blocks'], 'block')}")
     _show_streams(described["streams"], err=False)
 

@@ -155,6 +155,7 @@ def describe(plan: Bytes) -> dict[str, Any]:
         "relocation": None
         if about is None
         else {"finders": list(about.finders), "sites": about.sites, "regions": len(about.regions)},
+        "renames": header.renames,
         "blocks": len(header.blocks),
         "streams": stored_streams(header),
     }

@@ -82,6 +82,7 @@ class Planned:
             "covers": len(self.covers.start),
             "fixes": self.fixes,
             "literals": self.literals,
+            "renames": self.header.renames,
             "streams": stored_streams(self.header),
         }
 
@@ -211,8 +212,8 @@ def _may_rename(trials: Trials, trial: Trial) -> bool:
     foreseen = replace(trials.moved, subject=replace(subject, renames=True))
     columns = sample_columns(foreseen, trial.covers, trials.bits, trials.spans)
     _, fixes, _ = trial.counts
-    least = max(fixes, trial.estimate / trial.times) / _FEWER
-    return fixes - len(columns["fixes"]) > least
+    saved = (fixes - len(columns["fixes"])) * _FEWER
+    return saved > fixes and saved * trial.times > trial.estimate
 
 
 def _tried(work: Work, trials: Trials, first: list[Trial]) -> Trial:

@@ -16,10 +16,11 @@ from pcpu.iprog.align import Covers
 from pcpu.iprog.finders import FINDERS
 from pcpu.iprog.gains import finder_gains
 from pcpu.iprog.index import Octets
-from pcpu.iprog.jit import jit
+from pcpu.iprog.jit import jit, read_only
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.moving import width_of
 from pcpu.iprog.plan import Planned
+from pcpu.iprog.renames import foresee
 from pcpu.iprog.sections import Section, read_contents
 from pcpu.iprog.streams import stored_streams
 
@@ -57,7 +58,8 @@ class FinderLine:
 class Explanation:
     """``columns`` are counts of KINDS for equal parts of the file, a row for each part; ``spent``
     is about how many bytes of the plan each part takes; ``copies`` are places in the file, lengths
-    and places in the reference, the longest ones."""
+    and places in the reference, the longest ones. ``foreseen`` is how many more bytes are right as
+    names are foreseen, where they are; what names became is ``moved``, too."""
 
     planned: Planned
     format: str
@@ -66,6 +68,7 @@ class Explanation:
     spent: npt.NDArray[np.float64]
     copies: tuple[tuple[int, int, int], ...]
     finders: tuple[FinderLine, ...]
+    foreseen: int | None = None
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -98,6 +101,7 @@ class Explanation:
             "map": [list(copy) for copy in self.copies],
             "streams": self.streams,
             "framing": self.framing,
+            "renames": None if self.foreseen is None else {"gained": self.foreseen},
             "finders": [
                 {"number": f.number, "name": f.name, "sites": f.sites, "gained": f.gained}
                 for f in self.finders
@@ -109,7 +113,7 @@ def explain(planned: Planned) -> Explanation:
     """What a plan does, from what was known when it was made."""
     moved, covers = planned.moved.with_sites(), planned.covers
     file = moved.subject.file
-    kinds = _kinds(moved, covers)
+    kinds, foreseen = _kinds(moved, covers, planned.header.window_bits)
     contents = read_contents(file.data)
     starts = [section.start for section in contents.sections]
     columns = np.linspace(0, len(file), COLUMNS + 1).astype(np.int64)
@@ -121,7 +125,7 @@ def explain(planned: Planned) -> Explanation:
     )
     return Explanation(
         planned, contents.format, parts, along, _spent(planned, along, columns),
-        _copies(covers), finder_lines(planned),
+        _copies(covers), finder_lines(planned), foreseen if moved.subject.renames else None,
     )  # fmt: skip
 
 
@@ -131,19 +135,26 @@ def _counts(kinds: Octets, edges: npt.NDArray[np.int64]) -> npt.NDArray[np.int64
     return np.array(rows, np.int64).reshape(-1, len(KINDS))
 
 
-def _kinds(moved: Moved, covers: Covers) -> Octets:
-    """The kind of each byte of the file."""
-    file = moved.subject.told()
+def _kinds(moved: Moved, covers: Covers, bits: int) -> tuple[Octets, int]:
+    """The kind of each byte of the file, and how many more are right as names are foreseen."""
+    file, gained = moved.subject.told(), 0
     kinds = np.full(len(file), _LITERAL, np.uint8)
     _mark(kinds, covers.start, covers.stop, covers.skew, *moved.sites.arrays)
     for low in range(0, len(file), _PIECE):
         high = min(low + _PIECE, len(file))
         first, last = np.searchsorted(covers.start, [low, high])
         own = Covers(*(a[first:last] for a in (covers.start, covers.stop, covers.skew)))
-        wrong = moved.predicted(own, low, high) != file[low:high]
-        piece = kinds[low:high]
-        piece[wrong & (piece != _LITERAL)] = _FIXED
-    return kinds
+        piece, told = kinds[low:high], read_only(file[low:high])
+        copied, guess = piece != _LITERAL, moved.predicted(own, low, high)
+        wrong = (guess != told) & copied
+        if moved.subject.renames:
+            before, guess_before = wrong, guess
+            guess, _ = foresee(told, guess, told, own.start - low, own.stop - low, bits)
+            wrong = (guess != told) & copied
+            piece[(guess != guess_before) & copied] = _MOVED
+            gained += int(np.count_nonzero(before)) - int(np.count_nonzero(wrong))
+        piece[wrong] = _FIXED
+    return kinds, gained
 
 
 @jit

@@ -26,6 +26,7 @@ MAP, RIBBON, SPENT, STRIP = 250, 46, 56, 18  # heights
 ROW = 19
 _ROW_SHARE = 1000  # a section that has one part in so many of the file has a row of its own
 _DOC = ("copied as it is", "copied, sites moved", "copied and fixed", "literal")
+_FORESEEN = "copied, names foreseen"  # in place of the second
 _TICKS = 5
 _LETTER = 6.6  # width of one, about
 _LEAST = 760  # pixels that a page is wide
@@ -133,7 +134,11 @@ class _Drawing:
             f"{header.window_size >> 10} KiB; {self.about.format}", "soft",
         )  # fmt: skip
         x: float = EDGE
-        for kind, doc, count in zip(KINDS, _DOC, self.about.counts, strict=True):
+        copied, moved, *others = _DOC
+        if self.about.foreseen is not None:
+            moved = _FORESEEN
+        docs = copied, moved, *others
+        for kind, doc, count in zip(KINDS, docs, self.about.counts, strict=True):
             label = f"{doc} {show_share(count, self.size)}"
             yield _box(x, self.y + 50, 11, 11, kind)
             yield _text(x + 17, self.y + 60, label)
@@ -255,6 +260,12 @@ class _Drawing:
         ])  # fmt: skip
 
     def finders(self) -> Iterator[str]:
+        if self.about.foreseen is not None:
+            gained = self.about.foreseen
+            yield from self.heading(
+                "Names", "bytes that are right because names are foreseen, less those made wrong"
+            )
+            yield from self.bars([("names that are foreseen", "moved", gained, show_size(gained))])
         if not self.about.finders:
             return
         yield from self.heading(

@@ -54,6 +54,8 @@ def lines(explanation: Explanation) -> Iterator[str]:
     for finder in explanation.finders:
         sites, gained = f"{finder.sites:>9} sites", show_size(finder.gained)
         yield f"finder {finder.number:>2}  {finder.name:<16} {sites}, {gained} gained"
+    if explanation.foreseen is not None:
+        yield f"names that are foreseen  {show_size(explanation.foreseen)} gained"
 
 
 def _row(name: str, counts: Sequence[int], spent: float) -> str:
