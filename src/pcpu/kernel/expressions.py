@@ -19,6 +19,10 @@ from pcpu.kernel.values import I1, I8, I64, ITEMS, MEMORY, POINTER, VARIABLES, A
 _RELATIONS: Mapping[type, str] = MappingProxyType({
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
 })  # fmt: skip
+_HOLDS: Mapping[str, Callable[[int, int], bool]] = MappingProxyType({
+    "==": int.__eq__, "!=": int.__ne__, "<": int.__lt__, "<=": int.__le__, ">": int.__gt__,
+    ">=": int.__ge__,
+})  # fmt: skip
 _PLAIN: Mapping[type, str] = MappingProxyType({
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.BitAnd: "and_", ast.BitOr: "or_",
     ast.BitXor: "xor", ast.LShift: "shl", ast.RShift: "ashr",
@@ -182,7 +186,9 @@ class Expressions:
     def of_unaryop(self, node: ast.UnaryOp) -> Any:
         value = self.value(node.operand)
         if isinstance(node.op, ast.Not):
-            return self.b.not_(self.truth(value))
+            truth = self.truth(value)
+            is_known = isinstance(truth, ir.Constant)
+            return I1(int(not truth.constant)) if is_known else self.b.not_(truth)
         value = self.wide(value)
         if isinstance(value, ir.Constant):
             return I64(-value.constant if isinstance(node.op, ast.USub) else ~value.constant)
@@ -235,12 +241,16 @@ class Expressions:
                 one = self.b.not_(one) if isinstance(relation, ast.NotIn) else one
             else:
                 right = self.value(other)
-                one = self.b.icmp_signed(
-                    _RELATIONS[type(relation)], self.wide(left), self.wide(right)
-                )
+                one = self.compared(_RELATIONS[type(relation)], self.wide(left), self.wide(right))
                 left = right
             found = one if found is None else self.b.and_(found, one)
         return found
+
+    def compared(self, relation: str, left: Any, right: Any) -> Any:
+        """Of two constants, a constant: what hangs on it is not translated where it is false."""
+        if isinstance(left, ir.Constant) and isinstance(right, ir.Constant):
+            return I1(int(_HOLDS[relation](left.constant, right.constant)))
+        return self.b.icmp_signed(relation, left, right)
 
     def member(self, value: Any, node: ast.expr) -> Any:
         if isinstance(node, ast.Tuple):
@@ -254,23 +264,33 @@ class Expressions:
         return found
 
     def of_boolop(self, node: ast.BoolOp) -> Any:
-        """``and`` and ``or``, which stop where the answer is known."""
+        """``and`` and ``or``, which stop where the answer is known; what is behind a constant that
+        says it is not translated at all."""
         ends = isinstance(node.op, ast.Or)
-        end = self.block("known")
-        incoming = []
+        end, incoming = None, []
         for item in node.values[:-1]:
             value = self.condition(item)
-            more = self.block("more")
+            if isinstance(value, ir.Constant):
+                if bool(value.constant) == ends:
+                    break
+                continue
+            end, more = end or self.block("known"), self.block("more")
             incoming.append((I1(int(ends)), self.b.block))
             self.b.cbranch(value, end if ends else more, more if ends else end)
             self.b.position_at_end(more)
-        last = self.condition(node.values[-1])
-        incoming.append((last, self.b.block))
+        else:
+            value = self.condition(node.values[-1])
+        if end is None:
+            return value
+        incoming.append((value, self.b.block))
         self.b.branch(end)
         return self.joined(end, I1, incoming)
 
     def of_ifexp(self, node: ast.IfExp) -> Any:
         condition = self.condition(node.test)
+        if isinstance(condition, ir.Constant):
+            chosen = self.value(node.body if condition.constant else node.orelse)
+            return chosen if isinstance(chosen, Array) else self.wide(chosen)
         then, other, end = self.block("then"), self.block("else"), self.block("end")
         self.b.cbranch(condition, then, other)
         incoming = []
