@@ -238,7 +238,7 @@ def test_what_is_usual_is_not_stated_g7_g10_g11_g12() -> None:
     assert header.blocks[0].group.sizes == (0, 1, 1, 1, 0, 0, 0)
     for flags, message in (
         (11 - 1, "a window has at most 2\\^22 bytes"),
-        (256, "flags is 0 to 255"),
+        (512, "flags is 0 to 511"),
     ):
         with pytest.raises(DamagedPlanError, match=message):
             read_header(

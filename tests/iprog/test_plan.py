@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pcpu.errors import InternalError, PcpuError, UsageError
-from pcpu.iprog import index, plan, trials
+from pcpu.iprog import comparing, index, trials
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import to_json
@@ -124,9 +124,9 @@ def test_what_dropped_finders_had_blanked_out_is_compared(monkeypatch: pytest.Mo
         compared.append((file.tobytes(), reference.tobytes()))
         return align(file, reference, seeds, costs, spans)
 
-    for module in (plan, trials):
+    for module in (comparing, trials):
         monkeypatch.setattr(module, "align", noted)
-    monkeypatch.setattr(plan, "useful_finders", lambda moved, tried: ())
+    monkeypatch.setattr(comparing, "useful_finders", lambda moved, tried: ())
     make_plan(file, [blob])
     assert compared[0] != (file, blob)
     assert {*compared[compared.index((file, blob)) :]} == {(file, blob)}
