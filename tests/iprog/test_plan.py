@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pcpu.errors import InternalError, PcpuError, UsageError
-from pcpu.iprog import comparing, index, trials
+from pcpu.iprog import comparing, index, plan, trials
 from pcpu.iprog.align import Costs, Covers, align
 from pcpu.iprog.apply import Reader
 from pcpu.iprog.document import to_json
