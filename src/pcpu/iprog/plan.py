@@ -46,7 +46,9 @@ from pcpu.iprog.work import WINDOW_BYTES, Progress, Work
 Mode = Literal["small", "instant"]
 _NAMES_SHARE = 100
 _SMALL_PLAN = 1 << 14
-_FEWER = 16  # parts of fixes, or of the bytes of a plan, that are worth another one
+# Of names that are foreseen: parts of the fixes, or of the plan, that they have to save; and bytes
+# of a file for which that takes as long as a line of 2 Mbit/s does for one.
+_FEWER, _SLOWER = 16, 2500
 _HEADER = 200  # bytes, about
 _LONG = 1 << 20  # bytes of a file that takes so long that small plans may be compared as they are
 _CLOSE, _SEVERAL = 1.06, 5  # times as large: those that are, and how many
@@ -175,7 +177,7 @@ def _chosen(work: Work) -> tuple[Covers, float]:
             plain = work.subject, work.moved
             work.subject = replace(work.subject, renames=True)
             others = _begun(work, aligned(work), pool)
-            if _best(others[1]).estimate < _best(first).estimate:
+            if _best(others[1]).estimate + work.file.size / _SLOWER < _best(first).estimate:
                 trials, first = others
             else:
                 work.subject, work.moved = plain
@@ -212,8 +214,8 @@ def _may_rename(trials: Trials, trial: Trial) -> bool:
     foreseen = replace(trials.moved, subject=replace(subject, renames=True))
     columns = sample_columns(foreseen, trial.covers, trials.bits, trials.spans)
     _, fixes, _ = trial.counts
-    saved = (fixes - len(columns["fixes"])) * _FEWER
-    return saved > fixes and saved * trial.times > trial.estimate
+    saved, size = (fixes - len(columns["fixes"])) * trial.times, len(subject.file)
+    return saved > max(fixes * trial.times / _FEWER, trial.estimate / _FEWER, size / _SLOWER)
 
 
 def _tried(work: Work, trials: Trials, first: list[Trial]) -> Trial:

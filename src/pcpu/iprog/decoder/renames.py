@@ -28,7 +28,11 @@ def fix_names(s: State, heap: Memory) -> int:
     start, end = s[S.OUT], s[S.OUT] + s[S.OUT_LENGTH]
     fix, step = start_of(s, S.FIXES), start_of(s, S.STEPS)
     place, step = _next_fix(s, heap, start - 1, fix, step)
-    before, named = 0, _named(heap, start, end)
+    # Names before the first fix are what they were: nothing has to be known of them.
+    left_out = max(place - start - _STEP, 0) & -_STEP
+    start += left_out
+    before = _named(heap, start - 1, start) if left_out else 0
+    named = _named(heap, start, end)
     for at in range(start, end, _STEP):
         named |= _named(heap, at + _STEP, end) << _STEP
         others = ~named
