@@ -20,10 +20,11 @@ from pcpu.iprog.publish import publish
 from tests.conftest import ROOT
 from tests.iprog.forge import Frames, number, sealed, signed, streams
 from tests.iprog.pairs import edited
+from tests.iprog.scripts import renamed, script
 from tests.iprog.test_explain import program
 from tests.worker.server import OCTETS, Server
 
-NAMES = ["edited", "empty", "from-nothing", "instant.html", "mostly-new", "moved", "of.two"]
+NAMES = ["edited", "empty", "from-nothing", "instant.html", "mostly-new", "moved", "of.two", "renamed.js"]
 MIB = 1 << 20
 BITS = 16
 WINDOW = 1 << BITS
@@ -163,6 +164,7 @@ def published(store: Path) -> dict[str, bytes]:
     """Publish some files; their bytes by name."""
     blob, file = edited(2, 400_000)
     old, new = program(0), program(256)
+    before = script(3, 500)
     text = b"".join(path.read_bytes() for path in sorted((ROOT / "docs").rglob("*.md")))
     files = {
         "edited": (file, [blob], "small", 12),
@@ -170,6 +172,7 @@ def published(store: Path) -> dict[str, bytes]:
         "moved": (new, [old], "small", 12),
         "of.two": (new, [blob, old], "small", 14),
         "mostly-new": (text[60_000:160_000], [text[:60_000]], "small", 12),  # matched frames
+        "renamed.js": (renamed(before, 4), [before.encode()], "small", 13),  # foreseen names
         "empty": (b"", [blob], "small", 12),
         "from-nothing": (b"all of this is new " * 999, [], "small", 12),
     }
