@@ -188,7 +188,9 @@ def test_a_core_alone_refuses_them_d18() -> None:
 def test_a_script_with_other_names(decoder: AnyPlan) -> None:
     before = script(5, 900)
     blob, file = before.encode(), renamed(before, 6)
-    planned = make_plan(file, [blob])
+    shares: list[float] = []
+    planned = make_plan(file, [blob], progress=lambda what, share: shares.append(share))
+    assert shares == sorted(shares)
     assert planned.header.renames
     assert planned.header.window_size == 1 << 18
     window = zstandard.ZstdCompressionDict(blob, dict_type=zstandard.DICT_TYPE_RAWCONTENT)

@@ -24,7 +24,16 @@ from tests.iprog.scripts import renamed, script
 from tests.iprog.test_explain import program
 from tests.worker.server import OCTETS, Server
 
-NAMES = ["edited", "empty", "from-nothing", "instant.html", "mostly-new", "moved", "of.two", "renamed.js"]
+NAMES = [
+    "edited",
+    "empty",
+    "from-nothing",
+    "instant.html",
+    "mostly-new",
+    "moved",
+    "of.two",
+    "renamed.js",
+]
 MIB = 1 << 20
 BITS = 16
 WINDOW = 1 << BITS

@@ -37,7 +37,7 @@ def aligned(work: Work) -> tuple[Octets, Octets, Seeds]:
     """File and reference as they are compared: with targets in place of distances, those of the
     reference moved by the shift map; and seeds."""
     file, reference, seeds = compared(work)
-    work.progress("aligning", 0.3)
+    work.tell("aligning", 0.3)
     if work.subject.relocatable is None:
         work.moved = Moved.of(work.subject, NOTHING_MOVES)
         return file, reference, seeds
@@ -57,7 +57,7 @@ def aligned(work: Work) -> tuple[Octets, Octets, Seeds]:
 
 def compared(work: Work) -> tuple[Octets, Octets, Seeds]:
     """File and reference with their sites blanked out, and seeds."""
-    work.progress("sorting suffixes", 0.05)
+    work.tell("sorting suffixes", 0.05)
     # What can be had again is not kept: nothing takes as much memory as the index.
     file, reference = both(partial(_blank_file, work), work.subject.blank_reference)
     if len(reference) >= _LARGE:
@@ -65,7 +65,7 @@ def compared(work: Work) -> tuple[Octets, Octets, Seeds]:
     work.subject.leave()
     return_freed()
     index = make_index(reference)
-    work.progress("looking for common pieces", 0.2)
+    work.tell("looking for common pieces", 0.2)
     return file, reference, find_seeds(file, index)
 
 

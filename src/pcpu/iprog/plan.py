@@ -196,7 +196,7 @@ def _begun(
     some = sample(size, much_new=work.much_new)
     for spans in dict.fromkeys((some, whole(size))):
         trials = Trials(work.moved, *compared_, spans, rest, pool, work.usual_bits)
-        work.progress("trying strengths", 0.4)
+        work.tell("trying strengths", 0.4)
         first = trials.run(FIRST, partial(_exactly, work))
         if spans == whole(size):
             trials.bits = work.window_bits(_best(first).estimate)
@@ -224,7 +224,7 @@ def _tried(work: Work, trials: Trials, first: list[Trial]) -> Trial:
     takes_long = work.much_new and work.file.size >= _SLOW
     worth = _WORTH_LONG if takes_long else _WORTH
     for share in (0.5, 0.6):
-        work.progress("trying strengths", share)
+        work.tell("trying strengths", share)
         best = _best(done)
         done = [*done, *trials.run(best.measured(), exactly)]
         if best.estimate < worth * _best(done).estimate:
@@ -271,7 +271,7 @@ def _best(trials: Sequence[Trial]) -> Trial:
 def _instant(work: Work) -> Planned:
     file, reference, seeds = compared(work)
     work.moved = Moved.of(work.subject, NOTHING_MOVES)
-    work.progress("aligning", 0.5)
+    work.tell("aligning", 0.5)
     covers = align_all(file, reference, seeds, INSTANT)
     sizes = make_columns(work.moved, covers, work.usual_bits).sizes()
     return _finish(work, covers, Packer(compressed=False), sum(sizes.values()))
@@ -279,7 +279,7 @@ def _instant(work: Work) -> Planned:
 
 def _finish(work: Work, covers: Covers, packer: Packer, size: float) -> Planned:
     """The plan of the covers that were chosen; ``size`` is about that of the plan."""
-    work.progress("compressing", 0.7)
+    work.tell("compressing", 0.7)
     names = sum(len(content.name.encode()) for content in (work.file, *work.blobs))
     if names * _NAMES_SHARE > size:
         work.file = replace(work.file, name="")

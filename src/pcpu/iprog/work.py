@@ -39,6 +39,12 @@ class Work:
     moved: Moved = field(init=False)
     map_frames: Sequence[Stored] = ()
     much_new: bool = False
+    done: float = 0  # how much of all
+
+    def tell(self, what: str, share: float) -> None:
+        """Say what is done next. What is done a second time is no step back."""
+        self.done = max(self.done, share)
+        self.progress(what, self.done)
 
     @property
     def usual_bits(self) -> int:
