@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from pcpu.artifact import ABI_VERSION, with_manifest
 from pcpu.compiler import compile_operations, compile_program
 from pcpu.library import load_isa
 from pcpu.source.pipeline import parse_pipeline
+from pcpu.unpack import unpack
 from tests.conftest import ROOT
 from tests.worker.build import trapping_module
 
@@ -110,8 +110,7 @@ def install(project: Path) -> None:
     packed = npm("pack", "--pack-destination", str(project)).strip().splitlines()[-1]
     modules = project / "node_modules"
     modules.mkdir()
-    with tarfile.open(project / packed) as archive:
-        archive.extractall(modules, filter="data")
+    unpack(project / packed, modules)
     (modules / "package").rename(modules / "pcpu")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import sys
-import tarfile
 import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -13,6 +12,7 @@ from pcpu.errors import ToolchainError
 from pcpu.run import disk_cache
 from pcpu.target import Target
 from pcpu.targets import lld
+from pcpu.unpack import unpack
 
 # -Os is as fast as -O2 for the decoder, and a fifth smaller.
 _DECODER, _WRITER = ("zstd.c", "-Os"), ("zstd_writer.c", "-O2")
@@ -55,9 +55,8 @@ def _options(target: Target) -> list[str]:
 
 
 def _compile(archive: Path, source: str, options: list[str]) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="pcpu-") as folder, tarfile.open(archive) as sources:
-        wanted = [member for member in sources if "/zstd/lib/" in member.name]
-        sources.extractall(folder, wanted, filter="data")
+    with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
+        unpack(archive, Path(folder), "/zstd/lib/")
         (library,) = Path(folder).glob("*/zstd/lib")
         out = Path(folder) / "zstd.o"
         with as_file(files("pcpu.iprog") / source) as own:

@@ -6,13 +6,13 @@ from __future__ import annotations
 import ctypes
 import subprocess
 import sys
-import tarfile
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pcpu.bench.delta.pairs import STORE, fetch
 from pcpu.errors import PcpuError, ToolchainError
+from pcpu.unpack import unpack
 
 VERSION = "1.2.0"
 _QUALITY, _LARGE, _WINDOW, _HINT = 1, 6, 2, 5  # parameters of the encoder
@@ -34,8 +34,7 @@ def _library() -> Any:
         ]  # fmt: skip
         archive = fetch(folder, command, f"brotli {VERSION}")
         sources = STORE / "sources"
-        with tarfile.open(archive) as tar:
-            tar.extractall(sources, filter="data")
+        unpack(archive, sources)
         c = sources / f"brotli-{VERSION}" / "c"
         files = [
             str(p) for part in ("common", "enc", "dec") for p in sorted((c / part).glob("*.c"))
