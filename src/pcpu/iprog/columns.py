@@ -15,7 +15,7 @@ from pcpu.iprog.index import Octets, common
 from pcpu.iprog.jit import jit, read_only
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.regions import RegionKind
-from pcpu.iprog.renames import foresee
+from pcpu.iprog.renaming import foresee
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable, Subject
 from pcpu.iprog.threads import THREADS, each

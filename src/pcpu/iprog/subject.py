@@ -31,7 +31,7 @@ from pcpu.iprog.jit import read_only
 from pcpu.iprog.labels import write_labels
 from pcpu.iprog.moving import blank_sites, write_targets
 from pcpu.iprog.regions import Region, RegionKind
-from pcpu.iprog.renames import blanked
+from pcpu.iprog.renaming import blanked
 from pcpu.iprog.seen import Seen, named_seen, places_seen, seen
 from pcpu.iprog.sites import Narrow, Places, Sites
 

@@ -20,7 +20,7 @@ from pcpu.iprog.jit import jit, read_only
 from pcpu.iprog.moved import Moved
 from pcpu.iprog.moving import width_of
 from pcpu.iprog.plan import Planned
-from pcpu.iprog.renames import foresee
+from pcpu.iprog.renaming import foresee
 from pcpu.iprog.sections import Section, read_contents
 from pcpu.iprog.streams import stored_streams
 
