@@ -10,12 +10,13 @@ import pytest
 import zstandard
 
 from pcpu.iprog.apply import Reader
+from pcpu.iprog.decoder.parts import decoder as built
 from pcpu.iprog.document import to_json
 from pcpu.iprog.native import NativeReader
 from pcpu.iprog.plan import make_plan
 from pcpu.iprog.undocument import from_json
 from tests.iprog.forge import Frames, plan, streams
-from tests.iprog.module import AnyPlan, RefusedError, rebuilt_alone
+from tests.iprog.module import AnyPlan, Module, RefusedError, rebuilt_alone
 from tests.iprog.scripts import renamed, script
 
 RENAMES = 256
@@ -172,9 +173,6 @@ def test_fixes_that_leave_their_window_are_refused_g21_g22(decoder: AnyPlan) -> 
 
 
 def test_a_core_alone_refuses_them_d18() -> None:
-    from pcpu.iprog.decoder.parts import decoder as built
-    from tests.iprog.module import Module
-
     made = forged(b"b", b"a", [(0, 1)])
     for parts, status in (((), -2), (("relocation",), -2), (("foreseen",), 0), (("matched",), 0)):
         module = Module(built().core.code)

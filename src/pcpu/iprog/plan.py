@@ -164,15 +164,15 @@ def _small(work: Work) -> Planned:
 def _chosen(work: Work) -> tuple[Covers, float]:
     """The best covers that were found, and about how large the plan will be; the shift map in
     ``work``."""
-    compared_ = aligned(work)
-    if is_packed(compared_[0].data):
-        covers, size = align_all(*compared_, PACKED), work.file.size
+    given = aligned(work)
+    if is_packed(given[0].data):
+        covers, size = align_all(*given, PACKED), work.file.size
         if (size - covers.size) * MOSTLY_NEW > size:
             return covers, size - covers.size
     work.map_frames = make_map_frames(work.moved, Packer(literals=0))
     with ThreadPoolExecutor(THREADS) as pool:
-        trials, first = _begun(work, compared_, pool)
-        del compared_  # they are large
+        trials, first = _begun(work, given, pool)
+        del given  # they are large
         if _may_rename(trials, _best(first)):
             plain = work.subject, work.moved
             work.subject = replace(work.subject, renames=True)
@@ -188,14 +188,14 @@ def _chosen(work: Work) -> tuple[Covers, float]:
 
 
 def _begun(
-    work: Work, compared_: tuple[Octets, Octets, Seeds], pool: ThreadPoolExecutor
+    work: Work, given: tuple[Octets, Octets, Seeds], pool: ThreadPoolExecutor
 ) -> tuple[Trials, list[Trial]]:
     """The first trials of what is compared, and what makes others."""
     size = work.file.size
     rest = total(work.map_frames) + WINDOW_BYTES * (size >> work.usual_bits) + _HEADER
     some = sample(size, much_new=work.much_new)
     for spans in dict.fromkeys((some, whole(size))):
-        trials = Trials(work.moved, *compared_, spans, rest, pool, work.usual_bits)
+        trials = Trials(work.moved, *given, spans, rest, pool, work.usual_bits)
         work.tell("trying strengths", 0.4)
         first = trials.run(FIRST, partial(_exactly, work))
         if spans == whole(size):

@@ -28,8 +28,9 @@ from pcpu.targets import lld
 
 I8, I64 = ir.IntType(8), ir.IntType(64)
 POINTER = ir.PointerType()
-# Where the numbers of the state lie that are not variables, where several modules have them: behind
-# the stack of the first. Numbers of addresses below 16 KiB take two bytes in code.
+# Bytes of the stack, of which some hundred are needed; what does not fit would end the module. The
+# numbers of the state that are not variables lie behind it where several modules have them: numbers
+# of addresses below 16 KiB take two bytes in code.
 STACK = 8192
 _IN_MEMORY = state.STATE_LENGTH - state.FIRST_ARRAY
 STATE_AT, STATE_END = STACK, STACK + (8 * _IN_MEMORY + 15) // 16 * 16

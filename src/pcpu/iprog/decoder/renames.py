@@ -92,8 +92,8 @@ def _add_fixes(
 
 
 def _next_fix(s: State, heap: Memory, place: int, fix: int, step: int) -> tuple[int, int]:
-    """Where in memory a fix goes that follows one at ``place``, and what follows of steps; the end
-    of the window where there is none, and -1 where it leaves the window."""
+    """Where in memory a fix goes that follows one at ``place``, the end of the window if none does;
+    and what follows of steps, or -1 where it would leave the window."""
     end = s[S.OUT] + s[S.OUT_LENGTH]
     if fix == end_of(s, S.FIXES):
         return end, step

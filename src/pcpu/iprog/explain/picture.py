@@ -134,10 +134,9 @@ class _Drawing:
             f"{header.window_size >> 10} KiB; {self.about.format}", "soft",
         )  # fmt: skip
         x: float = EDGE
-        copied, moved, *others = _DOC
+        docs = [*_DOC]
         if self.about.foreseen is not None:
-            moved = _FORESEEN
-        docs = copied, moved, *others
+            docs[1] = _FORESEEN
         for kind, doc, count in zip(KINDS, docs, self.about.counts, strict=True):
             label = f"{doc} {show_share(count, self.size)}"
             yield _box(x, self.y + 50, 11, 11, kind)
