@@ -73,6 +73,19 @@ def test_the_library_reads_frames(parameters: tuple[int, ...]) -> None:
     assert read(frame, TEXT) == content
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_begins_at_any_place_of_a_prefix_is_found(first: int) -> None:
+    """Every second place is in no tree."""
+    rng = random.Random(first)
+    prefix = rng.randbytes(30_000)
+    places = [2 * rng.randrange(14_000) + first for _ in range(300)]
+    content = b"".join(prefix[at : at + 9] for at in places)
+    frame = made(content, prefix, TREES)
+    assert read(frame, prefix) == content
+    assert len(frame) < len(content) // 2  # of 9 bytes one that is not found costs 9
+    assert len(match(octets(content), octets(prefix), TREES)) < len(content) // 2
+
+
 def test_without_trees_frames_are_those_of_the_library() -> None:
     """The same code has the same to say there."""
     content = mixed(100_000)

@@ -28,6 +28,7 @@ from pcpu.run import disk_cache
 
 Octets = npt.NDArray[np.uint8]
 _PARTS = 2  # that zstd_writer.c does trees in
+_EVERY = 2  # places of a prefix of which one is put into trees (EVERY of finding.c)
 _STRETCHES = 16  # of a prefix, that take room from one another in trees
 # What is found in at once, the logarithm of bytes of content, and how many such are kept, at most
 # BATCHES of finding.c: for Zstandard one block and the next one; for matched frames more, as these
@@ -117,7 +118,7 @@ def _began(
     finder = np.frombuffer(place, np.uint8).ctypes.data
     own = content.ctypes.data, len(content)
     library.pcpu_finder(finder, *batches, begin, *before, *own)
-    _index(lambda *span: library.pcpu_index(finder, *span), len(prefix), 1 << (tree - 1))
+    _index(lambda *span: library.pcpu_index(finder, *span), len(prefix), _EVERY << (tree - 1))
     yield begin, finder
 
 
@@ -149,7 +150,8 @@ def _room(size: int, *, sparse: bool = False) -> Room:
 
 
 def _index(reach: _Reach, size: int, places: int) -> None:
-    """Put a prefix of so many bytes into trees of so many places, parts beside each other."""
+    """Put a prefix of so many bytes, that trees take so many of, into them, parts beside each
+    other."""
     step = size if size <= places else places // _STRETCHES
     with ThreadPoolExecutor(_PARTS if size > _FEW else 1) as pool:
         for first in range(0, size, step) if size else ():

@@ -1,6 +1,9 @@
 // Search trees of Zstandard's kind over a prefix and a content, several searches beside each other:
 // a step of one waits for memory while the others do theirs. What is found is kept for who parses
 // it, in batches, so that a thread can find while another one parses.
+//
+// Of the prefix one place in two is put into trees, which takes half of the time: what matches from
+// another one on is found a byte later, and extended by that.
 
 #define READ 8           // bytes from a place on that are looked at, at least
 #define NEAR 8           // places further on, of which trees are asked for
@@ -9,10 +12,13 @@
 #define OPENED 9         // bytes from a place on up to where it is the first to say something
 #define SEARCHES 8       // at a time
 #define MARKS 256        // that say which roots are searched from
-#define MOST 33          // matches of a place
+#define EVERY 2          // places of the prefix of which one is put into trees; divides those above
+#define DEPTH 32         // places that a search compares, at most
+#define MOST (DEPTH + 2) // matches of a place: those, the nearest, and what is extended
 #define SAME 4096        // bytes that are compared, at most
 #define CLOSE (1 << 18)  // how far back three bytes are worth it
 #define PLENTY 256       // bytes of a match that is taken without looking for others inside of it
+#define EXTENDED 4       // bytes of one that is extended to where trees do not have it, at least
 #define BATCHES 4        // that are kept, at most
 #define ALL 2            // both parts of the trees
 #define STRETCHES 128    // of a tree's places; a search reads no children of what one overwrites
@@ -28,6 +34,7 @@ typedef struct {
     U32 *heads, *trees, mask, bits, least, depth;
     U32 *lasts, last_bits;                // the last place of three bytes
     U32 start, split;                     // places of the first byte of the prefix, of the content
+    U32 ahead;                            // of the content's nodes in trees its places are so far
     const BYTE *prefix, *content;         // where the byte of place 0 would be
     size_t prefix_length, length;
     Passed passed[ALL + 1];
@@ -48,7 +55,7 @@ typedef struct {
 // What searches of a stretch have in common, where no store may change it.
 typedef struct {
     const BYTE *prefix, *content, *end;
-    U32 *heads, *trees, mask, bits, split, floor, part;
+    U32 *heads, *trees, mask, bits, split, ahead, floor, part;
 } View;
 
 static const BYTE* pcpu_bytes(const Finder* f, U32 place) {
@@ -73,9 +80,15 @@ static const BYTE* pcpu_there(const View* v, U32 place) {
     return (v->part == ALL && place >= v->split ? v->content : v->prefix) + place;
 }
 
+// The children of a place.
+static U32* pcpu_children(const View* v, U32 place) {
+    U32 const node = v->part == ALL && place >= v->split ? place - v->ahead : place / EVERY;
+    return v->trees + 2 * (node & v->mask);
+}
+
 static void pcpu_fetch(const View* v, U32 match, size_t length) {
     PREFETCH_L1(pcpu_there(v, match) + length);
-    PREFETCH_L1(v->trees + 2 * (match & v->mask));
+    PREFETCH_L1(pcpu_children(v, match));
 }
 
 static int pcpu_is_own(const View* v, U32 root) {
@@ -126,8 +139,8 @@ static void pcpu_begin_search(const View* v, Search* s, U32 place, const BYTE* h
     s->match = v->heads[root];
     s->covered = place + OPENED;
     s->found = 0;
-    s->child[0] = v->trees + 2 * (place & v->mask) + 1;
-    s->child[1] = s->child[0] - 1;
+    s->child[1] = pcpu_children(v, place);
+    s->child[0] = s->child[1] + 1;
     s->same[0] = s->same[1] = 0;
     v->heads[root] = place;
 }
@@ -148,7 +161,7 @@ FORCE_INLINE_TEMPLATE int pcpu_search(const Finder* f, const View* v, Search* s,
     if (length > s->best) pcpu_note(s, match, length, v->part == ALL ? s->found++ : 0);
     if (s->here + length == s->stop) return 0;  // which is larger nobody knows
     U32 const is_smaller = *pcpu_there(v, match + (U32)length) < s->here[length];
-    U32* const children = v->trees + 2 * (match & v->mask);
+    U32* const children = pcpu_children(v, match);
     *s->child[is_smaller] = match;
     s->same[is_smaller] = length;
     s->child[is_smaller] = match <= v->floor ? none : children + is_smaller;
@@ -179,7 +192,8 @@ static void pcpu_pass(const Finder* f, Batch* b, U32 place, const Passed* passed
 FORCE_INLINE_TEMPLATE int pcpu_next(const Finder* f, const View* v, Search* s, U32* next, U32 last,
                                     U32* roots, BYTE* marks, Batch* b, const Passed* passed) {
     const BYTE* const base = v->part == ALL ? v->content : v->prefix;
-    for (; *next < last; ++*next) {
+    U32 const step = v->part == ALL ? 1 : EVERY;
+    for (; *next < last; *next += step) {
         U32 const place = *next, root = roots[place % ROOTS];
         const BYTE* const here = base + place;
         int const is_short = v->end - here <= READ;
@@ -193,7 +207,7 @@ FORCE_INLINE_TEMPLATE int pcpu_next(const Finder* f, const View* v, Search* s, U
             s->quiet = place < passed->quiet;
             if (v->part == ALL) pcpu_find_close(f, s);
             if (v->part == ALL && s->quiet) pcpu_pass(f, b, place, passed);
-            ++*next;
+            *next += step;
             return 1;
         }
         pcpu_look_ahead(v, here, place, roots);
@@ -219,20 +233,29 @@ FORCE_INLINE_TEMPLATE void pcpu_end_search(const Finder* f, const View* v, const
     passed->distance = s->matches[s->found - 1].off;
 }
 
+// The last place whose node is taken when trees have so many.
+static U32 pcpu_floor(const Finder* f, U32 nodes) {
+    if (nodes <= f->mask + 1) return 0;
+    U32 const taken = nodes - f->mask - 1;
+    return taken + f->ahead >= f->split ? taken + f->ahead : taken * EVERY + EVERY - 1;
+}
+
 // Puts what begins in [first, last) into one half of the trees, or ALL of them; then it keeps what is
-// found. Of places that these take room from, no children are read: parts may do the same stretch of
-// the prefix at the same time.
+// found. Of places whose nodes these take, no children are read: parts may do the same stretch of the
+// prefix at the same time.
 FORCE_INLINE_TEMPLATE void pcpu_stretch(Finder* f, U32 part, U32 first, U32 last, Batch* b) {
-    U32 const places = f->mask + 1, floor = last > places ? last - places : 0;
+    U32 const floor = pcpu_floor(f, part == ALL ? last - f->ahead : (last + EVERY - 1) / EVERY);
     const BYTE* const end = part == ALL ? f->content + f->split + f->length : f->prefix + f->split;
     View const v = {
-        f->prefix, f->content, end, f->heads, f->trees, f->mask, f->bits, f->split, floor, part,
+        f->prefix, f->content, end, f->heads, f->trees,
+        f->mask, f->bits, f->split, f->ahead, floor, part,
     };
     const BYTE* const base = part == ALL ? f->content : f->prefix;
     Passed passed = f->passed[part];
     Search searches[SEARCHES];
     BYTE marks[MARKS] = {0};
-    U32 roots[ROOTS], active = 0, next = first, none;
+    U32 const every = part == ALL ? 1 : EVERY;
+    U32 roots[ROOTS], active = 0, next = (first + every - 1) / every * every, none;
     for (U32 place = first; place < first + DISTANT && end - (base + place) > READ; ++place)
         roots[place % ROOTS] = (U32)ZSTD_hashPtr(base + place, v.bits, 4);
     do {
@@ -249,6 +272,20 @@ FORCE_INLINE_TEMPLATE void pcpu_stretch(Finder* f, U32 part, U32 first, U32 last
         }
     } while (active || next < last);
     f->passed[part] = passed;
+}
+
+// Puts the longest match of the next place, begun a byte earlier, behind what was found from a place,
+// where it is longer than that.
+static void pcpu_extend(Finder* f, Batch* b, U32 n, U32 place) {
+    U32 const many = b->many[n], longest = many ? b->found[b->at[n] + many - 1].len : 0;
+    if (!b->many[n + 1] || b->used + many >= MOST << f->batch_log) return;
+    ZSTD_match_t longer = b->found[b->at[n + 1] + b->many[n + 1] - 1];
+    if (longer.len++ < MAX(longest, EXTENDED) || place - f->start < longer.off) return;
+    if (*pcpu_bytes(f, place - longer.off) != *pcpu_bytes(f, place)) return;
+    U32 const from = b->at[n];
+    pcpu_keep(b, n, b->found + from, many);
+    b->found[b->used++] = longer;
+    ++b->many[n];
 }
 
 // What was found from a place of the content on; how many matches.

@@ -37,7 +37,7 @@ _MANY, _MANY_ROOTS = 23, 20  # for so many bytes more of them are faster (logari
 _LEAST_ROOTS = 8  # a logarithm, too
 _HEADS = 20  # the logarithm of how many chains there are at most, where there are no trees
 _PACKED_ROOTS = 22  # the same of trees of what is packed
-_REACH = 3, 2  # times as much as a tree has places is looked at, at most
+_REACH = 2, 1  # times as much as a tree has places is looked at, at most
 _LITTLE = 16  # the part of all bytes that is little
 _LARGE = 27  # the most that is of use: a prefix of 2^26 bytes and a content of 2^24
 _PLAIN: Mapping[int, int] = MappingProxyType({
@@ -200,7 +200,7 @@ def _options(content: Bytes, prefix: int, *, quick: bool, trees: bool = False) -
         # A little more than fits into a tree is not worth one of twice the size.
         Parameter.chain_log: bits if size <= _SOME else (size - size // _LITTLE).bit_length(),
         **_trees(content, size, bits),
-        Parameter.search_log: 5,
+        Parameter.search_log: 4,
         Parameter.min_match: 3,
         Parameter.target_length: 256,
     }

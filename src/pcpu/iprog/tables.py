@@ -29,6 +29,7 @@ from pcpu.iprog.finders.numbered import (
 from pcpu.iprog.index import Seeds
 from pcpu.iprog.jit import jit, spread
 from pcpu.iprog.sites import SPACE, TAGGED, Form, Places, Sites, widths
+from pcpu.iprog.threads import each
 
 _TABLES = (
     Form.ABSOLUTE, Form.BASED, Form.UNSIGNED, Form.WORD, Form.ENTRY, Form.ARM_PREL, *TAGGED,
@@ -67,7 +68,8 @@ def matched_entries(new: Sites, old: Sites) -> Covers:
     """Stretches of a file that are made of entries of tables, and where these stand in the
     reference; ``new`` are the sites of the file, ``old`` those of the reference, moved."""
     used = np.flatnonzero(how_many(old)).tolist()
-    pairs = [_same(new, old, finder) for finder in used if finder != CALL_SITES]
+    used = [finder for finder in used if finder != CALL_SITES]
+    pairs = each(lambda finder: _same(new, old, finder), used)
     none = np.empty(0, np.int32)
     which, same = (np.concatenate([none, *(pair[n] for pair in pairs)]) for n in (0, 1))
     del pairs  # they are large, as is what follows

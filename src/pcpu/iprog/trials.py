@@ -17,7 +17,7 @@ from pcpu.iprog.packing import LITERALS, Packer, Prefix
 from pcpu.iprog.strengths import Trial
 
 _WHOLE = 1 << 22  # bytes of a file that is tried as a whole
-_MUCH = 1 << 21  # the same of one that much is new in
+_MUCH = 1 << 20  # the same of one that much is new in
 _LEAST = 4  # of a larger one it is this part at least
 _PIECE = 1 << 18  # bytes of a piece of a sample: whole windows
 _COVERS, _FIXES = ("gaps", "lengths", "turns"), ("steps", "fixes")
@@ -31,7 +31,7 @@ def whole(size: int) -> Spans:
 def sample(size: int, *, much_new: bool = False) -> Spans:
     """Every so many pieces of a file; all of one that is small. Where much is new, the more of a
     file is looked at, the longer that takes."""
-    step = max(min(_LEAST, size // _WHOLE), min(2, size // _MUCH) if much_new else 0)
+    step = min(_LEAST, size // (_MUCH if much_new else _WHOLE))
     if step < 2:
         return whole(size)
     return tuple((at, min(at + _PIECE, size)) for at in range(0, size, _PIECE * step))

@@ -88,9 +88,10 @@ void pcpu_finder(Finder* f, unsigned batch_log, unsigned kept, ZSTD_CCtx* contex
     f->least = state->cParams.minMatch;
     f->lasts = state->hashTable3;
     f->last_bits = state->hashLog3;
-    f->depth = MIN(1U << state->cParams.searchLog, MOST - 1);
+    f->depth = MIN(1U << state->cParams.searchLog, DEPTH);
     f->start = ZSTD_WINDOW_START_INDEX;
     f->split = f->start + (U32)prefix_length;
+    f->ahead = f->split - (f->split + EVERY - 1) / EVERY;
     f->prefix = prefix - f->start;
     f->content = content - f->split;
     f->prefix_length = prefix_length;
@@ -121,10 +122,12 @@ void pcpu_find(Finder* f, size_t first, size_t last) {
     U32 const step = MAX((f->mask + 1) / STRETCHES, 1);
     Batch* const b = f->batches + pcpu_batch(f, first);
     if (!pcpu_within(f, first)) b->used = 0;
-    for (size_t stop; first < last; first = stop) {
-        stop = MIN(last, first + step);
-        pcpu_stretch(f, ALL, f->split + (U32)first, f->split + (U32)stop, b);
+    for (size_t begin = first, stop; begin < last; begin = stop) {
+        stop = MIN(last, begin + step);
+        pcpu_stretch(f, ALL, f->split + (U32)begin, f->split + (U32)stop, b);
     }
+    for (size_t at = last; at-- > first + 1;)
+        pcpu_extend(f, b, pcpu_within(f, at - 1), f->split + (U32)at - 1);
 }
 
 // Writes so much more of a frame, and its end; how long that is, or -1.
