@@ -64,7 +64,7 @@ class Module:
 
 
 class AnyPlan(Module):
-    """``iprog.wasm``, with what relocates, foreseen and matched frames. ``held`` says what is held whole: p, r, s; f where the
+    """``iprog.wasm``, with what relocates, foreseen and matched frames, and names. ``held`` says what is held whole: p, r, s; f where the
     sites are found."""
 
     def __init__(self) -> None:
@@ -72,6 +72,7 @@ class AnyPlan(Module):
         super().__init__(found.core.code)
         self.give(found.relocation.code)
         self.give(found.matched.code)
+        self.give(found.names.code)
         self.has_finders = False
 
     def open(self, plan: bytes, reference: bytes, sites: Sites | None, held: str = "") -> None:

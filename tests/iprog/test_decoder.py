@@ -89,8 +89,9 @@ def test_the_decoder_is_small() -> None:
     assert sizes["zstandard"] < 17_500
     assert sum(sizes.values()) < len(found.core.code) < sum(sizes.values()) + 5000
     assert found.relocation.sizes["kernels"] < 15_500
-    assert found.foreseen.sizes["kernels"] < 4_000
-    assert found.matched.sizes["kernels"] < 7_500
+    assert found.foreseen.sizes["kernels"] < 2_500
+    assert found.matched.sizes["kernels"] < 6_000
+    assert found.names.sizes["kernels"] < 2_000
     assert found.finders.sizes["kernels"] < 75_000
 
 

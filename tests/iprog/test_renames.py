@@ -172,15 +172,16 @@ def test_fixes_that_leave_their_window_are_refused_g21_g22(decoder: AnyPlan) -> 
         decoder.rebuild()
 
 
-def test_a_core_alone_refuses_them_d18() -> None:
+def test_a_core_alone_refuses_them_d21() -> None:
     made = forged(b"b", b"a", [(0, 1)])
-    for parts, status in (((), -2), (("relocation",), -2), (("foreseen",), 0), (("matched",), 0)):
+    others = ("relocation", "foreseen", "matched")
+    for parts, status in (((), -2), (others, -2), (("names",), 0), ((*others, "names"), 0)):
         module = Module(built().core.code)
         for part in parts:
             module.give(built().given[part].code)
         module.put(module.call("hold", 0, len(made)), made)
         assert module.call("open", len(made)) == status
-        assert module.call("rule") == (105 if status else 0)
+        assert module.call("rule") == (124 if status else 0)
 
 
 def test_a_script_with_other_names(decoder: AnyPlan) -> None:

@@ -129,8 +129,8 @@ test("what is not there is an error", async () => {
   }
 });
 
-const [module, relocation, foreseen, matched, finders] = await Promise.all(["core", "relocation", "foreseen", "matched", "finders"].map((part) => compile(`${STORE}/iprog-${part}.wasm`)));
-const parts = { relocation, foreseen, matched };
+const [module, relocation, foreseen, matched, names, finders] = await Promise.all(["core", "relocation", "foreseen", "matched", "names", "finders"].map((part) => compile(`${STORE}/iprog-${part}.wasm`)));
+const parts = { relocation, foreseen, matched, names };
 
 /** What a plan of the store needs; `source` makes sources of files. */
 async function needed(name, source) {

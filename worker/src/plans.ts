@@ -41,7 +41,7 @@ export interface GivenPlan {
 }
 
 /** The decoder, and what it is given where a plan needs it (spec/iprog-abi.md D15). */
-export type Parts = Readonly<Record<"core" | "relocation" | "foreseen" | "matched" | "finders", WebAssembly.Module>>;
+export type Parts = Readonly<Record<"core" | "relocation" | "foreseen" | "matched" | "names" | "finders", WebAssembly.Module>>;
 
 export class Plans {
   readonly #decoders: Decoders;

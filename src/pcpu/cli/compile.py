@@ -77,8 +77,8 @@ def compile(
     aarch64 or riscv64 an executable for Linux.
 
     --decoder -o OUT.wasm writes a module that takes plans at run time, and beside it what it is
-    given where a plan needs it: OUT-relocation.wasm, OUT-foreseen.wasm, OUT-matched.wasm
-    and OUT-finders.wasm.
+    given where a plan needs it: OUT-relocation.wasm, OUT-foreseen.wasm, OUT-matched.wasm,
+    OUT-names.wasm and OUT-finders.wasm.
 
     \b
     Example: pcpu compile 'xor 0x5a | crc32c' --target wasm -o masked.wasm

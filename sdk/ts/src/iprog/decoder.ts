@@ -1,4 +1,4 @@
-/** The decoder of plans, `iprog.wasm` (spec/iprog-abi.md D3 to D9, D15 to D18), and its memory. */
+/** The decoder of plans, `iprog.wasm` (spec/iprog-abi.md D3 to D9, D15 to D21), and its memory. */
 
 import { MemoryError, PlanError, UsageError } from "../errors.js";
 import { DecoderInstance } from "./instance.js";
@@ -26,12 +26,14 @@ export const RECORD = 16;
 const RELOCATION = 9;
 const FORESEEN = 105;
 const MATCHED = 119;
+const NAMES = 124;
 
-/** What the core may be given, where a plan needs it: `iprog-relocation.wasm`, `iprog-foreseen.wasm` and `iprog-matched.wasm`. */
+/** What the core may be given, where a plan needs it: `iprog-relocation.wasm`, `iprog-foreseen.wasm`, `iprog-matched.wasm` and `iprog-names.wasm`. */
 export interface DecoderParts {
   readonly relocation?: WebAssembly.Module | undefined;
   readonly foreseen?: WebAssembly.Module | undefined;
   readonly matched?: WebAssembly.Module | undefined;
+  readonly names?: WebAssembly.Module | undefined;
 }
 
 /** One plan at a time. After a trap the instance is of no use. */
@@ -42,13 +44,14 @@ export class Decoder {
   #hasFinders = false;
   #opened = 0;
 
-  /** Without a part plans that need it are refused as unsupported: the rule is 9 for those that relocate, 105 for those with foreseen frames, and 105 or 119 for those with matched ones. */
-  constructor(module: WebAssembly.Module, { relocation, foreseen, matched }: DecoderParts = {}) {
+  /** Without a part plans that need it are refused as unsupported: the rule is 9 for those that relocate, 105 for those with foreseen frames, 105 or 119 for those with matched ones, and 124 for those whose names are foreseen. */
+  constructor(module: WebAssembly.Module, { relocation, foreseen, matched, names }: DecoderParts = {}) {
     this.#instance = new DecoderInstance(module);
     this.#parts = new Map([
       [RELOCATION, relocation],
       [FORESEEN, foreseen ?? matched], // the other one does what this one does
       [MATCHED, matched],
+      [NAMES, names],
     ]);
   }
 

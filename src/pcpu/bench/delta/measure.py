@@ -144,8 +144,10 @@ def _for_decoders(patch: Path, old: Path) -> list[Path]:
     codecs = {frame.codec for group in header.groups for frame in group.frames}
     if Codec.MATCHED in codecs:
         parts["matched.wasm"] = decoder().matched.code
-    elif Codec.FORESEEN in codecs or header.renames:
+    elif Codec.FORESEEN in codecs:
         parts["foreseen.wasm"] = decoder().foreseen.code
+    if header.renames:
+        parts["names.wasm"] = decoder().names.code
     files = {"wasm": reconstructor(plan), "core.wasm": decoder().core.code, "sites": sites} | parts
     own, core, *rest = (patch.with_suffix(f".{end}") for end in files)
     for path, content in zip((own, core, *rest), files.values(), strict=True):

@@ -1,6 +1,5 @@
 """Foreseen frames (G105): bits that are told apart by how likely they are behind what stands before
-them, which is learnt from a prefix, too. And what else is not in the core: matched frames (G119)
-and names that are foreseen (G124).
+them, which is learnt from a prefix, too. And matched frames (G119).
 
 ``iprog.wasm`` is without it until it is given ``iprog-foreseen.wasm`` (spec/iprog-abi.md D18): so
 it has one entrance, which is called through a pointer there.
@@ -11,7 +10,6 @@ from __future__ import annotations
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.adaptive import LESS_OFTEN, OFTEN, RATES, WORD, between, likely
 from pcpu.iprog.decoder.matched import match_frame
-from pcpu.iprog.decoder.renames import fix_names
 from pcpu.iprog.decoder.state import fail, take
 from pcpu.iprog.format import MAX_FORESEEN, Codec
 from pcpu.kernel import Bytes, Memory, State, i64
@@ -35,9 +33,7 @@ ROOM = _ALL + 2 * MAX_FORESEEN
 def foresee(s: State, heap: Memory, to: int, stored: int, end: int) -> int:
     """Decode the frame that was asked for, a matched one, too, to ``to`` in memory, of which is
     stored what is from ``stored`` to ``end``; a status. Where ``to`` is 0, see that this can be
-    done; where ``end`` is 0, fix the window, whose names are foreseen."""
-    if not end:
-        return fix_names(s, heap) if S.FORESEES_NAMES else 0
+    done."""
     if s[S.CODEC] == MATCHED and not S.HAS_MATCHES:
         return fail(S.UNSUPPORTED, 119)
     if not to:

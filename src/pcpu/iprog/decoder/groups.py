@@ -9,7 +9,7 @@ from __future__ import annotations
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.adaptive import ROOM, decode_adaptive
 from pcpu.iprog.decoder.foreseen import foresee
-from pcpu.iprog.decoder.reader import read_from, read_limited, read_number, refuse_if
+from pcpu.iprog.decoder.reader import accept, read_from, read_limited, read_number, refuse_if
 from pcpu.iprog.decoder.relocation import ASK_SPANS, MOVE_SPANS, relocate_if
 from pcpu.iprog.decoder.spans import read_span
 from pcpu.iprog.decoder.state import fail, take
@@ -25,7 +25,6 @@ from pcpu.iprog.format import (
     MAX_SPANS,
     MAX_STREAMS,
     MIN_PREFIX,
-    RENAMES,
     Codec,
 )
 from pcpu.kernel import Extern, Memory, State
@@ -101,9 +100,8 @@ def _read_spans(s: State, heap: Memory) -> None:
     least, most, spans = 0, MAX_FORESEEN, 0
     if _OF_BYTES >> s[S.CODEC] & 1:
         least, most = MIN_PREFIX, MAX_PREFIX
-    if S.LEARNS_MUCH and (s[S.CODEC] >= FORESEEN or s[S.FLAGS] >= RENAMES):
-        status = foresee(s, heap, 0, 0, 1)
-        refuse_if(s, status < 0, status)
+    if S.LEARNS_MUCH and s[S.CODEC] >= FORESEEN:
+        accept(s, foresee(s, heap, 0, 0, 0))
     if _WITH_PREFIX >> s[S.CODEC] & 1:
         spans = read_limited(s, heap, 0, MAX_SPANS, 12)
     refuse_if(s, spans > 0 and s[S.STREAMS] <= MAP_STREAMS + 1, fail(S.DAMAGED, 25))

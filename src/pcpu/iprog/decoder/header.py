@@ -5,8 +5,9 @@ from __future__ import annotations
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.contents import read_blobs, several, skip_hash_and_name
 from pcpu.iprog.decoder.groups import MAP_STREAMS, STREAMS, check_group
-from pcpu.iprog.decoder.reader import read_from, read_limited, read_number, refuse_if
+from pcpu.iprog.decoder.reader import accept, read_from, read_limited, read_number, refuse_if
 from pcpu.iprog.decoder.relocation import READ_HEADER, relocate
+from pcpu.iprog.decoder.renames import rename
 from pcpu.iprog.decoder.state import check, fail, take
 from pcpu.iprog.format import (
     BLOBS,
@@ -72,6 +73,8 @@ def _about(s: State, heap: Memory) -> None:
     s[S.FLAGS] = read_limited(s, heap, 0, 2 * RENAMES - 1, 7)
     bits = (s[S.FLAGS] & WINDOW_FLAGS) + _LEAST_BITS
     refuse_if(s, bits > _MOST_BITS, fail(S.DAMAGED, 7))
+    if S.FORESEES_NAMES and s[S.FLAGS] >= RENAMES:
+        accept(s, rename(s, heap))
     s[S.SIZE] = read_limited(s, heap, 0, MAX_SIZE, 7)
     skip_hash_and_name(s, heap)
     s[S.BLOBS] = several(s, heap, BLOBS, 0, MAX_BLOBS, 1)
@@ -87,8 +90,7 @@ def _relocation(s: State, heap: Memory) -> None:
     s[S.FINDERS] = s[S.MAP_STORED] = 0
     if S.RELOCATES and s[S.FLAGS] & MOVES:
         s[S.FINDERS] = read_limited(s, heap, 1, MAX_FINDERS, 9)
-        status = relocate(s, heap, READ_HEADER, 0, 0)
-        refuse_if(s, status < 0, status)
+        accept(s, relocate(s, heap, READ_HEADER, 0, 0))
         s[S.MAP_AT] = s[S.AT]
         s[S.MAP_STORED] = check_group(s, heap, MAP_STREAMS, 0)
 

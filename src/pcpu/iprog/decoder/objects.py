@@ -55,7 +55,7 @@ HOT = frozenset({
     "_make_some", "_make_match", "_bit_of_two", "_make_literal", "_bits_of_tree", "_split",
     "_in_function", "behind_number", "_fixed_in_piece", "_may_be_fixed", "_is_operand",
     "fixed_sites", "_inlined_in_piece", "_calls", "_is_call",
-    "fix_names", "_add_fixes", "_next_fix",
+    "_fix_names", "_add_fixes", "_next_fix",
 })  # fmt: skip
 # What stays a function. Some are called for a piece of the work at a time: an engine of WebAssembly
 # that has made faster code of a function uses it from the next call on. Others would be part of a
@@ -69,10 +69,10 @@ APART = frozenset({
     "_put_rest", "_put_other", "decode_adaptive", "_make_some", "_make_literal", "_bits_of_tree",
     "_make_match", "_following", "_in_function", "_fixed_in_piece",
     "_cells", "_body", "_inlined_in_piece", "_types", "_relocations", "_symbols", "_functions",
-    "fix_names", "_add_fixes",
+    "_fix_names", "_add_fixes",
     # What is called at many places.
-    "refuse_if", "read_limited", "read_number", "read_from", "told", "put_row", "take", "check",
-    "relocate_if", "_forget", "_note_group",
+    "refuse_if", "accept", "read_limited", "read_number", "read_from", "told", "put_row", "take",
+    "check", "relocate_if", "_forget", "_note_group",
     "put_thumb", "put_low", "put_jump", "_byte", "_take_byte",
 })  # fmt: skip
 # What does not: calls would cost a tenth of a window.
@@ -104,7 +104,7 @@ def known_of(header: Header) -> Known:
         "LEARNS": int(Codec.ADAPTIVE in codecs),
         "FORESEES": int(Codec.FORESEEN in codecs),
         "HAS_MATCHES": int(Codec.MATCHED in codecs),
-        "LEARNS_MUCH": int(bool(codecs & {Codec.FORESEEN, Codec.MATCHED}) or header.renames),
+        "LEARNS_MUCH": int(bool(codecs & {Codec.FORESEEN, Codec.MATCHED})),
         "FORESEES_NAMES": int(header.renames),
         "RELOCATES": int(header.relocation is not None),
         "WINDOW_SIZE_BITS": header.window_bits,

@@ -1,8 +1,8 @@
-"""The decoder that takes plans at run time, in parts (spec/iprog-abi.md D3-D9, D15-D18).
+"""The decoder that takes plans at run time, in parts (spec/iprog-abi.md D3-D9, D15-D21).
 
-The core decodes what neither relocates nor has foreseen frames. It is given what a plan needs
-besides: the other parts work in its memory and with its variables, each with data of its own behind
-that of the core.
+The core decodes what neither relocates nor has foreseen frames or names. It is given what a plan
+needs besides: the other parts work in its memory and with its variables, each with data of its own
+behind that of the core.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from llvmlite import ir
 
 from pcpu import targets
 from pcpu.errors import InternalError
-from pcpu.iprog.decoder import exports, exports_of_parts, foreseen, relocation
+from pcpu.iprog.decoder import exports, exports_of_parts, foreseen, relocation, renames
 from pcpu.iprog.decoder.foreseen import foresee
 from pcpu.iprog.decoder.objects import STACK, STATE_END, Known, kernels_object, objects_for
 from pcpu.iprog.decoder.relocation import relocate
+from pcpu.iprog.decoder.renames import rename
 from pcpu.iprog.decoder.wasm import (
     I32,
     KNOWN,
@@ -64,13 +65,14 @@ FINDERS: Sequence[Export] = (Export(exports_of_parts.find),)
 
 # Of memory, in bytes: where the data of parts begins, each with its stack behind it, and what
 # callers ask for.
-_RELOCATION_AT, _FORESEEN_AT, _FINDERS_AT, _HEAP = 0x1AF00, 0x1C200, 0x1D400, 0x1FF00
-_STACK = 4096
+_RELOCATION_AT, _FORESEEN_AT, _NAMES_AT, _FINDERS_AT = 0x1AF00, 0x1BE00, 0x1CC00, 0x1D900
+_HEAP = 0x1FF00
+_STACK = 3072
 _ENTRY = "pcpu_part"  # where in memory the entrance of a part is said, so that the table has it
 # The entrances of parts in the order in which the core calls them first, as the table has them from
 # place 1 on, and what stands there before.
 _ABSENT: Mapping[Callable[..., int], Callable[..., int]] = MappingProxyType(
-    {relocate: relocation.absent, foresee: foreseen.absent}
+    {rename: renames.absent, relocate: relocation.absent, foresee: foreseen.absent}
 )
 _ALL: Known = MappingProxyType({})
 # Of WebAssembly's binary form.
@@ -95,6 +97,7 @@ class Decoder:
     relocation: Part
     foreseen: Part
     matched: Part
+    names: Part
     finders: Part
 
     @property
@@ -102,7 +105,7 @@ class Decoder:
         """What the core may be given, by what files are called behind its name."""
         return {
             "relocation": self.relocation, "foreseen": self.foreseen, "matched": self.matched,
-            "finders": self.finders,
+            "names": self.names, "finders": self.finders,
         }  # fmt: skip
 
 
@@ -111,8 +114,9 @@ def decoder() -> Decoder:
     """Raises ToolchainError."""
     parts = (
         _part(RELOCATION, _RELOCATION_AT, _FORESEEN_AT, relocate),
-        _part((), _FORESEEN_AT, _FINDERS_AT, foresee, {"HAS_MATCHES": 0}),
-        _part((), _FORESEEN_AT, _FINDERS_AT, foresee),
+        _part((), _FORESEEN_AT, _NAMES_AT, foresee, {"HAS_MATCHES": 0}),
+        _part((), _FORESEEN_AT, _NAMES_AT, foresee),
+        _part((), _NAMES_AT, _FINDERS_AT, rename),
         _part(FINDERS, _FINDERS_AT, _HEAP, None),
     )
     needed = {name for part in parts for name in _imports(part.code)}

@@ -47,6 +47,11 @@ def read_limited(s: State, heap: Memory, least: int, most: int, rule: int) -> in
     return 0 if s[S.WRONG] else value
 
 
+def accept(s: State, status: int) -> None:
+    """Keep a status below 0, and read no more."""
+    refuse_if(s, status < 0, status)
+
+
 def refuse_if(s: State, wrong: bool, status: int) -> None:
     """Keep a status, unless there is one already, and read no more."""
     if wrong:

@@ -1,6 +1,7 @@
 """Fixes of a window whose names are foreseen (G21, G124).
 
-A part of ``iprog-foreseen.wasm``, as what it is called from says (decoder/foreseen.py).
+``iprog.wasm`` is without it until it is given ``iprog-names.wasm`` (spec/iprog-abi.md D21): so it
+has one entrance, which is called through a pointer there.
 """
 
 from __future__ import annotations
@@ -18,7 +19,18 @@ _NOW = (1 << _STEP) - 1
 _ROOM = 8 << PAIR_BITS
 
 
-def fix_names(s: State, heap: Memory) -> int:
+def rename(s: State, heap: Memory) -> int:
+    """Foresee the names of the window, and add its fixes; a status. Before there are windows, as
+    the header is read, see that this can be done."""
+    return _fix_names(s, heap) if s[S.OPEN] else 0
+
+
+def absent(s: State, heap: Memory) -> int:
+    """What is called in place of it where it is not there."""
+    return fail(S.UNSUPPORTED, 124)
+
+
+def _fix_names(s: State, heap: Memory) -> int:
     """Foresee the names of the window, and add its fixes; a status."""
     pairs = take(s, _ROOM)
     if pairs < 0:

@@ -6,7 +6,6 @@ from pcpu.iprog.decoder import covers
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.decoder.block import end_of, start_of
 from pcpu.iprog.decoder.covers import begin_covers, last_word, number_at, read_covers
-from pcpu.iprog.decoder.foreseen import foresee
 from pcpu.iprog.decoder.memory import copy
 from pcpu.iprog.decoder.relocation import (
     ASK_COVERS,
@@ -15,6 +14,7 @@ from pcpu.iprog.decoder.relocation import (
     RESTORE_CALLS,
     relocate_if,
 )
+from pcpu.iprog.decoder.renames import rename
 from pcpu.iprog.decoder.state import check, fail
 from pcpu.iprog.decoder.wanted import REFERENCE, put_row
 from pcpu.iprog.format import CHECK, RENAMES
@@ -95,7 +95,7 @@ def _place(s: State, heap: Memory, size: int, start: int) -> int:
 def _fix(s: State, heap: Memory, size: int) -> int:
     """Add the fixes (G21), where that can be several at once; and foresee names (G124)."""
     if S.FORESEES_NAMES and s[S.FLAGS] >= RENAMES:
-        return foresee(s, heap, 0, 0, 0)
+        return rename(s, heap)
     step, steps = start_of(s, S.STEPS), end_of(s, S.STEPS)
     fix, fixes = start_of(s, S.FIXES), end_of(s, S.FIXES)
     at, last, word = s[S.OUT] - 1, s[S.OUT] + size - 1, last_word(s)
