@@ -15,6 +15,8 @@ from llvmlite import ir
 
 from pcpu import llvm, targets
 from pcpu.errors import InternalError
+from pcpu.iprog.finders import elf
+from pcpu.iprog.finders.elf import COMPRESSED
 from pcpu.kernel import Bytes, Ints, Memory
 from pcpu.kernel.memory import lowest_bit, match_16, move_16, put_64, u32_at
 from pcpu.kernel.module import translate
@@ -97,6 +99,10 @@ def control(b: Bytes) -> int:
     return total
 
 
+def flags(b: Bytes) -> int:
+    return COMPRESSED + elf.COMPRESSED
+
+
 def copied(a: Bytes, c: Bytes) -> bool:
     half = len(a) // 2
     view = a[half:]
@@ -139,11 +145,21 @@ def test_loops_calls_and_arrays() -> None:
 
 def test_control_and_constants() -> None:
     made, random = compiled(control), Random(2)
-    fewer = compiled(control, LIMIT=20)
+    fewer = compiled(control, **{"test_kernel.LIMIT": 20})
     for size in range(200):
         data = np.frombuffer(random.randbytes(size), np.uint8)
         assert made(data) == plain(control)(data)
         assert fewer(data) <= 120
+
+
+def test_constants_are_known_by_their_modules() -> None:
+    """A decoder that has nothing compressed would take ELF's flag of that name for none."""
+    data = np.full(400, 255, np.uint8)
+    for name in ("elsewhere.LIMIT", "LIMIT"):
+        assert compiled(control, **{name: 20})(data) == plain(control)(data) > 120
+    assert compiled(flags)(data) == flags(data) == 2 * elf.COMPRESSED
+    assert compiled(flags, **{"state.COMPRESSED": 1})(data) == 2 * elf.COMPRESSED
+    assert compiled(flags, **{"elf.COMPRESSED": 1})(data) == 2
 
 
 def test_all_of_memory() -> None:

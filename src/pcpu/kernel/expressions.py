@@ -158,8 +158,8 @@ class Expressions:
 
     def of_name(self, node: ast.Name) -> Any:
         if node.id not in self.locals:
-            known = self.translation.known.get(node.id, self.kernel.outer(node.id))
-            return self.constant(node, known)
+            outer = self.kernel.outer(node.id)
+            return self.constant(node, self.translation.known.get(self.kernel.path(node.id), outer))
         kind, slot, length = self.locals[node.id]
         if kind in self.translation.everywhere:
             return self.translation.everywhere[kind]
@@ -169,8 +169,10 @@ class Expressions:
 
     def of_attribute(self, node: ast.Attribute) -> Any:
         assert isinstance(node.value, ast.Name)
-        outer = getattr(self.kernel.outer(node.value.id), node.attr, None)
-        return self.constant(node, self.translation.known.get(node.attr, outer))
+        module = self.kernel.outer(node.value.id)
+        path = f"{getattr(module, '__name__', '').rpartition('.')[2]}.{node.attr}"
+        outer = getattr(module, node.attr, None)
+        return self.constant(node, self.translation.known.get(path, outer))
 
     def of_subscript(self, node: ast.Subscript) -> Any:
         array = self.array(node.value)

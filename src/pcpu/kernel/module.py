@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -60,10 +62,31 @@ class Kernel:
         """What a name that is not local stands for."""
         return self.function.__globals__.get(name, getattr(__builtins__, name, None))
 
+    def path(self, name: str) -> str:
+        """A constant's module, but for its packages, and name, as ``translate`` knows it."""
+        module = self.function.__module__
+        return _path(_imported(module).get(name, f"{module}.{name}"))
+
     def where(self, node: Any) -> str:
         """The place of a part of its syntax, for errors."""
         code = self.function.__code__
         return f"{code.co_filename}:{code.co_firstlineno + node.lineno - 1}"
+
+
+@cache
+def _imported(module: str) -> Mapping[str, str]:
+    """Where what a module imports is from."""
+    syntax = ast.parse(inspect.getsource(sys.modules[module]))
+    imports = [node for node in syntax.body if isinstance(node, ast.ImportFrom)]
+    return {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in imports
+        for alias in node.names
+    }
+
+
+def _path(whole: str) -> str:
+    return ".".join(whole.split(".")[-2:])
 
 
 def _result(function: Any, returns: ast.expr | None) -> tuple[str, ...] | None:
@@ -212,11 +235,11 @@ def translate(
 ) -> Translation:
     """``kernels`` and what they call in a module of IR, where callers are added.
 
-    ``known`` gives other values to constants of modules, by their names. Where ``hot`` names
-    functions, those are made fast and all others small; those that ``apart`` names stay functions.
-    Kernels are passed a state unless it is ``held``. A kernel of ``instead`` is called through a
-    pointer, which is to the kernel given there until what is called is linked at run time.
-    Raises InternalError at what is no part of the language.
+    ``known`` gives other values to constants, by their modules and names, as in ``state.MOST``.
+    Where ``hot`` names functions, those are made fast and all others small; those that ``apart``
+    names stay functions. Kernels are passed a state unless it is ``held``. A kernel of ``instead``
+    is called through a pointer, which is to the kernel given there until what is called is linked
+    at run time. Raises InternalError at what is no part of the language.
     """
     translation = Translation(name, pointer_bits, known or {}, hot, apart, instead or {})
     if held is not None:

@@ -100,32 +100,30 @@ def known_of(header: Header) -> Known:
     """What a decoder for one plan need not do (decoder/state.py)."""
     codecs = _codecs(header)
     known = {
-        "COMPRESSED": int(not codecs.isdisjoint((Codec.ZSTD, Codec.ZSTD_PREFIX))),
-        "LEARNS": int(Codec.ADAPTIVE in codecs),
-        "FORESEES": int(Codec.FORESEEN in codecs),
-        "HAS_MATCHES": int(Codec.MATCHED in codecs),
-        "LEARNS_MUCH": int(bool(codecs & {Codec.FORESEEN, Codec.MATCHED})),
-        "FORESEES_NAMES": int(header.renames),
-        "RELOCATES": int(header.relocation is not None),
-        "WINDOW_SIZE_BITS": header.window_bits,
+        "state.COMPRESSED": int(not codecs.isdisjoint((Codec.ZSTD, Codec.ZSTD_PREFIX))),
+        "state.LEARNS": int(Codec.ADAPTIVE in codecs),
+        "state.FORESEES": int(Codec.FORESEEN in codecs),
+        "state.HAS_MATCHES": int(Codec.MATCHED in codecs),
+        "state.LEARNS_MUCH": int(bool(codecs & {Codec.FORESEEN, Codec.MATCHED})),
+        "state.FORESEES_NAMES": int(header.renames),
+        "state.RELOCATES": int(header.relocation is not None),
     }
     if header.relocation is not None:
         kinds = {region.kind for region in header.relocation.regions}
-        known["TELLS_CALLS"] = int(RegionKind.CALLS in kinds)
-        known["CHOSEN"] = chosen_for(header.relocation.finders)
+        known["state.TELLS_CALLS"] = int(RegionKind.CALLS in kinds)
+        known["numbered.CHOSEN"] = chosen_for(header.relocation.finders)
     return known
 
 
 def objects_for(
     kernels: Kernels, surround: Callable[[Translation, Any], None], target: Target, known: Known,
-    *, instead: Mapping[Any, Any] | None = None, small: bool = True,
+    *, instead: Mapping[Any, Any] | None = None, window_bits: int | None = _USUAL_BITS,
 ) -> list[bytes]:  # fmt: skip
-    """What a decoder is linked from: its kernels, the check, Zstandard. ``small`` says that the
-    check is rather small than fast."""
+    """What a decoder is linked from: its kernels, the check, Zstandard. The check is small where
+    it is told how large windows are."""
     found = [kernels_object(kernels, surround, target, known, instead=instead)]
-    window_bits = known.get("WINDOW_SIZE_BITS", _USUAL_BITS)
-    found.append(_check_object(target, window_bits if small else None))
-    if known.get("COMPRESSED", 1):
+    found.append(_check_object(target, window_bits))
+    if known.get("state.COMPRESSED", 1):
         found.append(zstd_object(target))
     return found
 
@@ -216,7 +214,10 @@ def _check_object(target: Target, window_bits: int | None) -> bytes:
     """The check, which is to be small if it is told how large windows are."""
     isa = load_isa()
     only = Isa(tuple(op for op in isa.operations if op.name == _CHECK))
+    usual = 0
     if target.plain_engine:  # what it compiles again is sent before
         usual = 0 if window_bits is None else 1 << window_bits
         target = replace(target, crc_usual=usual, crc_tables=8 if usual else 4)
-    return compile_operations(only, target, "obj").code
+    about = "\0".join([disk_cache.compiler_digest(), "check", target.name, str(usual)])
+    key = hashlib.sha256(about.encode()).hexdigest()
+    return disk_cache.read(f"{key}.check.o", lambda: compile_operations(only, target, "obj").code)

@@ -114,7 +114,7 @@ def decoder() -> Decoder:
     """Raises ToolchainError."""
     parts = (
         _part(RELOCATION, _RELOCATION_AT, _FORESEEN_AT, relocate),
-        _part((), _FORESEEN_AT, _NAMES_AT, foresee, {"HAS_MATCHES": 0}),
+        _part((), _FORESEEN_AT, _NAMES_AT, foresee, {"state.HAS_MATCHES": 0}),
         _part((), _FORESEEN_AT, _NAMES_AT, foresee),
         _part((), _NAMES_AT, _FINDERS_AT, rename),
         _part(FINDERS, _FINDERS_AT, _HEAP, None),

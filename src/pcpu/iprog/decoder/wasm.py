@@ -37,7 +37,7 @@ ABI = 1
 _PAGE_BITS = 16  # of memory of WebAssembly
 _GROWTH = 4  # memory grows by this part of itself at least
 # The largest address, more would be negative; and there are no tags in addresses.
-KNOWN: Mapping[str, int] = MappingProxyType({"MOST": 0x7FFF0000, "TAGS": 0})
+KNOWN: Mapping[str, int] = MappingProxyType({"state.MOST": 0x7FFF0000, "find.TAGS": 0})
 # A fast check wants 16 KiB of it besides, for what it divides by lies there; and takes 12 KB of
 # code, which is little of instant plans from so many bytes on.
 _FAST_STACK, _LARGE = 4 * STACK, 1 << 17
@@ -86,8 +86,9 @@ def reconstructor(plan: bytes) -> bytes:
     known = {**KNOWN, **known_of(header)}
     fast = len(plan) >= _LARGE and is_instant(header)
     if header.relocation is not None and are_short(header.relocation.finders):
-        known["NUMBERS"] = SHORT
-    objects = objects_for(kernels, surround, target, known, small=not fast)
+        known["sort.NUMBERS"] = SHORT
+    window_bits = None if fast else header.window_bits
+    objects = objects_for(kernels, surround, target, known, window_bits=window_bits)
     objects.append(plan_object(plan, target))
     layout = stack_first(_FAST_STACK if fast else STACK)
     return with_manifest(link(objects, ONE_PLAN, *layout), told(header))
