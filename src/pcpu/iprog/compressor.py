@@ -138,6 +138,11 @@ def _pieces(finder: int | None, content: Octets, batches: tuple[int, int]) -> It
             yield end
 
 
+def places(content: int, prefix: int) -> int:
+    """How many places a content and a prefix of so many bytes have in trees."""
+    return content + -(-prefix // _EVERY)
+
+
 def _room(size: int, *, sparse: bool = False) -> Room:
     """So many bytes to work in; ``sparse`` is whether few of them are used."""
     try:

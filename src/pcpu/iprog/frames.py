@@ -37,8 +37,7 @@ _MANY, _MANY_ROOTS = 23, 20  # for so many bytes more of them are faster (logari
 _LEAST_ROOTS = 8  # a logarithm, too
 _HEADS = 20  # the logarithm of how many chains there are at most, where there are no trees
 _PACKED_ROOTS = 22  # the same of trees of what is packed
-_REACH = 2, 1  # times as much as a tree has places is looked at, at most
-_LITTLE = 16  # the part of all bytes that is little
+_LITTLE = 8  # the part of all places of trees that is little
 _LARGE = 27  # the most that is of use: a prefix of 2^26 bytes and a content of 2^24
 _PLAIN: Mapping[int, int] = MappingProxyType({
     Parameter.content_size_flag: 1,
@@ -149,16 +148,6 @@ def tables_size(content: Bytes, prefix: Bytes, *, quick: bool = False) -> int:
     return (4 << options[Parameter.hash_log]) + trees * (4 << options[Parameter.chain_log])
 
 
-def worth(content: Bytes, prefix: int) -> int:
-    """How many bytes of a prefix are worth it, of so many. A tree has half as many places as the
-    next power of two above all its bytes, and what is further back is forgotten: where that is
-    much, a smaller prefix of what is best is both smaller and faster."""
-    if len(content) < prefix // _FEW or is_packed(content):
-        return prefix
-    places = 1 << (len(content) + prefix).bit_length() - 1
-    return min(prefix, max(places * _REACH[0] // _REACH[1] - len(content), prefix // 2))
-
-
 def _roots(bits: int) -> int:
     if bits >= _MANY:
         return _MANY_ROOTS
@@ -194,11 +183,12 @@ def _options(content: Bytes, prefix: int, *, quick: bool, trees: bool = False) -
             Parameter.min_match: 4,
             Parameter.target_length: 64,
         }
+    places = compressor.places(len(content), prefix)
     return {
         Parameter.strategy: zstd.Strategy.btultra2,
         Parameter.window_log: bits,
         # A little more than fits into a tree is not worth one of twice the size.
-        Parameter.chain_log: bits if size <= _SOME else (size - size // _LITTLE).bit_length(),
+        Parameter.chain_log: max((places - places // _LITTLE).bit_length(), _SMALL),
         **_trees(content, size, bits),
         Parameter.search_log: 4,
         Parameter.min_match: 3,

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pcpu.iprog.frames import worth
 from pcpu.iprog.jit import jit
 from pcpu.iprog.sites import Places
 
@@ -26,7 +25,6 @@ PAGE = 1 << 11
 SHORT = 6  # bytes that are compared
 LEAST = 5 << 18  # bytes that may be chosen, and as many as there are literals
 WORTH = 3  # pieces that a page has to have
-_MOST = 2, 3  # the part of a reference that is most of it
 GAP, WIDEST = 2, 8  # pages between two that are taken with them, at least and at most
 _REACH = 180  # the same, times literals, for each page that is chosen
 STATED = 40  # pieces that a span has to have: to state one takes some five bytes
@@ -44,8 +42,6 @@ def choose_spans(literals: Octets, size: int, read: Read | None, near: Places, m
     wanted = min(most, LEAST + len(literals))
     if size <= wanted * 5 // 4 and size <= most:
         wanted = size
-    if wanted * _MOST[1] >= size * _MOST[0]:  # else pages are chosen that are all good
-        wanted = worth(literals.data, wanted)
     if size <= wanted:
         return ((0, size),) if size else ()
     scores, beside = np.zeros((2, -(-size // PAGE)), np.int64)
