@@ -66,7 +66,6 @@ EMULATED: dict[str, tuple[str, tuple[str, ...]]] = {
     "riscv64": ("riscv64", ()),
     "riscv64-zbc": ("riscv64", ("+zba", "+zbb", "+zbc")),
 }
-SLOWLY = ("aarch64", "riscv64")  # where each model takes some three seconds to compile
 
 
 def _op(name: str, model: CrcModel) -> Op:
@@ -138,8 +137,6 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     chosen = ops()
     if request.param.startswith("fold"):  # little but constants depends on the model there
         chosen = {name: chosen[name] for name in FOLDED}
-    elif request.param in SLOWLY and not request.config.getoption("--slow"):
-        chosen = {name: chosen[name] for name in (*FOLDED, "CRC-24/OPENPGP", "own-48")}
     built = build(request.param, chosen)
     yield Engine(built, chosen)
     if isinstance(built, Emulated):
