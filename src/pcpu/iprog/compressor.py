@@ -28,7 +28,7 @@ from pcpu.run import disk_cache
 
 Octets = npt.NDArray[np.uint8]
 _PARTS = 2  # that zstd_writer.c does trees in
-_EVERY = 2  # places of a prefix of which one is put into trees (EVERY of finding.c)
+_EVERY = 2  # places of a prefix of which one is put into trees; divides NEAR of finding.c
 _STRETCHES = 16  # of a prefix, that take room from one another in trees
 # What is found in at once, the logarithm of bytes of content, and how many such are kept, at most
 # BATCHES of finding.c: for Zstandard one block and the next one; for matched frames more, as these
@@ -202,4 +202,4 @@ def _compiled() -> bytes:
     from pcpu.iprog.zstd import writer_object
 
     target = targets.find("host")
-    return target.link(writer_object(target), _EXPORTS)
+    return target.link(writer_object(target, _EVERY), _EXPORTS)

@@ -2,8 +2,8 @@
 // a step of one waits for memory while the others do theirs. What is found is kept for who parses
 // it, in batches, so that a thread can find while another one parses.
 //
-// Of the prefix one place in two is put into trees, which takes half of the time: what matches from
-// another one on is found a byte later, and extended by that.
+// Of EVERY so many places of the prefix (compressor.py says how many) one is put into trees: with two
+// that takes half of the time. What matches from another one on is found a byte later, and extended.
 
 #define READ 8           // bytes from a place on that are looked at, at least
 #define NEAR 8           // places further on, of which trees are asked for
@@ -12,7 +12,6 @@
 #define OPENED 9         // bytes from a place on up to where it is the first to say something
 #define SEARCHES 8       // at a time
 #define MARKS 256        // that say which roots are searched from
-#define EVERY 2          // places of the prefix of which one is put into trees; divides those above
 #define DEPTH 32         // places that a search compares, at most
 #define MOST (DEPTH + 2) // matches of a place: those, the nearest, and what is extended
 #define SAME 4096        // bytes that are compared, at most

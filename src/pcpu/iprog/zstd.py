@@ -24,14 +24,15 @@ def zstd_object(target: Target) -> bytes:
     return _object(target, *_DECODER)
 
 
-def writer_object(target: Target) -> bytes:
-    """The same of the functions of zstd_writer.c."""
-    return _object(target, *_WRITER)
+def writer_object(target: Target, every: int) -> bytes:
+    """The same of the functions of zstd_writer.c, which put one place of ``every`` so many of a
+    prefix into trees."""
+    return _object(target, *_WRITER, f"-DEVERY={every}")
 
 
-def _object(target: Target, source: str, level: str) -> bytes:
+def _object(target: Target, source: str, *own: str) -> bytes:
     archive = _archive()
-    options = [*_options(target), level]
+    options = [*_options(target), *own]
     parts = (disk_cache.compiler_digest(), repr(options), archive.name)
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return disk_cache.read(f"{key}.{source}.o", lambda: _compile(archive, source, options))

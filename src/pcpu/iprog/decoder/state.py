@@ -59,7 +59,7 @@ CHECKS, INDEX, GAPS, LENGTHS, TURNS, STEPS, FIXES, LITERALS = range(8)
 # What a decoder for one plan need not do is left out of it.
 COMPRESSED, LEARNS, RELOCATES, TELLS_CALLS = 1, 1, 1, 1
 FORESEES, FORESEES_NAMES, HAS_MATCHES = 1, 1, 1
-LEARNS_MUCH = 1  # has one of these three
+LEARNS_MUCH = 1  # FORESEES or HAS_MATCHES
 
 MOST = 1 << 48  # the largest address
 
