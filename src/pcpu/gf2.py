@@ -16,15 +16,17 @@ from functools import cache
 from importlib.resources import files
 from itertools import combinations
 from operator import xor
+from typing import Any
 
 Multiple = tuple[int, ...]
 
 REGISTERS = 224  # bytes that fit in 14 of the 16 vector registers of x86-64
 WINDOW = 432  # bytes of variables, of which those that are not in registers lie on the stack
-NEAR = 128  # in a ring (crc_ring.py): the longest lag whose vectors stay in registers
-# Cycles from a vector to the next one that waits for it, times the vectors of a cycle; measured
-# where an instruction on vectors takes two cycles (AMD Zen 5).
-LATENCY = 24
+NEAR = 8  # in a ring (crc_ring.py): how many vectors a lag that stays in registers reaches back
+# By the bytes of a vector: cycles from one to the next one that waits for it, times the vectors of
+# 64 bytes; measured where an instruction on vectors takes two cycles (AMD Zen 5), and, of 32 bytes,
+# where one that crosses its halves takes four to six (Zen 3).
+LATENCY = {16: 24, 32: 20}
 RING = 6.5  # cycles for 64 bytes that a ring takes at least
 SEARCH_WIDTH = 32  # above, to find all takes minutes
 # For what is found neither in the file nor so: where to look for some with more terms, how often.
@@ -87,40 +89,43 @@ def usable(multiple: Multiple) -> bool:
     return lags(multiple)[0] >= 16
 
 
-def stretched(multiple: Multiple) -> list[Multiple]:
-    """``multiple`` and its squares up to degree WINDOW: with twice the exponents it is one too, and
+def stretched(multiple: Multiple, degree: int = WINDOW) -> list[Multiple]:
+    """``multiple`` and its squares up to ``degree``: with twice the exponents it is one too, and
     each vector waits for others that are twice as old."""
     found = [multiple]
-    while 2 * found[-1][0] <= WINDOW:
+    while 2 * found[-1][0] <= degree:
         found.append(tuple(2 * exponent for exponent in found[-1]))
     return found
 
 
-def near(multiple: Multiple) -> Multiple:
-    """The lags that a ring keeps in registers; none where all that is needed of w is there."""
+def near(multiple: Multiple, size: int = 16) -> Multiple:
+    """The lags that a ring of vectors of ``size`` bytes keeps in registers; none where all that is
+    needed of w is there."""
     if multiple[0] <= WINDOW:
         return ()
-    return tuple(lag for lag in lags(multiple) if lag <= NEAR)
+    return tuple(lag for lag in lags(multiple) if lag <= NEAR * size)
 
 
-def work(multiple: Multiple, beside: int = 0) -> float:
-    """Roughly the processor's cycles for 64 bytes; measured on AMD Zen 5, in WebAssembly.
+def work(multiple: Multiple, beside: int = 0, size: int = 16) -> float:
+    """Roughly the processor's cycles for 64 bytes in vectors of ``size``; those of 16 measured on
+    AMD Zen 5, in WebAssembly, those of 32, which a ring alone has, on Zen 3.
 
     ``beside`` are the operations that each vector takes besides, and its store.
     """
     block = -(-multiple[0] // 16) * 16
-    shifts = [lag % 16 for lag in lags(multiple)]
-    waits = LATENCY / (lags(multiple)[0] // 16)
+    shifts = [lag % size for lag in lags(multiple)]
+    waits = LATENCY[size] / (lags(multiple)[0] // size)
     if block <= WINDOW:
         # An XOR for each term, and one shuffle for all terms that are shifted alike.
         found = 1 + len(shifts) + len({*shifts} - {0}) + (block > REGISTERS) / 2
         return max(found, waits)
-    # Two loads in a cycle; one in four of those that are askew counts twice. Four operations on
-    # vectors or stores of them. Places in the ring are not for nothing.
-    close = len(near(multiple))
-    loads = 1 + sum(1.25 if shift else 1 for shift in shifts[close:])
-    operations = len(shifts) + len({*shifts[:close]} - {0}) + 1 + beside
-    return max(2 * loads, operations, waits, RING)
+    # Two loads in a cycle; one that is askew counts twice where it lies in two lines. Four
+    # operations on vectors or stores of them. Places in the ring are not for nothing.
+    close = len(near(multiple, size))
+    loads = 1 + sum(1 + size / 64 if shift else 1 for shift in shifts[close:])
+    shuffles = len({*shifts[:close]} - {0}) * size // 16  # in two halves, and then across them
+    operations = len(shifts) + shuffles + 1 + beside
+    return max(32 / size * loads, 16 / size * operations, waits, 16 / size * RING)
 
 
 def end_cost(multiple: Multiple) -> float:
@@ -130,30 +135,40 @@ def end_cost(multiple: Multiple) -> float:
     return 1.5 * block if block <= WINDOW else 0.3 * block
 
 
-def cost(multiple: Multiple, size: int) -> float:
-    """Roughly the cycles for ``size`` bytes, to choose between multiples by."""
-    return size / 64 * work(multiple) + end_cost(multiple)
+def cost(multiple: Multiple, length: int, size: int = 16) -> float:
+    """Roughly the cycles for ``length`` bytes in vectors of ``size``, to choose multiples by."""
+    return length / 64 * work(multiple, size=size) + end_cost(multiple)
 
 
 @cache
-def _known() -> dict[str, list[list[int]]]:
-    text = (files("pcpu") / "multiples.json").read_text("utf-8")
-    known: dict[str, list[list[int]]] = json.loads(text)["multiples"]
+def _known() -> dict[str, Any]:
+    known: dict[str, Any] = json.loads((files("pcpu") / "multiples.json").read_text("utf-8"))
     return known
+
+
+def _odd(width: int, poly: int) -> tuple[int, int]:
+    """The polynomial without its powers of x. Since a message is multiplied by x^width before it is
+    divided, these do not count."""
+    while poly and not poly & 1:
+        width, poly = width - 1, poly >> 1
+    return width, poly
+
+
+@cache
+def wide(width: int, poly: int) -> Multiple | None:
+    """The multiple of x^width + poly by which vectors of 32 bytes divide, if one is known."""
+    width, poly = _odd(width, poly)
+    known = _known()["wide"].get(f"{width}:0x{poly:x}")
+    return tuple(known) if known else None
 
 
 @cache
 def multiples(width: int, poly: int) -> tuple[Multiple, ...]:
-    """Multiples of x^width + poly with few terms, for shorter data first; perhaps none.
-
-    Since a message is multiplied by x^width before it is divided, powers of x in the polynomial do
-    not count: those of what is left of it do.
-    """
+    """Multiples of x^width + poly with few terms, for shorter data first; perhaps none."""
     if not poly:
         return ()
-    while not poly & 1:
-        width, poly = width - 1, poly >> 1
-    known = _known().get(f"{width}:0x{poly:x}")
+    width, poly = _odd(width, poly)
+    known = _known()["multiples"].get(f"{width}:0x{poly:x}")
     if known is not None:
         return tuple(tuple(m) for m in known)
     divisor, limits = 1 << width | poly, SEARCH_DEGREE if width <= SEARCH_WIDTH else {}

@@ -34,6 +34,10 @@ RING = 8192 - 128  # the degree for which a ring of 8 KiB has room (crc_ring.py)
 LARGE_RING = 16384 - 128
 NEAREST = 128  # the least lag for a ring without registers
 CLOSE = 512  # what was written as late as that cannot be loaded without waiting
+WIDE = 32  # bytes of a vector of processors with AVX2
+OLD = 1024  # the same for two turns of these; what is loaded as it was stored need not wait
+FOUR_TERMS = (20, 32)  # bits: less have some of low degree, more have none
+FOLDING = 5  # cycles for 64 bytes; a carry-less multiplication takes 8 on Zen 3, of 16 bytes 16
 WORTH = 1  # cycles for 64 bytes that lags in registers have to save, since they are one form more
 FILE = Path(__file__).with_name("multiples.json")
 
@@ -43,23 +47,51 @@ def choose(width: int, poly: int) -> list[Multiple]:
     divisor = 1 << width | poly
     if not poly & 1:
         return []
+    found = [m for each in _few(divisor, width) for m in gf2.stretched(each) if gf2.usable(m)]
+    if not found:
+        dense = [m for degree in DENSE_DEGREES if (m := decode(divisor, degree)) is not None]
+        eight = far_multiples(divisor, width)
+        return [min(dense, key=lambda m: gf2.cost(m, MIDDLE)), min(eight, key=lambda m: m[0])]
+    best = [min(found, key=lambda m: gf2.cost(m, size)) for size in (SHORT, LONG)]
+    far = _best(_four_terms(divisor, range(CLOSE, RING), RING), LONGEST)
+    if far and gf2.work(far) < gf2.work(best[-1]):
+        best.append(far)
+    enough = gf2.work(best[-1]) - WORTH
+    if enough >= gf2.RING:
+        near = _best(_four_terms(divisor, range(32, 16 * gf2.NEAR + 1), LARGE_RING), TILE)
+        if near and gf2.work(near) <= enough:
+            best.append(near)
+    return sorted(set(best), key=lambda m: m[0])
+
+
+def choose_wide(width: int, poly: int) -> Multiple | None:
+    """The multiple for a ring of vectors of WIDE bytes, where one is worth its loads."""
+    divisor = 1 << width | poly
+    if not poly & 1:
+        return None
+    found = [m for each in _few(divisor, width) for m in gf2.stretched(each, LARGE_RING)]
+    if FOUR_TERMS[0] <= width <= FOUR_TERMS[1]:
+        found += _four_terms(divisor, range(WIDE, WIDE * gf2.NEAR + 1), LARGE_RING)
+        found += _four_terms(divisor, range(OLD, RING), RING)
+    usable = [m for m in found if _is_wide(m)]
+    quick = [m for m in usable if gf2.work(m, size=WIDE) <= FOLDING]
+    return min(quick, key=lambda m: gf2.cost(m, LONGEST, WIDE), default=None)
+
+
+def _is_wide(multiple: Multiple) -> bool:
+    """Whether a ring of vectors of WIDE bytes can divide by it, and waits for no store."""
+    lags = gf2.lags(multiple)
+    far = lags[len(gf2.near(multiple, WIDE)) :]
+    late = all(lag % WIDE == 0 or lag >= OLD for lag in far)
+    return multiple[0] > 2 * CLOSE and multiple[-2] >= 8 and lags[0] >= WIDE and late
+
+
+def _few(divisor: int, width: int) -> list[Multiple]:
+    """The multiples with few terms that are found at once."""
     found: list[Multiple] = []
     for terms, limit in LIMITS.items():
         found += gf2.search(divisor, terms, _degree(width, terms, limit))
-    found = [m for each in found for m in gf2.stretched(each) if gf2.usable(m)]
-    if not found:
-        near = [m for degree in DENSE_DEGREES if (m := decode(divisor, degree)) is not None]
-        far = far_multiples(divisor, width)
-        return [min(near, key=lambda m: gf2.cost(m, MIDDLE)), min(far, key=lambda m: m[0])]
-    best = [min(found, key=lambda m: gf2.cost(m, size)) for size in (SHORT, LONG)]
-    if (four := _four_terms(divisor, range(CLOSE, RING))) and gf2.work(four) < gf2.work(best[-1]):
-        best.append(four)
-    enough = gf2.work(best[-1]) - WORTH
-    if enough >= gf2.RING:
-        four = _four_terms(divisor, range(32, gf2.NEAR + 1))
-        if four and gf2.work(four) <= enough:
-            best.append(four)
-    return sorted(set(best), key=lambda m: m[0])
+    return found
 
 
 def _degree(width: int, terms: int, limit: int) -> int:
@@ -77,12 +109,11 @@ def far_multiples(divisor: int, width: int) -> list[Multiple]:
     return [m for m in found if gf2.lags(m)[0] >= NEAREST and m[-2] >= room]
 
 
-def _four_terms(divisor: int, nearest: range) -> Multiple | None:
-    """The best multiple with four terms for a ring, of those whose least lag is in ``nearest``."""
+def _four_terms(divisor: int, nearest: range, degree: int) -> list[Multiple]:
+    """The multiples with four terms up to ``degree`` whose least lag is in ``nearest``."""
     import numpy as np
 
     # Lags are the exponents of multiples of the polynomial in reverse.
-    degree = RING if nearest[0] >= CLOSE else LARGE_RING
     backward = gf2.reflect(divisor, divisor.bit_length())
     value = np.array(gf2.powers(degree + 1, backward), dtype=np.uint64)
     order = np.argsort(value)
@@ -93,11 +124,20 @@ def _four_terms(divisor: int, nearest: range) -> Multiple | None:
         at = np.minimum(np.searchsorted(ordered, wanted), degree)
         for hit in np.nonzero(ordered[at] == wanted)[0]:
             second, third = first + 1 + int(hit), int(order[at[hit]])
-            if third > second and (second <= gf2.NEAR or second >= CLOSE):
+            if third > second:
                 found.append((third, third - first, third - second, 0))
-    usable = [m for m in found if m[0] > gf2.WINDOW and m[-2] >= 8]  # see crc_ring
-    size = LONGEST if nearest[0] >= CLOSE else TILE
-    return min(usable, key=lambda m: gf2.cost(m, size), default=None)
+    return found
+
+
+def _best(found: list[Multiple], length: int) -> Multiple | None:
+    """The best of these for a ring, for data of ``length`` bytes."""
+    usable = [
+        m
+        for m in found
+        if m[0] > gf2.WINDOW and m[-2] >= 8  # see crc_ring
+        if all(lag >= CLOSE for lag in gf2.lags(m)[len(gf2.near(m)) :])
+    ]
+    return min(usable, key=lambda m: gf2.cost(m, length), default=None)
 
 
 def _eight_terms(divisor: int) -> set[Multiple]:
@@ -167,19 +207,23 @@ def main(arguments: list[str]) -> None:
         if argument == "--write":
             continue
         width, poly = argument.split(":")
-        found = choose(int(width), int(poly, 16))
-        print(argument, found, flush=True)
-        document["multiples"][f"{int(width)}:0x{int(poly, 16):x}"] = [list(m) for m in found]
+        found, wide = choose(int(width), int(poly, 16)), choose_wide(int(width), int(poly, 16))
+        print(argument, found, wide, flush=True)
+        key = f"{int(width)}:0x{int(poly, 16):x}"
+        document["multiples"][key] = [list(m) for m in found]
+        document["wide"][key] = list(wide or ())
         if write:
             FILE.write_text(_text(document), "utf-8")
 
 
 def _text(document: dict[str, Any]) -> str:
     """The file with one polynomial a line."""
-    known = sorted(document["multiples"].items(), key=lambda item: int(item[0].split(":")[0]))
-    lines = ",\n".join(f'    "{key}": {json.dumps(value)}' for key, value in known)
-    about = json.dumps(document["about"])
-    return f'{{\n  "about": {about},\n  "multiples": {{\n{lines}\n  }}\n}}\n'
+    parts = [f'  "about": {json.dumps(document["about"])}']
+    for name in ("multiples", "wide"):
+        known = sorted(document[name].items(), key=lambda item: int(item[0].split(":")[0]))
+        lines = ",\n".join(f'    "{key}": {json.dumps(value)}' for key, value in known)
+        parts.append(f'  "{name}": {{\n{lines}\n  }}')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def target(name: str) -> Target:
         return replace(found, features=(*found.features, *more))
     host = targets.find("host")
     missing = set(WITHOUT[name]) - set(host.features)
-    if missing:
+    if missing and name != "fold-32":  # what that is to show, such a machine shows as it is
         pytest.skip(f"this processor has no {', '.join(missing)}")
     return replace(host, features=tuple(f for f in host.features if f not in WITHOUT[name]))
 
@@ -135,7 +135,7 @@ class Engine:
 @pytest.fixture(scope="module", params=[*WASM, *WITHOUT, *EMULATED])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     chosen = ops()
-    if request.param.startswith("fold"):  # little but constants depends on the model there
+    if request.param == "fold-16":  # little but constants depends on the model there
         chosen = {name: chosen[name] for name in FOLDED}
     built = build(request.param, chosen)
     yield Engine(built, chosen)

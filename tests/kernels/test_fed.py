@@ -168,14 +168,14 @@ def test_every_length(target: str, names: tuple[str, ...], share: int) -> None:
     check_prefixes(compiled(target, names, dice), dice, 1100, step)
 
 
-@pytest.mark.parametrize("target", ["wasm", "sparse"])
+@pytest.mark.parametrize("target", ["wasm", "sparse", "fold-32"])
 @pytest.mark.parametrize("names", [*FIXED[:4], *MANY], ids=" ".join)
 def test_lengths_around_the_ring(target: str, names: tuple[str, ...]) -> None:
     dice = random.Random(" ".join(names))
     check_prefixes(compiled(target, names, dice), dice, 40_000, 600)
 
 
-@pytest.mark.parametrize("target", ["wasm", "sparse"])
+@pytest.mark.parametrize("target", ["wasm", "sparse", "fold-32"])
 @pytest.mark.parametrize("model", NEAR)
 @pytest.mark.parametrize("name", ["flip", "turn", "count", "most", "sum", "squares"])
 def test_rings_with_lags_in_registers(target: str, model: str, name: str) -> None:

@@ -28,7 +28,8 @@ def test_the_shipped_multiples_are_multiples() -> None:
     assert known["multiples"].keys() >= {f"{m['width']}:0x{int(m['poly'], 16):x}" for m in MODELS}
     for key, listed in known["multiples"].items():
         width, poly = key.split(":")
-        for multiple in listed:
+        wide = known["wide"][key]
+        for multiple in [*listed, wide] if wide else listed:
             assert is_multiple(tuple(multiple), 1 << int(width) | int(poly, 16)), key
             assert gf2.usable(tuple(multiple)), key
             assert multiple == sorted(set(multiple), reverse=True), key
@@ -88,11 +89,14 @@ def test_rings_have_room_for_their_multiples() -> None:
     known = json.loads(Path(gf2.__file__).with_name("multiples.json").read_text("utf-8"))
     rings = [m for listed in known["multiples"].values() for m in listed if m[0] > gf2.WINDOW]
     assert {len(multiple) for multiple in rings} == {4, 8}
-    for multiple in map(tuple, rings):
-        near = gf2.near(multiple)
-        assert gf2.lags(multiple)[len(near)] >= crc_ring.STEP
-        assert not near or near[-1] <= crc_ring.STEP  # vectors of the turn before reach no farther
-        assert multiple[-2] >= 8  # the register, of up to 8 bytes, meets one term alone
+    plans = [crc_ring.plan(tuple(m), None, fed=False) for m in rings]
+    wide = [crc_ring.wide_plan(tuple(m)) for m in known["wide"].values() if m]
+    for plan in [*plans, *wide]:
+        assert plan.lags[0] >= plan.size
+        assert plan.far[0] >= plan.step
+        assert not plan.near or plan.near[-1] <= plan.step  # the turn before reaches no farther
+        assert plan.lags[-1] - ([0, *plan.lags])[-2] >= 8  # where the register is, no term else is
+        assert plan.room <= 1 << 14
 
 
 def test_a_multiple_whose_lags_share_a_load() -> None:

@@ -6,27 +6,29 @@ from collections.abc import Sequence
 
 from llvmlite import ir
 
-from pcpu.lower.code import I8, I32, Code, Value
+from pcpu.lower.code import I8, Code, Value
+from pcpu.lower.lane import shuffle
 
 VECTOR = ir.VectorType(I8, 16)
 ZERO = ir.Constant(VECTOR, None)
 
 
 class Window:
-    """The vectors of w by number; those of the block before have negative numbers."""
+    """The vectors of w, of ``size`` bytes, by number; those of the block before have negative
+    numbers."""
 
-    def __init__(self, code: Code, lags: tuple[int, ...]) -> None:
-        self.code, self.lags = code, lags
-        self.count = -(-max(lags, default=0) // 16)
+    def __init__(self, code: Code, lags: tuple[int, ...], size: int = 16) -> None:
+        self.code, self.lags, self.size = code, lags, size
+        self.count = -(-max(lags, default=0) // size)
         self.vectors: dict[int, Value | None] = {}
         self.sums: dict[tuple[int, int], Value | None] = {}
         # Lags a and b that are shifted together need w[k - a] ^ w[k - b]. Where b - a is a lag too,
         # that is w[k - a] without this one. So it is added last, and LLVM sees that it goes away.
         differences = {b - a for a in lags for b in lags}
-        self.late = [lag for lag in lags if lag % 16 == 0 and lag in differences]
+        self.late = [lag for lag in lags if lag % size == 0 and lag in differences]
 
     def cancel(self, k: int, message: Value) -> None:
-        """w[k] from its 16 bytes of the message, before anything of the next ones is loaded."""
+        """w[k] from its bytes of the message, before anything of the next ones is loaded."""
         early = [lag for lag in self.lags if lag not in self.late]
         value = self.code.here(xor(self.code, [message, *self.taps(k, early)]))
         self.vectors[k] = xor(self.code, [value, *self.taps(k, self.late)])
@@ -35,7 +37,7 @@ class Window:
         """The terms of w[k] for these lags, the oldest first."""
         by_shift: dict[int, list[int]] = {}
         for lag in sorted(lags, reverse=True):
-            by_shift.setdefault(lag % 16, []).append(lag // 16)
+            by_shift.setdefault(lag % self.size, []).append(lag // self.size)
         found: list[tuple[int, Value | None]] = []
         for shift, distances in by_shift.items():
             if shift == 0:
@@ -44,7 +46,7 @@ class Window:
             # Lags with one shift are added before they are shifted together.
             older = self.sum(k - 1, shift, distances)
             newer = self.sum(k, shift, distances)
-            found.append((min(distances), self.shifted(older, newer, 16 - shift)))
+            found.append((min(distances), self.shifted(older, newer, self.size - shift)))
         found.sort(key=lambda tap: -tap[0])
         return [value for _, value in found if value is not None]
 
@@ -56,11 +58,12 @@ class Window:
         return self.sums[key]
 
     def shifted(self, older: Value | None, newer: Value | None, start: int) -> Value | None:
-        """16 bytes from ``start`` on of ``older`` followed by ``newer``."""
+        """A vector from byte ``start`` on of ``older`` followed by ``newer``."""
         if older is None and newer is None:
             return None
-        mask = ir.Constant(ir.VectorType(I32, 16), list(range(start, start + 16)))
-        return self.code.b.shuffle_vector(older or ZERO, newer or ZERO, mask)
+        zero = ir.Constant(ir.VectorType(I8, self.size), None)
+        lanes = range(start, start + self.size)
+        return shuffle(self.code, older or zero, newer or zero, lanes)
 
 
 def xor(code: Code, terms: list[Value]) -> Value | None:

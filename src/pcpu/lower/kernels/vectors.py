@@ -38,6 +38,10 @@ _BYTE_PRODUCTS = {
     16: ("+avxvnni", "+avx512vnni"), 32: ("+avxvnni", "+avx512vnni"), 64: ("+avx512vnni",),
 }  # fmt: skip
 
+# One stream of loads leaves the prefetchers of the processor behind: at 1 MiB, asking this far
+# ahead took a CRC's 32 GB/s to 60 where it was measured. Half and twice as far do as well.
+AHEAD = 4096
+
 
 def architecture(target: Target) -> str:
     found = target.triple.split("-", maxsplit=1)[0]
@@ -176,6 +180,13 @@ def ask_for(code: Code, pointer: Value) -> None:
         code.here(code.load(I32, pointer, 1))
         return
     call(code, "llvm.prefetch.p0", ir.VoidType(), [pointer, I32(0), I32(3), I32(1)])
+
+
+def ask_ahead(code: Code, pointer: Value, size: int) -> None:
+    """Get the lines of ``size`` bytes that lie AHEAD of ``pointer``, which need not exist. Not for
+    WebAssembly."""
+    for k in range(AHEAD, AHEAD + size, 64):
+        ask_for(code, code.b.gep(pointer, [code.size(k)], source_etype=I8))
 
 
 def call(code: Code, name: str, returns: Value, arguments: list[Any]) -> Value:
