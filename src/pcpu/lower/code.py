@@ -29,6 +29,12 @@ class Mark:
     part: int = 0
 
 
+def _bits(value: Value) -> int:
+    """Of a vector; 0 of anything else."""
+    kind = value.type
+    return kind.count * kind.element.width if isinstance(kind, ir.VectorType) else 0
+
+
 class Code:
     """Builds the body of one function."""
 
@@ -155,20 +161,21 @@ class Code:
         In a long block it would rather do these first and keep what they give for later: more
         than there are registers. Values larger than a register come back as they are.
         """
-        if (
-            isinstance(value.type, ir.VectorType)
-            and value.type.count * value.type.element.width > 128
-        ):
+        if _bits(value) > 128:
             return value
         return self._opaque(self.b, value, side_effect=True)
 
     def settle(self, value: Value) -> None:
-        """Have ``value`` computed here, in order with loads and stores, by V8 too.
+        """Have the vector ``value`` computed here, in order with loads and stores, by V8 too.
 
         V8 computes late what nothing but the next turn of a loop asks for, and keeps till then all
-        that it comes from. So this stores it where nobody looks.
+        that it comes from. So this stores it where nobody looks. LLVM does the same where such
+        loops are long, with AVX2, and is told that something looks at the register.
         """
         if not self.target.plain_engine:
+            if "+avx2" in self.target.features and _bits(value) == 256:
+                kind = ir.FunctionType(ir.VoidType(), [value.type])
+                self.b.asm(kind, "", "x", [value], side_effect=True)
             return
         if self._unread is None:
             self._unread = self.room(64, 16)

@@ -21,6 +21,7 @@ from pcpu.lower.kernels import (
 from pcpu.lower.kernels.crc_model import Field, emit_finish, field_of, initial
 from pcpu.lower.kernels.function import variables
 from pcpu.lower.kernels.kernel import Kernel
+from pcpu.lower.kernels.lanes import operations
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
@@ -29,6 +30,8 @@ __all__ = ["KERNEL", "emit", "emit_finish", "initial"]
 # Where CRCs are to take little room: so often a multiple's degree is what they are usually of, at
 # least, and so many multiples are divided by.
 _WORTH, _ROWS = 4, 2
+# So many operations on each vector, beside the division by a ring of 32 bytes, take what it saves.
+_BESIDE = 4
 
 
 def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
@@ -93,7 +96,8 @@ def _folded(
     for multiplier in narrower:
         short = crc_fold.function(code, field, multiplier, short)
     function = crc_fold.function(code, field, widest, short, fed)
-    if (multiple := _wide(code.target, field)) is None:
+    multiple = _wide(code.target, field)
+    if multiple is None or operations(fed) > _BESIDE:
         return function
     unfed = crc_fold.function(code, field, widest, short)
     return crc_ring.ring(code, field, crc_ring.wide_plan(multiple), unfed, fed, function)
