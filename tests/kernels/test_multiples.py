@@ -89,14 +89,16 @@ def test_rings_have_room_for_their_multiples() -> None:
     known = json.loads(Path(gf2.__file__).with_name("multiples.json").read_text("utf-8"))
     rings = [m for listed in known["multiples"].values() for m in listed if m[0] > gf2.WINDOW]
     assert {len(multiple) for multiple in rings} == {4, 8}
-    plans = [crc_ring.plan(tuple(m), None, fed=False) for m in rings]
-    wide = [crc_ring.wide_plan(tuple(m)) for m in known["wide"].values() if m]
-    for plan in [*plans, *wide]:
-        assert plan.lags[0] >= plan.size
-        assert plan.far[0] >= plan.step
-        assert not plan.near or plan.near[-1] <= plan.step  # the turn before reaches no farther
-        assert plan.lags[-1] - ([0, *plan.lags])[-2] >= 8  # where the register is, no term else is
-        assert plan.room <= 1 << 14
+    shapes = [crc_ring.shape(tuple(m), None, fed=False) for m in rings]
+    wide = [crc_ring.wide_shape(tuple(m)) for m in known["wide"].values() if m]
+    for shape in [*shapes, *wide]:
+        assert shape.lags[0] >= shape.size
+        assert shape.far[0] >= shape.step
+        assert not shape.near or shape.near[-1] <= shape.step  # the turn before reaches no farther
+        assert (
+            shape.lags[-1] - ([0, *shape.lags])[-2] >= 8
+        )  # where the register is, no term else is
+        assert shape.room <= 1 << 14
 
 
 def test_a_multiple_whose_lags_share_a_load() -> None:

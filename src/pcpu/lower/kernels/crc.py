@@ -100,7 +100,7 @@ def _folded(
     if multiple is None or operations(fed) > _BESIDE:
         return function
     unfed = crc_fold.function(code, field, widest, short)
-    return crc_ring.ring(code, field, crc_ring.wide_plan(multiple), unfed, fed, function)
+    return crc_ring.ring(code, field, crc_ring.wide_shape(multiple), unfed, fed, function)
 
 
 def _wide(target: Target, field: Field) -> gf2.Multiple | None:

@@ -31,7 +31,7 @@ SHORTEST = 8192  # bytes that are worth to clear a ring for
 
 
 @dataclass(frozen=True)
-class Plan:
+class Shape:
     """A division: by the multiple that has these lags, in vectors of ``size`` bytes, of data of at
     least so many bytes."""
 
@@ -67,7 +67,7 @@ class Plan:
         return lane_type(8, self.size)
 
 
-def plan(multiple: gf2.Multiple, nearer: gf2.Multiple | None, *, fed: bool) -> Plan:
+def shape(multiple: gf2.Multiple, nearer: gf2.Multiple | None, *, fed: bool) -> Shape:
     """For vectors of 16 bytes, where ``nearer`` serves what is shorter. Stages that it is fed by
     make the ring cost less, where less is done in registers."""
     block = -(-multiple[0] // 16) * 16
@@ -76,45 +76,45 @@ def plan(multiple: gf2.Multiple, nearer: gf2.Multiple | None, *, fed: bool) -> P
         saved = gf2.work(nearer) - gf2.work(multiple)
         lost = gf2.end_cost(multiple) - gf2.end_cost(nearer)
         least = max(least, min(16 * block, int(40 * lost / max(saved, 0.5))))
-    return Plan(gf2.lags(multiple), least)
+    return Shape(gf2.lags(multiple), least)
 
 
-def wide_plan(multiple: gf2.Multiple) -> Plan:
+def wide_shape(multiple: gf2.Multiple) -> Shape:
     """For vectors of 32 bytes, where a carry-less multiplication serves what is shorter."""
-    return Plan(gf2.lags(multiple), max(4 * multiple[0], SHORTEST), 32)
+    return Shape(gf2.lags(multiple), max(4 * multiple[0], SHORTEST), 32)
 
 
 def ring(
     code: Code,
     field: Field,
-    plan: Plan,
+    shape: Shape,
     below: Value,
     fed: Sequence[Stage] = (),
     shorter: Value | None = None,
 ) -> Value:
-    """The division as planned. ``below`` takes what is shorter and what is left at the end;
+    """The division of that shape. ``below`` takes what is shorter and what is left at the end;
     ``shorter``, where there is one, what is shorter, and is fed by the same stages."""
-    found, body = kernel_function(code, field, f"ring{plan.lags[-1]}", fed)
+    found, body = kernel_function(code, field, f"ring{shape.lags[-1]}", fed)
     if body is not None:
-        _write(body, plan, below, inside(body, fed), shorter)
+        _write(body, shape, below, inside(body, fed), shorter)
     return found
 
 
 class _Recent:
-    """What the next vectors need of the last w, in variables: the short lags of ``plan``."""
+    """What the next vectors need of the last w, in variables: the short lags of ``shape``."""
 
-    def __init__(self, code: Code, plan: Plan) -> None:
-        self._code, self._plan = code, plan
-        zero = ir.Constant(plan.vector, None)
-        self._slots = [code.local(plan.vector, zero) for _ in range(self._window().count)]
+    def __init__(self, code: Code, shape: Shape) -> None:
+        self._code, self._shape = code, shape
+        zero = ir.Constant(shape.vector, None)
+        self._slots = [code.local(shape.vector, zero) for _ in range(self._window().count)]
 
     def _window(self) -> Window:
-        return Window(self._code, self._plan.near, self._plan.size)
+        return Window(self._code, self._shape.near, self._shape.size)
 
     def window(self) -> Window:
         window, count = self._window(), len(self._slots)
         window.vectors = {
-            k - count: self._code.load(self._plan.vector, slot)
+            k - count: self._code.load(self._shape.vector, slot)
             for k, slot in enumerate(self._slots)
         }
         return window
@@ -127,66 +127,66 @@ class _Recent:
 
     def add_terms(self, out: Value) -> None:
         """What they have to cancel in the bytes behind them, which are at ``out``."""
-        code, size, window = self._code, self._plan.size, self.window()
+        code, size, window = self._code, self._shape.size, self.window()
         for k in range(len(self._slots)):
             window.vectors[k] = None
             place = code.byte_at(out, code.size(size * k))
-            terms = window.taps(k, self._plan.near)
-            loaded = code.load(self._plan.vector, place, size)
+            terms = window.taps(k, self._shape.near)
+            loaded = code.load(self._shape.vector, place, size)
             code.b.store(xor(code, [loaded, *terms]), place, size)
 
 
 @dataclass(frozen=True)
 class _Ring:
-    """The ring of ``plan`` at ``base``, which the far lags need."""
+    """The ring of ``shape`` at ``base``, which the far lags need."""
 
     code: Code
     base: Value
-    plan: Plan
+    shape: Shape
 
     def at(self, index: Value) -> Value:
         """Where w of the byte ``index`` of the message stands."""
         code = self.code
-        place = code.b.and_(index, code.size(self.plan.room - 1))
+        place = code.b.and_(index, code.size(self.shape.room - 1))
         return code.opaque(code.byte_at(self.base, place))
 
     def taps(self, index: Value) -> list[Value]:
         """Where the terms for the byte ``index`` stand."""
-        return [self.at(self.code.b.sub(index, self.code.size(lag))) for lag in self.plan.far]
+        return [self.at(self.code.b.sub(index, self.code.size(lag))) for lag in self.shape.far]
 
     def residue(self, message: Value, taps: Sequence[Value], k: int) -> Value:
         """The vector ``k`` of the message with its terms."""
-        code, size = self.code, self.plan.size
-        for tap, lag in zip(taps, self.plan.far, strict=True):
+        code, size = self.code, self.shape.size
+        for tap, lag in zip(taps, self.shape.far, strict=True):
             place = code.byte_at(tap, code.size(size * k))
-            term = code.load(self.plan.vector, place, 1 if lag % size else size)
+            term = code.load(self.shape.vector, place, 1 if lag % size else size)
             message = code.b.xor(message, term)
         return message
 
     def mirror(self, index: Value, count: int) -> None:
         """Copy ``count`` vectors that have just been written behind the end, if they are of the
         first that are to be there."""
-        code, size, room = self.code, self.plan.size, self.plan.room
+        code, size, room = self.code, self.shape.size, self.shape.room
         place = code.b.and_(index, code.size(room - 1))
-        with code.when(code.b.icmp_unsigned("<", place, code.size(self.plan.step))):
+        with code.when(code.b.icmp_unsigned("<", place, code.size(self.shape.step))):
             here = code.byte_at(self.base, place)
             for k in range(count):
                 place = code.byte_at(here, code.size(size * k))
-                vector = code.load(self.plan.vector, place, size)
+                vector = code.load(self.shape.vector, place, size)
                 code.b.store(vector, code.byte_at(here, code.size(room + size * k)), size)
 
 
 def _write(
-    code: Code, plan: Plan, below: Value, fed: Sequence[Stage], shorter: Value | None
+    code: Code, shape: Shape, below: Value, fed: Sequence[Stage], shorter: Value | None
 ) -> None:
     start, data, length, *_ = code.function.args
-    size, step = plan.size, plan.step
-    assert plan.least >= 2 * plan.block + step + size
-    assert plan.far[0] >= step  # within a turn nothing waits for what is not behind the end yet
+    size, step = shape.size, shape.step
+    assert shape.least >= 2 * shape.block + step + size
+    assert shape.far[0] >= step  # within a turn nothing waits for what is not behind the end yet
     wide = size > 16
     turn = gf2.NEAR
-    feed = Feed(code, fed, size, turn, in_turns=True, settles=bool(plan.near))
-    with code.when(code.b.icmp_unsigned("<", length, code.size(plan.least))):
+    feed = Feed(code, fed, size, turn, in_turns=True, settles=bool(shape.near))
+    with code.when(code.b.icmp_unsigned("<", length, code.size(shape.least))):
         if shorter is not None:
             code.b.ret(code.b.call(shorter, [start, data, length, *variables(fed)]))
         else:
@@ -197,12 +197,12 @@ def _write(
         feed.span(data, head)
         start = code.b.call(below, [start, data, head])
         data, length = code.byte_at(data, head), code.b.sub(length, head)
-    base, out = code.room(plan.room + step, 64), code.room(plan.block + step, 64)
-    code.fill(base, I8(0), code.size(plan.room + step))
+    base, out = code.room(shape.room + step, 64), code.room(shape.block + step, 64)
+    code.fill(base, I8(0), code.size(shape.room + step))
     # The register belongs to the first bytes of the message: the largest lag leads there.
-    code.b.store(start, code.byte_at(base, code.size(plan.room - plan.lags[-1])), 1)
-    around, recent = _Ring(code, base, plan), _Recent(code, plan)
-    stop = code.b.and_(code.b.sub(length, code.size(plan.block)), code.size(-step))
+    code.b.store(start, code.byte_at(base, code.size(shape.room - shape.lags[-1])), 1)
+    around, recent = _Ring(code, base, shape), _Recent(code, shape)
+    stop = code.b.and_(code.b.sub(length, code.size(shape.block)), code.size(-step))
     pointer = code.local(POINTER, data)
     with (
         code.pieces(code.size(0), stop, feed.limit(turn)) as (first, last),
@@ -236,8 +236,8 @@ def _write(
 def _add_terms(around: _Ring, rest: Value, index: Value, length: Value, out: Value) -> None:
     """What w has still to cancel in the ``length`` bytes at ``rest``, the message from ``index``
     on, without cancelling more: to ``out``."""
-    code, size = around.code, around.plan.size
-    kind = around.plan.vector
+    code, size = around.code, around.shape.size
+    kind = around.shape.vector
     done = code.local(code.usize, code.size(0))
     for count in (gf2.NEAR, 1):
         with code.loop(code.load(code.usize, done), length, size * count, plain=True) as i:

@@ -45,8 +45,8 @@ def function(
     for multiple in chosen:
         stages = fed if multiple is chosen[-1] else ()
         if multiple[0] > gf2.WINDOW:
-            plan = crc_ring.plan(multiple, nearer, fed=bool(stages))
-            function = crc_ring.ring(code, field, plan, function, stages)
+            shape = crc_ring.shape(multiple, nearer, fed=bool(stages))
+            function = crc_ring.ring(code, field, shape, function, stages)
             continue
         # From where on each is worth its start and its end, as measured.
         block = -(-multiple[0] // 16) * 16
