@@ -23,6 +23,9 @@ DEPTH = fold(
     f"byte == 40 ? ({NOW} + 1 > state >> 32 ? ({NOW} + 1) * 0x100000001 : state + 1)"
     " : byte == 41 ? state - 1 : state",
 )  # fmt: skip
+LINE = fold(
+    "line", 64, f"byte == 10 ? ({NOW} > state >> 32 ? {NOW} << 32 : state >> 32 << 32) : state + 1",
+)  # fmt: skip
 OPS = (
     LONGEST,
     DEPTH,
@@ -30,6 +33,12 @@ OPS = (
     fold("unless", 16, "byte != k ? state & 0xfff0 : (state << 1) + byte", immediates=K),
     fold("either", 32, "byte < 128 ? (byte & 1 ? state | 1 : state) : state * 3 ^ byte >> 1"),
     fold("above", 8, "byte & 0x88 ? (state << 1 | state >> 7) + byte : state << 4 >> 4"),
+    LINE,
+    fold(
+        "twice", 8, "byte == 10 ? state * 3 ^ state >> 2 : byte == 9 ? (state | 7) + 1 : state - 5"
+    ),
+    fold("floored", 16, "state + (byte == 40) - ((byte == 41) & (state > 0))"),
+    fold("balanced", 64, "byte == 40 ? state + 1 : byte == 41 & state > 0 ? state - 1 : state"),
     fold("lines", 64, "byte == 10 ? (state ^ index) * 31 : state"),
 )
 LENGTHS = (*range(70), 127, 128, 129, 191, 192, 193, 500, 1000, 5001)
@@ -57,6 +66,14 @@ def test_longest_runs_with_python(on: Machine) -> None:
         assert update(on, LONGEST, 0, 5, len(data)) >> 32 == max(runs)
 
 
+def test_longest_lines_with_python(on: Machine) -> None:
+    dice = random.Random(8)
+    for weight in (1, 20, 300):
+        data = bytes(dice.choices((65, 10), (300, weight), k=50_000)) + b"\n"
+        on.write(3, data)
+        assert update(on, LINE, 0, 3, len(data)) >> 32 == max(map(len, data.split(b"\n")))
+
+
 def test_depths_with_python(on: Machine) -> None:
     text = b"".join(random.Random(7).choices((b"(", b"x" * 33, b"()", b"(a(b))c)"), k=20_000))
     on.write(0, text)
@@ -68,8 +85,9 @@ def test_depths_with_python(on: Machine) -> None:
 
 @pytest.mark.parametrize(
     "step",
-    ["state + 1", "state & 255", "byte ? state + 1 : state * 3", "index & 1 ? state : state * 5",
-     "state ? byte : state", "byte == 3 ? state + byte : state << 4 >> 3", "byte * 300 > 9 ? state * 3 : state"],
+    ["state + byte", "state & 255", "byte ? state + byte : state * 3", "index & 1 ? state : state * 5",
+     "state ? byte : state", "byte == 3 ? state + byte : state << 4 >> 3",
+     "state ^ (byte > 40) * state", "state + ((index == 3) & (byte == 41) & (state > 0))", "byte * 300 > 9 ? state * 3 : state"],
 )  # fmt: skip
 def test_what_is_something_else(step: str) -> None:
     assert idle.idle(fold("op", 32, step)) is None

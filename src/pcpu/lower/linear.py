@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pcpu.expr import Binary, Cond, Const, Expr, Var, evaluate, uses
+from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Var, evaluate, uses
 
 STATE = Var("state")
 Sum = dict[Expr, int]
@@ -43,6 +43,40 @@ def settled(expr: Expr, bits: int) -> Expr:
             return Const(evaluate(found, {}, bits)) if known else found
         case Cond(test, then, other):
             return Cond(*(settled(part, bits) for part in (test, then, other)))
+    return expr
+
+
+def simplified(expr: Expr, bits: int) -> Expr:
+    """``expr`` without what numbers in it decide."""
+    match expr:
+        case Binary(op, left, right):
+            return _decided(
+                settled(Binary(op, *(simplified(e, bits) for e in (left, right))), bits)
+            )
+        case Cond(test, then, other):
+            test = simplified(test, bits)
+            if isinstance(test, Const):
+                return simplified(then if test.value else other, bits)
+            then, other = simplified(then, bits), simplified(other, bits)
+            return then if then == other else Cond(test, then, other)
+    return expr
+
+
+def _decided(expr: Expr) -> Expr:
+    """One operation, of which one side may be a number."""
+    match expr:
+        case Binary("+" | "-" | "|" | "^" | "<<" | ">>", left, Const(0)):
+            return left
+        case Binary("+" | "|" | "^", Const(0), right):
+            return right
+        case Binary("&" | "*", _, Const(0)) | Binary("&" | "*", Const(0), _):
+            return Const(0)
+        case Binary("&", Binary(op) as left, Const(1)) if op in COMPARISONS:
+            return left
+        case Binary("&", Const(1), Binary(op) as right) if op in COMPARISONS:
+            return right
+        case Binary("*", left, Const(1)) | Binary("*", Const(1), left):
+            return left
     return expr
 
 

@@ -1,8 +1,9 @@
 """Folds whose state rests at most bytes: a longest run of zeros, the depth of brackets.
 
-    state = test(byte) ? step(state, byte) : rest(state)        rest(rest(state)) = rest(state)
+    state = test(byte) ? step(state, byte) : rest(state)
 
-Only the bytes at which it does not go one after the other, and between them a single ``rest``.
+where ``rest`` twice is the same as once, or adds a number. Only the bytes at which the state does
+not rest go one after the other, and between them all rests at once.
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from pcpu.expr import Binary, Cond, Const, Expr
+from pcpu.expr import Binary, Cond, Const, Expr, Var, substitute, uses
 from pcpu.isa import Op
 from pcpu.lower.code import I1, I8, Code, Value
-from pcpu.lower.forms import lane_bits
+from pcpu.lower.forms import joined, lane_bits
 from pcpu.lower.kernels import chain, vectors
 from pcpu.lower.kernels.kernel import Kernel
 from pcpu.lower.kernels.lanes import Values
 from pcpu.lower.kernels.search import ALWAYS, NEVER, chosen, is_of_byte
 from pcpu.lower.kernels.table import in_lanes
 from pcpu.lower.lane import lane_type
-from pcpu.lower.linear import STATE, settled
+from pcpu.lower.linear import STATE, settled, simplified
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
+
+_FEW = 4  # bytes that are compared with one after the other
+_BYTE = Var("byte")
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ def idle(op: Op) -> Idle | None:
     step = settled(op.step_expr, op.state_bits)
     rests = list(dict.fromkeys(_rests(step)))
     if not rests:
-        return None
+        busy = _busy_bytes(step, op.state_bits)
+        return None if busy is None else Idle(busy, STATE, 8)
     rest = STATE if STATE in rests else rests[0]
     busy = _busy(step, rest)
     bits = lane_bits(op, busy)
@@ -51,7 +56,7 @@ def idle(op: Op) -> Idle | None:
 
 
 def _rests(step: Expr) -> list[Expr]:
-    """What the step may be that does the same once and twice."""
+    """What the step may be that is done at once for many bytes."""
     match step:
         case Cond(test, then, other) if is_of_byte(test):
             return [*_rests(then), *_rests(other)]
@@ -61,7 +66,17 @@ def _rests(step: Expr) -> list[Expr]:
             return [step]
         case Binary("<<", Binary(">>", left, Const(a)), Const(b)) if left == STATE and a == b:
             return [step]
-    return [step] if step == STATE else []
+    return [step] if step == STATE or _added(step) is not None else []
+
+
+def _added(rest: Expr) -> int | None:
+    """What ``rest`` adds to the state, if that is what it does."""
+    match rest:
+        case Binary("+", left, Const(number)) | Binary("+", Const(number), left) if left == STATE:
+            return number
+        case Binary("-", left, Const(number)) if left == STATE:
+            return -number
+    return None
 
 
 def _busy(step: Expr, rest: Expr) -> Expr:
@@ -70,6 +85,18 @@ def _busy(step: Expr, rest: Expr) -> Expr:
         case Cond(test, then, other) if is_of_byte(test):
             return chosen(test, _busy(then, rest), _busy(other, rest))
     return NEVER if step == rest else ALWAYS
+
+
+def _busy_bytes(step: Expr, bits: int) -> Expr | None:
+    """Whether a byte is one of the few at which the state does not rest; None where they are many
+    or none. They are told by what the step becomes with each byte in its place."""
+    if uses(step, "index"):
+        return None
+    each = (simplified(substitute(step, {"byte": byte}), bits) for byte in range(256))
+    busy = [byte for byte, made in enumerate(each) if made != STATE]
+    if not 0 < len(busy) <= _FEW:
+        return None
+    return joined([Binary("==", _BYTE, Const(byte)) for byte in busy], "|")
 
 
 def _accepts(op: Op, target: Target) -> bool:
@@ -116,7 +143,7 @@ def _busy_ones(code: Code, stage: Stage, form: Idle, start: Value, mask: Value) 
     code.b.position_at_end(body)
     first = vectors.call(code, f"llvm.cttz.i{lanes}", kind, [now, I1(1)])
     place = code.resize(first, code.usize.width)
-    _rest_unless(code, stage, form, code.b.icmp_unsigned("==", place, code.load(code.usize, after)))
+    _rest(code, stage, form, code.b.sub(place, code.load(code.usize, after)))
     address = code.byte_at(start, place)
     # Which of them comes next no predictor knows, and what is waited for is elsewhere.
     chain.step(code, stage, code.load(I8, address), address, branches=False)
@@ -124,17 +151,22 @@ def _busy_ones(code: Code, stage: Stage, form: Idle, start: Value, mask: Value) 
     code.b.store(code.b.and_(now, code.b.sub(now, kind(1))), left)
     code.b.branch(head)
     code.b.position_at_end(done)
-    end = code.b.icmp_unsigned("==", code.load(code.usize, after), code.size(lanes))
-    _rest_unless(code, stage, form, end)
+    _rest(code, stage, form, code.b.sub(code.size(lanes), code.load(code.usize, after)))
 
 
-def _rest_unless(code: Code, stage: Stage, form: Idle, condition: Value) -> None:
-    """What all bytes at which the state rests, one or more, make of it."""
+def _rest(code: Code, stage: Stage, form: Idle, count: Value) -> None:
+    """What ``count`` bytes at which the state rests make of it."""
     if form.rest == STATE:
         return
-    state = code.load(ir.IntType(stage.op.state_bits), stage.state)
-    rested = stage.scalar(code, form.rest, {"state": state}, stage.op.state_bits)
-    code.b.store(code.b.select(condition, state, rested), stage.state)
+    bits = stage.op.state_bits
+    state = code.load(ir.IntType(bits), stage.state)
+    if (number := _added(form.rest)) is not None:
+        all_of_it = code.b.mul(code.resize(count, bits), state.type(number % (1 << bits)))
+        code.b.store(code.b.add(state, all_of_it), stage.state)
+        return
+    rested = stage.scalar(code, form.rest, {"state": state}, bits)
+    none = code.b.icmp_unsigned("==", count, code.size(0))
+    code.b.store(code.b.select(none, state, rested), stage.state)
 
 
 KERNEL = Kernel(

@@ -19,7 +19,7 @@ from pcpu.lower.code import I64, Code, Value
 from pcpu.lower.forms import combination, maxima, upper_bound
 from pcpu.lower.kernels import chain, lanes
 from pcpu.lower.kernels.kernel import Kernel
-from pcpu.lower.linear import STATE, settled
+from pcpu.lower.linear import STATE, settled, simplified
 from pcpu.lower.places import keyed
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
@@ -82,7 +82,7 @@ def _compared(expr: Expr) -> tuple[str, Expr] | None:
 
 def _counted(op: Op, step: Expr, border: Expr) -> Limit | None:
     """The step as one that compares the state with ``border`` before it counts."""
-    below, at, above = (settled(_on(step, border, side), op.state_bits) for side in range(3))
+    below, at, above = (simplified(_on(step, border, side), op.state_bits) for side in range(3))
     if at not in (STATE, border):
         return None
     for combine, near, far in (("add", below, above), ("sub", above, below)):
@@ -99,12 +99,9 @@ def _on(expr: Expr, border: Expr, side: int) -> Expr:
         return expr if truth is None else Const(truth)
     match expr:
         case Binary(op, left, right):
-            return _simple(Binary(op, _on(left, border, side), _on(right, border, side)))
+            return Binary(op, _on(left, border, side), _on(right, border, side))
         case Cond(test, then, other):
-            test = _on(test, border, side)
-            if isinstance(test, Const):
-                return _on(then if test.value else other, border, side)
-            return _simple(Cond(test, _on(then, border, side), _on(other, border, side)))
+            return Cond(*(_on(part, border, side) for part in (test, then, other)))
     return expr
 
 
@@ -126,26 +123,6 @@ def _truth(how: str, other: Expr, border: Expr, side: int) -> int | None:
     if high is None or other.value < high:
         found.add(truths[_GREATER])
     return found.pop() if len(found) == 1 else None
-
-
-def _simple(expr: Expr) -> Expr:
-    """``expr`` without what a number decides."""
-    match expr:
-        case Binary("+" | "-" | "|" | "^", left, Const(0)):
-            return left
-        case Binary("+" | "|" | "^", Const(0), right):
-            return right
-        case Binary("&" | "*", _, Const(0)) | Binary("&" | "*", Const(0), _):
-            return _ZERO
-        case Binary("&", Binary(op) as left, Const(1)) if op in COMPARISONS:
-            return left
-        case Binary("&", Const(1), Binary(op) as right) if op in COMPARISONS:
-            return right
-        case Binary("*", left, Const(1)) | Binary("*", Const(1), left):
-            return left
-        case Cond(_, then, other) if then == other:
-            return then
-    return expr
 
 
 def _clamped(op: Op, step: Expr) -> Limit | None:
