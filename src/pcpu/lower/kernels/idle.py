@@ -116,8 +116,9 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
         busy = values.of(loaded, form.busy, form.bits)
         truths = code.b.icmp_unsigned("!=", busy, ir.Constant(busy.type, None))
         mask = vectors.mask(code, truths)
-        every = code.b.icmp_unsigned("==", mask, mask.type(-1))
-        with code.b.if_else(every) as (busiest, other):
+        count = vectors.call(code, f"llvm.ctpop.i{lanes}", mask.type, [mask])
+        most = code.b.icmp_unsigned(">", count, mask.type(lanes - lanes // 4))
+        with code.b.if_else(most) as (busiest, other):
             with busiest:
                 _each(code, stage, data, i, code.b.add(i, code.size(lanes)))
             with other:
