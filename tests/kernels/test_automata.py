@@ -44,7 +44,7 @@ OPS = (
     fold("cycle", 16, "state == 9 ? 0 : state + (byte & 1)", "3"),
     fold("times", 64, "(state & ~3) + ((state & 3) + byte & 3) + (byte == 7) * 12 + (byte == 98) * 4"),
     fold("ends", 32, "state == 1 ? byte != 10 : byte == 10 ? 0 : byte == 35 ? 1 : 2", "0"),
-    fold("saturating", 8, "state < 5 ? state + (byte == 10) : state"),
+    fold("saturating", 8, "state < 5 ? state + (byte == 10) * 2 : state"),
     fold("pairs", 64, "(state & 1) == 1 ? state - 1 + (byte == 97 ? 2 : 0) : byte == 98 ? state | 1 : state"),
 )  # fmt: skip
 LENGTHS = (*range(70), 95, 96, 97, 127, 128, 129, 500, 1000, 4096, 5001)

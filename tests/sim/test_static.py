@@ -119,7 +119,7 @@ def test_code_is_linked_with_its_statements(isa: Isa) -> None:
 
 def test_nothing_is_left_of_what_nobody_uses(isa: Isa) -> None:
     found = source(".in data\n.return d\nc = sum data\nd = max data", isa)
-    first, second = analyse(found, targets.find("host")).statements
+    first, second = analyse(found, targets.find("x86-64")).statements
     assert first is not None
     assert second is not None
     # Of an operation nothing but the address that the next one takes too.
