@@ -35,9 +35,9 @@ LARGE_RING = 16384 - 128
 NEAREST = 128  # the least lag for a ring without registers
 CLOSE = 512  # what was written as late as that cannot be loaded without waiting
 WIDE = 32  # bytes of a vector of processors with AVX2
-OLD = 1024  # the same for two turns of these; what is loaded as it was stored need not wait
+OLD = 1024  # what was written that late can be loaded askew, where a turn is of WIDE vectors
 FOUR_TERMS = (20, 32)  # bits: less have some of low degree, more have none
-FOLDING = 5  # cycles for 64 bytes; a carry-less multiplication takes 8 on Zen 3, of 16 bytes 16
+FOLDING = 5  # cycles for 64 bytes that are worth a ring; folding by multiplication takes 8 (Zen 3)
 WORTH = 1  # cycles for 64 bytes that lags in registers have to save, since they are one form more
 FILE = Path(__file__).with_name("multiples.json")
 

@@ -85,7 +85,7 @@ def test_depths_with_python(on: Machine) -> None:
 
 @pytest.mark.parametrize(
     "step",
-    ["state + byte", "state & 255", "byte ? state + byte : state * 3", "index & 1 ? state : state * 5",
+    ["state + 1", "state + byte", "state & 255", "byte ? state + byte : state * 3", "index & 1 ? state : state * 5",
      "state ? byte : state", "byte == 3 ? state + byte : state << 4 >> 3",
      "state ^ (byte > 40) * state", "state + ((index == 3) & (byte == 41) & (state > 0))", "byte * 300 > 9 ? state * 3 : state"],
 )  # fmt: skip

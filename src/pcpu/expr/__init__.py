@@ -14,6 +14,8 @@ from pcpu.expr.tree import (
     LEVELS,
     MAX_DEPTH,
     MAX_NODES,
+    MIRRORED,
+    OPPOSITES,
     Binary,
     Cond,
     Const,
@@ -30,8 +32,8 @@ from pcpu.expr.tree import (
 from pcpu.expr.typing import Typer, parse
 
 __all__ = [
-    "BYTES", "COMPARISONS", "INDEX_WIDTH", "LEVELS", "MAX_DEPTH", "MAX_NODES", "Binary", "Cond",
-    "Const", "Expr", "Index", "Located", "Token", "Tokens", "Typer", "Var", "children", "evaluate",
+    "BYTES", "COMPARISONS", "INDEX_WIDTH", "LEVELS", "MAX_DEPTH", "MAX_NODES", "MIRRORED",
+    "OPPOSITES", "Binary", "Cond", "Const", "Expr", "Index", "Located", "Token", "Tokens", "Typer", "Var", "children", "evaluate",
     "function", "malformed", "parse", "read_expression", "read_index", "read_number", "show",
     "shown", "substitute", "uses", "walk",
 ]  # fmt: skip

@@ -11,6 +11,9 @@ MAX_NODES = 1024  # of an expression that is no text
 BYTES = 0  # the width of a name that stands for bytes, which only brackets may follow
 INDEX_WIDTH = 64  # that of what stands in brackets
 COMPARISONS = frozenset(["==", "!=", "<", "<=", ">", ">="])
+# Of an order: that of its sides exchanged. Of a comparison: the one that is true where it is false.
+MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+OPPOSITES = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 # Binary operators by how tightly they bind, which is as in C.
 LEVELS = {
     op: level

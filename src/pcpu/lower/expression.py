@@ -8,7 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, Index, Var, evaluate, walk
+from pcpu.expr import COMPARISONS, MIRRORED, Binary, Cond, Const, Expr, Index, Var, evaluate, walk
 from pcpu.lower.bytes_in_words import (
     product,
     remainder,
@@ -261,7 +261,7 @@ def bounded_of(node: Cond, width: int) -> Bounded | None:
     """The choice ``node`` of ``width`` bits as Bounded, None where it is something else."""
     match node:
         case Cond(Binary("<" | "<=" as op, a, b), then, other):
-            return bounded_of(Cond(Binary(_MIRRORED[op], b, a), then, other), width)
+            return bounded_of(Cond(Binary(MIRRORED[op], b, a), then, other), width)
         case Cond(Binary(">" | ">=", a, b), then, other):
             if {a, b} == {then, other}:
                 return Bounded("umax" if then == a else "umin", a, b)
@@ -293,9 +293,6 @@ def _saturated(node: Cond, most: int) -> Bounded | None:
     return Bounded("uadd.sat", value, added) if fits else None
 
 
-_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-
-
 def interval_of(node: Expr, width: int) -> Interval | None:
     """The comparison ``node`` of ``width`` bits with a constant, or two that are joined, as one
     interval; None where it is something else.
@@ -306,7 +303,7 @@ def interval_of(node: Expr, width: int) -> Interval | None:
         case Binary("<" | "<=" | ">" | ">=" as op, Const() as number, value) if not isinstance(
             value, Const
         ):
-            return interval_of(Binary(_MIRRORED[op], value, number), width)
+            return interval_of(Binary(MIRRORED[op], value, number), width)
         case Binary("<" | "<=" | ">" | ">=" as op, value, Const(number)) if number >> width == 0:
             top = (1 << width) - 1
             least = {">": number + 1, ">=": number}.get(op, 0)

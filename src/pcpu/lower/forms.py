@@ -10,6 +10,7 @@ from typing import Literal
 from pcpu.expr import (
     COMPARISONS,
     INDEX_WIDTH,
+    OPPOSITES,
     Binary,
     Cond,
     Const,
@@ -307,13 +308,10 @@ def _orders(test: Expr) -> Orders:
     return frozenset()
 
 
-_OPPOSITES = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
-
-
 def _opposite(test: Expr) -> Expr:
     """A test that is true where that comparison is false, of others nothing."""
-    if isinstance(test, Binary) and test.op in _OPPOSITES:
-        return Binary(_OPPOSITES[test.op], test.left, test.right)
+    if isinstance(test, Binary) and test.op in OPPOSITES:
+        return Binary(OPPOSITES[test.op], test.left, test.right)
     return Const(1)
 
 

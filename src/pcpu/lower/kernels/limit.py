@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
-from pcpu.expr import COMPARISONS, Binary, Cond, Const, Expr, children, show, uses
+from pcpu.expr import COMPARISONS, MIRRORED, Binary, Cond, Const, Expr, children, show, uses
 from pcpu.isa import Fold, Op
 from pcpu.lower.code import I64, Code, Value
 from pcpu.lower.forms import combination, maxima, upper_bound
@@ -25,7 +25,6 @@ from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
 _ZERO = Const(0)
-_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 # What each comparison says of a number that is less, equal and greater.
 _TRUTHS = {
     "<": (1, 0, 0), "<=": (1, 1, 0), ">": (0, 0, 1), ">=": (0, 1, 1), "==": (0, 1, 0),
@@ -74,7 +73,7 @@ def _compared(expr: Expr) -> tuple[str, Expr] | None:
     """How an expression compares the state, and with what that is the same for all bytes."""
     match expr:
         case Binary(op, left, right) if op in COMPARISONS and STATE in (left, right):
-            other, how = (right, op) if left == STATE else (left, _MIRRORED[op])
+            other, how = (right, op) if left == STATE else (left, MIRRORED.get(op, op))
             changes = any(uses(other, name) for name in ("state", "byte", "index"))
             return None if changes else (how, other)
     return None

@@ -16,7 +16,7 @@ from functools import reduce
 
 from llvmlite import ir
 
-from pcpu.expr import Binary, Cond, Expr, Index, function, uses, walk
+from pcpu.expr import MIRRORED, OPPOSITES, Binary, Cond, Expr, Index, function, uses, walk
 from pcpu.isa import Op
 from pcpu.lower.code import I1, Code, Value
 from pcpu.lower.forms import lane_bits
@@ -31,8 +31,6 @@ from pcpu.target import Target
 
 _BLOCK = 64  # bytes that are looked at together
 _TRIED, _OFTEN = 2048, 32  # bytes, and what part of them is often
-_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_OPPOSITES = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
 @dataclass(frozen=True)
@@ -53,14 +51,14 @@ def records(op: Op) -> list[Record]:
     found, rest = [], op.step_expr
     while rest != STATE:
         match rest:
-            case Cond(Binary(how, left, right), then, other) if how in _MIRRORED:
+            case Cond(Binary(how, left, right), then, other) if how in MIRRORED:
                 pass
             case _:
                 return []
         if then == STATE:  # so what else there is comes where the opposite holds
-            how, other = _OPPOSITES[how], STATE
+            how, other = OPPOSITES[how], STATE
         rest = other
-        sides = Record(how, left, right), Record(_MIRRORED[how], right, left)
+        sides = Record(how, left, right), Record(MIRRORED[how], right, left)
         form = next((f for f in sides if _is_of_byte(op, f.value) and _is_of_state(f.key)), None)
         if form is None:
             return []

@@ -19,6 +19,7 @@ from llvmlite import ir
 from pcpu.expr import (
     COMPARISONS,
     INDEX_WIDTH,
+    MIRRORED,
     Binary,
     Cond,
     Const,
@@ -43,7 +44,6 @@ _STATE, _INDEX = Var("state"), Var("index")
 NEVER, ALWAYS = Const(0), Const(1)  # truths
 # Bytes that one test is for: natively, and where a test takes as long as a few of its 16 vectors.
 BLOCK, PLAIN_BLOCK = 128, 256
-_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,11 @@ def _guard(expr: Expr) -> tuple[str, int | None] | None:
             number = right if left == _STATE else left
             if all(isinstance(node, Const | Binary) for node in walk(number)):
                 return "==", evaluate(number, {}, INDEX_WIDTH)
-        case Binary(op, left, right) if op in _MIRRORED:
+        case Binary(op, left, right) if op in MIRRORED:
             if (left, right) == (_INDEX, _STATE):
                 return op, None
             if (left, right) == (_STATE, _INDEX):
-                return _MIRRORED[op], None
+                return MIRRORED[op], None
     return None
 
 
