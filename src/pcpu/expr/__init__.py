@@ -33,7 +33,7 @@ from pcpu.expr.typing import Typer, parse
 
 __all__ = [
     "BYTES", "COMPARISONS", "INDEX_WIDTH", "LEVELS", "MAX_DEPTH", "MAX_NODES", "MIRRORED",
-    "OPPOSITES", "Binary", "Cond", "Const", "Expr", "Index", "Located", "Token", "Tokens", "Typer", "Var", "children", "evaluate",
-    "function", "malformed", "parse", "read_expression", "read_index", "read_number", "show",
-    "shown", "substitute", "uses", "walk",
+    "OPPOSITES", "Binary", "Cond", "Const", "Expr", "Index", "Located", "Token", "Tokens", "Typer",
+    "Var", "children", "evaluate", "function", "malformed", "parse", "read_expression",
+    "read_index", "read_number", "show", "shown", "substitute", "uses", "walk",
 ]  # fmt: skip
