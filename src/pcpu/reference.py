@@ -53,15 +53,12 @@ def describe(op: Op) -> list[str]:
 def _kernels(op: Op) -> Iterator[tuple[str, str]]:
     """The forms that the operation gets on this machine and in WebAssembly."""
     from pcpu import targets  # LLVM, which only this page of the reference needs
-    from pcpu.lower.fuse import in_two
+    from pcpu.lower.fuse import in_parts
 
     for heading, name in (("kernel", "host"), ("in wasm", "wasm")):
         target = targets.find(name)
-        form = in_two(op, target)
         shown = dict.fromkeys(
-            line
-            for part in ([op] if form is None else [form.low, form.high])
-            for line in _kernel(part, target)
+            line for part in in_parts(op, target) for line in _kernel(part, target)
         )
         yield from zip([heading, *[""] * len(shown)], shown, strict=False)
 

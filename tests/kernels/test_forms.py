@@ -86,6 +86,8 @@ def test_differences_that_do_not_wrap(text: str, expected: int | None) -> None:
         ("byte & 1 ? state * 5 : state", Reduction("mul", Cond(Binary("&", Var("byte"), Const(1)), Const(5), Const(1)), 64, (1 << 64) - 1)),
         ("byte < state ? byte : state", Reduction("umin", Var("byte"), 8, 255)),
         ("state <= byte ? byte : state", Reduction("umax", Var("byte"), 8, 255)),
+        ("byte < 9 & state < byte ? byte : state", Reduction("umax", Cond(Binary("<", Var("byte"), Const(9)), Var("byte"), Const(0)), 8, 255)),
+        ("byte & state < byte ? byte : state", None),
         ("(state + byte) & 255", Reduction("add", Var("byte"), 8, 255, 255)),
         ("(state - byte) % 4096", Reduction("sub", Var("byte"), 8, 255, 4095)),
         ("15 & (byte ^ state)", Reduction("xor", Var("byte"), 8, 255, 15)),

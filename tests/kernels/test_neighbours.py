@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import pytest
 
@@ -30,6 +30,11 @@ BLACK = "byte != 32 & (byte < 9 | byte > 13)"
 WORDS = fold("words", 64, f"(state >> 1) + (({BLACK}) & (state & 1 ^ 1)) << 1 | ({BLACK})")
 RUNS = fold("runs", 64, "(state >> 9) + ((state & 0x1ff) != byte + 1) << 9 | byte + 1")
 ENDS = fold("ends", 64, "((state >> 8) + ((state & 0xff) == 13 & byte == 10) << 8) | byte")
+STEEP = fold(
+    "steep", 64,
+    "(state >> 8 < (byte > (state & 255) ? byte - (state & 255) : (state & 255) - byte) ?"
+    " (byte > (state & 255) ? byte - (state & 255) : (state & 255) - byte) : state >> 8) << 8 | byte",
+)  # fmt: skip
 OPS = (
     WORDS, RUNS, ENDS,
     fold("above", 32, "(state & ~255) + ((state % 256 > byte) << 8) + byte"),
@@ -39,6 +44,12 @@ OPS = (
          immediates=K),
     fold("upper", 16, "byte >> 5 | (state >> 3) + (byte >= 65 & byte <= 90 & (state & 7) != 2) << 3"),
     fold("narrow", 8, "(state & 254) + ((byte & 1 ^ state & 1) << 1) ^ (byte & 1)"),
+    fold("rise", 16, "(byte - (state & 255) > (state >> 8) & byte > (state & 255) ? byte - (state & 255) : state >> 8) << 8 | byte"),
+    STEEP,
+    fold("alike", 64, "(((state >> 8) < (state & 255 ^ byte) ? state >> 8 : state & 255 ^ byte) << 8) + byte"),
+    fold("every", 32, "(state >> 4 & (byte ^ (state & 15))) << 4 | byte >> 4"),
+    fold("some", 32, "(state & 0xffffff00 | ((byte & state & 255) << 8)) | byte"),
+    fold("parities", 64, "(state >> 8 ^ byte * (state & 255)) << 8 | byte"),
     fold("parity", 32, "(state >> 2 << 2) + (state & 1 ? 4 : 0) + (byte & 3)"),
 )  # fmt: skip
 LENGTHS = (*range(70), 127, 128, 129, 255, 256, 257, 511, 512, 1000, 4096, 5001, 70_000)
@@ -73,6 +84,15 @@ def test_words_runs_and_line_ends(on: Machine) -> None:
         assert update(on, WORDS, 0, 1, length) >> 1 == len(data.split())
         assert update(on, RUNS, 0, 1, length) >> 9 == sum(1 for _ in groupby(data))
         assert update(on, ENDS, 0, 1, length) >> 8 == data.count(b"\r\n")
+
+
+def test_steepest(on: Machine) -> None:
+    dice = random.Random(5)
+    for length in (2, 50, 3000, 200_000):
+        data = bytes(dice.choices(range(50, 200), k=length))
+        on.write(1, data)
+        state = update(on, STEEP, data[0], 1, length)
+        assert state >> 8 == max(abs(a - b) for a, b in pairwise(data))
 
 
 BYTE, BEFORE = Var("byte"), Var("before")

@@ -23,6 +23,15 @@ OPS = (
     fold("sum_and_xor", 64, "((state >> 8) + byte << 8) + (state & 0xff ^ byte)"),
     fold("two_hashes", 64, "(state & 0xffffffff) * 31 + byte & 0xffffffff | (state >> 32) * 33 + byte << 32"),
     fold("most", 32, "(byte == k ? (state >> 16) + 1 : state >> 16) << 16 ^ (state % 65536 | byte << 3)", immediates=K),
+    fold("products", 16, "(byte < (state & 255) ? byte : state & 255) + 256 * (byte > (state >> 8) ? byte : state >> 8)"),
+    fold("bits", 16, "(state & 0xff | byte) | (state & 0xff00) ^ (byte << 8)"),
+    fold("cut", 64, "((state >> 8) + byte << 8) | ((state ^ byte) & 255)"),
+    fold("chosen", 64, "byte == k ? ((state >> 32) + 1 << 32) | (state & 0xffffffff)"
+         " : (state & 0xffffffff00000000) | ((state & 0xffffffff) + byte & 0xffffffff)", immediates=K),
+    fold("three", 64, "(byte < (state & 255) ? byte : state & 255) | ((byte > (state >> 8 & 255) ? byte : state >> 8 & 255) << 8)"
+         " | ((state >> 16) + byte << 16)"),
+    fold("four", 64, "(state & 255 | byte) | ((state >> 8 & 255) & byte) << 8 | ((state >> 16 & 255) ^ byte) << 16"
+         " | ((state >> 24) + (byte == k) << 24)", immediates=K),
     fold("hash_and_sum", 64, "((state >> 32) * 1000003 + byte << 32) | ((state & 0xffffffff) + byte & 0xffffffff)"),
 )  # fmt: skip
 LENGTHS = (*range(70), 127, 128, 129, 500, 1024, 3000, 20_001)

@@ -173,7 +173,21 @@ def combination(step: Expr) -> tuple[Combine, Expr] | None:
                 return ("umax" if then == left else "umin"), value
         case Cond(test, then, other) if not uses(test, "state"):
             return _choice(test, then, other)
+        case Cond(Binary("&") as test, then, Var("state")) if not uses(then, "state"):
+            return _greater_where(list(terms(test, "&")), then)
     return None
+
+
+def _greater_where(tests: Sequence[Expr], value: Expr) -> tuple[Combine, Expr] | None:
+    """A step that takes ``value`` where it is greater than the state and other tests are true."""
+    greater = {Binary(">", value, _STATE), Binary(">=", value, _STATE),
+               Binary("<", _STATE, value), Binary("<=", _STATE, value)}  # fmt: skip
+    others = [test for test in tests if test not in greater]
+    if not others or len(others) == len(tests) or any(uses(test, "state") for test in others):
+        return None
+    if not all(isinstance(test, Binary) and test.op in COMPARISONS for test in others):
+        return None
+    return "umax", Cond(joined(others, "&"), value, Const(0))
 
 
 def _choice(test: Expr, then: Expr, other: Expr) -> tuple[Combine, Expr] | None:

@@ -85,9 +85,21 @@ def in_two(op: Op, target: Target) -> Packed | None:
     if op.fold is None or not select(op, target).serial:
         return None
     form = packed(op)
-    if form is None or select(form.low, target).serial or select(form.high, target).serial:
-        return None
-    return form
+    return (
+        None if form is None or any(_goes_by_byte(half, target) for half in form.halves) else form
+    )
+
+
+def _goes_by_byte(op: Op, target: Target) -> bool:
+    return select(op, target).serial and in_two(op, target) is None
+
+
+def in_parts(op: Op, target: Target) -> list[Op]:
+    """The folds that ``op`` is taken apart into, or itself."""
+    form = in_two(op, target)
+    return (
+        [op] if form is None else [part for half in form.halves for part in in_parts(half, target)]
+    )
 
 
 def describe(
@@ -97,8 +109,7 @@ def describe(
     ops: list[Op] = []
     owners: list[Instruction] = []
     for instruction in instructions:
-        form = in_two(instruction.op, target)
-        parts = [instruction.op] if form is None else [form.low, form.high]
+        parts = in_parts(instruction.op, target)
         ops += parts
         owners += [instruction] * len(parts)
     found = []

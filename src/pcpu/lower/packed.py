@@ -24,6 +24,10 @@ class Packed:
     low: Op
     high: Op
 
+    @property
+    def halves(self) -> tuple[Op, Op]:
+        return self.low, self.high
+
 
 def packed(op: Op) -> Packed | None:
     """The step of a fold as Packed, None where it is something else."""
@@ -36,16 +40,13 @@ def packed(op: Op) -> Packed | None:
 
 def _with(op: Op, step: Expr, bits: int) -> Packed | None:
     parts = Parts(op, bits)
-    match parts.apart(step):
-        case Binary("+", Binary("<<", high, Const(at)), low) if at == bits:
-            pass
-        case Binary("+", low, Binary("<<", high, Const(at))) if at == bits:
-            pass
-        case _:
-            return None
-    if any(uses(high, name) for name in ("state", "low", "top")) or not uses(high, "high"):
+    found = parts.halves(step)
+    if found is None:
         return None
-    if not parts.is_below(low) or not uses(low, "low"):
+    high, low = found
+    if uses(high, "low") or not uses(high, "high") or high == HIGH:
+        return None
+    if uses(low, "high") or not uses(low, "low") or low == LOW or not parts.is_below(low):
         return None
     above = (1 << op.state_bits - bits) - 1
     bound = upper_bound(high, maxima(op) | {"high": above}, op.state_bits)
@@ -80,7 +81,7 @@ def unpack(code: Code, stage: Stage, form: Packed) -> list[Stage]:
     high = code.b.lshr(state, kind(form.bits))
     return [
         replace(stage, op=op, state=code.local(kind, value))
-        for op, value in ((form.low, low), (form.high, high))
+        for op, value in zip(form.halves, (low, high), strict=True)
     ]
 
 

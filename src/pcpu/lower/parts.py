@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -13,7 +13,7 @@ from pcpu.lower.code import I64, Code, Value
 from pcpu.lower.composed import composed
 from pcpu.lower.fuse import Group, feed, fuse, in_two
 from pcpu.lower.kernels import crc
-from pcpu.lower.packed import pack, unpack
+from pcpu.lower.packed import Packed, pack, unpack
 from pcpu.lower.places import rounds
 from pcpu.lower.stage import Bytes, Stage
 from pcpu.target import Target
@@ -44,18 +44,26 @@ def abi_type(bits: int) -> Any:
 
 def run(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:
     """All stages over ``data[0:length]``."""
-    stages = composed(code, stages)
-    forms = [in_two(stage.op, code.target) for stage in stages]
-    parts = [
-        [stage] if form is None else unpack(code, stage, form)
-        for stage, form in zip(stages, forms, strict=True)
-    ]
-    found = [part for each in parts for part in each]
+    made: list[tuple[Stage, Packed, list[Stage]]] = []
+    found = [part for stage in composed(code, stages) for part in _in_parts(code, stage, made)]
     with rounds(code, found, data, length) as (keyed, here, size):
         _run(code, keyed, here, size)
-    for stage, form, each in zip(stages, forms, parts, strict=True):
-        if form is not None:
-            pack(code, stage, form, each)
+    for stage, form, halves in made:
+        pack(code, stage, form, halves)
+
+
+def _in_parts(
+    code: Code, stage: Stage, made: list[tuple[Stage, Packed, list[Stage]]]
+) -> Iterator[Stage]:
+    """The stages that ``stage`` is taken apart into; ``made`` gets those to pack, in order."""
+    form = in_two(stage.op, code.target)
+    if form is None:
+        yield stage
+        return
+    halves = unpack(code, stage, form)
+    for half in halves:
+        yield from _in_parts(code, half, made)
+    made.append((stage, form, halves))
 
 
 def _run(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> None:

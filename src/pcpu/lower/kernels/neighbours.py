@@ -1,10 +1,11 @@
 """Folds whose low bits are what the byte before was, and whose other bits are a sum of values of a
-byte and that: counts of words, of line ends in two bytes, of places where the data changes.
+byte and that, or the greatest of them: counts of words, of line ends in two bytes, of places where
+the data changes, its steepest rise.
 
     low = h(byte)        high = high + g(byte, low)        state = high << s | low
 
 From the second byte on, low is h of the byte before, so g is a value of two neighbours: of a vector
-and of the one that begins a byte earlier. docs/notes/neighbours.md has the forms.
+and of the one that begins a byte earlier. docs/notes/folds.md has the forms.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pcpu.isa import Op
 from pcpu.lower import expression
 from pcpu.lower.apart import HIGH, LOW, TOP, Parts, widths
 from pcpu.lower.code import I8, Code, Value
-from pcpu.lower.forms import Reduction, joined, lanes_of, maxima, upper_bound
+from pcpu.lower.forms import Reduction, combination, joined, lanes_of, maxima, upper_bound
 from pcpu.lower.kernels import chain, vectors
 from pcpu.lower.kernels.accumulators import accumulator, combine
 from pcpu.lower.kernels.kernel import Kernel
@@ -31,12 +32,14 @@ from pcpu.target import Target
 
 _BEFORE = "before"  # the byte before
 _PARTS = 3
+_NO_SUMS = ("umax", "umin", "or", "and", "xor")
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The ``bits`` low bits of the state become ``after``, a value of the byte; to what is above
-    them the sums of ``parts`` are added, of values of ``byte`` and ``before``."""
+    """The ``bits`` low bits of the state become ``after``, a value of the byte. To the state the
+    sums of ``parts`` are added, of values of ``byte`` and ``before`` that have no such bits; or
+    what is above these bits, moved down, is joined with values of one part, no sum."""
 
     bits: int
     after: Expr
@@ -50,13 +53,29 @@ def neighbours(op: Op) -> Neighbours | None:
     if any(isinstance(node, Index) for node in walk(op.step_expr)):
         return None
     step = settled(op.step_expr, op.state_bits)
-    found = (_with(op, step, bits) for bits in sorted(set(widths(step))))
+    all_bits = (bits for bits in sorted(set(widths(step))) if bits < op.state_bits)
+    found = (_summed(op, step, bits) or _joined(op, step, bits) for bits in all_bits)
     return next((form for form in found if form is not None), None)
 
 
-def _with(op: Op, step: Expr, bits: int) -> Neighbours | None:
-    if bits >= op.state_bits:
+def _joined(op: Op, step: Expr, bits: int) -> Neighbours | None:
+    """Where what is above the low bits is joined with something that is no sum."""
+    parts = Parts(op, bits)
+    halves = parts.halves(step)
+    if halves is None or not parts.is_below(halves[1]) or uses(halves[1], "low"):
         return None
+    before = _renamed(halves[1], {"byte": Var(_BEFORE)})
+    found = combination(_renamed(halves[0], {"low": before, "high": STATE}))
+    if found is None or found[0] not in _NO_SUMS:
+        return None
+    how, value = found
+    lanes = _lanes_for(op, value)
+    if lanes is None or lanes[1] >> op.state_bits - bits:
+        return None
+    return Neighbours(bits, halves[1], (Reduction(how, value, *lanes),))
+
+
+def _summed(op: Op, step: Expr, bits: int) -> Neighbours | None:
     total = Parts(op, bits).sum(step)
     if total is None:
         return None
@@ -88,13 +107,19 @@ def _parts(op: Op, total: Sum) -> tuple[Reduction, ...] | None:
         by_scale.setdefault(times, []).append(term)
     found = []
     for times, values in by_scale.items():
-        value, most = joined(values, "+"), maxima(op) | {_BEFORE: 255}
-        bounds = ((bits, upper_bound(value, most, bits)) for bits in lanes_of(op))
-        fitting = next(((bits, bound) for bits, bound in bounds if bound is not None), None)
+        value = joined(values, "+")
+        fitting = _lanes_for(op, value)
         if fitting is None:
             return None
         found.append(Reduction("sub" if times < 0 else "add", value, *fitting, scale=abs(times)))
     return tuple(found) if len(found) <= _PARTS else None
+
+
+def _lanes_for(op: Op, value: Expr) -> tuple[int, int] | None:
+    """The bits of lanes that have ``value``, and its bound."""
+    most = maxima(op) | {_BEFORE: 255}
+    bounds = ((bits, upper_bound(value, most, bits)) for bits in lanes_of(op))
+    return next(((bits, bound) for bits, bound in bounds if bound is not None), None)
 
 
 def _times(term: Expr, times: int) -> Expr:
@@ -160,7 +185,9 @@ class _Vectors:
                 total.reset()
             with code.loop(begin, stop, self.lanes, plain=True) as i:
                 self.add(code.byte_at(data, i))
-            self.flush()
+            # Of no vectors the least is no value.
+            with code.when(code.b.icmp_unsigned("!=", begin, stop)):
+                self.flush()
         code.b.store(end, done)
 
     def add(self, here: Value) -> None:
@@ -187,15 +214,19 @@ class _Vectors:
         code = self.code
         kind = ir.IntType(self.stage.op.state_bits)
         for part, total in zip(self.form.parts, self.totals, strict=True):
-            added = code.resize(total.joined(), kind.width)
-            added = code.b.mul(added, kind(part.scale % (1 << kind.width)))
+            found, low = code.resize(total.joined(), kind.width), kind(self.form.bits)
             state = code.load(kind, self.stage.state)
-            code.b.store(combine(code, part.combine, state, added), self.stage.state)
+            if part.combine in _NO_SUMS:
+                above = combine(code, part.combine, code.b.lshr(state, low), found)
+                code.b.store(code.b.shl(above, low), self.stage.state)
+            else:
+                added = code.b.mul(found, kind(part.scale % (1 << kind.width)))
+                code.b.store(combine(code, part.combine, state, added), self.stage.state)
 
 
 KERNEL = Kernel(
     "neighbours",
-    "sums of values of two neighbouring bytes, on vectors",
+    "sums of values of two neighbouring bytes, or the greatest of them, on vectors",
     lambda op, target: neighbours(op) is not None,
     emit,
     fuses=False,
