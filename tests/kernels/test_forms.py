@@ -57,6 +57,12 @@ def test_a_bound_holds(text: str, data: st.DataObject) -> None:
         ("(byte > k | 1) ? byte - k : 1", None),
         ("(byte > k) & 2 ? byte - k : 1", 255),
         ("byte > k ? (n > 3 ? byte - k : n) : 0", 255),
+        ("byte - k & 255", 255),
+        ("15 & byte * 300 + ~k", 15),
+        ("(byte - 48 & 255) < 10", 1),
+        ("byte - 48 < 10", None),
+        ("(byte - k >> 1) & 255", None),
+        ("byte - k & 511", None),
     ],
 )
 def test_differences_that_do_not_wrap(text: str, expected: int | None) -> None:
@@ -77,6 +83,7 @@ def test_differences_that_do_not_wrap(text: str, expected: int | None) -> None:
         ("byte + state", Reduction("add", Var("byte"), 8, 255)),
         ("state - (byte & 1)", Reduction("sub", Binary("&", Var("byte"), Const(1)), 8, 1)),
         ("state + byte + 1", Reduction("add", Binary("+", Var("byte"), Const(1)), 16, 256)),
+        ("state + (300 - byte & 15)", Reduction("add", Binary("&", Binary("-", Const(300), Var("byte")), Const(15)), 8, 15)),
         ("state + 300", Reduction("add", Const(300), 16, 300)),
         ("state ^ byte << 4", Reduction("xor", Binary("<<", Var("byte"), Const(4)), 16, 4080)),
         ("state + byte * 65536", Reduction("add", Binary("*", Var("byte"), Const(65536)), 32, 255 << 16)),

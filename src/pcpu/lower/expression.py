@@ -77,12 +77,13 @@ class _Writer:
         return self.in_words or self.lanes == 1 or not self.code.target.plain_engine
 
     def literal(self, value: int) -> Value:
+        value &= (1 << self.width) - 1  # others are not kept
         return self.kind(value) if self.lanes == 1 else self.kind([value] * self.lanes)
 
     def constant(self, value: int) -> Value:
         if self.lanes == 1:
-            return self.kind(value)
-        return self.code.kept(value, self.width, self.lanes)
+            return self.literal(value)
+        return self.code.kept(value & (1 << self.width) - 1, self.width, self.lanes)
 
     def visit(self, node: Expr) -> Value:
         b = self.code.b

@@ -272,12 +272,18 @@ Orders = frozenset[tuple[Expr, Expr]]
 def upper_bound(
     expr: Expr, maxima: Mapping[str, int], bits: int, orders: Orders = frozenset()
 ) -> int | None:
-    """A bound of ``expr`` when no part of it wraps or exceeds ``bits`` bits, else None.
+    """A bound of ``expr`` when no part of it wraps or exceeds ``bits`` bits, other than in bits
+    that it does not keep, else None.
 
     Then arithmetic in ``bits`` bits gives what it gives in any greater width. ``orders`` hold
     wherever the value counts.
     """
     match expr:
+        case Binary("&", inner, Const(mask)) | Binary("&", Const(mask), inner) if (
+            mask < 1 << bits and _has_low_bits(inner, maxima, bits, orders)
+        ):
+            inner_bound = upper_bound(inner, maxima, bits, orders)
+            bound = mask if inner_bound is None else min(inner_bound, mask)
         case Const(value):
             bound = value
         case Var(name):
@@ -306,6 +312,20 @@ def upper_bound(
                 return None
             bound = found
     return bound if bound < 1 << bits else None
+
+
+def _has_low_bits(expr: Expr, maxima: Mapping[str, int], bits: int, orders: Orders) -> bool:
+    """Whether arithmetic in ``bits`` bits gives the low ones of ``expr``."""
+    if upper_bound(expr, maxima, bits, orders) is not None:
+        return True
+    match expr:
+        case Const():
+            return True
+        case Binary("+" | "-" | "*" | "&" | "|" | "^", left, right):
+            return all(_has_low_bits(part, maxima, bits, orders) for part in (left, right))
+        case Binary("<<", left, Const(amount)) if amount < bits:
+            return _has_low_bits(left, maxima, bits, orders)
+    return False
 
 
 def _orders(test: Expr) -> Orders:

@@ -13,7 +13,9 @@ from pcpu.lower.kernels import (
     clock,
     columns,
     crc,
+    cut,
     fnv,
+    halts,
     histogram,
     idle,
     lanes,
@@ -46,6 +48,7 @@ _FAST: tuple[Kernel, ...] = (
     polynomial.KERNEL,
     modular.KERNEL,
     moment.KERNEL,
+    cut.kernel(lambda: KERNELS),
     chain.WIDE,
     neighbours.KERNEL,
     xor_hash.KERNEL,
@@ -62,9 +65,9 @@ _LAST: tuple[Kernel, ...] = (
     chain.KERNEL,
 )
 _MAPPED = mapped.kernel(_FAST)
-KERNELS: tuple[Kernel, ...] = (
-    *_FAST, resets.kernel((*_FAST, _MAPPED, *_LAST)), _MAPPED, *_LAST
-)  # fmt: skip
+_RESETS = resets.kernel((*_FAST, _MAPPED, *_LAST))
+_HALTS = halts.kernel((*_FAST, _RESETS, _MAPPED, *_LAST))
+KERNELS: tuple[Kernel, ...] = (*_FAST, _HALTS, _RESETS, _MAPPED, *_LAST)
 
 __all__ = ["KERNELS", "Kernel", "select"]
 

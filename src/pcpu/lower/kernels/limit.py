@@ -8,29 +8,24 @@ What all bytes add is a plain sum, and what is left of it within the limit the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
-from pcpu.expr import COMPARISONS, MIRRORED, Binary, Cond, Const, Expr, children, show, uses
+from pcpu.expr import Binary, Cond, Const, Expr, show, uses
 from pcpu.isa import Fold, Op
 from pcpu.lower.code import I64, Code, Value
 from pcpu.lower.forms import combination, maxima, upper_bound
 from pcpu.lower.kernels import chain, lanes
 from pcpu.lower.kernels.kernel import Kernel
-from pcpu.lower.linear import STATE, settled, simplified
+from pcpu.lower.linear import STATE, settled
 from pcpu.lower.places import keyed
+from pcpu.lower.sides import borders, sides
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
 _ZERO = Const(0)
-# What each comparison says of a number that is less, equal and greater.
-_TRUTHS = {
-    "<": (1, 0, 0), "<=": (1, 1, 0), ">": (0, 0, 1), ">=": (0, 1, 1), "==": (0, 1, 0),
-    "!=": (1, 0, 1),
-}  # fmt: skip
-_LESS, _EQUAL, _GREATER = range(3)
 
 
 @dataclass(frozen=True)
@@ -51,37 +46,14 @@ def limit(op: Op) -> Limit | None:
         return None
     step = settled(op.step_expr, op.state_bits)
     found = _clamped(op, step)
-    for border in dict.fromkeys(_borders(step, op.state_bits)):
+    for border in borders(step, STATE, op.state_bits):
         found = found or _counted(op, step, border)
     return found
 
 
-def _borders(step: Expr, bits: int) -> Iterator[Expr]:
-    """What the state is compared with, and the numbers beside it."""
-    if (compared := _compared(step)) is not None:
-        border = compared[1]
-        yield border
-        if isinstance(border, Const):
-            yield from (
-                Const(n) for n in (border.value + 1, border.value - 1) if 0 <= n >> bits < 1
-            )
-    for part in children(step):
-        yield from _borders(part, bits)
-
-
-def _compared(expr: Expr) -> tuple[str, Expr] | None:
-    """How an expression compares the state, and with what that is the same for all bytes."""
-    match expr:
-        case Binary(op, left, right) if op in COMPARISONS and STATE in (left, right):
-            other, how = (right, op) if left == STATE else (left, MIRRORED.get(op, op))
-            changes = any(uses(other, name) for name in ("state", "byte", "index"))
-            return None if changes else (how, other)
-    return None
-
-
 def _counted(op: Op, step: Expr, border: Expr) -> Limit | None:
     """The step as one that compares the state with ``border`` before it counts."""
-    below, at, above = (simplified(_on(step, border, side), op.state_bits) for side in range(3))
+    below, at, above = sides(step, STATE, border, op.state_bits)
     if at not in (STATE, border):
         return None
     for combine, near, far in (("add", below, above), ("sub", above, below)):
@@ -89,39 +61,6 @@ def _counted(op: Op, step: Expr, border: Expr) -> Limit | None:
         if value is not None and _bound(op, value) == 1:
             return Limit(combine, value, border, far == STATE)
     return None
-
-
-def _on(expr: Expr, border: Expr, side: int) -> Expr:
-    """``expr`` where the state lies on that side of ``border``."""
-    if (compared := _compared(expr)) is not None:
-        truth = _truth(*compared, border, side)
-        return expr if truth is None else Const(truth)
-    match expr:
-        case Binary(op, left, right):
-            return Binary(op, _on(left, border, side), _on(right, border, side))
-        case Cond(test, then, other):
-            return Cond(*(_on(part, border, side) for part in (test, then, other)))
-    return expr
-
-
-def _truth(how: str, other: Expr, border: Expr, side: int) -> int | None:
-    """Whether a state on that side of ``border`` compares so with ``other``; None where that hangs
-    on the state."""
-    truths = _TRUTHS[how]
-    if other == border:
-        return truths[side]
-    if not isinstance(other, Const) or not isinstance(border, Const):
-        return None
-    low = (0, border.value, border.value + 1)[side]
-    high = (border.value - 1, border.value, None)[side]
-    found = set()
-    if low < other.value:
-        found.add(truths[_LESS])
-    if low <= other.value and (high is None or other.value <= high):
-        found.add(truths[_EQUAL])
-    if high is None or other.value < high:
-        found.add(truths[_GREATER])
-    return found.pop() if len(found) == 1 else None
 
 
 def _clamped(op: Op, step: Expr) -> Limit | None:

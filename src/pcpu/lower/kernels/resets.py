@@ -10,23 +10,20 @@ behind it goes through the kernel of the ``rest``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
-from pcpu.expr import Cond, Expr, show, uses
+from pcpu.expr import Cond, Expr, uses
 from pcpu.isa import Op
-from pcpu.lower.code import I8, I64, Code, Value
+from pcpu.lower.code import I8, Code, Value
 from pcpu.lower.forms import lane_bits
 from pcpu.lower.kernels import chain
+from pcpu.lower.kernels.inner import run, with_step
 from pcpu.lower.kernels.kernel import Kernel
-from pcpu.lower.kernels.search import ALWAYS, NEVER, Scan, Search, chosen, is_of_byte
+from pcpu.lower.kernels.search import ALWAYS, NEVER, NOWHERE, Search, chosen, is_of_byte, place_of
 from pcpu.lower.kernels.table import in_lanes
-from pcpu.lower.linear import STATE
-from pcpu.lower.places import keyed
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
-
-_NOWHERE = I64(-1)
 
 
 @dataclass(frozen=True)
@@ -75,29 +72,14 @@ def _emit(
     assert form is not None
     done = code.local(code.usize, code.size(0))
     with code.when(code.b.icmp_unsigned("!=", length, code.size(0))):
-        found = _last(code, stage, form, data, length)
-        with code.when(code.b.icmp_unsigned("!=", found, _NOWHERE)):
+        found = place_of(code, stage, Search(form.when, None, form.bits), data, length)
+        with code.when(code.b.icmp_unsigned("!=", found, NOWHERE)):
             offset = code.to_size(found)
             address = code.byte_at(data, offset)
             chain.step(code, stage, code.load(I8, address), address)
             code.b.store(code.b.add(offset, code.size(1)), done)
-    if form.rest == STATE:
-        return
-    start, op = code.load(code.usize, done), stage.op
-    assert op.fold is not None
-    fold = replace(op.fold, step=show(form.rest, op.state_bits))
-    rest = keyed(code, replace(stage, op=replace(op, name=f"{op.name}.rest", fold=fold)))
-    kernel = next(kernel for kernel in others if kernel.accepts(rest.op, code.target))
-    kernel.emit(code, [rest], code.byte_at(data, start), code.b.sub(length, start))
-
-
-def _last(code: Code, stage: Stage, form: Resets, data: Value, length: Value) -> Value:
-    """The offset of the last byte, of one at least, that forgets the state."""
-    place = code.local(I64, _NOWHERE)
-    origin = code.b.neg(code.resize(code.b.ptrtoint(data, code.usize), 64))
-    offsets = replace(stage, state=place, origin=origin)
-    Scan(code, offsets, Search(form.when, None, form.bits), data, length).emit()
-    return code.load(I64, place)
+    start, rest = code.load(code.usize, done), with_step(stage.op, "rest", form.rest)
+    run(code, others, stage, rest, code.byte_at(data, start), code.b.sub(length, start))
 
 
 def kernel(others: Sequence[Kernel]) -> Kernel:

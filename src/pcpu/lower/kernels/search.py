@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
@@ -42,6 +42,7 @@ from pcpu.target import Target
 
 _STATE, _INDEX = Var("state"), Var("index")
 NEVER, ALWAYS = Const(0), Const(1)  # truths
+NOWHERE = I64(-1)
 # Bytes that one test is for: natively, and where a test takes as long as a few of its 16 vectors.
 BLOCK, PLAIN_BLOCK = 128, 256
 
@@ -166,7 +167,7 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
         with usual:
             low, high = _eligible(code, form, code.load(I64, stage.state), start, length)
             with code.when(code.b.icmp_unsigned("<", low, high)):
-                Scan(code, stage, form, code.byte_at(data, low), code.b.sub(high, low)).emit()
+                _Scan(code, stage, form, code.byte_at(data, low), code.b.sub(high, low)).emit()
 
 
 def _eligible(
@@ -193,7 +194,16 @@ def _eligible(
     return (code.size(0), parting) if form.first else (parting, length)
 
 
-class Scan:
+def place_of(code: Code, stage: Stage, form: Search, data: Value, length: Value) -> Value:
+    """The offset, in 64 bits, of the first or the last byte with the predicate among ``length``, of
+    which there is one at least; NOWHERE if there is none."""
+    place = code.local(I64, NOWHERE)
+    origin = code.b.neg(code.resize(code.b.ptrtoint(data, code.usize), 64))
+    _Scan(code, replace(stage, state=place, origin=origin), form, data, length).emit()
+    return code.load(I64, place)
+
+
+class _Scan:
     """Looks through ``size`` bytes, at least one, from one of their ends."""
 
     def __init__(self, code: Code, stage: Stage, form: Search, base: Value, size: Value) -> None:
