@@ -25,8 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """A cache of its own for each run of the tests, so that nothing stale can pass one. It is there
-    before modules are imported, and the processes of pytest-xdist share it: the planner's loops and
-    musl take a minute to compile.
+    before modules are imported, and the processes of pytest-xdist share it: the planner's loops
+    take a minute to compile.
 
     And a shell that starts the tests in the background has them ignore SIGINT, which what they
     start would inherit."""

@@ -3,12 +3,9 @@ processor that it runs on (docs/decisions/0012-levels-at-run-time.md)."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
-from importlib.resources import as_file, files
-from pathlib import Path
 
 from pcpu import llvm
 from pcpu.target import Target
@@ -54,15 +51,7 @@ def objects(lower: Lower, target: Target) -> bytes:
 @cache
 def detector(target: Target) -> bytes:
     """The object file of ``i32 pcpu.detect()``: how many of the levels there are."""
-    with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
-        out = Path(folder) / "detect.o"
-        with as_file(files("pcpu.targets") / "detect.zig") as source:
-            lld.run([
-                *lld.zig(), "build-obj", str(source), "-target", lld.zig_triple(target),
-                "-O", "ReleaseSmall", "-fstrip", "-fPIC", "-mcpu=baseline",
-                f"-femit-bin={out}",
-            ])  # fmt: skip
-        return out.read_bytes()
+    return lld.zig_object("pcpu.targets", "detect.zig", target, ["-OReleaseSmall"], cpu="baseline")
 
 
 def at_levels(target: Target) -> list[Target]:

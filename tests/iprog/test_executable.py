@@ -52,6 +52,24 @@ def test_a_link_is_followed(command: Sequence[Path], tmp_path: Path) -> None:
     assert list(folder.iterdir()) == [folder / "old"]
 
 
+def test_links_lead_to_what_may_be_new(command: Sequence[Path], tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (tmp_path / "one").symlink_to("other/two")
+    (other / "two").symlink_to(tmp_path / "other" / "three")
+    subprocess.run([*command, tmp_path / "one"], check=True)
+    assert (other / "three").read_bytes() == FILE
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["one", "other", "three", "two"]
+
+
+def test_links_in_a_ring_are_refused(command: Sequence[Path], tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    done = subprocess.run([*command, tmp_path / "one"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"rebuild: the file cannot be written\n")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_folder_is_refused(command: Sequence[Path], tmp_path: Path) -> None:
     done = subprocess.run([*command, tmp_path], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (1, b"rebuild: the file cannot be written\n")

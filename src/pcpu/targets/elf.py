@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from pcpu.target import Target
@@ -37,19 +38,23 @@ def join(objects: Sequence[bytes]) -> bytes:
 
 
 def executable(objects: Sequence[bytes], target: Target) -> bytes:
-    """A program that needs nothing but a Linux kernel, from object files of which one has ``main``.
-
-    musl is linked in, of which Zig has the sources: the first time for an architecture takes the
-    minute that it takes to compile them. Raises ToolchainError.
-    """
+    """A program that needs nothing but a Linux kernel, from object files of which one has ``main``
+    and which take no more from C's library than linux.zig has. Raises ToolchainError."""
     with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
-        paths = [Path(folder) / f"{number}.o" for number in range(len(objects))]
-        for path, code in zip(paths, objects, strict=True):
+        given = [*objects, _start(target)]
+        paths = [Path(folder) / f"{number}.o" for number in range(len(given))]
+        for path, code in zip(paths, given, strict=True):
             path.write_bytes(code)
         out = Path(folder) / "out"
         lld.run([
-            *lld.zig(), "cc", "-target", lld.zig_triple(target), "-static", "-s",
-            "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,-z,noexecstack",
-            *map(str, paths), "-o", str(out),
-        ], scratch=Path(folder))  # fmt: skip
+            *lld.command("ld.lld"), "-static", "--strip-all", "--gc-sections", "--build-id=none",
+            "-z", "noexecstack", *map(str, paths), "-o", str(out),
+        ])  # fmt: skip
         return out.read_bytes()
+
+
+@cache
+def _start(target: Target) -> bytes:
+    """The object file of linux.zig, whose loops are not to become calls of themselves."""
+    options = ["-OReleaseFast", "-fno-builtin", "-ffunction-sections"]
+    return lld.zig_object("pcpu.targets", "linux.zig", target, options)

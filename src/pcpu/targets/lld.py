@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from functools import cache
+from importlib.resources import as_file, files
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -47,6 +48,21 @@ def zig_triple(target: Target) -> str:
 def zig_cpu(target: Target) -> str:
     """The processor of ``target``, with its features, as Zig is told."""
     return "".join([target.cpu, *target.features]).translate(str.maketrans("-.", "__"))
+
+
+def zig_object(
+    package: str, name: str, target: Target, options: Sequence[str], cpu: str | None = None
+) -> bytes:
+    """The object file of a source in Zig that lies in a package, for ``target``, or for that
+    processor. Raises ToolchainError."""
+    with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
+        out = Path(folder) / "out.o"
+        with as_file(files(package) / name) as source:
+            run([
+                *zig(), "build-obj", str(source), "-target", zig_triple(target), "-fstrip", "-fPIC",
+                f"-mcpu={zig_cpu(target) if cpu is None else cpu}", *options, f"-femit-bin={out}",
+            ], scratch=Path(folder))  # fmt: skip
+        return out.read_bytes()
 
 
 def run(arguments: Sequence[str], scratch: Path | None = None) -> str:

@@ -36,30 +36,28 @@ _MISUSE, _FAILURE = 2, 1
 _STDOUT, _STDERR = 1, 2
 _READ = 0
 _WRITE = 0x80001  # write only, close on exec
-# Of statx: what paths are relative to, what it is asked for, and where in what it writes, which
-# fits in the room of a path, the kind of a file lies.
+# Of statx: what paths are relative to, what it is asked for, and where in what it writes the kind
+# of a file lies.
 _HERE, _TYPE = -100, 1
 _KIND, _MASK, _REGULAR = 29, 0xF0, 0x80
-_PATH = 4096  # the longest path that realpath gives
+_ROOM = 256  # bytes that statx writes
 _END = 2  # what lseek counts from
 _MOST = 1 << 30  # bytes that are read or written at once
 _DASH, _O = 0x2D, 0x6F
-_TOO_LARGE, _IGNORED = 25, 1  # SIGXFSZ, SIG_IGN
 
 
-# The libc's, as are the next ones.
+# The kernel's, as are the next ones (targets/linux.zig).
 open = Extern("open", ("int", "int", "int"))
 lseek = Extern("lseek", ("int", "int", "int"))
 read = Extern("read", ("int", "Bytes"))
 write = Extern("write", ("int", "Bytes"))
 close = Extern("close", ("int",))
 statx = Extern("statx", ("int", "int", "int", "int", "int"))
-realpath = Extern("realpath", ("int", "int"))
-signal = Extern("signal", ("int", "int"))
-# The file before it has its name (part.c).
+# The file before it has its name (part.zig).
 pcpu_part_open = Extern("pcpu_part_open", ("int",))
-pcpu_part_keep = Extern("pcpu_part_keep", ("int",))
+pcpu_part_keep = Extern("pcpu_part_keep", ())
 pcpu_part_drop = Extern("pcpu_part_drop", ())
+pcpu_part_limits = Extern("pcpu_part_limits", ())
 # The SHA-256 of what is added; whether it is that at an address (targets/sha256.zig).
 pcpu_sha256_add = Extern("pcpu_sha256_add", ("Bytes",))
 pcpu_sha256_is = Extern("pcpu_sha256_is", ("int",))
@@ -127,18 +125,17 @@ def _read_blobs(s: State, heap: Memory, arguments: int, last: int) -> int:
 
 
 def _write_file(s: State, heap: Memory, out: int) -> int:
-    signal(_TOO_LARGE, _IGNORED)  # so that to write beyond a limit is an error as any other
+    pcpu_part_limits()
     if out == 0:
         return _write_windows(s, heap, _STDOUT)
-    room = S.take(s, _PATH)
+    room = S.take(s, _ROOM)
     if room < 0:
         return _wrong(_MEMORY, _FAILURE)
     s[S.AFTER_HEADER] = s[S.TOP]
     if not _is_regular(heap, out, room):
         return _write_to(s, heap, open(out, _WRITE, 0))
-    path = room if realpath(out, room) else out  # which may be new
-    code = _write_to(s, heap, pcpu_part_open(path))
-    if code == 0 and pcpu_part_keep(path) < 0:
+    code = _write_to(s, heap, pcpu_part_open(out))
+    if code == 0 and pcpu_part_keep() < 0:
         code = _wrong(_UNWRITABLE, _FAILURE)
     if code:
         pcpu_part_drop()

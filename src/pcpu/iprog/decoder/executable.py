@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
-from collections.abc import Mapping, Sequence
-from importlib.resources import as_file, files
-from pathlib import Path
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -42,44 +39,30 @@ def executable(plan: bytes, target: Target) -> bytes:
     UnsupportedPlanError and ToolchainError."""
     known = known_of(read_header(plan))
     objects = objects_for([command.main], _surround, target, known)
-    objects += [_part_object(target), *_hash_objects(target), plan_object(plan, target)]
+    part = _compiled("pcpu.iprog", "part.zig", target, "-OReleaseSmall", lld.zig_cpu(target))
+    objects += [part, *_hash_objects(target), plan_object(plan, target)]
     return elf.executable(objects, target)
-
-
-def _part_object(target: Target) -> bytes:
-    """The object file of part.c."""
-    options = ["-Os", "-std=gnu23", "-fno-sanitize=all", f"-mcpu={lld.zig_cpu(target)}"]
-    return _compiled("pcpu.iprog", "part.c", target, ["cc", "-c", *options], "-o")
 
 
 def _hash_objects(target: Target) -> list[bytes]:
     """The object files of sha256.zig: for all processors and, where some have instructions for it,
     for these, and of what tells them."""
-    options = ["build-obj", "-O", "ReleaseFast", "-fstrip", "-fPIC"]
 
     def compiled(cpu: str) -> bytes:
-        given = [*options, f"-mcpu={cpu}"]
-        return _compiled("pcpu.targets", "sha256.zig", target, given, "-femit-bin=")
+        return _compiled("pcpu.targets", "sha256.zig", target, "-OReleaseFast", cpu)
 
     usual, fast = lld.zig_cpu(target), _FAST.get(target.name)
     found = [compiled(usual)]
     return found if fast is None else [*found, compiled(usual + fast), detector(target)]
 
 
-def _compiled(package: str, name: str, target: Target, options: Sequence[str], to: str) -> bytes:
-    """A source file as an object, by Zig with ``options``, of which ``to`` says where to."""
-
-    def make() -> bytes:
-        with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
-            out = Path(folder) / "out.o"
-            with as_file(files(package) / name) as source:
-                command = [*lld.zig(), *options, "-target", lld.zig_triple(target)]
-                lld.run([*command, str(source), f"{to}{out}"], scratch=Path(folder))
-            return out.read_bytes()
-
-    about = "\0".join([disk_cache.compiler_digest(), target.name, *options])
+def _compiled(package: str, name: str, target: Target, option: str, cpu: str) -> bytes:
+    """A source in Zig as an object, which is kept."""
+    about = "\0".join([disk_cache.compiler_digest(), target.name, option, cpu])
     key = hashlib.sha256(about.encode()).hexdigest()
-    return disk_cache.read(f"{key}.{name}.o", make)
+    return disk_cache.read(
+        f"{key}.{name}.o", lambda: lld.zig_object(package, name, target, [option], cpu)
+    )
 
 
 def _surround(translation: Translation, own: Any) -> None:
