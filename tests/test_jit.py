@@ -64,6 +64,26 @@ def test_the_cache_deletes_its_own_files_only(
     assert {path.name for path in tmp_path.glob("*.so")} == {f"{n:064x}.so" for n in (6, 7, 8)}
 
 
+def test_what_is_missing_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many ask for it at once."""
+    monkeypatch.setenv("PCPU_CACHE", str(tmp_path / "cache"))
+    script = (
+        "import pathlib, sys, time\n"
+        "from pcpu.run import disk_cache\n"
+        "def make():\n"
+        "    print('made')\n"
+        "    time.sleep(1)\n"
+        "    return b'code'\n"
+        "assert disk_cache.read('x.so', make) == b'code'\n"
+    )
+    command = [sys.executable, "-c", script]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(4)]
+    found = [process.communicate()[0] for process in running]
+    assert [process.returncode for process in running] == [0] * 4
+    assert sorted(found) == [b"", b"", b"", b"made\n"]
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["x.so"]
+
+
 LOOPS = """
 import sys
 import numpy as np

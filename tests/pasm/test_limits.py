@@ -222,6 +222,11 @@ def test_widths_of_parameters_are_checked(bits: int) -> None:
 MIB = 1 << 20
 
 
+def slow(text: Callable[[], str]) -> object:
+    """One that takes ten seconds as some that are always tried do."""
+    return pytest.param(text, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -245,14 +250,14 @@ MIB = 1 << 20
         lambda: "each window w of 4 in data into t(" + "x, " * 80_000 + "x)\nend",
         lambda: "".join(f".const c{n} = {n} + c{n - 1 if n else 'x'}\n" for n in range(60_000)),
         lambda: ".const c0 = 0\n" + "".join(f".const c{n} = c{n - 1} + 1\n" for n in range(1, 60_000)),
-        lambda: ".return\n" + "".join(f"sum_{n} = 0\n" for n in range(32_000)) + "sum data\n" * 32_000,
-        lambda: ".return\n" + "".join(f"x{n} = y{n}\n" for n in range(60_000)),
+        slow(lambda: ".return\n" + "".join(f"sum_{n} = 0\n" for n in range(32_000)) + "sum data\n" * 32_000),
+        slow(lambda: ".return\n" + "".join(f"x{n} = y{n}\n" for n in range(60_000))),
         lambda: ".return\n" + "".join(f"x{n} = x{n - 1 if n else 0} + 1\n" for n in range(60_000)),
         lambda: "zork data\n" * 400_000,
         lambda: "if data.len\n" * 100_000,
         lambda: "end\n" * 100_000,
         lambda: "repeat 2\nend\n" * 60_000,
-        lambda: "each window w of 4 in data\nend\n" * 60_000,
+        slow(lambda: "each window w of 4 in data\nend\n" * 60_000),
         lambda: "\ud800 = 1\nx = \U0010ffff\n",
         lambda: "x = 1" + "\u2028" * 1000 + "\r" * 1000,
         lambda: '"' * 100_000,

@@ -5,14 +5,15 @@ Nothing here imports LLVM: a warm start looks up a file and loads it.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import platform
 import re
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 KEPT = 256  # files; the least recently used go first
 _DIGEST = 32
-_OURS = re.compile(r"[0-9a-f]{64}\.")
+_LOCK = ".lock"
+_OURS = re.compile(rf"[0-9a-f]{{64}}\.(?!.*{re.escape(_LOCK)}$)")
 
 
 def folder() -> Path:
@@ -78,35 +80,63 @@ def key(program: Program, *kind: str) -> str:
 
 
 def fetch(name: str, make: Callable[[], bytes]) -> Path:
-    """The file ``name`` of the cache, made when missing or damaged.
+    """The file ``name`` of the cache, made when missing or damaged, by one process at a time: the
+    others wait for it.
 
     A digest follows the content, where the loaders of ELF do not look. Where the cache
     cannot be written the file is a temporary one, which the caller need not delete.
     """
     path = folder() / name
-    try:
-        content = path.read_bytes()
-        if _intact(content):
-            with suppress(OSError):  # a cache that is only read, say, in an image of a container
-                os.utime(path)
+    if _is_there(path):
+        return path
+    with _only_one(path):
+        if _is_there(path):
             return path
-    except OSError:
-        pass
-    content = make()
-    content += hashlib.sha256(content).digest()
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with write_beside(path) as file:
-            file.write(content)
-        _forget_old(path.parent)
-    except (OSError, PcpuError):
-        return _temporary(name, content)
+        content = make()
+        content += hashlib.sha256(content).digest()
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with write_beside(path) as file:
+                file.write(content)
+            _forget_old(path.parent)
+        except (OSError, PcpuError):
+            return _temporary(name, content)
     return path
 
 
 def read(name: str, make: Callable[[], bytes]) -> bytes:
     """The content of the file ``name`` of the cache, made when missing or damaged."""
     return fetch(name, make).read_bytes()[:-_DIGEST]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        intact = _intact(path.read_bytes())
+    except OSError:
+        return False
+    if intact:
+        with suppress(OSError):  # a cache that is only read, say, in an image of a container
+            os.utime(path)
+    return intact
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Wait until no other process makes that file; where there is no lock for it, do not."""
+    lock = path.with_name(path.name + _LOCK)
+    with ExitStack() as stack:
+        with suppress(OSError):
+            lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = stack.enter_context(lock.open("w"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            stack.callback(_delete, lock)
+        yield
+
+
+def _delete(lock: Path) -> None:
+    """Those who wait for a lock have it open, and find what was made."""
+    with suppress(OSError):
+        lock.unlink()
 
 
 def _intact(content: bytes) -> bool:
