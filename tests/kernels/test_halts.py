@@ -25,6 +25,8 @@ OPS = (
     fold("spent", 16, "state >= top ? state : state + (byte & k)", immediates=TOP),
     fold("filled", 32, "state < 70000 ? (byte == k ? 70001 : state + 300) : state", immediates=K),
     fold("none", 8, "state == 255 ? 255 : byte == k ? 255 : state & byte", immediates=K),
+    fold("nonzero", 8, "state ? state : byte"),
+    fold("first", 64, "state == 0 ? (byte > k ? byte * 3 : 0) : state", immediates=K),
     fold("most", 16, "state < 60000 ? state | byte * 3 : state"),
 )  # fmt: skip
 LENGTHS = (*range(40), 63, 64, 65, 100, 127, 128, 129, 255, 256, 300, 1000, 5001)

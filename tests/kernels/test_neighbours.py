@@ -35,7 +35,17 @@ STEEP = fold(
     "(state >> 8 < (byte > (state & 255) ? byte - (state & 255) : (state & 255) - byte) ?"
     " (byte > (state & 255) ? byte - (state & 255) : (state & 255) - byte) : state >> 8) << 8 | byte",
 )  # fmt: skip
+BLANK = fold(
+    "blank", 64,
+    "((state >> 32) + (((state << 8 | byte) & 0xffffffff) == 0x0d0a0d0a) << 32)"
+    " | ((state << 8 | byte) & 0xffffffff)",
+)  # fmt: skip
 OPS = (
+    BLANK,
+    fold("three", 64, "((state >> 24) + (((state << 8 | byte) & 0xffffff) != 0x616100) << 24) | (state << 8 | byte) & 0xffffff"),
+    fold("abc", 64, "((state >> 16) + ((state & 65535) == 0x6161 & byte == k) << 16) | (state * 256 + byte) % 65536", immediates=K),
+    fold("middle", 64, "((state >> 32) + ((state >> 8 & 255) ^ byte) << 32) | ((state & 0xffff) << 8 | byte)"),
+    fold("highest", 64, "((state >> 16 < (state & 0xffff) ? state & 0xffff : state >> 16) << 16) | ((state & 255) << 8) + byte"),
     WORDS, RUNS, ENDS,
     fold("above", 32, "(state & ~255) + ((state % 256 > byte) << 8) + byte"),
     fold("minus", 64, "state - (state & 0xff) + byte + (byte == k & (state & 255) == k ? 256 : 0)",
@@ -84,6 +94,16 @@ def test_words_runs_and_line_ends(on: Machine) -> None:
         assert update(on, WORDS, 0, 1, length) >> 1 == len(data.split())
         assert update(on, RUNS, 0, 1, length) >> 9 == sum(1 for _ in groupby(data))
         assert update(on, ENDS, 0, 1, length) >> 8 == data.count(b"\r\n")
+
+
+def test_blank_lines(on: Machine) -> None:
+    dice = random.Random(6)
+    for length in (3, 4, 17, 3000, 200_000):
+        parts = dice.choices((b"\r\n\r\n", b"a", b"\r\n"), weights=(1, 5, 1), k=length)
+        data = b"".join(parts)[:length]
+        on.write(1, data)
+        want = sum(data.startswith(b"\r\n\r\n", at) for at in range(length))
+        assert update(on, BLANK, 0, 1, length) >> 32 == want
 
 
 def test_steepest(on: Machine) -> None:

@@ -130,10 +130,18 @@ class Parts:
                 return TOP
             case Binary(">>", Var("state"), Const(amount)) if amount > self._bits:
                 return Binary(">>", HIGH, Const(amount - self._bits))
-            case Binary("&" | "%" as op, inner, Const(value)) if value == self._unit - (
-                op == "&"
-            ) and uses(inner, "state"):
-                return Binary("&", self._low_of(inner), Const(self._unit - 1))
+            case Binary("&", Binary(">>", Var("state"), Const(amount)), Const(value)) if (
+                value << amount < self._unit
+            ):
+                return Binary("&", Binary(">>", LOW, Const(amount)), Const(value))
+            case Binary("%", inner, Const(value)) if (
+                value & value - 1 == 0 and value <= self._unit and uses(inner, "state")
+            ):
+                return Binary("&", self._low_of(inner), Const(value - 1))
+            case Binary("&", inner, Const(value)) | Binary("&", Const(value), inner) if (
+                value < self._unit and uses(inner, "state")
+            ):
+                return Binary("&", self._low_of(inner), Const(value))
             case Binary(op, left, right):
                 return self._joined(op, self.apart(left), self.apart(right))
             case Cond(test, then, other):

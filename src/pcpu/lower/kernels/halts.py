@@ -16,14 +16,23 @@ from functools import partial
 
 from llvmlite import ir
 
-from pcpu.expr import Binary, Cond, Const, Expr, uses, walk
+from pcpu.expr import Binary, Cond, Const, Expr, substitute, uses, walk
 from pcpu.isa import Op
 from pcpu.lower.code import I8, I64, Code, Value
 from pcpu.lower.forms import combination, lane_bits, maxima, upper_bound
 from pcpu.lower.kernels import chain
 from pcpu.lower.kernels.inner import goes_by_byte, run, with_step
 from pcpu.lower.kernels.kernel import Kernel
-from pcpu.lower.kernels.search import ALWAYS, NEVER, NOWHERE, Search, chosen, is_of_byte, place_of
+from pcpu.lower.kernels.search import (
+    ALWAYS,
+    NEVER,
+    NOWHERE,
+    Search,
+    chosen,
+    is_of_byte,
+    place_of,
+    truth,
+)
 from pcpu.lower.kernels.table import in_lanes
 from pcpu.lower.linear import STATE, settled, simplified
 from pcpu.lower.sides import ABOVE, AT, BELOW, borders, sides
@@ -32,6 +41,7 @@ from pcpu.target import Target
 
 PIECE = 1 << 14  # bytes that are looked through before their kernel takes them
 FEW = 32  # bytes that go one after the other, where some may stop the state
+_MANY = 64 * FEW
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,7 @@ def _compared(expr: Expr, bits: int) -> Expr:
             then, other = _compared(then, bits), _compared(other, bits)
             return Cond(Binary(">=", STATE, border), then, other)
         case Cond(test, then, other):
+            test = Binary(">=", STATE, Const(1)) if test == STATE else test
             return Cond(*(_compared(part, bits) for part in (test, then, other)))
     return expr
 
@@ -114,6 +125,10 @@ def _with_flag(expr: Expr, flag: int, is_set: int) -> Expr:
 
 def _form(op: Op, step: Expr, flag: int | None, limit: Expr | None) -> Halts | None:
     """``step``, which is what it is before the state stops, in two."""
+    if limit == Const(1):  # the state is 0 up to there
+        made = simplified(substitute(step, {"state": 0}), op.state_bits)
+        when, bits = truth(made), lane_bits(op, made)
+        return None if bits is None else Halts(None, limit, when, STATE, bits, 0)
     bounds: list[int] = []
 
     def parted(expr: Expr) -> tuple[Expr, Expr | None]:
@@ -173,7 +188,15 @@ def _accepts(others: Sequence[Kernel], op: Op, target: Target) -> bool:
     form = halts(op)
     if form is None or not (form.when == NEVER or in_lanes(op, form.when, target)):
         return False
+    if _is_soon(op, form) and not goes_by_byte(others, op, target):
+        return False
     return not goes_by_byte(others, with_step(op, "before", form.rest), target)
+
+
+def _is_soon(op: Op, form: Halts) -> bool:
+    """Whether few bytes may be so much that the state may stop, so that many go one by one."""
+    most = form.limit.value if isinstance(form.limit, Const) else form.flag
+    return form.bound * _MANY >= (1 << op.state_bits if most is None else most)
 
 
 def _emit(

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from llvmlite import ir
 
 from pcpu.expr import Binary, Cond, Const, Expr, Index, Var, substitute, uses, walk
 from pcpu.isa import Op
-from pcpu.lower import expression
+from pcpu.lower import expression, windows
 from pcpu.lower.apart import HIGH, LOW, TOP, Parts, widths
 from pcpu.lower.code import I8, Code, Value
 from pcpu.lower.forms import Reduction, combination, joined, lanes_of, maxima, upper_bound
@@ -30,7 +31,8 @@ from pcpu.lower.linear import STATE, Sum, settled
 from pcpu.lower.stage import Stage
 from pcpu.target import Target
 
-_BEFORE = "before"  # the byte before
+_BEFORES = tuple(Var(f"before{n or ''}") for n in range(windows.MOST))  # the last one first
+_BEFORE = _BEFORES[0].name
 _PARTS = 3
 _NO_SUMS = ("umax", "umin", "or", "and", "xor")
 
@@ -39,11 +41,14 @@ _NO_SUMS = ("umax", "umin", "or", "and", "xor")
 class Neighbours:
     """The ``bits`` low bits of the state become ``after``, a value of the byte. To the state the
     sums of ``parts`` are added, of values of ``byte`` and ``before`` that have no such bits; or
-    what is above these bits, moved down, is joined with values of one part, no sum."""
+    what is above these bits, moved down, is joined with values of one part, no sum.
+    Where they are more than the byte before they are the last ``depth`` ones, and values are of
+    ``byte`` and as many before it."""
 
     bits: int
     after: Expr
     parts: tuple[Reduction, ...]
+    depth: int = 1
 
 
 def neighbours(op: Op) -> Neighbours | None:
@@ -54,7 +59,8 @@ def neighbours(op: Op) -> Neighbours | None:
         return None
     step = settled(op.step_expr, op.state_bits)
     all_bits = (bits for bits in sorted(set(widths(step))) if bits < op.state_bits)
-    found = (_summed(op, step, bits) or _joined(op, step, bits) for bits in all_bits)
+    forms = (_summed, _joined, _of_windows)
+    found = (form(op, step, bits) for bits in all_bits for form in forms)
     return next((form for form in found if form is not None), None)
 
 
@@ -73,6 +79,26 @@ def _joined(op: Op, step: Expr, bits: int) -> Neighbours | None:
     if lanes is None or lanes[1] >> op.state_bits - bits:
         return None
     return Neighbours(bits, halves[1], (Reduction(how, value, *lanes),))
+
+
+def _of_windows(op: Op, step: Expr, bits: int) -> Neighbours | None:
+    """Where the low bits are the last few bytes, of which the state has as many."""
+    halves = Parts(op, bits).halves(step)
+    depth = None if halves is None else windows.depth(halves[1])
+    if halves is None or depth is None or 8 * depth > bits:
+        return None
+    found = combination(_renamed(windows.in_bytes(halves[0], _BEFORES[:depth]), {"high": STATE}))
+    if found is None or uses(found[1], "low"):
+        return None
+    how, value = found
+    lanes = _lanes_for(op, value)
+    if lanes is None:
+        return None
+    if how in _NO_SUMS:
+        part = Reduction(how, value, *lanes) if not lanes[1] >> op.state_bits - bits else None
+    else:
+        part = Reduction(how, value, *lanes, scale=1 << bits) if how != "mul" else None
+    return None if part is None else Neighbours(bits, halves[1], (part,), depth)
 
 
 def _summed(op: Op, step: Expr, bits: int) -> Neighbours | None:
@@ -117,7 +143,7 @@ def _parts(op: Op, total: Sum) -> tuple[Reduction, ...] | None:
 
 def _lanes_for(op: Op, value: Expr) -> tuple[int, int] | None:
     """The bits of lanes that have ``value``, and its bound."""
-    most = maxima(op) | {_BEFORE: 255}
+    most = maxima(op) | {name.name: 255 for name in _BEFORES}
     bounds = ((bits, upper_bound(value, most, bits)) for bits in lanes_of(op))
     return next(((bits, bound) for bits, bound in bounds if bound is not None), None)
 
@@ -144,18 +170,30 @@ def emit(code: Code, stages: Sequence[Stage], data: Value, length: Value) -> Non
     kind = ir.IntType(stage.op.state_bits)
     done = code.local(code.usize, code.size(0))
     with code.when(code.b.icmp_unsigned(">", length, code.size(SMALL_LANES))):
-        chain.step(code, stage, code.load(I8, data), data)
-        code.b.store(code.size(1), done)
+        for n in range(form.depth):
+            address = code.byte_at(data, code.size(n))
+            chain.step(code, stage, code.load(I8, address), address)
+        code.b.store(code.size(form.depth), done)
         for lanes in sorted({_lanes(code.target), SMALL_LANES}, reverse=True):
             _Vectors(code, stage, form, lanes).run(data, length, done)
-        last = code.byte_at(data, code.b.sub(code.load(code.usize, done), code.size(1)))
-        given = stage.given(code, code.load(I8, last), last)
-        low = stage.scalar(code, form.after, given, stage.op.state_bits)
+        low = _low(code, stage, form, code.byte_at(data, code.load(code.usize, done)))
         above = code.b.and_(code.load(kind, stage.state), kind(-1 << form.bits))
         code.b.store(code.b.or_(above, low), stage.state)
     with code.loop(code.load(code.usize, done), length, 1, plain=True) as i:
         address = code.byte_at(data, i)
         chain.step(code, stage, code.load(I8, address), address)
+
+
+def _low(code: Code, stage: Stage, form: Neighbours, end: Value) -> Value:
+    """What the low bits are after the byte before ``end``."""
+    kind = ir.IntType(stage.op.state_bits)
+    addresses = [code.byte_at(end, code.size(-1 - n)) for n in range(form.depth)]
+    loaded = [code.load(I8, address) for address in addresses]
+    if form.depth == 1:
+        given = stage.given(code, loaded[0], addresses[0])
+        return stage.scalar(code, form.after, given, kind.width)
+    wide = [code.b.zext(byte, kind) for byte in loaded]
+    return reduce(code.b.or_, [code.b.shl(byte, kind(8 * n)) for n, byte in enumerate(wide)])
 
 
 def _lanes(target: Target) -> int:
@@ -193,8 +231,9 @@ class _Vectors:
     def add(self, here: Value) -> None:
         code = self.code
         kind = lane_type(8, self.lanes)
-        before = code.byte_at(here, code.size(-1))
-        given = {"byte": code.load(kind, here, 1), _BEFORE: code.load(kind, before, 1)}
+        given = {"byte": code.load(kind, here, 1)}
+        for n, name in enumerate(_BEFORES[: self.form.depth], start=1):
+            given[name.name] = code.load(kind, code.byte_at(here, code.size(-n)), 1)
         for part, total in zip(self.form.parts, self.totals, strict=True):
             assert part.bits is not None
             total.add(self.value(part.value, given, part.bits))
