@@ -59,46 +59,34 @@ def neighbours(op: Op) -> Neighbours | None:
         return None
     step = settled(op.step_expr, op.state_bits)
     all_bits = (bits for bits in sorted(set(widths(step))) if bits < op.state_bits)
-    forms = (_summed, _joined, _of_windows)
+    forms = (_summed, _halved)
     found = (form(op, step, bits) for bits in all_bits for form in forms)
     return next((form for form in found if form is not None), None)
 
 
-def _joined(op: Op, step: Expr, bits: int) -> Neighbours | None:
-    """Where what is above the low bits is joined with something that is no sum."""
+def _halved(op: Op, step: Expr, bits: int) -> Neighbours | None:
+    """Where what is above the low bits is joined with something that looks at these, and they
+    become a value of the byte, or the last few bytes."""
     parts = Parts(op, bits)
     halves = parts.halves(step)
-    if halves is None or not parts.is_below(halves[1]) or uses(halves[1], "low"):
+    if halves is None:
         return None
-    before = _renamed(halves[1], {"byte": Var(_BEFORE)})
-    found = combination(_renamed(halves[0], {"low": before, "high": STATE}))
-    if found is None or found[0] not in _NO_SUMS:
-        return None
-    how, value = found
-    lanes = _lanes_for(op, value)
-    if lanes is None or lanes[1] >> op.state_bits - bits:
-        return None
-    return Neighbours(bits, halves[1], (Reduction(how, value, *lanes),))
-
-
-def _of_windows(op: Op, step: Expr, bits: int) -> Neighbours | None:
-    """Where the low bits are the last few bytes, of which the state has as many."""
-    halves = Parts(op, bits).halves(step)
-    depth = None if halves is None else windows.depth(halves[1])
-    if halves is None or depth is None or 8 * depth > bits:
-        return None
-    found = combination(_renamed(windows.in_bytes(halves[0], _BEFORES[:depth]), {"high": STATE}))
-    if found is None or uses(found[1], "low"):
-        return None
-    how, value = found
-    lanes = _lanes_for(op, value)
-    if lanes is None:
-        return None
-    if how in _NO_SUMS:
-        part = Reduction(how, value, *lanes) if not lanes[1] >> op.state_bits - bits else None
+    high, low = halves
+    if (depth := windows.depth(low)) is not None and 8 * depth <= bits:
+        high = windows.in_bytes(high, _BEFORES[:depth])
+    elif parts.is_below(low) and not uses(low, "low"):
+        depth, high = 1, _renamed(high, {"low": _renamed(low, {"byte": Var(_BEFORE)})})
     else:
-        part = Reduction(how, value, *lanes, scale=1 << bits) if how != "mul" else None
-    return None if part is None else Neighbours(bits, halves[1], (part,), depth)
+        return None
+    found = combination(_renamed(high, {"high": STATE}))
+    if found is None or found[0] == "mul" or uses(found[1], "low"):
+        return None
+    how, value = found
+    lanes = _lanes_for(op, value)
+    if lanes is None or (how in _NO_SUMS and lanes[1] >> op.state_bits - bits):
+        return None
+    scale = 1 if how in _NO_SUMS else 1 << bits
+    return Neighbours(bits, low, (Reduction(how, value, *lanes, scale=scale),), depth)
 
 
 def _summed(op: Op, step: Expr, bits: int) -> Neighbours | None:
