@@ -20,6 +20,7 @@ OPS = (
     fold("both", 32, "index <= n ? state + byte : state * 31 + byte", immediates=N),
     fold("without", 32, "state + (index != 64) * byte"),
     fold("three", 64, "index < 50 ? state + 1 : index > 200 ? (state > byte ? state : byte) : state ^ byte"),
+    fold("alike", 32, "index > 100 ? state * 31 + byte : state * 31 + byte"),
     fold("keyed", 64, "index < 100 ? state : state + (index & 1 ? byte : byte << 8)"),
 )  # fmt: skip
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
-from pcpu.expr import Binary, Const, Expr, Index, Var, function, walk
+from pcpu.expr import Binary, Const, Expr, Index, Var, function, uses, walk
 from pcpu.isa import Op
 from pcpu.lower.code import I8, POINTER, Code, Value
 from pcpu.lower.forms import joined, lane_bits, low_byte, maxima, reduced, upper_bound
@@ -63,7 +63,7 @@ class Polynomial:
 
 def polynomial(op: Op) -> Polynomial | None:
     """The step of a fold as a Polynomial, None where it is something else."""
-    if not op.is_plain_fold:
+    if not op.is_plain_fold or uses(op.step_expr, "index"):  # which may not count
         return None
     step, modulus = reduced(op.step_expr)
     found = _of_bytes(op, step, modulus)
