@@ -44,6 +44,7 @@ OPS = (
     BLANK,
     fold("three", 64, "((state >> 24) + (((state << 8 | byte) & 0xffffff) != 0x616100) << 24) | (state << 8 | byte) & 0xffffff"),
     fold("abc", 64, "((state >> 16) + ((state & 65535) == 0x6161 & byte == k) << 16) | (state * 256 + byte) % 65536", immediates=K),
+    fold("cut", 32, "((state >> 16) + ((state & 0xffff) << 24 == 0x61000000) << 16) | (state << 8 | byte) & 0xffff"),
     fold("energy", 64, "(state >> 8) + (byte > (state & 255) ? (byte - (state & 255)) * (byte - (state & 255))"
          " : ((state & 255) - byte) * ((state & 255) - byte)) << 8 | byte"),
     fold("middle", 64, "((state >> 32) + ((state >> 8 & 255) ^ byte) << 32) | ((state & 0xffff) << 8 | byte)"),

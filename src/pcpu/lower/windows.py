@@ -11,7 +11,6 @@ from pcpu.lower.forms import joined
 
 MOST = 4  # bytes of a window
 _BYTE, _NONE = Var("byte"), Const(0)
-_WIDTH = 8  # bytes of the widest number
 
 
 def depth(after: Expr) -> int | None:
@@ -36,64 +35,65 @@ def _is_shifted(expr: Expr, low: Expr) -> bool:
     return False
 
 
-def in_bytes(expr: Expr, before: Sequence[Var]) -> Expr:
-    """``expr`` with the low bits as the bytes ``before``, the last one first, where that goes."""
+def in_bytes(expr: Expr, before: Sequence[Var], size: int) -> Expr:
+    """``expr``, of a state of ``size`` bytes, with the low bits as the bytes ``before``, the last
+    one first, where that goes."""
     match expr:
-        case Binary("==" | "!=" as op, left, Const(number)) | Binary(
-            "==" | "!=" as op, Const(number), left
-        ) if (parts := _bytes(left, before)) is not None:
-            wanted = number.to_bytes(_WIDTH, "little")
+        case Binary("==" | "!=", left, Const(number)) | Binary(
+            "==" | "!=", Const(number), left
+        ) if (parts := _bytes(left, before, size)) is not None:
+            wanted = number.to_bytes(size, "little")
             each = [
                 Binary("==", part, Const(byte))
                 for part, byte in zip(parts, wanted, strict=True)
                 if part != Const(byte)
             ]
             if any(isinstance(test.left, Const) for test in each):
-                return Const(int(op == "!="))
+                return Const(int(expr.op == "!="))
             alike = joined(each or [Const(1)], "&")
-            return alike if op == "==" else Binary("==", alike, _NONE)
-    parts = _bytes(expr, before)
+            return alike if expr.op == "==" else Binary("==", alike, _NONE)
+    parts = _bytes(expr, before, size)
     if parts is not None and not isinstance(expr, Const) and not any(p != _NONE for p in parts[2:]):
         low, high = parts[:2]
         return low if high == _NONE else Binary("+", low, Binary("*", high, Const(256)))
     match expr:
         case Binary(op, left, right):
-            return Binary(op, in_bytes(left, before), in_bytes(right, before))
+            return Binary(op, in_bytes(left, before, size), in_bytes(right, before, size))
         case Cond(test, then, other):
-            return Cond(*(in_bytes(part, before) for part in (test, then, other)))
+            return Cond(*(in_bytes(part, before, size) for part in (test, then, other)))
     return expr
 
 
-def _bytes(expr: Expr, before: Sequence[Var]) -> list[Expr] | None:
+def _bytes(expr: Expr, before: Sequence[Var], size: int) -> list[Expr] | None:
     """The bytes of a number, the lowest first, each of them one that is known; None where that does
     not show."""
     match expr:
         case Var() if expr == LOW:
-            return _filled(before)
+            return _filled(before, size)
         case Var() if expr == _BYTE or expr in before:
-            return _filled([expr])
+            return _filled([expr], size)
         case Const(value):
-            return [Const(byte) for byte in value.to_bytes(_WIDTH, "little")]
+            return [Const(byte) for byte in value.to_bytes(size, "little")]
         case Binary("<<", inner, Const(bits)) if bits % 8 == 0:
-            found = _bytes(inner, before)
-            return found and [*[_NONE] * (bits // 8), *found][:_WIDTH]
+            found = _bytes(inner, before, size)
+            return found and [*[_NONE] * (bits // 8), *found][:size]
         case Binary(">>", inner, Const(bits)) if bits % 8 == 0:
-            found = _bytes(inner, before)
-            return found and _filled(found[bits // 8 :])
+            found = _bytes(inner, before, size)
+            return found and _filled(found[bits // 8 :], size)
         case Binary("*", inner, Const(256)):
-            return _bytes(Binary("<<", inner, Const(8)), before)
+            return _bytes(Binary("<<", inner, Const(8)), before, size)
         case Binary("&", inner, Const(mask)):
-            found, kept = _bytes(inner, before), mask.to_bytes(_WIDTH, "little")
+            found, kept = _bytes(inner, before, size), mask.to_bytes(size, "little")
             if found is None or not set(kept) <= {0, 255}:
                 return None
             return [part if keeps else _NONE for part, keeps in zip(found, kept, strict=True)]
         case Binary("|" | "+" | "^", left, right):
-            a, b = _bytes(left, before), _bytes(right, before)
+            a, b = _bytes(left, before, size), _bytes(right, before, size)
             if a is None or b is None or any(_NONE not in pair for pair in zip(a, b, strict=True)):
                 return None
             return [one if other == _NONE else other for one, other in zip(a, b, strict=True)]
     return None
 
 
-def _filled(parts: Sequence[Expr]) -> list[Expr]:
-    return [*parts, *[_NONE] * (_WIDTH - len(parts))]
+def _filled(parts: Sequence[Expr], size: int) -> list[Expr]:
+    return [*parts, *[_NONE] * (size - len(parts))]

@@ -72,8 +72,9 @@ def _halved(op: Op, step: Expr, bits: int) -> Neighbours | None:
     if halves is None:
         return None
     high, low = halves
-    if (depth := windows.depth(low)) is not None and 8 * depth <= bits:
-        high = windows.in_bytes(high, _BEFORES[:depth])
+    depth = windows.depth(low)
+    if depth is not None and 8 * depth <= bits and op.state_bits % 8 == 0:
+        high = windows.in_bytes(high, _BEFORES[:depth], op.state_bits // 8)
     elif parts.is_below(low) and not uses(low, "low"):
         depth, high = 1, _renamed(high, {"low": _renamed(low, {"byte": Var(_BEFORE)})})
     else:
