@@ -64,6 +64,7 @@ def test_long_texts(on: Machine) -> None:
         ("state & 1 ? state + 2 : byte == 1 ? state | 1 : state + 2", 8),
         ("state & 2 ? state : byte == 1 ? state | 2 : state * 3", 8),
         ("state > 9 ? state : state + byte * index", 16),
+        ("state & 1 ? state : byte == 1 ? state | 1 : byte < state ? byte : state", 8),
         ("state == 9 ? state : byte == 1 ? 9 : state + 1", 8),  # may step over
     ],
 )

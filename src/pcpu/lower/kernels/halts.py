@@ -159,7 +159,7 @@ def _added(op: Op, expr: Expr, flag: int | None, limit: Expr | None) -> int | No
     if found is None:
         return None
     how, value = found
-    if how in ("and", "umin"):
+    if how == "and" or (how == "umin" and flag is None):
         return 0
     if how not in ("add", "or", "xor"):
         return None
