@@ -127,6 +127,7 @@ def test_an_executable_needs_no_library(isa: Isa) -> None:
     assert program == elf.executable(objects, target)
     assert program.startswith(b"\x7fELF")
     assert len(program) < 16384
+    assert b"ld-musl" not in program
     assert b"/tmp" not in program
 
 

@@ -85,9 +85,9 @@ def in_two(op: Op, target: Target) -> Packed | None:
     if op.fold is None or not select(op, target).serial:
         return None
     form = packed(op)
-    return (
-        None if form is None or any(_goes_by_byte(half, target) for half in form.halves) else form
-    )
+    if form is None or any(_goes_by_byte(half, target) for half in form.halves):
+        return None
+    return form
 
 
 def _goes_by_byte(op: Op, target: Target) -> bool:
@@ -97,9 +97,9 @@ def _goes_by_byte(op: Op, target: Target) -> bool:
 def in_parts(op: Op, target: Target) -> list[Op]:
     """The folds that ``op`` is taken apart into, or itself."""
     form = in_two(op, target)
-    return (
-        [op] if form is None else [part for half in form.halves for part in in_parts(half, target)]
-    )
+    if form is None:
+        return [op]
+    return [part for half in form.halves for part in in_parts(half, target)]
 
 
 def describe(

@@ -41,7 +41,7 @@ from pcpu.target import Target
 
 PIECE = 1 << 14  # bytes that are looked through before their kernel takes them
 FEW = 32  # bytes that go one after the other, where some may stop the state
-_MANY = 64 * FEW
+_MANY = 64 * FEW  # that may be added at their most before a limit that is far
 
 
 @dataclass(frozen=True)
