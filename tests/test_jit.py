@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pcpu import disk_cache
 from pcpu.iprog import jit
-from pcpu.run import disk_cache
 
 DAY = 86400
 
@@ -69,7 +69,7 @@ def test_what_is_missing_is_made_once(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PCPU_CACHE", str(tmp_path / "cache"))
     script = (
         "import pathlib, sys, time\n"
-        "from pcpu.run import disk_cache\n"
+        "from pcpu import disk_cache\n"
         "def make():\n"
         "    print('made')\n"
         "    time.sleep(1)\n"
@@ -104,6 +104,48 @@ with compiled() as loops:
     print({"inner": lambda: inner(4).tolist(), "outer": lambda: outer(4)}[sys.argv[1]](), len(loops))
     print(inner(3).tolist(), outer(3))
 """
+
+
+LOOP_OF_ALL = """
+import sys
+from pcpu.iprog.jit import compiled, jit
+
+@jit
+def squares(count):
+    found = 0
+    for n in range(count):
+        found += n * n
+    return found
+
+print("ready", flush=True)
+sys.stdin.readline()
+with compiled() as loops:
+    print(squares(4), len(loops) > 0)
+"""
+
+
+def test_a_loop_is_compiled_by_one_process(tmp_path: Path) -> None:
+    """However many call it at once."""
+    script = tmp_path / "loop_of_all.py"
+    script.write_text(LOOP_OF_ALL)
+    environment = os.environ | {"PCPU_CACHE": str(tmp_path / "cache")}
+    running = [
+        subprocess.Popen(
+            [sys.executable, str(script)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    for process in running:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+    for process in running:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    found = [process.communicate()[0] for process in running]
+    assert sorted(found) == ["14 False\n", "14 False\n", "14 True\n"]
+    assert not list((tmp_path / "cache").rglob("*.lock"))
 
 
 def test_kept_loops_are_loaded_and_others_compiled_with_them(tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from pcpu import openapi, targets, worker
+from pcpu import disk_cache, openapi, targets, worker
 from pcpu.artifact import Artifact, write_beside
 from pcpu.compiler import compile_operations, compile_program
 from pcpu.errors import PcpuError, UsageError
@@ -75,14 +76,33 @@ def _compiled(
 ) -> dict[str, Artifact]:
     """The modules of operations and programs, by the names of their files."""
     target = targets.find("wasm")
-    modules = {OPERATIONS: compile_operations(isa, target)}
+    about = disk_cache.key("operations", isa.digest)
+    modules = {OPERATIONS: _kept(about, lambda: compile_operations(isa, target))}
+
+    def compiled(program: Program) -> Artifact:
+        about = disk_cache.key_of(program, "bundled", str(program), isa.digest)
+        return _kept(about, lambda: compile_program(program, isa, target))
+
     pipelines = {p.signature: p for p in named.values() if p.is_pipeline}
     for program in {p.signature: p for p in programs if p.signature not in pipelines}.values():
         digest = hashlib.sha256(program.signature.encode()).hexdigest()[:16]
-        modules[f"program-{digest}.wasm"] = compile_program(program, isa, target)
+        modules[f"program-{digest}.wasm"] = compiled(program)
     for name, program in named.items():
-        modules[f"named-{name}.wasm"] = compile_program(program, isa, target)
+        modules[f"named-{name}.wasm"] = compiled(program)
     return modules
+
+
+def _kept(about: str, compiled: Callable[[], Artifact]) -> Artifact:
+    """A module and what it says of itself, from the cache or compiled."""
+
+    def make() -> bytes:
+        made = compiled()
+        told = json.dumps(made.manifest).encode()
+        return struct.pack("<I", len(told)) + told + made.code
+
+    kept = disk_cache.read(f"{about}.module", make)
+    end = 4 + struct.unpack_from("<I", kept)[0]
+    return Artifact("wasm", kept[end:], json.loads(kept[4:end]))
 
 
 def _check_parameters(named: Mapping[str, Program]) -> None:

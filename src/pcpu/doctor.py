@@ -9,9 +9,8 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-from pcpu import llvm, run, targets, worker
+from pcpu import disk_cache, llvm, run, targets, worker
 from pcpu.errors import PcpuError
-from pcpu.run import disk_cache
 from pcpu.targets import lld
 
 

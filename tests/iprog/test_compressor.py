@@ -12,11 +12,11 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pcpu import disk_cache
 from pcpu.errors import EngineError, InternalError
 from pcpu.iprog import compressor
 from pcpu.iprog.compressor import compress, match
 from pcpu.iprog.native import NativeReader
-from pcpu.run import disk_cache
 from tests.conftest import ROOT
 from tests.iprog.test_matched import of_literals
 
@@ -158,7 +158,7 @@ def test_what_takes_several_batches_comes_back(size: int, before: int, tree: int
 
 @pytest.mark.parametrize("period", [1, 3, 5000])
 def test_what_repeats_takes_nothing(period: int) -> None:
-    prefix = (TEXT[:period] * 2_000_000)[:2_000_000]
+    prefix = (TEXT[:period] * (2_000_000 // period + 1))[:2_000_000]
     frame = made(prefix, prefix, (23, 22, 18, 5, 3, 256, 9))
     assert read(frame, prefix) == prefix
     assert len(frame) < 500

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import pytest
 
 from pcpu.bundle import build_bundle
@@ -39,8 +38,7 @@ def test_many_first_requests_load_a_module_once(objects: Shop) -> None:
     before = objects.server.rss()
 
     def ask(number: int) -> tuple[int, bytes]:
-        url = f"{objects.server.url}/v1/objects/large{number}"
-        answer = httpx.get(url, headers={"range": "bytes=70000-70999"}, timeout=60)
+        answer = objects.get(f"large{number}", range="bytes=70000-70999")
         return answer.status_code, answer.content
 
     with ThreadPoolExecutor(READERS) as pool:

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
-import httpx
 import pytest
 
 from tests.worker.publishing import MIB, Large, Shop, shop
@@ -51,8 +50,7 @@ def test_many_at_once(larger: Shop, large: Large) -> None:
         for _ in range(5):
             first = random.randrange(large.size)
             stop = min(first + random.randrange(1, 3 * MIB), large.size)
-            url = f"{larger.server.url}/v1/objects/large"
-            answer = httpx.get(url, headers={"range": f"bytes={first}-{stop - 1}"}, timeout=60)
+            answer = larger.get("large", range=f"bytes={first}-{stop - 1}")
             assert answer.content == large.read(first, stop)
 
     with ThreadPoolExecutor(12) as pool:

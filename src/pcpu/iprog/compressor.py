@@ -10,7 +10,6 @@ the other one chooses of what is found.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,10 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pcpu import disk_cache
 from pcpu.errors import EngineError, InternalError
 from pcpu.iprog.decoder import adaptive
 from pcpu.iprog.memory import Room, ask_for_large_pages
-from pcpu.run import disk_cache
 
 Octets = npt.NDArray[np.uint8]
 _PARTS = 2  # that zstd_writer.c does trees in
@@ -171,8 +170,7 @@ def _bound(size: int) -> int:
 
 @cache
 def _load() -> Any:
-    key = hashlib.sha256(f"compressor {disk_cache.compiler_digest()}".encode()).hexdigest()
-    path = disk_cache.fetch(f"{key}.so", _compiled)
+    path = disk_cache.fetch(disk_cache.key("compressor") + ".so", _compiled)
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import binding
 from numba.core import caching, codegen, event, registry
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.runtime.nrt import rtsys
 
-from pcpu.run import disk_cache
+from pcpu import disk_cache
 
 # What kernels take besides int and bool: arrays of one dimension, of uint8 and of int64.
 Bytes = Any
@@ -61,7 +62,8 @@ def _forget(folder: Path) -> None:
 
 
 _config: Any = numba.config
-_config.CACHE_DIR = str(_cache_folder())
+_folder = _cache_folder()
+_config.CACHE_DIR = str(_folder)
 
 
 class _Library(codegen.JITCodeLibrary):
@@ -108,7 +110,8 @@ class _Cache(caching.FunctionCache):
 
 
 def jit(function: F) -> F:
-    """``function``, compiled when it is first called and then kept on disk; without the GIL."""
+    """``function``, compiled when it is first called and then kept on disk; without the GIL. Of
+    several processes one compiles it, and the others wait."""
     compiled: Any = numba.njit(nogil=True)(function)
     if compiled is function:  # NUMBA_DISABLE_JIT is set
         return function
@@ -120,6 +123,16 @@ def jit(function: F) -> F:
 
     # Else each constant that some function passes to it would make numba compile it once more.
     compiled.get_call_template = call_template
+
+    compile_for = compiled.compile
+    lock = _folder / f"{function.__module__}.{function.__qualname__}"
+
+    def compile_once(signature: Any) -> Any:
+        # numba's own lock comes first: another thread that has it could wait for this file's.
+        with global_compiler_lock, disk_cache.only_one(lock):
+            return compile_for(signature)
+
+    compiled.compile = compile_once
     return cast(F, compiled)
 
 

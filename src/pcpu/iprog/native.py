@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from pcpu import disk_cache
 from pcpu.errors import DamagedPlanError, EngineError, InternalError, IprogError
 from pcpu.iprog.apply import SLICED, Part, Reader
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.format import CHECK, Codec, Header
 from pcpu.iprog.memory import LARGE, Room, ask_for_large_pages
 from pcpu.iprog.numbers import Bytes
-from pcpu.run import disk_cache
 
 # Linux's flag, which Python has no name for; other systems set nothing aside.
 _NORESERVE = 0x4000 if sys.platform == "linux" else 0
@@ -221,8 +221,7 @@ def call(symbol: str, *arguments: Any) -> int:
 
 @cache
 def _load() -> ctypes.CDLL:
-    key = hashlib.sha256(f"decoder {disk_cache.compiler_digest()}".encode()).hexdigest()
-    path = disk_cache.fetch(f"{key}.so", _compiled)
+    path = disk_cache.fetch(disk_cache.key("decoder") + ".so", _compiled)
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from pcpu import disk_cache
 from pcpu.errors import ToolchainError
-from pcpu.run import disk_cache
 from pcpu.target import Target
 from pcpu.targets import lld
 from pcpu.unpack import unpack
@@ -33,8 +32,7 @@ def writer_object(target: Target, every: int) -> bytes:
 def _object(target: Target, source: str, *own: str) -> bytes:
     archive = _archive()
     options = [*_options(target), *own]
-    parts = (disk_cache.compiler_digest(), repr(options), archive.name)
-    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    key = disk_cache.key(repr(options), archive.name)
     return disk_cache.read(f"{key}.{source}.o", lambda: _compile(archive, source, options))
 
 

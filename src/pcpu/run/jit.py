@@ -6,11 +6,11 @@ import ctypes
 import platform
 from typing import Any
 
+from pcpu import disk_cache
 from pcpu.errors import EngineError
 from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue
 from pcpu.isa import Isa
 from pcpu.layout import layout
-from pcpu.run import disk_cache
 from pcpu.run.engine import Blocks, Engine, Write, feed
 from pcpu.run.whole import NativeWhole
 
@@ -28,7 +28,7 @@ class Native:
         self.program, self.layout = program, layout(program)
         # ``out`` of pcpu_run has room for a state, so both are of one size.
         self.slots = ctypes.c_uint64 * max(1, self.layout.slots)
-        path = disk_cache.fetch(disk_cache.key(program, "host") + ".so", make)
+        path = disk_cache.fetch(disk_cache.key_of(program, "host") + ".so", make)
         try:
             library = ctypes.CDLL(str(path))
         except OSError as error:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
 
+from pcpu import disk_cache
 from pcpu.errors import EngineError, ToolchainError
 from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue
 from pcpu.ir.outcome import results_of, table_rows
@@ -15,7 +16,6 @@ from pcpu.ir.traps import NUMBERS, check_of
 from pcpu.isa import Isa
 from pcpu.layout import SLOT, Layout, fill_parameters, layout, outputs, whole_layout
 from pcpu.optimize import optimize
-from pcpu.run import disk_cache
 from pcpu.run.engine import BLOCK, Blocks, Engine, Write, feed
 
 MOST = 1 << 32  # bytes that WebAssembly of 32 bits can address
@@ -159,7 +159,9 @@ def _module(program: Program, isa: Isa, *, whole: bool) -> bytes:
         return compile_program(program, isa, targets.find("wasm"), whole=whole).code
 
     kind = "wasm-whole" if whole else "wasm"
-    return disk_cache.read(disk_cache.key(program, kind, str(program), isa.digest) + ".wasm", make)
+    return disk_cache.read(
+        disk_cache.key_of(program, kind, str(program), isa.digest) + ".wasm", make
+    )
 
 
 def run(program: Program, isa: Isa, blocks: Blocks, write: Write | None) -> tuple[ResultValue, ...]:

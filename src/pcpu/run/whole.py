@@ -11,6 +11,7 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
+from pcpu import disk_cache
 from pcpu.errors import EngineError, UsageError
 from pcpu.ir import Arguments, Inputs, Outcome, Program, ResultValue
 from pcpu.ir.outcome import results_of, table_rows, zeros
@@ -18,7 +19,6 @@ from pcpu.ir.traps import NUMBERS, check_of
 from pcpu.isa import Isa
 from pcpu.layout import SLOT, fill_parameters, outputs, whole_layout
 from pcpu.optimize import optimize
-from pcpu.run import disk_cache
 from pcpu.run.buffer import Span
 
 Outputs = Mapping[str, Any]  # buffers that the caller gives for outputs, by name
@@ -46,7 +46,7 @@ class NativeWhole:
 
             return compile_program(self.program, isa, targets.find("host"), whole=True).code
 
-        library = load(disk_cache.key(self.program, "host-whole") + ".so", make)
+        library = load(disk_cache.key_of(self.program, "host-whole") + ".so", make)
         pointer = ctypes.c_void_p
         size, execute = library.pcpu_size, library.pcpu_exec
         size.argtypes, size.restype = [pointer, pointer], None

@@ -13,10 +13,10 @@ from functools import cache
 from itertools import accumulate
 from typing import Any, Protocol
 
+from pcpu import disk_cache
 from pcpu.errors import EngineError, TrapError
 from pcpu.ir import Arguments, Inputs, Outcome, Program
 from pcpu.layout import BEFORE, STOPPED, Counter, Hooks, outputs
-from pcpu.run import disk_cache
 from pcpu.run.whole import load, run_native
 from pcpu.sim.difference import Snapshot
 from pcpu.sim.memory import Memory
@@ -112,7 +112,7 @@ def _library(program: Program) -> ctypes.CDLL:
 
         return compile_probed(program, targets.find("host"))
 
-    return load(disk_cache.key(program, "host-probed") + ".so", make)
+    return load(disk_cache.key_of(program, "host-probed") + ".so", make)
 
 
 class _Machine:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from pcpu import disk_cache
 from pcpu.errors import ToolchainError
 from pcpu.target import Target
 
@@ -54,15 +55,21 @@ def zig_object(
     package: str, name: str, target: Target, options: Sequence[str], cpu: str | None = None
 ) -> bytes:
     """The object file of a source in Zig that lies in a package, for ``target``, or for that
-    processor. Raises ToolchainError."""
-    with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
-        out = Path(folder) / "out.o"
-        with as_file(files(package) / name) as source:
-            run([
-                *zig(), "build-obj", str(source), "-target", zig_triple(target), "-fstrip", "-fPIC",
-                f"-mcpu={zig_cpu(target) if cpu is None else cpu}", *options, f"-femit-bin={out}",
-            ], scratch=Path(folder))  # fmt: skip
-        return out.read_bytes()
+    processor; it is compiled once. Raises ToolchainError."""
+    cpu = zig_cpu(target) if cpu is None else cpu
+
+    def make() -> bytes:
+        with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
+            out = Path(folder) / "out.o"
+            with as_file(files(package) / name) as source:
+                run([
+                    *zig(), "build-obj", str(source), "-target", zig_triple(target), "-fstrip",
+                    "-fPIC", f"-mcpu={cpu}", *options, f"-femit-bin={out}",
+                ], scratch=Path(folder))  # fmt: skip
+            return out.read_bytes()
+
+    key = disk_cache.key(package, name, target.triple, cpu, *options)
+    return disk_cache.read(f"{key}.{name}.o", make)
 
 
 def run(arguments: Sequence[str], scratch: Path | None = None) -> str:

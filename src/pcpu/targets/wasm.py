@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from pcpu import disk_cache
 from pcpu.artifact import with_manifest
 from pcpu.target import Target
 from pcpu.targets import lld
@@ -20,7 +21,11 @@ ALLOCATOR_CPU = "mvp+bulk_memory"
 
 @cache
 def allocator() -> bytes:
-    """The object file of malloc and free."""
+    """The object file of malloc and free, which is compiled once."""
+    return disk_cache.read(disk_cache.key("allocator") + ".o", _allocator)
+
+
+def _allocator() -> bytes:
     with tempfile.TemporaryDirectory(prefix="pcpu-") as folder:
         out = Path(folder) / "allocator.o"
         with as_file(files("pcpu.targets") / "allocator.zig") as source:

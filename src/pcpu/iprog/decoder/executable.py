@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +21,6 @@ from pcpu.iprog.decoder.objects import (
 from pcpu.iprog.format import read_header
 from pcpu.kernel.module import Translation
 from pcpu.levels import detector
-from pcpu.run import disk_cache
 from pcpu.target import Target
 from pcpu.targets import elf, lld
 
@@ -39,7 +37,7 @@ def executable(plan: bytes, target: Target) -> bytes:
     UnsupportedPlanError and ToolchainError."""
     known = known_of(read_header(plan))
     objects = objects_for([command.main], _surround, target, known)
-    part = _compiled("pcpu.iprog", "part.zig", target, "-OReleaseSmall", lld.zig_cpu(target))
+    part = lld.zig_object("pcpu.iprog", "part.zig", target, ["-OReleaseSmall"])
     objects += [part, *_hash_objects(target), plan_object(plan, target)]
     return elf.executable(objects, target)
 
@@ -49,20 +47,11 @@ def _hash_objects(target: Target) -> list[bytes]:
     for these, and of what tells them."""
 
     def compiled(cpu: str) -> bytes:
-        return _compiled("pcpu.targets", "sha256.zig", target, "-OReleaseFast", cpu)
+        return lld.zig_object("pcpu.targets", "sha256.zig", target, ["-OReleaseFast"], cpu)
 
     usual, fast = lld.zig_cpu(target), _FAST.get(target.name)
     found = [compiled(usual)]
     return found if fast is None else [*found, compiled(usual + fast), detector(target)]
-
-
-def _compiled(package: str, name: str, target: Target, option: str, cpu: str) -> bytes:
-    """A source in Zig as an object, which is kept."""
-    about = "\0".join([disk_cache.compiler_digest(), target.name, option, cpu])
-    key = hashlib.sha256(about.encode()).hexdigest()
-    return disk_cache.read(
-        f"{key}.{name}.o", lambda: lld.zig_object(package, name, target, [option], cpu)
-    )
 
 
 def _surround(translation: Translation, own: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from pcpu import llvm
+from pcpu import disk_cache, llvm
 from pcpu.compiler import compile_operations
 from pcpu.iprog.decoder import state
 from pcpu.iprog.finders.numbered import chosen_for
@@ -22,7 +22,6 @@ from pcpu.iprog.zstd import zstd_object
 from pcpu.isa import Isa
 from pcpu.kernel.module import Held, Translation, translate
 from pcpu.library import load_isa
-from pcpu.run import disk_cache
 from pcpu.target import Target
 from pcpu.targets import lld
 
@@ -153,8 +152,7 @@ def kernels_object(
         return llvm.emit(module, target, "obj")
 
     names = [kernel.__qualname__ for kernel in (*kernels, *(instead or {}))]
-    about = [disk_cache.compiler_digest(), target.name, *names, repr(sorted(known.items()))]
-    key = hashlib.sha256("\0".join([*about, str(is_part)]).encode()).hexdigest()
+    key = disk_cache.key(target.name, *names, repr(sorted(known.items())), str(is_part))
     return disk_cache.read(f"{key}.decoder.o", make)
 
 
@@ -218,6 +216,5 @@ def _check_object(target: Target, window_bits: int | None) -> bytes:
     if target.plain_engine:  # what it compiles again is sent before
         usual = 0 if window_bits is None else 1 << window_bits
         target = replace(target, crc_usual=usual, crc_tables=8 if usual else 4)
-    about = "\0".join([disk_cache.compiler_digest(), "check", target.name, str(usual)])
-    key = hashlib.sha256(about.encode()).hexdigest()
+    key = disk_cache.key("check", target.name, str(usual))
     return disk_cache.read(f"{key}.check.o", lambda: compile_operations(only, target, "obj").code)

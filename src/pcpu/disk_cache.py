@@ -43,7 +43,7 @@ def folder() -> Path:
 def compiler_digest() -> str:
     """A digest of the compiler itself: its sources, its libraries, this machine."""
     digest = hashlib.sha256()
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parent
     for path in sorted(package.rglob("*")):
         if path.suffix in (".py", ".zig", ".c", ".h", ".json"):
             digest.update(path.relative_to(package).as_posix().encode() + b"\0")
@@ -68,15 +68,19 @@ def _processor() -> str:
     return platform.machine() + "\n".join(x for x in lines if x.startswith(wanted))
 
 
-def key(program: Program, *kind: str) -> str:
+def key(*about: str) -> str:
+    """The name under which the compiler's work is kept; ``about`` is what it was done on."""
+    return hashlib.sha256("\0".join([compiler_digest(), *about]).encode()).hexdigest()
+
+
+def key_of(program: Program, *kind: str) -> str:
     """The name under which the code of ``program`` is kept; ``kind`` is what else matters."""
     from pcpu.ir import Instruction, walk  # which plans, that are kept here too, do without
 
     instructions = (s for s in walk(program.body) if isinstance(s, Instruction))
     meaning = {i.op.name: i.op.to_json() for i in instructions}
     text = program.signature if program.is_pipeline else str(program)
-    parts = [*kind, compiler_digest(), text, json.dumps(meaning, sort_keys=True)]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return key(*kind, text, json.dumps(meaning, sort_keys=True))
 
 
 def fetch(name: str, make: Callable[[], bytes]) -> Path:
@@ -89,7 +93,7 @@ def fetch(name: str, make: Callable[[], bytes]) -> Path:
     path = folder() / name
     if _is_there(path):
         return path
-    with _only_one(path):
+    with only_one(path):
         if _is_there(path):
             return path
         content = make()
@@ -121,7 +125,7 @@ def _is_there(path: Path) -> bool:
 
 
 @contextmanager
-def _only_one(path: Path) -> Iterator[None]:
+def only_one(path: Path) -> Iterator[None]:
     """Wait until no other process makes that file; where there is no lock for it, do not."""
     lock = path.with_name(path.name + _LOCK)
     with ExitStack() as stack:
