@@ -249,3 +249,68 @@ def outside(statement: str) -> Callable[..., Any]:
 def test_what_is_no_kernel_is_named(statement: str) -> None:
     with pytest.raises(InternalError, match=r"made\.py:2"):
         translate([outside(statement)], "test", 64)
+
+
+CHOSEN = 6
+
+
+def chosen(kind: int, number: int) -> bool:
+    """Whether a kind has this number, one of those that are asked for."""
+    return CHOSEN >> number & 1 != 0 and kind == number
+
+
+def worth(a: Ints, kind: int) -> int:
+    found = 0
+    if chosen(kind, 1):
+        found = plus_one(a)
+    elif chosen(kind, 2):
+        found = -plus_one(a)
+    elif kind > 2 and chosen(kind, 3):
+        found = ten_more(a)
+    if plus_one(a) > 0 and chosen(kind, 4):  # the first writes
+        found += 100
+    return found if CHOSEN & 8 == 0 else found + 1000
+
+
+def plus_one(a: Ints) -> int:
+    a[0] += 1
+    return a[0]
+
+
+def ten_more(a: Ints) -> int:
+    a[0] += 10
+    return a[0]
+
+
+def after_a_loop(b: Bytes, at: int, wanted: int) -> int:
+    while at < len(b):
+        if b[at] == wanted:
+            return at
+        at += 1
+    return 0
+
+
+def first_seven(b: Bytes) -> int:
+    return after_a_loop(b, 0, 7) if len(b) > 1 else 0
+
+
+@pytest.mark.parametrize("known", [{}, {"test_kernel.CHOSEN": 31}, {"test_kernel.CHOSEN": 0}])
+def test_what_only_other_constants_would_reach_is_not_translated(
+    known: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "CHOSEN", known.get("test_kernel.CHOSEN", CHOSEN))
+    translation = translate([worth], "test", 64, known)
+    names = {function.name.rpartition(".")[2] for function in translation.module.functions}
+    assert ("ten_more" in names) is (CHOSEN == 31)
+    made = compiled(worth, **known)
+    for kind in range(7):
+        a, c = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        assert made(a, kind) == plain(worth)(c, kind)
+        assert a[0] == c[0] >= 1
+
+
+def test_a_last_statement_is_not_all_of_a_kernel() -> None:
+    made = compiled(first_seven)
+    for text in (b"", b"\7\7", b"\1\2\7", b"\1\2"):
+        data = np.frombuffer(text, np.uint8)
+        assert made(data) == plain(first_seven)(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -14,14 +14,11 @@ from pcpu.errors import InternalError
 from pcpu.kernel.declare import Extern
 from pcpu.kernel.intrinsics import INTRINSICS
 from pcpu.kernel.module import Kernel, Translation
+from pcpu.kernel.settled import settled
 from pcpu.kernel.values import I1, I8, I64, ITEMS, MEMORY, POINTER, VARIABLES, Array
 
 _RELATIONS: Mapping[type, str] = MappingProxyType({
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
-})  # fmt: skip
-_HOLDS: Mapping[str, Callable[[int, int], bool]] = MappingProxyType({
-    "==": int.__eq__, "!=": int.__ne__, "<": int.__lt__, "<=": int.__le__, ">": int.__gt__,
-    ">=": int.__ge__,
 })  # fmt: skip
 _PLAIN: Mapping[type, str] = MappingProxyType({
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.BitAnd: "and_", ast.BitOr: "or_",
@@ -139,13 +136,17 @@ class Expressions:
     # Values
 
     def value(self, node: ast.expr) -> Any:
+        variables = dict.fromkeys(self.locals)
+        known = settled(self.kernel, node, variables, self.translation.known)
+        if known is not None:
+            return self.constant(node, known)
         method = getattr(self, f"of_{type(node).__name__.lower()}", None)
         if method is None:
             raise self.wrong(node, "an expression that kernels do not have")
         return method(node)
 
-    def of_constant(self, node: ast.Constant) -> Any:
-        return self.constant(node, node.value)
+    def of_constant(self, node: ast.expr) -> Any:
+        return self.constant(node, self.kernel.constant(node, self.translation.known))
 
     def constant(self, node: ast.expr, value: Any) -> Any:
         if isinstance(value, bool):
@@ -158,8 +159,7 @@ class Expressions:
 
     def of_name(self, node: ast.Name) -> Any:
         if node.id not in self.locals:
-            outer = self.kernel.outer(node.id)
-            return self.constant(node, self.translation.known.get(self.kernel.path(node.id), outer))
+            return self.of_constant(node)
         kind, slot, length = self.locals[node.id]
         if kind in self.translation.everywhere:
             return self.translation.everywhere[kind]
@@ -167,12 +167,7 @@ class Expressions:
             return Array(kind, self.b.load(slot, typ=POINTER), self.b.load(length, typ=I64))
         return self.b.load(slot, typ=I1 if kind == "bool" else I64)
 
-    def of_attribute(self, node: ast.Attribute) -> Any:
-        assert isinstance(node.value, ast.Name)
-        module = self.kernel.outer(node.value.id)
-        path = f"{getattr(module, '__name__', '').rpartition('.')[2]}.{node.attr}"
-        outer = getattr(module, node.attr, None)
-        return self.constant(node, self.translation.known.get(path, outer))
+    of_attribute = of_constant
 
     def of_subscript(self, node: ast.Subscript) -> Any:
         array = self.array(node.value)
@@ -188,12 +183,8 @@ class Expressions:
     def of_unaryop(self, node: ast.UnaryOp) -> Any:
         value = self.value(node.operand)
         if isinstance(node.op, ast.Not):
-            truth = self.truth(value)
-            is_known = isinstance(truth, ir.Constant)
-            return I1(int(not truth.constant)) if is_known else self.b.not_(truth)
+            return self.b.not_(self.truth(value))
         value = self.wide(value)
-        if isinstance(value, ir.Constant):
-            return I64(-value.constant if isinstance(node.op, ast.USub) else ~value.constant)
         if isinstance(node.op, ast.USub):
             return self.b.neg(value)
         return self.b.not_(value)
@@ -205,19 +196,7 @@ class Expressions:
         name = _PLAIN.get(type(node.op))
         if name is None:
             raise self.wrong(node, "an operator that kernels do not have")
-        return self.folded(name, left, right) or getattr(self.b, name)(left, right)
-
-    def folded(self, name: str, left: Any, right: Any) -> Any:
-        """Of two constants, a constant: steps of loops and divisors have to be some."""
-        if not (isinstance(left, ir.Constant) and isinstance(right, ir.Constant)):
-            return None
-        a, c = left.constant, right.constant
-        ops: dict[str, Callable[[int, int], int]] = {
-            "add": int.__add__, "sub": int.__sub__, "mul": int.__mul__, "and_": int.__and__,
-            "or_": int.__or__, "xor": int.__xor__, "shl": int.__lshift__, "ashr": int.__rshift__,
-        }  # fmt: skip
-        value = ops[name](a, c) & (1 << 64) - 1
-        return I64(value - (1 << 64) if value >> 63 else value)
+        return getattr(self.b, name)(left, right)
 
     def divided(self, node: ast.BinOp, left: Any, right: Any) -> Any:
         """Rounded down, as Python does, by a positive constant."""
@@ -243,16 +222,11 @@ class Expressions:
                 one = self.b.not_(one) if isinstance(relation, ast.NotIn) else one
             else:
                 right = self.value(other)
-                one = self.compared(_RELATIONS[type(relation)], self.wide(left), self.wide(right))
+                relation_name = _RELATIONS[type(relation)]
+                one = self.b.icmp_signed(relation_name, self.wide(left), self.wide(right))
                 left = right
             found = one if found is None else self.b.and_(found, one)
         return found
-
-    def compared(self, relation: str, left: Any, right: Any) -> Any:
-        """Of two constants, a constant: what hangs on it is not translated where it is false."""
-        if isinstance(left, ir.Constant) and isinstance(right, ir.Constant):
-            return I1(int(_HOLDS[relation](left.constant, right.constant)))
-        return self.b.icmp_signed(relation, left, right)
 
     def member(self, value: Any, node: ast.expr) -> Any:
         if isinstance(node, ast.Tuple):
@@ -327,7 +301,7 @@ class Expressions:
     # Calls
 
     def of_call(self, node: ast.Call) -> Any:
-        callee = self.callee(node.func)
+        callee = self.kernel.callee(node.func)
         arguments = [self.value(argument) for argument in node.args]
         if isinstance(node.func, ast.Name) and node.func.id in INTRINSICS:
             return INTRINSICS[node.func.id](self, arguments)
@@ -349,14 +323,6 @@ class Expressions:
             pointer, length = (self.b.extract_value(result, n) for n in range(2))
             return Array(kernel.result[0], pointer, length)
         return result
-
-    def callee(self, node: ast.expr) -> Any:
-        """The function that is named, maybe by its module too."""
-        if isinstance(node, ast.Name):
-            return self.kernel.outer(node.id)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            return getattr(self.kernel.outer(node.value.id), node.attr, None)
-        raise self.wrong(node, "only kernels can be called")
 
     def of_extern(self, callee: Extern, arguments: Sequence[Any]) -> Any:
         passed: list[Any] = []

@@ -43,6 +43,7 @@ class Kernel:
     result: tuple[str, ...] | None
 
     @staticmethod
+    @cache
     def of(function: Callable[..., Any]) -> Kernel:
         """Raises InternalError where the function is no kernel."""
         plain = getattr(function, "py_func", function)  # numba keeps it there
@@ -62,7 +63,30 @@ class Kernel:
         """What a name that is not local stands for."""
         return self.function.__globals__.get(name, getattr(__builtins__, name, None))
 
-    def path(self, name: str) -> str:
+    def callee(self, node: ast.expr) -> Any:
+        """What is called by its name, or by that of its module too; None of any other."""
+        match node:
+            case ast.Name(id=name):
+                return self.outer(name)
+            case ast.Attribute(value=ast.Name(id=module)):
+                return getattr(self.outer(module), node.attr, None)
+        return None
+
+    def constant(self, node: ast.expr, known: Mapping[str, int]) -> Any:
+        """What a part of its syntax stands for that is no variable: a literal, a name, a name of a
+        module. ``known`` is that of ``translate``."""
+        match node:
+            case ast.Constant():
+                return node.value
+            case ast.Name(id=name):
+                return known.get(self._path(name), self.outer(name))
+            case ast.Attribute(value=ast.Name(id=name)):
+                module = self.outer(name)
+                path = f"{getattr(module, '__name__', '').rpartition('.')[2]}.{node.attr}"
+                return known.get(path, getattr(module, node.attr, None))
+        return None
+
+    def _path(self, name: str) -> str:
         """A constant's module, but for its packages, and name, as ``translate`` knows it."""
         module = self.function.__module__
         return _path(_imported(module).get(name, f"{module}.{name}"))
