@@ -210,7 +210,7 @@ def test_a_hash_whose_start_is_an_immediate(engine: str, tmp_path: Path) -> None
     assert run_pieces(engine, program, isa, data) == interp.run(program, data)
 
 
-@pytest.mark.parametrize("count", [30, pytest.param(85, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [12, pytest.param(85, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("engine", ["interp", *FAST])
 def test_many_operations(engine: str, count: int) -> None:
     isa: Isa = read_isa()

@@ -57,7 +57,7 @@ WITHOUT: dict[str, tuple[str, ...]] = {
     "fold-16": ("+vpclmulqdq",),
     "sparse": ("+pclmul", "+crc32"),
 }
-WASM = {"wasm": 0, "wasm-small": 1 << 16, "wasm-small-long": 1 << 20}  # with usual lengths
+WASM = {"wasm": 0, "wasm-small": 1 << 16, "wasm-small-long": 1 << 18}  # with usual lengths
 # Other processors, which are emulated, and what they have besides what their target names.
 EMULATED: dict[str, tuple[str, tuple[str, ...]]] = {
     "aarch64": ("aarch64", ()),

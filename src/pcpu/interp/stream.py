@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import cache
 
 from pcpu import expr, gf2
 from pcpu.ir import Instruction, Program, ResultValue
 from pcpu.isa import CrcModel
+
+_REFLECTED = bytes(gf2.reflect(byte, 8) for byte in range(256))
 
 
 class Interpreter:
@@ -99,29 +102,42 @@ class _Fold:
 
 
 class _Crc:
-    """The Rocksoft model as its author defines it: bit by bit, top bit first."""
+    """The Rocksoft model as its author defines it, top bit first, with the table of his that says
+    what eight bits come to."""
 
     def __init__(self, model: CrcModel) -> None:
         self._model = model
-        self._register = model.init
+        self._width = max(model.width, 8)  # a narrower register is the top of one of eight bits
+        self._spare = self._width - model.width
+        self._register = model.init << self._spare
+        self._table = _table(model.poly << self._spare, self._width)
 
     def update(self, data: bytes, position: int) -> bytes:
         del position
-        register, (width, poly) = self._register, (self._model.width, self._model.poly)
-        order = range(8) if self._model.refin else range(7, -1, -1)
-        mask = (1 << width) - 1
-        for byte in data:
-            for position in order:
-                feedback = (register >> (width - 1)) ^ (byte >> position & 1)
-                register = (register << 1 & mask) ^ (poly if feedback else 0)
+        register, table, shift = self._register, self._table, self._width - 8
+        mask = (1 << shift) - 1
+        for byte in data.translate(_REFLECTED) if self._model.refin else data:
+            register = (register & mask) << 8 ^ table[register >> shift ^ byte]
         self._register = register
         return data
 
     def finish(self) -> int:
-        register = self._register
+        register = self._register >> self._spare
         if self._model.refout:
             register = gf2.reflect(register, self._model.width)
         return register ^ self._model.xorout
+
+
+@cache
+def _table(poly: int, width: int) -> list[int]:
+    """By the top eight bits of a register that are shifted out, one by one, what is added."""
+    table, top = [], 1 << (width - 1)
+    for byte in range(256):
+        register = byte << (width - 8)
+        for _ in range(8):
+            register = (register ^ top) << 1 ^ poly if register & top else register << 1
+        table.append(register)
+    return table
 
 
 def _step(instruction: Instruction) -> _Map | _Fold | _Crc:
