@@ -13,7 +13,8 @@ from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder import state as S
 from pcpu.iprog.native import call
 from pcpu.iprog.regions import Region, RegionKind
-from pcpu.iprog.relocate import Addresses, ShiftMap
+from pcpu.iprog.relocate import Addresses
+from pcpu.iprog.shift_map import ShiftMap
 from tests.iprog.forge import Frames, number, plan, signed, streams
 from tests.iprog.images import CODE, CONSTANTS, DATA, Part, elf, i32, module, u64
 from tests.iprog.relocated import (

@@ -74,7 +74,8 @@ class Reader:
         """What relocates, where the plan does."""
         if self.header.relocation is None:
             return None
-        from pcpu.iprog.relocate import Mover, read_map
+        from pcpu.iprog.relocate import Mover
+        from pcpu.iprog.shift_map import read_map
 
         relocation = self.header.relocation
         return Mover(relocation, read_map(self.plan, relocation, self.reference), self.reference)

@@ -11,8 +11,8 @@ from pcpu.iprog.gains import useful_finders
 from pcpu.iprog.index import Octets, Seeds, find_seeds, make_index
 from pcpu.iprog.memory import return_freed
 from pcpu.iprog.moved import Moved
-from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.seen import Seen
+from pcpu.iprog.shift_map import ShiftMap
 from pcpu.iprog.shifts import NOTHING_MOVES, fit
 from pcpu.iprog.sites import Sites
 from pcpu.iprog.tables import is_alike, lies_in, matched_entries, with_entries

@@ -8,7 +8,7 @@ from typing import Any
 from pcpu.iprog.apply import Cover, Part, Reader, fixes, literal_runs
 from pcpu.iprog.format import Codec, Content, Group, Relocation
 from pcpu.iprog.numbers import Numbers
-from pcpu.iprog.relocate import read_map
+from pcpu.iprog.shift_map import read_map
 
 CODECS = {
     Codec.RAW: "raw", Codec.ZSTD: "zstd", Codec.ZSTD_PREFIX: "zstd-prefix",

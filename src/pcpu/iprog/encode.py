@@ -28,7 +28,7 @@ from pcpu.iprog.moved import Moved
 from pcpu.iprog.numbers import Bytes, signed
 from pcpu.iprog.packing import Packer, Prefix, Stored
 from pcpu.iprog.prefix import PAGE, Read, Spans, choose_pages, choose_spans
-from pcpu.iprog.relocate import ShiftMap
+from pcpu.iprog.shift_map import ShiftMap
 from pcpu.iprog.sites import Places
 from pcpu.iprog.subject import Relocatable, Subject
 from pcpu.iprog.threads import THREADS

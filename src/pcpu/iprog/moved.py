@@ -13,7 +13,7 @@ from pcpu.iprog.index import Octets
 from pcpu.iprog.jit import jit, put
 from pcpu.iprog.moving import put_site, value_of, width_of, write_shown
 from pcpu.iprog.regions import Region
-from pcpu.iprog.relocate import ShiftMap
+from pcpu.iprog.shift_map import ShiftMap
 from pcpu.iprog.sites import Form, Places, Sites, narrowed
 from pcpu.iprog.subject import Relocatable, Subject
 

@@ -15,7 +15,6 @@ from pcpu.iprog.apply import Reader
 from pcpu.iprog.decoder import parts
 from pcpu.iprog.decoder.wasm import ABI
 from pcpu.iprog.numbers import Bytes
-from pcpu.iprog.sites_file import write_sites
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}")
 _PIECE = 1 << 20
@@ -108,6 +107,8 @@ def _put_sites(reader: Reader, store: Path) -> dict[str, bool]:
     about = reader.header.relocation
     if about is None:
         return {}
+    from pcpu.iprog.sites_file import write_sites  # loops, which take long to load
+
     blob = reader.header.blobs[about.blob]
     path = f"blobs/{blob.sha256.hex()}.{'-'.join(map(str, about.finders))}.sites"
     made = BytesIO()

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from pcpu.iprog.jit import jit
-from pcpu.iprog.relocate import ShiftMap
 from pcpu.iprog.seen import Seen
+from pcpu.iprog.shift_map import ShiftMap
 
 PIECE = 36  # bits that a piece of the map costs
 MISS = 22  # bits that it costs when a site is moved to a wrong place

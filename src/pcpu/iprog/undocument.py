@@ -39,7 +39,8 @@ from pcpu.iprog.json_reader import Json
 from pcpu.iprog.numbers import Bytes, signed, signed_64, varint, varints
 from pcpu.iprog.reference import Reference
 from pcpu.iprog.regions import Region, RegionKind
-from pcpu.iprog.relocate import Mover, ShiftMap
+from pcpu.iprog.relocate import Mover
+from pcpu.iprog.shift_map import ShiftMap
 from pcpu.iprog.writing import write_header
 
 _WITH_PREFIX = (*OF_BYTES, Codec.FORESEEN)
