@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -110,7 +111,8 @@ def _publish_plan(
         if not is_new:
             with bar("verifying", reader.header.file.size) as advance:
                 files.verify(reader, advance)
-    with planning():  # sites are found by loops of the planner
+    moves = reader.header.relocation is not None
+    with planning() if moves else nullcontext():  # sites are found by loops of the planner
         return publish(reader, store, name)
 
 
