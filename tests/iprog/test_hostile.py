@@ -20,7 +20,11 @@ from tests.iprog.forge import Frames, check, header_of, number, plan, streams
 from tests.iprog.pairs import edited
 
 BLOB, FILE = edited(11, 6000)
-PLAN = make_plan(FILE, [BLOB], window_bits=12).plan
+
+
+@pytest.fixture(scope="module")
+def planned() -> bytes:
+    return make_plan(FILE, [BLOB], window_bits=12).plan
 
 
 def rebuilt(plan: bytes) -> bytes | None:
@@ -31,17 +35,17 @@ def rebuilt(plan: bytes) -> bytes | None:
         return None
 
 
-def test_every_truncation_is_refused() -> None:
-    assert rebuilt(PLAN) == FILE
-    for size in range(len(PLAN)):
+def test_every_truncation_is_refused(planned: bytes) -> None:
+    assert rebuilt(planned) == FILE
+    for size in range(len(planned)):
         with pytest.raises(DamagedPlanError):
-            Reader(PLAN[:size], [BLOB])
+            Reader(planned[:size], [BLOB])
 
 
-def test_every_flipped_bit_is_found_or_does_nothing(share: int) -> None:
-    for place in range(len(PLAN)):
+def test_every_flipped_bit_is_found_or_does_nothing(planned: bytes, share: int) -> None:
+    for place in range(len(planned)):
         for bit in range(place % share, 8, share):
-            other = PLAN[:place] + bytes([PLAN[place] ^ 1 << bit]) + PLAN[place + 1 :]
+            other = planned[:place] + bytes([planned[place] ^ 1 << bit]) + planned[place + 1 :]
             assert rebuilt(other) in (None, FILE), (place, bit)
 
 
@@ -51,26 +55,26 @@ def resealed(made: bytes) -> bytes:
     return made[:end] + check(made[:end]) + made[end + 4 :]
 
 
-def test_headers_that_are_damaged_and_sealed_again(share: int) -> None:
+def test_headers_that_are_damaged_and_sealed_again(planned: bytes, share: int) -> None:
     """What gets past the check is refused for what it says, or means the same."""
-    start, end = header_of(PLAN).start, header_of(PLAN).stop
-    for other in damaged(PLAN, Random(1), 8000 // share, within=[range(start, end)], most=3):
+    start, end = header_of(planned).start, header_of(planned).stop
+    for other in damaged(planned, Random(1), 8000 // share, within=[range(start, end)], most=3):
         assert rebuilt(resealed(other)) in (None, FILE)
 
 
-def test_random_bytes_are_no_plan() -> None:
+def test_random_bytes_are_no_plan(planned: bytes) -> None:
     random = Random(2)
     for size in range(200):
         assert rebuilt(random.randbytes(size)) is None
-        assert rebuilt(PLAN[:6] + random.randbytes(size)) is None
+        assert rebuilt(planned[:6] + random.randbytes(size)) is None
         body = random.randbytes(size)
-        whole = PLAN[:4] + number(size) + body
+        whole = planned[:4] + number(size) + body
         assert rebuilt(whole + check(whole)) is None
 
 
-def test_documents_that_are_damaged() -> None:
+def test_documents_that_are_damaged(planned: bytes) -> None:
     """Whatever a document holds: a plan, or an error that says where."""
-    text = json.dumps(to_json(Reader(PLAN, [BLOB])))
+    text = json.dumps(to_json(Reader(planned, [BLOB])))
     random = Random(3)
     values: list[object] = [
         None,
@@ -122,9 +126,9 @@ def test_documents_that_are_damaged() -> None:
     (("blocks", 0, "frames"), [], "/blocks/0/frames: frames hold 0 of 7 streams"),
 ])  # fmt: skip
 def test_errors_in_documents_have_pointers_g32(
-    path: tuple[str | int, ...], value: object, message: str
+    planned: bytes, path: tuple[str | int, ...], value: object, message: str
 ) -> None:
-    document = to_json(Reader(PLAN, [BLOB]))
+    document = to_json(Reader(planned, [BLOB]))
     inner = document
     for key in path[:-1]:
         inner = inner[key]  # type: ignore[index]

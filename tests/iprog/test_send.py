@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -16,15 +17,19 @@ from pcpu.iprog.writing import write_header
 
 _BLOB = random.Random(5).randbytes(9 << 20)  # several steps, and large pages
 _FILE = _BLOB[5:4_000_000] + b"new" * 40_000 + _BLOB[3_000_000:]
-_PLAN = make_plan(_FILE, [_BLOB], "instant").plan
+
+
+@cache
+def _plan() -> bytes:
+    return make_plan(_FILE, [_BLOB], "instant").plan
 
 
 @pytest.mark.parametrize("reader", [Reader, NativeReader])
 def test_pieces_are_the_file_in_order_g23(reader: type[Reader]) -> None:
     pieces: list[bytes] = []
-    reader(_PLAN, [_BLOB], compare=False).send(lambda piece: pieces.append(bytes(piece)))
+    reader(_plan(), [_BLOB], compare=False).send(lambda piece: pieces.append(bytes(piece)))
     assert b"".join(pieces) == _FILE
-    assert bytes(reader(_PLAN, [_BLOB], compare=False).rebuild()) == _FILE
+    assert bytes(reader(_plan(), [_BLOB], compare=False).rebuild()) == _FILE
 
 
 @pytest.mark.parametrize("reader", [Reader, NativeReader])
@@ -34,17 +39,17 @@ def test_another_blob_gives_no_file_g8(reader: type[Reader]) -> None:
         blob = bytearray(_BLOB)
         blob[place] ^= 1
         with pytest.raises(WrongBlobError if reader is NativeReader else DamagedPlanError):
-            reader(_PLAN, [bytes(blob)], compare=False).rebuild()
+            reader(_plan(), [bytes(blob)], compare=False).rebuild()
     unused = bytes([_BLOB[0] ^ 1]) + _BLOB[1:]
     with pytest.raises(WrongBlobError, match="its SHA-256 is"):
-        reader(_PLAN, [unused])
-    assert bytes(reader(_PLAN, [unused], compare=False).rebuild()) == _FILE
+        reader(_plan(), [unused])
+    assert bytes(reader(_plan(), [unused], compare=False).rebuild()) == _FILE
 
 
 def test_another_hash_is_refused_g23() -> None:
-    header = read_header(_PLAN)
+    header = read_header(_plan())
     about = write_header(replace(header, file=replace(header.file, sha256=bytes(32))))
-    made = about + _PLAN[len(about) :]
+    made = about + _plan()[len(about) :]
     for reader in (Reader, NativeReader):
         with pytest.raises(DamagedPlanError, match="has not the plan's SHA-256"):
             reader(made, [_BLOB], compare=False).rebuild()
@@ -55,4 +60,4 @@ def test_what_takes_pieces_may_fail() -> None:
         raise OSError("full")
 
     with pytest.raises(OSError, match="full"):
-        NativeReader(_PLAN, [_BLOB], compare=False).send(full)
+        NativeReader(_plan(), [_BLOB], compare=False).send(full)
