@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
-from pcpu.ir.bound import Bound
+from pcpu.ir.bound import Bound, Factor
 from pcpu.ir.declare import declare
 from pcpu.ir.document import operand_json
 from pcpu.ir.model import Program, Result
@@ -88,7 +87,7 @@ def _of(monomial: tuple[str, ...]) -> str:
     }[attribute]
 
 
-def _number(factor: Fraction) -> str:
+def _number(factor: Factor) -> str:
     """Rounded up where it is no whole number."""
     if factor.denominator == 1:
         return f"{factor.numerator:,}"

@@ -15,28 +15,29 @@ from pcpu.ir.statement import (
 
 HELPFUL = 1 << 20  # a number above this is no better a bound than a length
 Monomial = tuple[str, ...]  # the names of lengths, sorted, once for each power
+Factor = int | Fraction  # most are whole, and fractions take twenty times as long
 
 
 @dataclass(frozen=True)
 class Bound:
     """A polynomial over lengths with coefficients that are not negative."""
 
-    terms: Mapping[Monomial, Fraction] = field(default_factory=dict)
+    terms: Mapping[Monomial, Factor] = field(default_factory=dict)
 
     @staticmethod
-    def of(value: int | Fraction) -> Bound:
-        return Bound({(): Fraction(value)} if value else {})
+    def of(value: Factor) -> Bound:
+        return Bound({(): value} if value else {})
 
     @staticmethod
     def length(name: str) -> Bound:
-        return Bound({(name,): Fraction(1)})
+        return Bound({(name,): 1})
 
     @property
     def constant(self) -> int | None:
         """The value, where no length is in it (rounded up)."""
         if any(self.terms.keys() - {()}):
             return None
-        return -(-self.terms.get((), Fraction(0)) // 1)
+        return -(-self.terms.get((), 0) // 1)
 
     @property
     def degree(self) -> int:
@@ -49,17 +50,18 @@ class Bound:
         """At least as large as both."""
         return self._joined(other, max)
 
-    def _joined(self, other: Bound, how: Callable[[Fraction, Fraction], Fraction]) -> Bound:
+    def _joined(self, other: Bound, how: Callable[[Factor, Factor], Factor]) -> Bound:
+        if not self.terms or not other.terms:
+            return self if self.terms else other
         names = {**self.terms, **other.terms}
-        zero = Fraction(0)
-        return Bound({n: how(self.terms.get(n, zero), other.terms.get(n, zero)) for n in names})
+        return Bound({n: how(self.terms.get(n, 0), other.terms.get(n, 0)) for n in names})
 
     def __mul__(self, other: Bound) -> Bound:
-        found: dict[Monomial, Fraction] = {}
+        found: dict[Monomial, Factor] = {}
         for a, x in self.terms.items():
             for b, y in other.terms.items():
                 monomial = tuple(sorted(a + b))
-                found[monomial] = found.get(monomial, Fraction(0)) + x * y
+                found[monomial] = found.get(monomial, 0) + x * y
         return Bound(found)
 
     def over_turns(self, name: str, total: Bound, most: Bound, turns: Bound) -> Bound:
@@ -79,7 +81,7 @@ class Bound:
 
     def at(self, lengths: Mapping[str, int]) -> int:
         """Its value for these lengths (rounded up)."""
-        value = Fraction(0)
+        value: Factor = 0
         for monomial, factor in self.terms.items():
             value += factor * math.prod(lengths[name] for name in monomial)
         return -(-value // 1)
@@ -94,7 +96,7 @@ class Bound:
         return " + ".join(shown) or "0"
 
 
-def _show_term(monomial: Monomial, factor: Fraction) -> str:
+def _show_term(monomial: Monomial, factor: Factor) -> str:
     if not monomial:
         return f"{-(-factor // 1):,}"
     product = " * ".join(monomial)
