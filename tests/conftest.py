@@ -14,13 +14,18 @@ from pcpu.library import load_isa
 
 ROOT = Path(__file__).parents[1]
 _LONG = {
-    "test_decoder.py", "test_crc.py", "test_docs.py", "test_limits.py", "test_engines.py",
-    "test_loaded.py", "test_serve.py", "test_conformance.py",
+    "test_decoder.py", "test_crc.py", "test_fed.py", "test_limits.py", "test_engines.py",
+    "test_cli.py", "test_compiler.py", "test_conformance.py", "test_bench.py", "test_lanes.py",
 }  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run what takes minutes")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: tests wait for servers and for other processes."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -26,7 +26,7 @@ from tests.kernels.machine import (
     fold,
     keyed,
 )
-from tests.kernels.test_crc import WITHOUT
+from tests.kernels.test_crc import WITHOUT, skip_the_same
 
 # Reflected and not, of every width of register, by one division, by two, and with a ring.
 MODELS = (
@@ -163,6 +163,7 @@ def check_prefixes(running: Running, dice: random.Random, longest: int, step: in
 @pytest.mark.parametrize("target", ["wasm", *WITHOUT])
 @pytest.mark.parametrize("names", [*FIXED, *MANY], ids=" ".join)
 def test_every_length(target: str, names: tuple[str, ...], share: int) -> None:
+    skip_the_same(target)
     dice = random.Random(" ".join(names))
     step = 1 if target == "wasm" else min(share, 3)
     check_prefixes(compiled(target, names, dice), dice, 1100, step)
@@ -196,6 +197,7 @@ def test_operations_beside_a_crc_are_counted() -> None:
     "seed", [0, 1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 6))]
 )
 def test_random_programs(target: str, seed: int) -> None:
+    skip_the_same(target)
     dice = random.Random(seed)
     plain = [op.name for op in (*MAPS, *FOLDS)]
     before, after = dice.choices(plain[:-1], k=dice.randrange(1, 6)), dice.choices(plain, k=2)

@@ -28,7 +28,8 @@ EXAMPLES = [text for of_worker, text in BLOCKS if not of_worker]
 TSCONFIG = """{
   "compilerOptions": {
     "target": "esnext", "module": "nodenext", "lib": ["esnext", "dom", "dom.iterable"], "types": [],
-    "strict": true, "noUncheckedIndexedAccess": true, "exactOptionalPropertyTypes": true, "noEmit": true
+    "strict": true, "noUncheckedIndexedAccess": true, "exactOptionalPropertyTypes": true, "noEmit": true,
+    "skipDefaultLibCheck": true
   }
 }
 """
