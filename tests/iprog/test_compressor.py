@@ -185,7 +185,7 @@ def test_parameters_that_zstandard_refuses_are_an_error_of_ours() -> None:
 
 def test_a_library_that_does_not_load_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk_cache, "fetch", lambda name, make: ROOT / "README.md")
-    compressor._load.cache_clear()
+    compressor.load.cache_clear()
     with pytest.raises(EngineError, match="compressor does not load"):
         made(TEXT, TEXT, TREES)
-    compressor._load.cache_clear()
+    compressor.load.cache_clear()

@@ -54,7 +54,7 @@ def compress(content: Octets, prefix: Octets, parameters: Sequence[int]) -> byte
 
     It is the same for any number of processors. Raises ToolchainError and EngineError.
     """
-    library = _load()
+    library = load()
     to = np.empty(_bound(len(content)), np.uint8)
     with _began(content, prefix, parameters, _BLOCKS) as (context, finder):
         written, begin = 0, 0
@@ -73,7 +73,7 @@ def compress(content: Octets, prefix: Octets, parameters: Sequence[int]) -> byte
 def match(content: Octets, prefix: Octets, parameters: Sequence[int]) -> bytes:
     """The same as a matched frame (spec/iprog.md G119) behind a prefix of at least 8 bytes; the
     strategy has trees, and the least match 3 bytes."""
-    library = _load()
+    library = load()
     room = _room(library.pcpu_matcher_room())
     matcher = np.frombuffer(room, np.uint8).ctypes.data
     to = np.empty(_WIDEST * len(content) + _SLACK, np.uint8)
@@ -102,7 +102,7 @@ def _began(
 ) -> Iterator[tuple[int, int | None]]:
     """The address of a frame that is begun, and that of its finder, with the prefix in trees; none
     where the strategy has no trees."""
-    library, given = _load(), (ctypes.c_int * len(parameters))(*parameters)
+    library, given = load(), (ctypes.c_int * len(parameters))(*parameters)
     size = library.pcpu_room(given)
     room = _room(size)
     begin = np.frombuffer(room, np.uint8).ctypes.data
@@ -128,7 +128,7 @@ def _pieces(finder: int | None, content: Octets, batches: tuple[int, int]) -> It
         yield size
         return
     ends = [*range(1 << batches[0], size, 1 << batches[0]), size]
-    find = partial(_load().pcpu_find, finder)
+    find = partial(load().pcpu_find, finder)
     with ThreadPoolExecutor(1) as pool:
         found = pool.submit(find, 0, ends[0])
         for end, later in pairwise([*ends, size]):
@@ -169,7 +169,9 @@ def _bound(size: int) -> int:
 
 
 @cache
-def _load() -> Any:
+def load() -> Any:
+    """The library, which is compiled when it is first asked for. Raises EngineError and
+    ToolchainError."""
     path = disk_cache.fetch(disk_cache.key("compressor") + ".so", _compiled)
     try:
         library = ctypes.CDLL(str(path))

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pcpu.errors import UsageError
+from pcpu.iprog import compressor
 from pcpu.iprog.align import Covers
 from pcpu.iprog.columns import Columns, make_columns, sample_columns
 from pcpu.iprog.comparing import NEW, align_all, aligned, compared
@@ -111,9 +112,15 @@ def make_plan(
     return_large_arrays()
     progress("finding sites", 0)
     used = () if mode == "instant" else finders
-    subject, (about, *contents) = both(
-        lambda: _subject(file, blobs, used), lambda: _contents((file, *blobs), (name, *blob_names))
-    )
+
+
+    def others() -> list[Content]:
+        found = _contents((file, *blobs), (name, *blob_names))
+        if mode == "small":
+            compressor.load()  # by a new installation it is compiled, as finders are meanwhile
+        return found
+
+    subject, (about, *contents) = both(lambda: _subject(file, blobs, used), others)
     work = Work(subject, about, contents, progress, mode == "small", window_bits)
     del subject  # which work replaces: its sites are large
     planned = _small(work) if mode == "small" else _instant(work)
