@@ -48,7 +48,7 @@ def _options(target: Target) -> list[str]:
     pic = ["-fPIC"] if target.reloc == "pic" else []
     return [
         "-target", lld.zig_triple(target), f"-mcpu={lld.zig_cpu(target)}", "-DNDEBUG", *pic,
-        "-ffunction-sections", "-fdata-sections", "-fvisibility=hidden", "-fno-sanitize=all",
+        "-ffunction-sections", "-fdata-sections", "-fvisibility=hidden", "-fno-sanitize=all", "-g0",
         "-fno-stack-protector", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables",
     ]  # fmt: skip
 
