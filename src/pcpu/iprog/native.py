@@ -213,14 +213,16 @@ def call(symbol: str, *arguments: Any) -> int:
             passed.append(argument)
         else:
             passed.append(ctypes.c_int64(argument))
-    function = getattr(_load(), symbol)
+    function = getattr(load(), symbol)
     function.restype = ctypes.c_int64
     result: int = function(*passed)
     return result
 
 
 @cache
-def _load() -> ctypes.CDLL:
+def load() -> ctypes.CDLL:
+    """The library, which is compiled when it is first asked for. Raises EngineError and
+    ToolchainError."""
     path = disk_cache.fetch(disk_cache.key("decoder") + ".so", _compiled)
     try:
         return ctypes.CDLL(str(path))

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pcpu.errors import UsageError
-from pcpu.iprog import compressor
+from pcpu.iprog import compressor, native
 from pcpu.iprog.align import Covers
 from pcpu.iprog.columns import Columns, make_columns, sample_columns
 from pcpu.iprog.comparing import NEW, align_all, aligned, compared
@@ -32,7 +32,6 @@ from pcpu.iprog.frames import is_packed
 from pcpu.iprog.index import Octets, Seeds, check_memory
 from pcpu.iprog.memory import MappedFile, return_freed, return_large_arrays
 from pcpu.iprog.moved import Moved
-from pcpu.iprog.native import check_plan
 from pcpu.iprog.numbers import Bytes
 from pcpu.iprog.packing import LITERALS, MOSTLY_NEW, Packer, is_worth_matching, total
 from pcpu.iprog.reference import digest
@@ -112,23 +111,28 @@ def make_plan(
     return_large_arrays()
     progress("finding sites", 0)
     used = () if mode == "instant" else finders
-
-
-    def others() -> list[Content]:
-        found = _contents((file, *blobs), (name, *blob_names))
-        if mode == "small":
-            compressor.load()  # by a new installation it is compiled, as finders are meanwhile
-        return found
-
-    subject, (about, *contents) = both(lambda: _subject(file, blobs, used), others)
-    work = Work(subject, about, contents, progress, mode == "small", window_bits)
-    del subject  # which work replaces: its sites are large
-    planned = _small(work) if mode == "small" else _instant(work)
-    del work  # its sites are large
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(_load, mode)
+        subject, (about, *contents) = both(
+            lambda: _subject(file, blobs, used),
+            lambda: _contents((file, *blobs), (name, *blob_names)),
+        )
+        work = Work(subject, about, contents, progress, mode == "small", window_bits)
+        del subject  # which work replaces: its sites are large
+        planned = _small(work) if mode == "small" else _instant(work)
+        del work  # its sites are large
     progress("checking", 0.9)
-    check_plan(planned.plan, file, blobs)
+    native.check_plan(planned.plan, file, blobs)
     progress("checking", 1)
     return planned
+
+
+def _load(mode: Mode) -> None:
+    """Load what is needed later. A new installation compiles it, beside loops of the planner; what
+    goes wrong is said where it is needed."""
+    native.load()
+    if mode == "small":
+        compressor.load()
 
 
 def _check(file: Bytes, blobs: Sequence[Bytes], window_bits: int | None) -> None:
