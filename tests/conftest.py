@@ -23,11 +23,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run what takes minutes")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: tests wait for servers and for other processes."""
-    return len(os.sched_getaffinity(0)) + 1
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """A cache of its own for each run of the tests, so that nothing stale can pass one. It is there
     before modules are imported, and the processes of pytest-xdist share it: the planner's loops
