@@ -15,7 +15,7 @@ from pcpu.ir.statement import (
 
 HELPFUL = 1 << 20  # a number above this is no better a bound than a length
 Monomial = tuple[str, ...]  # the names of lengths, sorted, once for each power
-Factor = int | Fraction  # most are whole, and fractions take twenty times as long
+Factor = int | Fraction  # most are whole, and fractions take long to add
 
 
 @dataclass(frozen=True)
