@@ -17,7 +17,7 @@ from pathlib import Path
 import google_crc32c
 import pytest
 
-from pcpu import worker
+from pcpu import bundle, worker
 from pcpu.bundle import build_bundle
 from pcpu.errors import UsageError
 from pcpu.isa import Isa
@@ -129,6 +129,31 @@ def test_a_bundle_without_a_bucket_rebuilds_nothing(
 def _is_fnv(name: str) -> bool:
     """Sorts the module of the program ``fnv`` first."""
     return name != f"program-{hashlib.sha256(b'fnv').hexdigest()[:16]}.wasm"
+
+
+def test_a_second_bundle_has_the_modules_of_the_first(
+    tmp_path: Path, isa: Isa, user_isa: Isa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are kept, with what they say of themselves; those of other operations are others."""
+
+    def files(known: Isa, text: str, folder: str) -> dict[str, bytes]:
+        program = parse_pipeline(text, known)
+        build_bundle(known, [program], tmp_path / folder, named={"one": program})
+        return {path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()}
+
+    first = files(isa, "xor 1 | a = crc32c", "first")
+
+    def never(*_: object, **__: object) -> None:
+        pytest.fail("compiled again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bundle, "compile_operations", never)
+        patched.setattr(bundle, "compile_program", never)
+        assert files(isa, "xor 1 | a = crc32c", "second") == first
+    others = files(user_isa, "xor 1 | a = crc32c", "third")
+    assert others["pcpu_ops.wasm"] != first["pcpu_ops.wasm"]
+    renamed = files(isa, "xor 1 | b = crc32c", "fourth")
+    assert renamed["named-one.wasm"] != first["named-one.wasm"]
 
 
 def test_build_writes_a_bundle(tmp_path: Path, isa: Isa) -> None:

@@ -48,7 +48,7 @@ def compiler_digest() -> str:
         if path.suffix in (".py", ".zig", ".c", ".h", ".json"):
             digest.update(path.relative_to(package).as_posix().encode() + b"\0")
             digest.update(path.read_bytes() + b"\0")
-    for name in ("llvmlite", "ziglang"):
+    for name in ("pcpu", "llvmlite", "ziglang"):  # which manifests name, and are kept too
         digest.update(f"{name} {version(name)}\0".encode())
     for name in sorted(os.environ):
         if name.startswith("PCPU_") and name != "PCPU_CACHE":
